@@ -1,0 +1,282 @@
+"""Who a record belongs to: user hash, tier, project, branch and session.
+
+The answer comes from the first of these that gives one, each field by itself:
+
+1. the provider that the host registered (:func:`set_identity_provider`),
+2. Cortex's licence manager, if it is importable (tier only),
+3. the environment (``CORTEX_OTEL_USER_ID``, ``CORTEX_OTEL_USER_TIER``).
+
+A user id is hashed here, before it enters any span, baggage or log: 64 hex digits of SHA-256, or
+of HMAC-SHA-256 where ``CORTEX_OTEL_USER_HASH_KEY`` is set. Free text is hashed with a key of this
+installation that never leaves it, so that equal texts can be counted and none can be guessed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import importlib
+import importlib.machinery
+import os
+import re
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cortex_otel import guard
+from cortex_otel.semconv import TIERS
+
+if TYPE_CHECKING:
+    from cortex_otel.settings import Settings
+
+__all__ = [
+    "Identity", "IdentityResolver", "current", "session_id", "set_identity_provider",
+    "text_hash", "user_hash",
+]  # fmt: skip
+
+FREE = "free"
+_TIER_BY_LICENCE = {1: "free", 2: "paid", 3: "enterprise"}
+_LICENCE_MODULE = "core.license_manager"
+_ID = re.compile(r"[A-Za-z0-9_.:@/+-]{1,128}")
+
+
+class Identity(NamedTuple):
+    """What a provider may return; every field may be left out.
+
+    A provider may also return a mapping with these keys.
+    """
+
+    user_id: str | None = None
+    """In the clear; hashed at once and never kept."""
+    tier: str | None = None
+    """``free``, ``trial``, ``paid`` or ``enterprise``."""
+    project_id: str | None = None
+    branch_id: str | None = None
+    user_hash: str | None = None
+    """64 hex digits, where the host hashes by itself."""
+
+
+class Resolved(NamedTuple):
+    """An identity as records carry it: hashed, valid, absent text as ``""``."""
+
+    user_hash: str
+    tier: str
+    project_id: str
+    branch_id: str
+
+
+class IdentityResolver:
+    """Answers "who is it now?", asking the sources at most once in ``ttl_ms``."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._ttl = (settings.identity_ttl_ms if settings else 1000) / 1000
+        self._user_id = settings.user_id if settings else None
+        self._tier = settings.tier if settings else None
+        self._hash_key = (settings.user_hash_key or "").encode() if settings else b""
+        self._home = settings.home if settings else None
+        self._text_key: bytes | None = None
+        self._licence: Callable[[], Any] | None = None
+        self._licence_sought = False
+        self._cached = Resolved("", FREE, "", "")
+        self._expires = -1.0
+        self.provider: Callable[[], Any] | None = None
+
+    def current(self) -> Resolved:
+        """The identity that records made now carry; never raises."""
+        now = time.monotonic()
+        if now < self._expires:
+            return self._cached
+        self._cached = self._resolve()
+        self._expires = time.monotonic() + self._ttl
+        return self._cached
+
+    def refresh(self) -> None:
+        """Ask the sources again at the next record."""
+        self._expires = -1.0
+
+    def hash_user(self, user_id: str) -> str:
+        """64 hex digits that stand for ``user_id`` and don't lead back to it."""
+        data = user_id.encode("utf-8", "surrogatepass")
+        if self._hash_key:
+            return hmac.new(self._hash_key, data, hashlib.sha256).hexdigest()
+        return hashlib.sha256(data).hexdigest()
+
+    def hash_text(self, text: str) -> str:
+        """16 hex digits of free text, keyed by this installation."""
+        if self._text_key is None:
+            self._text_key = _installation_key(self._home)
+        data = text.encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(data, key=self._text_key, digest_size=8).hexdigest()
+
+    def _resolve(self) -> Resolved:
+        given = self._from_provider()
+        user_id = given.user_id or self._user_id
+        user_hash = given.user_hash if _is_digest(given.user_hash) else None
+        if user_hash is None:
+            user_hash = self.hash_user(user_id) if user_id else ""
+        tier = given.tier if given.tier in TIERS else None
+        if given.tier is not None and tier is None:
+            guard.warn_once("identity.tier", "identity provider: no such tier; using the next source")
+        tier = tier or self._from_licence() or self._tier or FREE
+        return Resolved(user_hash, tier, _identifier(given.project_id), _identifier(given.branch_id))
+
+    def _from_provider(self) -> Identity:
+        if self.provider is None:
+            return Identity()
+        try:
+            given = self.provider()
+            if given is None:
+                return Identity()
+            if isinstance(given, Identity):
+                return given
+            return Identity(**{key: given[key] for key in Identity._fields if key in given})
+        except Exception as error:  # noqa: BLE001 - the host's code, in the host's tool call
+            guard.swallowed("identity.provider", error)
+            return Identity()
+
+    def _from_licence(self) -> str | None:
+        if not self._licence_sought:
+            self._licence_sought = True
+            self._licence = _licence_manager()
+        if self._licence is None:
+            return None
+        try:
+            info = self._licence().get_license_info()
+            read = info.get if isinstance(info, dict) else lambda key: getattr(info, key, None)
+            return _TIER_BY_LICENCE.get(int(read("tier") or 0), FREE) if read("is_valid") else FREE
+        except Exception as error:  # noqa: BLE001 - the host's code, in the host's tool call
+            guard.swallowed("identity.licence", error)
+            return FREE
+
+
+_resolver = IdentityResolver()
+_session_id = secrets.token_hex(16)
+
+
+def use(settings: Settings) -> IdentityResolver:
+    """Make the process-wide resolver from ``settings``, keeping a registered provider."""
+    global _resolver  # noqa: PLW0603 - one process, one user at a time
+    provider = _resolver.provider
+    _resolver = IdentityResolver(settings)
+    _resolver.provider = provider
+    return _resolver
+
+
+def set_identity_provider(provider: Callable[[], Any] | None) -> None:
+    """Register where user and tier come from.
+
+    Args:
+        provider: called at most once a second, on the thread of a tool call; returns an
+            :class:`Identity`, a mapping with its field names, or ``None``. If it raises, the next
+            source is used and the fault is counted.
+    """
+    _resolver.provider = provider
+    _resolver.refresh()
+
+
+def current() -> Resolved:
+    """The identity that records made now carry."""
+    return _resolver.current()
+
+
+def user_hash(user_id: str) -> str:
+    """64 hex digits that stand for ``user_id``; see :class:`IdentityResolver`."""
+    return _resolver.hash_user(user_id)
+
+
+def text_hash(text: str) -> str:
+    """16 hex digits of free text, keyed by this installation."""
+    return _resolver.hash_text(text)
+
+
+def session_id() -> str:
+    """Session of this process: 32 hex digits, new in a forked child."""
+    return _session_id
+
+
+def _after_fork_in_child() -> None:
+    global _session_id  # noqa: PLW0603
+    _session_id = secrets.token_hex(16)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _is_digest(text: object) -> bool:
+    return isinstance(text, str) and len(text) == 64 and set(text) <= set("0123456789abcdef")  # noqa: PLR2004
+
+
+@lru_cache(maxsize=1024)
+def _identifier(text: str | None) -> str:
+    """A project or branch id as it is if it is an identifier, else its hash: it may be a path."""
+    if not text:
+        return ""
+    if _ID.fullmatch(text) and "/" not in text and "@" not in text:
+        return text
+    return text_hash(str(text))
+
+
+def _installation_key(home: Path | None) -> bytes:
+    """The key of this installation, made with mode 0600 at first use.
+
+    Where the directory can't be written, the key lives as long as the process: hashes then don't
+    compare between processes, and nothing else is lost.
+    """
+    if home is None:
+        return secrets.token_bytes(32)
+    path = home / "text-hash.key"
+    try:
+        return _read_key(path)
+    except OSError:
+        pass
+    key = secrets.token_bytes(32)
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Written under another name and linked, so that a process that starts at the same
+        # moment never reads half a key; whoever links first wins.
+        draft = home / f".text-hash.key.{os.getpid()}.{secrets.token_hex(4)}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(descriptor, key)
+        finally:
+            os.close(descriptor)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            key = _read_key(path)
+        finally:
+            draft.unlink()
+    except OSError:
+        pass
+    return key
+
+
+def _read_key(path: Path) -> bytes:
+    key = path.read_bytes()
+    if len(key) != 32:  # noqa: PLR2004 - the length this module writes
+        raise OSError(f"{path} is not a key of ours")
+    return key
+
+
+def _licence_manager() -> Callable[[], Any] | None:
+    """Cortex's ``get_license_manager``, without importing anything but that module.
+
+    ``find_spec("core.license_manager")`` would import any package that happens to be called
+    ``core``: look for the file first.
+    """
+    if _LICENCE_MODULE not in sys.modules:
+        package = importlib.machinery.PathFinder.find_spec("core")
+        places = list(package.submodule_search_locations or ()) if package else []
+        if not any((Path(place) / "license_manager.py").is_file() for place in places):
+            return None
+    try:
+        found = importlib.import_module(_LICENCE_MODULE).get_license_manager
+    except Exception as error:  # noqa: BLE001 - the host's module
+        guard.swallowed("identity.licence_import", error)
+        return None
+    return found if callable(found) else None

@@ -1,0 +1,215 @@
+"""Kinds of event fields: what a value must be, and what of it is recorded.
+
+A kind turns a value of the host into attributes that are safe to hand to any processor: free
+text leaves here as length and keyed hash only. A value that makes no sense never raises in the
+host: it is left out, counted by ``event.field`` and logged once, without the value.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import numbers
+import operator
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+from cortex_otel import guard
+from cortex_otel.identity import text_hash
+from cortex_otel.process.redact import summarize_exception
+from cortex_otel.semconv import (
+    CORTEX_ERROR_LOCATION,
+    CORTEX_ERROR_MESSAGE,
+    CORTEX_RESULT,
+    ERROR_TYPE,
+    TEXT_HASH_SUFFIX,
+    TEXT_LENGTH_SUFFIX,
+)
+
+__all__ = [
+    "ERROR_TYPE_OTHER", "Attributes", "Kind", "RejectedValue", "boolean", "choice", "failure",
+    "label", "outcome_of", "real", "reject", "rejected_values", "shape", "text", "whole",
+]  # fmt: skip
+
+Attributes: TypeAlias = dict[str, str | bool | int | float]
+Kind: TypeAlias = Callable[[str, object], Attributes]
+"""``(attribute key, value) -> attributes``; raises :class:`RejectedValue` on a bad value."""
+
+ERROR_TYPE_OTHER: Final = "_OTHER"
+"""The convention's ``error.type`` of a failure whose class isn't known."""
+# Sums of counts stay exact as floats, in JSON and in JavaScript.
+_MAXIMUM_COUNT: Final = 2**53 - 1
+_MAXIMUM_LABEL: Final = 200
+# Bounds the cost of hashing on the host's thread.
+_MAXIMUM_TEXT: Final = 10_000
+_MAXIMUM_PARAMETERS: Final = 50
+_MAXIMUM_PARAMETER_NAME: Final = 64
+_PARAMETER_TYPES: Final = (bool, int, float, str, bytes, list, tuple, dict, set)
+
+_lock = threading.Lock()
+_rejected: Counter[str] = Counter()
+
+
+class RejectedValue(ValueError):  # noqa: N818 - names the value, as an error it never leaves us
+    """A value that is not recorded.
+
+    Args:
+        kept: attributes that are recorded all the same.
+    """
+
+    def __init__(self, kept: Attributes | None = None) -> None:
+        super().__init__()
+        self.kept: Attributes = kept or {}
+
+
+def reject(event: str, field: str) -> None:
+    """Count a value left out of an event, and log event and field the first time."""
+    name = f"{event}.{field}"
+    with _lock:
+        _rejected[name] += 1
+    guard.warn_once(
+        f"rejected.{name}",
+        "telemetry event %s: bad value for %s left out (logged once)",
+        event, field,
+    )  # fmt: skip
+
+
+def rejected_values() -> dict[str, int]:
+    """Values left out of events so far, by ``event.field``.
+
+    A call that doesn't fit its function's signature counts as ``event.arguments``.
+    """
+    with _lock:
+        return dict(_rejected)
+
+
+def whole(minimum: int = 0, maximum: int = _MAXIMUM_COUNT) -> Kind:
+    """Integers from ``minimum`` to ``maximum``; a boolean is none."""
+
+    def read(key: str, value: object) -> Attributes:
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+            raise RejectedValue
+        number = operator.index(value)
+        if not minimum <= number <= maximum:
+            raise RejectedValue
+        return {key: number}
+
+    return read
+
+
+def real(minimum: float = 0.0, maximum: float = math.inf) -> Kind:
+    """Finite numbers from ``minimum`` to ``maximum``; a boolean is none."""
+
+    def read(key: str, value: object) -> Attributes:
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise RejectedValue
+        number = float(value)
+        if not math.isfinite(number) or not minimum <= number <= maximum:
+            raise RejectedValue
+        return {key: number}
+
+    return read
+
+
+def choice(*allowed: str) -> Kind:
+    """One of a few words."""
+
+    def read(key: str, value: object) -> Attributes:
+        if not isinstance(value, str) or value not in allowed:
+            raise RejectedValue
+        return {key: str.__str__(value)}
+
+    return read
+
+
+def boolean(key: str, value: object) -> Attributes:
+    """``True`` or ``False``; nothing that is merely truthy."""
+    if not isinstance(value, bool):
+        raise RejectedValue
+    return {key: value}
+
+
+def label(key: str, value: object) -> Attributes:
+    """A name out of the program's vocabulary, recorded as it is: one line, 1 to 200 characters."""
+    if not isinstance(value, str):
+        raise RejectedValue
+    name = str.__str__(value)
+    if not 0 < len(name) <= _MAXIMUM_LABEL or not name.isprintable():
+        raise RejectedValue
+    return {key: name}
+
+
+def text(key: str, value: object) -> Attributes:
+    """Free text or a path: its length in characters and its keyed hash.
+
+    Of more than 10,000 characters only the first 10,000 are hashed, and the value is counted as
+    rejected, since equal hashes then no longer mean equal texts.
+    """
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if not isinstance(value, str):
+        raise RejectedValue
+    length = len(value)
+    attributes: Attributes = {
+        key + TEXT_LENGTH_SUFFIX: length,
+        key + TEXT_HASH_SUFFIX: text_hash(str.__str__(value)[:_MAXIMUM_TEXT]),
+    }
+    if length > _MAXIMUM_TEXT:
+        raise RejectedValue(kept=attributes)
+    return attributes
+
+
+def shape(key: str, value: object) -> Attributes:
+    """Parameters of a call as ``name:type,…``: no value, and no name that isn't an identifier."""
+    if not isinstance(value, Mapping):
+        raise RejectedValue
+    parts: list[str] = []
+    for name, item in value.items():
+        if len(parts) == _MAXIMUM_PARAMETERS:
+            parts.append("…")
+            break
+        known = (
+            isinstance(name, str) and name.isidentifier() and len(name) <= _MAXIMUM_PARAMETER_NAME
+        )
+        parts.append(f"{name if known else '?'}:{_type_name(item)}")
+    return {key: ",".join(parts)}
+
+
+def _type_name(value: object) -> str:
+    if value is None:
+        return "null"
+    # A class of the host's own could be named after anything.
+    return next((kind.__name__ for kind in _PARAMETER_TYPES if isinstance(value, kind)), "object")
+
+
+def failure(_key: str, value: object) -> Attributes:
+    """What failed: an exception as type and place, a message as length and hash."""
+    if isinstance(value, BaseException):
+        outcome = outcome_of(value)
+        if outcome == "cancelled":
+            return {CORTEX_RESULT: outcome}
+        summary = summarize_exception(value)
+        return {
+            CORTEX_RESULT: outcome,
+            ERROR_TYPE: summary.error_type,
+            CORTEX_ERROR_LOCATION: summary.message,
+        }
+    try:
+        attributes = text(CORTEX_ERROR_MESSAGE, value)
+    except RejectedValue as rejection:
+        if rejection.kept:
+            rejection.kept[CORTEX_RESULT] = "error"
+        raise
+    return {CORTEX_RESULT: "error", **attributes}
+
+
+def outcome_of(error: BaseException) -> str:
+    """``timeout``, ``error``, or ``cancelled`` for what stops work from outside."""
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, asyncio.CancelledError) or not isinstance(error, Exception):
+        return "cancelled"
+    return "error"

@@ -1,0 +1,203 @@
+"""The questions that can be asked: one SQL file each, with a header that says what it means.
+
+A header is made of comment lines before the first line of SQL::
+
+    -- title: Tool calls
+    -- title.ko: 도구 호출
+    -- about: What it means, in one or more lines; further lines are indented
+    --   by two spaces more.
+    -- since: 30d
+    -- parameter: service
+    -- parameter: window_days integer 30 days after which a user counts as lost
+    -- column: calls count number of calls, weighted
+
+``since`` is the range that makes sense where none is given. A common parameter (see
+:data:`COMMON_PARAMETERS`) is named alone; another has type, default (``''`` is empty text) and
+meaning. ``NAME.exact.sql`` beside ``NAME.sql`` answers the same question from the events
+themselves; it has a header of ``about`` alone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "COMMON_PARAMETERS",
+    "Column",
+    "Parameter",
+    "Question",
+    "QuestionError",
+    "Unit",
+    "catalogue",
+    "parse",
+]
+
+Unit = Literal["text", "count", "ratio", "ms", "tokens", "unix_ns", "epoch_day", "flag"]
+"""``ratio`` is 0 to 1; ``unix_ns`` Unix nanoseconds; ``epoch_day`` days since 1970-01-01;
+``flag`` 0 or 1."""
+
+ParameterType = Literal["integer", "real", "text"]
+
+
+class QuestionError(ValueError):
+    """A SQL file whose header can't be understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What a question can be told."""
+
+    name: str
+    type: ParameterType
+    default: int | float | str | None
+    """``None``: the present moment."""
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What a question answers with."""
+
+    name: str
+    unit: Unit
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One SQL file of the catalogue."""
+
+    name: str
+    about: str
+    sql: str
+    columns: tuple[Column, ...]
+    parameters: tuple[Parameter, ...]
+    titles: Mapping[str, str]
+    """By language; ``en`` is always there."""
+    since: str = "30d"
+    """The range that makes sense where none is given."""
+    exact_sql: str | None = field(default=None, repr=False)
+    """Answers from the events themselves; for ranges with few of them."""
+
+    @property
+    def title(self) -> str:
+        """The English title."""
+        return self.titles["en"]
+
+    def accepts(self, parameter: str) -> bool:
+        """Whether the answer depends on ``parameter``."""
+        return any(known.name == parameter for known in self.parameters)
+
+
+COMMON_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
+    {
+        parameter.name: parameter
+        for parameter in (
+            Parameter("from_ns", "integer", 0, "start of the range, Unix ns, inclusive"),
+            Parameter("to_ns", "integer", None, "end of the range, Unix ns, exclusive"),
+            Parameter("service", "text", "", "one service; empty for all"),
+            Parameter("user_tier", "text", "", "one tier; empty for all"),
+            Parameter("utc_offset_minutes", "integer", 0, "what local time is ahead of UTC by"),
+        )
+    }
+)
+"""What every page passes to every question; one that has no use for it isn't asked to name it."""
+
+_LINE = re.compile(r"-- (?P<key>[a-z.]+): (?P<value>.+)")
+_CONTINUED = re.compile(r"--   (?P<value>\S.*)")
+_PARSERS = {"integer": int, "real": float, "text": lambda text: text.strip("'")}
+_PARAMETER_PARTS, _COLUMN_PARTS = 4, 3
+
+
+@cache
+def catalogue() -> Mapping[str, Question]:
+    """Every question by name, in alphabetical order.
+
+    Raises:
+        QuestionError: a file's header can't be understood.
+    """
+    files = {
+        file.name.removesuffix(".sql"): file.read_text(encoding="utf-8")
+        for file in (resources.files(__package__) / "sql").iterdir()
+        if file.name.endswith(".sql")
+    }
+    return MappingProxyType(
+        {
+            name: parse(name, files[name], files.get(f"{name}.exact"))
+            for name in sorted(files)
+            if not name.endswith(".exact")
+        }
+    )
+
+
+def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
+    """Read the header of one SQL file.
+
+    Raises:
+        QuestionError: with the question's name and the line that isn't understood.
+    """
+    titles: dict[str, str] = {}
+    texts: dict[str, str] = {}
+    columns: list[Column] = []
+    parameters: list[Parameter] = []
+    for key, value in _header(name, sql):
+        match key.partition("."):
+            case "title", _, language:
+                titles[language or "en"] = value
+            case ("about" | "since"), "", "":
+                texts[key] = value
+            case "parameter", "", "":
+                parameters.append(_parameter(name, value))
+            case "column", "", "":
+                columns.append(_column(name, value))
+            case _:
+                raise QuestionError(f"{name}.sql: {key!r} isn't known")
+    if "en" not in titles or "about" not in texts or not columns:
+        raise QuestionError(f"{name}.sql: title, about and column are needed")
+    return Question(
+        name=name, sql=sql, exact_sql=exact_sql, titles=MappingProxyType(titles),
+        columns=tuple(columns), parameters=tuple(parameters), **texts,
+    )  # fmt: skip
+
+
+def _header(name: str, sql: str) -> list[tuple[str, str]]:
+    entries: list[tuple[str, str]] = []
+    for line in sql.splitlines():
+        if not line.startswith("--"):
+            break
+        if entries and (found := _CONTINUED.fullmatch(line)):
+            key, value = entries[-1]
+            entries[-1] = (key, f"{value} {found['value']}")
+        elif found := _LINE.fullmatch(line):
+            entries.append((found["key"], found["value"].strip()))
+        else:
+            raise QuestionError(f"{name}.sql: {line!r} isn't understood")
+    return entries
+
+
+def _parameter(question: str, value: str) -> Parameter:
+    if value in COMMON_PARAMETERS:
+        return COMMON_PARAMETERS[value]
+    parts = value.split(maxsplit=_PARAMETER_PARTS - 1)
+    try:
+        name, kind, default, meaning = parts
+        return Parameter(name, kind, _PARSERS[kind](default), meaning)  # type: ignore[arg-type]
+    except (KeyError, ValueError):
+        raise QuestionError(
+            f"{question}.sql: parameter {value!r} isn't NAME TYPE DEFAULT MEANING"
+        ) from None
+
+
+def _column(question: str, value: str) -> Column:
+    parts = value.split(maxsplit=_COLUMN_PARTS - 1)
+    if len(parts) < _COLUMN_PARTS or parts[1] not in get_args(Unit):
+        raise QuestionError(f"{question}.sql: column {value!r} isn't NAME UNIT MEANING")
+    return Column(parts[0], parts[1], parts[2])  # type: ignore[arg-type]

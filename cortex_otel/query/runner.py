@@ -1,0 +1,181 @@
+"""Asks a question within a time limit and a row limit."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import apsw
+
+from cortex_otel.query.catalogue import COMMON_PARAMETERS
+from cortex_otel_exporters.sqlite.reader import store_error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cortex_otel.query.catalogue import Column, Parameter, Question
+
+__all__ = [
+    "EXACT_EVENTS",
+    "QueryError",
+    "QueryParameterError",
+    "QueryTimeoutError",
+    "Result",
+    "Value",
+    "run",
+]
+
+Value = int | float | str | None
+
+#: A range with at most so many events is answered from the events themselves, where a question
+#: can be: sorting that many costs about 50 ms.
+EXACT_EVENTS = 50_000
+
+_STEPS_BETWEEN_CHECKS = 10_000  # of SQLite's virtual machine: about every millisecond
+
+_IS_COMPLETE = """
+WITH bounds AS (
+    SELECT
+        :from_ns / 3600000000000 AS from_hour,
+        (:to_ns + 3599999999999) / 3600000000000 AS to_hour
+),
+counted AS (
+    SELECT coalesce(sum(h.stored), 0) AS stored
+    FROM bounds b JOIN rollup_hour h ON h.hour >= b.from_hour AND h.hour < b.to_hour
+)
+SELECT stored <= :limit AND stored = (
+    SELECT count(*) FROM bounds b JOIN events e
+        ON e.time >= b.from_hour * 3600000000000 AND e.time < b.to_hour * 3600000000000
+) FROM counted
+"""
+
+
+class QueryError(Exception):
+    """A question could not be answered."""
+
+
+class QueryParameterError(QueryError):
+    """A parameter that the question doesn't have, or a value of another type."""
+
+
+class QueryTimeoutError(QueryError):
+    """The answer took longer than allowed."""
+
+    def __init__(self, question: str, time_limit_ms: float) -> None:
+        super().__init__(
+            f"{question} took longer than {time_limit_ms:g} ms: ask for a shorter range"
+        )
+        self.time_limit_ms = time_limit_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answer to a question."""
+
+    question: Question
+    rows: tuple[tuple[Value, ...], ...]
+    truncated: bool
+    """There were more rows than the limit."""
+    exact: bool
+    """From the events of exactly the range; otherwise from roll-ups, of the range widened to
+    whole hours (or days, where the question says so), with percentiles to within 4.5 %."""
+    elapsed_ms: float
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Names, units and meanings, in the order of the values of a row."""
+        return self.question.columns
+
+    def records(self) -> list[dict[str, Value]]:
+        """The rows as dictionaries by column name."""
+        names = [column.name for column in self.columns]
+        return [dict(zip(names, row, strict=True)) for row in self.rows]
+
+
+def run(
+    connection: apsw.Connection,
+    question: Question,
+    parameters: Mapping[str, Value] | None = None,
+    *,
+    time_limit_ms: float = 5000,
+    row_limit: int = 10_000,
+) -> Result:
+    """Ask ``question``.
+
+    Args:
+        connection: from :func:`cortex_otel_exporters.sqlite.reader.open_reader`.
+        question: from the catalogue.
+        parameters: by name; what is absent has its default. Common parameters are taken by every
+            question, whether its answer depends on them or not.
+        time_limit_ms: after which the question is given up; milliseconds.
+        row_limit: after which the answer is cut, and says so.
+
+    Raises:
+        QueryParameterError: a parameter the question doesn't have, or of another type.
+        QueryTimeoutError: it took too long.
+        StoreError: the database can't be read.
+    """
+    values = _values(question, parameters or {})
+    started = time.monotonic()
+    deadline = started + time_limit_ms / 1000
+    handler = object()
+    connection.set_progress_handler(
+        lambda: time.monotonic() > deadline, _STEPS_BETWEEN_CHECKS, id=handler
+    )
+    # One transaction: which way to answer and the answer see the same state.
+    own_transaction = not connection.in_transaction
+    try:
+        if own_transaction:
+            connection.execute("BEGIN")
+        exact = question.exact_sql is not None and _events_are_complete(connection, values)
+        sql = question.exact_sql if exact and question.exact_sql else question.sql
+        cursor = connection.execute(sql, values)
+        rows = tuple(row for row, _ in zip(cursor, range(row_limit + 1), strict=False))
+        cursor.close(True)  # noqa: FBT003 - the rest isn't wanted
+    except apsw.InterruptError:
+        raise QueryTimeoutError(question.name, time_limit_ms) from None
+    except apsw.SQLError:
+        raise  # a mistake in a SQL file, not in the store
+    except apsw.Error as error:
+        raise store_error(error, connection.filename) from error
+    finally:
+        connection.set_progress_handler(None, id=handler)
+        if own_transaction and connection.in_transaction:
+            connection.execute("ROLLBACK")
+    return Result(
+        question=question,
+        rows=rows[:row_limit],
+        truncated=len(rows) > row_limit,
+        exact=exact,
+        elapsed_ms=(time.monotonic() - started) * 1000,
+    )
+
+
+def _events_are_complete(connection: apsw.Connection, values: Mapping[str, Value]) -> bool:
+    # Retention deletes events and keeps roll-ups: only where both agree are the events all there.
+    values = {**values, "limit": EXACT_EVENTS}
+    return bool(connection.execute(_IS_COMPLETE, values).get)
+
+
+def _values(question: Question, given: Mapping[str, Value]) -> dict[str, Value]:
+    known = {**COMMON_PARAMETERS, **{known.name: known for known in question.parameters}}
+    unknown = sorted(given.keys() - known.keys())
+    if unknown:
+        raise QueryParameterError(f"{question.name} has no parameter {unknown[0]!r}")
+    values = {name: _typed(parameter, given.get(name)) for name, parameter in known.items()}
+    return {
+        name: time.time_ns() if value is None and name == "to_ns" else value
+        for name, value in values.items()
+    }
+
+
+def _typed(parameter: Parameter, value: Value) -> Value:
+    if value is None:
+        return parameter.default
+    match parameter.type, value:
+        case ("integer", bool()) | ("real", bool()):
+            pass
+        case ("integer", int()) | ("real", int() | float()) | ("text", str()):
+            return value
+    raise QueryParameterError(f"{parameter.name}={value!r} isn't of type {parameter.type}")

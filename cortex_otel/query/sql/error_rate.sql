@@ -1,0 +1,34 @@
+-- title: Error rate per hour
+-- title.ko: 시간당 오류율
+-- about: Share of product events that failed or timed out, for each hour that had events.
+-- since: 24h
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- column: time unix_ns start of the hour
+-- column: events count product events, weighted by sampling
+-- column: errors count of these, failed or timed out
+-- column: error_rate ratio errors / events
+WITH bounds AS (
+    SELECT
+        :from_ns / 3600000000000 AS from_hour,
+        (:to_ns + 3599999999999) / 3600000000000 AS to_hour
+),
+chosen_series AS (
+    SELECT series_key, CASE WHEN result IN ('error', 'timeout') THEN 1 ELSE 0 END AS failed
+    FROM series
+    WHERE event_type NOT IN ('span', 'log')
+      AND (:service = '' OR service = :service)
+      AND (:user_tier = '' OR user_tier = :user_tier)
+)
+SELECT
+    h.hour * 3600000000000 AS time,
+    sum(h.events) AS events,
+    sum(h.events * s.failed) AS errors,
+    sum(h.events * s.failed) / nullif(sum(h.events), 0) AS error_rate
+FROM bounds b
+JOIN rollup_hour h ON h.hour >= b.from_hour AND h.hour < b.to_hour
+JOIN chosen_series s ON s.series_key = h.series_key
+GROUP BY h.hour
+ORDER BY h.hour

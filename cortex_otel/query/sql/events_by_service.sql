@@ -1,0 +1,36 @@
+-- title: Events by service
+-- title.ko: 서비스별 이벤트
+-- about: Product events of each service and event type, most first.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- column: service text the service
+-- column: event_type text the event type
+-- column: events count product events, weighted by sampling
+-- column: errors count of these, failed or timed out
+-- column: error_rate ratio errors / events
+WITH bounds AS (
+    SELECT
+        :from_ns / 3600000000000 AS from_hour,
+        (:to_ns + 3599999999999) / 3600000000000 AS to_hour
+),
+counted AS (
+    SELECT h.series_key, sum(h.events) AS events
+    FROM bounds b JOIN rollup_hour h ON h.hour >= b.from_hour AND h.hour < b.to_hour
+    GROUP BY h.series_key
+),
+totals AS (
+    SELECT
+        s.service, s.event_type,
+        sum(c.events) AS events,
+        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors
+    FROM counted c JOIN series s ON s.series_key = c.series_key
+    WHERE s.event_type NOT IN ('span', 'log')
+      AND (:service = '' OR s.service = :service)
+      AND (:user_tier = '' OR s.user_tier = :user_tier)
+    GROUP BY s.service, s.event_type
+)
+SELECT service, event_type, events, errors, errors / nullif(events, 0) AS error_rate
+FROM totals
+ORDER BY events DESC, service, event_type

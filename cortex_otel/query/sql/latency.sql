@@ -1,0 +1,83 @@
+-- title: Response times
+-- title.ko: 응답 시간
+-- about: Durations by event type, slowest P95 first. Percentiles are merged from histograms and
+--   never averaged.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- column: event_type text the event type
+-- column: n count events with a duration, weighted by sampling
+-- column: p50_ms ms half of the durations are at most this; nearest rank
+-- column: p95_ms ms 95 % of the durations are at most this
+-- column: p99_ms ms 99 % of the durations are at most this
+WITH hours AS (
+    SELECT
+        :from_ns / 3600000000000 AS from_hour,
+        (:to_ns + 3599999999999) / 3600000000000 AS to_hour
+),
+bounds AS (
+    SELECT
+        from_hour, to_hour,
+        (from_hour + 23) / 24 AS from_day,
+        to_hour / 24 AS to_day,
+        CASE WHEN (from_hour + 23) / 24 * 24 < to_hour
+             THEN (from_hour + 23) / 24 * 24 ELSE to_hour END AS head_end,
+        CASE WHEN to_hour / 24 * 24 > from_hour
+             THEN to_hour / 24 * 24 ELSE from_hour END AS tail_start
+    FROM hours
+),
+buckets AS (
+    SELECT feature_key, bucket, sum(events) AS events
+    FROM (
+        SELECT d.feature_key, d.segment_key, d.bucket, d.events
+        FROM bounds b JOIN rollup_day_duration d ON d.day >= b.from_day AND d.day < b.to_day
+        UNION ALL
+        SELECT h.feature_key, h.segment_key, h.bucket, h.events
+        FROM bounds b JOIN rollup_hour_duration h
+            ON h.hour >= b.from_hour AND h.hour < b.head_end
+        UNION ALL
+        SELECT h.feature_key, h.segment_key, h.bucket, h.events
+        FROM bounds b JOIN rollup_hour_duration h
+            ON h.hour >= b.tail_start AND h.hour >= b.head_end AND h.hour < b.to_hour
+    ) AS parts
+    WHERE segment_key IN (
+        SELECT segment_key FROM segments
+        WHERE (:service = '' OR service = :service) AND (:user_tier = '' OR user_tier = :user_tier)
+    )
+    GROUP BY feature_key, bucket
+),
+histogram AS (
+    SELECT f.event_type, b.bucket, sum(b.events) AS events
+    FROM buckets b JOIN features f ON f.feature_key = b.feature_key
+    WHERE f.event_type NOT IN ('span', 'log')
+    GROUP BY f.event_type, b.bucket
+),
+ranked AS (
+    SELECT
+        event_type, bucket,
+        sum(events) OVER (PARTITION BY event_type ORDER BY bucket) AS reached,
+        sum(events) OVER (PARTITION BY event_type) AS total
+    FROM histogram
+),
+percentiles AS (
+    SELECT
+        event_type,
+        max(total) AS n,
+        min(bucket) FILTER (WHERE reached * 100 >= total * 50) AS p50,
+        min(bucket) FILTER (WHERE reached * 100 >= total * 95) AS p95,
+        min(bucket) FILTER (WHERE reached * 100 >= total * 99) AS p99
+    FROM ranked
+    GROUP BY event_type
+)
+SELECT
+    p.event_type AS event_type,
+    p.n AS n,
+    m50.middle_ms AS p50_ms,
+    m95.middle_ms AS p95_ms,
+    m99.middle_ms AS p99_ms
+FROM percentiles p
+JOIN duration_buckets m50 ON m50.bucket = p.p50
+JOIN duration_buckets m95 ON m95.bucket = p.p95
+JOIN duration_buckets m99 ON m99.bucket = p.p99
+ORDER BY p.p95 DESC, p.event_type

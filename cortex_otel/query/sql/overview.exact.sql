@@ -1,0 +1,49 @@
+-- about: From the events of exactly the range.
+WITH chosen_segments AS (
+    SELECT segment_key FROM segments
+    WHERE (:service = '' OR service = :service) AND (:user_tier = '' OR user_tier = :user_tier)
+),
+chosen AS (
+    SELECT e.user_key, e.duration, coalesce(e.weight, 1.0) AS weight, s.result
+    FROM events e JOIN series s ON s.series_key = e.series_key
+    WHERE e.time >= :from_ns AND e.time < :to_ns
+      AND s.event_type NOT IN ('span', 'log')
+      AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
+),
+totals AS (
+    SELECT
+        coalesce(sum(weight), 0) AS events,
+        coalesce(sum(weight) FILTER (WHERE result IN ('error', 'timeout')), 0) AS errors,
+        count(DISTINCT user_key) AS users,
+        sum(weight) FILTER (WHERE duration IS NOT NULL) AS timed,
+        sum(weight * duration / 1e6) AS duration_ms
+    FROM chosen
+),
+ranked AS (
+    SELECT
+        duration / 1e6 AS duration_ms,
+        sum(weight) OVER (ORDER BY duration) AS reached,
+        sum(weight) OVER () AS total
+    FROM chosen WHERE duration IS NOT NULL
+),
+percentiles AS (
+    SELECT
+        min(duration_ms) FILTER (WHERE reached * 100 >= total * 50) AS p50,
+        min(duration_ms) FILTER (WHERE reached * 100 >= total * 95) AS p95,
+        min(duration_ms) FILTER (WHERE reached * 100 >= total * 99) AS p99
+    FROM ranked
+)
+SELECT
+    t.events AS events,
+    t.errors AS errors,
+    t.errors / nullif(t.events, 0) AS error_rate,
+    t.users AS active_users,
+    (SELECT count(*) FROM sessions n
+     WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
+       AND n.events > 0 AND n.session_id <> ''
+       AND n.segment_key IN (SELECT segment_key FROM chosen_segments)) AS sessions,
+    t.duration_ms / nullif(t.timed, 0) AS avg_ms,
+    p.p50 AS p50_ms,
+    p.p95 AS p95_ms,
+    p.p99 AS p99_ms
+FROM totals t CROSS JOIN percentiles p

@@ -1,0 +1,64 @@
+-- title: Users by tier
+-- title.ko: 등급별 사용자
+-- about: Active users by the tier they had last in the range, so that the rows add up to all
+--   active users; and the events recorded under each tier. Users are of whole UTC days.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- column: user_tier text the tier
+-- column: users count distinct users whose last tier in the range is this one
+-- column: user_share ratio users / all active users
+-- column: events count product events under this tier, weighted by sampling
+-- column: errors count of these, failed or timed out
+WITH bounds AS (
+    SELECT
+        :from_ns / 3600000000000 AS from_hour,
+        (:to_ns + 3599999999999) / 3600000000000 AS to_hour,
+        :from_ns / 86400000000000 AS from_day,
+        (:to_ns + 86399999999999) / 86400000000000 AS to_day
+),
+chosen_segments AS (
+    SELECT segment_key, user_tier FROM segments WHERE :service = '' OR service = :service
+),
+last_seen AS (
+    SELECT u.user_key, u.segment_key, max(u.last_time) AS last_time
+    FROM bounds b JOIN rollup_user_day u ON u.day >= b.from_day AND u.day < b.to_day
+    WHERE u.segment_key IN (SELECT segment_key FROM chosen_segments)
+    GROUP BY u.user_key, u.segment_key
+),
+latest AS (
+    SELECT
+        g.user_tier,
+        row_number() OVER (PARTITION BY l.user_key ORDER BY l.last_time DESC, g.user_tier) AS place
+    FROM last_seen l JOIN chosen_segments g ON g.segment_key = l.segment_key
+),
+people AS (
+    SELECT user_tier, count(*) AS users FROM latest WHERE place = 1 GROUP BY user_tier
+),
+counted AS (
+    SELECT h.series_key, sum(h.events) AS events
+    FROM bounds b JOIN rollup_hour h ON h.hour >= b.from_hour AND h.hour < b.to_hour
+    GROUP BY h.series_key
+),
+totals AS (
+    SELECT
+        s.user_tier,
+        sum(c.events) AS events,
+        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors
+    FROM counted c JOIN series s ON s.series_key = c.series_key
+    WHERE s.event_type NOT IN ('span', 'log') AND (:service = '' OR s.service = :service)
+    GROUP BY s.user_tier
+),
+all_tiers AS (
+    SELECT user_tier FROM people UNION SELECT user_tier FROM totals
+)
+SELECT
+    a.user_tier AS user_tier,
+    coalesce(p.users, 0) AS users,
+    coalesce(p.users, 0) * 1.0 / nullif((SELECT sum(users) FROM people), 0) AS user_share,
+    coalesce(t.events, 0) AS events,
+    coalesce(t.errors, 0) AS errors
+FROM all_tiers a
+LEFT JOIN people p ON p.user_tier = a.user_tier
+LEFT JOIN totals t ON t.user_tier = a.user_tier
+ORDER BY coalesce(p.users, 0) DESC, a.user_tier

@@ -1,0 +1,179 @@
+"""The one file that spells attribute keys, metric names and event types.
+
+The MCP and GenAI conventions moved to their own repository, and every ``mcp.*`` constant of
+``opentelemetry-semantic-conventions`` 0.66b2 is deprecated as moved: hence constants of our own.
+
+Sources:
+    * MCP: https://github.com/open-telemetry/semantic-conventions-genai (``docs/mcp``)
+    * GenAI: the same repository (``docs/gen-ai``)
+    * General: https://opentelemetry.io/docs/specs/semconv/
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- MCP and GenAI (in development) -------------------------------------------------------------
+MCP_METHOD_NAME: Final = "mcp.method.name"
+MCP_PROTOCOL_VERSION: Final = "mcp.protocol.version"
+MCP_SESSION_ID: Final = "mcp.session.id"
+MCP_RESOURCE_URI: Final = "mcp.resource.uri"
+GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
+GEN_AI_TOOL_NAME: Final = "gen_ai.tool.name"
+GEN_AI_PROMPT_NAME: Final = "gen_ai.prompt.name"
+GEN_AI_TOOL_CALL_ARGUMENTS: Final = "gen_ai.tool.call.arguments"
+GEN_AI_TOOL_CALL_RESULT: Final = "gen_ai.tool.call.result"
+JSONRPC_REQUEST_ID: Final = "jsonrpc.request.id"
+RPC_RESPONSE_STATUS_CODE: Final = "rpc.response.status_code"
+
+METHOD_TOOLS_CALL: Final = "tools/call"
+OPERATION_EXECUTE_TOOL: Final = "execute_tool"
+ERROR_TYPE_TOOL_ERROR: Final = "tool_error"
+"""``error.type`` of a call whose result says ``isError``."""
+
+MCP_SERVER_OPERATION_DURATION: Final = "mcp.server.operation.duration"
+MCP_SERVER_OPERATION_DURATION_DESCRIPTION: Final = (
+    "The duration of the MCP request or notification as observed on the receiver"
+)
+#: Seconds; the explicit bucket boundaries the MCP conventions advise.
+MCP_DURATION_BOUNDARIES: Final = (
+    0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300,
+)  # fmt: skip
+
+# --- General (stable but for user.*, session.*, feature_flag.*) ---------------------------------
+ERROR_TYPE: Final = "error.type"
+EXCEPTION_TYPE: Final = "exception.type"
+EXCEPTION_MESSAGE: Final = "exception.message"
+EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
+EXCEPTION_EVENT: Final = "exception"
+NETWORK_TRANSPORT: Final = "network.transport"
+NETWORK_PROTOCOL_NAME: Final = "network.protocol.name"
+SESSION_ID: Final = "session.id"
+USER_ID: Final = "user.id"
+USER_HASH: Final = "user.hash"
+ENDUSER_ID: Final = "enduser.id"
+FEATURE_FLAG_KEY: Final = "feature_flag.key"
+FEATURE_FLAG_RESULT_VARIANT: Final = "feature_flag.result.variant"
+FEATURE_FLAG_RESULT_REASON: Final = "feature_flag.result.reason"
+
+# --- Resource -----------------------------------------------------------------------------------
+SERVICE_NAME: Final = "service.name"
+SERVICE_VERSION: Final = "service.version"
+SERVICE_NAMESPACE: Final = "service.namespace"
+SERVICE_INSTANCE_ID: Final = "service.instance.id"
+DEPLOYMENT_ENVIRONMENT_NAME: Final = "deployment.environment.name"
+TELEMETRY_SDK_NAME: Final = "telemetry.sdk.name"
+TELEMETRY_SDK_LANGUAGE: Final = "telemetry.sdk.language"
+TELEMETRY_SDK_VERSION: Final = "telemetry.sdk.version"
+TELEMETRY_DISTRO_NAME: Final = "telemetry.distro.name"
+TELEMETRY_DISTRO_VERSION: Final = "telemetry.distro.version"
+OS_TYPE: Final = "os.type"
+PROCESS_RUNTIME_NAME: Final = "process.runtime.name"
+PROCESS_RUNTIME_VERSION: Final = "process.runtime.version"
+
+# --- Ours ---------------------------------------------------------------------------------------
+CORTEX_SERVICE: Final = "cortex.service"
+CORTEX_USER_TIER: Final = "cortex.user.tier"
+CORTEX_PROJECT_ID: Final = "cortex.project.id"
+CORTEX_BRANCH_ID: Final = "cortex.branch.id"
+CORTEX_RESULT: Final = "cortex.result"
+"""``success``, ``error``, ``timeout`` or ``cancelled``."""
+CORTEX_ERROR_LOCATION: Final = "cortex.error.location"
+"""Type, module, function and line of an exception; never its text."""
+CORTEX_EXCEPTION_TYPE: Final = "cortex.exception.type"
+"""The class the tool raised, where ``error.type`` has the convention's ``tool_error``."""
+CORTEX_TOOL_PARAMETERS: Final = "cortex.tool.parameters"
+"""Shape of a tool's parameters: ``name:type,…`` with names from its signature; no value."""
+CORTEX_EVENT_DURATION_MS: Final = "cortex.event.duration_ms"
+"""Duration of a log-based event that was timed by its caller; milliseconds."""
+CORTEX_FEATURE: Final = "cortex.feature"
+CORTEX_IDE: Final = "cortex.ide"
+CORTEX_EXTENSION_VERSION: Final = "cortex.extension.version"
+
+# --- Event types (SPEC §1) ----------------------------------------------------------------------
+MCP_TOOL_CALL: Final = "mcp.tool_call"
+MCP_BRANCH_CREATE: Final = "mcp.branch_create"
+MCP_SEARCH_CONTEXT: Final = "mcp.search_context"
+MCP_UPDATE_MEMORY: Final = "mcp.update_memory"
+MCP_COMPRESS_CONTEXT: Final = "mcp.compress_context"
+MCP_REFERENCE_SUGGEST: Final = "mcp.reference_suggest"
+MCP_ONTOLOGY_CLASSIFY: Final = "mcp.ontology_classify"
+EXT_INSTALL: Final = "ext.install"
+EXT_ACTIVATE: Final = "ext.activate"
+EXT_UI_INTERACTION: Final = "ext.ui_interaction"
+EXT_CODE_INSERT: Final = "ext.code_insert"
+EXT_CONTEXT_SWITCH: Final = "ext.context_switch"
+EXT_ERROR: Final = "ext.error"
+FEATURE_FLAG_EVALUATION: Final = "feature_flag.evaluation"
+
+EVENT_TYPES: Final = frozenset(
+    {
+        MCP_TOOL_CALL, MCP_BRANCH_CREATE, MCP_SEARCH_CONTEXT, MCP_UPDATE_MEMORY,
+        MCP_COMPRESS_CONTEXT, MCP_REFERENCE_SUGGEST, MCP_ONTOLOGY_CLASSIFY,
+        EXT_INSTALL, EXT_ACTIVATE, EXT_UI_INTERACTION, EXT_CODE_INSERT, EXT_CONTEXT_SWITCH,
+        EXT_ERROR, FEATURE_FLAG_EVALUATION,
+    }
+)  # fmt: skip
+
+TIERS: Final = ("free", "trial", "paid", "enterprise")
+RESULTS: Final = ("success", "error", "timeout", "cancelled")
+
+# --- Fields of the typed events (cortex_otel.events) ----------------------------------------------
+CORTEX_EVENT_TYPE: Final = "cortex.event.type"
+"""The event type of a span; a log-based event has it as its ``event_name``."""
+CORTEX_BRANCH_TOPIC: Final = "cortex.branch.topic"
+CORTEX_BRANCH_AUTOMATIC: Final = "cortex.branch.automatic"
+CORTEX_BRANCH_FROM: Final = "cortex.branch.from"
+CORTEX_BRANCH_TO: Final = "cortex.branch.to"
+CORTEX_SEARCH_QUERY: Final = "cortex.search.query"
+CORTEX_SEARCH_TOP_K: Final = "cortex.search.top_k"
+CORTEX_SEARCH_RESULTS: Final = "cortex.search.results"
+CORTEX_SEARCH_RECALL: Final = "cortex.search.recall"
+"""Share of the needles found, 0 to 1; only where a needle-in-a-haystack check ran."""
+CORTEX_MEMORY_FILE_SIZE_BYTES: Final = "cortex.memory.file_size_bytes"
+CORTEX_MEMORY_TOKEN_COUNT: Final = "cortex.memory.token_count"  # noqa: S105 - language-model tokens
+CORTEX_COMPRESS_TOKENS_BEFORE: Final = "cortex.compress.tokens_before"
+CORTEX_COMPRESS_TOKENS_AFTER: Final = "cortex.compress.tokens_after"
+CORTEX_COMPRESS_SAVINGS_RATE: Final = "cortex.compress.savings_rate"
+"""``1 - after / before``; negative where the text grew, absent where ``before`` is 0."""
+CORTEX_REFERENCE_SUGGESTED: Final = "cortex.reference.suggested"
+CORTEX_REFERENCE_ACCEPTED: Final = "cortex.reference.accepted"
+CORTEX_ONTOLOGY_CATEGORY: Final = "cortex.ontology.category"
+CORTEX_ONTOLOGY_CONFIDENCE: Final = "cortex.ontology.confidence"
+CORTEX_PROJECT_PATH: Final = "cortex.project.path"
+CORTEX_UI_ACTION: Final = "cortex.ui.action"
+CORTEX_UI_ELEMENT: Final = "cortex.ui.element"
+CORTEX_CODE_LANGUAGE: Final = "cortex.code.language"
+CORTEX_CODE_LINES_INSERTED: Final = "cortex.code.lines_inserted"
+CORTEX_CODE_COMPLETION_ACCEPTED: Final = "cortex.code.completion_accepted"
+CORTEX_FILE_PATH: Final = "cortex.file.path"
+CORTEX_ERROR_TYPE: Final = "cortex.error.type"
+CORTEX_ERROR_MESSAGE: Final = "cortex.error.message"
+CORTEX_ERROR_STACK: Final = "cortex.error.stack"
+CORTEX_ERROR_CRASH: Final = "cortex.error.crash"
+
+TEXT_LENGTH_SUFFIX: Final = ".length"
+"""Added to a key of :data:`FREE_TEXT`: number of characters."""
+TEXT_HASH_SUFFIX: Final = ".hash"
+"""Added to a key of :data:`FREE_TEXT`: 16 hex digits, keyed by the installation."""
+FREE_TEXT: Final = frozenset(
+    {
+        CORTEX_BRANCH_TOPIC, CORTEX_BRANCH_FROM, CORTEX_BRANCH_TO, CORTEX_SEARCH_QUERY,
+        CORTEX_PROJECT_PATH, CORTEX_FILE_PATH, CORTEX_ERROR_MESSAGE, CORTEX_ERROR_STACK,
+    }
+)  # fmt: skip
+"""Keys never recorded as they are: typed events carry ``<key>.length`` and ``<key>.hash``."""
+
+MEASURES: Final = {
+    CORTEX_COMPRESS_TOKENS_BEFORE: "tokens_before",
+    CORTEX_COMPRESS_TOKENS_AFTER: "tokens_after",
+    CORTEX_REFERENCE_SUGGESTED: "suggested",
+    CORTEX_REFERENCE_ACCEPTED: "accepted",
+    CORTEX_SEARCH_RESULTS: "results",
+    CORTEX_SEARCH_RECALL: "recall",
+    CORTEX_MEMORY_TOKEN_COUNT: "memory_tokens",
+    CORTEX_MEMORY_FILE_SIZE_BYTES: "memory_bytes",
+    CORTEX_CODE_LINES_INSERTED: "lines_inserted",
+    CORTEX_CODE_COMPLETION_ACCEPTED: "completions_accepted",
+}
+"""What roll-ups sum, by measure name; a boolean counts as 0 or 1."""

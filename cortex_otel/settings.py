@@ -1,0 +1,288 @@
+"""Every setting, once: name, environment variable, unit, default and meaning.
+
+:class:`Settings` is frozen and made once, at start-up. ``docs/reference/settings.md`` is generated
+from it. In code (:func:`cortex_otel.configure`) and in the command line a setting that makes no
+sense raises :class:`SettingError`; under zero-code start it warns once and the default is used.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.machinery
+import math
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from cortex_otel.semconv import EVENT_TYPES, TIERS
+
+__all__ = ["SettingError", "Settings", "enabled_by_host", "read_environment"]
+
+
+class SettingError(ValueError):
+    """A setting that makes no sense: one line with its name, its value and what is allowed."""
+
+    def __init__(self, name: str, value: object, allowed: str) -> None:
+        super().__init__(f"{name}={value!r} makes no sense: {allowed}")
+        self.name = name
+
+
+def _boolean(text: str) -> bool:
+    match text.strip().lower():
+        case "1" | "true" | "yes" | "on":
+            return True
+        case "0" | "false" | "no" | "off" | "":
+            return False
+        case _:
+            raise ValueError
+
+
+def _integer(minimum: int, maximum: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = int(text)
+        if not minimum <= value <= maximum:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _service(text: str) -> str:
+    text = text.strip()
+    if not text.replace("-", "").replace("_", "").isalnum() or not text.isascii() or len(text) > 64:
+        raise ValueError
+    return text
+
+
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        text = text.strip().lower()
+        if text not in allowed:
+            raise ValueError
+        return text
+
+    return parse
+
+
+def _directory(text: str) -> Path:
+    if not text.strip() or "\0" in text:
+        raise ValueError
+    return Path(text).expanduser()
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _sampling(text: str) -> Mapping[str, float]:
+    rates: dict[str, float] = {}
+    for part in _names(text):
+        event_type, equals, rate = part.partition("=")
+        event_type, value = event_type.strip(), float(rate)
+        known = event_type == "*" or event_type in EVENT_TYPES or event_type == "span"
+        if not equals or not known or not math.isfinite(value) or not 0 < value <= 1:
+            raise ValueError
+        rates[event_type] = value
+    return rates
+
+
+def _setting(
+    environment: str, default: Any, parse: Callable[[str], Any], allowed: str, unit: str = ""
+) -> Any:
+    metadata = {"environment": environment, "parse": parse, "allowed": allowed, "unit": unit}
+    if callable(default):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the user may decide. The docstring of each field is its meaning, and its reference."""
+
+    enabled: bool = _setting("CORTEX_OTEL_ENABLED", True, _boolean, "true or false")
+    """Record at all. Off means no file, no thread, and decorated tools are left as they were.
+    `OTEL_SDK_DISABLED=true` and `TELEMETRY_ENABLED = False` in the host's `config.py` do the same."""
+
+    home: Path = _setting(
+        "CORTEX_OTEL_HOME", lambda: Path("~/.cortex/telemetry").expanduser(), _directory,
+        "a directory",
+    )  # fmt: skip
+    """Directory of the database (`cortex.db`) and what belongs to it; made with mode 0700."""
+
+    service: str = _setting(
+        "CORTEX_OTEL_SERVICE", "mcp", _service, "letters, digits, - and _, at most 64"
+    )
+    """Which Cortex service this process is: `mcp`, `extension`, `web`, or a new one."""
+
+    tier: str | None = _setting(
+        "CORTEX_OTEL_USER_TIER", None, _choice(*TIERS), "one of " + ", ".join(TIERS)
+    )
+    """User tier, where neither an identity provider nor Cortex's licence manager says it."""
+
+    user_id: str | None = _setting("CORTEX_OTEL_USER_ID", None, str, "any text")
+    """User id, where no identity provider says it. Hashed before it enters any span or log."""
+
+    user_hash_key: str | None = _setting("CORTEX_OTEL_USER_HASH_KEY", None, str, "any text")
+    """Key of the HMAC-SHA-256 over user ids; without one they are hashed with plain SHA-256."""
+
+    sampling: Mapping[str, float] = _setting(
+        "CORTEX_OTEL_SAMPLING", dict, _sampling,
+        "event_type=rate, comma-separated, with known event types (or span, or *) and 0 < rate <= 1",
+    )  # fmt: skip
+    """Share of traces kept by event type, e.g. `mcp.search_context=0.1,span=0.05`. Traces with an
+    error are always kept; each kept record carries its weight, so counts stay unbiased."""
+
+    allow_attributes: tuple[str, ...] = _setting(
+        "CORTEX_OTEL_ALLOW_ATTRIBUTES", (), _names, "attribute keys, comma-separated; key.* for all below"
+    )
+    """Further attribute keys to keep. Their text is still searched for personal data."""
+
+    capture_content: bool = _setting(
+        "CORTEX_OTEL_CAPTURE_CONTENT", False, _boolean, "true or false"
+    )
+    """Development only: keep tool arguments, results and exception messages as they are."""
+
+    allow_other_exporters: bool = _setting(
+        "CORTEX_OTEL_ALLOW_OTHER_EXPORTERS", False, _boolean, "true or false"
+    )
+    """Let `OTEL_*_EXPORTER` add exporters beside SQLite (OTLP sends data off this machine)."""
+
+    span: str = _setting("CORTEX_OTEL_SPAN", "sdk", _choice("sdk"), "sdk")
+    """Span implementation; `sdk` is OpenTelemetry's own."""
+
+    queue_size: int = _setting(
+        "CORTEX_OTEL_QUEUE_SIZE", 32768, _integer(64, 1_000_000), "64 to 1000000", "records"
+    )
+    """Records held in memory while the database is busy; beyond it they are dropped and counted."""
+
+    flush_interval_ms: int = _setting(
+        "CORTEX_OTEL_FLUSH_INTERVAL_MS", 250, _integer(1, 60_000), "1 to 60000", "ms"
+    )
+    """Longest time a record waits in memory: the most that a kill -9 can lose."""
+
+    exit_timeout_ms: int = _setting(
+        "CORTEX_OTEL_EXIT_TIMEOUT_MS", 1000, _integer(0, 60_000), "0 to 60000", "ms"
+    )
+    """Longest delay of an exit for storing what is queued."""
+
+    metrics_interval_ms: int = _setting(
+        "CORTEX_OTEL_METRICS_INTERVAL_MS", 60_000, _integer(100, 86_400_000), "100 to 86400000", "ms"
+    )
+    """Time between two collections of the OpenTelemetry instruments."""
+
+    identity_ttl_ms: int = _setting(
+        "CORTEX_OTEL_IDENTITY_TTL_MS", 1000, _integer(0, 3_600_000), "0 to 3600000", "ms"
+    )
+    """How long the answer of the identity provider or licence manager is used before asking again."""
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.home / "cortex.db"
+
+
+def read_environment(
+    environ: Mapping[str, str] | None = None,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> Settings:
+    """Make the settings from environment variables.
+
+    Args:
+        environ: where to read; the process's environment by default.
+        overrides: settings by field name that win over the environment; text is parsed, other
+            values are checked as their text would be.
+        warn: if given, called with one line for each senseless setting, whose default is then
+            used; without it the first one raises.
+
+    Raises:
+        SettingError: a setting makes no sense and ``warn`` is not given.
+    """
+    environ = os.environ if environ is None else environ
+    overrides = overrides or {}
+    values: dict[str, Any] = {}
+    for setting in fields(Settings):
+        try:
+            if setting.name in overrides:
+                values[setting.name] = _override(setting, overrides[setting.name])
+            else:
+                text = environ.get(setting.metadata["environment"])
+                if text is not None and text != "":
+                    values[setting.name] = _parse(setting, setting.metadata["environment"], text)
+        except SettingError as error:
+            if warn is None:
+                raise
+            warn(f"{error}; using the default")
+    unknown = overrides.keys() - {setting.name for setting in fields(Settings)}
+    if unknown:
+        name = sorted(unknown)[0]
+        raise SettingError(name, overrides[name], "no such setting")
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        values["enabled"] = False
+    return Settings(**values)
+
+
+def _parse(setting: Field[Any], name: str, text: str) -> Any:
+    try:
+        return setting.metadata["parse"](text)
+    except (ValueError, OverflowError):
+        raise SettingError(name, text, f"allowed is {setting.metadata['allowed']}") from None
+
+
+def _override(setting: Field[Any], value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        text = str(value)
+    elif isinstance(value, Mapping):
+        text = ",".join(f"{key}={rate}" for key, rate in value.items())
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        text = ",".join(str(part) for part in value)
+    else:
+        text = str(value)
+    return _parse(setting, setting.name, text)
+
+
+def enabled_by_host() -> bool:
+    """Whether the host's ``config.py`` leaves telemetry on, as Cortex writes it there.
+
+    Reads ``TELEMETRY_ENABLED = False`` from an imported ``config`` module, or, so as not to run
+    the host's code before its time, from the source of the ``config.py`` that it would import.
+    """
+    module = sys.modules.get("config")
+    if module is not None:
+        return getattr(module, "TELEMETRY_ENABLED", True) is not False
+    source = _host_config()
+    if source is None:
+        return True
+    try:
+        tree = ast.parse(source.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return True
+    enabled = True
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=targets, value=ast.Constant(value=bool() as value)):
+                names = [target.id for target in targets if isinstance(target, ast.Name)]
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=bool() as value)):
+                names = [name]
+            case _:
+                continue
+        if "TELEMETRY_ENABLED" in names:
+            enabled = value
+    return enabled
+
+
+def _host_config() -> Path | None:
+    # Under zero-code start the script's directory isn't on sys.path yet: take it from the
+    # command line.
+    script = next((Path(a) for a in sys.orig_argv[1:] if a.endswith(".py")), None)
+    path = [str(script.parent)] if script is not None else []
+    spec = importlib.machinery.PathFinder.find_spec("config", [*path, *sys.path])
+    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+        return None
+    return Path(spec.origin)

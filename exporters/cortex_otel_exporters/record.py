@@ -1,0 +1,143 @@
+"""The one row type: what a span or log event has become when it reaches a store.
+
+A :class:`Record` is safe by construction: whoever makes one has already removed personal
+data and decided the sampling weight. Stores add nothing and read nothing else.
+
+The dimensions that repeat from event to event are grouped into three small tuples
+(:class:`Series`, :class:`Context`, :class:`Session`) which a store keeps once and refers to by
+a surrogate key. Absent text is ``""`` there, never ``None``, so that uniqueness holds in SQL.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["SPAN_EVENT_TYPE", "Context", "MetricPoint", "Record", "Series", "Session", "Sink"]
+
+#: Event type of spans and logs that are not product events; they stay out of product counts.
+SPAN_EVENT_TYPE = "span"
+
+
+class Series(NamedTuple):
+    """The product dimensions of an event; few distinct values, one roll-up row an hour each."""
+
+    service: str
+    """``mcp``, ``extension``, ``web`` …"""
+    event_type: str
+    """``mcp.tool_call`` …, or ``span`` for what other instrumentations made."""
+    name: str
+    """Span or event name, low-cardinality."""
+    tool_name: str
+    feature: str
+    """What of the product was used: the tool, the element, the category; ``""`` if nothing was."""
+    user_tier: str
+    result: str
+    """``success``, ``error``, ``timeout`` or ``cancelled``."""
+    level: str
+    """``DEBUG``, ``INFO``, ``WARNING``, ``ERROR`` or ``CRITICAL``."""
+    kind: str
+    """Span kind in lower case, or ``event`` for a log-based event."""
+    error_type: str
+
+
+class Context(NamedTuple):
+    """The technical dimensions of an event: where in code and project it happened."""
+
+    scope: str
+    """Instrumentation scope, ``name@version``."""
+    resource: str
+    """Allow-listed resource attributes, a JSON object."""
+    project_id: str
+    branch_id: str
+    attributes: str
+    """Allow-listed low-cardinality attributes, a JSON object."""
+
+
+class Session(NamedTuple):
+    """A sitting of one user in one service, and what it ran on."""
+
+    session_id: str
+    os: str = ""
+    ide: str = ""
+    extension_version: str = ""
+    server_name: str = ""
+    server_version: str = ""
+    runtime: str = ""
+    instance_id: str = ""
+
+
+class Record(NamedTuple):
+    """One row of ``telemetry_events``."""
+
+    time_unix_nano: int
+    """Start of the span, or the instant of the event; Unix nanoseconds."""
+    duration_nano: int | None
+    """Nanoseconds; ``None`` for what happened at an instant."""
+    series: Series
+    context: Context
+    session: Session
+    user_id_hash: str
+    """64 hex digits, or ``""``."""
+    trace_id: int
+    """128 bits; 0 outside a trace."""
+    span_id: int
+    """64 bits; 0 outside a trace. For a log event, the span it happened in."""
+    parent_span_id: int
+    weight: float
+    """How many events this one stands for: 1 / sampling rate."""
+    error_message: str
+    """Type, module, function and line; never the text of the exception."""
+    event_data: Mapping[str, object]
+    """JSON-serialisable values by attribute key."""
+    measures: tuple[tuple[str, float], ...] = ()
+    """Values that roll-ups sum, by name (tokens before, suggestions accepted …)."""
+
+
+class MetricPoint(NamedTuple):
+    """One row of ``telemetry_metrics``: a data point of an OpenTelemetry instrument."""
+
+    time_unix_nano: int
+    start_time_unix_nano: int
+    name: str
+    unit: str
+    kind: str
+    """``sum``, ``gauge`` or ``histogram``."""
+    service: str
+    user_tier: str
+    value: float
+    """Sum or gauge value; for a histogram, the mean."""
+    count: int | None
+    sum: float | None
+    minimum: float | None
+    maximum: float | None
+    buckets: str
+    """Histogram: JSON ``{"bounds": […], "counts": […]}``; else ``""``."""
+    attributes: str
+    """Allow-listed attributes, a JSON object."""
+
+
+class Sink(Protocol):
+    """Where safe records go. Calls never block and never raise."""
+
+    def submit(self, record: Record) -> bool:
+        """Take ``record``; ``False`` if it was dropped (and counted)."""
+        ...
+
+    def submit_metrics(self, points: list[MetricPoint]) -> bool:
+        """Take metric points; ``False`` if they were dropped (and counted)."""
+        ...
+
+    def count_sampled_out(self, number: int = 1, signal: str = "event") -> None:
+        """Note records that sampling decided not to keep."""
+        ...
+
+    def count_dropped(self, reason: str, number: int = 1, signal: str = "event") -> None:
+        """Note records that were refused before they became rows, by reason."""
+        ...
+
+    def force_flush(self, timeout_millis: float = 1000) -> bool:
+        """Store what was taken before this call; ``True`` only if all of it is on disk."""
+        ...

@@ -1,0 +1,103 @@
+"""The writer's books: what came in, and what became of it, until the ledger table has it.
+
+For each signal ``received = stored + sampled_out + dropped + still waiting``, at every moment.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cortex_otel_exporters.sqlite.batch import LedgerEntry
+
+__all__ = ["Accounts"]
+
+
+class Accounts:
+    """Counts by signal, outcome and reason; safe between threads and in signal handlers."""
+
+    def __init__(self) -> None:
+        #: Re-entrant: a signal handler or finalizer of the host may emit while its own thread
+        #: is inside. The writer thread never waits for it long.
+        self.lock = threading.RLock()
+        self.received: Counter[str] = Counter()
+        self.totals: Counter[str] = Counter()
+        self._in_ledger: Counter[str] = Counter()
+        self._unrecorded: Counter[LedgerEntry] = Counter()
+
+    def sampled_out(self, signal: str, number: int) -> None:
+        """``number`` records came in and sampling let them go."""
+        with self.lock:
+            self.received[signal] += number
+            self._unrecorded[signal, "sampled_out", ""] += number
+            self.totals["sampled_out"] += number
+
+    def dropped(self, signal: str, reason: str, number: int = 1) -> None:
+        """``number`` records that had been received were lost, for ``reason``."""
+        with self.lock:
+            self._unrecorded[signal, "dropped", reason] += number
+            self.totals[f"dropped|{reason}"] += number
+
+    def has_news(self) -> bool:
+        """Whether the ledger lacks something that no stored batch will bring."""
+        return bool(self._unrecorded)
+
+    def take(self, waiting: Mapping[str, int]) -> Counter[LedgerEntry]:
+        """What the ledger is to be told with the next transaction.
+
+        Args:
+            waiting: records by signal that are still queued, beyond that transaction.
+        """
+        ledger: Counter[LedgerEntry] = Counter()
+        # A signal handler may have interrupted the holder, and be waiting for this thread:
+        # then the events go without their counts, which follow with the next transaction.
+        if not self.lock.acquire(timeout=0.05):
+            return ledger
+        try:
+            ledger.update(self._unrecorded)
+            for signal, queued in waiting.items():
+                resolved = self.received[signal] - queued
+                ledger[signal, "received", ""] += resolved - self._in_ledger[signal]
+        finally:
+            self.lock.release()
+        return ledger
+
+    def entered(self, ledger: Counter[LedgerEntry], stored: int, refused: int) -> None:
+        """The transaction with ``ledger`` is on disk; it stored and refused so many records."""
+        with self.lock:
+            for entry, count in ledger.items():
+                if entry[1] == "received":
+                    self._in_ledger[entry[0]] += count
+                else:
+                    self._unrecorded[entry] -= count
+            self._unrecorded = +self._unrecorded
+            self.totals["stored"] += stored
+            if refused:
+                self.totals["dropped|invalid"] += refused
+
+    def undelivered(self) -> dict[str, int]:
+        """Drops that the ledger has not been told of: ``{"signal|reason": count}``."""
+        return {
+            f"{signal}|{reason}": count
+            for (signal, outcome, reason), count in list(self._unrecorded.items())
+            if outcome == "dropped" and count
+        }
+
+    def summary(self) -> dict[str, object]:
+        """For the heartbeat file."""
+        totals = dict(self.totals)
+        return {
+            "received": sum(self.received.values()),
+            "stored": totals.get("stored", 0),
+            "sampled_out": totals.get("sampled_out", 0),
+            "dropped": {
+                key.partition("|")[2]: count
+                for key, count in totals.items()
+                if key.startswith("dropped|")
+            },
+            "unrecorded": self.undelivered(),
+        }

@@ -1,0 +1,277 @@
+"""One transaction: the events of a batch, their sessions, roll-ups, metrics and ledger.
+
+All or nothing: what the views show and what the ledger counts can't disagree. A record that
+breaks a rule is set aside and counted; its neighbours are stored.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import apsw
+
+from cortex_otel_exporters.record import SPAN_EVENT_TYPE
+from cortex_otel_exporters.sqlite.files import trouble_of
+from cortex_otel_exporters.sqlite.keys import Keys
+from cortex_otel_exporters.sqlite.rollups import FAILED_RESULTS, Rollups
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cortex_otel_exporters.record import MetricPoint, Record, Session
+
+__all__ = ["BatchWriter", "LedgerEntry"]
+
+_NS_A_DAY = 86_400 * 10**9
+_MAX_DATA_CHARACTERS = 16_384
+_MAX_WEIGHT = 1e9
+_TWO_TO_63, _TWO_TO_64 = 1 << 63, 1 << 64
+
+#: ``(signal, outcome, reason)``; outcome is received, stored, sampled_out or dropped.
+LedgerEntry = tuple[str, str, str]
+
+_Row = tuple[object, ...]
+
+
+class BatchWriter:
+    """Writes batches through one connection, which it owns."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._keys = Keys()
+        self._session_keys: dict[str, int] = {}
+
+    def close(self) -> None:
+        """Close the connection; a last checkpoint is SQLite's own business."""
+        self._connection.close()
+
+    def write(
+        self,
+        records: Sequence[Record],
+        points: Sequence[MetricPoint],
+        ledger: Counter[LedgerEntry],
+    ) -> int:
+        """Store a batch in one transaction.
+
+        Args:
+            records: events; may be empty.
+            points: metric points; may be empty.
+            ledger: what else happened since the last batch, by signal, outcome and reason. What
+                this batch stores and refuses is added to the ledger table, not to this argument.
+
+        Returns:
+            How many of ``records`` and ``points`` were refused for what they are.
+
+        Raises:
+            apsw.Error: the store's trouble (locked, full, corrupt …): nothing was written and
+                the batch may be tried again.
+        """
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            stored, refused = self._write_events(records)
+            stored_points, refused_points = self._write_metrics(points)
+            entries = Counter(ledger)
+            entries["event", "stored", ""] += stored
+            entries["metric", "stored", ""] += stored_points
+            entries["event", "dropped", "invalid"] += refused
+            entries["metric", "dropped", "invalid"] += refused_points
+            self._write_ledger(entries)
+            connection.execute("COMMIT")
+        except BaseException:
+            self._keys.rollback()
+            self._session_keys.clear()
+            if not connection.get_autocommit():
+                connection.execute("ROLLBACK")
+            raise
+        self._keys.commit()
+        return refused + refused_points
+
+    def accepts(self, records: Sequence[Record], points: Sequence[MetricPoint]) -> bool:
+        """Whether a batch of these could be written; tried and rolled back.
+
+        Raises:
+            apsw.Error: the store's trouble.
+        """
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._write_events(records)
+            self._write_metrics(points)
+        except Exception as error:
+            if trouble_of(error) is not None:
+                raise
+            return False
+        finally:
+            self._keys.rollback()
+            self._session_keys.clear()
+            if not connection.get_autocommit():
+                connection.execute("ROLLBACK")
+        return True
+
+    def _write_events(self, records: Sequence[Record]) -> tuple[int, int]:
+        if not records:
+            return 0, 0
+        connection = self._connection
+        next_key = int(
+            connection.execute("SELECT value FROM store WHERE key = 'next_event_key'").fetchone()[0]
+        )
+        rows: list[_Row] = []
+        rollups = Rollups()
+        sessions: dict[str, _SessionTotals] = {}
+        refused = 0
+        for record in records:
+            # Each step that looks at the record comes before anything is counted for it, so that
+            # a refused record leaves no trace in roll-ups or sessions.
+            try:
+                keys = self._keys.series.find(connection, record.series)
+                row = self._row(record, keys[0])
+                rollups.add(record, keys, row[5])  # type: ignore[arg-type] - the user key
+            except Exception as error:
+                if trouble_of(error) is not None:
+                    raise
+                refused += 1
+                continue
+            rows.append((next_key, *row))
+            next_key += 1
+            totals = sessions.get(record.session.session_id)
+            if totals is None:
+                totals = sessions[record.session.session_id] = _SessionTotals(record, keys[2], row[5])
+            totals.add(record)
+        connection.executemany(_EVENT, rows)
+        for totals in sessions.values():
+            connection.execute(_SESSION_TOTALS, (*totals.row(), totals.session.session_id))
+        rollups.write(connection)
+        connection.execute("UPDATE store SET value = ? WHERE key = 'next_event_key'", (next_key,))
+        return len(rows), refused
+
+    def _row(self, record: Record, series_key: int) -> _Row:
+        connection = self._connection
+        time_ns, duration, data = record.time_unix_nano, record.duration_nano, record.event_data
+        if not 0 < time_ns < _TWO_TO_63 or not 0 < record.weight < _MAX_WEIGHT:
+            raise ValueError("time or weight out of range")
+        if not all(math.isfinite(value) for _, value in record.measures):
+            raise ValueError("measure is not finite")
+        if duration is not None and not 0 <= duration < _TWO_TO_63:
+            raise ValueError("duration out of range")
+        text = None
+        if data:
+            text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+            if len(text) > _MAX_DATA_CHARACTERS:
+                raise ValueError("event_data is too long")
+        user_key = (
+            self._keys.user(connection, record.user_id_hash, time_ns)
+            if record.user_id_hash
+            else None
+        )
+        return (
+            time_ns,
+            duration,
+            series_key,
+            self._keys.context(connection, record.context),
+            self._session_key(record, user_key),
+            user_key,
+            record.trace_id.to_bytes(16, "big") if record.trace_id else None,
+            _signed(record.span_id),
+            _signed(record.parent_span_id),
+            None if record.weight == 1 else record.weight,
+            record.error_message or None,
+            text,
+        )
+
+    def _session_key(self, record: Record, user_key: int | None) -> int:
+        session = record.session
+        found = self._session_keys.get(session.session_id)
+        if found is not None:
+            return found
+        connection = self._connection
+        segment = self._keys.series.segments.find(
+            connection, (record.series.service, record.series.user_tier)
+        )
+        connection.execute(
+            _SESSION,
+            (session.session_id, user_key, segment, record.time_unix_nano, record.time_unix_nano,
+             *session[1:]),
+        )  # fmt: skip
+        row = connection.execute(
+            "SELECT session_key FROM sessions WHERE session_id = ?", (session.session_id,)
+        ).fetchone()
+        if len(self._session_keys) > 4096:  # noqa: PLR2004 - a receiver sees many sessions
+            self._session_keys.clear()
+        self._session_keys[session.session_id] = int(row[0])
+        return int(row[0])
+
+    def _write_metrics(self, points: Sequence[MetricPoint]) -> tuple[int, int]:
+        stored = 0
+        for point in points:
+            try:
+                self._connection.execute(_METRIC, point)
+                stored += 1
+            except Exception as error:
+                if trouble_of(error) is not None:
+                    raise
+        return stored, len(points) - stored
+
+    def _write_ledger(self, entries: Counter[LedgerEntry]) -> None:
+        day = time.time_ns() // _NS_A_DAY
+        rows = [(day, *entry, count) for entry, count in entries.items() if count]
+        self._connection.executemany(_LEDGER, rows)
+
+
+class _SessionTotals:
+    """What a batch adds to one session row."""
+
+    def __init__(self, record: Record, segment_key: int, user_key: object) -> None:
+        self.session: Session = record.session
+        self._segment_key, self._user_key = segment_key, user_key
+        self._start = self._end = record.time_unix_nano
+        self._events = self._errors = 0
+
+    def add(self, record: Record) -> None:
+        self._start = min(self._start, record.time_unix_nano)
+        self._end = max(self._end, record.time_unix_nano + (record.duration_nano or 0))
+        # Counts of a session are of product events, weighted like every count, in whole events.
+        if record.series.event_type != SPAN_EVENT_TYPE:
+            self._events += round(record.weight)
+            if record.series.result in FAILED_RESULTS:
+                self._errors += round(record.weight)
+
+    def row(self) -> tuple[object, ...]:
+        return (
+            self._start, self._end, self._events, self._errors, self._segment_key, self._user_key,
+        )  # fmt: skip
+
+
+def _signed(identifier: int) -> int | None:
+    """A 64-bit id as SQLite keeps it: two's complement; ``None`` for the invalid id 0."""
+    if not identifier:
+        return None
+    return identifier - _TWO_TO_64 if identifier >= _TWO_TO_63 else identifier
+
+
+_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SESSION = """
+INSERT OR IGNORE INTO sessions (
+    session_id, user_key, segment_key, start_time, end_time, events, errors,
+    os, ide, extension_version, server_name, server_version, runtime, instance_id
+) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?)
+"""
+_SESSION_TOTALS = """
+UPDATE sessions SET start_time = min(start_time, ?), end_time = max(end_time, ?),
+    events = events + ?, errors = errors + ?, segment_key = ?, user_key = coalesce(?, user_key)
+WHERE session_id = ?
+"""
+_METRIC = """
+INSERT INTO telemetry_metrics (
+    timestamp, start_timestamp, metric_name, unit, kind, service, user_tier, value,
+    count, sum, min, max, buckets, attributes
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), ?)
+"""
+_LEDGER = """
+INSERT INTO ledger VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET records = records + excluded.records
+"""

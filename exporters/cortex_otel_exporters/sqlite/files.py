@@ -1,0 +1,178 @@
+"""Opening the database file: its directory, modes and PRAGMAs, and what to do with a broken one."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import apsw
+
+from cortex_otel_exporters.sqlite.schema import NotOursError, SchemaNewerError, migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["TROUBLES", "identity_of", "is_corrupt", "open_for_writing", "set_aside", "trouble_of"]
+
+_logger = logging.getLogger("cortex_otel")
+
+#: What can be wrong with the store, as the ledger and ``status`` name it.
+TROUBLES = (
+    "locked", "disk_full", "read_only", "corrupt", "schema_newer", "not_ours", "unavailable",
+)  # fmt: skip
+
+# Connection scope: set each time.
+#   busy_timeout   how long one attempt waits for another writer; the batch is kept and tried again
+#   synchronous    NORMAL in WAL: a crash of the process loses nothing, a power cut the last commits
+#   foreign_keys   off: the keys come from the same transaction, checking them doubles the look-ups
+#   wal_autocheckpoint 1000 pages: about 4 MB of WAL; larger stalls longer, smaller syncs more often
+#   journal_size_limit the WAL file shrinks back to 16 MB after a burst or a long reader
+#   cache_size     2 MB: the roll-ups' hot pages; the host pays for it
+# File scope: written once, kept in the file.
+#   page_size 4096, auto_vacuum INCREMENTAL: retention can give pages back; costs 0.1 % of the file
+_FILE_PRAGMAS = "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;"
+_CONNECTION_PRAGMAS = (
+    "PRAGMA synchronous = {synchronous}; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -2000;"
+    "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216;"
+    "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
+)
+
+
+def open_for_writing(
+    path: Path, *, busy_timeout_ms: int = 1000, synchronous: str = "NORMAL"
+) -> apsw.Connection:
+    """Open ``path``, making directory (0700), file (0600) and schema as needed.
+
+    Args:
+        path: the database file.
+        busy_timeout_ms: how long one attempt waits for another writer, in milliseconds.
+        synchronous: ``NORMAL``, or ``FULL`` where an acknowledgement must survive a power cut.
+
+    Raises:
+        SchemaNewerError: the file is from a newer cortex-otel.
+        apsw.Error: SQLite's error; :func:`trouble_of` names it.
+        OSError: the directory can't be made.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # SQLite gives -wal and -shm the mode of the database file: make that first.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    connection = apsw.Connection(
+        str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    )
+    try:
+        connection.set_busy_timeout(busy_timeout_ms)
+        if not connection.pragma("user_version"):
+            list(connection.execute(_FILE_PRAGMAS))
+        list(connection.execute(_CONNECTION_PRAGMAS.format(synchronous=synchronous)))
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Device and inode of the file at ``path``; ``None`` if there is none.
+
+    A writer compares them before each transaction: a database that was deleted, or set aside by
+    another process, must not go on being written under a name that nobody reads.
+    """
+    try:
+        status = os.stat(path)  # noqa: PTH116 - once a batch: half the cost of Path.stat
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def trouble_of(error: BaseException) -> str | None:
+    """Name what an error says about the store; ``None`` if it is about a single record."""
+    if isinstance(error, SchemaNewerError):
+        return "schema_newer"
+    if isinstance(error, NotOursError):
+        return "not_ours"
+    if isinstance(error, (apsw.BusyError, apsw.LockedError)):
+        return "locked"
+    if isinstance(error, apsw.FullError):
+        return "disk_full"
+    if isinstance(error, (apsw.ReadOnlyError, apsw.PermissionsError, apsw.AuthError)):
+        return "read_only"
+    if is_corrupt(error):
+        return "corrupt"
+    if isinstance(error, (apsw.CantOpenError, apsw.IOError)):
+        return _trouble_of_disk(error)
+    if isinstance(error, OSError):
+        return _trouble_of_errno(error.errno)
+    if isinstance(error, (apsw.NoMemError, apsw.InterruptError, apsw.SchemaChangeError)):
+        return "unavailable"
+    return None
+
+
+def _trouble_of_disk(error: apsw.Error) -> str:
+    # SQLite reports a full disk as IOERR when the WAL index or a short write hits it.
+    text = str(error).lower()
+    return "disk_full" if "full" in text or "space" in text else "unavailable"
+
+
+def _trouble_of_errno(number: int | None) -> str:
+    import errno  # noqa: PLC0415 - only on a failing disk
+
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return "disk_full"
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return "read_only"
+    return "unavailable"
+
+
+def is_corrupt(error: BaseException) -> bool:
+    """Whether the file is no database, or a broken one, or not of our making."""
+    if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
+        return True
+    # A table of ours that is missing although user_version says otherwise: not our file.
+    return isinstance(error, apsw.SQLError) and "no such table" in str(error)
+
+
+def set_aside(path: Path, seen: tuple[int, int] | None) -> Path | None:
+    """Move a corrupt database, with its WAL, out of the way, under a name that tells why.
+
+    Args:
+        path: the database file.
+        seen: :func:`identity_of` the file that was found corrupt; if another process has
+            replaced it meanwhile, nothing is done.
+
+    Returns:
+        The new name; ``None`` if there was nothing to move.
+    """
+    with _exclusively(path.with_name(path.name + ".lock")):
+        if seen is None or identity_of(path) != seen:
+            return None
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        aside = path.with_name(f"{path.name}.corrupt-{stamp}-{os.getpid()}")
+        # The log first: a WAL without its database is ignored, a database without its WAL isn't.
+        for suffix in ("-wal", "-shm", ""):
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(f"{path}{suffix}", f"{aside}{suffix}")  # noqa: PTH105
+    _logger.error(
+        "the telemetry database is corrupt; it was set aside as %s and a new one was begun. "
+        "To look into it: sqlite3 %s .recover", aside.name, aside.name,
+    )  # fmt: skip
+    return aside
+
+
+@contextlib.contextmanager
+def _exclusively(lock: Path) -> Iterator[None]:
+    try:
+        import fcntl  # noqa: PLC0415 - absent on Windows
+    except ImportError:  # Windows refuses to rename an open file, which settles the race
+        yield
+        return
+    descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,99 @@
+"""What a writing process says of itself, in a small file that works when the database does not.
+
+``writers/<pid>-<start>.json`` beside the database, of fixed size and rewritten in place: its
+blocks are allocated at start, so that it can tell of a full disk on a full disk. ``cortex-otel
+status`` reads it. Drops that could not reach the ledger wait here; the next process that opens
+the database enters them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections import Counter
+from pathlib import Path
+
+__all__ = ["Heartbeat", "claim_orphans"]
+
+_SIZE = 2048
+_DIRECTORY = "writers"
+
+
+class Heartbeat:
+    """The file of this process; every method is best effort and none raises."""
+
+    def __init__(self, home: Path) -> None:
+        self._started_ns = time.time_ns()
+        self._path = home / _DIRECTORY / f"{os.getpid()}-{self._started_ns}.json"
+        self._descriptor: int | None = None
+        self._last: bytes = b""
+
+    def write(self, state: dict[str, object]) -> None:
+        """Replace the content by ``state``; skipped if nothing but the time has changed."""
+        state = {
+            "pid": os.getpid(),
+            "started_ns": self._started_ns,
+            "updated_ns": time.time_ns(),
+            **state,
+        }
+        data = json.dumps(state, separators=(",", ":")).encode()
+        if len(data) > _SIZE:  # too many kinds of faults to list: the counts matter more
+            state["faults"] = {}
+            data = json.dumps(state, separators=(",", ":")).encode()[:_SIZE]
+        with contextlib.suppress(OSError):
+            if self._descriptor is None:
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
+            os.pwrite(self._descriptor, data.ljust(_SIZE), 0)
+
+    def close(self, *, remove: bool) -> None:
+        """Let go of the file, and delete it if it has nothing to tell any more."""
+        with contextlib.suppress(OSError):
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
+                if remove:
+                    self._path.unlink()
+
+    def forget(self) -> None:
+        """In a forked child: the file is the parent's."""
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._descriptor)
+        self._descriptor = None
+
+
+def claim_orphans(home: Path) -> tuple[Counter[tuple[str, str, str]], list[Path]]:
+    """Take the files of processes that are gone.
+
+    Returns:
+        Ledger entries of their drops, and the files to delete once those are committed.
+    """
+    entries: Counter[tuple[str, str, str]] = Counter()
+    claimed: list[Path] = []
+    for path in sorted((home / _DIRECTORY).glob("*.json")):
+        pid = path.stem.partition("-")[0]
+        if not pid.isdigit() or _alive(int(pid)):
+            continue
+        claim = path.with_suffix(f".claimed-{os.getpid()}")
+        with contextlib.suppress(OSError):
+            path.rename(claim)  # atomic: of two processes that start together one gets it
+            claimed.append(claim)
+            with contextlib.suppress(ValueError, AttributeError, TypeError):
+                for key, count in json.loads(claim.read_bytes())["unrecorded"].items():
+                    signal, _, reason = str(key).partition("|")
+                    entries[signal, "dropped", reason] += int(count)
+                    entries[signal, "received", ""] += int(count)
+    return entries, claimed
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

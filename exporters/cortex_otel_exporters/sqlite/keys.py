@@ -1,0 +1,150 @@
+"""Surrogate keys of the dimension tables, right with several writing processes.
+
+A key, once committed, never changes and is never deleted, so a process may keep what it has seen.
+New keys are found or made inside the transaction that uses them and enter the cache when it has
+committed; after a rollback they are forgotten.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import apsw
+
+    from cortex_otel_exporters.record import Context, Series
+
+__all__ = ["KeyTable", "Keys", "SeriesKeys"]
+
+# A process that sees more distinct values than this (hostile names that got through) starts over
+# with an empty cache: slower, never larger.
+_CACHED = 8192
+
+
+class KeyTable:
+    """The keys of one dimension table: value tuple → integer."""
+
+    def __init__(self, table: str, key: str, columns: tuple[str, ...], unique: int) -> None:
+        names = ", ".join(columns)
+        marks = ", ".join("?" * len(columns))
+        match = " AND ".join(f"{column} = ?" for column in columns[:unique])
+        self._insert = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
+        self._select = f"SELECT {key} FROM {table} WHERE {match}"  # noqa: S608
+        self._unique = unique
+        self._committed: dict[tuple[object, ...], int] = {}
+        self._pending: dict[tuple[object, ...], int] = {}
+
+    def find(
+        self,
+        connection: apsw.Connection,
+        value: tuple[object, ...],
+        rest: Callable[[], tuple[object, ...]] | None = None,
+    ) -> int:
+        """The key of ``value``; made if need be, with ``rest`` for the columns beyond the key."""
+        found = self._committed.get(value) or self._pending.get(value)
+        if found is not None:
+            return found
+        row = connection.execute(self._select, value).fetchone()
+        if row is None:
+            connection.execute(self._insert, value + (rest() if rest else ()))
+            row = connection.execute(self._select, value).fetchone()
+        if row is None:  # a NULL or a constraint made OR IGNORE swallow the row
+            raise ValueError("a dimension value the schema does not take")
+        self._pending[value] = int(row[0])
+        return int(row[0])
+
+    def commit(self) -> None:
+        """The transaction is on disk: keep what it found."""
+        if self._pending:
+            if len(self._committed) + len(self._pending) > _CACHED:
+                self._committed.clear()
+            self._committed.update(self._pending)
+            self._pending.clear()
+
+    def rollback(self) -> None:
+        """The transaction is gone: so may its keys be."""
+        self._pending.clear()
+
+
+class SeriesKeys:
+    """Keys of a series and of the coarser dimensions its roll-ups use."""
+
+    def __init__(self) -> None:
+        self.segments = KeyTable("segments", "segment_key", ("service", "user_tier"), 2)
+        self._features = KeyTable(
+            "features", "feature_key", ("service", "event_type", "feature"), 3
+        )
+        self._series = KeyTable(
+            "series",
+            "series_key",
+            (
+                "service", "event_type", "name", "tool_name", "feature", "user_tier", "result",
+                "level", "kind", "error_type", "feature_key", "segment_key",
+            ),
+            10,
+        )  # fmt: skip
+        self._committed: dict[Series, tuple[int, int, int]] = {}
+        self._pending: dict[Series, tuple[int, int, int]] = {}
+
+    def find(self, connection: apsw.Connection, series: Series) -> tuple[int, int, int]:
+        """``(series_key, feature_key, segment_key)``."""
+        found = self._committed.get(series) or self._pending.get(series)
+        if found is not None:
+            return found
+        feature = self._features.find(
+            connection, (series.service, series.event_type, series.feature)
+        )
+        segment = self.segments.find(connection, (series.service, series.user_tier))
+        key = self._series.find(connection, tuple(series), lambda: (feature, segment))
+        self._pending[series] = key, feature, segment
+        return key, feature, segment
+
+    def commit(self) -> None:
+        """Keep what the committed transaction found."""
+        for table in (self.segments, self._features, self._series):
+            table.commit()
+        if self._pending:
+            if len(self._committed) + len(self._pending) > _CACHED:
+                self._committed.clear()
+            self._committed.update(self._pending)
+            self._pending.clear()
+
+    def rollback(self) -> None:
+        """Forget what the lost transaction found."""
+        for table in (self.segments, self._features, self._series):
+            table.rollback()
+        self._pending.clear()
+
+
+class Keys:
+    """All dimension keys of one connection."""
+
+    def __init__(self) -> None:
+        self.series = SeriesKeys()
+        self._contexts = KeyTable(
+            "contexts",
+            "context_key",
+            ("scope", "resource", "project_id", "branch_id", "attributes"),
+            5,
+        )
+        self._users = KeyTable("users", "user_key", ("user_id_hash", "first_seen"), 1)
+
+    def context(self, connection: apsw.Connection, context: Context) -> int:
+        """Key of a context."""
+        return self._contexts.find(connection, context)
+
+    def user(self, connection: apsw.Connection, user_id_hash: str, seen_ns: int) -> int:
+        """Key of a user, first seen at ``seen_ns`` (Unix ns) if new."""
+        return self._users.find(connection, (user_id_hash,), lambda: (seen_ns,))
+
+    def commit(self) -> None:
+        """Keep what the committed transaction found."""
+        for table in (self.series, self._contexts, self._users):
+            table.commit()
+
+    def rollback(self) -> None:
+        """Forget what the lost transaction found."""
+        for table in (self.series, self._contexts, self._users):
+            table.rollback()

@@ -1,0 +1,362 @@
+"""The queue and the one thread that drains it into SQLite.
+
+The host's side is :meth:`Writer.submit`: append to a bounded queue, ring a bell if nobody has
+yet, return. It never waits for the disk and never raises. The thread's side takes what is there,
+at most :data:`BATCH` records or a quarter of a second's worth, and writes one transaction. While
+the store is in trouble (locked, full, read-only) the batch is kept and tried again; what the
+queue can't hold meanwhile is dropped and counted under the name of the trouble.
+
+Both sides are safe against signal handlers and forks: the bell is a :class:`queue.SimpleQueue`,
+whose ``put`` may interrupt itself; the lock is re-entrant, and the thread never waits for it long.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from cortex_otel_exporters.sqlite import forks
+from cortex_otel_exporters.sqlite.accounts import Accounts
+from cortex_otel_exporters.sqlite.heartbeat import Heartbeat
+from cortex_otel_exporters.sqlite.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from cortex_otel_exporters.record import MetricPoint, Record
+
+__all__ = ["BATCH", "Writer"]
+
+_logger = logging.getLogger("cortex_otel")
+
+#: Records a transaction. Larger ones are hardly cheaper a record and hold the GIL longer.
+BATCH = 512
+_MAX_METRIC_POINTS = 10_000
+_FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.05, 2.0
+_SECONDS_BETWEEN_HEARTBEATS = 5.0
+
+
+class Writer:
+    """Stores records in the SQLite file at ``path``, in the background.
+
+    Args:
+        path: the database file; made at the first record, not before.
+        queue_size: records held in memory at most.
+        interval_ms: longest time a record waits before its transaction, in milliseconds.
+        metrics_interval_ms: time between two collections of the metric sources.
+        describe: what to add to the heartbeat file (``service``, ``faults`` …).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        queue_size: int = 32_768,
+        interval_ms: int = 250,
+        metrics_interval_ms: int = 60_000,
+        describe: Callable[[], dict[str, object]] = dict,
+    ) -> None:
+        self.path = path
+        self._queue_size = queue_size
+        self._interval = interval_ms / 1000
+        self._metrics_interval = metrics_interval_ms / 1000
+        self._describe = describe
+        self._metric_sources: list[Callable[[], list[MetricPoint]]] = []
+        self.store_lock = threading.Lock()
+        self._begin()
+        forks.watch(self)
+
+    def _begin(self) -> None:
+        self._queue: deque[Record] = deque()
+        self._points: deque[MetricPoint] = deque()
+        self._accounts = Accounts()
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._rung = self._hurried = False
+        self._thread: threading.Thread | None = None
+        self._store = Store(self.path)
+        self._batch: list[Record] = []
+        self._batch_points: list[MetricPoint] = []
+        self._waiters: deque[tuple[int, threading.Lock]] = deque()
+        self._trouble = ""
+        self._stopping = self._closed = False
+        self._next_metrics = time.monotonic() + self._metrics_interval
+        self._heartbeat = Heartbeat(self.path.parent)
+        self._last_beat = 0.0
+
+    # --- the host's side ------------------------------------------------------------------------
+
+    def submit(self, record: Record) -> bool:
+        """Take ``record``; ``False`` if the queue was full or the writer closed (counted)."""
+        accounts = self._accounts
+        with accounts.lock:
+            accounts.received["event"] += 1
+            if len(self._queue) >= self._queue_size or self._closed:
+                accounts.dropped("event", self._why_full())
+                return False
+            self._queue.append(record)
+        # The flag is set before the bell and cleared before the drain: a record that finds it
+        # set was queued before that drain began, so it is seen.
+        if not self._rung:
+            self._ring()
+        elif not self._hurried and len(self._queue) >= BATCH:
+            self._hurried = True
+            self._ring()
+        return True
+
+    def submit_metrics(self, points: list[MetricPoint]) -> bool:
+        """Take metric points; ``False`` if some were dropped (counted)."""
+        accounts = self._accounts
+        with accounts.lock:
+            accounts.received["metric"] += len(points)
+            room = 0 if self._closed else max(0, _MAX_METRIC_POINTS - len(self._points))
+            self._points.extend(points[:room])
+            if len(points) > room:
+                accounts.dropped("metric", self._why_full(), len(points) - room)
+        if points and not self._rung:
+            self._ring()
+        return len(points) <= room
+
+    def count_sampled_out(self, number: int = 1, signal: str = "event") -> None:
+        """Note records that sampling decided not to keep."""
+        self._accounts.sampled_out(signal, number)
+        if not self._rung:
+            self._ring()
+
+    def count_dropped(self, reason: str, number: int = 1, signal: str = "event") -> None:
+        """Note records that were refused before they became rows, by reason."""
+        with self._accounts.lock:
+            self._accounts.received[signal] += number
+            self._accounts.dropped(signal, reason, number)
+        if not self._rung:
+            self._ring()
+
+    def add_metric_source(self, source: Callable[[], list[MetricPoint]]) -> None:
+        """Collect ``source`` every ``metrics_interval_ms`` and at flushes, on the thread."""
+        self._metric_sources.append(source)
+
+    def force_flush(self, timeout_millis: float = 1000) -> bool:
+        """Store what was taken before this call.
+
+        Returns:
+            ``True`` only if all of it is on disk, within the time.
+        """
+        if self._thread is None and not self._has_work():
+            return True
+        done = threading.Lock()
+        done.acquire()
+        waiter = (self._accounts.received["event"], done)
+        self._waiters.append(waiter)
+        self._ring()
+        flushed = done.acquire(timeout=max(0.0, timeout_millis / 1000))
+        if not flushed:
+            with contextlib.suppress(ValueError):
+                self._waiters.remove(waiter)
+        return flushed
+
+    def shutdown(self, timeout_millis: float = 1000) -> bool:
+        """Store what is queued, within the time, and stop; idempotent.
+
+        Returns:
+            ``True`` if nothing was left. What was left is counted as dropped.
+        """
+        if self._closed:
+            return True
+        deadline = time.monotonic() + timeout_millis / 1000
+        self._stopping = True
+        if self._thread is not None or self._has_work():
+            self._ring()
+            thread = self._thread
+            if thread is None or not thread.is_alive():
+                self._drain()  # at interpreter exit no thread can be started any more
+            elif thread is not threading.current_thread():
+                thread.join(max(0.0, deadline - time.monotonic()))
+        self._closed = True
+        left = len(self._queue) + len(self._batch)
+        if left:
+            self._queue.clear()
+            self._accounts.dropped("event", self._trouble or "exit_timeout", left)
+            _logger.warning(
+                "%d telemetry records could not be stored before exit (%s)",
+                left, self._trouble or "too slow",
+            )  # fmt: skip
+        if self._last_beat:
+            self._heartbeat.write(self._state())
+        self._heartbeat.close(remove=not self._accounts.undelivered())
+        return not left
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the store; ``""`` if nothing is."""
+        return self._trouble
+
+    def _why_full(self) -> str:
+        return self._trouble or ("closed" if self._closed else "queue_full")
+
+    def _has_work(self) -> bool:
+        return bool(self._queue or self._points or self._batch or self._accounts.has_news())
+
+    def _ring(self) -> None:
+        self._rung = True
+        if self._thread is None and not self._closed:
+            with self._accounts.lock:
+                if self._thread is None:
+                    thread = threading.Thread(
+                        target=self._run, name="cortex-otel-writer", daemon=True
+                    )
+                    try:
+                        thread.start()
+                    except RuntimeError:  # at interpreter exit; shutdown() drains by itself
+                        return
+                    self._thread = thread
+        self._bell.put(None)
+
+    # --- the thread's side ----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        retry = _FIRST_RETRY_SECONDS
+        while not self._closed:
+            self._wait(retry)
+            self._rung = self._hurried = False
+            try:
+                self._drain()
+            except Exception as error:  # noqa: BLE001 - the thread outlives any fault of its own
+                self._note_trouble("unavailable", error)
+            retry = min(retry * 2, _LAST_RETRY_SECONDS) if self._trouble else _FIRST_RETRY_SECONDS
+            if self._stopping and not self._trouble:
+                break
+        with self.store_lock:
+            self._store.close()
+
+    def _wait(self, retry_seconds: float) -> None:
+        hurry = self._stopping or bool(self._waiters)
+        if self._trouble:
+            self._sleep(_FIRST_RETRY_SECONDS if hurry else retry_seconds)
+        elif not hurry:
+            with contextlib.suppress(queue.Empty):
+                # Asleep until the first record, or the next collection of metrics.
+                pause = max(0.0, self._next_metrics - time.monotonic())
+                self._bell.get(timeout=pause if self._metric_sources else None)
+                if not (self._hurried or self._waiters or self._stopping):
+                    self._bell.get(timeout=self._interval)
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait between two attempts; new records don't cut it short, a flush or exit does."""
+        deadline = time.monotonic() + seconds
+        waiters = len(self._waiters)
+        while (left := deadline - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                self._bell.get(timeout=left)
+            if len(self._waiters) > waiters:
+                return
+            if self._stopping:
+                deadline = min(deadline, time.monotonic() + _FIRST_RETRY_SECONDS)
+
+    def _drain(self) -> None:
+        """Write until the queue is empty or the store refuses."""
+        collected = False
+        while not self._closed:
+            self._fill_batch()
+            if self._batch or self._batch_points or self._accounts.has_news():
+                if not self._write():
+                    return
+            elif not collected and self._metrics_are_due():
+                # After the events: a source may wait for a lock that a signal interrupted.
+                collected = True
+                self._collect()
+            else:
+                self._serve_waiters()
+                return
+
+    def _fill_batch(self) -> None:
+        if not self._batch:
+            take = self._queue.popleft
+            self._batch = [take() for _ in range(min(BATCH, len(self._queue)))]
+        if not self._batch_points:
+            take_point = self._points.popleft
+            self._batch_points = [take_point() for _ in range(min(BATCH, len(self._points)))]
+
+    def _write(self) -> bool:
+        """Write the batch in hand; ``False`` if it has to be tried again."""
+        ledger = self._accounts.take({"event": len(self._queue), "metric": len(self._points)})
+        with self.store_lock:
+            outcome = self._store.write(self._batch, self._batch_points, ledger)
+        if outcome.trouble:
+            self._note_trouble(outcome.trouble, outcome.error)
+            return False
+        taken = len(self._batch) + len(self._batch_points)
+        self._accounts.entered(ledger, taken - outcome.refused, outcome.refused)
+        self._batch, self._batch_points = [], []
+        if self._trouble:
+            _logger.warning("telemetry is being recorded again (was: %s)", self._trouble)
+            self._trouble = ""
+            self._beat(force=True)
+        else:
+            self._beat()
+        return True
+
+    def _metrics_are_due(self) -> bool:
+        return bool(self._metric_sources) and (
+            self._stopping or bool(self._waiters) or time.monotonic() >= self._next_metrics
+        )
+
+    def _collect(self) -> None:
+        self._next_metrics = time.monotonic() + self._metrics_interval
+        for source in self._metric_sources:
+            try:
+                points = source()
+            except Exception as error:  # noqa: BLE001 - instruments may call the host's code
+                _logger.warning("collecting metrics failed: %s", type(error).__name__)
+                continue
+            if points:
+                self.submit_metrics(points)
+
+    def _serve_waiters(self) -> None:
+        resolved = self._accounts.received["event"] - len(self._queue)
+        for _ in range(len(self._waiters)):
+            with contextlib.suppress(IndexError):
+                waiter = self._waiters.popleft()
+                if resolved >= waiter[0]:
+                    waiter[1].release()
+                else:
+                    self._waiters.append(waiter)
+
+    def _note_trouble(self, trouble: str, error: Exception | None) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            # The text of an OSError holds a path, and so a user's name: its reason does not.
+            reason = getattr(error, "strerror", None) or error
+            _logger.warning(
+                "telemetry can't be stored now: %s (%s: %s); up to %d records wait, later ones "
+                "are dropped and counted", trouble, type(error).__name__, reason, self._queue_size,
+            )  # fmt: skip
+        self._beat(force=True)
+
+    def _beat(self, *, force: bool = False) -> None:
+        now = time.monotonic()
+        due = now - self._last_beat >= _SECONDS_BETWEEN_HEARTBEATS or not self._last_beat
+        if (due or force) and not self._closed:
+            self._last_beat = now
+            self._heartbeat.write(self._state())
+
+    def _state(self) -> dict[str, object]:
+        state = self._accounts.summary()
+        state["queued"] = len(self._queue) + len(self._batch)
+        state["trouble"] = self._trouble
+        with contextlib.suppress(Exception):
+            state.update(self._describe())
+        return state
+
+    # --- forks ----------------------------------------------------------------------------------
+
+    def begin_again_in_child(self) -> None:
+        """In a forked child: the queue, the thread and the connection are the parent's."""
+        self._store.leak()
+        self._heartbeat.forget()
+        self.store_lock = threading.Lock()
+        self._begin()

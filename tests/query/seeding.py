@@ -1,0 +1,220 @@
+"""Makes databases from plain events, with plain SQL: nothing of the writer is trusted here."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import apsw
+
+from cortex_otel_exporters.sqlite import schema
+
+HOUR = 3_600_000_000_000
+DAY = 24 * HOUR
+#: 2026-01-05T00:00:00Z, a Monday.
+MONDAY = 1_767_571_200_000_000_000
+TOOLS = ("search_context", "update_memory", "create_branch", "git_status")
+TIERS = ("free", "trial", "paid", "enterprise")
+
+
+@dataclass(slots=True)
+class Event:
+    time: int
+    duration: int | None = None
+    service: str = "mcp"
+    event_type: str = "mcp.tool_call"
+    name: str = ""
+    tool_name: str = ""
+    tier: str = "free"
+    result: str = "success"
+    error_type: str = ""
+    user: str = ""
+    session: str = ""
+    weight: float = 1.0
+    error_message: str = ""
+    data: dict = field(default_factory=dict)
+    measures: dict = field(default_factory=dict)
+    feature: str | None = None
+
+    @property
+    def used(self) -> str:
+        return self.tool_name if self.feature is None else self.feature
+
+    @property
+    def failed(self) -> bool:
+        return self.result in {"error", "timeout"}
+
+    @property
+    def product(self) -> bool:
+        return self.event_type not in {"span", "log"}
+
+
+def bucket_of(duration: int) -> int:
+    micros = duration / 1000
+    return 0 if micros < 1 else min(math.floor(8 * math.log2(micros)), schema.LAST_BUCKET)
+
+
+class _Keys(dict):
+    def __missing__(self, key):
+        self[key] = len(self) + 1
+        return self[key]
+
+
+def build(path: Path, events: list[Event], ledger: list[tuple] = ()) -> Path:
+    """Write ``events`` and all that follows from them to a new database at ``path``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = apsw.Connection(str(path))
+    connection.pragma("journal_mode", "WAL")
+    schema.migrate(connection)
+    with connection:
+        _fill(connection, events)
+        connection.executemany("INSERT INTO ledger VALUES (?, ?, ?, ?, ?)", ledger)
+    connection.close()
+    return path
+
+
+def _fill(connection: apsw.Connection, events: list[Event]) -> None:  # noqa: C901, PLR0915
+    segments, features, series, users, sessions = _Keys(), _Keys(), _Keys(), _Keys(), _Keys()
+    first_seen: dict[int, int] = {}
+    session_rows: dict[int, list] = {}
+    hours = defaultdict(lambda: [0, 0.0, 0.0, 0.0])
+    hour_durations, day_durations = defaultdict(float), defaultdict(float)
+    user_days: dict[tuple, list] = {}
+    user_features = defaultdict(float)
+    user_tiers: dict[tuple, list] = {}
+    measures = defaultdict(lambda: [0.0, 0.0])
+    rows = []
+    for event in events:
+        segment = segments[event.service, event.tier]
+        feature = features[event.service, event.event_type, event.used]
+        serie = series[
+            event.service, event.event_type, event.name, event.tool_name, event.used, event.tier,
+            event.result, "ERROR" if event.failed else "INFO", "server", event.error_type,
+            feature, segment,
+        ]  # fmt: skip
+        user = users[event.user] if event.user else None
+        session = sessions[event.session]
+        hour, day = event.time // HOUR, event.time // DAY
+        cell = hours[hour, serie]
+        cell[0] += 1
+        cell[1] += event.weight
+        if event.duration is not None:
+            cell[2] += event.weight
+            cell[3] += event.weight * event.duration / 1e6
+            bucket = bucket_of(event.duration)
+            hour_durations[hour, feature, segment, bucket] += event.weight
+            day_durations[day, feature, segment, bucket] += event.weight
+        for measure, value in event.measures.items():
+            total = measures[hour, feature, segment, measure]
+            total[0] += event.weight
+            total[1] += event.weight * value
+        row = session_rows.setdefault(session, [user, segment, event.time, event.time, 0, 0])
+        row[2:] = [min(row[2], event.time), max(row[3], event.time), row[4] + 1, row[5] + event.failed]
+        if user is not None:
+            first_seen[user] = min(first_seen.get(user, event.time), event.time)
+        if user is not None and event.product:
+            row = user_days.setdefault((day, user, segment), [0.0, 0.0, event.time, event.time, 0])
+            row[0] += event.weight
+            row[1] += event.weight * event.failed
+            row[2:4] = [min(row[2], event.time), max(row[3], event.time)]
+            row[4] |= 1 << (event.time % DAY // (HOUR // 2))
+            user_features[day, user, feature] += event.weight
+            seen = user_tiers.setdefault((user, event.tier), [event.time, event.time])
+            seen[:] = [min(seen[0], event.time), max(seen[1], event.time)]
+        rows.append(
+            (
+                event.time, event.duration, serie, session, user,
+                None if event.weight == 1 else event.weight, event.error_message or None,
+                json.dumps(event.data) if event.data else None,
+            )
+        )  # fmt: skip
+    many = connection.executemany
+    many("INSERT INTO segments VALUES (?, ?, ?)", [(key, *of) for of, key in segments.items()])
+    many("INSERT INTO features VALUES (?, ?, ?, ?)", [(key, *of) for of, key in features.items()])
+    many(
+        f"INSERT INTO series VALUES ({', '.join('?' * 13)})",
+        [(key, *of) for of, key in series.items()],
+    )
+    many("INSERT INTO contexts VALUES (?, ?, ?, ?, ?, ?)", [(1, "s@1", "{}", "", "", '{"a": 1}')])
+    many("INSERT INTO users VALUES (?, ?, ?)", [(k, of, first_seen[k]) for of, k in users.items()])
+    many(
+        "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'linux', 'vscode', '', '', '', '', '')",
+        [(key, of, *session_rows[key]) for of, key in sessions.items()],
+    )
+    many(
+        "INSERT INTO events (time, duration, series_key, context_key, session_key, user_key, weight,"
+        " error_message, event_data) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?)",
+        rows,
+    )
+    many("INSERT INTO rollup_hour VALUES (?, ?, ?, ?, ?, ?)", [(*k, *v) for k, v in hours.items()])
+    for table, cells in (
+        ("rollup_hour_duration", hour_durations), ("rollup_day_duration", day_durations),
+    ):  # fmt: skip
+        many(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?)", [(*k, v) for k, v in cells.items()])
+    many(
+        "INSERT INTO rollup_user_day VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(*k, *v) for k, v in user_days.items()],
+    )
+    many(
+        "INSERT INTO rollup_user_feature_day VALUES (?, ?, ?, ?)",
+        [(*k, v) for k, v in user_features.items()],
+    )
+    many("INSERT INTO user_tiers VALUES (?, ?, ?, ?)", [(*k, *v) for k, v in user_tiers.items()])
+    many("INSERT INTO rollup_measure VALUES (?, ?, ?, ?, ?, ?)", [(*k, *v) for k, v in measures.items()])
+
+
+def user_hash(number: int) -> str:
+    return f"{number * 2654435761 % 2**32:08x}" * 8
+
+
+def random_events(count: int, days: int, users: int, seed: int = 7) -> list[Event]:
+    """``count`` events over ``days`` from :data:`MONDAY`, in the order of time."""
+    choose = random.Random(seed)
+    people = [
+        (user_hash(n), choose.choice(("mcp", "mcp", "extension")), choose.choice(TIERS), choose.random())
+        for n in range(users)
+    ]
+    upgrade = {n: MONDAY + choose.randrange(days * DAY) for n in range(users)}
+    events = []
+    for time in sorted(MONDAY + choose.randrange(days * DAY) for _ in range(count)):
+        number = min(int(choose.expovariate(4 / users)), users - 1)
+        user, service, tier, keen = people[number]
+        if tier == "trial" and time > upgrade[number]:
+            tier = "paid"
+        elif tier in {"paid", "enterprise"} and time < upgrade[number] and keen < 0.6:
+            tier = "free"
+        result = choose.choices(("success", "error", "timeout", "cancelled"), (940, 40, 10, 10))[0]
+        error = choose.choice(("ValueError", "KeyError", "OSError")) if result == "error" else ""
+        if result == "timeout":
+            error = "TimeoutError"
+        common = {
+            "time": time, "service": service, "tier": tier, "result": result, "error_type": error,
+            "user": user if keen > 0.05 else "",
+            "session": f"{number}-{time // (DAY // 2)}",
+            "error_message": f"{error} in run:{choose.randrange(9)}" if error else "",
+            "weight": 10.0 if keen > 0.9 and result == "success" else 1.0,
+        }  # fmt: skip
+        duration = int(choose.lognormvariate(math.log(20e6), 1.2))
+        kind = choose.random()
+        if service == "extension":
+            type_ = choose.choice(("ext.ui_interaction", "ext.code_insert", "ext.error"))
+            events.append(Event(**common, event_type=type_, feature=choose.choice("abcde")))
+        elif kind < 0.6:
+            tool = choose.choice(TOOLS)
+            events.append(Event(**common, duration=duration, name=f"call {tool}", tool_name=tool))
+        elif kind < 0.7:
+            before = choose.randrange(1000, 9000)
+            measured = {"tokens_before": before, "tokens_after": int(before * choose.uniform(0.1, 0.5))}
+            events.append(
+                Event(**common, duration=duration, event_type="mcp.compress_context", measures=measured)
+            )
+        elif kind < 0.8:
+            measured = {"suggested": 3, "accepted": choose.randrange(4)}
+            events.append(Event(**common, event_type="mcp.reference_suggest", measures=measured))
+        else:
+            events.append(Event(**common, event_type="span", name="GET", duration=duration))
+    return events
