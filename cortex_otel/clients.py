@@ -148,7 +148,7 @@ class ExtensionTelemetryClient:
     def track_error(
         self, error_type: str, message: str | None = None, stack: str | None = None
     ) -> None:
-        """A failure; of ``message`` and ``stack`` only lengths and hashes are kept."""
+        """A failure; ``message`` stays as length and hash, ``stack`` as places in the code."""
         events.extension_error(error_type=error_type, message=message, stack=stack)
 
 

@@ -149,7 +149,6 @@ CORTEX_CODE_COMPLETION_ACCEPTED: Final = "cortex.code.completion_accepted"
 CORTEX_FILE_PATH: Final = "cortex.file.path"
 CORTEX_ERROR_TYPE: Final = "cortex.error.type"
 CORTEX_ERROR_MESSAGE: Final = "cortex.error.message"
-CORTEX_ERROR_STACK: Final = "cortex.error.stack"
 CORTEX_ERROR_CRASH: Final = "cortex.error.crash"
 
 TEXT_LENGTH_SUFFIX: Final = ".length"
@@ -159,7 +158,7 @@ TEXT_HASH_SUFFIX: Final = ".hash"
 FREE_TEXT: Final = frozenset(
     {
         CORTEX_BRANCH_TOPIC, CORTEX_BRANCH_FROM, CORTEX_BRANCH_TO, CORTEX_SEARCH_QUERY,
-        CORTEX_PROJECT_PATH, CORTEX_FILE_PATH, CORTEX_ERROR_MESSAGE, CORTEX_ERROR_STACK,
+        CORTEX_PROJECT_PATH, CORTEX_FILE_PATH, CORTEX_ERROR_MESSAGE,
     }
 )  # fmt: skip
 """Keys never recorded as they are: typed events carry ``<key>.length`` and ``<key>.hash``."""

@@ -7,6 +7,7 @@ call. What has been recorded already hands back :data:`RECORDED`, which does not
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 from collections import deque
@@ -17,7 +18,6 @@ from opentelemetry import context as context_api
 from opentelemetry._logs import SeverityNumber
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-import cortex_otel
 from cortex_otel import guard
 from cortex_otel.instrument.state import state
 from cortex_otel.instrument.validate import failure, reject
@@ -52,7 +52,8 @@ class EventHandle:
 
         Args:
             fields: values that make no sense are left out and counted; ``None`` is ignored.
-                ``duration_ms`` is refused inside the block: the block is what is timed.
+                ``duration_ms`` is refused inside the block: the block is what is timed. Once
+                the event is recorded, nothing changes it.
         """
 
     def __enter__(self) -> Self:
@@ -102,6 +103,8 @@ class PendingEvent(EventHandle):
         _watch_collections()
 
     def set(self, **fields: object) -> None:  # noqa: D102 - the base class says it
+        if self._phase == _DONE:
+            return
         try:
             if self._phase == _OPEN and fields.pop("duration_ms", None) is not None:
                 reject(self._event_type.name, "duration_ms")
@@ -147,7 +150,7 @@ class PendingEvent(EventHandle):
             guard.swallowed("events.release", error)
 
     def _start(self) -> None:
-        tracer = state.tracer or trace.get_tracer(_SCOPE, cortex_otel.__version__)
+        tracer = state.tracer or trace.get_tracer(_SCOPE, _version())
         event_type = self._event_type
         # The sampler decides by what is known at the start. A copy, since what is completed
         # now (the result) must not look like what the caller has set.
@@ -190,7 +193,7 @@ def emit(
     if context is not None and not context:
         # The SDK takes an empty context for none and would use the current one instead.
         context = trace.set_span_in_context(trace.INVALID_SPAN, context)
-    logger = state.logger or _logs.get_logger(_SCOPE, cortex_otel.__version__)
+    logger = state.logger or _logs.get_logger(_SCOPE, _version())
     event_type.complete(attributes)
     logger.emit(
         event_name=event_type.name,
@@ -199,6 +202,11 @@ def emit(
         severity_number=_severity(attributes),
         attributes=attributes,
     )
+
+
+def _version() -> str:
+    # An import of the package by its module would be a cycle: its face imports all of this.
+    return str(getattr(sys.modules.get(_SCOPE), "__version__", ""))
 
 
 def _severity(attributes: Attributes) -> SeverityNumber:

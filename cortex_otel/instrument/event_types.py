@@ -22,6 +22,7 @@ from cortex_otel.instrument.validate import (
     real,
     reject,
     shape,
+    stack,
     text,
     whole,
 )
@@ -140,6 +141,14 @@ def _savings_rate(attributes: Attributes) -> None:
         attributes[semconv.CORTEX_COMPRESS_SAVINGS_RATE] = 1 - after / before
 
 
+def _name_error_of_stack(attributes: Attributes) -> None:
+    # A printed stack says its error's type in free text only; the caller said it in so many words.
+    place = attributes.get(semconv.CORTEX_ERROR_LOCATION)
+    name = attributes.get(semconv.CORTEX_ERROR_TYPE)
+    if isinstance(place, str) and isinstance(name, str) and name.isidentifier():
+        attributes[semconv.CORTEX_ERROR_LOCATION] = name + place.removeprefix("Exception")
+
+
 _count: Final = whole()
 _share: Final = real(0, 1)
 
@@ -254,10 +263,11 @@ EXTENSION_ERROR: Final = EventType(
     name=semconv.EXT_ERROR,
     service=_EXTENSION,
     result="error",
+    derive=_name_error_of_stack,
     fields=(
         Field("error_type", semconv.CORTEX_ERROR_TYPE, label, also=semconv.ERROR_TYPE),
         Field("message", semconv.CORTEX_ERROR_MESSAGE, text),
-        Field("stack", semconv.CORTEX_ERROR_STACK, text),
+        Field("stack", semconv.CORTEX_ERROR_LOCATION, stack),
         Field("crash", semconv.CORTEX_ERROR_CRASH, boolean),
         Field("result", semconv.CORTEX_RESULT, choice("error", "timeout")),
     ),

@@ -126,7 +126,7 @@ def tool_call(
     """A call of an MCP tool, where the tool isn't instrumented by itself.
 
     Args:
-        tool_name: name of the tool, at most 200 characters.
+        tool_name: name of the tool, at most 128 characters.
         parameters: arguments of the call; only names and types are recorded.
         duration_ms: milliseconds; see the module.
         result: see the module.
@@ -246,7 +246,7 @@ def ontology_classify(
     """A piece of context was put into a category.
 
     Args:
-        category: name out of the ontology, at most 200 characters; recorded as it is.
+        category: name out of the ontology, at most 128 characters; recorded as it is.
         confidence: 0 to 1.
         duration_ms: milliseconds; see the module.
         result: see the module.
@@ -336,7 +336,7 @@ def extension_error(
     Args:
         error_type: class of the error, e.g. ``RangeError``; recorded as it is.
         message: length and hash are recorded.
-        stack: length and hash are recorded.
+        stack: as the runtime prints it; file names, functions and lines are recorded.
         crash: the extension went down; the level becomes CRITICAL.
         result: ``error`` unless it was a time-out.
     """

@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 
 from cortex_otel import guard
 from cortex_otel.identity import text_hash
-from cortex_otel.process.redact import summarize_exception
+from cortex_otel.process.redact import summarize_exception, summarize_stacktrace
 from cortex_otel.semconv import (
     CORTEX_ERROR_LOCATION,
     CORTEX_ERROR_MESSAGE,
@@ -31,7 +31,7 @@ from cortex_otel.semconv import (
 
 __all__ = [
     "ERROR_TYPE_OTHER", "Attributes", "Kind", "RejectedValue", "boolean", "choice", "failure",
-    "label", "outcome_of", "real", "reject", "rejected_values", "shape", "text", "whole",
+    "label", "outcome_of", "real", "reject", "rejected_values", "shape", "stack", "text", "whole",
 ]  # fmt: skip
 
 Attributes: TypeAlias = dict[str, str | bool | int | float]
@@ -42,11 +42,13 @@ ERROR_TYPE_OTHER: Final = "_OTHER"
 """The convention's ``error.type`` of a failure whose class isn't known."""
 # Sums of counts stay exact as floats, in JSON and in JavaScript.
 _MAXIMUM_COUNT: Final = 2**53 - 1
-_MAXIMUM_LABEL: Final = 200
+# What redaction takes for a name and for a shape; it would hash or drop a longer one.
+_MAXIMUM_LABEL: Final = 128
+_MAXIMUM_SHAPE: Final = 512
 # Bounds the cost of hashing on the host's thread.
 _MAXIMUM_TEXT: Final = 10_000
-_MAXIMUM_PARAMETERS: Final = 50
 _MAXIMUM_PARAMETER_NAME: Final = 64
+_MORE: Final = "..."
 _PARAMETER_TYPES: Final = (bool, int, float, str, bytes, list, tuple, dict, set)
 
 _lock = threading.Lock()
@@ -106,7 +108,10 @@ def real(minimum: float = 0.0, maximum: float = math.inf) -> Kind:
     def read(key: str, value: object) -> Attributes:
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise RejectedValue
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            raise RejectedValue from None
         if not math.isfinite(number) or not minimum <= number <= maximum:
             raise RejectedValue
         return {key: number}
@@ -133,7 +138,7 @@ def boolean(key: str, value: object) -> Attributes:
 
 
 def label(key: str, value: object) -> Attributes:
-    """A name out of the program's vocabulary, recorded as it is: one line, 1 to 200 characters."""
+    """A name out of the program's vocabulary, recorded as it is: one line, 1 to 128 characters."""
     if not isinstance(value, str):
         raise RejectedValue
     name = str.__str__(value)
@@ -163,18 +168,21 @@ def text(key: str, value: object) -> Attributes:
 
 
 def shape(key: str, value: object) -> Attributes:
-    """Parameters of a call as ``name:type,…``: no value, and no name that isn't an identifier."""
+    """Parameters of a call as ``name:type,…``: no value, ``*`` for a name that is no identifier."""
     if not isinstance(value, Mapping):
         raise RejectedValue
     parts: list[str] = []
+    room = _MAXIMUM_SHAPE - len(_MORE)
     for name, item in value.items():
-        if len(parts) == _MAXIMUM_PARAMETERS:
-            parts.append("…")
-            break
         known = (
             isinstance(name, str) and name.isidentifier() and len(name) <= _MAXIMUM_PARAMETER_NAME
         )
-        parts.append(f"{name if known else '?'}:{_type_name(item)}")
+        part = f"{name if known else '*'}:{_type_name(item)}"
+        room -= len(part) + 1
+        if room < 0:
+            parts.append(_MORE)
+            break
+        parts.append(part)
     return {key: ",".join(parts)}
 
 
@@ -183,6 +191,13 @@ def _type_name(value: object) -> str:
         return "null"
     # A class of the host's own could be named after anything.
     return next((kind.__name__ for kind in _PARAMETER_TYPES if isinstance(value, kind)), "object")
+
+
+def stack(key: str, value: object) -> Attributes:
+    """A printed stack of Python or JavaScript: file names, functions and lines; no word else."""
+    if not isinstance(value, str):
+        raise RejectedValue
+    return {key: summarize_stacktrace("", value).message}
 
 
 def failure(_key: str, value: object) -> Attributes:

@@ -36,6 +36,8 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
+# Words end at ASCII letters only: Korean puts its particles right behind an address or a number.
+_WORD = re.compile(r"[A-Za-z0-9_]")
 
 
 class Pattern(NamedTuple):
@@ -63,11 +65,11 @@ def _is_ipv6(match: re.Match[str]) -> bool:
     # another word's.
     if text.startswith(":") and not text.startswith("::"):
         text = text[1:]
-    elif start and (whole[start - 1].isalnum() or whole[start - 1] == "_"):
+    elif start and _WORD.match(whole[start - 1]):
         return False
     if text.endswith(":") and not text.endswith("::"):
         text = text[:-1]
-    elif end < len(whole) and (whole[end].isalnum() or whole[end] == "_"):
+    elif end < len(whole) and _WORD.match(whole[end]):
         return False
     try:
         return ipaddress.IPv6Address(text) != ipaddress.IPv6Address("::")
@@ -112,7 +114,7 @@ def machine_regex(names: Iterable[str]) -> re.Pattern[str]:
     if not kept:
         return re.compile(r"(?!)")
     either = "|".join(re.escape(name) for name in sorted(kept, key=len, reverse=True))
-    return re.compile(rf"(?i)(?<![^\W_])(?:{either})(?![^\W_])")
+    return re.compile(rf"(?i)(?<![a-z0-9])(?:{either})(?![a-z0-9])")
 
 
 _UUID = r"(?P<uuid>(?<!\w)[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?!\w))|"
@@ -130,21 +132,21 @@ PATTERNS: Final[tuple[Pattern, ...]] = (
         re.compile(r"://(?:[^\s/?#@:]{0,256}:[^\s@]{0,256}@|[^\s/?#@]++@)(?:[^\s/?#@]*@)?"),
     ),
     Pattern(
-        "assignment", "values of password, secret, token, API key, authorization, cookie and their like",
+        "assignment", "values of password, secret, token, API key, authorization, cookie",
         r"\1[SECRET]",
         re.compile(r"(?i)((?:password|passwd|passphrase|pwd|secret|token|credentials?|cookie"
                    r"|api[_-]?key|authorization|비밀번호|암호)"
                    r"(?:[_-]?(?:access[_-]?)?key)?\\?[\"']?\s{0,8}[=:]\s{0,8})"
                    r"(?:(?:bearer|basic|digest|token)\s{1,8})?"
-                   r"(?:\"[^\"\n]*+\"?|'[^'\n]*+'?|\S++)"),
+                   r"(?:\[SECRET\]|\"[^\"\n]*+\"?|'[^'\n]*+'?|\S++)"),
     ),
     Pattern(
         "authorization", "bearer and basic tokens", r"\1 [SECRET]",
-        re.compile(r"(?i)\b(bearer|basic)\s{1,8}[\w.~+/=-]{8,}+"),
+        re.compile(r"(?i)(?<![a-z0-9_])(bearer|basic)\s{1,8}[\w.~+/=-]{8,}+"),
     ),
     Pattern(
         "key prefix",
-        "keys of OpenAI, Anthropic, Stripe, GitHub, GitLab, Slack, AWS, Google, npm, Hugging Face, PyPI",
+        "keys of OpenAI, Anthropic, Stripe, GitHub, GitLab, Slack, AWS, Google, npm, HF, PyPI",
         "[KEY]",
         re.compile(r"(?<![A-Za-z])(?:sk-[\w-]{16,}+|[psr]k_(?:live_|test_)?[A-Za-z0-9]{16,}+"
                    r"|hf_[A-Za-z0-9]{16,}+|npm_[A-Za-z0-9]{20,}+|pypi-(?:Ag|(?=[\w-]{32}))[\w-]{16,}+)"
@@ -164,10 +166,11 @@ PATTERNS: Final[tuple[Pattern, ...]] = (
     Pattern(
         "home directory", "home directories of Linux, macOS and Windows, also in file URIs", "~",
         re.compile(
-            rf"(?i:(?:(?<![a-z])[a-z](?::|%3a){_SEPARATOR}{{1,4}}|\\|%5c)(?:users|documents and settings)"
-            rf"{_SEPARATOR}{{1,4}})(?:[^\\/\r\n\"'<>|:*?;,]{{1,64}}(?=[\\/])|[^\\/\s\"'<>|:*?;,]++)"
+            rf"(?i:(?:(?<![a-z])[a-z](?::|%3a){_SEPARATOR}{{1,4}}|\\|%5c)"
+            rf"(?:users|documents and settings){_SEPARATOR}{{1,4}})"
+            r"(?:[^\\/\r\n\"'<>|:*?;,]{1,64}(?=[\\/])|[^\\/\s\"'<>|:*?;,]++)"
             rf"|{_SEPARATOR}(?:home|Users){_SEPARATOR}{{1,4}}[^\\/\s\"'<>|:;,)]++"
-            r"|(?<![\w.~-])/root(?![\w-])"
+            r"|(?<![\w.~-])/root(?![A-Za-z0-9_-])"
         ),
     ),
     Pattern(
@@ -200,10 +203,10 @@ PATTERNS: Final[tuple[Pattern, ...]] = (
     ),
     Pattern(
         "phone number", "international, Korean and North American phone numbers", "[PHONE]",
-        re.compile(_UUID + r"(?<!\w)\+\d(?:[ ().-]{0,2}\d){7,13}(?!\d)"
+        re.compile(_UUID + r"(?<![A-Za-z0-9_])\+\d(?:[ ().-]{0,2}\d){7,13}(?!\d)"
                    r"|(?<!\d)01[016789][ .-]?\d{3,4}[ .-]?\d{4}(?!\d)"
-                   r"|(?<![\w.-])\(?0\d{1,2}[). -]{1,2}\d{3,4}[ .-]\d{4}(?!\w)"
-                   r"|(?<![\w.-])(?:1[ .-])?\(?[2-9]\d{2}[). -]{1,2}\d{3}[ .-]\d{4}(?!\w)"),
+                   r"|(?<![A-Za-z0-9_.-])\(?0\d{1,2}[). -]{1,2}\d{3,4}[ .-]\d{4}(?![A-Za-z0-9_])"
+                   r"|(?<![A-Za-z0-9_.-])(?:1[ .-])?\(?[2-9]\d{2}[). -]{1,2}\d{3}[ .-]\d{4}(?![A-Za-z0-9_])"),
         _is_no_uuid,
     ),
     Pattern(
@@ -237,7 +240,7 @@ def scrub(text: str) -> str:
             text = pattern.regex.sub(pattern.replacement, text)
         elif pattern.regex.search(text):
             text = _sub_accepted(pattern, accepts, text)
-    return text[:-_CUT_MARGIN] if is_cut else text
+    return (text[:-_CUT_MARGIN] if is_cut else text)[:SCRUB_LIMIT]
 
 
 def _sub_accepted(pattern: Pattern, accepts: Callable[[re.Match[str]], bool], text: str) -> str:

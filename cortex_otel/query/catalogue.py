@@ -152,7 +152,7 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
         match key.partition("."):
             case "title", _, language:
                 titles[language or "en"] = value
-            case ("about" | "since"), "", "":
+            case (("about" | "since"), "", ""):
                 texts[key] = value
             case "parameter", "", "":
                 parameters.append(_parameter(name, value))

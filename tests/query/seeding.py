@@ -113,7 +113,12 @@ def _fill(connection: apsw.Connection, events: list[Event]) -> None:  # noqa: C9
             total[0] += event.weight
             total[1] += event.weight * value
         row = session_rows.setdefault(session, [user, segment, event.time, event.time, 0, 0])
-        row[2:] = [min(row[2], event.time), max(row[3], event.time), row[4] + 1, row[5] + event.failed]
+        row[2:] = [
+            min(row[2], event.time),
+            max(row[3], event.time),
+            row[4] + 1,
+            row[5] + event.failed,
+        ]
         if user is not None:
             first_seen[user] = min(first_seen.get(user, event.time), event.time)
         if user is not None and event.product:
@@ -164,7 +169,10 @@ def _fill(connection: apsw.Connection, events: list[Event]) -> None:  # noqa: C9
         [(*k, v) for k, v in user_features.items()],
     )
     many("INSERT INTO user_tiers VALUES (?, ?, ?, ?)", [(*k, *v) for k, v in user_tiers.items()])
-    many("INSERT INTO rollup_measure VALUES (?, ?, ?, ?, ?, ?)", [(*k, *v) for k, v in measures.items()])
+    many(
+        "INSERT INTO rollup_measure VALUES (?, ?, ?, ?, ?, ?)",
+        [(*k, *v) for k, v in measures.items()],
+    )
 
 
 def user_hash(number: int) -> str:
@@ -175,7 +183,12 @@ def random_events(count: int, days: int, users: int, seed: int = 7) -> list[Even
     """``count`` events over ``days`` from :data:`MONDAY`, in the order of time."""
     choose = random.Random(seed)
     people = [
-        (user_hash(n), choose.choice(("mcp", "mcp", "extension")), choose.choice(TIERS), choose.random())
+        (
+            user_hash(n),
+            choose.choice(("mcp", "mcp", "extension")),
+            choose.choice(TIERS),
+            choose.random(),
+        )
         for n in range(users)
     ]
     upgrade = {n: MONDAY + choose.randrange(days * DAY) for n in range(users)}
@@ -208,9 +221,17 @@ def random_events(count: int, days: int, users: int, seed: int = 7) -> list[Even
             events.append(Event(**common, duration=duration, name=f"call {tool}", tool_name=tool))
         elif kind < 0.7:
             before = choose.randrange(1000, 9000)
-            measured = {"tokens_before": before, "tokens_after": int(before * choose.uniform(0.1, 0.5))}
+            measured = {
+                "tokens_before": before,
+                "tokens_after": int(before * choose.uniform(0.1, 0.5)),
+            }
             events.append(
-                Event(**common, duration=duration, event_type="mcp.compress_context", measures=measured)
+                Event(
+                    **common,
+                    duration=duration,
+                    event_type="mcp.compress_context",
+                    measures=measured,
+                )
             )
         elif kind < 0.8:
             measured = {"suggested": 3, "accepted": choose.randrange(4)}

@@ -16,13 +16,18 @@ WITH RECURSIVE zone AS (
         CASE WHEN :utc_offset_minutes < 0 THEN -1 ELSE 0 END AS first_day,
         48 - (:utc_offset_minutes / 30 + 48) % 48 AS split
 ),
+recorded AS (
+    -- The local day of the first event: nothing before it is shown.
+    SELECT min(first_time) / 60000000000 AS first_minute FROM rollup_user_day
+    WHERE day = (SELECT min(day) FROM rollup_user_day)
+),
 bounds AS (
     SELECT
-        CASE WHEN (:from_ns / 60000000000 + :utc_offset_minutes) / 1440
-                  > (SELECT min(day) - 1 FROM rollup_user_day)
+        CASE WHEN :from_ns / 60000000000 > r.first_minute
              THEN (:from_ns / 60000000000 + :utc_offset_minutes) / 1440
-             ELSE (SELECT min(day) FROM rollup_user_day) END AS from_day,
+             ELSE (r.first_minute + :utc_offset_minutes) / 1440 END AS from_day,
         (:to_ns / 60000000000 + :utc_offset_minutes + 1439) / 1440 AS to_day
+    FROM recorded r
 ),
 days AS (
     SELECT from_day AS day FROM bounds WHERE from_day < to_day
@@ -39,7 +44,7 @@ seen AS (
 ),
 active AS (
     SELECT s.day + z.first_day AS day, s.user_key FROM seen s CROSS JOIN zone z
-    WHERE s.half_hours % (1 << z.split) <> 0
+    WHERE s.half_hours % (CAST(1 AS bigint) << z.split) <> 0
     UNION
     SELECT s.day + z.first_day + 1, s.user_key FROM seen s CROSS JOIN zone z
     WHERE s.half_hours >> z.split <> 0

@@ -17,13 +17,15 @@ WITH RECURSIVE zone AS (
         48 - (:utc_offset_minutes / 30 + 48) % 48 AS split
 ),
 recorded AS (
-    SELECT min(day) AS first_day FROM rollup_user_day
+    -- The local day of the first event: nothing before it is shown.
+    SELECT min(first_time) / 60000000000 AS first_minute FROM rollup_user_day
+    WHERE day = (SELECT min(day) FROM rollup_user_day)
 ),
 bounds AS (
     SELECT
-        CASE WHEN (:from_ns / 60000000000 + :utc_offset_minutes) / 1440 > r.first_day - 1
+        CASE WHEN :from_ns / 60000000000 > r.first_minute
              THEN (:from_ns / 60000000000 + :utc_offset_minutes) / 1440
-             ELSE r.first_day END AS from_day,
+             ELSE (r.first_minute + :utc_offset_minutes) / 1440 END AS from_day,
         (:to_ns / 60000000000 + :utc_offset_minutes + 1439) / 1440 AS to_day
     FROM recorded r
 ),
@@ -42,13 +44,14 @@ seen AS (
 ),
 active AS (
     SELECT s.day + z.first_day AS day, s.user_key FROM seen s CROSS JOIN zone z
-    WHERE s.half_hours % (1 << z.split) <> 0
-    UNION
+    WHERE s.half_hours % (CAST(1 AS bigint) << z.split) <> 0
+    UNION ALL
     SELECT s.day + z.first_day + 1, s.user_key FROM seen s CROSS JOIN zone z
     WHERE s.half_hours >> z.split <> 0
 ),
 -- A user counts from an active day until 30 days later or the next active day, which takes over:
--- so each day adds those who start and subtracts those who end, and nobody is counted twice.
+-- so each day adds those who start and subtracts those who end, and nobody is counted twice
+-- (a day that comes twice for a user, from two segments, takes over from itself).
 spells AS (
     SELECT day, lead(day) OVER (PARTITION BY user_key ORDER BY day) AS next_day FROM active
 ),
@@ -74,7 +77,7 @@ SELECT
     r.day AS day,
     r.users AS users,
     CASE WHEN (r.day + 1) * 1440 > :to_ns / 60000000000 + :utc_offset_minutes
-              OR r.day - 29 < (SELECT first_day FROM recorded)
+              OR r.day - 29 < (SELECT (first_minute + :utc_offset_minutes) / 1440 FROM recorded)
          THEN 1 ELSE 0 END AS partial
 FROM running r
 WHERE r.is_asked = 1

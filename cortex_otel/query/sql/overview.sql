@@ -63,7 +63,7 @@ active AS (
     WHERE u.segment_key IN (SELECT segment_key FROM chosen_segments)
       AND (u.day > b.from_half / 48 OR u.half_hours >> (b.from_half % 48) <> 0)
       AND (u.day < b.to_half / 48
-           OR u.half_hours % (1 << (b.to_half % 48))
+           OR u.half_hours % (CAST(1 AS bigint) << (b.to_half % 48))
               >> CASE WHEN u.day = b.from_half / 48 THEN b.from_half % 48 ELSE 0 END <> 0)
 ),
 histogram AS (

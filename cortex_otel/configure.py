@@ -1,0 +1,317 @@
+"""The composition root: settings → redaction, sampling, store and SDK providers.
+
+The one place that wires the write side. Everything is made once a process, lazily where it costs:
+the database file and the writer's thread come with the first record.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import _logs, metrics, trace
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
+from opentelemetry.sdk.trace import TracerProvider
+
+import cortex_otel
+from cortex_otel import guard, identity, lifecycle, other_exporters
+from cortex_otel.instrument.event_handle import flush_deferred
+from cortex_otel.instrument.metrics import operation_duration
+from cortex_otel.instrument.state import state
+from cortex_otel.process.convert import Converter
+from cortex_otel.process.processor import EventLogProcessor, EventSpanProcessor
+from cortex_otel.process.redact import Redactor
+from cortex_otel.process.sample import TraceSampler
+from cortex_otel.resource import cortex_resource, cortex_sampler, sampling_of_environment
+from cortex_otel.settings import Settings, enabled_by_host, read_environment
+from cortex_otel_exporters.sqlite.exporters import SqliteMetricReader
+from cortex_otel_exporters.sqlite.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from opentelemetry.sdk._logs import LogRecordProcessor
+    from opentelemetry.sdk.metrics.export import MetricReader
+    from opentelemetry.sdk.trace import SpanProcessor
+
+__all__ = ["Pipeline", "configure", "configure_from_environment", "force_flush", "pipeline", "shutdown"]
+
+_SCOPE = "cortex_otel"
+_lock = threading.RLock()
+_pipeline: Pipeline | None = None
+
+
+class Pipeline:
+    """One process's way from spans to the store."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        resolver = identity.use(settings)
+        self.writer = Writer(
+            settings.database,
+            queue_size=settings.queue_size,
+            interval_ms=settings.flush_interval_ms,
+            metrics_interval_ms=settings.metrics_interval_ms,
+            describe=self._describe,
+        )
+        redactor = Redactor(
+            hash_text=resolver.hash_text,
+            hash_user=resolver.hash_user,
+            allow=settings.allow_attributes,
+            capture_content=settings.capture_content,
+        )
+        self.attributes_removed = 0
+        self.converter = Converter(redactor, resolver, settings.service, self._count_removed)
+        self.sampler = TraceSampler(sampling_of_environment(settings.sampling), self.writer)
+        self.span_processor = EventSpanProcessor(self.converter, self.sampler, self.writer)
+        self.log_processor = EventLogProcessor(self.converter, self.sampler, self.writer)
+        self.metric_reader = SqliteMetricReader(self.converter.metrics)
+        self.providers: list[Any] = []
+
+    def force_flush(self, timeout_millis: float) -> bool:
+        """``True`` only if everything that ended before the call is on disk."""
+        flush_deferred()
+        return self.writer.force_flush(timeout_millis)
+
+    def shutdown(self, timeout_millis: float) -> bool:
+        """Store what is there and stop; idempotent."""
+        flush_deferred()
+        state.active = False
+        self.sampler.flush()
+        stored = self.writer.shutdown(timeout_millis)
+        for provider in self.providers:  # those beside ours: other processors and exporters
+            try:
+                provider.shutdown()
+            except Exception as error:  # noqa: BLE001 - at exit
+                guard.swallowed("shutdown.provider", error)
+        return stored
+
+    def _count_removed(self, number: int) -> None:
+        self.attributes_removed += number
+
+    def _describe(self) -> dict[str, object]:
+        return {
+            "service": self.converter.service,
+            "faults": guard.faults(),
+            "attributes_removed": self.attributes_removed,
+            "span": self.settings.span,
+        }
+
+
+def configure(
+    *,
+    service: str | None = None,
+    tier: str | None = None,
+    user_id: str | None = None,
+    identity_provider: Callable[[], Any] | None = None,
+    home: str | Path | None = None,
+    sampling: Mapping[str, float] | str | None = None,
+    allow_attributes: Sequence[str] | None = None,
+    capture_content: bool | None = None,
+    enabled: bool | None = None,
+    span_processors: Sequence[SpanProcessor] = (),
+    log_record_processors: Sequence[LogRecordProcessor] = (),
+    metric_readers: Sequence[MetricReader] = (),
+    **settings: Any,
+) -> None:
+    """Start recording spans, metrics and events into the local SQLite store.
+
+    Call it once, at start-up. A second call, or one after ``opentelemetry-instrument``, updates
+    service, user and tier and leaves the rest. Where an OpenTelemetry SDK is already configured,
+    the store is added to its providers.
+
+    Args:
+        service: Cortex service of this process: ``mcp``, ``extension``, ``web`` or a new name.
+        tier: user tier, where no provider says it: ``free``, ``trial``, ``paid``, ``enterprise``.
+        user_id: user id, where no provider says it; hashed at once.
+        identity_provider: see :func:`cortex_otel.set_identity_provider`.
+        home: directory of the database.
+        sampling: share kept by event type, 0 < rate <= 1.
+        allow_attributes: further attribute keys to keep (``prefix.*`` for all below).
+        capture_content: development only: keep arguments, results and messages.
+        enabled: ``False`` switches everything off.
+        span_processors: added beside ours; they see spans before redaction.
+        log_record_processors: added beside ours.
+        metric_readers: added beside ours.
+        **settings: any other field of :class:`cortex_otel.Settings`.
+
+    Raises:
+        SettingError: a setting makes no sense; one line with its name, value and what is allowed.
+    """
+    given = {
+        "service": service, "tier": tier, "user_id": user_id, "home": home, "sampling": sampling,
+        "allow_attributes": allow_attributes, "capture_content": capture_content,
+        "enabled": enabled, **settings,
+    }  # fmt: skip
+    overrides = {name: value for name, value in given.items() if value is not None}
+    if identity_provider is not None:
+        identity.set_identity_provider(identity_provider)
+    _start(
+        read_environment(overrides=overrides),
+        updates=overrides.keys(),
+        span_processors=span_processors,
+        log_record_processors=log_record_processors,
+        metric_readers=metric_readers,
+    )
+
+
+def configure_from_environment() -> None:
+    """Start under zero-code: a senseless setting warns once on stderr and its default is used."""
+    settings = read_environment(
+        warn=lambda line: guard.warn_once(f"setting {line}", "cortex-otel: %s", line)
+    )
+    _start(settings)
+
+
+def force_flush(timeout_millis: float = 1000) -> bool:
+    """Store everything that has ended before this call.
+
+    Args:
+        timeout_millis: how long to wait, in milliseconds.
+
+    Returns:
+        ``True`` only if all of it is on disk; ``True`` too if nothing is being recorded.
+    """
+    return _pipeline.force_flush(timeout_millis) if _pipeline is not None else True
+
+
+def shutdown(timeout_millis: float = 1000) -> bool:
+    """Store what is there and stop recording; called by itself at exit and on SIGTERM.
+
+    Args:
+        timeout_millis: how long it may take, in milliseconds.
+
+    Returns:
+        ``True`` if nothing was left over. What was left is counted as dropped.
+    """
+    return _pipeline.shutdown(timeout_millis) if _pipeline is not None else True
+
+
+def pipeline() -> Pipeline | None:
+    """The running pipeline, made from the environment if there is none; ``None`` if switched off."""
+    with _lock:
+        if _pipeline is not None:
+            return _pipeline
+        settings = read_environment(
+            warn=lambda line: guard.warn_once(f"setting {line}", "cortex-otel: %s", line)
+        )
+        return _make(settings) if settings.enabled and enabled_by_host() else None
+
+
+def _start(
+    settings: Settings,
+    *,
+    updates: Any = (),
+    span_processors: Sequence[SpanProcessor] = (),
+    log_record_processors: Sequence[LogRecordProcessor] = (),
+    metric_readers: Sequence[MetricReader] = (),
+) -> None:
+    with _lock:
+        if not settings.enabled or not enabled_by_host():
+            if _pipeline is not None:  # switched off in code after a zero-code start
+                _pipeline.shutdown(settings.exit_timeout_ms)
+            return
+        if _pipeline is not None and state.active:
+            _update(_pipeline, settings, updates)
+            return
+        running = _pipeline or _make(settings)
+        _install(running, span_processors, log_record_processors, metric_readers)
+
+
+def _make(settings: Settings) -> Pipeline:
+    global _pipeline  # noqa: PLW0603 - one process, one pipeline
+    _pipeline = Pipeline(settings)
+    lifecycle.at_exit(lambda: _pipeline and _pipeline.shutdown(settings.exit_timeout_ms))
+    if settings.capture_content:
+        guard.warn_once(
+            "capture_content",
+            "CORTEX_OTEL_CAPTURE_CONTENT IS ON: tool arguments, results and error messages are "
+            "stored in %s AS THEY ARE. For development only.", settings.database.name,
+        )  # fmt: skip
+    return _pipeline
+
+
+def _update(running: Pipeline, settings: Settings, updates: Any) -> None:
+    """A second :func:`configure`: who and what changes, where and how doesn't."""
+    if {"user_id", "tier"} & set(updates):
+        resolver = identity.use(settings)
+        running.converter.use_resolver(resolver)
+    if "service" in updates:
+        running.converter.service = state.service = settings.service
+    later = set(updates) - {"user_id", "tier", "service"}
+    changed = {name for name in later if getattr(settings, name) != getattr(running.settings, name)}
+    if changed:
+        guard.warn_once(
+            "configure.again",
+            "cortex-otel is already recording; %s can't change any more (set it in the "
+            "environment, or configure() before anything else does)", ", ".join(sorted(changed)),
+        )  # fmt: skip
+
+
+def _install(
+    running: Pipeline,
+    span_processors: Sequence[SpanProcessor],
+    log_record_processors: Sequence[LogRecordProcessor],
+    metric_readers: Sequence[MetricReader],
+) -> None:
+    settings = running.settings
+    resource = cortex_resource(settings.service, identity.current())
+    others = other_exporters.from_environment(allowed=settings.allow_other_exporters)
+
+    tracer_provider = trace.get_tracer_provider()
+    if not isinstance(tracer_provider, TracerProvider):
+        tracer_provider = TracerProvider(
+            sampler=cortex_sampler(), resource=resource, shutdown_on_exit=False
+        )
+        running.providers.append(tracer_provider)
+        trace.set_tracer_provider(tracer_provider)
+    for span_processor in (running.span_processor, *others.span_processors, *span_processors):
+        tracer_provider.add_span_processor(span_processor)
+
+    logger_provider = _logs.get_logger_provider()
+    if not isinstance(logger_provider, LoggerProvider):
+        logger_provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
+        running.providers.append(logger_provider)
+        _logs.set_logger_provider(logger_provider)
+    for log_processor in (running.log_processor, *others.log_processors, *log_record_processors):
+        logger_provider.add_log_record_processor(log_processor)
+
+    readers = (running.metric_reader, *others.metric_readers, *metric_readers)
+    meter_provider = metrics.get_meter_provider()
+    if isinstance(meter_provider, MeterProvider):
+        for reader in readers:
+            meter_provider.add_metric_reader(reader)
+    else:
+        # Exemplars would keep trace ids of single calls in memory and cost 4 µs a point; the
+        # events themselves are in the store.
+        meter_provider = MeterProvider(
+            metric_readers=readers,
+            resource=resource,
+            exemplar_filter=AlwaysOffExemplarFilter(),
+            shutdown_on_exit=False,
+        )
+        running.providers.append(meter_provider)
+        metrics.set_meter_provider(meter_provider)
+    running.writer.add_metric_source(running.metric_reader.points)
+
+    version = cortex_otel.__version__
+    state.service = settings.service
+    state.capture_content = settings.capture_content
+    state.tracer = tracer_provider.get_tracer(_SCOPE, version)
+    state.logger = logger_provider.get_logger(_SCOPE, version)
+    state.operation_duration = operation_duration(meter_provider.get_meter(_SCOPE, version))
+    state.active = True
+
+
+def reset_for_tests() -> None:
+    """Forget the pipeline, so that the next :func:`configure` begins anew. Used by ``testing``."""
+    global _pipeline  # noqa: PLW0603
+    with _lock:
+        if _pipeline is not None:
+            _pipeline.shutdown(5000)
+        _pipeline = None
+        state.reset()
+
+

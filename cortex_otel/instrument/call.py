@@ -1,0 +1,275 @@
+"""One call of an instrumented tool, from its start to its outcome.
+
+Where a native MCP span is already current (mcp 2, fastmcp 3 and 4), the call enriches that one
+instead of making a twin. Elsewhere it makes a span: SERVER at the top, INTERNAL under another
+local span. Nothing here raises into the tool, and the tool's clock is the monotonic one: a
+wall clock set back during a call can't make its duration negative.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import time
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from opentelemetry import context as context_api
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, Status, StatusCode
+
+from cortex_otel import guard, identity
+from cortex_otel import semconv as sc
+from cortex_otel.instrument.state import state
+from cortex_otel.process.redact import summarize_exception
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from opentelemetry.trace import Span
+
+__all__ = ["ToolCall", "ToolInfo"]
+
+# Type names of JSON values; others (a server's Context, a pydantic model) are told as `object`.
+_JSON_TYPES: Final = {
+    str: "str", int: "int", float: "float", bool: "bool", list: "list", dict: "dict",
+    tuple: "list", type(None): "null",
+}  # fmt: skip
+_MAX_SHAPES = 256
+_MAX_CONTENT_CHARACTERS = 8192
+
+
+class ToolInfo:
+    """What is known of a tool at decoration: its name and the names of its parameters."""
+
+    __slots__ = ("_parameters", "_shapes", "internal_name", "metric_attributes", "name", "server_name")
+
+    def __init__(self, function: Callable[..., Any], name: str | None) -> None:
+        self.name = name or function.__name__
+        self.server_name = f"{sc.METHOD_TOOLS_CALL} {self.name}"
+        self.internal_name = f"{sc.OPERATION_EXECUTE_TOOL} {self.name}"
+        try:
+            parameters = list(inspect.signature(function).parameters)
+        except (TypeError, ValueError):
+            parameters = []
+        self._parameters = parameters
+        self._shapes: dict[Any, str] = {}
+        #: Metric attributes by (tier, error type): few, so they are made once each.
+        self.metric_attributes: dict[tuple[str, str], dict[str, str]] = {}
+
+    def shape(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        """``query:str,top_k:int``: names from the signature, types of the values, no value."""
+        key = (tuple(map(type, args)), tuple(kwargs), tuple(map(type, kwargs.values())))
+        found = self._shapes.get(key)
+        if found is None:
+            pairs = [*zip(self._parameters, args, strict=False), *kwargs.items()]
+            found = ",".join(
+                f"{name}:{_JSON_TYPES.get(type(value), 'object')}"
+                for name, value in pairs
+                if name in self._parameters and name not in ("self", "cls")
+            )
+            if len(self._shapes) < _MAX_SHAPES:
+                self._shapes[key] = found
+        return found
+
+
+class ToolCall:
+    """The telemetry of one call; made when it starts, told its outcome once.
+
+    Args:
+        tool: the tool that is called.
+        args: its positional arguments; only their types are looked at.
+        kwargs: its keyword arguments; the same.
+    """
+
+    __slots__ = ("_measured", "_native", "_span", "_start", "_start_unix_nano", "_tier", "_token", "_tool")
+
+    INERT: ClassVar[Any] = None
+    """A call that records nothing, for when telemetry is switched off."""
+
+    def __init__(self, tool: ToolInfo, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        self._tool = tool
+        self._span: Span | None = None
+        self._token: Any = None
+        self._native = False
+        self._measured = True
+        self._tier = "free"
+        self._start_unix_nano = 0
+        try:
+            self._begin(args, kwargs)
+        except Exception as error:  # noqa: BLE001 - the host's tool call
+            guard.swallowed("instrument_tool.start", error)
+        self._start = time.perf_counter_ns()
+
+    def returned(self, result: Any) -> None:
+        """The tool has returned ``result``."""
+        try:
+            failed = (
+                getattr(result, "isError", None) is True or getattr(result, "is_error", None) is True
+            )
+            if state.capture_content and self._span is not None:
+                self._span.set_attribute(sc.GEN_AI_TOOL_CALL_RESULT, _as_text(result))
+            if failed:
+                self._end("error", sc.ERROR_TYPE_TOOL_ERROR, StatusCode.ERROR)
+            else:
+                self._end("success")
+        except Exception as error:  # noqa: BLE001 - the host's tool call
+            guard.swallowed("instrument_tool.end", error)
+
+    def failed(self, error: BaseException) -> None:
+        """The tool has raised ``error``, or was cancelled."""
+        try:
+            if isinstance(error, asyncio.CancelledError):
+                self._end("cancelled", "cancelled")
+                return
+            result = "timeout" if isinstance(error, TimeoutError) else "error"
+            summary = summarize_exception(error)
+            if self._span is not None:
+                self._span.set_attribute(sc.CORTEX_EXCEPTION_TYPE, summary.error_type)
+                self._span.set_attribute(sc.CORTEX_ERROR_LOCATION, summary.message)
+                if state.capture_content:
+                    self._span.set_attribute(sc.EXCEPTION_MESSAGE, str(error))
+            self._end(result, summary.error_type, StatusCode.ERROR)
+        except Exception as fault:  # noqa: BLE001 - the host's tool call
+            guard.swallowed("instrument_tool.end", fault)
+
+    def abandoned(self) -> None:
+        """A generator was closed before its end: its consumer wanted no more."""
+        try:
+            self._end("cancelled", "cancelled")
+        except Exception as error:  # noqa: BLE001 - the host's tool call
+            guard.swallowed("instrument_tool.end", error)
+
+    def suspend(self) -> None:
+        """A generator yields: its span is not current until it goes on."""
+        token, self._token = self._token, None
+        if token is not None:
+            _detach(token)
+
+    def resume(self) -> None:
+        """A generator goes on."""
+        if self._span is not None and not self._native:
+            self._token = context_api.attach(trace.set_span_in_context(self._span))
+
+    def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        tool, tracer = self._tool, state.tracer
+        if tracer is None:
+            return
+        self._tier = who_tier = identity.current().tier
+        shape = tool.shape(args, kwargs)
+        current = trace.get_current_span()
+        parent = current.get_span_context()
+        if _is_native_call(current, tool.name):
+            self._native = True
+            self._span = current
+            current.set_attributes(
+                {
+                    sc.CORTEX_EVENT_TYPE: sc.MCP_TOOL_CALL,
+                    sc.CORTEX_SERVICE: state.service,
+                    sc.CORTEX_USER_TIER: who_tier,
+                    sc.CORTEX_TOOL_PARAMETERS: shape,
+                }
+            )
+        else:
+            local = parent.is_valid and not parent.is_remote
+            self._measured = not (local and _is_tool_call(current))
+            self._start_unix_nano = time.time_ns()
+            self._span = tracer.start_span(
+                tool.internal_name if local else tool.server_name,
+                kind=SpanKind.INTERNAL if local else SpanKind.SERVER,
+                attributes={
+                    sc.MCP_METHOD_NAME: sc.METHOD_TOOLS_CALL,
+                    sc.GEN_AI_TOOL_NAME: tool.name,
+                    sc.GEN_AI_OPERATION_NAME: sc.OPERATION_EXECUTE_TOOL,
+                    sc.CORTEX_EVENT_TYPE: sc.MCP_TOOL_CALL,
+                    sc.CORTEX_SERVICE: state.service,
+                    sc.CORTEX_USER_TIER: who_tier,
+                    sc.CORTEX_TOOL_PARAMETERS: shape,
+                },
+                start_time=self._start_unix_nano,
+            )
+            self._token = context_api.attach(trace.set_span_in_context(self._span))
+        if state.capture_content:
+            self._span.set_attribute(
+                sc.GEN_AI_TOOL_CALL_ARGUMENTS, _as_text({"args": args, **kwargs})
+            )
+
+    def _end(self, result: str, error_type: str = "", status: StatusCode | None = None) -> None:
+        elapsed = time.perf_counter_ns() - self._start
+        span = self._span
+        self.suspend()
+        if span is None:
+            return
+        if error_type:
+            span.set_attributes({sc.CORTEX_RESULT: result, sc.ERROR_TYPE: error_type})
+            if status is not None and not self._native:
+                span.set_status(Status(status))
+        if not self._native:
+            span.end(self._start_unix_nano + elapsed)
+        if self._measured and state.operation_duration is not None:
+            state.operation_duration.record(elapsed / 1e9, self._metric_attributes(error_type))
+
+    def _metric_attributes(self, error_type: str) -> dict[str, str]:
+        known = self._tool.metric_attributes
+        found = known.get((self._tier, error_type))
+        if found is None:
+            found = {
+                sc.MCP_METHOD_NAME: sc.METHOD_TOOLS_CALL,
+                sc.GEN_AI_TOOL_NAME: self._tool.name,
+                sc.GEN_AI_OPERATION_NAME: sc.OPERATION_EXECUTE_TOOL,
+                sc.CORTEX_SERVICE: state.service,
+                sc.CORTEX_USER_TIER: self._tier,
+            }
+            if error_type:
+                found[sc.ERROR_TYPE] = error_type
+            known[self._tier, error_type] = found
+        return found
+
+
+class _InertCall:
+    """Stands in for a :class:`ToolCall` where nothing is recorded."""
+
+    def returned(self, result: Any) -> None: ...
+    def failed(self, error: BaseException) -> None: ...
+    def abandoned(self) -> None: ...
+    def suspend(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+ToolCall.INERT = _InertCall()
+
+
+def _attribute(span: Span, key: str) -> Any:
+    attributes = getattr(span, "attributes", None)
+    return attributes.get(key) if attributes else None
+
+
+def _is_native_call(span: Span, tool: str) -> bool:
+    """Whether ``span`` is a server's own span of this very call, and nobody's yet."""
+    return (
+        span.is_recording()
+        and getattr(span, "kind", None) is SpanKind.SERVER
+        and _attribute(span, sc.MCP_METHOD_NAME) == sc.METHOD_TOOLS_CALL
+        and _attribute(span, sc.GEN_AI_TOOL_NAME) in (tool, None)
+        and _attribute(span, sc.CORTEX_EVENT_TYPE) is None
+    )
+
+
+def _is_tool_call(span: Span) -> bool:
+    return span.is_recording() and _attribute(span, sc.CORTEX_EVENT_TYPE) == sc.MCP_TOOL_CALL
+
+
+def _detach(token: Any) -> None:
+    # `context_api.detach` logs a failure with its traceback; a generator that is closed in
+    # another context than it ran in (asyncio does that) fails by design, and harmlessly.
+    try:
+        context_api._RUNTIME_CONTEXT.detach(token)  # noqa: SLF001
+    except Exception:  # noqa: BLE001, S110
+        pass
+
+
+def _as_text(value: Any) -> str:
+    try:
+        return json.dumps(value, default=repr, ensure_ascii=False)[:_MAX_CONTENT_CHARACTERS]
+    except Exception:  # noqa: BLE001 - a value that can't be shown
+        return f"<{type(value).__name__}>"

@@ -1,0 +1,596 @@
+"""What of a record may be kept: an allow-list of attribute keys, and for each how it is kept.
+
+Threat model: *every* record passes here, also native spans and logs of other libraries (mcp 2's
+own spans, fastmcp's, HTTP instrumentations) and what arrives over OTLP. Whoever made it may be
+careless or hostile, and may have put personal data or a secret into any value, key, name, scope
+or error, in any type and size. Hence:
+
+* A key that isn't on the list is dropped and counted; neither its name nor its value is stored.
+* Identifiers must look like identifiers and survive :func:`scrub`; what doesn't is hashed.
+* Free text becomes a length and a hash; user ids become a keyed hash.
+* Exceptions become type, module, function and line. Their text is never read.
+* Sizes are cut before any pattern runs, and nothing of the host (``__str__``, ``__repr__``) runs.
+
+What this can't stop: a host that names its tools, its modules or its branches after a person.
+
+Everything here is pure but for bounded memoisation. Longer than other files by its tables. The
+reference, held to this file by a test, is ``docs/reference/redaction.md``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from cortex_otel import semconv
+from cortex_otel.process.patterns import scrub
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = [
+    "ALLOWED",
+    "EVENT_FIELDS",
+    "RESOURCE_ALLOWED",
+    "Clean",
+    "ErrorSummary",
+    "Redactor",
+    "scrub",
+    "summarize_exception",
+    "summarize_stacktrace",
+]
+
+Kind = Literal[
+    "token", "id", "name", "error_type", "location", "shape",
+    "number", "flag", "digest", "text", "user", "content",
+]  # fmt: skip
+
+EVENT_FIELDS: Final[Mapping[str, Kind]] = {
+    "cortex.branch.topic": "text",
+    "cortex.branch.automatic": "flag",
+    "cortex.search.query": "text",
+    "cortex.search.top_k": "number",
+    "cortex.search.results": "number",
+    "cortex.search.recall": "number",
+    "cortex.memory.file_size_bytes": "number",
+    "cortex.memory.token_count": "number",
+    "cortex.compress.tokens_before": "number",
+    "cortex.compress.tokens_after": "number",
+    "cortex.compress.savings_rate": "number",
+    "cortex.reference.suggested": "number",
+    "cortex.reference.accepted": "number",
+    "cortex.ontology.category": "token",
+    "cortex.ontology.confidence": "number",
+    "cortex.project.path": "text",
+    "cortex.ui.action": "token",
+    "cortex.ui.element": "token",
+    "cortex.code.language": "token",
+    "cortex.code.lines_inserted": "number",
+    "cortex.code.completion_accepted": "flag",
+    "cortex.branch.from": "text",
+    "cortex.branch.to": "text",
+    "cortex.file.path": "text",
+    "cortex.error.type": "error_type",
+    "cortex.error.message": "text",
+    "cortex.error.crash": "flag",
+}
+"""Fields of the typed events (SPEC §1)."""
+
+ALLOWED: Final[Mapping[str, Kind]] = {
+    semconv.MCP_METHOD_NAME: "token",
+    semconv.MCP_PROTOCOL_VERSION: "token",
+    semconv.MCP_SESSION_ID: "id",
+    semconv.MCP_RESOURCE_URI: "text",
+    semconv.GEN_AI_OPERATION_NAME: "token",
+    semconv.GEN_AI_TOOL_NAME: "name",
+    semconv.GEN_AI_PROMPT_NAME: "name",
+    semconv.GEN_AI_TOOL_CALL_ARGUMENTS: "content",
+    semconv.GEN_AI_TOOL_CALL_RESULT: "content",
+    semconv.JSONRPC_REQUEST_ID: "id",
+    semconv.RPC_RESPONSE_STATUS_CODE: "token",
+    semconv.ERROR_TYPE: "error_type",
+    semconv.EXCEPTION_MESSAGE: "content",
+    semconv.NETWORK_TRANSPORT: "token",
+    semconv.NETWORK_PROTOCOL_NAME: "token",
+    "network.protocol.version": "token",
+    semconv.SESSION_ID: "id",
+    semconv.USER_ID: "user",
+    semconv.ENDUSER_ID: "user",
+    semconv.USER_HASH: "digest",
+    semconv.FEATURE_FLAG_KEY: "token",
+    semconv.FEATURE_FLAG_RESULT_VARIANT: "token",
+    semconv.FEATURE_FLAG_RESULT_REASON: "token",
+    "feature_flag.provider.name": "token",
+    "feature_flag.set.id": "token",
+    "feature_flag.version": "token",
+    "http.request.method": "token",
+    "http.response.status_code": "number",
+    "http.route": "name",
+    "url.scheme": "token",
+    "code.function.name": "name",
+    "code.line.number": "number",
+    "rpc.system": "token",
+    "rpc.service": "token",
+    "rpc.method": "token",
+    "db.system.name": "token",
+    "db.operation.name": "token",
+    semconv.CORTEX_EVENT_TYPE: "token",
+    semconv.CORTEX_SERVICE: "token",
+    semconv.CORTEX_USER_TIER: "token",
+    semconv.CORTEX_PROJECT_ID: "id",
+    semconv.CORTEX_BRANCH_ID: "id",
+    semconv.CORTEX_RESULT: "token",
+    semconv.CORTEX_ERROR_LOCATION: "location",
+    semconv.CORTEX_EXCEPTION_TYPE: "error_type",
+    semconv.CORTEX_TOOL_PARAMETERS: "shape",
+    semconv.CORTEX_EVENT_DURATION_MS: "number",
+    semconv.CORTEX_FEATURE: "name",
+    semconv.CORTEX_IDE: "name",
+    semconv.CORTEX_EXTENSION_VERSION: "token",
+    **EVENT_FIELDS,
+}
+"""Every attribute key that may be kept without the operator's asking, and how."""
+
+RESOURCE_ALLOWED: Final[Mapping[str, Kind]] = {
+    semconv.SERVICE_NAME: "name",
+    semconv.SERVICE_NAMESPACE: "name",
+    semconv.SERVICE_VERSION: "token",
+    semconv.DEPLOYMENT_ENVIRONMENT_NAME: "name",
+    semconv.TELEMETRY_SDK_NAME: "token",
+    semconv.TELEMETRY_SDK_LANGUAGE: "token",
+    semconv.TELEMETRY_SDK_VERSION: "token",
+    semconv.TELEMETRY_DISTRO_NAME: "token",
+    semconv.TELEMETRY_DISTRO_VERSION: "token",
+    semconv.OS_TYPE: "token",
+    semconv.PROCESS_RUNTIME_NAME: "token",
+    semconv.PROCESS_RUNTIME_VERSION: "token",
+}
+"""Every resource attribute that may be kept. Whatever names a host, a process or an owner isn't."""
+
+# What this module itself makes of an attribute passes when it comes by again.
+_KINDS: Final[Mapping[str, Kind]] = {
+    **{f"{key}.length": "number" for key, kind in ALLOWED.items() if kind == "text"},
+    **{f"{key}.hash": "digest" for key, kind in ALLOWED.items() if kind in ("text", "token", "id")},
+    **ALLOWED,
+}
+# Kinds with few distinct values, worth remembering; texts and users would only turn the cache over.
+_REPEATED: Final = frozenset({"token", "id", "name", "error_type", "location", "shape", "digest"})
+_LISTED: Final = frozenset({"token", "id", "number", None})
+
+_LONGEST_TOKEN = 128
+_LONGEST_SHAPE = 512
+_LONGEST_LOCATION = 1024
+_LONGEST_ALLOWED_TEXT = 256
+_LONGEST_CONTENT = 8192
+_LONGEST_HASHED = 65_536
+_LONGEST_LIST = 16
+_MOST_FRAMES = 20
+_MOST_LINKS = 5
+_LONGEST_STACKTRACE = 65_536
+_REMEMBERED = 4096
+
+_TOKEN = re.compile(r"[A-Za-z0-9_.:/@+-]+")
+# Ids are new on every call: these shapes, which no pattern finds fault with but for their being
+# hexadecimal (`uuid4().hex` is what MCP sessions have), are taken without the cost of a scrub.
+_PLAIN_ID = re.compile(
+    r"[0-9]{1,9}|[0-9a-f]{32}|[0-9a-f]{64}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+)
+_DIGEST = re.compile(r"[0-9a-f]{16}|[0-9a-f]{64}")
+_NAME = re.compile(r"[A-Za-z0-9_./:<>{}\- ]{1,128}")
+_NOT_NAME = re.compile(r"[^A-Za-z0-9_./:<>{}\- ]")
+_SHAPE = re.compile(r"[\w:,\[\]*. -]*")
+_KEY = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_CODE = re.compile(r"-?[0-9]{1,6}")
+_IDENTIFIER = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
+_DOTTED = re.compile(_IDENTIFIER)
+_LINK = rf"{_IDENTIFIER}(?:\[\d+\])?(?: at [\w.<>-]+:[\w.<>-]+:\d+)?"
+_LOCATION = re.compile(rf"{_LINK}(?: <- {_LINK})*")
+# The lower-case values of `error.type` that conventions and standard libraries use; any other
+# lower-case word could be a word of the message.
+_ERROR_WORDS: Final = frozenset(
+    {
+        "tool_error", "timeout", "cancelled", "canceled", "error", "gaierror", "herror",
+        "name_resolution_error", "server_certificate_invalid", "connection_error",
+        "connection_refused", "connection_reset", "rate_limited", "unauthorized", "forbidden",
+        "not_found", "invalid_params", "invalid_request", "parse_error", "internal_error",
+        "method_not_found", "_OTHER",
+    }
+)  # fmt: skip
+
+_FRAME = re.compile(r' *File "([^"]*)", line (\d{1,9}), in (.{1,256})')
+_JAVASCRIPT_FRAME = re.compile(
+    r" {1,8}at (?:async |new )?+(?:([^\s()]{1,256}) (?:\[as [^\s()]{1,256}\] )?)?"
+    r"\(?([^()]{1,1024}):(\d{1,9}):\d{1,9}\)?"
+)
+_HEADER = "Traceback (most recent call last):"
+_CHAINED = re.compile(
+    r"^(?:The above exception was the direct cause of the following exception:"
+    r"|During handling of the above exception, another exception occurred:)$",
+    re.MULTILINE,
+)
+_MEMBERS = re.compile(r"^ *\+-\+-{4,}", re.MULTILINE)
+_MARGIN = re.compile(r"^ *[+|] ", re.MULTILINE)
+_MEMBER_COUNT = re.compile(r"\((\d{1,6}) sub-exceptions?\)$")
+_SOURCE_SUFFIX = re.compile(r"\.(?:py[cw]?|[cm]?[jt]sx?)$")
+_NOT_PLACE = re.compile(r"[^\w.<>-]")
+
+
+class Clean(NamedTuple):
+    """Attributes that may be kept."""
+
+    attributes: dict[str, object]
+    """JSON-serialisable values by key; kept keys only."""
+    removed: int
+    """How many attributes were removed altogether."""
+
+
+class ErrorSummary(NamedTuple):
+    """What is kept of an exception."""
+
+    error_type: str
+    """``ValueError``, ``sqlite3.OperationalError``; ``Exception`` if it is no identifier."""
+    message: str
+    """``RuntimeError at app:run:10 <- KeyError at app:load:7``; never text of an exception."""
+    frames: tuple[str, ...]
+    """``module:function:line``, outermost first; the innermost 20."""
+
+
+class Redactor:
+    """Decides attribute by attribute what is kept. Thread-safe; one for a pipeline.
+
+    Args:
+        hash_text: makes a digest (16 or 64 lower-case hex digits) of free text.
+        hash_user: makes a digest of a user id; keyed where the operator set a key.
+        allow: further attribute keys to keep, exact or ``prefix.*``. Keys in :data:`ALLOWED` stay
+            as they are there.
+        capture_content: keep free text, tool arguments, results and exception messages as they
+            are, cut to 8192 characters. Development only.
+    """
+
+    def __init__(
+        self,
+        *,
+        hash_text: Callable[[str], str],
+        hash_user: Callable[[str], str],
+        allow: Sequence[str] = (),
+        capture_content: bool = False,
+    ) -> None:
+        self._hash_text = hash_text
+        self._hash_user = hash_user
+        self._allowed = frozenset(key for key in allow if not key.endswith("*"))
+        self._prefixes = tuple(key[:-1] for key in allow if key.endswith(".*") and len(key) > 2)  # noqa: PLR2004 - `.*` alone has no prefix
+        self._capture_content = capture_content
+        self._repeated = lru_cache(_REMEMBERED)(self._identifier)
+        self._names = lru_cache(_REMEMBERED)(_clean_name)
+        self._keys = lru_cache(_REMEMBERED)(self._is_allowed)
+
+    def attributes(self, attributes: Mapping[str, object]) -> Clean:
+        """Keep what the allow-list allows of the attributes of a span, log or metric point.
+
+        Args:
+            attributes: any keys and values, of any type and size; left as they are.
+
+        Returns:
+            The kept attributes and the number of removed ones. What became a hash or a length
+            isn't counted as removed. Passing the result again changes nothing.
+        """
+        kept: dict[str, object] = {}
+        removed = 0
+        repeated = self._repeated
+        for key, value in attributes.items():
+            kind = _KINDS.get(key)
+            # Length first: a cache must not hold megabytes. Exact type: nothing of the host runs.
+            if type(value) is str and len(value) <= _LONGEST_TOKEN and kind in _REPEATED:
+                pair = repeated(key, value)
+                if pair is None:
+                    removed += 1
+                else:
+                    kept[pair[0]] = pair[1]
+            elif pairs := self._any(kind, key, value):
+                kept.update(pairs)
+            else:
+                removed += 1
+        return Clean(kept, removed)
+
+    def resource(self, attributes: Mapping[str, object]) -> dict[str, object]:
+        """Keep what :data:`RESOURCE_ALLOWED` allows of a resource.
+
+        Args:
+            attributes: attributes of a resource, of any type and size.
+
+        Returns:
+            The kept ones; JSON-serialisable. A value that is no identifier is left out.
+        """
+        kept: dict[str, object] = {}
+        for key, kind in RESOURCE_ALLOWED.items():
+            value = attributes.get(key)
+            if not isinstance(value, str):
+                continue
+            value = str.__str__(value)
+            if kind == "name":
+                kept[key] = self.name(value)
+            elif _is_token(value):
+                kept[key] = value
+        return kept
+
+    def name(self, text: str) -> str:
+        """Make a low-cardinality name: of a span, tool, event, scope.
+
+        Args:
+            text: any text.
+
+        Returns:
+            The text itself if it is a clean identifier of at most 128 ASCII characters (spaces
+            and ``._/:<>{}-`` included); else a scrubbed one; ``_OTHER`` if nothing is left.
+        """
+        text = str.__str__(text)
+        return self._names(text) if len(text) <= _LONGEST_TOKEN else _clean_name(text)
+
+    def error_type(self, text: str) -> str:
+        """Make a low-cardinality ``error.type``.
+
+        Args:
+            text: any text.
+
+        Returns:
+            The text itself if it is an integer code, a dotted identifier of a class, or a
+            lower-case word that conventions know (``timeout``, ``tool_error``); else ``_OTHER``.
+        """
+        text = _type_name(str.__str__(text)[: _LONGEST_TOKEN + 1])
+        if len(text) > _LONGEST_TOKEN:
+            return "_OTHER"
+        if _CODE.fullmatch(text) or text in _ERROR_WORDS:
+            return text
+        last = text.rpartition(".")[2]
+        is_class = not last.lstrip("_")[:1].islower() or last in _ERROR_WORDS
+        return text if is_class and _DOTTED.fullmatch(text) and scrub(text) == text else "_OTHER"
+
+    def _identifier(self, key: str, value: str) -> tuple[str, str] | None:
+        kind = _KINDS[key]
+        if kind == "name":
+            return key, self.name(value)
+        if kind == "error_type":
+            return key, self.error_type(value)
+        if kind in _CHECKS:
+            return (key, value) if _CHECKS[kind](value) else None
+        if (kind == "id" and _PLAIN_ID.fullmatch(value)) or _is_token(value):
+            return key, value
+        return f"{key}.hash", self._hash_text(_storable(value[:_LONGEST_HASHED]))
+
+    def _any(self, kind: Kind | None, key: str, value: object) -> dict[str, object] | None:
+        if kind is None and not (
+            isinstance(key, str) and len(key) <= _LONGEST_TOKEN and self._keys(key)
+        ):
+            return None
+        if isinstance(value, (list, tuple)):
+            return self._list(kind, key, value)
+        if isinstance(value, str):
+            return self._text(kind, key, str.__str__(value))
+        number = _number(value)
+        return None if number is None else self._of_number(kind, key, number)
+
+    def _of_number(self, kind: Kind | None, key: str, value: float) -> dict[str, object] | None:
+        if kind == "error_type":
+            return {key: self.error_type(str(value))}
+        if kind == "user":
+            return {semconv.USER_HASH: self._hash_user(str(value))}
+        is_kept = kind in (None, "number") or (
+            kind == "flag" if isinstance(value, bool) else kind in ("token", "id")
+        )
+        return {key: value} if is_kept else None
+
+    def _text(self, kind: Kind | None, key: str, value: str) -> dict[str, object] | None:
+        if kind in _REPEATED:
+            pair = self._identifier(key, value)
+            return None if pair is None else {pair[0]: pair[1]}
+        if kind is None:
+            return {key: _storable(scrub(value)[:_LONGEST_ALLOWED_TEXT])}
+        if kind == "user":
+            return {semconv.USER_HASH: self._hash_user(_storable(value[:_LONGEST_HASHED]))}
+        kept: dict[str, object] = {}
+        if kind == "text":
+            kept[f"{key}.length"] = len(value)
+            kept[f"{key}.hash"] = self._hash_text(_storable(value[:_LONGEST_HASHED]))
+        if self._capture_content and kind in ("text", "content"):
+            kept[key] = _storable(value[:_LONGEST_CONTENT])
+        return kept
+
+    def _list(
+        self, kind: Kind | None, key: str, values: Sequence[object]
+    ) -> dict[str, object] | None:
+        if kind not in _LISTED or len(values) > _LONGEST_LIST:
+            return None
+        members: list[object] = []
+        for value in values:
+            if isinstance(value, (list, tuple)):
+                return None
+            member = self._any(kind, key, value)
+            if not member or key not in member:
+                return None
+            members.append(member[key])
+        return {key: members}
+
+    def _is_allowed(self, key: str) -> bool:
+        if key in self._allowed:
+            return True
+        # Under a prefix the rest of the key is the sender's: it may hold what a value may not.
+        return (
+            key.startswith(self._prefixes)
+            and _KEY.fullmatch(key) is not None
+            and scrub(key) == key
+        )  # fmt: skip
+
+
+def summarize_exception(error: BaseException) -> ErrorSummary:
+    """Say what went wrong and where, without a word of the exception's own.
+
+    Args:
+        error: a live exception. Its traceback and its chain (``__cause__``, else a
+            ``__context__`` that isn't suppressed) are followed for 5 links; neither it nor its
+            arguments are ever turned into text.
+
+    Returns:
+        Its type, the innermost place of each link, and the frames of ``error`` itself.
+    """
+    links: list[str] = []
+    frames: tuple[str, ...] = ()
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen and len(links) < _MOST_LINKS:
+        seen.add(id(link))
+        of_link = _frames(link)
+        count = len(link.exceptions) if isinstance(link, BaseExceptionGroup) else None
+        links.append(_link(_class_name(type(link)), count, of_link))
+        frames = frames or (of_link if link is error else ())
+        # No truth test: an exception may define `__bool__` or `__len__`.
+        following = link.__cause__
+        if following is None and not link.__suppress_context__:
+            following = link.__context__
+        link = following
+    return ErrorSummary(_class_name(type(error)), " <- ".join(links), frames)
+
+
+def summarize_stacktrace(exception_type: str, stacktrace: str) -> ErrorSummary:
+    """Say the same of an exception that has become text: a native exception event.
+
+    Args:
+        exception_type: ``exception.type`` of the event.
+        stacktrace: ``exception.stacktrace`` of the event, as Python or JavaScript writes it. Of
+            a long one the end is read, where Python has the innermost frames.
+
+    Returns:
+        As of :func:`summarize_exception`; without frames if none were recognised.
+    """
+    error_type = _class_identifier(str.__str__(exception_type)[: _LONGEST_TOKEN + 1])
+    blocks = _CHAINED.split(str.__str__(stacktrace)[-_LONGEST_STACKTRACE:])[-_MOST_LINKS:]
+    parsed = [_parse(block) for block in reversed(blocks)]
+    links = [_link(error_type, parsed[0][1], parsed[0][2])]
+    links += [_link(name, count, frames) for name, count, frames in parsed[1:]]
+    return ErrorSummary(error_type, " <- ".join(links), parsed[0][2])
+
+
+def _frames(error: BaseException) -> tuple[str, ...]:
+    frames: deque[tuple[str, str, int]] = deque(maxlen=_MOST_FRAMES)
+    traceback = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        frames.append((code.co_filename, code.co_name, traceback.tb_lineno or 0))
+        traceback = traceback.tb_next
+    return tuple(_place(*frame) for frame in frames)
+
+
+def _parse(block: str) -> tuple[str, int | None, tuple[str, ...]]:
+    """Read type, member count (of a group) and frames out of one link of a printed chain."""
+    members = _MEMBERS.search(block)
+    if members is not None:
+        block = _MARGIN.sub("", block[: members.start()])
+    lines = block.rpartition(_HEADER)[2].split("\n")
+    frames: list[str] = []
+    for line in lines:
+        if frame := _FRAME.fullmatch(line):
+            frames.append(_place(frame[1], frame[3], int(frame[2])))
+        elif line[:1].strip() and frames:
+            count = _MEMBER_COUNT.search(line) if members is not None else None
+            name = _class_identifier(line[: _LONGEST_TOKEN + 1].partition(":")[0])
+            return name, int(count[1]) if count else None, tuple(frames[-_MOST_FRAMES:])
+    if not frames:
+        matches = map(_JAVASCRIPT_FRAME.fullmatch, lines)
+        frames = [_place(m[2], m[1] or "<anonymous>", int(m[3])) for m in matches if m]
+        # JavaScript prints the innermost first.
+        frames = frames[:_MOST_FRAMES][::-1]
+    return "Exception", None, tuple(frames[-_MOST_FRAMES:])
+
+
+def _link(error_type: str, count: int | None, frames: tuple[str, ...]) -> str:
+    members = "" if count is None else f"[{count}]"
+    return f"{error_type}{members} at {frames[-1]}" if frames else f"{error_type}{members}"
+
+
+def _place(filename: str, function: str, line: int) -> str:
+    # The end of a path is its file name; a directory may be a person's.
+    stem = _SOURCE_SUFFIX.sub("", re.split(r"[\\/]", filename[-2 * _LONGEST_TOKEN :])[-1])
+    return f"{_place_part(stem)}:{_place_part(function[: _LONGEST_TOKEN + 1])}:{line}"
+
+
+@lru_cache(_REMEMBERED)
+def _place_part(text: str) -> str:
+    is_clean = 0 < len(text) <= _LONGEST_TOKEN and scrub(text) == text
+    return _NOT_PLACE.sub("_", text)[:64] if is_clean else "_"
+
+
+def _class_name(kind: type[BaseException]) -> str:
+    module, name = kind.__module__, kind.__qualname__
+    name = f"{module}.{name}" if isinstance(module, str) else name
+    return _class_identifier(name[: _LONGEST_TOKEN + 1])
+
+
+@lru_cache(_REMEMBERED)
+def _class_identifier(text: str) -> str:
+    text = _type_name(text)
+    is_clean = len(text) <= _LONGEST_TOKEN and _DOTTED.fullmatch(text) and scrub(text) == text
+    return text if is_clean else "Exception"
+
+
+def _type_name(text: str) -> str:
+    return text.removeprefix("builtins.").replace(".<locals>", "")
+
+
+def _clean_name(text: str) -> str:
+    clean = scrub(text)
+    if clean == text and _NAME.fullmatch(text):
+        return text
+    clean = _NOT_NAME.sub("_", clean)[:_LONGEST_TOKEN].strip()
+    # Two harmless halves may make something together once what divided them is replaced.
+    is_clean = any(map(str.isalnum, clean)) and scrub(clean) == clean
+    return clean if is_clean else "_OTHER"
+
+
+def _is_token(value: str) -> bool:
+    is_short = 0 < len(value) <= _LONGEST_TOKEN
+    return is_short and _TOKEN.fullmatch(value) is not None and scrub(value) == value
+
+
+def _is_digest(value: str) -> bool:
+    return _DIGEST.fullmatch(value) is not None
+
+
+def _is_location(value: str) -> bool:
+    is_short = len(value) <= _LONGEST_LOCATION
+    return is_short and _LOCATION.fullmatch(value) is not None and _is_clean_pairs(value)
+
+
+def _is_shape(value: str) -> bool:
+    is_short = len(value) <= _LONGEST_SHAPE
+    return is_short and _SHAPE.fullmatch(value) is not None and _is_clean_pairs(value)
+
+
+def _is_clean_pairs(value: str) -> bool:
+    # `token:str` is a parameter and its type here, not a secret and its value.
+    apart = value.replace(":", " , ")
+    return scrub(apart) == apart
+
+
+_CHECKS: Final[Mapping[Kind, Callable[[str], bool]]] = {
+    "digest": _is_digest,
+    "location": _is_location,
+    "shape": _is_shape,
+}
+
+
+def _number(value: object) -> bool | int | float | None:
+    """Make an exact built-in of a number that JSON and SQLite can hold; ``None`` of the rest."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int.__int__(value) if -(2**63) <= int.__int__(value) < 2**63 else None
+    if isinstance(value, float):
+        return float.__float__(value) if math.isfinite(float.__float__(value)) else None
+    return None
+
+
+def _storable(text: str) -> str:
+    # A lone surrogate can't be hashed, stored or sent as UTF-8.
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,142 @@
+"""Sampling that keeps counts unbiased: by event type, whole traces together, errors always.
+
+The decision falls when a trace has ended in this process, because only then is it known whether
+it failed. Until then its records wait here (only if a rate below 1 is set; else nothing does).
+
+* A trace with an error or timeout is kept whole, with weight 1.
+* Of the others, a record is kept if the trace's place on [0, 1) is below its rate; its weight is
+  1 / rate. The place depends on the trace id alone, so records of one rate stay together, in all
+  processes of a trace.
+* The rate of a record is that of its own event type, and no more than that of the trace's local
+  root: a kept child has a kept parent.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cortex_otel_exporters.record import Record, Sink
+
+__all__ = ["TraceSampler", "place_of"]
+
+_FAILED = frozenset({"error", "timeout"})
+# Bounds of what may wait: traces open at once, records of one trace, decisions remembered for
+# records that come after their root has ended.
+_MAX_TRACES, _MAX_RECORDS, _MAX_REMEMBERED = 1024, 1024, 1024
+_MASK = (1 << 64) - 1
+
+
+class _Decision(NamedTuple):
+    failed: bool
+    root_rate: float
+
+
+class _Trace:
+    __slots__ = ("open_roots", "records", "root_rate")
+
+    def __init__(self) -> None:
+        self.open_roots = 0
+        self.root_rate = 1.0
+        self.records: list[Record] = []
+
+
+def place_of(trace_id: int) -> float:
+    """Place of a trace on [0, 1): uniform even where trace ids are not."""
+    mixed = (trace_id ^ (trace_id >> 64)) & _MASK
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = ((mixed ^ (mixed >> shift)) * factor) & _MASK
+    return ((mixed ^ (mixed >> 31)) >> 11) / (1 << 53)
+
+
+class TraceSampler:
+    """Holds the records of traces under way, and passes on those that are kept.
+
+    Args:
+        rates: share kept by event type, 0 < rate <= 1; ``*`` is for all others.
+        sink: where kept records go; is told how many were not kept.
+        chance: a uniform number on [0, 1) for records outside any trace.
+    """
+
+    def __init__(
+        self,
+        rates: Mapping[str, float],
+        sink: Sink,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._rates = dict(rates)
+        self._sink = sink
+        self._chance = chance
+        self._lock = threading.RLock()
+        self._open: OrderedDict[int, _Trace] = OrderedDict()
+        self._decided: OrderedDict[int, _Decision] = OrderedDict()
+        #: Whether anything is sampled at all; callers skip the sampler if not.
+        self.active = any(rate < 1 for rate in self._rates.values())
+
+    def rate(self, event_type: str) -> float:
+        """Share kept of an event type."""
+        found = self._rates.get(event_type)
+        return found if found is not None else self._rates.get("*", 1.0)
+
+    def root_started(self, trace_id: int) -> None:
+        """A span without a parent in this process has started."""
+        with self._lock:
+            trace = self._open.get(trace_id)
+            if trace is None:
+                trace = self._open[trace_id] = _Trace()
+                if len(self._open) > _MAX_TRACES:
+                    self._decide(*self._open.popitem(last=False))
+            trace.open_roots += 1
+
+    def submit(self, record: Record, *, is_root: bool = False) -> None:
+        """Take a record that has ended; it or its weight may change on the way."""
+        with self._lock:
+            trace = self._open.get(record.trace_id) if record.trace_id else None
+            if trace is None:
+                self._submit_alone(record, is_root=is_root)
+                return
+            trace.records.append(record)
+            if is_root:
+                trace.open_roots -= 1
+                trace.root_rate = min(trace.root_rate, self.rate(record.series.event_type))
+            if trace.open_roots <= 0 or len(trace.records) >= _MAX_RECORDS:
+                del self._open[record.trace_id]
+                self._decide(record.trace_id, trace)
+
+    def flush(self) -> None:
+        """Decide on every trace still under way: the process is about to end."""
+        with self._lock:
+            while self._open:
+                self._decide(*self._open.popitem(last=False))
+
+    def _submit_alone(self, record: Record, *, is_root: bool) -> None:
+        decision = self._decided.get(record.trace_id) if record.trace_id else None
+        failed = record.series.result in _FAILED or bool(decision and decision.failed)
+        rate = self.rate(record.series.event_type)
+        if decision is not None and not is_root:
+            rate = min(rate, decision.root_rate)
+        place = place_of(record.trace_id) if record.trace_id else self._chance()
+        self._pass(record, 1.0 if failed else rate, place)
+
+    def _decide(self, trace_id: int, trace: _Trace) -> None:
+        failed = any(record.series.result in _FAILED for record in trace.records)
+        self._decided[trace_id] = _Decision(failed, trace.root_rate)
+        if len(self._decided) > _MAX_REMEMBERED:
+            self._decided.popitem(last=False)
+        place = place_of(trace_id)
+        for record in trace.records:
+            rate = 1.0 if failed else min(trace.root_rate, self.rate(record.series.event_type))
+            self._pass(record, rate, place)
+
+    def _pass(self, record: Record, rate: float, place: float) -> None:
+        if place >= rate:
+            self._sink.count_sampled_out()
+        elif rate < 1:
+            self._sink.submit(record._replace(weight=record.weight / rate))
+        else:
+            self._sink.submit(record)

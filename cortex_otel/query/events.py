@@ -1,0 +1,127 @@
+"""Raw events: the newest, or those committed since a watermark."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import apsw
+
+from cortex_otel_exporters.sqlite.reader import store_error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["EventFilter", "committed_after", "newest", "newest_key"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """Which events; ``None`` is all."""
+
+    event_type: str | None = None
+    service: str | None = None
+    user_tier: str | None = None
+    user_prefix: str | None = None
+    """The beginning of a user id hash, or all of it."""
+    since_ns: int | None = None
+    """Inclusive."""
+    until_ns: int | None = None
+    """Exclusive."""
+
+    def where(self) -> tuple[str, dict[str, int | str]]:
+        """A condition over ``events e`` and its named values."""
+        series = {
+            column: value
+            for column, value in (
+                ("event_type", self.event_type),
+                ("service", self.service),
+                ("user_tier", self.user_tier),
+            )
+            if value is not None
+        }
+        values: dict[str, int | str] = dict(series)
+        conditions = ["1"]
+        if series:
+            chosen = " AND ".join(f"{column} = :{column}" for column in series)
+            conditions.append(f"e.series_key IN (SELECT series_key FROM series WHERE {chosen})")  # noqa: S608 - column names of our own
+        if self.user_prefix is not None:
+            conditions.append(
+                "e.user_key IN (SELECT user_key FROM users"
+                " WHERE substr(user_id_hash, 1, length(:user_prefix)) = :user_prefix)"
+            )
+            values["user_prefix"] = self.user_prefix
+        for name, operator, moment in (
+            ("since_ns", ">=", self.since_ns),
+            ("until_ns", "<", self.until_ns),
+        ):
+            if moment is not None:
+                conditions.append(f"e.time {operator} :{name}")
+                values[name] = moment
+        return " AND ".join(conditions), values
+
+
+def newest(connection: apsw.Connection, chosen: EventFilter, limit: int) -> list[dict[str, object]]:
+    """At most ``limit`` events, newest first; columns of the view ``telemetry_events``.
+
+    Raises:
+        StoreError: the database can't be read.
+    """
+    return _rows(connection, chosen, "e.time DESC, e.event_key DESC", limit)
+
+
+def committed_after(
+    connection: apsw.Connection, event_key: int, chosen: EventFilter, limit: int
+) -> list[dict[str, object]]:
+    """At most ``limit`` events with an ``id`` above ``event_key``, in the order of commits.
+
+    Raises:
+        StoreError: the database can't be read.
+    """
+    return _rows(connection, chosen, "e.event_key", limit, event_key)
+
+
+def newest_key(connection: apsw.Connection) -> int:
+    """The ``id`` of the event committed last; 0 if there is none.
+
+    Raises:
+        StoreError: the database can't be read.
+    """
+    try:
+        return int(connection.execute("SELECT max(event_key) FROM events").get or 0)
+    except apsw.Error as error:
+        raise store_error(error, connection.filename) from error
+
+
+def _rows(
+    connection: apsw.Connection,
+    chosen: EventFilter,
+    order: str,
+    limit: int,
+    after: int | None = None,
+) -> list[dict[str, object]]:
+    condition, values = chosen.where()
+    if after is not None:
+        condition += " AND e.event_key > :after"
+        values["after"] = after
+    # The keys first, from the integers alone; then the view, for those few.
+    keys_sql = f"SELECT e.event_key FROM events e WHERE {condition} ORDER BY {order} LIMIT :limit"  # noqa: S608 - no value in it
+    rows_sql = "SELECT * FROM telemetry_events WHERE id IN (SELECT value FROM json_each(:keys))"
+    try:
+        keys = [row[0] for row in connection.execute(keys_sql, {**values, "limit": limit})]
+        cursor = connection.execute(rows_sql, {"keys": json.dumps(keys)})
+        names = [column[0] for column in cursor.get_description()] if keys else []
+        found = {row[0]: dict(zip(names, row, strict=True)) for row in cursor}
+    except apsw.Error as error:
+        raise store_error(error, connection.filename) from error
+    # One read at two instants: what retention deleted in between is gone.
+    return [_parsed(found[key]) for key in keys if key in found]
+
+
+def _parsed(row: Mapping[str, object]) -> dict[str, object]:
+    try:
+        data = json.loads(str(row["event_data"]))
+    except ValueError:
+        data = {}
+    return {**row, "event_data": data if isinstance(data, dict) else {}}

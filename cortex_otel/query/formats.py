@@ -1,0 +1,165 @@
+"""Results as an aligned table, CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import unicodedata
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cortex_otel.query.catalogue import Unit
+    from cortex_otel.query.runner import Result, Value
+
+__all__ = [
+    "as_csv",
+    "as_json",
+    "as_table",
+    "iso_time",
+    "json_line",
+    "pad",
+    "plain",
+    "printable",
+    "width",
+]
+
+#: What a spreadsheet would take for a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_RIGHT_ALIGNED = frozenset({"count", "ratio", "ms", "tokens", "flag"})
+_LONGEST_CELL = 60
+
+
+def width(text: str) -> int:
+    """Columns that ``text`` takes in a terminal; Korean letters take two."""
+    return sum(
+        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
+        for letter in text
+    )
+
+
+def pad(text: str, columns: int, *, right: bool = False) -> str:
+    """``text`` filled up with spaces to ``columns``, on its left if ``right``-aligned."""
+    space = " " * max(0, columns - width(text))
+    return space + text if right else text + space
+
+
+def printable(text: str) -> str:
+    """``text`` without what a terminal would obey: control and format characters become ``?``."""
+    return "".join(
+        "?" if unicodedata.category(letter) in {"Cc", "Cf", "Cs"} else letter for letter in text
+    )
+
+
+def iso_time(unix_ns: int, offset_minutes: int = 0) -> str:
+    """ISO 8601 with milliseconds and offset."""
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=unix_ns // 1000)
+    try:
+        local = moment.astimezone(_zone(offset_minutes))
+    except OverflowError:
+        local = moment
+    return local.isoformat(timespec="milliseconds")
+
+
+def plain(value: Value, unit: Unit, offset_minutes: int = 0) -> Value:
+    """A value for machines: times and days in ISO 8601, whole numbers without a fraction."""
+    match value, unit:
+        case int(), "unix_ns":
+            return iso_time(value, offset_minutes)
+        case int(), "epoch_day":
+            return (date(1970, 1, 1) + timedelta(days=value)).isoformat()
+        case float(), "count" | "tokens" if value.is_integer():
+            return int(value)
+        case _:
+            return value
+
+
+def as_json(result: Result, from_ns: int, to_ns: int, offset_minutes: int = 0) -> dict[str, object]:
+    """The result as a JSON object; times in ISO 8601 with the given offset."""
+    return {
+        "question": result.question.name,
+        "from": iso_time(from_ns, offset_minutes),
+        "to": iso_time(to_ns, offset_minutes),
+        "exact": result.exact,
+        "truncated": result.truncated,
+        "elapsed_ms": round(result.elapsed_ms, 1),
+        "columns": [{"name": column.name, "unit": column.unit} for column in result.columns],
+        "rows": [
+            dict(zip(_names(result), row, strict=True)) for row in _plain(result, offset_minutes)
+        ],
+    }
+
+
+def as_csv(result: Result, offset_minutes: int = 0) -> str:
+    """The result as CSV with a header line; text can't act as a formula in a spreadsheet."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_names(result))
+    writer.writerows([_harmless(value) for value in row] for row in _plain(result, offset_minutes))
+    return text.getvalue()
+
+
+def as_table(result: Result, offset_minutes: int = 0) -> str:
+    """The result as lines with aligned columns; empty where there is no value."""
+    units = [column.unit for column in result.columns]
+    cells = [
+        [_shown(value, unit, offset_minutes) for value, unit in zip(row, units, strict=True)]
+        for row in result.rows
+    ]
+    lines = [_names(result), *cells]
+    widths = [max(width(line[index]) for line in lines) for index in range(len(units))]
+    rule = ["-" * columns for columns in widths]
+    return "\n".join(
+        "  ".join(
+            pad(cell, columns, right=unit in _RIGHT_ALIGNED)
+            for cell, columns, unit in zip(line, widths, units, strict=True)
+        ).rstrip()
+        for line in (lines[0], rule, *cells)
+    )
+
+
+def json_line(value: object) -> str:
+    """``value`` as JSON on one line, with letters as they are."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _names(result: Result) -> list[str]:
+    return [column.name for column in result.columns]
+
+
+def _plain(result: Result, offset_minutes: int) -> Iterable[Sequence[Value]]:
+    units = [column.unit for column in result.columns]
+    for row in result.rows:
+        yield [plain(value, unit, offset_minutes) for value, unit in zip(row, units, strict=True)]
+
+
+def _harmless(value: Value) -> Value:
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
+    return value
+
+
+def _shown(value: Value, unit: Unit, offset_minutes: int) -> str:  # noqa: PLR0911 - one a unit
+    if value is None:
+        return ""
+    if isinstance(value, (int, float)):
+        match unit:
+            case "ratio":
+                return f"{value * 100:.1f} %"
+            case "ms":
+                return f"{value:,.1f}"
+            case "count" | "tokens":
+                return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+            case "flag":
+                return "*" if value else ""
+            case "unix_ns":
+                return iso_time(int(value), offset_minutes)[:19].replace("T", " ")
+    text = printable(str(plain(value, unit, offset_minutes)))
+    return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"
+
+
+def _zone(offset_minutes: int) -> timezone:
+    return timezone(timedelta(minutes=offset_minutes))

@@ -1,0 +1,59 @@
+-- title: Conversion free to paid
+-- title.ko: 무료에서 유료로 전환
+-- about: Of the users who started free in a week (Monday to Sunday), how many became paid or
+--   enterprise within the window. By tier history: who was paid at first sight is no conversion,
+--   up, down and up again is one. A user whose window is not over is pending and not yet counted.
+-- since: 90d
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: utc_offset_minutes
+-- parameter: window_days integer 30 days from the first event to the first paid one, inclusive
+-- column: week epoch_day the Monday of the week in which they were first seen
+-- column: eligible_users count distinct users who started free and whose window is over
+-- column: converted_users count of these, became paid or enterprise within the window
+-- column: conversion_rate ratio converted_users / eligible_users; null if nobody is eligible
+-- column: pending_users count users who started free and are still inside the window
+WITH first_tiers AS (
+    -- Of two tiers first seen at the same instant the lower one came first.
+    SELECT
+        t.user_key, t.user_tier, t.first_seen,
+        row_number() OVER (
+            PARTITION BY t.user_key
+            ORDER BY t.first_seen, CASE t.user_tier WHEN 'free' THEN 0 WHEN 'trial' THEN 1 ELSE 2 END
+        ) AS place
+    FROM user_tiers t
+    WHERE t.user_tier <> ''
+),
+started AS (
+    SELECT f.user_key, f.first_seen
+    FROM first_tiers f
+    WHERE f.place = 1 AND f.user_tier = 'free'
+      AND f.first_seen >= :from_ns AND f.first_seen < :to_ns
+      AND (:service = '' OR f.user_key IN (
+        SELECT d.user_key FROM rollup_user_day d JOIN segments g ON g.segment_key = d.segment_key
+        WHERE g.service = :service
+      ))
+),
+paid AS (
+    SELECT user_key, min(first_seen) AS first_paid
+    FROM user_tiers WHERE user_tier IN ('paid', 'enterprise')
+    GROUP BY user_key
+),
+outcomes AS (
+    SELECT
+        ((s.first_seen / 60000000000 + :utc_offset_minutes) / 1440 + 3) / 7 AS week,
+        CASE WHEN s.first_seen + :window_days * 86400000000000 <= :to_ns THEN 1 ELSE 0 END AS is_over,
+        CASE WHEN p.first_paid - s.first_seen <= :window_days * 86400000000000
+             THEN 1 ELSE 0 END AS is_converted
+    FROM started s LEFT JOIN paid p ON p.user_key = s.user_key
+)
+SELECT
+    week * 7 - 3 AS week,
+    sum(is_over) AS eligible_users,
+    sum(is_over * is_converted) AS converted_users,
+    sum(is_over * is_converted) * 1.0 / nullif(sum(is_over), 0) AS conversion_rate,
+    sum(1 - is_over) AS pending_users
+FROM outcomes
+GROUP BY week
+ORDER BY week

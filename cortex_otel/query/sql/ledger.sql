@@ -1,0 +1,30 @@
+-- title: Ledger
+-- title.ko: 기록 대장
+-- about: What became of every record, for each UTC day on which it was handed over:
+--   received = stored + sampled_out + dropped, always.
+-- parameter: from_ns
+-- parameter: to_ns
+-- column: day epoch_day the UTC day
+-- column: signal text event or metric
+-- column: received count records handed over
+-- column: stored count of these, on disk
+-- column: sampled_out count of these, left out by sampling
+-- column: dropped count of these, lost
+-- column: reasons text why they were dropped, with numbers
+WITH bounds AS (
+    SELECT
+        :from_ns / 86400000000000 AS from_day,
+        (:to_ns + 86399999999999) / 86400000000000 AS to_day
+)
+SELECT
+    l.day AS day,
+    l.signal AS signal,
+    coalesce(sum(l.records) FILTER (WHERE l.outcome = 'received'), 0) AS received,
+    coalesce(sum(l.records) FILTER (WHERE l.outcome = 'stored'), 0) AS stored,
+    coalesce(sum(l.records) FILTER (WHERE l.outcome = 'sampled_out'), 0) AS sampled_out,
+    coalesce(sum(l.records) FILTER (WHERE l.outcome = 'dropped'), 0) AS dropped,
+    string_agg(l.reason || ' ' || CAST(l.records AS text), ', ' ORDER BY l.reason)
+        FILTER (WHERE l.outcome = 'dropped') AS reasons
+FROM bounds b JOIN ledger l ON l.day >= b.from_day AND l.day < b.to_day
+GROUP BY l.day, l.signal
+ORDER BY l.day DESC, l.signal

@@ -1,0 +1,38 @@
+-- title: Reference acceptance per day
+-- title.ko: 일간 참조 채택률
+-- about: How many of the references suggested were accepted. Target: 80 %. Where local time is off
+--   by half an hour, the hour around midnight counts for the day it starts in.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- parameter: utc_offset_minutes
+-- column: day epoch_day the calendar day
+-- column: suggested count references suggested, weighted by sampling
+-- column: accepted count of these, accepted
+-- column: accuracy ratio accepted / suggested; null without suggestions
+WITH bounds AS (
+    SELECT
+        :from_ns / 3600000000000 AS from_hour,
+        (:to_ns + 3599999999999) / 3600000000000 AS to_hour
+),
+measured AS (
+    SELECT (m.hour * 60 + :utc_offset_minutes) / 1440 AS day, m.measure, m.events, m.total
+    FROM bounds b JOIN rollup_measure m ON m.hour >= b.from_hour AND m.hour < b.to_hour
+    WHERE m.measure IN ('suggested', 'accepted')
+      AND m.segment_key IN (
+        SELECT segment_key FROM segments
+        WHERE (:service = '' OR service = :service) AND (:user_tier = '' OR user_tier = :user_tier)
+      )
+),
+totals AS (
+    SELECT
+        day,
+        coalesce(sum(total) FILTER (WHERE measure = 'suggested'), 0) AS suggested,
+        coalesce(sum(total) FILTER (WHERE measure = 'accepted'), 0) AS accepted
+    FROM measured
+    GROUP BY day
+)
+SELECT day, suggested, accepted, accepted / nullif(suggested, 0) AS accuracy
+FROM totals
+ORDER BY day

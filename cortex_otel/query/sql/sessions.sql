@@ -1,0 +1,38 @@
+-- title: Latest sessions
+-- title.ko: 최근 세션
+-- about: Sittings of one user in one service that overlap the range, last active first.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- column: session_id text the session
+-- column: user_id_hash text the user, hashed; null if unknown
+-- column: service text the service
+-- column: user_tier text the tier the user had last
+-- column: start_time unix_ns the first event
+-- column: end_time unix_ns the end of the last event
+-- column: duration_ms ms from start to end
+-- column: events count product events
+-- column: errors count of these, failed or timed out
+-- column: ide text the editor, if known
+-- column: os text the operating system, if known
+SELECT
+    n.session_id AS session_id,
+    u.user_id_hash AS user_id_hash,
+    g.service AS service,
+    g.user_tier AS user_tier,
+    n.start_time AS start_time,
+    n.end_time AS end_time,
+    (n.end_time - n.start_time) / 1e6 AS duration_ms,
+    n.events AS events,
+    n.errors AS errors,
+    nullif(n.ide, '') AS ide,
+    nullif(n.os, '') AS os
+FROM sessions n
+JOIN segments g ON g.segment_key = n.segment_key
+LEFT JOIN users u ON u.user_key = n.user_key
+WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
+  AND n.events > 0 AND n.session_id <> ''
+  AND (:service = '' OR g.service = :service)
+  AND (:user_tier = '' OR g.user_tier = :user_tier)
+ORDER BY n.end_time DESC, n.session_key DESC

@@ -1,0 +1,125 @@
+"""What the recording processes say of themselves, in ``<home>/writers/*.json``.
+
+These files can be read when the database can't, and are written by other versions and by
+processes that died in the middle: anything in them may be missing or garbage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["WriterState", "process_exists", "read_writers"]
+
+_LARGEST_FILE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriterState:
+    """One process that records, or did."""
+
+    pid: int
+    alive: bool
+    """A process with this id exists."""
+    service: str
+    started_ns: int
+    """Unix nanoseconds; 0 if unknown."""
+    updated_ns: int
+    """When it last said something; Unix nanoseconds."""
+    received: int
+    stored: int
+    sampled_out: int
+    dropped: Mapping[str, int]
+    """Records lost, by reason."""
+    queued: int
+    """Records that wait in memory."""
+    trouble: str
+    """Why it can't store at present (``disk_full``, ``read_only``, ``locked``, ``corrupt``,
+    ``schema_newer`` …); empty if it can."""
+    faults: Mapping[str, int]
+    """Errors of telemetry itself that were kept from the host, by place."""
+    notes: tuple[str, ...]
+    """What it found odd about its settings."""
+
+
+def read_writers(home: Path) -> list[WriterState]:
+    """Every process that left a readable file in ``home``; live ones first, then by start."""
+    try:
+        paths = sorted((home / "writers").glob("*.json"))
+    except OSError:
+        return []
+    states = [state for path in paths if (state := _read(path)) is not None]
+    return sorted(states, key=lambda state: (not state.alive, state.started_ns, state.pid))
+
+
+def process_exists(pid: int) -> bool:
+    """Whether a process with this id runs, whoever owns it."""
+    if pid <= 0:
+        return False
+    if sys.platform == "win32":  # there, signal 0 is Ctrl-C
+        import ctypes  # noqa: PLC0415 - only where it is needed
+
+        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)  # noqa: FBT003
+        if handle:
+            ctypes.windll.kernel32.CloseHandle(handle)
+        return bool(handle)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OverflowError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _read(path: Path) -> WriterState | None:
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            return None
+        content = json.loads(path.read_bytes().strip(b" \0\r\n"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict) or (pid := _number(content.get("pid"))) <= 0:
+        return None
+    return WriterState(
+        pid=pid,
+        alive=process_exists(pid),
+        service=_word(content.get("service")),
+        started_ns=_number(content.get("started_ns")),
+        updated_ns=_number(content.get("updated_ns")),
+        received=_number(content.get("received")),
+        stored=_number(content.get("stored")),
+        sampled_out=_number(content.get("sampled_out")),
+        dropped=_counts(content.get("dropped")),
+        queued=_number(content.get("queued")),
+        trouble=_word(content.get("trouble")),
+        faults=_counts(content.get("faults")),
+        notes=_words(content.get("notes")),
+    )
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _words(value: object) -> tuple[str, ...]:
+    return tuple(filter(None, map(_word, value))) if isinstance(value, list) else ()
+
+
+def _counts(value: object) -> dict[str, int]:
+    if not isinstance(value, dict):
+        return {}
+    return {str(key): count for key, each in value.items() if (count := _number(each))}
