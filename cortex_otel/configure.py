@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import SpanProcessor
 
-__all__ = ["Pipeline", "configure", "configure_from_environment", "force_flush", "pipeline", "shutdown"]
+__all__ = [
+    "Pipeline", "configure", "configure_from_environment", "force_flush", "pipeline", "shutdown",
+]  # fmt: skip
 
 _SCOPE = "cortex_otel"
 _lock = threading.RLock()
@@ -190,7 +192,7 @@ def shutdown(timeout_millis: float = 1000) -> bool:
 
 
 def pipeline() -> Pipeline | None:
-    """The running pipeline, made from the environment if there is none; ``None`` if switched off."""
+    """The running pipeline, or one made from the environment; ``None`` if switched off."""
     with _lock:
         if _pipeline is not None:
             return _pipeline
@@ -313,5 +315,3 @@ def reset_for_tests() -> None:
             _pipeline.shutdown(5000)
         _pipeline = None
         state.reset()
-
-

@@ -11,8 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.instrumentation.dependencies import DependencyConflictError
-from opentelemetry.instrumentation.distro import BaseDistro
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]
+from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-defined]
+    BaseInstrumentor,
+)
 from opentelemetry.sdk._configuration import _BaseConfigurator
 
 from cortex_otel import guard
@@ -37,10 +39,10 @@ __all__ = [
 ]  # fmt: skip
 
 
-class CortexDistro(BaseDistro):
+class CortexDistro(BaseDistro):  # type: ignore[misc]
     """Sets no environment variable: they would reach the host's child processes."""
 
-    def _configure(self, **kwargs: Any) -> None:
+    def _configure(self, **_: Any) -> None:
         """Nothing: the configurator knows its defaults."""
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:
@@ -60,24 +62,24 @@ class CortexDistro(BaseDistro):
 class CortexConfigurator(_BaseConfigurator):
     """Wires the SDK to the local store, by the environment."""
 
-    def _configure(self, **kwargs: Any) -> None:
+    def _configure(self, **_: Any) -> None:
         try:
             configure_from_environment()
         except Exception as error:  # noqa: BLE001 - the host must start
             guard.swallowed("distro.configure", error)
 
 
-class CortexInstrumentor(BaseInstrumentor):
+class CortexInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     """Adds the store to the SDK providers that are set; does nothing where ours are."""
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """None: it instruments the SDK, which is a dependency of this package."""
         return ()
 
-    def _instrument(self, **kwargs: Any) -> None:
+    def _instrument(self, **_: Any) -> None:
         configure_from_environment()
 
-    def _uninstrument(self, **kwargs: Any) -> None:
+    def _uninstrument(self, **_: Any) -> None:
         shutdown()
 
 

@@ -13,6 +13,7 @@ installation that never leaves it, so that equal texts can be counted and none c
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import importlib
@@ -22,8 +23,6 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,6 +30,8 @@ from cortex_otel import guard
 from cortex_otel.semconv import TIERS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cortex_otel.settings import Settings
 
 __all__ = [
@@ -120,9 +121,12 @@ class IdentityResolver:
             user_hash = self.hash_user(user_id) if user_id else ""
         tier = given.tier if given.tier in TIERS else None
         if given.tier is not None and tier is None:
-            guard.warn_once("identity.tier", "identity provider: no such tier; using the next source")
+            guard.warn_once(
+                "identity.tier", "identity provider: no such tier; using the next source"
+            )
         tier = tier or self._from_licence() or self._tier or FREE
-        return Resolved(user_hash, tier, _identifier(given.project_id), _identifier(given.branch_id))
+        project, branch = _identifier(given.project_id), _identifier(given.branch_id)
+        return Resolved(user_hash, tier, project, branch)
 
     def _from_provider(self) -> Identity:
         if self.provider is None:
@@ -146,7 +150,9 @@ class IdentityResolver:
             return None
         try:
             info = self._licence().get_license_info()
-            read = info.get if isinstance(info, dict) else lambda key: getattr(info, key, None)
+            read: Callable[[str], Any] = (
+                info.get if isinstance(info, dict) else functools.partial(_get_attribute, info)
+            )
             return _TIER_BY_LICENCE.get(int(read("tier") or 0), FREE) if read("is_valid") else FREE
         except Exception as error:  # noqa: BLE001 - the host's code, in the host's tool call
             guard.swallowed("identity.licence", error)
@@ -207,11 +213,15 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+def _get_attribute(info: object, key: str) -> Any:
+    return getattr(info, key, None)
+
+
 def _is_digest(text: object) -> bool:
     return isinstance(text, str) and len(text) == 64 and set(text) <= set("0123456789abcdef")  # noqa: PLR2004
 
 
-@lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=1024)
 def _identifier(text: str | None) -> str:
     """A project or branch id as it is if it is an identifier, else its hash: it may be a path."""
     if not text:

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["at_exit"]
 
-_SIGNALS = [
-    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
-]
+_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _finish: list[Callable[[], object]] = []
 
 

@@ -78,9 +78,8 @@ def _load(signal: str, name: str) -> Any:
         )  # fmt: skip
         return None
     if name == "otlp":
-        protocol = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL") or os.environ.get(
-            "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"
-        )
+        general = os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
+        protocol = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL") or general
         name = "otlp_proto_grpc" if protocol.strip() == "grpc" else "otlp_proto_http"
     for entry_point in entry_points(group=f"opentelemetry_{signal}_exporter", name=name):
         try:

@@ -30,6 +30,9 @@ class SettingError(ValueError):
         self.name = name
 
 
+_LONGEST_SERVICE = 64
+
+
 def _boolean(text: str) -> bool:
     match text.strip().lower():
         case "1" | "true" | "yes" | "on":
@@ -52,7 +55,11 @@ def _integer(minimum: int, maximum: int) -> Callable[[str], int]:
 
 def _service(text: str) -> str:
     text = text.strip()
-    if not text.replace("-", "").replace("_", "").isalnum() or not text.isascii() or len(text) > 64:
+    if (
+        not text.replace("-", "").replace("_", "").isalnum()
+        or not text.isascii()
+        or len(text) > _LONGEST_SERVICE
+    ):
         raise ValueError
     return text
 
@@ -90,7 +97,7 @@ def _sampling(text: str) -> Mapping[str, float]:
 
 
 def _setting(
-    environment: str, default: Any, parse: Callable[[str], Any], allowed: str, unit: str = ""
+    environment: str, *, default: Any, parse: Callable[[str], Any], allowed: str, unit: str = ""
 ) -> Any:
     metadata = {"environment": environment, "parse": parse, "allowed": allowed, "unit": unit}
     if callable(default):
@@ -102,81 +109,142 @@ def _setting(
 class Settings:
     """What the user may decide. The docstring of each field is its meaning, and its reference."""
 
-    enabled: bool = _setting("CORTEX_OTEL_ENABLED", True, _boolean, "true or false")
+    enabled: bool = _setting(
+        "CORTEX_OTEL_ENABLED",
+        default=True,
+        parse=_boolean,
+        allowed="true or false",
+    )
     """Record at all. Off means no file, no thread, and decorated tools are left as they were.
-    `OTEL_SDK_DISABLED=true` and `TELEMETRY_ENABLED = False` in the host's `config.py` do the same."""
+    `OTEL_SDK_DISABLED=true` does the same, and so does `TELEMETRY_ENABLED = False` in the host's
+    `config.py`."""
 
     home: Path = _setting(
-        "CORTEX_OTEL_HOME", lambda: Path("~/.cortex/telemetry").expanduser(), _directory,
-        "a directory",
-    )  # fmt: skip
+        "CORTEX_OTEL_HOME",
+        default=lambda: Path("~/.cortex/telemetry").expanduser(),
+        parse=_directory,
+        allowed="a directory",
+    )
     """Directory of the database (`cortex.db`) and what belongs to it; made with mode 0700."""
 
     service: str = _setting(
-        "CORTEX_OTEL_SERVICE", "mcp", _service, "letters, digits, - and _, at most 64"
+        "CORTEX_OTEL_SERVICE",
+        default="mcp",
+        parse=_service,
+        allowed="letters, digits, - and _, at most 64",
     )
     """Which Cortex service this process is: `mcp`, `extension`, `web`, or a new one."""
 
     tier: str | None = _setting(
-        "CORTEX_OTEL_USER_TIER", None, _choice(*TIERS), "one of " + ", ".join(TIERS)
+        "CORTEX_OTEL_USER_TIER",
+        default=None,
+        parse=_choice(*TIERS),
+        allowed="one of " + ", ".join(TIERS),
     )
     """User tier, where neither an identity provider nor Cortex's licence manager says it."""
 
-    user_id: str | None = _setting("CORTEX_OTEL_USER_ID", None, str, "any text")
+    user_id: str | None = _setting(
+        "CORTEX_OTEL_USER_ID",
+        default=None,
+        parse=str,
+        allowed="any text",
+    )
     """User id, where no identity provider says it. Hashed before it enters any span or log."""
 
-    user_hash_key: str | None = _setting("CORTEX_OTEL_USER_HASH_KEY", None, str, "any text")
+    user_hash_key: str | None = _setting(
+        "CORTEX_OTEL_USER_HASH_KEY",
+        default=None,
+        parse=str,
+        allowed="any text",
+    )
     """Key of the HMAC-SHA-256 over user ids; without one they are hashed with plain SHA-256."""
 
     sampling: Mapping[str, float] = _setting(
-        "CORTEX_OTEL_SAMPLING", dict, _sampling,
-        "event_type=rate, comma-separated, with known event types (or span, or *) and 0 < rate <= 1",
-    )  # fmt: skip
+        "CORTEX_OTEL_SAMPLING",
+        default=dict,
+        parse=_sampling,
+        allowed="event_type=rate, comma-separated, with known event types (or span, or *) "
+        "and 0 < rate <= 1",
+    )
     """Share of traces kept by event type, e.g. `mcp.search_context=0.1,span=0.05`. Traces with an
     error are always kept; each kept record carries its weight, so counts stay unbiased."""
 
     allow_attributes: tuple[str, ...] = _setting(
-        "CORTEX_OTEL_ALLOW_ATTRIBUTES", (), _names, "attribute keys, comma-separated; key.* for all below"
+        "CORTEX_OTEL_ALLOW_ATTRIBUTES",
+        default=(),
+        parse=_names,
+        allowed="attribute keys, comma-separated; key.* for all below",
     )
     """Further attribute keys to keep. Their text is still searched for personal data."""
 
     capture_content: bool = _setting(
-        "CORTEX_OTEL_CAPTURE_CONTENT", False, _boolean, "true or false"
+        "CORTEX_OTEL_CAPTURE_CONTENT",
+        default=False,
+        parse=_boolean,
+        allowed="true or false",
     )
     """Development only: keep tool arguments, results and exception messages as they are."""
 
     allow_other_exporters: bool = _setting(
-        "CORTEX_OTEL_ALLOW_OTHER_EXPORTERS", False, _boolean, "true or false"
+        "CORTEX_OTEL_ALLOW_OTHER_EXPORTERS",
+        default=False,
+        parse=_boolean,
+        allowed="true or false",
     )
     """Let `OTEL_*_EXPORTER` add exporters beside SQLite (OTLP sends data off this machine)."""
 
-    span: str = _setting("CORTEX_OTEL_SPAN", "sdk", _choice("sdk"), "sdk")
+    span: str = _setting(
+        "CORTEX_OTEL_SPAN",
+        default="sdk",
+        parse=_choice("sdk"),
+        allowed="sdk",
+    )
     """Span implementation; `sdk` is OpenTelemetry's own."""
 
     queue_size: int = _setting(
-        "CORTEX_OTEL_QUEUE_SIZE", 32768, _integer(64, 1_000_000), "64 to 1000000", "records"
+        "CORTEX_OTEL_QUEUE_SIZE",
+        default=32768,
+        parse=_integer(64, 1_000_000),
+        allowed="64 to 1000000",
+        unit="records",
     )
     """Records held in memory while the database is busy; beyond it they are dropped and counted."""
 
     flush_interval_ms: int = _setting(
-        "CORTEX_OTEL_FLUSH_INTERVAL_MS", 250, _integer(1, 60_000), "1 to 60000", "ms"
+        "CORTEX_OTEL_FLUSH_INTERVAL_MS",
+        default=250,
+        parse=_integer(1, 60_000),
+        allowed="1 to 60000",
+        unit="ms",
     )
     """Longest time a record waits in memory: the most that a kill -9 can lose."""
 
     exit_timeout_ms: int = _setting(
-        "CORTEX_OTEL_EXIT_TIMEOUT_MS", 1000, _integer(0, 60_000), "0 to 60000", "ms"
+        "CORTEX_OTEL_EXIT_TIMEOUT_MS",
+        default=1000,
+        parse=_integer(0, 60_000),
+        allowed="0 to 60000",
+        unit="ms",
     )
     """Longest delay of an exit for storing what is queued."""
 
     metrics_interval_ms: int = _setting(
-        "CORTEX_OTEL_METRICS_INTERVAL_MS", 60_000, _integer(100, 86_400_000), "100 to 86400000", "ms"
+        "CORTEX_OTEL_METRICS_INTERVAL_MS",
+        default=60_000,
+        parse=_integer(100, 86_400_000),
+        allowed="100 to 86400000",
+        unit="ms",
     )
     """Time between two collections of the OpenTelemetry instruments."""
 
     identity_ttl_ms: int = _setting(
-        "CORTEX_OTEL_IDENTITY_TTL_MS", 1000, _integer(0, 3_600_000), "0 to 3600000", "ms"
+        "CORTEX_OTEL_IDENTITY_TTL_MS",
+        default=1000,
+        parse=_integer(0, 3_600_000),
+        allowed="0 to 3600000",
+        unit="ms",
     )
-    """How long the answer of the identity provider or licence manager is used before asking again."""
+    """How long an answer of the identity provider or licence manager is used."""
 
     @property
     def database(self) -> Path:
@@ -219,7 +287,7 @@ def read_environment(
             warn(f"{error}; using the default")
     unknown = overrides.keys() - {setting.name for setting in fields(Settings)}
     if unknown:
-        name = sorted(unknown)[0]
+        name = min(unknown)
         raise SettingError(name, overrides[name], "no such setting")
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         values["enabled"] = False

@@ -9,6 +9,7 @@ wall clock set back during a call can't make its duration negative.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import json
 import time
@@ -42,7 +43,9 @@ _MAX_CONTENT_CHARACTERS = 8192
 class ToolInfo:
     """What is known of a tool at decoration: its name and the names of its parameters."""
 
-    __slots__ = ("_parameters", "_shapes", "internal_name", "metric_attributes", "name", "server_name")
+    __slots__ = (
+        "_parameters", "_shapes", "internal_name", "metric_attributes", "name", "server_name",
+    )  # fmt: skip
 
     def __init__(self, function: Callable[..., Any], name: str | None) -> None:
         self.name = name or function.__name__
@@ -82,7 +85,9 @@ class ToolCall:
         kwargs: its keyword arguments; the same.
     """
 
-    __slots__ = ("_measured", "_native", "_span", "_start", "_start_unix_nano", "_tier", "_token", "_tool")
+    __slots__ = (
+        "_measured", "_native", "_span", "_start", "_start_unix_nano", "_tier", "_token", "_tool",
+    )  # fmt: skip
 
     INERT: ClassVar[Any] = None
     """A call that records nothing, for when telemetry is switched off."""
@@ -104,9 +109,7 @@ class ToolCall:
     def returned(self, result: Any) -> None:
         """The tool has returned ``result``."""
         try:
-            failed = (
-                getattr(result, "isError", None) is True or getattr(result, "is_error", None) is True
-            )
+            failed = getattr(result, "isError", getattr(result, "is_error", None)) is True
             if state.capture_content and self._span is not None:
                 self._span.set_attribute(sc.GEN_AI_TOOL_CALL_RESULT, _as_text(result))
             if failed:
@@ -262,10 +265,8 @@ def _is_tool_call(span: Span) -> bool:
 def _detach(token: Any) -> None:
     # `context_api.detach` logs a failure with its traceback; a generator that is closed in
     # another context than it ran in (asyncio does that) fails by design, and harmlessly.
-    try:
+    with contextlib.suppress(Exception):
         context_api._RUNTIME_CONTEXT.detach(token)  # noqa: SLF001
-    except Exception:  # noqa: BLE001, S110
-        pass
 
 
 def _as_text(value: Any) -> str:

@@ -446,7 +446,7 @@ def _context_json(items: tuple[tuple[str, object], ...]) -> str:
 
 
 def _level(severity_number: int) -> str:
-    """Level of an OpenTelemetry severity number (1–24)."""
+    """Level of an OpenTelemetry severity number (1 to 24)."""
     for threshold, level in ((21, "CRITICAL"), (17, "ERROR"), (13, "WARNING"), (9, "INFO")):
         if severity_number >= threshold:
             return level

@@ -37,7 +37,7 @@ _INVISIBLE = re.compile(
     "\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 # Words end at ASCII letters only: Korean puts its particles right behind an address or a number.
-_WORD = re.compile(r"[A-Za-z0-9_]")
+_WORD = re.compile(r"[A-Za-z0-9]")
 
 
 class Pattern(NamedTuple):
@@ -59,18 +59,20 @@ def _is_mixed(match: re.Match[str]) -> bool:
 
 
 def _is_ipv6(match: re.Match[str]) -> bool:
-    text, whole = match[0], match.string
-    start, end = match.span()
+    text, (start, end) = match[0], match.span()
     # `host:fe80::1: refused` has colons that aren't the address's, `std::dec` letters that are
     # another word's.
-    if text.startswith(":") and not text.startswith("::"):
-        text = text[1:]
-    elif start and _WORD.match(whole[start - 1]):
+    in_word = _WORD.fullmatch(match.string[start - 1 : start] or " ") is not None
+    to_word = _WORD.fullmatch(match.string[end : end + 1] or " ") is not None
+    if (in_word and text[0] != ":") or (to_word and text[-1] != ":"):
         return False
-    if text.endswith(":") and not text.endswith("::"):
-        text = text[:-1]
-    elif end < len(whole) and _WORD.match(whole[end]):
-        return False
+    candidates = {text.strip(":")}
+    if not in_word and not to_word:
+        candidates |= {text, text[1:], text[:-1], text[1:-1]}
+    return any(map(_is_address, candidates))
+
+
+def _is_address(text: str) -> bool:
     try:
         return ipaddress.IPv6Address(text) != ipaddress.IPv6Address("::")
     except ValueError:
@@ -142,7 +144,7 @@ PATTERNS: Final[tuple[Pattern, ...]] = (
     ),
     Pattern(
         "authorization", "bearer and basic tokens", r"\1 [SECRET]",
-        re.compile(r"(?i)(?<![a-z0-9_])(bearer|basic)\s{1,8}[\w.~+/=-]{8,}+"),
+        re.compile(r"(?i)(?<![a-z0-9])(bearer|basic)\s{1,8}[\w.~+/=-]{8,}+"),
     ),
     Pattern(
         "key prefix",
@@ -182,18 +184,6 @@ PATTERNS: Final[tuple[Pattern, ...]] = (
         re.compile(r"[A-Za-z0-9+/_-]{40,}+={0,2}"), _is_mixed,
     ),
     Pattern(
-        "MAC address", "hardware addresses", "[MAC]",
-        re.compile(r"(?<![0-9A-Za-z:-])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![0-9A-Za-z:-])"),
-    ),
-    Pattern(
-        "IPv4", "IPv4 addresses", "[IP]",
-        re.compile(rf"(?<![\d.]){_OCTET}(?:\.{_OCTET}){{3}}(?!\.?\d)"),
-    ),
-    Pattern(
-        "IPv6", "IPv6 addresses", "[IP]",
-        re.compile(r"(?<![0-9A-Fa-f:])[0-9A-Fa-f:]{3,}+"), _is_ipv6,
-    ),
-    Pattern(
         "resident number", "Korean resident and US social security numbers", "[RESIDENT_NUMBER]",
         re.compile(_UUID + r"(?<!\d)(?:\d{6} ?- ?\d{7}|\d{3}-\d{2}-\d{4})(?!\d)"), _is_no_uuid,
     ),
@@ -203,11 +193,24 @@ PATTERNS: Final[tuple[Pattern, ...]] = (
     ),
     Pattern(
         "phone number", "international, Korean and North American phone numbers", "[PHONE]",
-        re.compile(_UUID + r"(?<![A-Za-z0-9_])\+\d(?:[ ().-]{0,2}\d){7,13}(?!\d)"
+        re.compile(_UUID + r"(?<![A-Za-z0-9])\+\d(?:[ ().-]{0,2}\d){7,13}(?!\d)"
                    r"|(?<!\d)01[016789][ .-]?\d{3,4}[ .-]?\d{4}(?!\d)"
-                   r"|(?<![A-Za-z0-9_.-])\(?0\d{1,2}[). -]{1,2}\d{3,4}[ .-]\d{4}(?![A-Za-z0-9_])"
-                   r"|(?<![A-Za-z0-9_.-])(?:1[ .-])?\(?[2-9]\d{2}[). -]{1,2}\d{3}[ .-]\d{4}(?![A-Za-z0-9_])"),
+                   r"|(?<![A-Za-z0-9.-])\(?0\d{1,2}[). -]{1,2}\d{3,4}[ .-]\d{4}(?![A-Za-z0-9])"
+                   r"|(?<![A-Za-z0-9.-])(?:1[ .-])?\(?[2-9]\d{2}[). -]{1,2}\d{3}[ .-]\d{4}"
+                   r"(?![A-Za-z0-9])"),
         _is_no_uuid,
+    ),
+    Pattern(
+        "MAC address", "hardware addresses", "[MAC]",
+        re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![0-9A-Za-z])"),
+    ),
+    Pattern(
+        "IPv4", "IPv4 addresses", "[IP]",
+        re.compile(rf"(?<![\d.]){_OCTET}(?:\.{_OCTET}){{3}}(?!\.?\d)"),
+    ),
+    Pattern(
+        "IPv6", "IPv6 addresses", "[IP]",
+        re.compile(r"(?<![0-9A-Fa-f:])[0-9A-Fa-f:]{3,}+"), _is_ipv6,
     ),
     Pattern(
         "machine", "this machine's user and host name", "[MACHINE]",

@@ -181,7 +181,13 @@ _PLAIN_ID = re.compile(
 _DIGEST = re.compile(r"[0-9a-f]{16}|[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9_./:<>{}\- ]{1,128}")
 _NOT_NAME = re.compile(r"[^A-Za-z0-9_./:<>{}\- ]")
-_SHAPE = re.compile(r"[\w:,\[\]*. -]*")
+# A closed set of types: `password: hunter2` is a name and a word too.
+_TYPE = (
+    r"(?:str|int|float|bool|list|dict|null|object|bytes|tuple|set"
+    r"|string|number|integer|boolean|array)"
+)
+_PARAMETER = rf"(?:\.\.\.|(?:\*|\*{{0,2}}[^\W\d]\w*):{_TYPE}(?:\[(?:{_TYPE}|\d{{1,9}})\])?)"
+_SHAPE = re.compile(rf"(?:{_PARAMETER}(?:, ?{_PARAMETER})*)?")
 _KEY = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _CODE = re.compile(r"-?[0-9]{1,6}")
 _IDENTIFIER = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"

@@ -27,7 +27,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = [
     "COMMON_PARAMETERS",
@@ -61,6 +61,19 @@ class Parameter:
     """``None``: the present moment."""
     meaning: str
 
+    @property
+    def is_special(self) -> bool:
+        """Whether it belongs to its question alone."""
+        return self.name not in COMMON_PARAMETERS
+
+    def parse(self, text: str) -> int | float | str:
+        """``text`` as a value of this parameter's type.
+
+        Raises:
+            ValueError: it is none.
+        """
+        return _PARSERS[self.type](text)
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -92,6 +105,10 @@ class Question:
         """The English title."""
         return self.titles["en"]
 
+    def title_in(self, language: str) -> str:
+        """The title in ``language`` (``en``, ``ko``), else in English."""
+        return self.titles.get(language, self.title)
+
     def accepts(self, parameter: str) -> bool:
         """Whether the answer depends on ``parameter``."""
         return any(known.name == parameter for known in self.parameters)
@@ -113,7 +130,11 @@ COMMON_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
 
 _LINE = re.compile(r"-- (?P<key>[a-z.]+): (?P<value>.+)")
 _CONTINUED = re.compile(r"--   (?P<value>\S.*)")
-_PARSERS = {"integer": int, "real": float, "text": lambda text: text.strip("'")}
+_PARSERS: dict[str, Callable[[str], int | float | str]] = {
+    "integer": int,
+    "real": float,
+    "text": lambda text: text.strip("'"),
+}
 _PARAMETER_PARTS, _COLUMN_PARTS = 4, 3
 
 

@@ -66,7 +66,7 @@ class QueryTimeoutError(QueryError):
         super().__init__(
             f"{question} took longer than {time_limit_ms:g} ms: ask for a shorter range"
         )
-        self.time_limit_ms = time_limit_ms
+        self.question, self.time_limit_ms = question, time_limit_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class MetricPoint(NamedTuple):
     user_tier: str
     value: float
     """Sum or gauge value; for a histogram, the mean."""
-    count: int | None
+    observations: int | None
     sum: float | None
     minimum: float | None
     maximum: float | None

@@ -66,7 +66,7 @@ SECRETS = {
     "pypi": "pypi-" + "AgEIcHlwaS5vcmc" + "a1B2" * 9,
     "jwt": "eyJ" + "hbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
     "pem": "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----",
-    "hex": "0123456789abcdef" * 2,
+    "hex": "0123456789abcdef" * 3,  # not the length of an id
     "base64": "aB3/" * 10,
     "password": "password=hunter22",
     "json secret": '"api_key": "hunter two"',
@@ -221,6 +221,8 @@ def test_a_megabyte_in_every_place_is_quick_and_comes_out_small(unit):
         ("error.type", "no such file of joe", "_OTHER"),
         ("cortex.error.location", "A.B at tools:run:42 <- ExceptionGroup[3]", ...),
         ("cortex.tool.parameters", "query:str,token:str,*args:list[int]", ...),
+        ("cortex.tool.parameters", "a:null, *:dict,...", ...),
+        ("cortex.tool.parameters", "", ""),
         ("cortex.event.duration_ms", 1.5, 1.5),
         ("cortex.branch.automatic", True, True),
         ("user.hash", "a" * 64, "a" * 64),
@@ -265,6 +267,8 @@ def test_kept(key, value, expected):
         ("cortex.error.location", "John Smith failed"),
         ("cortex.error.location", "ValueError at /home/joe/x.py:run:1"),
         ("cortex.tool.parameters", "query='joe'"),
+        ("cortex.tool.parameters", "password: joe"),
+        ("cortex.tool.parameters", "password:joe,query:str"),
         ("cortex.tool.parameters", "phone:010-1234-5678"),
         ("cortex.tool.parameters", "a:int," * 100),
     ],
@@ -576,7 +580,7 @@ noise = st.text(" \t\n.,;!?()[]{}<>|*#~^_'\"@/\\\\&=:+-%$\x00\u200b가é", max_s
 @settings(max_examples=1000, deadline=None)
 @given(st.sampled_from([*SECRETS.values()]), noise, noise, st.sampled_from([*ALLOWED]))
 def test_a_planted_secret_never_survives(secret, before, after, key):
-    text = f"{before} {secret} {after}"
+    text = f"{before}{secret}{after}"
     redactor = make(allow=["ours", "ours.*"])
     clean = redactor.attributes({key: text, "ours": text, text: text, f"ours.{text}": 1})
     summary = summarize_stacktrace(text, f'  File "/a/{text}/m.py", line 3, in {text}\n{text}')

@@ -77,7 +77,7 @@ def build(path: Path, events: list[Event], ledger: list[tuple] = ()) -> Path:
     return path
 
 
-def _fill(connection: apsw.Connection, events: list[Event]) -> None:  # noqa: C901, PLR0915
+def _fill(connection, events):
     segments, features, series, users, sessions = _Keys(), _Keys(), _Keys(), _Keys(), _Keys()
     first_seen: dict[int, int] = {}
     session_rows: dict[int, list] = {}
@@ -127,7 +127,8 @@ def _fill(connection: apsw.Connection, events: list[Event]) -> None:  # noqa: C9
             row[1] += event.weight * event.failed
             row[2:4] = [min(row[2], event.time), max(row[3], event.time)]
             row[4] |= 1 << (event.time % DAY // (HOUR // 2))
-            user_features[day, user, feature] += event.weight
+            if event.used:
+                user_features[day, user, feature] += event.weight
             seen = user_tiers.setdefault((user, event.tier), [event.time, event.time])
             seen[:] = [min(seen[0], event.time), max(seen[1], event.time)]
         rows.append(

@@ -45,13 +45,12 @@ seen AS (
 active AS (
     SELECT s.day + z.first_day AS day, s.user_key FROM seen s CROSS JOIN zone z
     WHERE s.half_hours % (CAST(1 AS bigint) << z.split) <> 0
-    UNION ALL
+    UNION
     SELECT s.day + z.first_day + 1, s.user_key FROM seen s CROSS JOIN zone z
     WHERE s.half_hours >> z.split <> 0
 ),
 -- A user counts from an active day until 30 days later or the next active day, which takes over:
--- so each day adds those who start and subtracts those who end, and nobody is counted twice
--- (a day that comes twice for a user, from two segments, takes over from itself).
+-- so each day adds those who start and subtracts those who end, and nobody is counted twice.
 spells AS (
     SELECT day, lead(day) OVER (PARTITION BY user_key ORDER BY day) AS next_day FROM active
 ),

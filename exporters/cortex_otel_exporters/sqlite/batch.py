@@ -117,9 +117,7 @@ class BatchWriter:
         if not records:
             return 0, 0
         connection = self._connection
-        next_key = int(
-            connection.execute("SELECT value FROM store WHERE key = 'next_event_key'").fetchone()[0]
-        )
+        next_key = _integer(connection, "SELECT value FROM store WHERE key = 'next_event_key'")
         rows: list[_Row] = []
         rollups = Rollups()
         sessions: dict[str, _SessionTotals] = {}
@@ -129,8 +127,9 @@ class BatchWriter:
             # a refused record leaves no trace in roll-ups or sessions.
             try:
                 keys = self._keys.series.find(connection, record.series)
-                row = self._row(record, keys[0])
-                rollups.add(record, keys, row[5])  # type: ignore[arg-type] - the user key
+                user_key = self._user_key(record)
+                row = self._row(record, keys[0], user_key)
+                rollups.add(record, keys, user_key)
             except Exception as error:
                 if trouble_of(error) is not None:
                     raise
@@ -138,9 +137,10 @@ class BatchWriter:
                 continue
             rows.append((next_key, *row))
             next_key += 1
-            totals = sessions.get(record.session.session_id)
+            session_id = record.session.session_id
+            totals = sessions.get(session_id)
             if totals is None:
-                totals = sessions[record.session.session_id] = _SessionTotals(record, keys[2], row[5])
+                totals = sessions[session_id] = _SessionTotals(record, keys[2], user_key)
             totals.add(record)
         connection.executemany(_EVENT, rows)
         for totals in sessions.values():
@@ -149,7 +149,12 @@ class BatchWriter:
         connection.execute("UPDATE store SET value = ? WHERE key = 'next_event_key'", (next_key,))
         return len(rows), refused
 
-    def _row(self, record: Record, series_key: int) -> _Row:
+    def _user_key(self, record: Record) -> int | None:
+        if not record.user_id_hash:
+            return None
+        return self._keys.user(self._connection, record.user_id_hash, record.time_unix_nano)
+
+    def _row(self, record: Record, series_key: int, user_key: int | None) -> _Row:
         connection = self._connection
         time_ns, duration, data = record.time_unix_nano, record.duration_nano, record.event_data
         if not 0 < time_ns < _TWO_TO_63 or not 0 < record.weight < _MAX_WEIGHT:
@@ -163,11 +168,6 @@ class BatchWriter:
             text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
             if len(text) > _MAX_DATA_CHARACTERS:
                 raise ValueError("event_data is too long")
-        user_key = (
-            self._keys.user(connection, record.user_id_hash, time_ns)
-            if record.user_id_hash
-            else None
-        )
         return (
             time_ns,
             duration,
@@ -197,13 +197,13 @@ class BatchWriter:
             (session.session_id, user_key, segment, record.time_unix_nano, record.time_unix_nano,
              *session[1:]),
         )  # fmt: skip
-        row = connection.execute(
-            "SELECT session_key FROM sessions WHERE session_id = ?", (session.session_id,)
-        ).fetchone()
+        key = _integer(
+            connection, "SELECT session_key FROM sessions WHERE session_id = ?", session.session_id
+        )
         if len(self._session_keys) > 4096:  # noqa: PLR2004 - a receiver sees many sessions
             self._session_keys.clear()
-        self._session_keys[session.session_id] = int(row[0])
-        return int(row[0])
+        self._session_keys[session.session_id] = key
+        return key
 
     def _write_metrics(self, points: Sequence[MetricPoint]) -> tuple[int, int]:
         stored = 0
@@ -244,6 +244,13 @@ class _SessionTotals:
         return (
             self._start, self._end, self._events, self._errors, self._segment_key, self._user_key,
         )  # fmt: skip
+
+
+def _integer(connection: apsw.Connection, query: str, *parameters: str) -> int:
+    row = connection.execute(query, parameters).fetchone()
+    if row is None:
+        raise apsw.CorruptError("a row the schema promises is missing")
+    return int(row[0])
 
 
 def _signed(identifier: int) -> int | None:

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import apsw
@@ -15,6 +14,7 @@ from cortex_otel_exporters.sqlite.schema import NotOursError, SchemaNewerError, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 __all__ = ["TROUBLES", "identity_of", "is_corrupt", "open_for_writing", "set_aside", "trouble_of"]
 
@@ -34,12 +34,28 @@ TROUBLES = (
 #   cache_size     2 MB: the roll-ups' hot pages; the host pays for it
 # File scope: written once, kept in the file.
 #   page_size 4096, auto_vacuum INCREMENTAL: retention can give pages back; costs 0.1 % of the file
-_FILE_PRAGMAS = "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;"
+_FILE_PRAGMAS = (
+    "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;"
+)
 _CONNECTION_PRAGMAS = (
     "PRAGMA synchronous = {synchronous}; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -2000;"
     "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216;"
     "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
 )
+
+
+_TROUBLE_BY_ERROR: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    ((SchemaNewerError,), "schema_newer"),
+    ((NotOursError,), "not_ours"),
+    ((apsw.BusyError, apsw.LockedError), "locked"),
+    ((apsw.FullError,), "disk_full"),
+    ((apsw.ReadOnlyError, apsw.PermissionsError, apsw.AuthError), "read_only"),
+    (
+        (apsw.CantOpenError, apsw.IOError, apsw.NoMemError, apsw.InterruptError,
+         apsw.SchemaChangeError),
+        "unavailable",
+    ),
+)  # fmt: skip
 
 
 def open_for_writing(
@@ -91,28 +107,17 @@ def identity_of(path: Path) -> tuple[int, int] | None:
 
 def trouble_of(error: BaseException) -> str | None:
     """Name what an error says about the store; ``None`` if it is about a single record."""
-    if isinstance(error, SchemaNewerError):
-        return "schema_newer"
-    if isinstance(error, NotOursError):
-        return "not_ours"
-    if isinstance(error, (apsw.BusyError, apsw.LockedError)):
-        return "locked"
-    if isinstance(error, apsw.FullError):
-        return "disk_full"
-    if isinstance(error, (apsw.ReadOnlyError, apsw.PermissionsError, apsw.AuthError)):
-        return "read_only"
     if is_corrupt(error):
         return "corrupt"
-    if isinstance(error, (apsw.CantOpenError, apsw.IOError)):
-        return _trouble_of_disk(error)
     if isinstance(error, OSError):
         return _trouble_of_errno(error.errno)
-    if isinstance(error, (apsw.NoMemError, apsw.InterruptError, apsw.SchemaChangeError)):
-        return "unavailable"
+    for kinds, trouble in _TROUBLE_BY_ERROR:
+        if isinstance(error, kinds):
+            return _trouble_of_disk(error) if trouble == "unavailable" else trouble
     return None
 
 
-def _trouble_of_disk(error: apsw.Error) -> str:
+def _trouble_of_disk(error: BaseException) -> str:
     # SQLite reports a full disk as IOERR when the WAL index or a short write hits it.
     text = str(error).lower()
     return "disk_full" if "full" in text or "space" in text else "unavailable"

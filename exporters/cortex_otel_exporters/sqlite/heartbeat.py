@@ -13,7 +13,10 @@ import json
 import os
 import time
 from collections import Counter
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Heartbeat", "claim_orphans"]
 

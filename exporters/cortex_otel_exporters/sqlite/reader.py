@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import apsw
 
@@ -30,12 +31,25 @@ __all__ = [
 ]
 
 
-class StoreError(Exception):
-    """The store can't be read; the message is one line and says what to do."""
+Reason = Literal[
+    "missing", "newer", "older", "damaged", "not_ours", "locked", "no_permission", "directory",
+    "cannot_open", "unreadable",
+]  # fmt: skip
 
-    def __init__(self, path: Path, message: str) -> None:
+
+class StoreError(Exception):
+    """The store can't be read; the message is one line and says what to do.
+
+    Args:
+        path: the database.
+        reason: why, for programs and translations.
+        message: the same, for people.
+    """
+
+    def __init__(self, path: Path, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.path = path
+        self.reason: Reason = reason
 
 
 class StoreMissingError(StoreError):
@@ -44,6 +58,7 @@ class StoreMissingError(StoreError):
     def __init__(self, path: Path) -> None:
         super().__init__(
             path,
+            "missing",
             f"no database at {path}: run a server with cortex-otel switched on "
             "(opentelemetry-instrument python server.py), or try cortex-otel demo",
         )
@@ -55,6 +70,7 @@ class StoreNewerError(StoreError):
     def __init__(self, path: Path, found: int) -> None:
         super().__init__(
             path,
+            "newer",
             f"{path} has schema {found}, this cortex-otel knows {SCHEMA_VERSION}: "
             "upgrade cortex-otel (pip install -U cortex-otel)",
         )
@@ -86,7 +102,7 @@ def open_reader(path: Path | str, *, timeout_ms: int = 2000) -> apsw.Connection:
         if not path.exists():
             raise StoreMissingError(path)
         if path.is_dir():
-            raise StoreUnreadableError(path, f"{path} is a directory: name the file in it")
+            raise StoreUnreadableError(path, "directory", f"{path} is a directory, not a database")
     except PermissionError:
         raise _no_permission(path) from None
     try:
@@ -128,6 +144,7 @@ def _check(connection: apsw.Connection, path: Path) -> None:
     if int(connection.pragma("application_id")) != APPLICATION_ID:
         raise StoreUnreadableError(
             path,
+            "not_ours",
             f"{path} is not a database of cortex-otel: "
             "move it away or set CORTEX_OTEL_HOME to another directory",
         )
@@ -136,6 +153,7 @@ def _check(connection: apsw.Connection, path: Path) -> None:
     if found < SCHEMA_VERSION:
         raise StoreUnreadableError(
             path,
+            "older",
             f"{path} has the older schema {found}: "
             "the next process that records brings it up to date; start one",
         )
@@ -150,7 +168,9 @@ def _size(path: Path) -> int:
 
 def _no_permission(path: Path) -> StoreUnreadableError:
     return StoreUnreadableError(
-        path, f"no permission to read {path}: it belongs to the user who records; read it as them"
+        path,
+        "no_permission",
+        f"no permission to read {path}: it belongs to the user who records; read it as them",
     )
 
 
@@ -162,24 +182,31 @@ def store_error(error: apsw.Error, path: Path | str) -> StoreError:
         path: the database, for the message.
     """
     path = Path(path)
+    reason: Reason
     match error:
         case apsw.NotADBError() | apsw.CorruptError():
-            advice = (
-                "is damaged or not a database: move it away, "
-                "and a new one is made when something is recorded"
+            reason, advice = (
+                "damaged",
+                (
+                    "is damaged or not a database: move it away, "
+                    "and a new one is made when something is recorded"
+                ),
             )
         case apsw.BusyError() | apsw.LockedError():
-            advice = "is locked by another process: try again in a moment"
+            reason, advice = "locked", "is locked by another process: try again in a moment"
         case apsw.CantOpenError() | apsw.ReadOnlyError() | apsw.PermissionsError():
             if not os.access(path, os.R_OK):
                 return _no_permission(path)
-            advice = (
-                f"can't be opened: a database in use needs its directory {path.parent} "
-                "to be writable, also for reading"
+            reason, advice = (
+                "cannot_open",
+                (
+                    f"can't be opened: a database in use needs its directory {path.parent} "
+                    "to be writable, also for reading"
+                ),
             )
         case _:
-            advice = f"can't be read: {error}"
-    return StoreUnreadableError(path, f"{path} {advice}")
+            reason, advice = "unreadable", f"can't be read: {error}"
+    return StoreUnreadableError(path, reason, f"{path} {advice}")
 
 
 def data_version(connection: apsw.Connection) -> int:

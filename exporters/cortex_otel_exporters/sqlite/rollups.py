@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["FAILED_RESULTS", "Rollups", "duration_bucket"]
 
 _NS_AN_HOUR = 3_600 * 10**9
+_NS_A_DAY = 24 * _NS_AN_HOUR
 _NS_A_HALF_HOUR = 1_800 * 10**9
 _HOURS_A_DAY = 24
 _NS_A_MS = 1e6
@@ -35,7 +36,7 @@ def duration_bucket(duration_nano: int) -> int:
     if duration_nano <= 1000:  # noqa: PLR2004 - bucket 0 holds all up to a microsecond
         return 0
     bucket = int(_log2(duration_nano / 1000) * BUCKETS_AN_OCTAVE)
-    return bucket if bucket < LAST_BUCKET else LAST_BUCKET
+    return min(bucket, LAST_BUCKET)
 
 
 class Rollups:
@@ -63,23 +64,24 @@ class Rollups:
         if duration is not None:
             row[2] += weight
             row[3] += weight * duration / _NS_A_MS
-            key = (hour, feature_key, segment_key, duration_bucket(duration))
-            self._durations[key] = self._durations.get(key, 0.0) + weight
+            timed = (hour, feature_key, segment_key, duration_bucket(duration))
+            self._durations[timed] = self._durations.get(timed, 0.0) + weight
 
         if record.measures:
             for name, value in record.measures:
-                total = self._measures.setdefault((hour, feature_key, segment_key, name), [0.0, 0.0])
+                key = (hour, feature_key, segment_key, name)
+                total = self._measures.setdefault(key, [0.0, 0.0])
                 total[0] += weight
                 total[1] += weight * value
 
         # Spans of other instrumentations are kept, and stay out of every product count.
         if user_key is not None and series.event_type != SPAN_EVENT_TYPE:
-            self._add_user(time, hour // _HOURS_A_DAY, user_key, feature_key, segment_key, record)
+            self._add_user(record, keys, user_key)
 
-    def _add_user(
-        self, time: int, day: int, user_key: int, feature_key: int, segment_key: int, record: Record
-    ) -> None:
-        weight = record.weight
+    def _add_user(self, record: Record, keys: tuple[int, int, int], user_key: int) -> None:
+        time, weight = record.time_unix_nano, record.weight
+        _, feature_key, segment_key = keys
+        day = time // _NS_A_DAY
         failed = weight if record.series.result in FAILED_RESULTS else 0.0
         bit = 1 << (time // _NS_A_HALF_HOUR % 48)
         row = self._user_days.get((day, user_key, segment_key))
@@ -88,10 +90,8 @@ class Rollups:
         else:
             row[0] += weight
             row[1] += failed
-            if time < row[2]:
-                row[2] = time
-            if time > row[3]:
-                row[3] = time
+            row[2] = min(row[2], time)
+            row[3] = max(row[3], time)
             row[4] = int(row[4]) | bit
         if record.series.feature:
             key = (day, user_key, feature_key)

@@ -23,8 +23,8 @@ __all__ = [
     "APPLICATION_ID",
     "BUCKETS_AN_OCTAVE",
     "LAST_BUCKET",
-    "NotOursError",
     "SCHEMA_VERSION",
+    "NotOursError",
     "SchemaNewerError",
     "migrate",
 ]
@@ -55,7 +55,8 @@ class SchemaNewerError(Exception):
     def __init__(self, found: int) -> None:
         super().__init__(
             f"the database has schema {found}, this cortex-otel knows {SCHEMA_VERSION}: "
-            "upgrade cortex-otel (pip install -U cortex-otel) or set CORTEX_OTEL_HOME to another directory"
+            "upgrade cortex-otel (pip install -U cortex-otel) "
+            "or set CORTEX_OTEL_HOME to another directory"
         )
         self.found = found
 
@@ -96,7 +97,9 @@ CREATE TABLE series (
     error_type  TEXT NOT NULL,
     feature_key INTEGER NOT NULL REFERENCES features,
     segment_key INTEGER NOT NULL REFERENCES segments,
-    UNIQUE (service, event_type, name, tool_name, feature, user_tier, result, level, kind, error_type)
+    UNIQUE (
+        service, event_type, name, tool_name, feature, user_tier, result, level, kind, error_type
+    )
 );
 
 CREATE TABLE contexts (
@@ -356,7 +359,7 @@ def migrate(connection: apsw.Connection) -> None:
 def _version(connection: apsw.Connection) -> int:
     """Schema version of the open file; 0 if it is new."""
     found = int(connection.pragma("user_version"))
-    is_new = not found and not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    is_new = not found and connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None
     if not is_new and connection.pragma("application_id") != APPLICATION_ID:
         raise NotOursError
     if found > SCHEMA_VERSION:

@@ -1,0 +1,139 @@
+"""``cortex-otel query``: ask a question of the catalogue."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from cortex_otel.commands.console import complain, line
+from cortex_otel.messages import language, text
+from cortex_otel.query.catalogue import catalogue
+from cortex_otel.query.formats import as_csv, as_json, as_table, iso_time, pad, width
+from cortex_otel.query.ranges import local_offset_minutes, parse_range
+from cortex_otel.query.runner import run as ask
+from cortex_otel_exporters.sqlite.reader import open_reader
+
+if TYPE_CHECKING:
+    import argparse
+
+    from cortex_otel.query.catalogue import Question
+    from cortex_otel.query.runner import Value
+    from cortex_otel.settings import Settings
+
+__all__ = ["UsageError", "run"]
+
+
+class UsageError(Exception):
+    """What was asked for makes no sense; the message is one line for a person."""
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Answer the question named, or list them all.
+
+    Raises:
+        UsageError: no such question, or it has no such filter or parameter.
+        RangeError: ``--since`` or ``--until`` make no sense.
+        QueryError: it took too long.
+        StoreError: there is no database, or it can't be read.
+    """
+    if arguments.name is None:
+        _list(arguments.format)
+        return 0
+    question = _question(arguments.name)
+    now_ns = time.time_ns()
+    from_ns, to_ns = parse_range(arguments.since or question.since, arguments.until, now_ns)
+    offset = local_offset_minutes(to_ns)
+    parameters: dict[str, Value] = {
+        **_filters(question, arguments),
+        **_assigned(question, arguments.set or []),
+        "from_ns": from_ns,
+        "to_ns": to_ns,
+        "utc_offset_minutes": offset,
+    }
+    connection = open_reader(settings.database)
+    try:
+        result = ask(connection, question, parameters, row_limit=arguments.limit)
+    finally:
+        connection.close()
+    match arguments.format:
+        case "json":
+            line(json.dumps(as_json(result, from_ns, to_ns, offset), ensure_ascii=False, indent=2))
+        case "csv":
+            sys.stdout.write(as_csv(result, offset))
+        case _ if result.rows:
+            line(as_table(result, offset))
+        case _:
+            since, until = (iso_time(each, offset)[:16] for each in (from_ns, to_ns))
+            complain(text("no_rows", since=since, until=until))
+    if result.truncated:
+        complain(text("truncated", count=len(result.rows)))
+    return 0
+
+
+def _question(name: str) -> Question:
+    known = catalogue()
+    if name in known:
+        return known[name]
+    like = difflib.get_close_matches(name, known, n=1)
+    if like:
+        raise UsageError(text("unknown_question_like", name=name, like=like[0]))
+    raise UsageError(text("unknown_question", name=name))
+
+
+def _filters(question: Question, arguments: argparse.Namespace) -> dict[str, Value]:
+    chosen: dict[str, Value] = {}
+    for option, parameter in (("service", "service"), ("tier", "user_tier")):
+        value = getattr(arguments, option)
+        if value is None:
+            continue
+        # An answer that isn't filtered, to a question that asks for it, would be a wrong answer.
+        if not question.accepts(parameter):
+            raise UsageError(text("no_filter", question=question.name, option=f"--{option}"))
+        chosen[parameter] = value
+    return chosen
+
+
+def _assigned(question: Question, assignments: list[str]) -> dict[str, Value]:
+    special = {each.name: each for each in question.parameters if each.is_special}
+    values: dict[str, Value] = {}
+    for assignment in assignments:
+        name, _, value = assignment.partition("=")
+        try:
+            values[name] = special[name].parse(value)
+        except (KeyError, ValueError):
+            known = ", ".join(special) or text("none")
+            raise UsageError(
+                text("bad_assignment", value=assignment, question=question.name, known=known)
+            ) from None
+    return values
+
+
+def _list(form: str) -> None:
+    questions = catalogue().values()
+    if form == "json":
+        described = [
+            {
+                "name": question.name,
+                "title": question.title_in(language()),
+                "about": question.about,
+                "since": question.since,
+                "parameters": [
+                    {"name": each.name, "type": each.type, "meaning": each.meaning}
+                    for each in question.parameters
+                ],
+                "columns": [
+                    {"name": each.name, "unit": each.unit, "meaning": each.meaning}
+                    for each in question.columns
+                ],
+            }
+            for question in questions
+        ]
+        line(json.dumps(described, ensure_ascii=False, indent=2))
+        return
+    line(text("question_list"))
+    widest = max(width(question.name) for question in questions)
+    for question in questions:
+        line(f"  {pad(question.name, widest)}  {question.title_in(language())}")

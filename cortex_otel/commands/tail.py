@@ -1,0 +1,169 @@
+"""``cortex-otel tail``: the latest events, and those that follow."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from cortex_otel.commands.console import colour, complain, line
+from cortex_otel.messages import text
+from cortex_otel.query.events import EventFilter, committed_after, newest, newest_key
+from cortex_otel.query.formats import iso_time, json_line, pad, printable
+from cortex_otel.query.ranges import local_offset_minutes
+from cortex_otel_exporters.sqlite.reader import StoreMissingError, data_version, open_reader
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    import apsw
+
+    from cortex_otel.settings import Settings
+
+__all__ = ["Follower", "run"]
+
+_SECONDS_BETWEEN_POLLS = 0.2
+_EVENTS_A_READ = 1000
+_USER_CHARACTERS = 8
+
+Event = dict[str, object]
+
+
+class Follower:
+    """Follows the commits of other processes, through the file's coming, going and replacement.
+
+    Args:
+        path: the database; it need not exist yet.
+        chosen: which events.
+    """
+
+    def __init__(self, path: Path, chosen: EventFilter) -> None:
+        self._path, self._chosen = path, chosen
+        self._connection: apsw.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+        self._version: int | None = None
+        self._watermark = 0
+
+    def start(self, count: int) -> list[Event]:
+        """The ``count`` latest events, oldest first; from here on :meth:`poll` goes on.
+
+        Raises:
+            StoreError: there is no database, or it can't be read.
+        """
+        connection = self._open()
+        connection.execute("BEGIN")  # the events and the watermark of one state
+        try:
+            self._watermark = newest_key(connection)
+            return newest(connection, self._chosen, count)[::-1]
+        finally:
+            connection.execute("ROLLBACK")
+
+    def poll(self) -> list[Event]:
+        """Events committed since the last look, at most a thousand; none without a database.
+
+        Raises:
+            StoreError: there is a database, but it can't be read.
+        """
+        if self._connection is not None and self._file() != self._identity:
+            self.close()
+            self._watermark = 0
+        try:
+            connection = self._connection or self._open()
+        except StoreMissingError:
+            return []
+        version = data_version(connection)
+        if version == self._version:
+            return []
+        last = newest_key(connection)
+        events = committed_after(connection, self._watermark, self._chosen, _EVENTS_A_READ)
+        if len(events) == _EVENTS_A_READ:
+            self._watermark = int(str(events[-1]["id"]))
+        else:
+            self._watermark = max(
+                [last, self._watermark, *(int(str(e["id"])) for e in events[-1:])]
+            )
+            self._version = version
+        return events
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._identity = self._version = None
+
+    def _open(self) -> apsw.Connection:
+        self._identity = self._file()
+        self._connection = open_reader(self._path)
+        return self._connection
+
+    def _file(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Show events; with ``--follow`` until Ctrl-C.
+
+    Raises:
+        StoreError: there is no database (and it isn't waited for), or it can't be read.
+    """
+    chosen = EventFilter(
+        event_type=arguments.type,
+        service=arguments.service,
+        user_tier=arguments.tier,
+        user_prefix=arguments.user,
+    )
+    show = _show_json if arguments.json else _show_line
+    follower = Follower(settings.database, chosen)
+    try:
+        try:
+            events = follower.start(arguments.lines)
+        except StoreMissingError:
+            if not arguments.follow:
+                raise
+            complain(text("waiting", path=settings.database))
+            events = []
+        while True:
+            for event in events:
+                show(event)
+            sys.stdout.flush()
+            if not arguments.follow:
+                return 0
+            if len(events) < _EVENTS_A_READ:
+                time.sleep(_SECONDS_BETWEEN_POLLS)
+            events = follower.poll()
+    finally:
+        follower.close()
+
+
+def _show_json(event: Event) -> None:
+    line(json_line(event))
+
+
+def _show_line(event: Event) -> None:
+    moment = int(str(event["timestamp"]))
+    when = iso_time(moment, local_offset_minutes(moment))[:23].replace("T", " ")
+    result, duration = _text(event["result"]), event["duration_ms"]
+    error = " ".join(filter(None, (_text(event["error_type"]), _text(event["error_message"]))))
+    shown = "  ".join(
+        (
+            when,
+            pad(_text(event["service"]), 9),
+            pad(_text(event["event_type"]), 22),
+            pad(_text(event["tool_name"]) or "-", 20),
+            pad(_text(event["user_tier"]) or "-", 10),
+            pad(_text(event["user_id_hash"])[:_USER_CHARACTERS] or "-", _USER_CHARACTERS),
+            colour(result, pad(result, 9)),
+            pad(f"{duration:.1f} ms" if isinstance(duration, float) else "-", 12, right=True),
+            error,
+        )
+    )
+    line(shown.rstrip())
+
+
+def _text(value: object) -> str:
+    return "" if value is None else printable(str(value))

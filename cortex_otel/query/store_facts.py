@@ -1,0 +1,55 @@
+"""What the store holds, for ``cortex-otel status``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apsw
+
+from cortex_otel_exporters.sqlite.reader import store_error
+
+__all__ = ["store_facts"]
+
+_TOTALS = """
+SELECT
+    (SELECT count(*) FROM events) AS events,
+    (SELECT count(*) FROM users) AS users,
+    (SELECT count(*) FROM sessions WHERE session_id <> '') AS sessions,
+    (SELECT min(time) FROM events) AS first_event_ns,
+    (SELECT max(time) FROM events) AS last_event_ns
+"""
+_LEDGER = (
+    "SELECT signal, outcome, reason, sum(records) FROM ledger GROUP BY signal, outcome, reason"
+)
+
+
+def store_facts(connection: apsw.Connection) -> dict[str, Any]:
+    """Schema version, totals, first and last event (Unix ns), and the ledger by signal.
+
+    Raises:
+        StoreError: the database can't be read.
+    """
+    try:
+        events, users, sessions, first, last = connection.execute(_TOTALS).get
+        version = int(connection.pragma("user_version"))
+        entries = list(connection.execute(_LEDGER))
+    except apsw.Error as error:
+        raise store_error(error, connection.filename) from error
+    ledger: dict[str, dict[str, Any]] = {}
+    for signal, outcome, reason, records in entries:
+        of_signal = ledger.setdefault(
+            signal, {"received": 0, "stored": 0, "sampled_out": 0, "dropped": {}}
+        )
+        if outcome == "dropped":
+            of_signal["dropped"][reason] = records
+        else:
+            of_signal[outcome] = of_signal.get(outcome, 0) + records
+    return {
+        "schema_version": version,
+        "events": events,
+        "users": users,
+        "sessions": sessions,
+        "first_event_ns": first,
+        "last_event_ns": last,
+        "ledger": ledger,
+    }

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+_spec = importlib.util.spec_from_file_location("seeding", Path(__file__).parent / "seeding.py")
+seeding = sys.modules["seeding"] = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(seeding)
+
+from cortex_otel_exporters.sqlite.reader import open_reader  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def events():
+    return seeding.random_events(20_000, days=50, users=120)
+
+
+@pytest.fixture(scope="session")
+def database(events, tmp_path_factory):
+    return seeding.build(tmp_path_factory.mktemp("store") / "cortex.db", events)
+
+
+@pytest.fixture
+def connection(database):
+    connection = open_reader(database)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def store_of(tmp_path):
+    """A connection to a store of given events."""
+    opened = []
+
+    def make(events, ledger=()):
+        path = seeding.build(tmp_path / f"{len(opened)}.db", events, ledger)
+        opened.append(open_reader(path))
+        return opened[-1]
+
+    yield make
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def from_rollups(monkeypatch):
+    """No range is short enough for the events themselves."""
+    monkeypatch.setattr("cortex_otel.query.runner.EXACT_EVENTS", -1)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cortex_otel.query.catalogue import COMMON_PARAMETERS, QuestionError, catalogue, parse
+
+QUESTIONS = sorted(catalogue())
+
+
+def without_comments(sql):
+    return re.sub(r"--[^\n]*", "", sql)
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_header_names_what_the_sql_uses(name):
+    question = catalogue()[name]
+    used = set(re.findall(r"(?<!:):([a-z_]+)", without_comments(question.sql)))
+    assert {parameter.name for parameter in question.parameters} == used
+    if question.exact_sql:
+        assert set(re.findall(r":([a-z_]+)", without_comments(question.exact_sql))) <= used
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_columns_are_as_declared(connection, name):
+    question = catalogue()[name]
+    values = {each: "" for each in COMMON_PARAMETERS}
+    values |= {"from_ns": 0, "to_ns": 10**15, "utc_offset_minutes": 0, "window_days": 30}
+    for sql in filter(None, (question.sql, question.exact_sql)):
+        # One row at least: without any, APSW doesn't tell the columns.
+        cursor = connection.execute(
+            f"SELECT q.* FROM (SELECT 1) LEFT JOIN ({sql}) q LIMIT 1", values
+        )
+        names = [column[0] for column in cursor.description]
+        assert names == [column.name for column in question.columns]
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_question_has_a_korean_title_and_a_range(name):
+    question = catalogue()[name]
+    assert re.search("[가-힣]", question.title_in("ko"))
+    assert question.title_in("fr") == question.title
+    assert re.fullmatch(r"\d+[hd]", question.since)
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_everything_is_in_the_shared_subset(name):
+    question = catalogue()[name]
+    for sql in filter(None, (question.sql, question.exact_sql)):
+        only_sqlite = (
+            r"\b(julianday|strftime|unixepoch|iif|ifnull|group_concat|total|glob|rowid)\s*\("
+        )
+        assert not re.search(only_sqlite, without_comments(sql), re.IGNORECASE)
+        assert '"' not in without_comments(sql)
+
+
+def test_a_header_is_read():
+    question = parse(
+        "q",
+        "-- title: T\n-- title.ko: 티\n-- about: one\n--   two\n-- since: 7d\n-- parameter: service\n"
+        "-- parameter: days integer 30 how many\n-- column: n count number of them\nSELECT 1 AS n\n-- x",
+    )
+    assert (question.about, question.since, question.title_in("ko")) == ("one two", "7d", "티")
+    assert question.parameters[0] is COMMON_PARAMETERS["service"]
+    assert (question.parameters[1].default, question.parameters[1].meaning) == (30, "how many")
+    assert question.columns[0].unit == "count"
+    assert question.accepts("days")
+    assert not question.accepts("user_tier")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "-- title: T",
+        "-- titel: T",
+        "-- title: T\n-- about: a\n-- column: n furlongs far",
+        "-- title: T\n-- about: a\n-- column: n count m\n-- parameter: days integer many of them",
+        "-- title: T\n-- about: a\n-- column: n count m\n-- parameter: days",
+        "-- something else",
+    ],
+)
+def test_a_bad_header_is_refused_by_name(header):
+    with pytest.raises(QuestionError, match=r"^q\.sql"):
+        parse("q", f"{header}\nSELECT 1")

@@ -1,0 +1,373 @@
+"""Every question against a computation in plain Python over the raw events."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+
+import pytest
+from seeding import DAY, HOUR, MONDAY, TIERS
+
+from cortex_otel.query.catalogue import catalogue
+from cortex_otel.query.runner import run
+
+FILTERS = [
+    {},
+    {"service": "mcp"},
+    {"service": "extension", "user_tier": "paid"},
+    {"user_tier": "free"},
+    {"service": "web"},
+]
+HOURS = [  # whole hours, so that roll-ups answer for exactly the range
+    (MONDAY, MONDAY + 50 * DAY),
+    (MONDAY + 5 * HOUR, MONDAY + 20 * DAY + 7 * HOUR),
+    (MONDAY + 3 * DAY, MONDAY + 9 * DAY),
+    (MONDAY + 30 * HOUR, MONDAY + 33 * HOUR),
+    (MONDAY + 46 * HOUR, MONDAY + 51 * HOUR),
+    (MONDAY + 60 * DAY, MONDAY + 61 * DAY),
+]
+MOMENTS = [(MONDAY + 7 * HOUR + 12_345, MONDAY + 3 * DAY + 987_654_321)]
+OFFSETS = [0, 540, -300, 330, -210, 840, -720]
+
+
+def ask(connection, name, **parameters):
+    result = run(connection, catalogue()[name], parameters)
+    return result.records()
+
+
+def chosen(events, from_ns, to_ns, service="", user_tier=""):
+    return [
+        event
+        for event in events
+        if event.product
+        and from_ns <= event.time < to_ns
+        and service in {"", event.service}
+        and user_tier in {"", event.tier}
+    ]
+
+
+def weight_of(events):
+    return sum(event.weight for event in events)
+
+
+def nearest_rank(events, percent):
+    timed = sorted((event.duration, event.weight) for event in events if event.duration is not None)
+    wanted, reached = sum(weight for _, weight in timed) * percent, 0
+    for duration, weight in timed:
+        reached += weight
+        if reached * 100 >= wanted:
+            return duration / 1e6
+    return None
+
+
+def assert_near(found, expected):
+    if expected is None:
+        assert found is None
+    else:
+        assert math.isclose(found, expected, rel_tol=0.045)
+
+
+def ratio(part, whole):
+    return part / whole if whole else None
+
+
+def local_day(event, offset):
+    return (event.time // 60_000_000_000 + offset) // 1440
+
+
+@pytest.mark.parametrize("filters", FILTERS)
+@pytest.mark.parametrize(("from_ns", "to_ns"), HOURS)
+def test_overview_of_rollups(connection, events, from_rollups, from_ns, to_ns, filters):
+    (row,) = ask(connection, "overview", from_ns=from_ns, to_ns=to_ns, **filters)
+    expected = chosen(events, from_ns, to_ns, **filters)
+    failed = weight_of(event for event in expected if event.failed)
+    timed = [event for event in expected if event.duration is not None]
+    assert row["events"] == weight_of(expected)
+    assert row["errors"] == failed
+    assert row["error_rate"] == ratio(failed, weight_of(expected))
+    assert row["active_users"] == len({event.user for event in expected} - {""})
+    mean = ratio(sum(e.weight * e.duration / 1e6 for e in timed), weight_of(timed))
+    assert row["avg_ms"] == (mean if mean is None else pytest.approx(mean))
+    for percent in (50, 95, 99):
+        assert_near(row[f"p{percent}_ms"], nearest_rank(expected, percent))
+
+
+@pytest.mark.parametrize("filters", FILTERS)
+@pytest.mark.parametrize(("from_ns", "to_ns"), HOURS + MOMENTS)
+def test_overview_of_events(connection, events, from_ns, to_ns, filters):
+    (row,) = ask(connection, "overview", from_ns=from_ns, to_ns=to_ns, **filters)
+    expected = chosen(events, from_ns, to_ns, **filters)
+    assert row["events"] == weight_of(expected)
+    assert row["active_users"] == len({event.user for event in expected} - {""})
+    for percent in (50, 95, 99):
+        assert row[f"p{percent}_ms"] == nearest_rank(expected, percent)
+
+
+def tools_of(events):
+    groups = defaultdict(list)
+    for event in events:
+        if event.event_type == "mcp.tool_call":
+            groups[event.tool_name, event.tier, event.service].append(event)
+    return groups
+
+
+@pytest.mark.parametrize("filters", FILTERS)
+@pytest.mark.parametrize(("from_ns", "to_ns"), HOURS)
+@pytest.mark.parametrize("exact", [True, False])
+def test_tools(connection, events, request, from_ns, to_ns, filters, exact):
+    if not exact:
+        request.getfixturevalue("from_rollups")
+    rows = ask(connection, "tools", from_ns=from_ns, to_ns=to_ns, **filters)
+    groups = tools_of(chosen(events, from_ns, to_ns, **filters))
+    assert {(r["tool_name"], r["user_tier"], r["service"]) for r in rows} == groups.keys()
+    assert [r["calls"] for r in rows] == sorted((r["calls"] for r in rows), reverse=True)
+    for row in rows:
+        calls = groups[row["tool_name"], row["user_tier"], row["service"]]
+        results = Counter()
+        for call in calls:
+            results[call.result] += call.weight
+        assert row["calls"] == weight_of(calls)
+        assert row["errors"] == results["error"] + results["timeout"]
+        assert row["timeouts"] == results["timeout"]
+        assert row["cancelled"] == results["cancelled"]
+        assert row["error_rate"] == row["errors"] / row["calls"]
+        for percent in (50, 95):
+            if exact:
+                assert row[f"p{percent}_ms"] == nearest_rank(calls, percent)
+            else:
+                assert_near(row[f"p{percent}_ms"], nearest_rank(calls, percent))
+
+
+@pytest.mark.parametrize(("from_ns", "to_ns"), HOURS)
+@pytest.mark.parametrize("exact", [True, False])
+def test_latency(connection, events, request, from_ns, to_ns, exact):
+    if not exact:
+        request.getfixturevalue("from_rollups")
+    rows = ask(connection, "latency", from_ns=from_ns, to_ns=to_ns)
+    groups = defaultdict(list)
+    for event in chosen(events, from_ns, to_ns):
+        if event.duration is not None:
+            groups[event.event_type].append(event)
+    assert {row["event_type"] for row in rows} == groups.keys()
+    for row in rows:
+        assert row["n"] == weight_of(groups[row["event_type"]])
+        for percent in (50, 95, 99):
+            expected = nearest_rank(groups[row["event_type"]], percent)
+            if exact:
+                assert row[f"p{percent}_ms"] == expected
+            else:
+                assert_near(row[f"p{percent}_ms"], expected)
+
+
+@pytest.mark.parametrize("filters", FILTERS)
+@pytest.mark.parametrize(("from_ns", "to_ns"), HOURS)
+def test_hours_and_services(connection, events, from_ns, to_ns, filters):
+    expected = chosen(events, from_ns, to_ns, **filters)
+    by_hour, failed = Counter(), Counter()
+    for event in expected:
+        by_hour[event.time // HOUR * HOUR] += event.weight
+        failed[event.time // HOUR * HOUR] += event.weight * event.failed
+    hours = ask(connection, "events_per_hour", from_ns=from_ns, to_ns=to_ns, **filters)
+    assert [row["time"] for row in hours] == list(range(from_ns, to_ns, HOUR))
+    assert {row["time"]: row["events"] for row in hours if row["events"]} == by_hour
+    rates = ask(connection, "error_rate", from_ns=from_ns, to_ns=to_ns, **filters)
+    assert {row["time"]: row["error_rate"] for row in rates} == {
+        hour: failed[hour] / count for hour, count in by_hour.items()
+    }
+    services = ask(connection, "events_by_service", from_ns=from_ns, to_ns=to_ns, **filters)
+    groups = defaultdict(list)
+    for event in expected:
+        groups[event.service, event.event_type].append(event)
+    assert {(row["service"], row["event_type"]): row["events"] for row in services} == {
+        key: weight_of(group) for key, group in groups.items()
+    }
+
+
+@pytest.mark.parametrize("filters", FILTERS)
+@pytest.mark.parametrize("offset", OFFSETS)
+def test_daily_and_monthly_users(connection, events, filters, offset):
+    days = defaultdict(set)
+    for event in chosen(events, 0, 1 << 62, **filters):
+        if event.user:
+            days[local_day(event, offset)].add(event.user)
+    for from_ns, to_ns in ((0, MONDAY + 55 * DAY), (MONDAY + 9 * DAY, MONDAY + 40 * DAY + HOUR)):
+        range_ = {"from_ns": from_ns, "to_ns": to_ns, "utc_offset_minutes": offset, **filters}
+        rows = ask(connection, "dau", **range_)
+        first = (max(from_ns, min(e.time for e in events)) // 60_000_000_000 + offset) // 1440
+        last = (to_ns // 60_000_000_000 + offset - 1) // 1440
+        assert [row["day"] for row in rows] == list(range(first, last + 1))
+        assert [row["users"] for row in rows] == [len(days[row["day"]]) for row in rows]
+        assert {row["day"] for row in rows if row["partial"]} <= {last}
+        rows = ask(connection, "mau", **range_)
+        assert [row["day"] for row in rows] == list(range(first, last + 1))
+        for row in rows:
+            window = range(row["day"] - 29, row["day"] + 1)
+            assert row["users"] == len(set().union(*(days[day] for day in window)))
+
+
+@pytest.mark.parametrize("service", ["", "mcp", "web"])
+def test_tiers_add_up_to_all_users(connection, events, service):
+    from_ns, to_ns = MONDAY + 2 * DAY, MONDAY + 30 * DAY
+    rows = ask(connection, "tiers", from_ns=from_ns, to_ns=to_ns, service=service)
+    expected = chosen(events, from_ns, to_ns, service=service)
+    last = {event.user: event.tier for event in expected if event.user}
+    assert {row["user_tier"]: row["users"] for row in rows if row["users"]} == Counter(
+        last.values()
+    )
+    assert {row["user_tier"]: row["events"] for row in rows} == {
+        tier: weight_of(e for e in expected if e.tier == tier)
+        for tier in TIERS
+        if any(e.tier == tier for e in expected)
+    }
+    if rows:
+        assert sum(row["user_share"] for row in rows) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("filters", FILTERS)
+@pytest.mark.parametrize("offset", [0, 540, -300])
+def test_retention(connection, events, filters, offset):
+    as_of = MONDAY + 47 * DAY + 5 * HOUR
+    weeks = defaultdict(set)
+    for event in chosen(events, 0, 1 << 62, **filters):
+        if event.user:
+            weeks[event.user].add((local_day(event, offset) + 3) // 7)
+    rows = ask(
+        connection, "retention", from_ns=0, to_ns=as_of, utc_offset_minutes=offset, **filters
+    )
+    now = (as_of // 60_000_000_000 + offset) // 1440
+    cohorts = defaultdict(list)
+    for user, active in weeks.items():
+        if min(active) * 7 - 3 <= now:
+            cohorts[min(active) * 7 - 3].append(user)
+    expected = []
+    for monday in sorted(cohorts):
+        for week in range((now - monday) // 7 + 1):
+            over = monday + 7 * (week + 1) <= now
+            active = sum((monday + 3) // 7 + week in weeks[user] for user in cohorts[monday])
+            size = len(cohorts[monday])
+            expected.append(
+                {
+                    "cohort": monday, "week": week, "cohort_users": size,
+                    "active_users": active if over else None,
+                    "retention": active / size if over else None,
+                }
+            )  # fmt: skip
+    assert rows == expected
+
+
+@pytest.mark.parametrize("window_days", [7, 30])
+@pytest.mark.parametrize("service", ["", "mcp", "web"])
+def test_conversion_and_funnel(connection, events, window_days, service):
+    from_ns, as_of = MONDAY + HOUR, MONDAY + 48 * DAY
+    first = defaultdict(dict)
+    served = defaultdict(set)
+    for event in events:
+        if event.user and event.product:
+            first[event.user].setdefault(event.tier, event.time)
+            served[event.user].add(event.service)
+    weeks = defaultdict(Counter)
+    reached = Counter()
+    for user, tiers in first.items():
+        start = min(tiers.values())
+        if tiers.get("free") != start or not from_ns <= start < as_of:
+            continue
+        if service and service not in served[user]:
+            continue
+        week = (start // DAY + 3) // 7 * 7 - 3
+        if start + window_days * DAY > as_of:
+            weeks[week]["pending_users"] += 1
+            continue
+        in_time = {tier for tier, seen in tiers.items() if seen - start <= window_days * DAY}
+        paid = bool(in_time & {"paid", "enterprise"})
+        weeks[week]["eligible_users"] += 1
+        weeks[week]["converted_users"] += paid
+        reached["free"] += 1
+        reached["trial"] += paid or "trial" in in_time
+        reached["paid"] += paid
+    given = {"from_ns": from_ns, "to_ns": as_of, "service": service, "window_days": window_days}
+    rows = ask(connection, "conversion", **given)
+    names = ("eligible_users", "converted_users", "pending_users")
+    assert {row["week"]: tuple(row[name] for name in names) for row in rows} == {
+        week: tuple(counts[name] for name in names) for week, counts in weeks.items()
+    }
+    for row in rows:
+        assert row["conversion_rate"] == ratio(row["converted_users"], row["eligible_users"])
+    steps = ask(connection, "funnel", **given)
+    assert [(row["reached"], row["users"]) for row in steps] == [
+        (step, reached[step]) for step in ("free", "trial", "paid")
+    ]
+    assert steps[2]["rate_of_first"] == ratio(reached["paid"], reached["free"])
+
+
+@pytest.mark.parametrize("filters", FILTERS)
+@pytest.mark.parametrize("offset", [0, 540, -300])
+def test_measures(connection, events, filters, offset):
+    from_ns, to_ns = MONDAY + 5 * HOUR, MONDAY + 20 * DAY
+    totals = defaultdict(Counter)
+    for event in chosen(events, from_ns, to_ns, **filters):
+        for name, value in event.measures.items():
+            totals[local_day(event, offset)][name] += value * event.weight
+    given = {"from_ns": from_ns, "to_ns": to_ns, "utc_offset_minutes": offset, **filters}
+    savings = ask(connection, "token_savings", **given)
+    assert {row["day"]: row["savings_rate"] for row in savings} == pytest.approx(
+        {
+            day: 1 - total["tokens_after"] / total["tokens_before"]
+            for day, total in totals.items()
+            if total["tokens_before"]
+        }
+    )
+    accuracy = ask(connection, "reference_accuracy", **given)
+    assert {row["day"]: row["accuracy"] for row in accuracy} == {
+        day: total["accepted"] / total["suggested"]
+        for day, total in totals.items()
+        if total["suggested"]
+    }
+
+
+@pytest.mark.parametrize("filters", FILTERS)
+def test_features(connection, events, filters):
+    from_ns, to_ns = MONDAY + 2 * DAY, MONDAY + 30 * DAY
+    users, counts = defaultdict(set), Counter()
+    for event in chosen(events, from_ns, to_ns, **filters):
+        if event.used:
+            key = event.service, event.event_type, event.used
+            counts[key] += event.weight
+            users[key].add(event.user)
+    rows = ask(connection, "features", from_ns=from_ns, to_ns=to_ns, **filters)
+    found = {(r["service"], r["event_type"], r["feature"]): r for r in rows}
+    assert {key: row["events"] for key, row in found.items()} == counts
+    if "user_tier" not in filters:
+        assert {k: row["users"] for k, row in found.items()} == {
+            key: len(of - {""}) for key, of in users.items()
+        }
+    else:  # by days: the day a user changed tier counts for both
+        assert all(row["users"] >= len(users[key] - {""}) for key, row in found.items())
+
+
+@pytest.mark.parametrize("filters", FILTERS)
+def test_errors_newest_first(connection, events, filters):
+    from_ns, to_ns = MONDAY + 2 * DAY + 1, MONDAY + 12 * DAY - 1
+    expected = [event for event in chosen(events, from_ns, to_ns, **filters) if event.failed]
+    rows = ask(connection, "errors", from_ns=from_ns, to_ns=to_ns, **filters)
+    assert [(row["time"], row["message"]) for row in rows] == [
+        (event.time, event.error_message) for event in reversed(expected)
+    ]
+
+
+def test_sessions_that_overlap(connection, events):
+    from_ns, to_ns = MONDAY + 10 * DAY + HOUR, MONDAY + 11 * DAY
+    spans = defaultdict(list)
+    for event in events:
+        spans[event.session].append(event.time)
+    expected = {
+        session: (min(times), max(times))
+        for session, times in spans.items()
+        if max(times) >= from_ns and min(times) < to_ns
+    }
+    rows = ask(connection, "sessions", from_ns=from_ns, to_ns=to_ns)
+    assert {row["session_id"]: (row["start_time"], row["end_time"]) for row in rows} == expected
+    assert [row["end_time"] for row in rows] == sorted(
+        (e for _, e in expected.values()), reverse=True
+    )
+    (overview,) = ask(connection, "overview", from_ns=from_ns, to_ns=to_ns)
+    assert overview["sessions"] == len(expected)

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import apsw
+import pytest
+import seeding
+
+from cortex_otel_exporters.sqlite import schema
+from cortex_otel_exporters.sqlite.reader import (
+    StoreError,
+    StoreMissingError,
+    StoreNewerError,
+    StoreUnreadableError,
+    data_version,
+    open_reader,
+)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(StoreMissingError, match="cortex-otel demo") as caught:
+        open_reader(tmp_path / "none" / "cortex.db")
+    assert caught.value.reason == "missing"
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_file_that_no_writer_filled_yet(tmp_path):
+    (tmp_path / "cortex.db").touch()
+    with pytest.raises(StoreMissingError):
+        open_reader(tmp_path / "cortex.db")
+
+
+def test_a_newer_file(tmp_path):
+    path = seeding.build(tmp_path / "cortex.db", [])
+    with apsw.Connection(str(path)) as writer:
+        writer.pragma("user_version", schema.SCHEMA_VERSION + 1)
+    writer.close()
+    with pytest.raises(StoreNewerError, match="pip install -U cortex-otel"):
+        open_reader(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database at all" * 300, b"SQLite format 3\0" + b"x" * 9000]
+)
+def test_no_database(tmp_path, content):
+    (tmp_path / "cortex.db").write_bytes(content)
+    with pytest.raises(StoreUnreadableError, match="damaged") as caught:
+        open_reader(tmp_path / "cortex.db")
+    assert caught.value.reason == "damaged"
+
+
+def test_somebody_elses_database(tmp_path):
+    with apsw.Connection(str(tmp_path / "cortex.db")) as other:
+        other.execute("CREATE TABLE t (x)")
+    other.close()
+    with pytest.raises(StoreUnreadableError, match="not a database of cortex-otel"):
+        open_reader(tmp_path / "cortex.db")
+
+
+def test_a_directory(tmp_path):
+    with pytest.raises(StoreUnreadableError, match="is a directory"):
+        open_reader(tmp_path)
+
+
+def test_a_locked_file(tmp_path):
+    path = seeding.build(tmp_path / "cortex.db", [])
+    writer = apsw.Connection(str(path))
+    writer.pragma("locking_mode", "EXCLUSIVE")
+    writer.pragma("journal_mode", "DELETE")
+    writer.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreUnreadableError, match="try again") as caught:
+        open_reader(path, timeout_ms=10)
+    assert caught.value.reason == "locked"
+    writer.close()
+
+
+def test_a_name_that_means_something_in_a_uri(tmp_path):
+    path = seeding.build(tmp_path / "a?mode=rwc&b#c%20d" / "cortex.db", [])
+    connection = open_reader(path)
+    assert connection.execute("SELECT count(*) FROM events").get == 0
+    connection.close()
+
+
+def test_commits_of_others_change_the_data_version(tmp_path):
+    path = seeding.build(tmp_path / "cortex.db", [])
+    reader, writer = open_reader(path), apsw.Connection(str(path))
+    before = data_version(reader)
+    assert data_version(reader) == before
+    writer.execute("INSERT INTO store VALUES ('x', 1)")
+    assert data_version(reader) != before
+    reader.close()
+    writer.close()
+
+
+_AS_NOBODY = """
+import os, sys
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+from cortex_otel_exporters.sqlite.reader import StoreError, open_reader
+try:
+    print(open_reader(sys.argv[1]).execute("SELECT count(*) FROM store").get)
+except StoreError as error:
+    print(error.reason)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(
+    ("modes", "writing", "expected"),
+    [
+        ((0o755, 0o644), False, "1"),  # may read, but can't make the -shm file
+        ((0o755, 0o600), False, "no_permission"),
+        ((0o700, 0o600), False, "no_permission"),
+        ((0o755, 0o644), True, "cannot_open"),  # a -wal whose -shm is gone
+    ],
+)
+def test_another_user(tmp_path_factory, modes, writing, expected):
+    directory = tmp_path_factory.mktemp("other")
+    for parent in (directory, *directory.parents[:-2]):
+        parent.chmod(0o755)
+    path = seeding.build(directory / "store" / "cortex.db", [])
+    if writing:
+        (path.parent / "cortex.db-wal").write_bytes(b"x" * 64)
+    path.parent.chmod(modes[0])
+    path.chmod(modes[1])
+    code = f"import sys; sys.path[:0] = {sys.path!r}\n{_AS_NOBODY}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout.strip(), done.stderr) == (expected, "")
+
+
+def test_the_tree():
+    for kind in (StoreMissingError, StoreNewerError, StoreUnreadableError):
+        assert issubclass(kind, StoreError)
