@@ -125,6 +125,6 @@ def test_the_ledger_adds_up_by_day(store_of):
         (day + 1, "metric", "stored", "", 4),
     ]  # fmt: skip
     newest, oldest = ask(store_of([], entries), "ledger")
-    assert newest["signal"], newest["reasons"] == ("metric", None)
+    assert (newest["signal"], newest["reasons"]) == ("metric", None)
     assert oldest["reasons"] == "invalid 1, queue_full 2"
     assert oldest["received"] == oldest["stored"] + oldest["sampled_out"] + oldest["dropped"]

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import apsw
 import pytest
@@ -95,9 +97,9 @@ def test_commits_of_others_change_the_data_version(tmp_path):
 
 
 _AS_NOBODY = """
-import os, sys
-os.setgroups([]); os.setgid(65534); os.setuid(65534)
+import os
 from cortex_otel_exporters.sqlite.reader import StoreError, open_reader
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
 try:
     print(open_reader(sys.argv[1]).execute("SELECT count(*) FROM store").get)
 except StoreError as error:
@@ -115,19 +117,19 @@ except StoreError as error:
         ((0o755, 0o644), True, "cannot_open"),  # a -wal whose -shm is gone
     ],
 )
-def test_another_user(tmp_path_factory, modes, writing, expected):
-    directory = tmp_path_factory.mktemp("other")
-    for parent in (directory, *directory.parents[:-2]):
-        parent.chmod(0o755)
-    path = seeding.build(directory / "store" / "cortex.db", [])
-    if writing:
-        (path.parent / "cortex.db-wal").write_bytes(b"x" * 64)
-    path.parent.chmod(modes[0])
-    path.chmod(modes[1])
-    code = f"import sys; sys.path[:0] = {sys.path!r}\n{_AS_NOBODY}"
-    done = subprocess.run(
-        [sys.executable, "-c", code, path], capture_output=True, text=True, check=False
-    )
+def test_another_user(modes, writing, expected):
+    # pytest's own directories are closed to other users.
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        path = seeding.build(Path(directory) / "store" / "cortex.db", [])
+        if writing:
+            (path.parent / "cortex.db-wal").write_bytes(b"x" * 64)
+        path.parent.chmod(modes[0])
+        path.chmod(modes[1])
+        code = f"import sys; sys.path[:0] = {sys.path!r}\n{_AS_NOBODY}"
+        done = subprocess.run(
+            [sys.executable, "-c", code, path], capture_output=True, text=True, check=False
+        )
     assert (done.stdout.strip(), done.stderr) == (expected, "")
 
 

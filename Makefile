@@ -1,0 +1,44 @@
+# Each target starts from an empty machine that has only Python >= 3.11, git and make.
+# PYTHON=/path/to/python3 chooses another Python; ARGS='…' are passed on (make test-fast ARGS='-k redact').
+
+BIN := .venv/bin
+# Tests run beside the tree, not in it: what they import is what is installed (the wheel in CI).
+PYTEST := cd .venv && $(if $(CI),CORTEX_TEST_WHEEL=1) bin/pytest -c ../pyproject.toml --rootdir=.. ../tests
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint types lock docs bench clean venv
+
+demo: venv ## real MCP servers, recorded into a database of the demo's own, and what happened
+	@$(BIN)/cortex-otel demo --once $(ARGS)
+
+test: lint types ## everything that must pass: lint, types, all tests
+	@$(PYTEST) $(ARGS)
+
+test-fast: venv ## the tests that need no environment of another MCP stack
+	@$(PYTEST) -q -m 'not stacks' $(ARGS)
+
+lint: venv ## ruff, format and the import contracts
+	@$(BIN)/ruff check && $(BIN)/ruff format --check --quiet && $(BIN)/lint-imports --no-cache
+
+types: venv ## mypy, strict
+	@$(BIN)/mypy
+
+lock: venv ## pin what pyproject.toml asks for (ARGS=--upgrade for the newest)
+	@$(COMPILE) pyproject.toml --all-extras --group dev -o requirements/dev.lock
+	@echo uv | $(COMPILE) - --constraint requirements/dev.lock -o requirements/uv.lock
+
+docs: venv ## generate docs/reference/settings.md and attributes.md
+	@$(BIN)/python docs/generate.py
+
+bench: venv ## the benchmarks, one after the other
+	@for each in benchmarks/bench_*.py; do echo "== $$each"; $(BIN)/python $$each $(ARGS) || exit 1; done
+
+clean: ## delete what the other targets made
+	@rm -rf .venv .stacks .demo dist build .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache && find . -name __pycache__ -prune -exec rm -rf {} +
+
+venv:
+	@.ci/venv $(if $(CI),wheel,editable)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
