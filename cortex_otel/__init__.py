@@ -18,7 +18,7 @@ Start-up may raise (:class:`SettingError`); after that nothing here raises into 
 
 The modules, in the order in which data flows: :mod:`~cortex_otel.instrument` (decorator, events)
 → :mod:`~cortex_otel.process` (redaction, sampling) → :mod:`cortex_otel_exporters` (the store)
-→ :mod:`~cortex_otel.query` (questions). :mod:`~cortex_otel.configure` wires them.
+→ :mod:`~cortex_otel.query` (questions). :mod:`~cortex_otel.configuration` wires them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cortex_otel.clients import get_extension_telemetry_client, get_mcp_telemetry_client
-    from cortex_otel.configure import configure, force_flush, shutdown
+    from cortex_otel.configuration import configure, force_flush, shutdown
     from cortex_otel.identity import Identity, set_identity_provider
     from cortex_otel.instrument import events
     from cortex_otel.instrument.tool import instrument_tool
@@ -59,14 +59,14 @@ _HOMES = {
     "SettingError": "settings",
     "Settings": "settings",
     "TelemetryStorage": "storage",
-    "configure": "configure",
+    "configure": "configuration",
     "events": "instrument",
-    "force_flush": "configure",
+    "force_flush": "configuration",
     "get_extension_telemetry_client": "clients",
     "get_mcp_telemetry_client": "clients",
     "instrument_tool": "instrument.tool",
     "set_identity_provider": "identity",
-    "shutdown": "configure",
+    "shutdown": "configuration",
 }
 
 
@@ -78,7 +78,6 @@ def __getattr__(name: str) -> Any:
         found: Any = import_module("cortex_otel.instrument.events")
     else:
         found = getattr(import_module(f"cortex_otel.{home}"), name)
-    # Importing the submodule `configure` has put the module under the function's name.
     globals()[name] = found
     return found
 

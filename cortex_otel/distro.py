@@ -18,7 +18,7 @@ from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-de
 from opentelemetry.sdk._configuration import _BaseConfigurator
 
 from cortex_otel import guard
-from cortex_otel.configure import configure_from_environment, pipeline, shutdown
+from cortex_otel.configuration import configure_from_environment, pipeline, shutdown
 from cortex_otel.resource import CortexResourceDetector, cortex_sampler
 from cortex_otel_exporters.sqlite.exporters import (
     SqliteLogRecordExporter,

@@ -49,3 +49,11 @@ def store_of(tmp_path):
 def from_rollups(monkeypatch):
     """No range is short enough for the events themselves."""
     monkeypatch.setattr("cortex_otel.query.runner.EXACT_EVENTS", -1)
+
+
+@pytest.fixture(params=[True, False], ids=["events", "rollups"])
+def exact(request):
+    """Both ways to answer."""
+    if not request.param:
+        request.getfixturevalue("from_rollups")
+    return request.param

@@ -7,11 +7,14 @@ import math
 import random
 from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import apsw
 
 from cortex_otel_exporters.sqlite import schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HOUR = 3_600_000_000_000
 DAY = 24 * HOUR
@@ -77,7 +80,7 @@ def build(path: Path, events: list[Event], ledger: list[tuple] = ()) -> Path:
     return path
 
 
-def _fill(connection, events):
+def _fill(connection, events):  # noqa: PLR0915 - one statement a table
     segments, features, series, users, sessions = _Keys(), _Keys(), _Keys(), _Keys(), _Keys()
     first_seen: dict[int, int] = {}
     session_rows: dict[int, list] = {}
@@ -148,12 +151,13 @@ def _fill(connection, events):
     many("INSERT INTO contexts VALUES (?, ?, ?, ?, ?, ?)", [(1, "s@1", "{}", "", "", '{"a": 1}')])
     many("INSERT INTO users VALUES (?, ?, ?)", [(k, of, first_seen[k]) for of, k in users.items()])
     many(
-        "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'linux', 'vscode', '', '', '', '', '')",
+        "INSERT INTO sessions VALUES"
+        " (?, ?, ?, ?, ?, ?, ?, ?, 'linux', 'vscode', '', '', '', '', '')",
         [(key, of, *session_rows[key]) for of, key in sessions.items()],
     )
     many(
-        "INSERT INTO events (time, duration, series_key, context_key, session_key, user_key, weight,"
-        " error_message, event_data) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?)",
+        "INSERT INTO events (time, duration, series_key, context_key, session_key, user_key,"
+        " weight, error_message, event_data) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?)",
         rows,
     )
     many("INSERT INTO rollup_hour VALUES (?, ?, ?, ?, ?, ?)", [(*k, *v) for k, v in hours.items()])

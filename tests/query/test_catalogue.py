@@ -25,7 +25,7 @@ def test_a_header_names_what_the_sql_uses(name):
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_columns_are_as_declared(connection, name):
     question = catalogue()[name]
-    values = {each: "" for each in COMMON_PARAMETERS}
+    values = dict.fromkeys(COMMON_PARAMETERS, "")
     values |= {"from_ns": 0, "to_ns": 10**15, "utc_offset_minutes": 0, "window_days": 30}
     for sql in filter(None, (question.sql, question.exact_sql)):
         # One row at least: without any, APSW doesn't tell the columns.
@@ -58,8 +58,9 @@ def test_everything_is_in_the_shared_subset(name):
 def test_a_header_is_read():
     question = parse(
         "q",
-        "-- title: T\n-- title.ko: 티\n-- about: one\n--   two\n-- since: 7d\n-- parameter: service\n"
-        "-- parameter: days integer 30 how many\n-- column: n count number of them\nSELECT 1 AS n\n-- x",
+        "-- title: T\n-- title.ko: 티\n-- about: one\n--   two\n-- since: 7d\n"
+        "-- parameter: service\n-- parameter: days integer 30 how many\n"
+        "-- column: n count number of them\nSELECT 1 AS n\n-- x",
     )
     assert (question.about, question.since, question.title_in("ko")) == ("one two", "7d", "티")
     assert question.parameters[0] is COMMON_PARAMETERS["service"]

@@ -76,8 +76,10 @@ def local_day(event, offset):
 
 
 @pytest.mark.parametrize("filters", FILTERS)
-@pytest.mark.parametrize(("from_ns", "to_ns"), HOURS)
-def test_overview_of_rollups(connection, events, from_rollups, from_ns, to_ns, filters):
+@pytest.mark.parametrize("when", HOURS)
+@pytest.mark.usefixtures("from_rollups")
+def test_overview_of_rollups(connection, events, when, filters):
+    from_ns, to_ns = when
     (row,) = ask(connection, "overview", from_ns=from_ns, to_ns=to_ns, **filters)
     expected = chosen(events, from_ns, to_ns, **filters)
     failed = weight_of(event for event in expected if event.failed)
@@ -93,8 +95,9 @@ def test_overview_of_rollups(connection, events, from_rollups, from_ns, to_ns, f
 
 
 @pytest.mark.parametrize("filters", FILTERS)
-@pytest.mark.parametrize(("from_ns", "to_ns"), HOURS + MOMENTS)
-def test_overview_of_events(connection, events, from_ns, to_ns, filters):
+@pytest.mark.parametrize("when", HOURS + MOMENTS)
+def test_overview_of_events(connection, events, when, filters):
+    from_ns, to_ns = when
     (row,) = ask(connection, "overview", from_ns=from_ns, to_ns=to_ns, **filters)
     expected = chosen(events, from_ns, to_ns, **filters)
     assert row["events"] == weight_of(expected)
@@ -112,11 +115,9 @@ def tools_of(events):
 
 
 @pytest.mark.parametrize("filters", FILTERS)
-@pytest.mark.parametrize(("from_ns", "to_ns"), HOURS)
-@pytest.mark.parametrize("exact", [True, False])
-def test_tools(connection, events, request, from_ns, to_ns, filters, exact):
-    if not exact:
-        request.getfixturevalue("from_rollups")
+@pytest.mark.parametrize("when", HOURS)
+def test_tools(connection, events, exact, when, filters):
+    from_ns, to_ns = when
     rows = ask(connection, "tools", from_ns=from_ns, to_ns=to_ns, **filters)
     groups = tools_of(chosen(events, from_ns, to_ns, **filters))
     assert {(r["tool_name"], r["user_tier"], r["service"]) for r in rows} == groups.keys()
@@ -138,11 +139,9 @@ def test_tools(connection, events, request, from_ns, to_ns, filters, exact):
                 assert_near(row[f"p{percent}_ms"], nearest_rank(calls, percent))
 
 
-@pytest.mark.parametrize(("from_ns", "to_ns"), HOURS)
-@pytest.mark.parametrize("exact", [True, False])
-def test_latency(connection, events, request, from_ns, to_ns, exact):
-    if not exact:
-        request.getfixturevalue("from_rollups")
+@pytest.mark.parametrize("when", HOURS)
+def test_latency(connection, events, exact, when):
+    from_ns, to_ns = when
     rows = ask(connection, "latency", from_ns=from_ns, to_ns=to_ns)
     groups = defaultdict(list)
     for event in chosen(events, from_ns, to_ns):
@@ -160,8 +159,9 @@ def test_latency(connection, events, request, from_ns, to_ns, exact):
 
 
 @pytest.mark.parametrize("filters", FILTERS)
-@pytest.mark.parametrize(("from_ns", "to_ns"), HOURS)
-def test_hours_and_services(connection, events, from_ns, to_ns, filters):
+@pytest.mark.parametrize("when", HOURS)
+def test_hours_and_services(connection, events, when, filters):
+    from_ns, to_ns = when
     expected = chosen(events, from_ns, to_ns, **filters)
     by_hour, failed = Counter(), Counter()
     for event in expected:

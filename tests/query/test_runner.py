@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import apsw
 import pytest
 
 from cortex_otel.query.catalogue import catalogue, parse
 from cortex_otel.query.runner import QueryParameterError, QueryTimeoutError, run
-from cortex_otel_exporters.sqlite.reader import StoreUnreadableError
+from cortex_otel_exporters.sqlite.reader import StoreUnreadableError, open_reader
 
 HEADER = "-- title: T\n-- about: a\n-- column: n count m\n"
 NUMBERS = "WITH RECURSIVE c AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM c WHERE n < {}) "
@@ -62,10 +63,7 @@ def test_damage_found_while_reading_is_told(tmp_path, database):
     content = bytearray(database.read_bytes())
     content[40 * 4096 :] = b"\xff" * (len(content) - 40 * 4096)
     damaged.write_bytes(content)
-    from cortex_otel_exporters.sqlite.reader import open_reader  # noqa: PLC0415
-
     connection = open_reader(damaged)
     with pytest.raises(StoreUnreadableError, match="damaged"):
-        for question in catalogue().values():
-            run(connection, question)
+        list(map(partial(run, connection), catalogue().values()))
     connection.close()

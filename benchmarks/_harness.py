@@ -1,0 +1,394 @@
+"""What every benchmark shares: fresh processes, interleaved blocks, usage, tables, the report.
+
+A benchmark is a script with two functions. ``child(alternative, options)`` is a generator that
+runs in a process of its own and measures one block each time it is advanced; ``measure(run)`` in
+the parent says which alternatives are compared, and makes tables and bars of what came back.
+
+The parent advances the children in turn (A B C, A B C …), so that a machine that gets slower or
+busier does so for all of them. Tables show medians of the blocks; ratios are made within each
+round, and then their median is taken. No number of one run may be compared with one of another.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import inspect
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+
+    Child = Callable[[str, dict[str, Any]], Iterator[dict[str, Any]] | AsyncIterator[dict[str, Any]]]
+
+__all__ = [
+    "Bar", "Report", "Run", "Table", "Usage", "environment", "main", "median", "memory",
+    "pace", "paired_ratio", "percentile", "render",
+]  # fmt: skip
+
+Cell = str | int | float | None
+Blocks = dict[str, list[dict[str, Any]]]
+
+_CHILD = "--child"
+
+
+@dataclass
+class Table:
+    """Rows under named columns; numbers stay numbers."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[Cell]]
+    note: str = ""
+
+
+@dataclass
+class Bar:
+    """A limit the project has set itself, and what was measured."""
+
+    what: str
+    measured: float
+    limit: float
+    unit: str
+    at_least: bool = False
+    """The limit is a minimum."""
+
+    @property
+    def met(self) -> bool:
+        """Whether it holds."""
+        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
+
+
+@dataclass
+class Report:
+    """What one benchmark found."""
+
+    tables: list[Table]
+    bars: list[Bar] = field(default_factory=list)
+
+
+@dataclass
+class Run:
+    """One run of a benchmark, in the parent."""
+
+    script: Path
+    quick: bool
+    options: argparse.Namespace
+    homes: Path
+
+    def interleave(
+        self,
+        alternatives: Sequence[str],
+        blocks: int,
+        *,
+        fresh: bool = False,
+        **options: Any,
+    ) -> Blocks:
+        """Measure ``blocks`` blocks of each alternative, in turn.
+
+        Args:
+            alternatives: handed to ``child`` by name; each has a process of its own.
+            blocks: how many blocks of each; the order turns by one each round.
+            fresh: a new process for each block, for what happens once a process.
+            **options: handed to ``child``.
+
+        Returns:
+            The results of the blocks, by alternative.
+        """
+        results: Blocks = {name: [] for name in alternatives}
+        with ExitStack() as stack:
+            workers: dict[str, _Worker] = {}
+            for number in range(blocks):
+                turn = number % len(alternatives)
+                for name in (*alternatives[turn:], *alternatives[:turn]):
+                    if fresh:
+                        with _Worker(self.script, name, options, self.homes) as worker:
+                            results[name].append(worker.block())
+                        continue
+                    if name not in workers:
+                        worker = _Worker(self.script, name, options, self.homes)
+                        workers[name] = stack.enter_context(worker)
+                    results[name].append(workers[name].block())
+        return results
+
+
+class _Worker:
+    """A child process that measures a block when it is told to."""
+
+    def __init__(
+        self, script: Path, alternative: str, options: Mapping[str, Any], homes: Path
+    ) -> None:
+        home = tempfile.mkdtemp(prefix=f"{alternative}-", dir=homes)
+        self._alternative = alternative
+        self._process = subprocess.Popen(
+            [sys.executable, str(script), _CHILD, alternative, json.dumps({**options, "home": home})],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment(home),
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def block(self) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("block\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit(f"benchmark child {self._alternative!r} ended with {self._process.wait()}")
+        return dict(json.loads(line))
+
+
+def clean_environment(home: str) -> dict[str, str]:
+    """The environment without settings that would change what is measured."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OTEL_", "CORTEX_")) and name != "PYTHONPATH"
+    }
+    return {**kept, "CORTEX_OTEL_HOME": home, "NO_COLOR": "1"}
+
+
+def main(
+    doc: str | None,
+    measure: Callable[[Run], Report],
+    child: Child | None = None,
+    *,
+    arguments: Callable[[argparse.ArgumentParser], None] = lambda _: None,
+) -> None:
+    """Run a benchmark script: as a child if told so, else measure and print.
+
+    Args:
+        doc: the script's docstring: what the numbers mean and how to repeat them.
+        measure: makes the report, in the parent.
+        child: measures blocks, in a process of its own.
+        arguments: adds options of the benchmark's own.
+    """
+    if sys.argv[1:2] == [_CHILD]:
+        assert child is not None
+        _serve(child(sys.argv[2], json.loads(sys.argv[3])))
+        return
+    script = Path(sys.argv[0]).resolve()
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="a smoke run of seconds: no verdict")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    arguments(parser)
+    options = parser.parse_args()
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="cortex-bench-") as homes:
+        report = measure(Run(script, options.quick, options, Path(homes)))
+    result = {
+        "name": script.stem,
+        "about": inspect.cleandoc(doc or ""),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "environment": environment(),
+        "quick": options.quick,
+        "seconds": round(time.monotonic() - started, 1),
+        "tables": [asdict(table) for table in report.tables],
+        "bars": [{**asdict(bar), "met": bar.met} for bar in report.bars],
+    }
+    print(json.dumps(result, indent=1) if options.json else render(result))
+
+
+def _serve(blocks: Iterator[dict[str, Any]] | AsyncIterator[dict[str, Any]]) -> None:
+    # The answers have the real stdout for themselves; what a library prints goes to stderr.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    if hasattr(blocks, "__anext__"):
+        asyncio.run(_serve_async(blocks, answers))  # type: ignore[arg-type]
+        return
+    while sys.stdin.readline():
+        _answer(answers, next(blocks))  # type: ignore[arg-type]
+    blocks.close()  # type: ignore[union-attr]
+
+
+async def _serve_async(blocks: Any, answers: Any) -> None:
+    # Waiting blocks the event loop on purpose: nothing of the benchmark may run between blocks.
+    while sys.stdin.readline():
+        _answer(answers, await anext(blocks))
+    await blocks.aclose()
+
+
+def _answer(answers: Any, result: dict[str, Any]) -> None:
+    answers.write(json.dumps(result) + "\n")
+    answers.flush()
+
+
+# --- measuring ----------------------------------------------------------------------------------
+
+
+class Usage:
+    """CPU (all threads of this process) and wall time since it was made."""
+
+    def __init__(self) -> None:
+        self._cpu, self._wall = time.process_time_ns(), time.perf_counter_ns()
+
+    @property
+    def cpu_ns(self) -> int:
+        """CPU time, nanoseconds."""
+        return time.process_time_ns() - self._cpu
+
+    @property
+    def wall_ns(self) -> int:
+        """Wall time, nanoseconds."""
+        return time.perf_counter_ns() - self._wall
+
+
+def memory() -> dict[str, float]:
+    """Resident memory of this process now and at its peak, MB of 10^6 bytes."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:  # not Linux: the peak alone, in bytes on macOS
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        return {"rss_mb": peak, "peak_mb": peak}
+    sizes = dict(line.split(":", 1) for line in lines if line.startswith("Vm"))
+    return {
+        "rss_mb": int(sizes["VmRSS"].split()[0]) * 1024 / 1e6,
+        "peak_mb": int(sizes["VmHWM"].split()[0]) * 1024 / 1e6,
+    }
+
+
+def pace(seconds: float, events_a_wakeup: int, rate: int, emit: Callable[[], object]) -> int:
+    """Call ``emit`` at ``rate`` a second, in wake-ups of several; how often it was called.
+
+    The schedule is absolute: a wake-up that comes late does not lower the rate.
+    """
+    interval = events_a_wakeup / rate
+    start = time.perf_counter()
+    wakeups = round(seconds / interval)
+    for number in range(wakeups):
+        for _ in range(events_a_wakeup):
+            emit()
+        left = start + (number + 1) * interval - time.perf_counter()
+        if left > 0:
+            time.sleep(left)
+    return wakeups * events_a_wakeup
+
+
+def median(blocks: Sequence[Mapping[str, Any]], key: str) -> float:
+    """Median of one value over the blocks of an alternative."""
+    return statistics.median(block[key] for block in blocks)
+
+
+def paired_ratio(
+    blocks: Sequence[Mapping[str, Any]], reference: Sequence[Mapping[str, Any]], key: str
+) -> float:
+    """Median over the rounds of how an alternative compares with the reference of that round."""
+    pairs = zip(blocks, reference, strict=True)
+    return statistics.median(one[key] / other[key] for one, other in pairs if other[key])
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that ``share`` of ``values`` does not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+# --- printing -----------------------------------------------------------------------------------
+
+
+def environment() -> dict[str, str | int]:
+    """Machine and versions."""
+    import apsw  # noqa: PLC0415 - not in children
+
+    cpu = platform.processor() or platform.machine()
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                cpu = line.partition(":")[2].strip()
+                break
+    except OSError:
+        pass
+    return {
+        "python": platform.python_version(),
+        "sdk": metadata.version("opentelemetry-sdk"),
+        "mcp": metadata.version("mcp"),
+        "apsw_sqlite": apsw.sqlite_lib_version(),
+        "stdlib_sqlite": __import__("sqlite3").sqlite_version,
+        "cores": os.cpu_count() or 0,
+        "cpu": cpu,
+        "system": f"{platform.system()} {platform.release()}",
+        "load_1min": f"{os.getloadavg()[0]:.1f}",
+    }
+
+
+def environment_line(facts: Mapping[str, Any]) -> str:
+    """The same in one line."""
+    return (
+        f"Python {facts['python']}, SDK {facts['sdk']}, mcp {facts['mcp']}, SQLite "
+        f"{facts['apsw_sqlite']} (APSW) and {facts['stdlib_sqlite']} (stdlib), "
+        f"{facts['cores']} × {facts['cpu']}, {facts['system']}, load {facts['load_1min']} at the end"
+    )
+
+
+def show(cell: Cell) -> str:
+    """A cell as text: three digits that mean something, no more."""
+    match cell:
+        case None:
+            return "–"
+        case int():
+            return f"{cell:,}"
+        case float():
+            digits = 0 if abs(cell) >= 100 else 1 if abs(cell) >= 10 else 2
+            return f"{cell:,.{digits}f}"
+    return str(cell)
+
+
+def show_bar(bar: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What, measured and limit, and the verdict."""
+    sign = "≥" if bar["at_least"] else "≤"
+    return (
+        bar["what"],
+        f"{show(bar['measured'])} {bar['unit']} (bar: {sign} {show(bar['limit'])})",
+        "met" if bar["met"] else "NOT MET",
+    )
+
+
+def render(result: Mapping[str, Any]) -> str:
+    """A report for the terminal."""
+    lines = [f"{result['name']}  {result['date']}", environment_line(result["environment"])]
+    if result["quick"]:
+        lines.append("--quick: a smoke run; these numbers are no verdict")
+    for table in result["tables"]:
+        cells = [table["columns"], *([show(cell) for cell in row] for row in table["rows"])]
+        widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+        lines += ["", table["title"]]
+        for row in cells:
+            aligned = [
+                text.ljust(width) if column == 0 else text.rjust(width)
+                for column, (text, width) in enumerate(zip(row, widths, strict=True))
+            ]
+            lines.append("  " + "  ".join(aligned).rstrip())
+        if table["note"]:
+            lines.append(f"  {table['note']}")
+    if result["bars"]:
+        lines.append("")
+        lines += [f"{verdict:8}{what}: {text}" for what, text, verdict in map(show_bar, result["bars"])]
+    lines.append(f"\n{result['seconds']} s")
+    return "\n".join(lines)

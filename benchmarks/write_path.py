@@ -1,0 +1,111 @@
+"""CPU of one event through the whole path, from the call to the row on disk.
+
+* *hot*: events one after the other, flush included: CPU microseconds an event, of all threads.
+  The naive alternative has a queue that holds everything, since a dropped event costs nothing.
+* *paced*: 1,000 events a second, ten a wake-up (``--one-a-wakeup``: one; dearer for everybody,
+  since each wake-up costs): share of one core, and net of what the pacing loop alone takes.
+* *span*: ``tracer.start_span(...)`` with eight attributes and ``end()``. *decorator*: a tool under
+  ``@cortex_otel.instrument_tool``, which records the metric too, beside a decorator written by hand.
+
+Repeat: ``python benchmarks/write_path.py``. Ratios are comparable, microseconds of two runs aren't.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING, Any
+
+import _harness as harness
+from _harness import Bar, Report, Run, Table, Usage, median, memory, paired_ratio
+from _hosts import LABELS, Host
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+_ALTERNATIVES = ("none", "bare", "naive_big", "ours")
+_RATE = 1000
+_BAR_PERCENT = 10.0
+
+
+def child(alternative: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Blocks of ``events`` hot or ``seconds`` paced events."""
+    host = Host(alternative, options["home"])
+    emit = host.call_emitter() if options["path"] == "decorator" else host.span_emitter()
+    for _ in range(200):
+        emit()
+    host.flush()
+    while True:
+        usage = Usage()
+        if options["pattern"] == "hot":
+            events = options["events"]
+            for _ in range(events):
+                emit()
+        else:
+            events = harness.pace(options["seconds"], options["a_wakeup"], _RATE, emit)
+        host.flush()
+        cpu = usage.cpu_ns
+        yield {
+            "cpu_us": cpu / events / 1000,
+            "percent": cpu / events * _RATE / 1e7,
+            **memory(),
+        }
+
+
+def measure(run: Run) -> Report:
+    """Both paths, hot and paced."""
+    a_wakeup = 1 if run.options.one_a_wakeup else 10
+    tables, bars = [], []
+    for path in ("span", "decorator"):
+        blocks, events = (2, 1000) if run.quick else (12, 5000)
+        hot = run.interleave(_ALTERNATIVES, blocks, pattern="hot", path=path, events=events)
+        rows: list[list[Any]] = [
+            [
+                LABELS[name],
+                median(hot[name], "cpu_us"),
+                paired_ratio(hot[name], hot["bare"], "cpu_us"),
+                paired_ratio(hot[name], hot["naive_big"], "cpu_us"),
+                median(hot[name], "peak_mb"),
+            ]
+            for name in _ALTERNATIVES
+        ]
+        columns = ["", "CPU µs an event", "× bare SDK", "× naive", "peak MB"]
+        tables.append(Table(f"{path}, hot ({blocks * events:,} events)", columns, rows))
+
+        blocks, seconds = (1, 0.4) if run.quick else (9, 3.0)
+        paced = run.interleave(
+            _ALTERNATIVES, blocks, pattern="paced", path=path, seconds=seconds, a_wakeup=a_wakeup
+        )
+        net = {
+            name: statistics.median(
+                one["percent"] - alone["percent"]
+                for one, alone in zip(paced[name], paced["none"], strict=True)
+            )
+            for name in _ALTERNATIVES
+        }
+        rows = [
+            [
+                LABELS[name],
+                median(paced[name], "percent"),
+                net[name] if name != "none" else None,
+                net[name] / net["bare"] if name != "none" else None,
+                median(paced[name], "rss_mb"),
+            ]
+            for name in _ALTERNATIVES
+        ]
+        columns = ["", "% of a core", "net of pacing", "net × bare SDK", "RSS MB"]
+        title = f"{path}, paced ({_RATE:,} events/s, {a_wakeup} a wake-up, {blocks} × {seconds:g} s)"
+        tables.append(Table(title, columns, rows))
+        bars.append(
+            Bar(f"CPU at 1,000/s net of pacing, {path}", net["ours"], _BAR_PERCENT, "% of a core")
+        )
+    return Report(tables, bars)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of this benchmark."""
+    parser.add_argument("--one-a-wakeup", action="store_true", help="pace one event a wake-up")
+
+
+if __name__ == "__main__":
+    harness.main(__doc__, measure, child, arguments=arguments)

@@ -1,0 +1,89 @@
+"""The demo's own directory, ``<home>/demo``: never the real database, and removable."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from typing import TYPE_CHECKING
+
+from cortex_otel.messages import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import TextIO
+
+__all__ = ["DemoError", "demo_directory", "remove"]
+
+_MARK = "made-by-cortex-otel-demo"
+
+
+class DemoError(Exception):
+    """The demo can't go on; the message is one line for a person."""
+
+
+@contextlib.contextmanager
+def demo_directory(directory: Path) -> Iterator[None]:
+    """Make ``directory`` (0700) and hold it: one demo at a time, or its counts would be mixed up.
+
+    Raises:
+        DemoError: it can't be made, isn't the demo's, or another demo is at work there.
+    """
+    try:
+        for each in (directory.parent, directory):
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not _is_ours(directory) and any(directory.iterdir()):
+            raise DemoError(text("demo_not_ours", path=directory))
+        mark = (directory / _MARK).open("a", encoding="utf-8")
+    except OSError as error:
+        raise DemoError(
+            text("demo_no_directory", path=directory, detail=error.strerror or error)
+        ) from None
+    with mark:
+        _lock(mark, directory)
+        yield
+
+
+def remove(directory: Path) -> tuple[bool, list[str]]:
+    """Delete what demos made.
+
+    Returns:
+        Whether there was anything, and the names of what somebody else put there, which stays.
+
+    Raises:
+        DemoError: it isn't the demo's, a demo is at work there, or it can't be deleted.
+    """
+    if not directory.exists():
+        return False, []
+    if not _is_ours(directory):
+        raise DemoError(text("demo_not_ours", path=directory))
+    try:
+        with (directory / _MARK).open("a", encoding="utf-8") as mark:
+            _lock(mark, directory)
+            for file in directory.glob("cortex.db*"):
+                file.unlink()
+            shutil.rmtree(directory / "writers", ignore_errors=True)
+        (directory / _MARK).unlink()
+        left = sorted(entry.name for entry in directory.iterdir())
+        if not left:
+            directory.rmdir()
+    except OSError as error:
+        raise DemoError(
+            text("demo_no_directory", path=directory, detail=error.strerror or error)
+        ) from None
+    return True, left
+
+
+def _is_ours(directory: Path) -> bool:
+    return not directory.is_symlink() and (directory / _MARK).is_file()
+
+
+def _lock(mark: TextIO, directory: Path) -> None:
+    try:
+        import fcntl  # noqa: PLC0415 - absent on Windows, where two demos are the user's own care
+    except ImportError:
+        return
+    try:
+        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DemoError(text("demo_busy", path=directory)) from None

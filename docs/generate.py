@@ -1,0 +1,168 @@
+"""Write docs/reference/settings.md and docs/reference/attributes.md from the code they describe.
+
+``make docs`` runs it; ``tests/contracts/test_drift.py`` fails where a file is out of date.
+Meanings come from the docstrings that stand below fields and constants, read with ``ast``.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cortex_otel import semconv
+from cortex_otel.process import redact
+from cortex_otel.settings import Settings
+
+if TYPE_CHECKING:
+    from dataclasses import Field
+    from types import ModuleType
+
+REFERENCE = Path(__file__).parent / "reference"
+
+_SETTINGS_HEAD = """\
+<!-- Generated from cortex_otel/settings.py by docs/generate.py. Change it there, then `make docs`. -->
+# Settings
+
+Each setting has one name in code and one in the environment. `cortex_otel.configure(name=…)` wins
+over the environment, the environment over the default. An empty variable counts as not set.
+
+A value that makes no sense stops `configure()` and the `cortex-otel` command with one line: the
+name, the value, what is allowed. Under `opentelemetry-instrument` it is reported once on stderr,
+the default is used, and your server runs.
+
+| in code | in the environment | default | unit | allowed |
+| --- | --- | --- | --- | --- |
+"""
+
+_OTEL_VARIABLES = """\
+## Variables of OpenTelemetry
+
+| variable | here |
+| --- | --- |
+| `OTEL_SDK_DISABLED=true` | Switches everything off, like `CORTEX_OTEL_ENABLED=false`. |
+| `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`, `OTEL_LOGS_EXPORTER` | Not followed, but for \
+`none` and `cortex_sqlite`, unless `CORTEX_OTEL_ALLOW_OTHER_EXPORTERS=true`. `console` is never \
+followed: it writes to stdout. |
+| `OTEL_TRACES_SAMPLER` | `always_off` records no span. `traceidratio` becomes the rate of every \
+event type without one of its own, with weights, and errors are kept. Others are not followed. |
+| `OTEL_TRACES_SAMPLER_ARG` | The rate for `traceidratio`. |
+| `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | Followed; of a resource only \
+[these attributes](attributes.md#resource-attributes) are stored. |
+| `OTEL_PYTHON_DISTRO`, `OTEL_PYTHON_CONFIGURATOR` | `cortex` unless you set them. |
+"""
+
+_ATTRIBUTES_HEAD = """\
+<!-- Generated from cortex_otel/semconv.py and cortex_otel/process/redact.py by docs/generate.py.
+     Change it there, then `make docs`. -->
+# Attributes
+
+Every attribute key that may be stored. A key that isn't here is removed and counted, unless
+`CORTEX_OTEL_ALLOW_ATTRIBUTES` names it. What each *kept as* means is told in
+[redaction.md](redaction.md).
+
+Keys under `mcp.` and `gen_ai.` follow OpenTelemetry's conventions for
+[MCP and GenAI](https://github.com/open-telemetry/semantic-conventions-genai), which are still in
+development; those under `cortex.` are ours; the others follow the
+[general conventions](https://opentelemetry.io/docs/specs/semconv/).
+"""
+
+
+def main() -> None:
+    """Write both files."""
+    for name, text in generated().items():
+        path = REFERENCE / name
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote docs/reference/{name}")
+
+
+def generated() -> dict[str, str]:
+    """What each generated file must hold, by its name in docs/reference."""
+    return {"settings.md": settings_page(), "attributes.md": attributes_page()}
+
+
+def settings_page() -> str:
+    """The reference of settings."""
+    source = ast.parse(inspect.getsource(Settings))
+    docstrings = _docstrings(source.body[0])
+    rows, sections = [], []
+    for setting in fields(Settings):
+        variable, allowed = setting.metadata["environment"], setting.metadata["allowed"]
+        unit = setting.metadata["unit"] or "-"
+        rows.append(
+            f"| [`{setting.name}`](#{setting.name}) | `{variable}` | {_default(setting)} | {unit} "
+            f"| {allowed} |\n"
+        )
+        sections.append(f"### {setting.name}\n\n`{variable}`. {docstrings[setting.name]}\n\n")
+    return "".join(
+        [_SETTINGS_HEAD, *rows, "\n## What they mean\n\n", *sections, _OTEL_VARIABLES]
+    )
+
+
+def attributes_page() -> str:
+    """The reference of attributes."""
+    meanings = _meanings(semconv)
+    groups: dict[str, list[str]] = {"MCP and GenAI": [], "General": [], "Cortex": []}
+    for key, kind in redact.ALLOWED.items():
+        group = {"mcp": "MCP and GenAI", "gen_ai": "MCP and GenAI", "cortex": "Cortex"}
+        groups[group.get(key.partition(".")[0], "General")].append(
+            f"| `{key}` | {kind} | {meanings.get(key, '')} |\n".replace("|  |", "| |")
+        )
+    page = [_ATTRIBUTES_HEAD]
+    for title, rows in groups.items():
+        page += [f"\n## {title}\n\n| attribute | kept as | meaning |\n| --- | --- | --- |\n", *rows]
+    page.append("\n## Resource attributes\n\n| attribute | kept as |\n| --- | --- |\n")
+    page += [f"| `{key}` | {kind} |\n" for key, kind in redact.RESOURCE_ALLOWED.items()]
+    page.append(
+        "\n## Measures\n\nWhat roll-ups sum, so that a year of it stays fast to ask for. A boolean "
+        "counts as 0 or 1.\n\n| attribute | measure |\n| --- | --- |\n"
+    )
+    page += [f"| `{key}` | `{measure}` |\n" for key, measure in semconv.MEASURES.items()]
+    page.append("\n## Event types\n\n")
+    page += [f"- `{name}`\n" for name in sorted(semconv.EVENT_TYPES)]
+    page.append(
+        "- `span`: spans and log records of other instrumentations. They are kept, and stay out "
+        "of every product count.\n"
+    )
+    return "".join(page)
+
+
+def _default(setting: Field[Any]) -> str:
+    if setting.name == "home":
+        return "`~/.cortex/telemetry`"  # not expanded: the same page on every machine
+    value = setting.default if setting.default is not MISSING else setting.default_factory()  # type: ignore[misc]
+    if value is None or value == "" or value == () or value == {}:
+        return "-"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _meanings(module: ModuleType) -> dict[str, str]:
+    """Docstrings of a module's constants, by the attribute key that the constant holds."""
+    docstrings = _docstrings(ast.parse(inspect.getsource(module)))
+    return {
+        value: docstrings[name].replace("``", "`")
+        for name, value in vars(module).items()
+        if name in docstrings and isinstance(value, str)
+    }
+
+
+def _docstrings(node: ast.AST) -> dict[str, str]:
+    """The string that stands below each annotated assignment in ``node``, in one line."""
+    found: dict[str, str] = {}
+    name = ""
+    for statement in getattr(node, "body", []):
+        match statement:
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                pass
+            case ast.Expr(value=ast.Constant(value=str() as text)) if name:
+                found[name] = " ".join(text.split())
+                name = ""
+            case _:
+                name = ""
+    return found
+
+
+if __name__ == "__main__":
+    main()
