@@ -32,7 +32,7 @@ docs: venv ## generate docs/reference/settings.md and attributes.md
 	@$(BIN)/python docs/generate.py
 
 bench: venv ## the benchmarks, one after the other
-	@for each in benchmarks/bench_*.py; do echo "== $$each"; $(BIN)/python $$each $(ARGS) || exit 1; done
+	@for each in $$(grep -l __main__ benchmarks/[!_]*.py); do echo "== $$each"; $(BIN)/python $$each $(ARGS) || exit 1; done
 
 clean: ## delete what the other targets made
 	@rm -rf .venv .stacks .demo dist build .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache && find . -name __pycache__ -prune -exec rm -rf {} +

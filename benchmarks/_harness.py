@@ -1,8 +1,8 @@
 """What every benchmark shares: fresh processes, interleaved blocks, usage, tables, the report.
 
 A benchmark is a script with two functions. ``child(alternative, options)`` is a generator that
-runs in a process of its own and measures one block each time it is advanced; ``measure(run)`` in
-the parent says which alternatives are compared, and makes tables and bars of what came back.
+runs in a process of its own and measures one block each time it is advanced (an asynchronous one
+is sent ``True`` for another block and ``None`` to end); ``measure(run)`` in the parent says which alternatives are compared, and makes tables and bars of what came back.
 
 The parent advances the children in turn (A B C, A B C …), so that a machine that gets slower or
 busier does so for all of them. Tables show medians of the blocks; ratios are made within each
@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -230,9 +230,13 @@ def _serve(blocks: Iterator[dict[str, Any]] | AsyncIterator[dict[str, Any]]) -> 
 
 async def _serve_async(blocks: Any, answers: Any) -> None:
     # Waiting blocks the event loop on purpose: nothing of the benchmark may run between blocks.
+    sent = None
     while sys.stdin.readline():
-        _answer(answers, await anext(blocks))
-    await blocks.aclose()
+        _answer(answers, await blocks.asend(sent))
+        sent = True
+    # Told to end rather than closed: a generator that is closed inside a task group raises.
+    with suppress(StopAsyncIteration):
+        await blocks.asend(None)
 
 
 def _answer(answers: Any, result: dict[str, Any]) -> None:

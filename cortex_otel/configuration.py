@@ -6,6 +6,7 @@ the database file and the writer's thread come with the first record.
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,7 @@ class Pipeline:
             "service": self.converter.service,
             "faults": guard.faults(),
             "attributes_removed": self.attributes_removed,
-            "span": self.settings.span,
+            "notes": [f"span: {self.settings.span}"],
         }
 
 
@@ -164,6 +165,12 @@ def configure_from_environment() -> None:
     settings = read_environment(
         warn=lambda line: guard.warn_once(f"setting {line}", "cortex-otel: %s", line)
     )
+    if settings.enabled and os.environ.get("OTEL_CONFIG_FILE"):
+        guard.warn_once(
+            "OTEL_CONFIG_FILE",
+            "OTEL_CONFIG_FILE is not followed: cortex-otel is set up by CORTEX_OTEL_* variables "
+            "(OTEL_PYTHON_CONFIGURATOR=configurator follows it, with opentelemetry-distro)",
+        )
     _start(settings)
 
 

@@ -9,6 +9,7 @@ silently does nothing can be found out (``cortex-otel status``).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -22,7 +23,8 @@ _logger = logging.getLogger("cortex_otel")
 # nor its stdout: with no handler configured, the logging module writes warnings to stderr.
 _SECONDS_BETWEEN_LOGS = 60.0
 
-_lock = threading.Lock()
+# Re-entrant: a signal handler or finalizer of the host may come in while its own thread is here.
+_lock = threading.RLock()
 _counts: Counter[str] = Counter()
 _last_logged: dict[str, float] = {}
 _warned: set[str] = set()
@@ -52,9 +54,11 @@ def swallowed(place: str, error: Exception) -> None:
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
     where = f"{traceback.tb_frame.f_code.co_name}:{traceback.tb_lineno}" if traceback else "?"
-    _logger.warning(
+    # A class made at run time may be called anything.
+    kind = type(error).__name__ if type(error).__name__.isidentifier() else "Exception"
+    _warn(
         "telemetry fault at %s: %s in %s (%d so far; the host is not affected)",
-        place, type(error).__name__, where, count,
+        place, kind, where, count,
     )  # fmt: skip
 
 
@@ -64,7 +68,13 @@ def warn_once(key: str, message: str, *arguments: object) -> None:
         if key in _warned:
             return
         _warned.add(key)
-    _logger.warning(message, *arguments)
+    _warn(message, *arguments)
+
+
+def _warn(message: str, *arguments: object) -> None:
+    # Filters and handlers are the host's code, and logging lets what they raise through.
+    with contextlib.suppress(Exception):
+        _logger.warning(message, *arguments)
 
 
 def faults() -> dict[str, int]:
@@ -86,7 +96,7 @@ def rethrow_in_tests(enabled: bool) -> None:  # noqa: FBT001 - a switch is what 
 def _after_fork_in_child() -> None:
     # Another thread of the parent may have held it.
     global _lock  # noqa: PLW0603
-    _lock = threading.Lock()
+    _lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -22,7 +22,9 @@ import os
 import re
 import secrets
 import sys
+import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -42,7 +44,8 @@ __all__ = [
 FREE = "free"
 _TIER_BY_LICENCE = {1: "free", 2: "paid", 3: "enterprise"}
 _LICENCE_MODULE = "core.license_manager"
-_ID = re.compile(r"[A-Za-z0-9_.:@/+-]{1,128}")
+_ID = re.compile(r"[A-Za-z0-9_.:+-]{1,128}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Identity(NamedTuple):
@@ -77,22 +80,32 @@ class IdentityResolver:
         self._ttl = (settings.identity_ttl_ms if settings else 1000) / 1000
         self._user_id = settings.user_id if settings else None
         self._tier = settings.tier if settings else None
-        self._hash_key = (settings.user_hash_key or "").encode() if settings else b""
+        self._hash_key = _utf8(settings.user_hash_key or "") if settings else b""
         self._home = settings.home if settings else None
         self._text_key: bytes | None = None
         self._licence: Callable[[], Any] | None = None
-        self._licence_sought = False
+        self._licence_sought_on: tuple[str, ...] | None = None
         self._cached = Resolved("", FREE, "", "")
         self._expires = -1.0
+        #: Held while the sources are asked. A plain lock: the provider itself may be a tool of
+        #: ours, and must not ask again.
+        self.asking = threading.Lock()
         self.provider: Callable[[], Any] | None = None
 
     def current(self) -> Resolved:
-        """The identity that records made now carry; never raises."""
-        now = time.monotonic()
-        if now < self._expires:
+        """The identity that records made now carry; never raises.
+
+        While one thread asks, which a slow provider makes long, the others get the last answer.
+        """
+        if time.monotonic() < self._expires or not self.asking.acquire(blocking=False):
             return self._cached
-        self._cached = self._resolve()
-        self._expires = time.monotonic() + self._ttl
+        try:
+            self._cached = self._resolve()
+        except Exception as error:  # noqa: BLE001 - the host's objects, in the host's tool call
+            guard.swallowed("identity", error)
+        finally:
+            self._expires = time.monotonic() + self._ttl
+            self.asking.release()
         return self._cached
 
     def refresh(self) -> None:
@@ -101,7 +114,7 @@ class IdentityResolver:
 
     def hash_user(self, user_id: str) -> str:
         """64 hex digits that stand for ``user_id`` and don't lead back to it."""
-        data = user_id.encode("utf-8", "surrogatepass")
+        data = _utf8(user_id)
         if self._hash_key:
             return hmac.new(self._hash_key, data, hashlib.sha256).hexdigest()
         return hashlib.sha256(data).hexdigest()
@@ -110,23 +123,46 @@ class IdentityResolver:
         """16 hex digits of free text, keyed by this installation."""
         if self._text_key is None:
             self._text_key = _installation_key(self._home)
-        data = text.encode("utf-8", "surrogatepass")
+        data = _utf8(text)
         return hashlib.blake2b(data, key=self._text_key, digest_size=8).hexdigest()
 
     def _resolve(self) -> Resolved:
         given = self._from_provider()
-        user_id = given.user_id or self._user_id
-        user_hash = given.user_hash if _is_digest(given.user_hash) else None
-        if user_hash is None:
+        user_hash = given.user_hash.lower() if isinstance(given.user_hash, str) else ""
+        if not _DIGEST.fullmatch(user_hash):
+            user_id = self._text("user_id", given.user_id) or self._user_id
             user_hash = self.hash_user(user_id) if user_id else ""
-        tier = given.tier if given.tier in TIERS else None
-        if given.tier is not None and tier is None:
-            guard.warn_once(
-                "identity.tier", "identity provider: no such tier; using the next source"
-            )
+        tier: str | None = self._text("tier", given.tier)
+        if tier and tier not in TIERS:
+            self._warn_of("tier")
+            tier = None
         tier = tier or self._from_licence() or self._tier or FREE
-        project, branch = _identifier(given.project_id), _identifier(given.branch_id)
+        project = self._identifier(self._text("project_id", given.project_id))
+        branch = self._identifier(self._text("branch_id", given.branch_id))
         return Resolved(user_hash, tier, project, branch)
+
+    def _text(self, field: str, value: object) -> str:
+        """What a provider gave for ``field``, as text; ``""`` for nothing and for nonsense."""
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        if isinstance(value, str):
+            return str.__str__(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return int.__repr__(value)
+        if value is not None:
+            self._warn_of(field)
+        return ""
+
+    @staticmethod
+    def _warn_of(field: str) -> None:
+        guard.warn_once(
+            f"identity.{field}",
+            "identity provider: its %s makes no sense; using the next source", field,
+        )  # fmt: skip
+
+    def _identifier(self, text: str) -> str:
+        """A project or branch id as it is if it is an identifier, else its hash: maybe a path."""
+        return text if not text or _ID.fullmatch(text) else self.hash_text(text)
 
     def _from_provider(self) -> Identity:
         if self.provider is None:
@@ -137,23 +173,30 @@ class IdentityResolver:
                 return Identity()
             if isinstance(given, Identity):
                 return given
+            if not isinstance(given, Mapping):
+                self._warn_of("answer")
+                return Identity()
             return Identity(**{key: given[key] for key in Identity._fields if key in given})
         except Exception as error:  # noqa: BLE001 - the host's code, in the host's tool call
             guard.swallowed("identity.provider", error)
             return Identity()
 
     def _from_licence(self) -> str | None:
-        if not self._licence_sought:
-            self._licence_sought = True
+        # Under zero-code start the script's directory comes onto the path later.
+        if self._licence is None and self._licence_sought_on != tuple(sys.path):
+            self._licence_sought_on = tuple(sys.path)
             self._licence = _licence_manager()
         if self._licence is None:
             return None
         try:
             info = self._licence().get_license_info()
             read: Callable[[str], Any] = (
-                info.get if isinstance(info, dict) else functools.partial(_get_attribute, info)
+                info.get if isinstance(info, Mapping) else functools.partial(_get_attribute, info)
             )
-            return _TIER_BY_LICENCE.get(int(read("tier") or 0), FREE) if read("is_valid") else FREE
+            if read("is_valid") not in (True,):  # `"false"` and a method are truthy
+                return FREE
+            tier = read("tier")
+            return _TIER_BY_LICENCE.get(int(getattr(tier, "value", tier) or 0), FREE)
         except Exception as error:  # noqa: BLE001 - the host's code, in the host's tool call
             guard.swallowed("identity.licence", error)
             return FREE
@@ -166,9 +209,12 @@ _session_id = secrets.token_hex(16)
 def use(settings: Settings) -> IdentityResolver:
     """Make the process-wide resolver from ``settings``, keeping a registered provider."""
     global _resolver  # noqa: PLW0603 - one process, one user at a time
-    provider = _resolver.provider
+    last = _resolver
     _resolver = IdentityResolver(settings)
-    _resolver.provider = provider
+    _resolver.provider = last.provider
+    if last._home == settings.home:  # noqa: SLF001 - its own class
+        # Where the key can't be stored, hashes of one process must compare all the same.
+        _resolver._text_key = last._text_key  # noqa: SLF001 - the same
     return _resolver
 
 
@@ -207,6 +253,8 @@ def session_id() -> str:
 def _after_fork_in_child() -> None:
     global _session_id  # noqa: PLW0603
     _session_id = secrets.token_hex(16)
+    # Another thread of the parent may have held it.
+    _resolver.asking = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -217,18 +265,8 @@ def _get_attribute(info: object, key: str) -> Any:
     return getattr(info, key, None)
 
 
-def _is_digest(text: object) -> bool:
-    return isinstance(text, str) and len(text) == 64 and set(text) <= set("0123456789abcdef")  # noqa: PLR2004
-
-
-@functools.lru_cache(maxsize=1024)
-def _identifier(text: str | None) -> str:
-    """A project or branch id as it is if it is an identifier, else its hash: it may be a path."""
-    if not text:
-        return ""
-    if _ID.fullmatch(text) and "/" not in text and "@" not in text:
-        return text
-    return text_hash(str(text))
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _installation_key(home: Path | None) -> bytes:
@@ -279,12 +317,12 @@ def _licence_manager() -> Callable[[], Any] | None:
     ``find_spec("core.license_manager")`` would import any package that happens to be called
     ``core``: look for the file first.
     """
-    if _LICENCE_MODULE not in sys.modules:
-        package = importlib.machinery.PathFinder.find_spec("core")
-        places = list(package.submodule_search_locations or ()) if package else []
-        if not any((Path(place) / "license_manager.py").is_file() for place in places):
-            return None
     try:
+        if _LICENCE_MODULE not in sys.modules:
+            package = importlib.machinery.PathFinder.find_spec("core")
+            places = list(package.submodule_search_locations or ()) if package else []
+            if not any((Path(place) / "license_manager.py").is_file() for place in places):
+                return None
         found = importlib.import_module(_LICENCE_MODULE).get_license_manager
     except Exception as error:  # noqa: BLE001 - the host's module
         guard.swallowed("identity.licence_import", error)

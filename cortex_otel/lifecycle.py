@@ -3,7 +3,8 @@
 The reference MCP client closes stdin, waits two seconds and sends SIGTERM; Python runs no
 ``atexit`` for a signal that nobody handles. So where nobody handles it, we do: store, then die of
 the same signal, with the exit status the parent expects. A handler that the host installs, before
-or after, is left alone: then the host ends by itself, and ``atexit`` runs.
+or after, is left alone: then the host ends by itself, and ``atexit`` runs. A child that
+``multiprocessing`` has forked runs no ``atexit`` either, only multiprocessing's own finalizers.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,8 @@ __all__ = ["at_exit"]
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _finish: list[Callable[[], object]] = []
+_is_finishing = False
+_died_of: int | None = None
 
 
 def at_exit(finish: Callable[[], object]) -> None:
@@ -33,7 +37,7 @@ def at_exit(finish: Callable[[], object]) -> None:
         finish: drains and stops; must be idempotent and safe in a signal handler.
     """
     if not _finish:
-        atexit.register(_run)
+        atexit.register(_at_normal_exit)
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 if signal.getsignal(number) is signal.SIG_DFL:
@@ -42,15 +46,52 @@ def at_exit(finish: Callable[[], object]) -> None:
 
 
 def _run() -> None:
+    global _is_finishing  # noqa: PLW0603 - a signal handler has no other way to know
+    _is_finishing = True
     while _finish:
         try:
             _finish.pop()()
         except Exception as error:  # noqa: BLE001 - the process is ending, and is the host's
             guard.swallowed("lifecycle.exit", error)
+    _is_finishing = False
+
+
+def _at_normal_exit() -> None:
+    _run()
+    if _died_of is not None:
+        _die_of(_died_of)
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
+    global _died_of  # noqa: PLW0603 - the same
     del frame
-    _run()
+    _died_of = number
+    if not _is_finishing:  # else a second signal, or one during exit: what it interrupts goes first
+        _run()
+        _die_of(number)
+
+
+def _die_of(number: int) -> None:
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
+
+
+def _in_forked_child() -> None:
+    global _is_finishing, _died_of
+    _is_finishing, _died_of = False, None
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        # Called in children of multiprocessing only, after they have forgotten the finalizers of
+        # their parent.
+        util.register_after_fork(_run, _finalize_in_child)
+
+
+def _finalize_in_child(finish: Callable[[], None]) -> None:
+    from multiprocessing.util import Finalize  # noqa: PLC0415 - it is there, or nobody calls this
+
+    if _finish:
+        Finalize(None, finish, exitpriority=0)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)

@@ -8,12 +8,14 @@ sense raises :class:`SettingError`; under zero-code start it warns once and the 
 from __future__ import annotations
 
 import ast
+import difflib
 import importlib.machinery
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,34 @@ class SettingError(ValueError):
     """A setting that makes no sense: one line with its name, its value and what is allowed."""
 
     def __init__(self, name: str, value: object, allowed: str) -> None:
-        super().__init__(f"{name}={value!r} makes no sense: {allowed}")
+        super().__init__(f"{name}={_shown(value)} makes no sense: {allowed}")
         self.name = name
 
 
 _LONGEST_SERVICE = 64
+_LONGEST_SHOWN = 200
+# `int` and `float` would take digits of any script, `1_000` and more.
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_NUMBER = re.compile(r"[0-9.eE+-]{1,32}")
+_ATTRIBUTE_KEY = re.compile(r"[^\s*,]*[^\s*,.](?:\.\*)?")
+
+
+class _Hidden:
+    """Stands for a value that must not be printed: it may be a secret."""
+
+    def __repr__(self) -> str:
+        return "[hidden]"
+
+
+_HIDDEN = _Hidden()
+
+
+def _shown(value: object) -> str:
+    """``value`` on one line, short; of what is no plain value the type, so no host code runs."""
+    if type(value) not in (str, bytes, bool, int, float, _Hidden):
+        return f"<{type(value).__name__}>"
+    text = repr(value[:_LONGEST_SHOWN] if isinstance(value, (str, bytes)) else value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def _boolean(text: str) -> bool:
@@ -45,6 +70,8 @@ def _boolean(text: str) -> bool:
 
 def _integer(minimum: int, maximum: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
+        if not _INTEGER.fullmatch(text.strip()):
+            raise ValueError
         value = int(text)
         if not minimum <= value <= maximum:
             raise ValueError
@@ -77,32 +104,70 @@ def _choice(*allowed: str) -> Callable[[str], str]:
 def _directory(text: str) -> Path:
     if not text.strip() or "\0" in text:
         raise ValueError
-    return Path(text).expanduser()
+    try:
+        path = Path(text).expanduser().absolute()
+    except RuntimeError:  # `~name` of nobody
+        raise ValueError from None
+    if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where it may not look
+        raise ValueError
+    return path
+
+
+def _default_home() -> Path:
+    try:
+        return Path("~/.cortex/telemetry").expanduser()
+    except RuntimeError:
+        # A container's user without a home: nothing can be made there, which is counted and said.
+        return Path(os.devnull) / "cortex"
+
+
+def _key(text: str) -> str:
+    if not text.strip():
+        raise ValueError
+    return text
 
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def _attribute_keys(text: str) -> tuple[str, ...]:
+    keys = _names(text)
+    if not all(map(_ATTRIBUTE_KEY.fullmatch, keys)):
+        raise ValueError
+    return keys
+
+
 def _sampling(text: str) -> Mapping[str, float]:
     rates: dict[str, float] = {}
     for part in _names(text):
-        event_type, equals, rate = part.partition("=")
-        event_type, value = event_type.strip(), float(rate)
+        event_type, _, rate = (side.strip() for side in part.partition("="))
+        if not _NUMBER.fullmatch(rate):
+            raise ValueError
+        value = float(rate)
         known = event_type == "*" or event_type in EVENT_TYPES or event_type == "span"
-        if not equals or not known or not math.isfinite(value) or not 0 < value <= 1:
+        if not known or event_type in rates or not math.isfinite(value) or not 0 < value <= 1:
             raise ValueError
         rates[event_type] = value
     return rates
 
 
 def _setting(
-    environment: str, *, default: Any, parse: Callable[[str], Any], allowed: str, unit: str = ""
+    environment: str,
+    *,
+    default: Any,
+    parse: Callable[[str], Any],
+    allowed: str,
+    unit: str = "",
+    secret: bool = False,
 ) -> Any:
-    metadata = {"environment": environment, "parse": parse, "allowed": allowed, "unit": unit}
+    metadata = {
+        "environment": environment, "parse": parse, "allowed": allowed, "unit": unit,
+        "secret": secret,
+    }  # fmt: skip
     if callable(default):
         return field(default_factory=default, metadata=metadata)
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +186,7 @@ class Settings:
 
     home: Path = _setting(
         "CORTEX_OTEL_HOME",
-        default=lambda: Path("~/.cortex/telemetry").expanduser(),
+        default=_default_home,
         parse=_directory,
         allowed="a directory",
     )
@@ -148,14 +213,16 @@ class Settings:
         default=None,
         parse=str,
         allowed="any text",
+        secret=True,
     )
     """User id, where no identity provider says it. Hashed before it enters any span or log."""
 
     user_hash_key: str | None = _setting(
         "CORTEX_OTEL_USER_HASH_KEY",
         default=None,
-        parse=str,
-        allowed="any text",
+        parse=_key,
+        allowed="any text but blanks",
+        secret=True,
     )
     """Key of the HMAC-SHA-256 over user ids; without one they are hashed with plain SHA-256."""
 
@@ -172,7 +239,7 @@ class Settings:
     allow_attributes: tuple[str, ...] = _setting(
         "CORTEX_OTEL_ALLOW_ATTRIBUTES",
         default=(),
-        parse=_names,
+        parse=_attribute_keys,
         allowed="attribute keys, comma-separated; key.* for all below",
     )
     """Further attribute keys to keep. Their text is still searched for personal data."""
@@ -285,10 +352,15 @@ def read_environment(
             if warn is None:
                 raise
             warn(f"{error}; using the default")
-    unknown = overrides.keys() - {setting.name for setting in fields(Settings)}
+    known = [setting.name for setting in fields(Settings)]
+    unknown = overrides.keys() - set(known)
     if unknown:
         name = min(unknown)
-        raise SettingError(name, overrides[name], "no such setting")
+        like = difflib.get_close_matches(name, known, 1)
+        # Its value isn't shown: it may be a mistyped name of a secret.
+        raise SettingError(
+            name, _HIDDEN, "no such setting" + (f"; is {like[0]} meant?" if like else "")
+        )
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         values["enabled"] = False
     return Settings(**values)
@@ -298,21 +370,44 @@ def _parse(setting: Field[Any], name: str, text: str) -> Any:
     try:
         return setting.metadata["parse"](text)
     except (ValueError, OverflowError):
-        raise SettingError(name, text, f"allowed is {setting.metadata['allowed']}") from None
+        raise _senseless(setting, name, text) from None
+
+
+def _senseless(setting: Field[Any], name: str, value: object) -> SettingError:
+    shown = _HIDDEN if setting.metadata["secret"] else value
+    return SettingError(name, shown, f"allowed is {setting.metadata['allowed']}")
 
 
 def _override(setting: Field[Any], value: Any) -> Any:
     if value is None:
-        return None
-    if isinstance(value, bool):
-        text = str(value)
-    elif isinstance(value, Mapping):
-        text = ",".join(f"{key}={rate}" for key, rate in value.items())
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        text = ",".join(str(part) for part in value)
-    else:
-        text = str(value)
+        return setting.default if setting.default is not MISSING else setting.default_factory()  # type: ignore[misc] - one of the two is set
+    text = _text_of(value)
+    if text is None or (isinstance(value, bool) and setting.metadata["secret"]):
+        raise _senseless(setting, setting.name, value)
+    if text == "" and setting.default is None:
+        return None  # as an empty environment variable
     return _parse(setting, setting.name, text)
+
+
+def _text_of(value: object) -> str | None:
+    """How ``value`` would be written in the environment; ``None`` if it can't be."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, (bool, int, float)):
+        return str(value)
+    if isinstance(value, os.PathLike):
+        path = os.fspath(value)
+        return path if isinstance(path, str) else None
+    if isinstance(value, Mapping):
+        parts = [f"{_text_of(key)}={_text_of(rate)}" for key, rate in value.items()]
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        if not all(isinstance(part, str) for part in value):
+            return None
+        parts = [str.__str__(part) for part in value]
+    else:
+        return None
+    # A comma would make two of one.
+    return None if any("," in part for part in parts) else ",".join(parts)
 
 
 def enabled_by_host() -> bool:
@@ -322,34 +417,38 @@ def enabled_by_host() -> bool:
     the host's code before its time, from the source of the ``config.py`` that it would import.
     """
     module = sys.modules.get("config")
-    if module is not None:
-        return getattr(module, "TELEMETRY_ENABLED", True) is not False
-    source = _host_config()
-    if source is None:
-        return True
     try:
-        tree = ast.parse(source.read_bytes())
-    except (OSError, SyntaxError, ValueError):
+        if module is not None:
+            return bool(getattr(module, "TELEMETRY_ENABLED", True))
+        source = _host_config()
+        tree = ast.parse(source.read_bytes()) if source is not None else ast.Module([], [])
+    except Exception:  # noqa: BLE001 - the host's file, and a module may be any object
         return True
     enabled = True
     for node in tree.body:
         match node:
-            case ast.Assign(targets=targets, value=ast.Constant(value=bool() as value)):
+            case ast.Assign(targets=targets, value=ast.Constant(value=value)):
                 names = [target.id for target in targets if isinstance(target, ast.Name)]
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=bool() as value)):
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=value)):
                 names = [name]
             case _:
                 continue
         if "TELEMETRY_ENABLED" in names:
-            enabled = value
+            enabled = bool(value)
     return enabled
 
 
 def _host_config() -> Path | None:
     # Under zero-code start the script's directory isn't on sys.path yet: take it from the
     # command line.
-    script = next((Path(a) for a in sys.orig_argv[1:] if a.endswith(".py")), None)
-    path = [str(script.parent)] if script is not None else []
+    path: list[str] = []
+    for argument in sys.orig_argv[1:]:
+        if argument in ("-m", "-c"):
+            path = [str(Path.cwd())]
+            break
+        if argument.endswith(".py"):
+            path = [str(Path(argument).resolve().parent)]
+            break
     spec = importlib.machinery.PathFinder.find_spec("config", [*path, *sys.path])
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
         return None

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 REFERENCE = Path(__file__).parent / "reference"
 
 _SETTINGS_HEAD = """\
-<!-- Generated from cortex_otel/settings.py by docs/generate.py. Change it there, then `make docs`. -->
+<!-- Generated from cortex_otel/settings.py by docs/generate.py.
+     Change it there, then `make docs`. -->
 # Settings
 
 Each setting has one name in code and one in the environment. `cortex_otel.configure(name=…)` wins
@@ -96,9 +97,7 @@ def settings_page() -> str:
             f"| {allowed} |\n"
         )
         sections.append(f"### {setting.name}\n\n`{variable}`. {docstrings[setting.name]}\n\n")
-    return "".join(
-        [_SETTINGS_HEAD, *rows, "\n## What they mean\n\n", *sections, _OTEL_VARIABLES]
-    )
+    return "".join([_SETTINGS_HEAD, *rows, "\n## What they mean\n\n", *sections, _OTEL_VARIABLES])
 
 
 def attributes_page() -> str:
@@ -133,7 +132,7 @@ def _default(setting: Field[Any]) -> str:
     if setting.name == "home":
         return "`~/.cortex/telemetry`"  # not expanded: the same page on every machine
     value = setting.default if setting.default is not MISSING else setting.default_factory()  # type: ignore[misc]
-    if value is None or value == "" or value == () or value == {}:
+    if value in (None, "", (), {}):
         return "-"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 

@@ -78,7 +78,8 @@ def said(capsys, *arguments):
     [
         ["frobnicate"], ["--frobnicate"], ["status", "extra"], ["tail", "-n", "x"],
         ["tail", "-n", "-1"], ["tail", "--tier", "gold"], ["query", "no_such"], ["query", "toolz"],
-        ["query", "dau", "--since", "3x"], ["query", "dau", "--since", "1d", "--until", "2d"], ["query", "dau", "--limit", "0"],
+        ["query", "dau", "--since", "3x"], ["query", "dau", "--since", "1d", "--until", "2d"],
+        ["query", "dau", "--limit", "0"],
         ["query", "dau", "--format", "xml"], ["query", "ledger", "--tier", "paid"],
         ["query", "ledger", "--service", "mcp"], ["query", "funnel", "--set", "window_days=x"],
         ["query", "dau", "--set", "from_ns=1"], ["query", "dau", "--set", "x"],

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["DemoError", "demo_directory", "remove"]
 
 _MARK = "made-by-cortex-otel-demo"
+# What recording leaves in its directory; another name is somebody else's, and stays.
+_OWN_FILES = ("cortex.db*", "text-hash.key")
 
 
 class DemoError(Exception):
@@ -34,6 +36,7 @@ def demo_directory(directory: Path) -> Iterator[None]:
             each.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _is_ours(directory) and any(directory.iterdir()):
             raise DemoError(text("demo_not_ours", path=directory))
+        (directory / _MARK).touch(mode=0o600)
         mark = (directory / _MARK).open("a", encoding="utf-8")
     except OSError as error:
         raise DemoError(
@@ -60,8 +63,9 @@ def remove(directory: Path) -> tuple[bool, list[str]]:
     try:
         with (directory / _MARK).open("a", encoding="utf-8") as mark:
             _lock(mark, directory)
-            for file in directory.glob("cortex.db*"):
-                file.unlink()
+            for pattern in _OWN_FILES:
+                for file in directory.glob(pattern):
+                    file.unlink()
             shutil.rmtree(directory / "writers", ignore_errors=True)
         (directory / _MARK).unlink()
         left = sorted(entry.name for entry in directory.iterdir())

@@ -11,10 +11,11 @@ __all__ = ["Category", "Memory", "classify", "compress", "tokens"]
 
 _WORD = re.compile(r"\w+")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
-_COMMON = frozenset(
+_COMMON_WORDS = (
     "a an and are as at be but by for from has in is it its no not of on one or so that the "
-    "their then there they this to was we were when where which who will with".split()
+    "their then there they this to was we were when where which who will with"
 )
+_COMMON = frozenset(_COMMON_WORDS.split())
 # Okapi BM25 with its usual parameters: https://doi.org/10.1561/1500000019
 _SATURATION, _LENGTH_SHARE = 1.2, 0.75
 
@@ -157,7 +158,17 @@ class Memory:
 
 
 def _terms(text: str) -> list[str]:
-    return [word for word in _WORD.findall(text.lower()) if word not in _COMMON]
+    return [
+        term
+        for word in _WORD.findall(text.lower())
+        if word not in _COMMON
+        for term in ([word] if word.isascii() else _pairs(word))
+    ]
+
+
+def _pairs(word: str) -> list[str]:
+    # Korean words carry particles: 토큰 is to find 토큰은.
+    return [word[at : at + 2] for at in range(max(1, len(word) - 1))]
 
 
 def _mean(numbers: list[int]) -> float:

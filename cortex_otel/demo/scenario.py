@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["PEOPLE", "Call", "Person", "calls_of_git", "calls_of_example"]
+__all__ = ["PEOPLE", "Call", "Person", "calls_of_example", "calls_of_git"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,19 @@ from cortex_otel.demo.memory import Memory, classify, compress, tokens
 
 try:
     from mcp.server.mcpserver import MCPServer
+    from mcp.server.mcpserver.exceptions import ToolError
 except ImportError:  # mcp 1
-    from mcp.server.fastmcp import FastMCP as MCPServer  # type: ignore[import-not-found,no-redef]
+    from mcp.server.fastmcp import FastMCP as MCPServer  # type: ignore[attr-defined,no-redef]
+    from mcp.server.fastmcp.exceptions import ToolError  # type: ignore[import-not-found,no-redef]
 
 cortex_otel.configure(service="mcp")
 
 mcp = MCPServer("cortex-example")
 memory = Memory()
+
+
+class TookTooLongError(ToolError, TimeoutError):
+    """An answer that the model can act on, and a time-out in the numbers."""
 
 
 @mcp.tool()
@@ -66,7 +72,7 @@ def create_branch(topic: str, automatic: bool = False) -> str:  # noqa: FBT001, 
     """Begin a branch of work on a topic; fails if there is one."""
     name = "-".join(topic.lower().split())
     if name in memory.branches:
-        raise ValueError(f"there is a branch {name} already")
+        raise ToolError(f"there is a branch {name} already")
     memory.branches.add(name)
     events.branch_create(topic=topic, automatic=automatic)
     return name
@@ -103,9 +109,12 @@ def classify_ontology(text: str) -> str:
 @cortex_otel.instrument_tool
 async def rebuild_index(timeout_ms: int = 1000) -> str:
     """Index all notes anew; the slow one."""
-    async with asyncio.timeout(timeout_ms / 1000):
-        await asyncio.sleep(0.12)  # stands for a call of an embedding model
-        return f"{memory.rebuild_index()} terms"
+    try:
+        async with asyncio.timeout(timeout_ms / 1000):
+            await asyncio.sleep(0.12)  # stands for a call of an embedding model
+    except TimeoutError:
+        raise TookTooLongError(f"not done within {timeout_ms} ms") from None
+    return f"{memory.rebuild_index()} terms"
 
 
 if __name__ == "__main__":

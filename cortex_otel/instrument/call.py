@@ -36,6 +36,9 @@ _JSON_TYPES: Final = {
     str: "str", int: "int", float: "float", bool: "bool", list: "list", dict: "dict",
     tuple: "list", type(None): "null",
 }  # fmt: skip
+# A closed generator or coroutine is one whose consumer wanted no more of it.
+_CANCELLATIONS: Final = (asyncio.CancelledError, GeneratorExit)
+_TRIO_CANCELLED: Final = "Cancelled"  # trio has its own, and anyio servers may run on it
 _MAX_SHAPES = 256
 _MAX_CONTENT_CHARACTERS = 8192
 
@@ -57,8 +60,8 @@ class ToolInfo:
             parameters = []
         self._parameters = parameters
         self._shapes: dict[Any, str] = {}
-        #: Metric attributes by (tier, error type): few, so they are made once each.
-        self.metric_attributes: dict[tuple[str, str], dict[str, str]] = {}
+        #: Metric attributes by (service, tier, error type): few, so they are made once each.
+        self.metric_attributes: dict[tuple[str, str, str], dict[str, str]] = {}
 
     def shape(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         """``query:str,top_k:int``: names from the signature, types of the values, no value."""
@@ -108,36 +111,42 @@ class ToolCall:
 
     def returned(self, result: Any) -> None:
         """The tool has returned ``result``."""
+        failed = False
         try:
-            failed = getattr(result, "isError", getattr(result, "is_error", None)) is True
-            if state.capture_content and self._span is not None:
-                self._span.set_attribute(sc.GEN_AI_TOOL_CALL_RESULT, _as_text(result))
-            if failed:
-                self._end("error", sc.ERROR_TYPE_TOOL_ERROR, StatusCode.ERROR)
-            else:
-                self._end("success")
+            try:
+                failed = _is_error_result(result)
+                if state.capture_content and self._span is not None:
+                    self._span.set_attribute(sc.GEN_AI_TOOL_CALL_RESULT, _as_text(result))
+            finally:  # whatever went wrong: the span must not stay current
+                if failed:
+                    self._end("error", sc.ERROR_TYPE_TOOL_ERROR, StatusCode.ERROR)
+                else:
+                    self._end("success")
         except Exception as error:  # noqa: BLE001 - the host's tool call
             guard.swallowed("instrument_tool.end", error)
 
     def failed(self, error: BaseException) -> None:
-        """The tool has raised ``error``, or was cancelled."""
+        """The tool has raised ``error``, was cancelled, or was closed before its end."""
+        if isinstance(error, _CANCELLATIONS) or type(error).__name__ == _TRIO_CANCELLED:
+            self._cancelled()
+            return
+        error_type = "_OTHER"
         try:
-            if isinstance(error, asyncio.CancelledError):
-                self._end("cancelled", "cancelled")
-                return
-            result = "timeout" if isinstance(error, TimeoutError) else "error"
-            summary = summarize_exception(error)
-            if self._span is not None:
-                self._span.set_attribute(sc.CORTEX_EXCEPTION_TYPE, summary.error_type)
-                self._span.set_attribute(sc.CORTEX_ERROR_LOCATION, summary.message)
-                if state.capture_content:
-                    self._span.set_attribute(sc.EXCEPTION_MESSAGE, str(error))
-            self._end(result, summary.error_type, StatusCode.ERROR)
+            try:
+                summary = summarize_exception(error)
+                error_type = summary.error_type
+                if self._span is not None:
+                    self._span.set_attribute(sc.CORTEX_EXCEPTION_TYPE, error_type)
+                    self._span.set_attribute(sc.CORTEX_ERROR_LOCATION, summary.message)
+                    if state.capture_content:
+                        self._span.set_attribute(sc.EXCEPTION_MESSAGE, str(error))
+            finally:
+                result = "timeout" if isinstance(error, TimeoutError) else "error"
+                self._end(result, error_type, StatusCode.ERROR)
         except Exception as fault:  # noqa: BLE001 - the host's tool call
             guard.swallowed("instrument_tool.end", fault)
 
-    def abandoned(self) -> None:
-        """A generator was closed before its end: its consumer wanted no more."""
+    def _cancelled(self) -> None:
         try:
             self._end("cancelled", "cancelled")
         except Exception as error:  # noqa: BLE001 - the host's tool call
@@ -151,8 +160,12 @@ class ToolCall:
 
     def resume(self) -> None:
         """A generator goes on."""
-        if self._span is not None and not self._native:
+        if self._span is None or self._native:
+            return
+        try:
             self._token = context_api.attach(trace.set_span_in_context(self._span))
+        except Exception as error:  # noqa: BLE001 - the host's tool call
+            guard.swallowed("instrument_tool.resume", error)
 
     def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         tool, tracer = self._tool, state.tracer
@@ -207,14 +220,17 @@ class ToolCall:
             span.set_attributes({sc.CORTEX_RESULT: result, sc.ERROR_TYPE: error_type})
             if status is not None and not self._native:
                 span.set_status(Status(status))
-        if not self._native:
-            span.end(self._start_unix_nano + elapsed)
-        if self._measured and state.operation_duration is not None:
-            state.operation_duration.record(elapsed / 1e9, self._metric_attributes(error_type))
+        try:
+            if not self._native:
+                span.end(self._start_unix_nano + elapsed)
+        finally:
+            if self._measured and state.operation_duration is not None:
+                state.operation_duration.record(elapsed / 1e9, self._metric_attributes(error_type))
 
     def _metric_attributes(self, error_type: str) -> dict[str, str]:
         known = self._tool.metric_attributes
-        found = known.get((self._tier, error_type))
+        key = (state.service, self._tier, error_type)
+        found = known.get(key)
         if found is None:
             found = {
                 sc.MCP_METHOD_NAME: sc.METHOD_TOOLS_CALL,
@@ -225,7 +241,7 @@ class ToolCall:
             }
             if error_type:
                 found[sc.ERROR_TYPE] = error_type
-            known[self._tier, error_type] = found
+            known[key] = found
         return found
 
 
@@ -234,7 +250,6 @@ class _InertCall:
 
     def returned(self, result: Any) -> None: ...
     def failed(self, error: BaseException) -> None: ...
-    def abandoned(self) -> None: ...
     def suspend(self) -> None: ...
     def resume(self) -> None: ...
 
@@ -245,6 +260,17 @@ ToolCall.INERT = _InertCall()
 def _attribute(span: Span, key: str) -> Any:
     attributes = getattr(span, "attributes", None)
     return attributes.get(key) if attributes else None
+
+
+def _is_error_result(result: object) -> bool:
+    """Whether the result object of an MCP library says that the call failed.
+
+    Looks at the instance's own fields: a look-up by ``getattr`` could run the host's code.
+    """
+    fields = getattr(result, "__dict__", None)
+    return isinstance(fields, dict) and (
+        fields.get("isError") is True or fields.get("is_error") is True
+    )
 
 
 def _is_native_call(span: Span, tool: str) -> bool:

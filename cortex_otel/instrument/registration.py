@@ -14,8 +14,27 @@ from cortex_otel import guard
 
 __all__ = ["registered_with_a_server", "warn_about_order"]
 
-# A function that was just defined is referred to by the frames on its way here, and little else.
-_REFERENCES_OF_A_NEW_FUNCTION = 6
+
+def _references_of_a_new_function() -> int:
+    """References to a function on its way through ``@instrument_tool`` to the check below.
+
+    Measured by the same chain of calls, because versions of Python differ in it.
+    """
+
+    def instrument_tool(function: Any) -> int:
+        return decorate(function, name=None)
+
+    def decorate(function: Any, *, name: str | None) -> int:
+        del name
+        return registered(function)
+
+    def registered(function: Any) -> int:
+        return sys.getrefcount(function)
+
+    return instrument_tool(lambda: None)
+
+
+_NEW = _references_of_a_new_function()
 
 
 def registered_with_a_server(function: Any) -> bool:
@@ -25,7 +44,7 @@ def registered_with_a_server(function: Any) -> bool:
     few milliseconds once, at decoration.
     """
     try:
-        if sys.getrefcount(function) <= _REFERENCES_OF_A_NEW_FUNCTION:
+        if sys.getrefcount(function) <= _NEW:
             return False
         return any(
             isinstance(holder, dict)

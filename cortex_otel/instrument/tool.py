@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 from cortex_otel.instrument.call import ToolCall, ToolInfo
 from cortex_otel.instrument.registration import registered_with_a_server, warn_about_order
 from cortex_otel.instrument.state import state
-from cortex_otel.settings import SettingError, enabled_by_host, read_environment
+from cortex_otel.settings import enabled_by_host, read_environment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
@@ -53,18 +53,25 @@ def instrument_tool(function: Any = None, /, *, name: str | None = None) -> Any:
         A function with the same signature; ``function`` itself where telemetry is switched off.
     """
     if function is None:
-        return functools.partial(_decorate, name=name)
+        # As deep as without arguments: `registration` counts the references on the way.
+        def decorate(function: F) -> F:
+            return cast("F", _decorate(function, name=name))
+
+        return decorate
     return _decorate(function, name=name)
 
 
 def _decorate(function: Any, *, name: str | None) -> Any:
     if isinstance(function, (classmethod, staticmethod)):
-        return type(function)(_decorate(function.__func__, name=name))
+        inner = _decorate(function.__func__, name=name)
+        return function if inner is function.__func__ else type(function)(inner)
+    if isinstance(function, str):
+        raise TypeError(f"write @instrument_tool(name={function!r}): a name is given by keyword")
+    if _switched_off():
+        return function
     if not inspect.isroutine(function) and not inspect.isfunction(inspect.unwrap(function)):
         # fastmcp 2 and 3: @mcp.tool has already made an object of the function.
         warn_about_order(getattr(function, "name", None) or type(function).__name__)
-        return function
-    if _switched_off():
         return function
     if registered_with_a_server(function):
         warn_about_order(name or function.__name__)
@@ -83,10 +90,8 @@ def _decorate(function: Any, *, name: str | None) -> Any:
 def _switched_off() -> bool:
     if state.active:
         return False
-    try:
-        return not (read_environment().enabled and enabled_by_host())
-    except SettingError:
-        return False  # start-up reports it, or falls back to the default
+    # Settings that make no sense are start-up's to report.
+    return not (read_environment(warn=lambda _line: None).enabled and enabled_by_host())
 
 
 def _plain(function: Callable[..., Any], tool: ToolInfo) -> Callable[..., Any]:
@@ -146,16 +151,7 @@ def _generator(
             call.suspend()
             try:
                 sent = yield item
-            except GeneratorExit:
-                call.resume()
-                try:
-                    body.close()
-                except BaseException as error:
-                    call.failed(error)
-                    raise
-                call.abandoned()
-                raise
-            except BaseException as thrown:  # noqa: BLE001 - the body's to handle
+            except BaseException as thrown:  # noqa: BLE001 - the body's to handle, closing too
                 call.resume()
                 step = functools.partial(body.throw, thrown)
             else:
@@ -188,16 +184,7 @@ def _async_generator(
             call.suspend()
             try:
                 sent = yield item
-            except GeneratorExit:
-                call.resume()
-                try:
-                    await body.aclose()
-                except BaseException as error:
-                    call.failed(error)
-                    raise
-                call.abandoned()
-                raise
-            except BaseException as thrown:  # noqa: BLE001 - the body's to handle
+            except BaseException as thrown:  # noqa: BLE001 - the body's to handle, closing too
                 call.resume()
                 step = functools.partial(body.athrow, thrown)
             else:

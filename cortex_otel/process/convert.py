@@ -7,6 +7,7 @@ store without having been redacted.
 from __future__ import annotations
 
 import json
+import re
 import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-    from cortex_otel.identity import IdentityResolver
+    from cortex_otel.identity import IdentityResolver, Resolved
     from cortex_otel.process.redact import Redactor
     from cortex_otel_exporters.record import MetricPoint, Session
 
@@ -63,6 +64,17 @@ _PLACES: Final = {
     ),
 }  # fmt: skip
 _MEASURES: Final = frozenset(sc.MEASURES)
+# Ids that were no identifiers come hashed, under a key of their own: the same column.
+_HASHED_IDS: Final = {
+    key + sc.TEXT_HASH_SUFFIX: key
+    for key in (sc.CORTEX_PROJECT_ID, sc.CORTEX_BRANCH_ID, sc.SESSION_ID, sc.MCP_SESSION_ID)
+}
+# A project or branch id with a slash is a path, and may name its owner.
+_MAYBE_PATHS: Final = frozenset({sc.CORTEX_PROJECT_ID, sc.CORTEX_BRANCH_ID})
+_SERVICE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# Where the name of a span ends with what was asked for, which may be anyone's: a path or a URI.
+_PATH = re.compile(r" (?:[\\/~.]|\S*://).*", re.DOTALL)
+_LONGEST_DURATION_MS = 1e11
 
 _KINDS: Final = {kind: kind.name.lower() for kind in SpanKind}
 _LEVEL_BY_RESULT: Final = {
@@ -106,9 +118,11 @@ class Converter:
         self._resolver = resolver
         self._count_removed = count_removed
         self._resource: tuple[object, str] = (None, "{}")
+        self._identity: tuple[Resolved | None, str, str] = (None, "", "")
         self._scopes: dict[tuple[str, str | None], str] = {}
-        self._span_names: dict[tuple[str, str], str] = {}
+        self._span_names: dict[tuple[str, str, str], str] = {}
         self._names: set[str] = set()
+        self._contexts: set[str] = set()
 
     def use_resolver(self, resolver: IdentityResolver) -> None:
         """Attribute the records from now on to another resolver's identity."""
@@ -136,8 +150,8 @@ class Converter:
         error = self._span_error(span, columns)
         return self._record(
             # A clock set back during the span must not make a negative duration.
-            start, max(0, end - start), event_type, self._span_name(span.name, tool_name),
-            tool_name, columns.get(sc.CORTEX_FEATURE) or tool_name,
+            start, max(0, end - start), event_type, self._span_name(span.name, tool_name, data, attributes),
+            tool_name, tool_name or columns.get(sc.CORTEX_FEATURE, ""),
             self._result(columns, error, span.status.status_code), None, kind, error,
             columns, attributes, data, span.instrumentation_scope, span.resource,
             context.trace_id, context.span_id, parent.span_id if parent is not None else 0,
@@ -158,7 +172,9 @@ class Converter:
             data["log.body.length"] = len(log.body)
             data["log.body.hash"] = self._resolver.hash_text(log.body[:_LONGEST_HASHED_BODY])
         duration_ms = columns.get(sc.CORTEX_EVENT_DURATION_MS)
-        duration = int(duration_ms * 1e6) if isinstance(duration_ms, (int, float)) else None
+        duration = None
+        if isinstance(duration_ms, (int, float)) and 0 <= duration_ms <= _LONGEST_DURATION_MS:
+            duration = int(duration_ms * 1e6)
         timestamp = log.timestamp or log.observed_timestamp or time.time_ns()
         return self._record(
             timestamp - (duration or 0), duration,

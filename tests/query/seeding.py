@@ -85,6 +85,7 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
     first_seen: dict[int, int] = {}
     session_rows: dict[int, list] = {}
     hours = defaultdict(lambda: [0, 0.0, 0.0, 0.0])
+    days = defaultdict(lambda: [0, 0.0, 0.0, 0.0])
     hour_durations, day_durations = defaultdict(float), defaultdict(float)
     user_days: dict[tuple, list] = {}
     user_features = defaultdict(float)
@@ -102,12 +103,13 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
         user = users[event.user] if event.user else None
         session = sessions[event.session]
         hour, day = event.time // HOUR, event.time // DAY
-        cell = hours[hour, serie]
-        cell[0] += 1
-        cell[1] += event.weight
+        for cell in (hours[hour, serie], days[day, serie]):
+            cell[0] += 1
+            cell[1] += event.weight
+            if event.duration is not None:
+                cell[2] += event.weight
+                cell[3] += event.weight * event.duration / 1e6
         if event.duration is not None:
-            cell[2] += event.weight
-            cell[3] += event.weight * event.duration / 1e6
             bucket = bucket_of(event.duration)
             hour_durations[hour, feature, segment, bucket] += event.weight
             day_durations[day, feature, segment, bucket] += event.weight
@@ -116,12 +118,10 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
             total[0] += event.weight
             total[1] += event.weight * value
         row = session_rows.setdefault(session, [user, segment, event.time, event.time, 0, 0])
-        row[2:] = [
-            min(row[2], event.time),
-            max(row[3], event.time),
-            row[4] + 1,
-            row[5] + event.failed,
-        ]
+        end = event.time + (event.duration or 0)
+        row[1:4] = [segment, min(row[2], event.time), max(row[3], end)]
+        row[4] += event.product * round(event.weight)
+        row[5] += event.product * event.failed * round(event.weight)
         if user is not None:
             first_seen[user] = min(first_seen.get(user, event.time), event.time)
         if user is not None and event.product:
@@ -131,7 +131,7 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
             row[2:4] = [min(row[2], event.time), max(row[3], event.time)]
             row[4] |= 1 << (event.time % DAY // (HOUR // 2))
             if event.used:
-                user_features[day, user, feature] += event.weight
+                user_features[day, user, feature, segment] += event.weight
             seen = user_tiers.setdefault((user, event.tier), [event.time, event.time])
             seen[:] = [min(seen[0], event.time), max(seen[1], event.time)]
         rows.append(
@@ -160,7 +160,8 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
         " weight, error_message, event_data) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?)",
         rows,
     )
-    many("INSERT INTO rollup_hour VALUES (?, ?, ?, ?, ?, ?)", [(*k, *v) for k, v in hours.items()])
+    for table, cells in (("rollup_hour", hours), ("rollup_day", days)):
+        many(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?)", [(*k, *v) for k, v in cells.items()])
     for table, cells in (
         ("rollup_hour_duration", hour_durations), ("rollup_day_duration", day_durations),
     ):  # fmt: skip
@@ -170,7 +171,7 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
         [(*k, *v) for k, v in user_days.items()],
     )
     many(
-        "INSERT INTO rollup_user_feature_day VALUES (?, ?, ?, ?)",
+        "INSERT INTO rollup_user_feature_day VALUES (?, ?, ?, ?, ?)",
         [(*k, v) for k, v in user_features.items()],
     )
     many("INSERT INTO user_tiers VALUES (?, ?, ?, ?)", [(*k, *v) for k, v in user_tiers.items()])

@@ -356,18 +356,20 @@ def test_errors_newest_first(connection, events, filters):
 
 def test_sessions_that_overlap(connection, events):
     from_ns, to_ns = MONDAY + 10 * DAY + HOUR, MONDAY + 11 * DAY
-    spans = defaultdict(list)
+    sittings = defaultdict(list)
     for event in events:
-        spans[event.session].append(event.time)
-    expected = {
-        session: (min(times), max(times))
-        for session, times in spans.items()
-        if max(times) >= from_ns and min(times) < to_ns
-    }
+        sittings[event.session].append(event)
+    expected = {}
+    for session, of in sittings.items():
+        start, end = min(e.time for e in of), max(e.time + (e.duration or 0) for e in of)
+        if end >= from_ns and start < to_ns and any(e.product for e in of):
+            expected[session] = (start, end, weight_of(e for e in of if e.product))
     rows = ask(connection, "sessions", from_ns=from_ns, to_ns=to_ns)
-    assert {row["session_id"]: (row["start_time"], row["end_time"]) for row in rows} == expected
+    assert {
+        row["session_id"]: (row["start_time"], row["end_time"], row["events"]) for row in rows
+    } == expected
     assert [row["end_time"] for row in rows] == sorted(
-        (e for _, e in expected.values()), reverse=True
+        (end for _, end, _ in expected.values()), reverse=True
     )
     (overview,) = ask(connection, "overview", from_ns=from_ns, to_ns=to_ns)
     assert overview["sessions"] == len(expected)

@@ -10,11 +10,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from cortex_otel_exporters.sqlite.batch import LedgerEntry
 
 __all__ = ["Accounts"]
+
+_PATIENCE_SECONDS = 0.05
 
 
 class Accounts:
@@ -28,6 +30,8 @@ class Accounts:
         self.totals: Counter[str] = Counter()
         self._in_ledger: Counter[str] = Counter()
         self._unrecorded: Counter[LedgerEntry] = Counter()
+        self._not_settled: list[tuple[Counter[LedgerEntry], int, int]] = []
+        self._is_behind = False
 
     def sampled_out(self, signal: str, number: int) -> None:
         """``number`` records came in and sampling let them go."""
@@ -44,22 +48,30 @@ class Accounts:
 
     def has_news(self) -> bool:
         """Whether the ledger lacks something that no stored batch will bring."""
-        return bool(self._unrecorded)
+        return bool(self._unrecorded) or self._is_behind
 
-    def take(self, waiting: Mapping[str, int]) -> Counter[LedgerEntry]:
+    def lags(self) -> bool:
+        """Whether the ledger lacks counts of what is already stored."""
+        return self._is_behind or bool(self._not_settled)
+
+    def take(self, waiting: Callable[[], Mapping[str, int]]) -> Counter[LedgerEntry]:
         """What the ledger is to be told with the next transaction.
 
         Args:
-            waiting: records by signal that are still queued, beyond that transaction.
+            waiting: gives the records by signal that are still queued, beyond that transaction;
+                called when nothing can come in.
         """
         ledger: Counter[LedgerEntry] = Counter()
         # A signal handler may have interrupted the holder, and be waiting for this thread:
         # then the events go without their counts, which follow with the next transaction.
-        if not self.lock.acquire(timeout=0.05):
+        if not self.lock.acquire(timeout=_PATIENCE_SECONDS):
+            self._is_behind = True
             return ledger
         try:
+            self._is_behind = False
+            self._settle()
             ledger.update(self._unrecorded)
-            for signal, queued in waiting.items():
+            for signal, queued in waiting().items():
                 resolved = self.received[signal] - queued
                 ledger[signal, "received", ""] += resolved - self._in_ledger[signal]
         finally:
@@ -68,7 +80,16 @@ class Accounts:
 
     def entered(self, ledger: Counter[LedgerEntry], stored: int, refused: int) -> None:
         """The transaction with ``ledger`` is on disk; it stored and refused so many records."""
-        with self.lock:
+        self._not_settled.append((ledger, stored, refused))
+        if self.lock.acquire(timeout=_PATIENCE_SECONDS):  # or else with the next one, as above
+            try:
+                self._settle()
+            finally:
+                self.lock.release()
+
+    def _settle(self) -> None:
+        while self._not_settled:
+            ledger, stored, refused = self._not_settled.pop()
             for entry, count in ledger.items():
                 if entry[1] == "received":
                     self._in_ledger[entry[0]] += count

@@ -6,8 +6,6 @@ breaks a rule is set aside and counted; its neighbours are stored.
 
 from __future__ import annotations
 
-import json
-import math
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from cortex_otel_exporters.record import SPAN_EVENT_TYPE
+from cortex_otel_exporters.sqlite.checks import check_point, check_record, check_texts
 from cortex_otel_exporters.sqlite.files import trouble_of
 from cortex_otel_exporters.sqlite.keys import Keys
 from cortex_otel_exporters.sqlite.rollups import FAILED_RESULTS, Rollups
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["BatchWriter", "LedgerEntry"]
 
 _NS_A_DAY = 86_400 * 10**9
-_MAX_DATA_CHARACTERS = 16_384
-_MAX_WEIGHT = 1e9
 _TWO_TO_63, _TWO_TO_64 = 1 << 63, 1 << 64
 
 #: ``(signal, outcome, reason)``; outcome is received, stored, sampled_out or dropped.
@@ -45,8 +42,14 @@ class BatchWriter:
         self._keys = Keys()
         self._session_keys: dict[str, int] = {}
 
-    def close(self) -> None:
-        """Close the connection; a last checkpoint is SQLite's own business."""
+    def close(self, *, checkpoint: bool = True) -> None:
+        """Close the connection.
+
+        Args:
+            checkpoint: let SQLite move the WAL into the file first, if nobody else has it open.
+        """
+        if not checkpoint:
+            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._connection.close()
 
     def write(
@@ -121,14 +124,19 @@ class BatchWriter:
         rows: list[_Row] = []
         rollups = Rollups()
         sessions: dict[str, _SessionTotals] = {}
+        first_seen: dict[int, int] = {}
         refused = 0
         for record in records:
             # Each step that looks at the record comes before anything is counted for it, so that
             # a refused record leaves no trace in roll-ups or sessions.
             try:
+                text = check_record(record)
+                if record.session.session_id not in self._session_keys:
+                    check_texts(record.session)
                 keys = self._keys.series.find(connection, record.series)
+                context_key = self._keys.context(connection, record.context)
                 user_key = self._user_key(record)
-                row = self._row(record, keys[0], user_key)
+                row = self._row(record, keys[0], context_key, user_key, text)
                 rollups.add(record, keys, user_key)
             except Exception as error:
                 if trouble_of(error) is not None:
@@ -140,11 +148,17 @@ class BatchWriter:
             session_id = record.session.session_id
             totals = sessions.get(session_id)
             if totals is None:
-                totals = sessions[session_id] = _SessionTotals(record, keys[2], user_key)
-            totals.add(record)
+                totals = sessions[session_id] = _SessionTotals(record)
+            totals.add(record, keys[2], user_key)
+            if user_key is not None:
+                time_ns = record.time_unix_nano
+                if first_seen.get(user_key, time_ns) >= time_ns:
+                    first_seen[user_key] = time_ns
         connection.executemany(_EVENT, rows)
         for totals in sessions.values():
             connection.execute(_SESSION_TOTALS, (*totals.row(), totals.session.session_id))
+        # Events arrive in any order, so the one that made the key need not be the user's first.
+        connection.executemany(_FIRST_SEEN, [(at, user, at) for user, at in first_seen.items()])
         rollups.write(connection)
         connection.execute("UPDATE store SET value = ? WHERE key = 'next_event_key'", (next_key,))
         return len(rows), refused
@@ -154,25 +168,19 @@ class BatchWriter:
             return None
         return self._keys.user(self._connection, record.user_id_hash, record.time_unix_nano)
 
-    def _row(self, record: Record, series_key: int, user_key: int | None) -> _Row:
-        connection = self._connection
-        time_ns, duration, data = record.time_unix_nano, record.duration_nano, record.event_data
-        if not 0 < time_ns < _TWO_TO_63 or not 0 < record.weight < _MAX_WEIGHT:
-            raise ValueError("time or weight out of range")
-        if not all(math.isfinite(value) for _, value in record.measures):
-            raise ValueError("measure is not finite")
-        if duration is not None and not 0 <= duration < _TWO_TO_63:
-            raise ValueError("duration out of range")
-        text = None
-        if data:
-            text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-            if len(text) > _MAX_DATA_CHARACTERS:
-                raise ValueError("event_data is too long")
+    def _row(
+        self,
+        record: Record,
+        series_key: int,
+        context_key: int,
+        user_key: int | None,
+        text: str | None,
+    ) -> _Row:
         return (
-            time_ns,
-            duration,
+            record.time_unix_nano,
+            record.duration_nano,
             series_key,
-            self._keys.context(connection, record.context),
+            context_key,
             self._session_key(record, user_key),
             user_key,
             record.trace_id.to_bytes(16, "big") if record.trace_id else None,
@@ -209,6 +217,7 @@ class BatchWriter:
         stored = 0
         for point in points:
             try:
+                check_point(point)
                 self._connection.execute(_METRIC, point)
                 stored += 1
             except Exception as error:
@@ -223,15 +232,18 @@ class BatchWriter:
 
 
 class _SessionTotals:
-    """What a batch adds to one session row."""
+    """What a batch adds to one session row; tier and user are those of its last record."""
 
-    def __init__(self, record: Record, segment_key: int, user_key: object) -> None:
+    def __init__(self, record: Record) -> None:
         self.session: Session = record.session
-        self._segment_key, self._user_key = segment_key, user_key
+        self._segment_key = 0
+        self._user_key: int | None = None
         self._start = self._end = record.time_unix_nano
         self._events = self._errors = 0
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Record, segment_key: int, user_key: int | None) -> None:
+        self._segment_key = segment_key
+        self._user_key = user_key or self._user_key
         self._start = min(self._start, record.time_unix_nano)
         self._end = max(self._end, record.time_unix_nano + (record.duration_nano or 0))
         # Counts of a session are of product events, weighted like every count, in whole events.
@@ -272,6 +284,7 @@ UPDATE sessions SET start_time = min(start_time, ?), end_time = max(end_time, ?)
     events = events + ?, errors = errors + ?, segment_key = ?, user_key = coalesce(?, user_key)
 WHERE session_id = ?
 """
+_FIRST_SEEN = "UPDATE users SET first_seen = ? WHERE user_key = ? AND first_seen > ?"
 _METRIC = """
 INSERT INTO telemetry_metrics (
     timestamp, start_timestamp, metric_name, unit, kind, service, user_tier, value,

@@ -10,13 +10,26 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from cortex_otel_exporters.sqlite.schema import NotOursError, SchemaNewerError, migrate
+from cortex_otel_exporters.sqlite.schema import (
+    NotOursError,
+    SchemaNewerError,
+    migrate,
+    version_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["TROUBLES", "identity_of", "is_corrupt", "open_for_writing", "set_aside", "trouble_of"]
+__all__ = [
+    "TROUBLES",
+    "identity_of",
+    "is_corrupt",
+    "make_private_directory",
+    "open_for_writing",
+    "set_aside",
+    "trouble_of",
+]
 
 _logger = logging.getLogger("cortex_otel")
 
@@ -69,11 +82,12 @@ def open_for_writing(
         synchronous: ``NORMAL``, or ``FULL`` where an acknowledgement must survive a power cut.
 
     Raises:
-        SchemaNewerError: the file is from a newer cortex-otel.
+        NotOursError: the file is a database of something else; it was not touched.
+        SchemaNewerError: the file is from a newer cortex-otel; it was not touched.
         apsw.Error: SQLite's error; :func:`trouble_of` names it.
         OSError: the directory can't be made.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_directory(path.parent)
     # SQLite gives -wal and -shm the mode of the database file: make that first.
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -82,7 +96,7 @@ def open_for_writing(
     )
     try:
         connection.set_busy_timeout(busy_timeout_ms)
-        if not connection.pragma("user_version"):
+        if not version_of(connection):
             list(connection.execute(_FILE_PRAGMAS))
         list(connection.execute(_CONNECTION_PRAGMAS.format(synchronous=synchronous)))
         migrate(connection)
@@ -90,6 +104,18 @@ def open_for_writing(
         connection.close()
         raise
     return connection
+
+
+def make_private_directory(directory: Path) -> None:
+    """Make ``directory``, and those above it that are missing, with mode 0700.
+
+    ``Path.mkdir(parents=True)`` leaves the ones above to the umask: whoever may write there can
+    put another directory in the place of ours.
+    """
+    if not directory.is_dir():
+        if directory.parent != directory:
+            make_private_directory(directory.parent)
+        directory.mkdir(mode=0o700, exist_ok=True)
 
 
 def identity_of(path: Path) -> tuple[int, int] | None:
@@ -137,8 +163,9 @@ def is_corrupt(error: BaseException) -> bool:
     """Whether the file is no database, or a broken one, or not of our making."""
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
         return True
-    # A table of ours that is missing although user_version says otherwise: not our file.
-    return isinstance(error, apsw.SQLError) and "no such table" in str(error)
+    # A table of ours that is missing although user_version says otherwise. Our SQL is fixed: no
+    # record can cause this.
+    return isinstance(error, apsw.SQLError) and "no such" in str(error)
 
 
 def set_aside(path: Path, seen: tuple[int, int] | None) -> Path | None:

@@ -1,13 +1,17 @@
 """Forks: the child starts afresh, the parent goes on as if nothing had happened.
 
 SQLite's global mutexes must be free when the child is made, or the child hangs at its first use;
-so a fork waits for the transaction under way, at most a second. The child must not close the
-connection it inherits: that would drop locks and checkpoint under the parent's feet.
+so a fork waits for the transaction under way, at most a second. And no connection may be open
+then: the child's SQLite would take the locks of the file for its own, which they are not once the
+parent has gone, and the next process would truncate the WAL index under its feet. So the parent
+closes before and opens again with its next batch; a fork costs it about a millisecond.
+(https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_)
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from typing import TYPE_CHECKING
 
@@ -17,7 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["watch"]
 
 _writers: weakref.WeakSet[Writer] = weakref.WeakSet()
-_held: list[Writer] = []
+# By thread: two may fork at once.
+_held = threading.local()
 
 
 def watch(writer: Writer) -> None:
@@ -26,17 +31,17 @@ def watch(writer: Writer) -> None:
 
 
 def _before() -> None:
-    _held[:] = [writer for writer in list(_writers) if writer.store_lock.acquire(timeout=1.0)]
+    _held.writers = [writer for writer in list(_writers) if writer.prepare_to_fork()]
 
 
 def _after_in_parent() -> None:
-    for writer in _held:
+    for writer in _held.writers:
         writer.store_lock.release()
-    _held.clear()
+    _held.writers = []
 
 
 def _after_in_child() -> None:
-    _held.clear()
+    _held.writers = []
     for writer in list(_writers):
         writer.begin_again_in_child()
 

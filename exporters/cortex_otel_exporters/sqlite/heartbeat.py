@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Heartbeat", "claim_orphans"]
+__all__ = ["Heartbeat", "claim_orphans", "give_back"]
 
 _SIZE = 2048
+_MAX_COUNT = 1 << 53
 _DIRECTORY = "writers"
 
 
@@ -31,10 +32,9 @@ class Heartbeat:
         self._started_ns = time.time_ns()
         self._path = home / _DIRECTORY / f"{os.getpid()}-{self._started_ns}.json"
         self._descriptor: int | None = None
-        self._last: bytes = b""
 
     def write(self, state: dict[str, object]) -> None:
-        """Replace the content by ``state``; skipped if nothing but the time has changed."""
+        """Replace the content by ``state``."""
         state = {
             "pid": os.getpid(),
             "started_ns": self._started_ns,
@@ -46,8 +46,10 @@ class Heartbeat:
             state["faults"] = {}
             data = json.dumps(state, separators=(",", ":")).encode()[:_SIZE]
         with contextlib.suppress(OSError):
+            if self._descriptor is not None and not os.fstat(self._descriptor).st_nlink:
+                self.forget()  # the directory was deleted, and may be there again
             if self._descriptor is None:
-                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._path.parent.mkdir(mode=0o700, exist_ok=True)
                 self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
             os.pwrite(self._descriptor, data.ljust(_SIZE), 0)
 
@@ -61,7 +63,7 @@ class Heartbeat:
                     self._path.unlink()
 
     def forget(self) -> None:
-        """In a forked child: the file is the parent's."""
+        """Let go of the file as it is; in a forked child it is the parent's."""
         if self._descriptor is not None:
             with contextlib.suppress(OSError):
                 os.close(self._descriptor)
@@ -76,26 +78,45 @@ def claim_orphans(home: Path) -> tuple[Counter[tuple[str, str, str]], list[Path]
     """
     entries: Counter[tuple[str, str, str]] = Counter()
     claimed: list[Path] = []
-    for path in sorted((home / _DIRECTORY).glob("*.json")):
-        pid = path.stem.partition("-")[0]
+    for path in sorted((home / _DIRECTORY).glob("*.json*")):
+        # The process it belongs to; or the one that had claimed it and died on the way.
+        pid = path.suffix[1:] if path.suffix != ".json" else path.stem.partition("-")[0]
         if not pid.isdigit() or _alive(int(pid)):
             continue
-        claim = path.with_suffix(f".claimed-{os.getpid()}")
+        claim = path.with_name(f"{path.name.partition('.')[0]}.json.{os.getpid()}")
         with contextlib.suppress(OSError):
             path.rename(claim)  # atomic: of two processes that start together one gets it
             claimed.append(claim)
-            with contextlib.suppress(ValueError, AttributeError, TypeError):
-                for key, count in json.loads(claim.read_bytes())["unrecorded"].items():
-                    signal, _, reason = str(key).partition("|")
-                    entries[signal, "dropped", reason] += int(count)
-                    entries[signal, "received", ""] += int(count)
+            for signal, reason, count in _unrecorded(claim):
+                entries[signal, "dropped", reason] += count
+                entries[signal, "received", ""] += count
     return entries, claimed
+
+
+def give_back(claimed: list[Path]) -> None:
+    """The entries could not be committed: leave the files for the next attempt."""
+    for claim in claimed:
+        with contextlib.suppress(OSError):
+            claim.rename(claim.with_suffix(""))
+
+
+def _unrecorded(path: Path) -> list[tuple[str, str, int]]:
+    """``(signal, reason, drops)``; its process may have died in the middle of writing it."""
+    try:
+        counts = json.loads(path.read_bytes())["unrecorded"]
+        return [
+            (*key.split("|", 1), count)
+            for key, count in counts.items()
+            if "|" in key and type(count) is int and 0 < count < _MAX_COUNT
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return []
 
 
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except OSError:
         return True

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cortex_otel_exporters.sqlite.checks import check_json_object, check_texts
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -46,6 +48,7 @@ class KeyTable:
         found = self._committed.get(value) or self._pending.get(value)
         if found is not None:
             return found
+        check_texts(value)
         row = connection.execute(self._select, value).fetchone()
         if row is None:
             connection.execute(self._insert, value + (rest() if rest else ()))
@@ -118,6 +121,11 @@ class SeriesKeys:
         self._pending.clear()
 
 
+def _object_of(context: Context) -> tuple[object, ...]:
+    check_json_object(context.attributes)
+    return ()
+
+
 class Keys:
     """All dimension keys of one connection."""
 
@@ -133,7 +141,7 @@ class Keys:
 
     def context(self, connection: apsw.Connection, context: Context) -> int:
         """Key of a context."""
-        return self._contexts.find(connection, context)
+        return self._contexts.find(connection, context, lambda: _object_of(context))
 
     def user(self, connection: apsw.Connection, user_id_hash: str, seen_ns: int) -> int:
         """Key of a user, first seen at ``seen_ns`` (Unix ns) if new."""

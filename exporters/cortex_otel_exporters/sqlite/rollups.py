@@ -46,7 +46,7 @@ class Rollups:
         self._hours: dict[tuple[int, int], list[float]] = {}
         self._durations: dict[tuple[int, int, int, int], float] = {}
         self._user_days: dict[tuple[int, int, int], list[float]] = {}
-        self._user_features: dict[tuple[int, int, int], float] = {}
+        self._user_features: dict[tuple[int, int, int, int], float] = {}
         self._user_tiers: dict[tuple[int, str], list[int]] = {}
         self._measures: dict[tuple[int, int, int, str], list[float]] = {}
 
@@ -94,7 +94,7 @@ class Rollups:
             row[3] = max(row[3], time)
             row[4] = int(row[4]) | bit
         if record.series.feature:
-            key = (day, user_key, feature_key)
+            key = (day, user_key, feature_key, segment_key)
             self._user_features[key] = self._user_features.get(key, 0.0) + weight
         seen = self._user_tiers.get((user_key, record.series.user_tier))
         if seen is None:
@@ -106,6 +106,7 @@ class Rollups:
         """Upsert everything; the caller's transaction is open."""
         run = connection.executemany
         run(_HOUR, [(*key, *row) for key, row in self._hours.items()])
+        run(_DAY, self._series_by_day())
         if self._durations:
             run(_HOUR_DURATION, [(*key, count) for key, count in self._durations.items()])
             run(_DAY_DURATION, self._durations_by_day())
@@ -116,6 +117,14 @@ class Rollups:
             run(_USER_FEATURE, [(*key, count) for key, count in self._user_features.items()])
         if self._measures:
             run(_MEASURE, [(*key, *row) for key, row in self._measures.items()])
+
+    def _series_by_day(self) -> list[tuple[float, ...]]:
+        days: dict[tuple[int, int], list[float]] = {}
+        for (hour, series_key), row in self._hours.items():
+            key = (hour // _HOURS_A_DAY, series_key)
+            known = days.get(key)
+            days[key] = row if known is None else [a + b for a, b in zip(known, row, strict=True)]
+        return [(*key, *row) for key, row in days.items()]
 
     def _durations_by_day(self) -> list[tuple[int, int, int, int, float]]:
         days: dict[tuple[int, int, int, int], float] = {}
@@ -130,14 +139,12 @@ INSERT INTO rollup_hour VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET stored = stored + excluded.stored, events = events + excluded.events,
     timed = timed + excluded.timed, duration_ms = duration_ms + excluded.duration_ms
 """
+_DAY = _HOUR.replace("rollup_hour", "rollup_day")
 _HOUR_DURATION = """
 INSERT INTO rollup_hour_duration VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET events = events + excluded.events
 """
-_DAY_DURATION = """
-INSERT INTO rollup_day_duration VALUES (?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET events = events + excluded.events
-"""
+_DAY_DURATION = _HOUR_DURATION.replace("rollup_hour", "rollup_day")
 _USER_DAY = """
 INSERT INTO rollup_user_day VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET events = events + excluded.events, errors = errors + excluded.errors,
@@ -151,7 +158,7 @@ ON CONFLICT DO UPDATE SET first_seen = min(first_seen, excluded.first_seen),
     last_seen = max(last_seen, excluded.last_seen)
 """
 _USER_FEATURE = """
-INSERT INTO rollup_user_feature_day VALUES (?, ?, ?, ?)
+INSERT INTO rollup_user_feature_day VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET events = events + excluded.events
 """
 _MEASURE = """

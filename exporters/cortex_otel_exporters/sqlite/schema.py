@@ -27,6 +27,7 @@ __all__ = [
     "NotOursError",
     "SchemaNewerError",
     "migrate",
+    "version_of",
 ]
 
 #: ``PRAGMA application_id``, so that ``file`` and we can tell our databases: "CTX1".
@@ -136,6 +137,7 @@ CREATE TABLE sessions (
     instance_id       TEXT NOT NULL,
     UNIQUE (session_id)
 );
+CREATE INDEX sessions_by_end ON sessions (end_time);
 
 CREATE TABLE events (
     event_key   INTEGER PRIMARY KEY,  -- in the order of commits, over all processes: a watermark
@@ -162,7 +164,8 @@ CREATE TABLE duration_buckets (
     upper_ms  REAL NOT NULL
 );
 
--- hour × series: what every count, rate and mean reads
+-- hour × series: what every count, rate and mean reads. The day tables, here and below, are the
+-- hour tables added up, so that a month costs 30 rows a key and not 720.
 CREATE TABLE rollup_hour (
     hour           INTEGER NOT NULL,
     series_key     INTEGER NOT NULL,
@@ -172,9 +175,17 @@ CREATE TABLE rollup_hour (
     duration_ms    REAL NOT NULL,     -- their sum, × weight
     PRIMARY KEY (hour, series_key)
 ) WITHOUT ROWID;
+CREATE TABLE rollup_day (
+    day            INTEGER NOT NULL,
+    series_key     INTEGER NOT NULL,
+    stored         INTEGER NOT NULL,
+    events         REAL NOT NULL,
+    timed          REAL NOT NULL,
+    duration_ms    REAL NOT NULL,
+    PRIMARY KEY (day, series_key)
+) WITHOUT ROWID;
 
--- exponential histograms: any percentile over any range merges by addition.
--- The day table is the hour table added up, so that a month costs 30 rows and not 720.
+-- exponential histograms: any percentile over any range merges by addition
 CREATE TABLE rollup_hour_duration (
     hour        INTEGER NOT NULL,
     feature_key INTEGER NOT NULL,
@@ -209,8 +220,9 @@ CREATE TABLE rollup_user_feature_day (
     day         INTEGER NOT NULL,
     user_key    INTEGER NOT NULL,
     feature_key INTEGER NOT NULL,
+    segment_key INTEGER NOT NULL,
     events      REAL NOT NULL,
-    PRIMARY KEY (day, user_key, feature_key)
+    PRIMARY KEY (day, user_key, feature_key, segment_key)
 ) WITHOUT ROWID;
 
 -- user × tier: minimum and maximum commute, so events may arrive in any order
@@ -338,11 +350,11 @@ def migrate(connection: apsw.Connection) -> None:
         SchemaNewerError: the file is from a newer cortex-otel; nothing was changed.
         apsw.Error: the file can't be read or written.
     """
-    if _version(connection) == SCHEMA_VERSION:
+    if version_of(connection) == SCHEMA_VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for script in _MIGRATIONS[_version(connection) :]:
+        for script in _MIGRATIONS[version_of(connection) :]:
             # APSW runs a script statement by statement as its rows are read: exhaust it.
             list(connection.execute(script))
         connection.executemany(
@@ -356,8 +368,13 @@ def migrate(connection: apsw.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def _version(connection: apsw.Connection) -> int:
-    """Schema version of the open file; 0 if it is new."""
+def version_of(connection: apsw.Connection) -> int:
+    """Schema version of the open file; 0 if it is new.
+
+    Raises:
+        NotOursError: the file is a database of something else.
+        SchemaNewerError: the file is from a newer cortex-otel.
+    """
     found = int(connection.pragma("user_version"))
     is_new = not found and connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None
     if not is_new and connection.pragma("application_id") != APPLICATION_ID:

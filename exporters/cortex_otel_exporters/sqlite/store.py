@@ -7,6 +7,7 @@ been replaced, sets a corrupt one aside, and finds the one record that breaks a 
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,7 +23,7 @@ __all__ = ["Outcome", "Store"]
 # One attempt at a locked database; short, because a fork waits for it. The writer tries again.
 _BUSY_TIMEOUT_MS = 250
 
-_leaked: list[object] = []
+_FULL_BELOW_BYTES = 64 * 1024  # less than one WAL index and a batch
 
 
 class Outcome(NamedTuple):
@@ -58,27 +59,45 @@ class Store:
             outcome = Outcome(self._open().write(records, points, ledger))
         except Exception as error:  # noqa: BLE001 - named below
             trouble = trouble_of(error)
-            if trouble is None:
-                return self._write_one_by_one(records, points, ledger)
-            if trouble != "locked":
-                self.close()
             if trouble == "corrupt" and self._replaced():
                 return self.write(records, points, ledger)
-            return Outcome(trouble=trouble, error=error)
+            if trouble is not None:
+                return self._failed(trouble, error)
+            try:
+                outcome = self._write_one_by_one(records, points, ledger)
+            except Exception as other:  # noqa: BLE001 - the store's, or records that only break together
+                return self._failed(trouble_of(other) or "unavailable", other)
         self._just_replaced = False
         return outcome
 
-    def close(self) -> None:
-        """Close the database; the next write opens it again."""
+    def _failed(self, trouble: str, error: Exception) -> Outcome:
+        if trouble != "locked":
+            self.close()
+        # SQLite reports a full disk as an I/O error where it grows the WAL index.
+        if trouble == "unavailable" and self._disk_is_full():
+            trouble = "disk_full"
+        return Outcome(trouble=trouble, error=error)
+
+    def _disk_is_full(self) -> bool:
+        with contextlib.suppress(OSError):
+            return shutil.disk_usage(self._path.parent).free < _FULL_BELOW_BYTES
+        return False
+
+    def close(self, *, checkpoint: bool = True) -> None:
+        """Close the database, at once if not ``checkpoint``; the next write opens it again."""
         if self._batches is not None:
             with contextlib.suppress(Exception):
-                self._batches.close()
+                self._batches.close(checkpoint=checkpoint)
             self._batches = None
 
     def leak(self) -> None:
-        """Forget the connection without closing it (see :mod:`.forks`)."""
-        _leaked.append(self._batches)
-        self._batches = None
+        """Forget a connection that a fork found in use and never close it: see :mod:`.forks`."""
+        if self._batches is not None:
+            import ctypes  # noqa: PLC0415 - rare
+
+            # A list of such would be emptied at interpreter exit, and the connections closed.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._batches))
+            self._batches = None
 
     def _open(self) -> BatchWriter:
         from cortex_otel_exporters.sqlite.batch import BatchWriter  # noqa: PLC0415 - needs apsw
@@ -92,20 +111,35 @@ class Store:
             return self._batches
         self.close()
         self._file = identity_of(self._path)
-        connection = open_for_writing(
-            self._path, busy_timeout_ms=_BUSY_TIMEOUT_MS, synchronous=self._synchronous
+        batches = BatchWriter(
+            open_for_writing(
+                self._path, busy_timeout_ms=_BUSY_TIMEOUT_MS, synchronous=self._synchronous
+            )
         )
-        self._file = identity_of(self._path)
-        self._batches = BatchWriter(connection)
-        self._adopt_orphans(self._batches)
-        return self._batches
+        try:
+            if self._file is None:
+                self._file = identity_of(self._path)
+            self._adopt_orphans(batches)
+        except BaseException:
+            batches.close()
+            raise
+        # Were the file replaced while it was being opened, the next write would find out.
+        self._batches = batches
+        return batches
 
     def _adopt_orphans(self, batches: BatchWriter) -> None:
-        from cortex_otel_exporters.sqlite.heartbeat import claim_orphans  # noqa: PLC0415 - rare
+        from cortex_otel_exporters.sqlite.heartbeat import (  # noqa: PLC0415 - rare
+            claim_orphans,
+            give_back,
+        )
 
         entries, files = claim_orphans(self._path.parent)
         if entries:
-            batches.write([], [], entries)
+            try:
+                batches.write([], [], entries)
+            except BaseException:
+                give_back(files)
+                raise
         for file in files:
             with contextlib.suppress(OSError):
                 file.unlink()
@@ -133,23 +167,11 @@ class Store:
 
         One transaction still, so that a trouble on the way leaves the whole batch to try again.
         """
-        from cortex_otel_exporters.sqlite.files import trouble_of  # noqa: PLC0415 - needs apsw
-
         batches = self._open()
-        good_records, good_points = list(records), list(points)
-        for record in records:
-            if not batches.accepts([record], []):
-                good_records.remove(record)
-        for point in points:
-            if not batches.accepts([], [point]):
-                good_points.remove(point)
+        good_records = [record for record in records if batches.accepts([record], [])]
+        good_points = [point for point in points if batches.accepts([], [point])]
         events, metrics = len(records) - len(good_records), len(points) - len(good_points)
         told = Counter(ledger)
         told["event", "dropped", "invalid"] += events
         told["metric", "dropped", "invalid"] += metrics
-        try:
-            refused = batches.write(good_records, good_points, told)
-        except Exception as error:  # noqa: BLE001 - two records that only break together
-            trouble = trouble_of(error) or "unavailable"
-            return Outcome(trouble=trouble, error=error)
-        return Outcome(refused + events + metrics)
+        return Outcome(batches.write(good_records, good_points, told) + events + metrics)

@@ -40,6 +40,7 @@ BATCH = 512
 _MAX_METRIC_POINTS = 10_000
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.05, 2.0
 _SECONDS_BETWEEN_HEARTBEATS = 5.0
+_LAST_ATTEMPT_SECONDS = 0.3  # an attempt at a locked database takes 0.25
 
 
 class Writer:
@@ -68,6 +69,7 @@ class Writer:
         self._metrics_interval = metrics_interval_ms / 1000
         self._describe = describe
         self._metric_sources: list[Callable[[], list[MetricPoint]]] = []
+        #: Held through each use of the database: what a fork and an exit wait for.
         self.store_lock = threading.Lock()
         self._begin()
         forks.watch(self)
@@ -82,7 +84,10 @@ class Writer:
         self._store = Store(self.path)
         self._batch: list[Record] = []
         self._batch_points: list[MetricPoint] = []
-        self._waiters: deque[tuple[int, threading.Lock]] = deque()
+        # Both queues are in order, so a flush is a number to wait for in each.
+        self._events_in = self._events_done = self._points_in = self._points_done = 0
+        self._waiters: deque[tuple[int, int, threading.Lock]] = deque()
+        self._draining = threading.Lock()
         self._trouble = ""
         self._stopping = self._closed = False
         self._next_metrics = time.monotonic() + self._metrics_interval
@@ -98,8 +103,10 @@ class Writer:
             accounts.received["event"] += 1
             if len(self._queue) >= self._queue_size or self._closed:
                 accounts.dropped("event", self._why_full())
+                self._tell_if_closed()
                 return False
             self._queue.append(record)
+            self._events_in += 1
         # The flag is set before the bell and cleared before the drain: a record that finds it
         # set was queued before that drain began, so it is seen.
         if not self._rung:
@@ -116,8 +123,10 @@ class Writer:
             accounts.received["metric"] += len(points)
             room = 0 if self._closed else max(0, _MAX_METRIC_POINTS - len(self._points))
             self._points.extend(points[:room])
+            self._points_in += min(room, len(points))
             if len(points) > room:
                 accounts.dropped("metric", self._why_full(), len(points) - room)
+                self._tell_if_closed()
         if points and not self._rung:
             self._ring()
         return len(points) <= room
@@ -125,7 +134,7 @@ class Writer:
     def count_sampled_out(self, number: int = 1, signal: str = "event") -> None:
         """Note records that sampling decided not to keep."""
         self._accounts.sampled_out(signal, number)
-        if not self._rung:
+        if not self._rung and not self._closed:
             self._ring()
 
     def count_dropped(self, reason: str, number: int = 1, signal: str = "event") -> None:
@@ -133,7 +142,8 @@ class Writer:
         with self._accounts.lock:
             self._accounts.received[signal] += number
             self._accounts.dropped(signal, reason, number)
-        if not self._rung:
+            self._tell_if_closed()
+        if not self._rung and not self._closed:
             self._ring()
 
     def add_metric_source(self, source: Callable[[], list[MetricPoint]]) -> None:
@@ -146,13 +156,17 @@ class Writer:
         Returns:
             ``True`` only if all of it is on disk, within the time.
         """
-        if self._thread is None and not self._has_work():
-            return True
+        if self._closed or (self._thread is None and not self._has_work()):
+            return not self._has_work()
         done = threading.Lock()
         done.acquire()
-        waiter = (self._accounts.received["event"], done)
+        waiter = (self._events_in, self._points_in, done)
         self._waiters.append(waiter)
         self._ring()
+        if self._thread is None:
+            self._drain_here(timeout_millis / 1000)  # at interpreter exit no thread can be started
+        elif self._thread is threading.current_thread():
+            timeout_millis = 0  # a finalizer of the host that happened to run here
         flushed = done.acquire(timeout=max(0.0, timeout_millis / 1000))
         if not flushed:
             with contextlib.suppress(ValueError):
@@ -173,22 +187,45 @@ class Writer:
             self._ring()
             thread = self._thread
             if thread is None or not thread.is_alive():
-                self._drain()  # at interpreter exit no thread can be started any more
+                self._drain_here(timeout_millis / 1000)
             elif thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
+        # The attempt under way succeeds or fails before what is left is counted.
+        is_settled = self.store_lock.acquire(timeout=_LAST_ATTEMPT_SECONDS)
         self._closed = True
-        left = len(self._queue) + len(self._batch)
-        if left:
-            self._queue.clear()
-            self._accounts.dropped("event", self._trouble or "exit_timeout", left)
-            _logger.warning(
-                "%d telemetry records could not be stored before exit (%s)",
-                left, self._trouble or "too slow",
-            )  # fmt: skip
-        if self._last_beat:
+        try:
+            left = self._count_left()
+        finally:
+            if is_settled:
+                self.store_lock.release()
+        if self._last_beat or left:
             self._heartbeat.write(self._state())
         self._heartbeat.close(remove=not self._accounts.undelivered())
         return not left
+
+    def _count_left(self) -> int:
+        events = len(self._queue) + len(self._batch)
+        points = len(self._points) + len(self._batch_points)
+        self._queue.clear()
+        self._points.clear()
+        self._batch, self._batch_points = [], []
+        reason = self._trouble or "exit_timeout"
+        if events:
+            self._accounts.dropped("event", reason, events)
+        if points:
+            self._accounts.dropped("metric", reason, points)
+        if events or points:
+            _logger.warning(
+                "%d telemetry records could not be stored before exit (%s)",
+                events + points, self._trouble or "too slow",
+            )  # fmt: skip
+        return events + points
+
+    def _tell_if_closed(self) -> None:
+        """A drop after the end (from the host's own exit handlers): the next process enters it."""
+        if self._closed:
+            self._heartbeat.write(self._state())
+            self._heartbeat.close(remove=False)
 
     @property
     def trouble(self) -> str:
@@ -206,14 +243,16 @@ class Writer:
         if self._thread is None and not self._closed:
             with self._accounts.lock:
                 if self._thread is None:
-                    thread = threading.Thread(
+                    # Noted first: a signal handler may come by while it starts.
+                    self._thread = thread = threading.Thread(
                         target=self._run, name="cortex-otel-writer", daemon=True
                     )
                     try:
                         thread.start()
-                    except RuntimeError:  # at interpreter exit; shutdown() drains by itself
+                    except RuntimeError:  # at interpreter exit, or too many: try again later
+                        self._thread = None
+                        self._rung = False
                         return
-                    self._thread = thread
         self._bell.put(None)
 
     # --- the thread's side ----------------------------------------------------------------------
@@ -224,7 +263,8 @@ class Writer:
             self._wait(retry)
             self._rung = self._hurried = False
             try:
-                self._drain()
+                with self._draining:
+                    self._drain()
             except Exception as error:  # noqa: BLE001 - the thread outlives any fault of its own
                 self._note_trouble("unavailable", error)
             retry = min(retry * 2, _LAST_RETRY_SECONDS) if self._trouble else _FIRST_RETRY_SECONDS
@@ -257,41 +297,69 @@ class Writer:
             if self._stopping:
                 deadline = min(deadline, time.monotonic() + _FIRST_RETRY_SECONDS)
 
+    def _drain_here(self, timeout_seconds: float) -> None:
+        """Drain without the thread, which can't be started, or was just being."""
+        if self._draining.acquire(timeout=max(0.0, timeout_seconds)):
+            try:
+                self._drain()
+                with self.store_lock:
+                    self._store.close()
+            finally:
+                self._draining.release()
+
     def _drain(self) -> None:
-        """Write until the queue is empty or the store refuses."""
-        collected = False
+        """Write what is there, until the store refuses.
+
+        What comes meanwhile has rung the bell and waits for its turn, so that a steady stream
+        isn't written in transactions of one or two; a flush or exit goes on to the end.
+        """
+        collected = not self._metric_sources
         while not self._closed:
-            self._fill_batch()
-            if self._batch or self._batch_points or self._accounts.has_news():
-                if not self._write():
-                    return
+            was_full = self._fill_batch()
+            has_work = bool(self._batch or self._batch_points or self._accounts.has_news())
+            if has_work and not self._write():
+                return
+            if was_full:
+                self._serve_waiters()
             elif not collected and self._metrics_are_due():
                 # After the events: a source may wait for a lock that a signal interrupted.
                 collected = True
                 self._collect()
             else:
                 self._serve_waiters()
-                return
+                if not has_work or not (
+                    self._waiters or self._stopping or self._accounts.lags()
+                ):
+                    return
 
-    def _fill_batch(self) -> None:
+    def _fill_batch(self) -> bool:
+        """Take the next batch; ``True`` if there may be more."""
         if not self._batch:
             take = self._queue.popleft
             self._batch = [take() for _ in range(min(BATCH, len(self._queue)))]
         if not self._batch_points:
             take_point = self._points.popleft
             self._batch_points = [take_point() for _ in range(min(BATCH, len(self._points)))]
+        return len(self._batch) == BATCH or len(self._batch_points) == BATCH
 
     def _write(self) -> bool:
         """Write the batch in hand; ``False`` if it has to be tried again."""
-        ledger = self._accounts.take({"event": len(self._queue), "metric": len(self._points)})
+        ledger = self._accounts.take(
+            lambda: {"event": len(self._queue), "metric": len(self._points)}
+        )
         with self.store_lock:
+            if self._closed:  # what is left has been counted
+                return False
             outcome = self._store.write(self._batch, self._batch_points, ledger)
+            if not outcome.trouble:
+                taken = len(self._batch) + len(self._batch_points)
+                self._accounts.entered(ledger, taken - outcome.refused, outcome.refused)
+                self._events_done += len(self._batch)
+                self._points_done += len(self._batch_points)
+                self._batch, self._batch_points = [], []
         if outcome.trouble:
             self._note_trouble(outcome.trouble, outcome.error)
             return False
-        taken = len(self._batch) + len(self._batch_points)
-        self._accounts.entered(ledger, taken - outcome.refused, outcome.refused)
-        self._batch, self._batch_points = [], []
         if self._trouble:
             _logger.warning("telemetry is being recorded again (was: %s)", self._trouble)
             self._trouble = ""
@@ -317,12 +385,11 @@ class Writer:
                 self.submit_metrics(points)
 
     def _serve_waiters(self) -> None:
-        resolved = self._accounts.received["event"] - len(self._queue)
         for _ in range(len(self._waiters)):
             with contextlib.suppress(IndexError):
                 waiter = self._waiters.popleft()
-                if resolved >= waiter[0]:
-                    waiter[1].release()
+                if self._events_done >= waiter[0] and self._points_done >= waiter[1]:
+                    waiter[2].release()
                 else:
                     self._waiters.append(waiter)
 
@@ -353,6 +420,13 @@ class Writer:
         return state
 
     # --- forks ----------------------------------------------------------------------------------
+
+    def prepare_to_fork(self) -> bool:
+        """Close the database and keep it closed; ``False`` if that takes too long."""
+        held = self.store_lock.acquire(timeout=1.0)
+        if held:
+            self._store.close(checkpoint=False)
+        return held
 
     def begin_again_in_child(self) -> None:
         """In a forked child: the queue, the thread and the connection are the parent's."""

@@ -1,0 +1,127 @@
+"""What a request feels: latency of an asyncio host that records 1,000 events a second.
+
+A client process sends 1,000 requests a second over a socket; the host, on one event loop, does a
+little work for each, records one span, and answers. Latency is from the client's write to the
+answer's arrival, in microseconds. The median shows what a span costs; the tail shows what the
+exporting thread does to the event loop while it holds the interpreter, and a busy machine does
+the same: compare within the table, and with the row without spans.
+
+Repeat: ``python benchmarks/host_latency.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import struct
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import _harness as harness
+from _harness import Report, Run, Table, paired_ratio, percentile
+from _hosts import LABELS, Host
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_ALTERNATIVES = ("none", "bare", "naive", "ours")
+_RATE = 1000
+_STAMP = struct.Struct("<q")
+
+
+def child(alternative: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Blocks of ``seconds`` of requests."""
+    host = Host(alternative, options["home"])
+    emit = host.span_emitter()
+    for _ in range(100):
+        emit()
+    host.flush()
+    while True:
+        latencies = _serve(emit, options["seconds"])
+        host.flush()
+        yield {
+            "p50": percentile(latencies, 0.5),
+            "p99": percentile(latencies, 0.99),
+            "p999": percentile(latencies, 0.999),
+            "max": max(latencies),
+        }
+
+
+def _serve(emit: Callable[[], None], seconds: float) -> list[float]:
+    here, there = socket.socketpair()
+    read, write = os.pipe()
+    # The client needs nothing of this process but the sockets, and never returns into it: forked
+    # without our fork hooks having anything to do (no store of its own is ever opened).
+    client = os.fork()
+    if not client:
+        here.close()
+        os.close(read)
+        _send_and_measure(there, write, seconds)
+        os._exit(0)
+    there.close()
+    os.close(write)
+    asyncio.run(_answer_all(here, emit))
+    with os.fdopen(read) as answer:
+        latencies = json.load(answer)
+    os.waitpid(client, 0)
+    return list(latencies)
+
+
+async def _answer_all(connection: socket.socket, emit: Callable[[], None]) -> None:
+    reader, writer = await asyncio.open_connection(sock=connection)
+    try:
+        while True:
+            request = await reader.readexactly(_STAMP.size)
+            json.loads(json.dumps({"method": "tools/call", "params": {"query": "needle"}}))
+            emit()
+            writer.write(request)
+    except asyncio.IncompleteReadError:
+        writer.close()
+
+
+def _send_and_measure(connection: socket.socket, write: int, seconds: float) -> None:
+    count = int(seconds * _RATE)
+    latencies: list[float] = []
+
+    def receive() -> None:
+        pending = b""
+        while len(latencies) < count:
+            pending += connection.recv(4096)
+            now = time.monotonic_ns()
+            while len(pending) >= _STAMP.size:
+                latencies.append((now - _STAMP.unpack_from(pending)[0]) / 1000)
+                pending = pending[_STAMP.size :]
+
+    receiver = threading.Thread(target=receive)
+    receiver.start()
+    harness.pace(
+        seconds, 1, _RATE, lambda: connection.sendall(_STAMP.pack(time.monotonic_ns()))
+    )  # fmt: skip
+    receiver.join()
+    connection.close()
+    os.write(write, json.dumps(latencies).encode())
+    os.close(write)
+
+
+def measure(run: Run) -> Report:
+    """All alternatives in turn."""
+    blocks, seconds = (1, 0.5) if run.quick else (7, 5.0)
+    found = run.interleave(_ALTERNATIVES, blocks, seconds=seconds)
+    rows: list[list[Any]] = [
+        [
+            LABELS[name],
+            *(harness.median(found[name], key) for key in ("p50", "p99", "p999", "max")),
+            *(paired_ratio(found[name], found["none"], key) for key in ("p50", "p99", "p999")),
+        ]
+        for name in _ALTERNATIVES
+    ]
+    columns = ["", "p50 µs", "p99 µs", "p99.9 µs", "worst", "p50 × no span", "p99 ×", "p99.9 ×"]
+    title = f"{_RATE:,} requests/s, one span each ({blocks} × {seconds:g} s)"
+    return Report([Table(title, columns, rows)])
+
+
+if __name__ == "__main__":
+    harness.main(__doc__, measure, child)

@@ -1,0 +1,112 @@
+"""What recording adds to one MCP tool call, in memory and over stdio, with mcp 2 on both sides.
+
+The tool does next to nothing, so this is the dearest case in per cent; a real tool's own work
+makes the share smaller. *Server CPU* is the server process's CPU a call, all threads, with
+everything flushed to disk (asked from the server itself, so it is exact); *both sides* adds the
+client's. *Wall* is the median of single calls and is noise: shown, not judged. In memory both
+sides share a process.
+
+The reference of the ratios is mcp as shipped: it makes native spans against the API and drops
+them, which is what a server costs before anybody observes it.
+
+Repeat: ``python benchmarks/tool_call.py``. All servers live at once and are called in turn.
+"""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import _harness as harness
+from _harness import Bar, Report, Run, Table, Usage, median, paired_ratio
+from _server import LABELS, make
+from mcp import Client, StdioServerParameters
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+_HERE = Path(__file__).parent
+_BAR_PERCENT = 3.0
+_WARM_UP_CALLS = 50
+
+
+async def child(alternative: str, options: dict[str, Any]) -> AsyncGenerator[dict[str, Any], bool | None]:
+    """Blocks of ``calls`` tool calls, one after the other."""
+    home, calls = options["home"], options["calls"]
+    target: Any
+    if options["transport"] == "memory":
+        target, _ = make(alternative, home)
+    else:
+        command = [sys.executable, str(_HERE / "_server.py"), alternative, home]
+        if alternative == "zero_code":
+            launcher = Path(sysconfig.get_path("scripts")) / "opentelemetry-instrument"
+            command.insert(0, str(launcher))
+        target = StdioServerParameters(
+            command=command[0], args=command[1:], env=harness.clean_environment(home)
+        )
+    async with Client(target) as client:
+        for _ in range(_WARM_UP_CALLS):
+            await client.call_tool("search_context", {"query": "needle", "top_k": 3})
+        more = True
+        while more:
+            before, walls = await _server_cpu_ns(client), []
+            usage = Usage()
+            for _ in range(calls):
+                started = time.perf_counter_ns()
+                await client.call_tool("search_context", {"query": "needle", "top_k": 3})
+                walls.append(time.perf_counter_ns() - started)
+            own = usage.cpu_ns
+            server = await _server_cpu_ns(client) - before
+            # In memory the server's clock is the client's too.
+            both = server if options["transport"] == "memory" else server + own
+            more = yield {
+                "server_us": server / calls / 1000,
+                "both_us": both / calls / 1000,
+                "wall_us": harness.percentile(walls, 0.5) / 1000,
+            }
+
+
+async def _server_cpu_ns(client: Client) -> int:
+    result = await client.call_tool("cpu_ns", {})
+    return int(result.content[0].text)  # type: ignore[union-attr]
+
+
+def measure(run: Run) -> Report:
+    """In memory and over stdio."""
+    tables, bars = [], []
+    alternatives = ("as_shipped", "zero_code", "decorator") if run.quick else tuple(LABELS)
+    for transport in ("stdio", "memory"):
+        blocks, calls = (1, 20) if run.quick else (20, 100)
+        found = run.interleave(alternatives, blocks, transport=transport, calls=calls)
+        reference = found["as_shipped"]
+        base = median(reference, "server_us")
+        rows: list[list[Any]] = []
+        for name in alternatives:
+            ratio = paired_ratio(found[name], reference, "server_us")
+            both = paired_ratio(found[name], reference, "both_us")
+            rows.append(
+                [
+                    LABELS[name],
+                    median(found[name], "server_us"),
+                    (ratio - 1) * base,
+                    (ratio - 1) * 100,
+                    (both - 1) * 100,
+                    median(found[name], "wall_us"),
+                ]
+            )
+            if transport == "stdio" and name in ("zero_code", "decorator"):
+                what = f"CPU added to a stdio call, {name.replace('_', '-')}"
+                bars.append(Bar(f"{what}, of the server's", (ratio - 1) * 100, _BAR_PERCENT, "%"))
+                bars.append(Bar(f"{what}, of both sides'", (both - 1) * 100, _BAR_PERCENT, "%"))
+        title = f"{transport} ({blocks} × {calls} calls each, in turn)"
+        where = "process CPU µs a call" if transport == "memory" else "server CPU µs a call"
+        columns = ["", where, "added µs", "added %", "of both sides %", "wall µs (noise)"]
+        tables.append(Table(title, columns, rows))
+    return Report(tables, bars)
+
+
+if __name__ == "__main__":
+    harness.main(__doc__, measure, child)

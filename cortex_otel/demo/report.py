@@ -1,0 +1,192 @@
+"""What happened, for people and for machines."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cortex_otel.commands.console import colour, size
+from cortex_otel.messages import text
+from cortex_otel.query.formats import pad, printable, width
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cortex_otel.demo.books import Books, Server
+
+__all__ = ["as_json", "as_text"]
+
+_CLEAR = "\x1b[H\x1b[2J\x1b[3J"
+_OUTCOMES = ("received", "stored", "sampled_out", "dropped")
+_ROW_KEYS = (
+    "tool_name", "user_tier", "service", "calls", "errors", "timeouts", "cancelled", "p50_ms",
+    "p95_ms",
+)  # fmt: skip
+
+
+def as_json(books: Books) -> dict[str, Any]:
+    """One object: what was called, what is stored, and whether they agree."""
+    return {
+        "ok": books.agree,
+        "calls": books.called,
+        "errors": books.failed,
+        "rows": [{key: row[key] for key in _ROW_KEYS} for row in books.rows],
+        "database": str(books.database),
+        "ledger": {name: books.ledger[name] for name in _OUTCOMES},
+        "servers": [
+            {
+                "name": server.name,
+                "command": list(server.command),
+                "service": server.service,
+                "user_tier": server.tier,
+                "calls": server.called,
+                "errors": server.failed,
+                "rows": server.rows,
+                "error_rows": server.error_rows,
+            }
+            for server in books.servers
+        ],
+    }
+
+
+def as_text(books: Books, repository: Path, *, refresh: bool = False) -> str:
+    """The report for a terminal.
+
+    Args:
+        books: the run so far.
+        repository: what ``mcp-server-git`` serves.
+        refresh: begin at the top of an empty screen.
+    """
+    heading = text("demo_heading", calls=books.called, errors=books.failed)
+    if books.rounds > 1:
+        heading = f"{heading} ({text('demo_rounds', count=books.rounds)})"
+    parts = [
+        heading,
+        _tools(books),
+        _table(
+            [
+                text(f"demo_column_{name}")
+                for name in ("server", "by", "tier", "calls", "rows", "agree")
+            ],
+            [_server(server) for server in books.servers],
+            numbers={3, 4},
+        ),
+        "\n".join(_facts(books, repository)),
+        _next(books.database.parent),
+    ]
+    return (_CLEAR if refresh else "\n") + "\n\n".join(parts)
+
+
+def _tools(books: Books) -> str:
+    rows = sorted(
+        books.rows,
+        key=lambda row: (row["service"], row["tool_name"], _TIER_ORDER.get(row["user_tier"], 9)),
+    )
+    shown, before = [], ("", "")
+    for row in rows:
+        service, tool = row["service"], row["tool_name"]
+        errors = str(row["errors"]) if row["errors"] else "·"
+        shown.append(
+            [
+                service if service != before[0] else "",
+                printable(tool) if (service, tool) != before else "",
+                row["user_tier"],
+                str(row["calls"]),
+                colour("error", errors) if row["errors"] else errors,
+                _milliseconds(row["p50_ms"]),
+                _milliseconds(row["p95_ms"]),
+            ]
+        )
+        before = (service, tool)
+    names = ("service", "tool", "tier", "calls", "errors", "p50", "p95")
+    table = _table([text(f"demo_column_{name}") for name in names], shown, numbers={3, 4, 5, 6})
+    return table if books.exact else f"{table}\n{text('demo_whole_hours')}"
+
+
+_TIER_ORDER = {"free": 0, "trial": 1, "paid": 2, "enterprise": 3}
+
+
+def _server(server: Server) -> list[str]:
+    agrees = colour("success", "✓") if server.agrees else colour("error", "✗")
+    by = text("demo_by_launcher") if server.unchanged else "@instrument_tool"
+    return [server.name, by, server.tier, str(server.called), str(server.rows), agrees]
+
+
+def _facts(books: Books, repository: Path) -> list[str]:
+    ledger = books.ledger
+    records = text("ledger", **{name: ledger[name] for name in _OUTCOMES})
+    mark = colour("success", "✓") if books.ledger_agrees else colour("error", "✗")
+    verdict = (
+        colour("success", text("demo_agree"))
+        if books.agree
+        else colour("error", text("demo_disagree"))
+    )
+    pairs = [
+        (text("label_ledger"), f"{records}  {mark}"),
+        (text("demo_label_check"), verdict),
+        (text("demo_label_repository"), printable(str(repository))),
+        (text("label_database"), f"{printable(str(books.database))} ({_size(books.database)})"),
+    ]
+    widest = max(width(label) for label, _ in pairs)
+    return [f"{pad(label, widest)}  {value}" for label, value in pairs]
+
+
+def _size(database: Path) -> str:
+    files = [database, Path(f"{database}-wal")]
+    return size(sum(file.stat().st_size for file in files if file.exists()))
+
+
+def _next(directory: Path) -> str:
+    program, home = _program(), shlex.quote(str(directory))
+    commands = (
+        (f"{program} tail --home {home}", text("help_tail")),
+        (f"{program} query tools --home {home}", text("demo_next_query")),
+        (f"{program} status --home {home}", text("help_status")),
+        (
+            f"{program} demo --clean --home {shlex.quote(str(directory.parent))}",
+            text("help_clean"),
+        ),
+    )
+    widest = max(width(command) for command, _ in commands)
+    lines = [f"  {pad(command, widest)}  {meaning}" for command, meaning in commands]
+    return "\n".join([text("demo_next"), *lines])
+
+
+def _program() -> str:
+    """What to type for this very ``cortex-otel``."""
+    beside = Path(sys.executable).parent / "cortex-otel"
+    found = shutil.which("cortex-otel")
+    if found is not None or not beside.exists():
+        return "cortex-otel"
+    relative = os.path.relpath(beside)
+    return shlex.quote(relative if len(relative) < len(str(beside)) else str(beside))
+
+
+def _milliseconds(value: float | None) -> str:
+    return "" if value is None else f"{value:,.1f}"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: set[int]) -> str:
+    lines = [header, *rows]
+    widths = [max(_visible(each[column]) for each in lines) for column in range(len(header))]
+    rule = ["─" * columns for columns in widths]
+    return "\n".join(
+        "  ".join(
+            _pad(cell, columns, right=index in numbers)
+            for index, (cell, columns) in enumerate(zip(each, widths, strict=True))
+        ).rstrip()
+        for each in (header, rule, *rows)
+    )
+
+
+def _visible(cell: str) -> int:
+    return width(cell.split("m", 1)[1].removesuffix("\x1b[0m")) if "\x1b" in cell else width(cell)
+
+
+def _pad(cell: str, columns: int, *, right: bool) -> str:
+    hidden = width(cell) - _visible(cell)
+    return pad(cell, columns + hidden, right=right)

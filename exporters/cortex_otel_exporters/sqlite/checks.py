@@ -1,0 +1,138 @@
+"""What a record must be to become a row, so that nothing it holds can break its batch or a view.
+
+Looked at before anything is counted or made for the record: a refused one leaves no trace. The
+text of dimensions is looked at once a distinct value, when its key is made.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cortex_otel_exporters.record import MetricPoint, Record
+
+__all__ = ["check_json_object", "check_point", "check_record", "check_texts"]
+
+_TWO_TO_63 = 1 << 63
+_ID_LIMITS = (1 << 128, 1 << 64, 1 << 64)  # trace, span, parent span
+_MAX_CHARACTERS = 16_384
+_MAX_WEIGHT = 1e9
+_MAX_MEASURE = 1e18  # a sum of these times weights is still finite, and so mends itself
+# SQLite's JSON functions give up at 1000 levels, and then every reader of the view fails.
+_MAX_DEPTH, _MANY_BRACKETS = 100, 100
+
+
+def check_record(record: Record) -> str | None:
+    """See that the numbers and free values of ``record`` can be stored.
+
+    Returns:
+        ``event_data`` as JSON; ``None`` if it is empty.
+
+    Raises:
+        Exception: they can't; what kind says nothing.
+    """
+    time_ns, duration, weight, message = record[0], record[1], record[9], record[10]
+    if type(time_ns) is not int or not 0 < time_ns < _TWO_TO_63:
+        raise ValueError("time out of range")
+    if duration is not None and (
+        type(duration) is not int or not 0 <= duration < _TWO_TO_63 - time_ns
+    ):
+        raise ValueError("duration out of range")
+    if not isinstance(weight, (float, int)) or not 0 < weight < _MAX_WEIGHT:
+        raise ValueError("weight out of range")
+    for identifier, limit in zip(record[6:9], _ID_LIMITS, strict=True):
+        if type(identifier) is not int or not 0 <= identifier < limit:
+            raise ValueError("id out of range")
+    if message:
+        check_texts((message,))
+    if record.measures:
+        for name, value in record.measures:
+            check_texts((name,))
+            if not isinstance(value, (float, int)) or not abs(value) <= _MAX_MEASURE:
+                raise ValueError("measure out of range")
+    return _json(record.event_data) if record.event_data else None
+
+
+def check_point(point: MetricPoint) -> None:
+    """See that ``point`` can be stored.
+
+    Raises:
+        Exception: it can't.
+    """
+    check_texts((point.name, point.unit, point.kind, point.service, point.user_tier, point.buckets))
+    check_json_object(point.attributes)
+    for time_ns in (point.time_unix_nano, point.start_time_unix_nano):
+        if type(time_ns) is not int or not 0 <= time_ns < _TWO_TO_63:
+            raise ValueError("time out of range")
+    if not math.isfinite(point.value):
+        raise ValueError("value is not finite")
+    for value in (point.sum, point.minimum, point.maximum):
+        if value is not None and not math.isfinite(value):
+            raise ValueError("value is not finite")
+    if point.observations is not None and type(point.observations) is not int:
+        raise ValueError("observations are not a number")
+
+
+def check_texts(values: Iterable[object]) -> None:
+    """See that each of ``values`` is text of bearable length that UTF-8 can write.
+
+    Raises:
+        ValueError: one is not.
+    """
+    for value in values:
+        if not isinstance(value, str) or len(value) > _MAX_CHARACTERS:
+            raise ValueError("not text, or too long")
+        if not value.isascii():
+            value.encode()
+
+
+def check_json_object(text: str) -> None:
+    """See that ``text`` is a JSON object: views merge it, and fail for everybody if it is none.
+
+    Raises:
+        ValueError: it is not.
+    """
+    check_texts((text,))
+    if text == "{}":
+        return
+    value = json.loads(text, parse_constant=_refuse)
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - all refusals are ValueErrors
+    _check_depth(value, text)
+
+
+def _json(data: Mapping[str, object]) -> str:
+    if not isinstance(data, Mapping):
+        raise ValueError("event_data is not a mapping")  # noqa: TRY004 - the same
+    plain = data if isinstance(data, dict) else dict(data)
+    text = json.dumps(plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    if len(text) > _MAX_CHARACTERS:
+        raise ValueError("event_data is too long")
+    if not text.isascii():
+        text.encode()
+    _check_depth(plain, text)
+    return text
+
+
+def _check_depth(value: object, text: str) -> None:
+    if text.count("[") + text.count("{") > _MANY_BRACKETS:
+        _descend(value, _MAX_DEPTH)
+
+
+def _descend(value: object, left: int) -> None:
+    if not left:
+        raise ValueError("nested too deeply")
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for part in value:
+            _descend(part, left - 1)
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(f"{constant} is not JSON")

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+CODE = ("cortex_otel", "exporters")
+LONGEST_FILE = 400
+
+
+def test_imports_keep_to_their_contracts(root):
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    checked = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_a_long_file_says_why_it_is_long(tracked, root):
+    silent = []
+    for path in tracked:
+        name = path.relative_to(root).as_posix()
+        if path.suffix == ".py" and name.startswith(CODE):
+            source = path.read_text(encoding="utf-8")
+            told = (ast.get_docstring(ast.parse(source)) or "").lower()
+            if len(source.splitlines()) > LONGEST_FILE and "longer than" not in told:
+                silent.append(name)
+    assert silent == []
+
+
+def test_every_ignored_rule_has_its_reason_on_its_line(root):
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    section = re.search(
+        r"^\[tool\.ruff\.lint\]$(.*?)^\[tool\.mypy\]", text, re.DOTALL | re.MULTILINE
+    )
+    assert section is not None
+    ignored = [line for line in section[1].splitlines() if re.search(r'"[A-Z]+[0-9]*"', line)]
+    ignored = [line for line in ignored if not line.startswith("select")]
+    assert len(ignored) > 10
+    assert [line for line in ignored if not re.search(r"# \S+", line)] == []
+
+
+def test_no_file_names_a_developers_machine_or_a_registry(tracked, root):
+    words = [rf"{re.escape(str(root))}\b"]
+    if len(Path.home().parts) > 2:  # /root and / are words of the tests' own canaries
+        words.append(rf"{re.escape(str(Path.home()))}\b")
+    # Spelled in halves, so that this file isn't found.
+    hosts = [("pypi", "org"), ("files.pythonhosted", "org"), ("registry.npmjs", "org")]
+    words += [re.escape(".".join(halves)) for halves in hosts]
+    words += ["index-" + "url", "extra-" + "index", "find-" + "links"]
+    wanted = re.compile("|".join(words))
+    found = []
+    for path in tracked:
+        for number, line in enumerate(path.read_bytes().decode(errors="replace").splitlines(), 1):
+            if wanted.search(line.replace("--no-emit-index-" + "url", "")):
+                found.append(f"{path.relative_to(root)}:{number}")
+    assert found == []
+
+
+def test_what_is_generated_on_the_way_is_not_committed(tracked, root):
+    names = [path.relative_to(root).as_posix() for path in tracked]
+    left = re.compile(r"(^|/)(__pycache__|\.venv|\.stacks|dist|\.hypothesis)/|\.(db|whl|pyc)$")
+    assert [name for name in names if left.search(name)] == []

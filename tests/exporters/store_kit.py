@@ -1,0 +1,233 @@
+"""What the tests of the store share: records, plain reading, and a check that trusts no roll-up."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import apsw
+import pytest
+
+from cortex_otel_exporters.record import Context, MetricPoint, Record, Series, Session
+
+HOUR = 3_600_000_000_000
+DAY = 24 * HOUR
+#: 2026-01-05T00:00:00Z, a Monday.
+MONDAY = 1_767_571_200_000_000_000
+USER = "ab" * 32
+
+SERIES = Series(
+    "mcp", "mcp.tool_call", "tools/call search", "search", "search", "free", "success", "INFO",
+    "server", "",
+)  # fmt: skip
+CONTEXT = Context("scope@1", "{}", "", "", "{}")
+SESSION = Session("session-1", "linux")
+
+
+def record(number=0, **changes):
+    fields = {
+        "time_unix_nano": MONDAY + number * 1_000_000,
+        "duration_nano": 5_000_000,
+        "series": SERIES,
+        "context": CONTEXT,
+        "session": SESSION,
+        "user_id_hash": USER,
+        "trace_id": number + 1,
+        "span_id": number + 1,
+        "parent_span_id": 0,
+        "weight": 1.0,
+        "error_message": "",
+        "event_data": {"number": number},
+        "measures": (),
+    }
+    return Record(**(fields | changes))
+
+
+def point(number=0, **changes):
+    fields = {
+        "time_unix_nano": MONDAY + number, "start_time_unix_nano": MONDAY, "name": "calls",
+        "unit": "1", "kind": "sum", "service": "mcp", "user_tier": "free", "value": 1.0,
+        "observations": None, "sum": None, "minimum": None, "maximum": None, "buckets": "",
+        "attributes": "{}",
+    }  # fmt: skip
+    return MetricPoint(**(fields | changes))
+
+
+def rows(path, sql, *parameters):
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        connection.set_busy_timeout(5000)
+        return list(connection.execute(sql, parameters))
+    finally:
+        connection.close()
+
+
+def numbers(path):
+    """The ``number`` of every stored record, sorted; twice if it is stored twice."""
+    sql = "SELECT json_extract(event_data, '$.number') FROM events ORDER BY 1"
+    return [row[0] for row in rows(path, sql)]
+
+
+def count(path, table="events"):
+    """Rows of ``table``; 0 while there is no database."""
+    with contextlib.suppress(apsw.Error):
+        return rows(path, f"SELECT count(*) FROM {table}")[0][0]
+    return 0
+
+
+def ledger(path, signal="event"):
+    sql = (
+        "SELECT outcome, reason, sum(records) FROM ledger WHERE signal = ? GROUP BY outcome, reason"
+    )
+    return {
+        f"{outcome}|{reason}".rstrip("|"): total for outcome, reason, total in rows(path, sql, signal)
+    }
+
+
+def heartbeats(home):
+    return [json.loads(path.read_bytes()) for path in sorted((home / "writers").glob("*.json"))]
+
+
+def wait_for(condition, seconds=15.0, pause=0.005):
+    deadline = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(pause)
+    return result
+
+
+def start(code, *arguments, **settings):
+    """Another Python process that runs ``code``, where ``path`` is its first argument."""
+    prelude = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    prelude += "from pathlib import Path\nfrom store_kit import *\n"
+    prelude += "from cortex_otel_exporters.sqlite.writer import Writer\n"
+    prelude += "path = Path(sys.argv[1])\n"
+    environment = {
+        name: value for name, value in os.environ.items()
+        if not name.startswith(("OTEL_", "CORTEX_", "PYTEST_"))
+    }  # fmt: skip
+    environment |= settings.pop("env", {})
+    return subprocess.Popen(
+        [sys.executable, "-c", prelude + textwrap.dedent(code), *map(str, arguments)],
+        text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=environment, **settings,
+    )  # fmt: skip
+
+
+def end(process, seconds=20, *, quiet=True):
+    """Wait for ``process``; its exit status."""
+    try:
+        output, errors = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise AssertionError(f"hangs: {process.communicate()}") from None
+    assert not quiet or (output, errors) == ("", "")
+    return process.returncode
+
+
+@contextlib.contextmanager
+def held(path, mode="IMMEDIATE"):
+    """Another connection that holds the database."""
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(5000)
+    connection.execute(f"BEGIN {mode}")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+        connection.close()
+
+
+def bucket_of(duration):
+    return 0 if duration <= 1000 else min(320, math.floor(8 * math.log2(duration / 1000)))
+
+
+def verify(path):
+    """Assert that the file is sound and that roll-ups, sessions and ledger say what the rows say."""
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+    _verify_ledger(path)
+    hours, days = defaultdict(lambda: [0, 0, 0, 0]), defaultdict(lambda: [0, 0, 0, 0])
+    hour_durations, day_durations = defaultdict(float), defaultdict(float)
+    user_days, user_features, tiers, sessions = {}, defaultdict(float), {}, {}
+    first_seen = {}
+    events = rows(
+        path,
+        "SELECT e.time, e.duration, e.series_key, s.feature_key, s.segment_key, e.user_key,"
+        " e.session_key, coalesce(e.weight, 1.0), s.event_type, s.feature, s.user_tier, s.result"
+        " FROM events e JOIN series s USING (series_key)",
+    )
+    for event in events:
+        (at, duration, series, feature_key, segment, user, session, weight, event_type, feature,
+         tier, result) = event  # fmt: skip
+        hour, day = at // HOUR, at // DAY
+        failed, product = result in {"error", "timeout"}, event_type != "span"
+        for cell in (hours[hour, series], days[day, series]):
+            cell[0] += 1
+            cell[1] += weight
+            if duration is not None:
+                cell[2] += weight
+                cell[3] += weight * duration / 1e6
+        if duration is not None:
+            hour_durations[hour, feature_key, segment, bucket_of(duration)] += weight
+            day_durations[day, feature_key, segment, bucket_of(duration)] += weight
+        row = sessions.setdefault(session, [at, at, 0, 0])
+        row[0], row[1] = min(row[0], at), max(row[1], at + (duration or 0))
+        if product:
+            row[2] += round(weight)
+            row[3] += round(weight) if failed else 0
+        if user is None:
+            continue
+        first_seen[user] = min(at, first_seen.get(user, at))
+        if not product:
+            continue
+        row = user_days.setdefault((day, user, segment), [0, 0, at, at, 0])
+        row[0] += weight
+        row[1] += weight if failed else 0
+        row[2], row[3] = min(row[2], at), max(row[3], at)
+        row[4] |= 1 << (at % DAY // (HOUR // 2))
+        if feature:
+            user_features[day, user, feature_key, segment] += weight
+        seen = tiers.setdefault((user, tier), [at, at])
+        seen[:] = [min(seen[0], at), max(seen[1], at)]
+
+    _same(path, "rollup_hour", 2, hours)
+    _same(path, "rollup_day", 2, days)
+    _same(path, "rollup_hour_duration", 4, hour_durations)
+    _same(path, "rollup_day_duration", 4, day_durations)
+    _same(path, "rollup_user_day", 3, user_days)
+    _same(path, "rollup_user_feature_day", 4, user_features)
+    _same(path, "user_tiers", 2, tiers)
+    _same(path, "(SELECT session_key, start_time, end_time, events, errors FROM sessions)", 1,
+          sessions)  # fmt: skip
+    # A batch that the store refused may have left the key of a user, never a count.
+    known = dict(rows(path, "SELECT user_key, first_seen FROM users"))
+    assert {user: known[user] for user in first_seen} == first_seen
+    return len(events)
+
+
+def _same(path, table, keys, expected):
+    found = {row[:keys]: list(row[keys:]) for row in rows(path, f"SELECT * FROM {table}")}
+    wanted = {
+        key if isinstance(key, tuple) else (key,): value if isinstance(value, list) else [value]
+        for key, value in expected.items()
+    }
+    assert found.keys() == wanted.keys(), table
+    for key, value in wanted.items():
+        assert found[key] == pytest.approx(value, rel=1e-9), (table, key)
+
+
+def _verify_ledger(path):
+    for signal, table in (("event", "events"), ("metric", "telemetry_metrics")):
+        told = ledger(path, signal)
+        dropped = sum(total for key, total in told.items() if key.startswith("dropped"))
+        stored = told.get("stored", 0)
+        assert stored == count(path, table)
+        assert told.get("received", 0) == stored + told.get("sampled_out", 0) + dropped, told
