@@ -31,8 +31,8 @@ lock: venv ## pin what pyproject.toml asks for (ARGS=--upgrade for the newest)
 docs: venv ## generate docs/reference/settings.md and attributes.md
 	@$(BIN)/python docs/generate.py
 
-bench: venv ## the benchmarks, one after the other
-	@for each in $$(grep -l __main__ benchmarks/[!_]*.py); do echo "== $$each"; $(BIN)/python $$each $(ARGS) || exit 1; done
+bench: venv ## every benchmark, and docs/performance.md from them (ARGS=--quick for a try)
+	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 clean: ## delete what the other targets made
 	@rm -rf .venv .stacks .demo dist build .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache && find . -name __pycache__ -prune -exec rm -rf {} +

@@ -2,7 +2,8 @@
 
 A benchmark is a script with two functions. ``child(alternative, options)`` is a generator that
 runs in a process of its own and measures one block each time it is advanced (an asynchronous one
-is sent ``True`` for another block and ``None`` to end); ``measure(run)`` in the parent says which alternatives are compared, and makes tables and bars of what came back.
+is sent ``True`` for another block and ``None`` to end). ``measure(run)`` in the parent says which
+alternatives are compared, and makes tables and bars of what came back.
 
 The parent advances the children in turn (A B C, A B C …), so that a machine that gets slower or
 busier does so for all of them. Tables show medians of the blocks; ratios are made within each
@@ -33,7 +34,9 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
-    Child = Callable[[str, dict[str, Any]], Iterator[dict[str, Any]] | AsyncIterator[dict[str, Any]]]
+    Child = Callable[
+        [str, dict[str, Any]], Iterator[dict[str, Any]] | AsyncIterator[dict[str, Any]]
+    ]
 
 __all__ = [
     "Bar", "Report", "Run", "Table", "Usage", "environment", "main", "median", "memory",
@@ -135,7 +138,8 @@ class _Worker:
         home = tempfile.mkdtemp(prefix=f"{alternative}-", dir=homes)
         self._alternative = alternative
         self._process = subprocess.Popen(
-            [sys.executable, str(script), _CHILD, alternative, json.dumps({**options, "home": home})],
+            [sys.executable, str(script), _CHILD, alternative,
+             json.dumps({**options, "home": home})],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment(home),
         )  # fmt: skip
 
@@ -159,7 +163,9 @@ class _Worker:
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit(f"benchmark child {self._alternative!r} ended with {self._process.wait()}")
+            raise SystemExit(
+                f"benchmark child {self._alternative!r} ended with {self._process.wait()}"
+            )
         return dict(json.loads(line))
 
 
@@ -347,7 +353,8 @@ def environment_line(facts: Mapping[str, Any]) -> str:
     return (
         f"Python {facts['python']}, SDK {facts['sdk']}, mcp {facts['mcp']}, SQLite "
         f"{facts['apsw_sqlite']} (APSW) and {facts['stdlib_sqlite']} (stdlib), "
-        f"{facts['cores']} × {facts['cpu']}, {facts['system']}, load {facts['load_1min']} at the end"
+        f"{facts['cores']} × {facts['cpu']}, {facts['system']}, "
+        f"load {facts['load_1min']} at the end"
     )
 
 
@@ -393,6 +400,8 @@ def render(result: Mapping[str, Any]) -> str:
             lines.append(f"  {table['note']}")
     if result["bars"]:
         lines.append("")
-        lines += [f"{verdict:8}{what}: {text}" for what, text, verdict in map(show_bar, result["bars"])]
+        lines += [
+            f"{verdict:8}{what}: {text}" for what, text, verdict in map(show_bar, result["bars"])
+        ]
     lines.append(f"\n{result['seconds']} s")
     return "\n".join(lines)

@@ -33,7 +33,9 @@ LABELS = {
 }
 
 
-def make(alternative: str, home: str, *, launched: bool = False) -> tuple[MCPServer, Callable[[], Any]]:
+def make(
+    alternative: str, home: str, *, launched: bool = False
+) -> tuple[MCPServer, Callable[[], Any]]:
     """The server, and what brings everything recorded to disk.
 
     Args:

@@ -3,7 +3,8 @@
 A burst is what a batch job or a runaway loop does to telemetry. *Host s* is how long the loop took
 that made them (telemetry's share of the interpreter included), *durable s* how long until
 everything that survived was on disk, from the first event. *Lost* is emitted minus rows in the
-file; for ours every loss has to be in the ledger by reason, which is the bar. Each block is a process of its own.
+file; for ours every loss has to be in the ledger by reason, which is the bar. Each block is a
+process of its own.
 
 The naive alternative runs with its default queue of 2,048, which drops the oldest, and with one
 that holds everything, which costs memory.

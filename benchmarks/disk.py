@@ -20,10 +20,11 @@ import random
 from collections import Counter
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import _harness as harness
 from _harness import Bar, Report, Run, Table
+
 from cortex_otel_exporters.record import Context, Record, Series, Session
 from cortex_otel_exporters.sqlite.batch import BatchWriter
 from cortex_otel_exporters.sqlite.files import open_for_writing
@@ -50,8 +51,9 @@ _RESOURCE = (
     '"telemetry.sdk.name":"opentelemetry","telemetry.sdk.version":"1.45.2"}'
 )
 _SHAPES = ("query:str,top_k:int", "path:str", "name:str,topic:str,automatic:bool", "text:str", "")
-_TOOLS = tuple(f"{verb}_{noun}" for verb in ("search", "update", "create", "list", "compress")
-               for noun in ("context", "memory", "branch", "files", "notes", "issues", "tags", "docs"))  # fmt: skip
+_VERBS = ("search", "update", "create", "list", "compress")
+_NOUNS = ("context", "memory", "branch", "files", "notes", "issues", "tags", "docs")
+_TOOLS = tuple(f"{verb}_{noun}" for verb in _VERBS for noun in _NOUNS)
 _TYPED = (
     "mcp.search_context", "mcp.compress_context", "mcp.reference_suggest", "mcp.update_memory",
     "mcp.branch_create", "mcp.ontology_classify",
@@ -97,11 +99,21 @@ class _Person:
         self.uses_extension = choose.random() < 0.4
         self.os = choose.choice(("linux", "darwin", "win32"))
         # Two projects with three branches each, as identity providers name them.
-        self.projects = [(f"project-{number}-{of}", f"branch-{choose.randrange(3)}") for of in (0, 1)]
+        self.projects = [
+            (f"project-{number}-{of}", f"branch-{choose.randrange(3)}") for of in (0, 1)
+        ]
         self.ide = choose.choice(("vscode", "cursor", "windsurf"))
 
     def tier_on(self, day: int) -> str:
         return "paid" if day >= self.upgrade_day else self.tier
+
+
+class _Sitting(NamedTuple):
+    person: _Person
+    tier: str
+    session: Session
+    project: str
+    branch: str
 
 
 def _session(
@@ -117,7 +129,7 @@ def _session(
         runtime="node 22.11.0" if extension else "cpython 3.11.7", instance_id=identifier,
     )  # fmt: skip
     project, branch = choose.choice(person.projects) if projects else ("", "")
-    tier = person.tier_on(day)
+    sitting = _Sitting(person, person.tier_on(day), session, project, branch)
     hour = choose.choices(range(24), _HOURS_OF_DAY)[0]
     now = BEGIN_NS + day * _NS_A_DAY + hour * 3600 * _NS_A_SECOND
     now += choose.randrange(3600) * _NS_A_SECOND
@@ -126,14 +138,12 @@ def _session(
     for _ in range(length):
         now = min(now + int(choose.expovariate(1 / 60) * _NS_A_SECOND), last)
         make = _extension_event if extension else _mcp_event
-        made.append(make(person, tier, session, project, branch, now, choose))
+        made.append(make(sitting, now, choose))
     return made
 
 
-def _mcp_event(
-    person: _Person, tier: str, session: Session, project: str, branch: str, now: int,
-    choose: random.Random,
-) -> Record:  # fmt: skip
+def _mcp_event(sitting: _Sitting, now: int, choose: random.Random) -> Record:
+    _, tier, session, project, branch = sitting
     kind = choose.random()
     result = choose.choices(("success", "error", "timeout", "cancelled"), (950, 35, 8, 7))[0]
     error = choose.choice(_ERRORS) if result == "error" else ""
@@ -146,9 +156,9 @@ def _mcp_event(
         event_type, name, of = "mcp.tool_call", f"tools/call {tool}", "server"
         scope, data = "mcp-python-sdk@2.3.0", {"jsonrpc.request.id": str(choose.randrange(1, 400))}
         attributes = (
-            '{"cortex.tool.parameters":"%s","gen_ai.operation.name":"execute_tool",'
-            '"mcp.method.name":"tools/call","mcp.protocol.version":"2026-07-28"}'
-            % _SHAPES[len(tool) % len(_SHAPES)]
+            f'{{"cortex.tool.parameters":"{_SHAPES[len(tool) % len(_SHAPES)]}",'
+            '"gen_ai.operation.name":"execute_tool","mcp.method.name":"tools/call",'
+            '"mcp.protocol.version":"2026-07-28"}'
         )
     elif kind < 0.95:
         event_type = name = choose.choice(_TYPED)
@@ -188,8 +198,10 @@ def _typed_data(
     if event_type == "mcp.search_context":
         found = choose.randrange(11)
         return {
-            "cortex.search.query.length": choose.randrange(5, 120), "cortex.search.query.hash": digest,
-            "cortex.search.top_k": 10, "cortex.search.results": found,
+            "cortex.search.query.length": choose.randrange(5, 120),
+            "cortex.search.query.hash": digest,
+            "cortex.search.top_k": 10,
+            "cortex.search.results": found,
         }, (("results", float(found)),)  # fmt: skip
     if event_type == "mcp.compress_context":
         before = choose.randrange(2_000, 90_000)
@@ -211,7 +223,8 @@ def _typed_data(
         }, (("memory_tokens", size / 4), ("memory_bytes", float(size)))  # fmt: skip
     if event_type == "mcp.branch_create":
         return {
-            "cortex.branch.topic.length": choose.randrange(4, 60), "cortex.branch.topic.hash": digest,
+            "cortex.branch.topic.length": choose.randrange(4, 60),
+            "cortex.branch.topic.hash": digest,
             "cortex.branch.automatic": choose.random() < 0.6,
         }, ()  # fmt: skip
     return {
@@ -220,10 +233,8 @@ def _typed_data(
     }, ()
 
 
-def _extension_event(
-    person: _Person, tier: str, session: Session, project: str, branch: str, now: int,
-    choose: random.Random,
-) -> Record:  # fmt: skip
+def _extension_event(sitting: _Sitting, now: int, choose: random.Random) -> Record:
+    person, tier, session, project, branch = sitting
     event_type = choose.choices(_EXTENSION, (60, 25, 12, 3))[0]
     failed = event_type == "ext.error"
     result, error = ("error", "TypeError") if failed else ("success", "")
@@ -323,7 +334,9 @@ def measure(run: Run) -> Report:
             name: run.interleave([name], 1, fresh=True, events=events)[name][0] for name in names
         }
         for name in names:
-            label = {"ours": "cortex-otel", "naive": "naive"}.get(name, "cortex-otel, with projects")
+            label = {"ours": "cortex-otel", "naive": "naive"}.get(
+                name, "cortex-otel, with projects"
+            )
             one = found[name]
             ratio = one["bytes"] / found["naive"]["bytes"]
             rows.append([label, events, one["bytes"], one["mb"], ratio, events / one["seconds"]])
@@ -332,7 +345,9 @@ def measure(run: Run) -> Report:
     parts = [[name, size / sizes[-1], size / 1e6] for name, size in largest["tables"]]
     tables = [
         Table("the whole file, roll-ups and indexes included", columns, rows),
-        Table(f"where they go, at {sizes[-1]:,}", ["table or index", "bytes an event", "MB"], parts),
+        Table(
+            f"where they go, at {sizes[-1]:,}", ["table or index", "bytes an event", "MB"], parts
+        ),
     ]
     bar = Bar(f"bytes an event at {sizes[-1]:,}", largest["bytes"], _BAR_BYTES, "bytes")
     return Report(tables, [] if run.quick else [bar])

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _ALTERNATIVES = ("none", "bare", "naive", "ours")
 _RATE = 1000
+_CLIENT = "--client"
 _STAMP = struct.Struct("<q")
 
 
@@ -52,22 +54,12 @@ def child(alternative: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]
 
 def _serve(emit: Callable[[], None], seconds: float) -> list[float]:
     here, there = socket.socketpair()
-    read, write = os.pipe()
-    # The client needs nothing of this process but the sockets, and never returns into it: forked
-    # without our fork hooks having anything to do (no store of its own is ever opened).
-    client = os.fork()
-    if not client:
-        here.close()
-        os.close(read)
-        _send_and_measure(there, write, seconds)
-        os._exit(0)
-    there.close()
-    os.close(write)
-    asyncio.run(_answer_all(here, emit))
-    with os.fdopen(read) as answer:
-        latencies = json.load(answer)
-    os.waitpid(client, 0)
-    return list(latencies)
+    command = [sys.executable, __file__, _CLIENT, str(there.fileno()), str(seconds)]
+    with subprocess.Popen(command, pass_fds=[there.fileno()], stdout=subprocess.PIPE) as client:
+        there.close()
+        asyncio.run(_answer_all(here, emit))
+        assert client.stdout is not None
+        return list(json.load(client.stdout))
 
 
 async def _answer_all(connection: socket.socket, emit: Callable[[], None]) -> None:
@@ -82,7 +74,7 @@ async def _answer_all(connection: socket.socket, emit: Callable[[], None]) -> No
         writer.close()
 
 
-def _send_and_measure(connection: socket.socket, write: int, seconds: float) -> None:
+def _send_and_measure(connection: socket.socket, seconds: float) -> list[float]:
     count = int(seconds * _RATE)
     latencies: list[float] = []
 
@@ -97,13 +89,10 @@ def _send_and_measure(connection: socket.socket, write: int, seconds: float) -> 
 
     receiver = threading.Thread(target=receive)
     receiver.start()
-    harness.pace(
-        seconds, 1, _RATE, lambda: connection.sendall(_STAMP.pack(time.monotonic_ns()))
-    )  # fmt: skip
+    harness.pace(seconds, 1, _RATE, lambda: connection.sendall(_STAMP.pack(time.monotonic_ns())))
     receiver.join()
     connection.close()
-    os.write(write, json.dumps(latencies).encode())
-    os.close(write)
+    return latencies
 
 
 def measure(run: Run) -> Report:
@@ -124,4 +113,8 @@ def measure(run: Run) -> Report:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == [_CLIENT]:
+        connected = socket.socket(fileno=int(sys.argv[2]))
+        print(json.dumps(_send_and_measure(connected, float(sys.argv[3]))))
+        sys.exit()
     harness.main(__doc__, measure, child)

@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 import _harness as harness
 from _harness import Bar, Report, Run, Table
+from disk import BEGIN_NS, END_NS, build, build_naive
+
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.ranges import parse_range
 from cortex_otel.query.runner import run as ask
 from cortex_otel_exporters.sqlite.reader import open_reader
-from disk import BEGIN_NS, END_NS, build, build_naive
 
 if TYPE_CHECKING:
     import argparse
@@ -72,7 +73,16 @@ def measure(run: Run) -> Report:
     tables, bars = [], []
     for events in sizes:
         rows = _ask_all(directory, events, rounds=1 if run.quick else 5)
-        columns = ["question", "since", "ms", "from", "90 days, ms", "from", "naive ms", "naive 90 d"]
+        columns = [
+            "question",
+            "since",
+            "ms",
+            "from",
+            "90 days, ms",
+            "from",
+            "naive ms",
+            "naive 90 d",
+        ]
         tables.append(Table(f"{events:,} events", columns, rows))
         if events in _BARS_MS:
             for since, column in (("its own range", 2), ("90 days", 4)):

@@ -70,7 +70,11 @@ _ROWS: dict[str, tuple[str, str, str]] = {
     "traces_configure": ("  the same over the tracer provider alone", _TRACES + _CONFIGURE, ""),
     "alone_configure": ("  the same where no SDK was set up", _CONFIGURE, ""),
     "event": ("+ first event, on disk", _SDK + _CONFIGURE + _STORED, ""),
-    "traces_event": ("  the same over the tracer provider alone", _TRACES + _CONFIGURE + _STORED, ""),
+    "traces_event": (
+        "  the same over the tracer provider alone",
+        _TRACES + _CONFIGURE + _STORED,
+        "",
+    ),
     "mcp": ("mcp server + SDK, three providers", _MCP + _SDK, ""),
     "mcp_event": ("  + configure + first event", _MCP + _SDK + _CONFIGURE + _STORED, ""),
     "stock": ("stock launcher + SDK by hand", _SDK, "stock"),
@@ -152,7 +156,8 @@ def measure(run: Run) -> Report:
     bars = []
     for name, over in (
         ("event", "the SDK"), ("traces_event", "the tracer provider alone"),
-        ("mcp_event", "an mcp server with the SDK"), ("zero_event", "the stock launcher with the SDK"),
+        ("mcp_event", "an mcp server with the SDK"),
+        ("zero_event", "the stock launcher with the SDK"),
     ):  # fmt: skip
         if name in found:
             base = bases[name]

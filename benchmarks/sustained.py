@@ -69,7 +69,9 @@ def measure(run: Run) -> Report:
     ]  # fmt: skip
     ours = found["ours"][0]
     ledger = ours["ledger"]
-    note = "ledger of cortex-otel: " + ", ".join(f"{key} {value:,}" for key, value in ledger.items())
+    note = "ledger of cortex-otel: " + ", ".join(
+        f"{key} {value:,}" for key, value in ledger.items()
+    )
     unaccounted = abs(ours["emitted"] - ledger.get("stored", 0)) + ledger.get("dropped", 0)
     return Report(
         [Table(f"{_RATE:,} events/s for {seconds:g} s", columns, rows, note)],

@@ -33,7 +33,9 @@ _BAR_PERCENT = 3.0
 _WARM_UP_CALLS = 50
 
 
-async def child(alternative: str, options: dict[str, Any]) -> AsyncGenerator[dict[str, Any], bool | None]:
+async def child(
+    alternative: str, options: dict[str, Any]
+) -> AsyncGenerator[dict[str, Any], bool | None]:
     """Blocks of ``calls`` tool calls, one after the other."""
     home, calls = options["home"], options["calls"]
     target: Any

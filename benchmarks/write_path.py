@@ -5,9 +5,9 @@
 * *paced*: 1,000 events a second, ten a wake-up (``--one-a-wakeup``: one; dearer for everybody,
   since each wake-up costs): share of one core, and net of what the pacing loop alone takes.
 * *span*: ``tracer.start_span(...)`` with eight attributes and ``end()``. *decorator*: a tool under
-  ``@cortex_otel.instrument_tool``, which records the metric too, beside a decorator written by hand.
+  ``@cortex_otel.instrument_tool``, which records the metric too, beside one written by hand.
 
-Repeat: ``python benchmarks/write_path.py``. Ratios are comparable, microseconds of two runs aren't.
+Repeat: ``python benchmarks/write_path.py``. Ratios compare, microseconds of two runs don't.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ def measure(run: Run) -> Report:
             for name in _ALTERNATIVES
         ]
         columns = ["", "% of a core", "net of pacing", "net × bare SDK", "RSS MB"]
-        title = f"{path}, paced ({_RATE:,} events/s, {a_wakeup} a wake-up, {blocks} × {seconds:g} s)"
+        title = (
+            f"{path}, paced ({_RATE:,} events/s, {a_wakeup} a wake-up, {blocks} × {seconds:g} s)"
+        )
         tables.append(Table(title, columns, rows))
         bars.append(
             Bar(f"CPU at 1,000/s net of pacing, {path}", net["ours"], _BAR_PERCENT, "% of a core")

@@ -70,7 +70,9 @@ def _records(number: int, count: int) -> list[Record]:
     return list(records(count, seed=number))
 
 
-def _write_ours(path: Path, number: int, options: dict[str, Any], barrier: Any, answers: Any) -> None:
+def _write_ours(
+    path: Path, number: int, options: dict[str, Any], barrier: Any, answers: Any
+) -> None:
     from cortex_otel_exporters.sqlite.writer import Writer  # noqa: PLC0415 - not before the fork
 
     rows = _records(number, options["events"])
@@ -100,9 +102,7 @@ def _write_ours(path: Path, number: int, options: dict[str, Any], barrier: Any, 
     usage = harness.Usage()
     _emit(rows, options, submit)
     writer.force_flush(120_000)
-    answers.put(
-        {"emitted": len(rows), "commits_ms": commits, "busy": busy, "cpu_ns": usage.cpu_ns}
-    )
+    answers.put({"emitted": len(rows), "commits_ms": commits, "busy": busy, "cpu_ns": usage.cpu_ns})
     writer.shutdown(10_000)
 
 

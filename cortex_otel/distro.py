@@ -19,6 +19,7 @@ from opentelemetry.sdk._configuration import _BaseConfigurator
 
 from cortex_otel import guard
 from cortex_otel.configuration import configure_from_environment, pipeline, shutdown
+from cortex_otel.instrument.state import state
 from cortex_otel.resource import CortexResourceDetector, cortex_sampler
 from cortex_otel_exporters.sqlite.exporters import (
     SqliteLogRecordExporter,
@@ -105,34 +106,41 @@ class _Nowhere:
         return True
 
 
+# Once the instrumentor or `configure()` has put our own processors on the SDK's providers, they
+# see everything, sooner and with sampling: an exporter beside them would store it twice.
+
+
 class CortexSpanExporter(SqliteSpanExporter):
-    """``OTEL_TRACES_EXPORTER=cortex_sqlite``."""
+    """``OTEL_TRACES_EXPORTER=cortex_sqlite``; idle where our own processor is attached."""
 
     def __init__(self) -> None:
         running = pipeline()
         if running is None:
             super().__init__(_Nowhere(), lambda _span: None)
-        else:
-            super().__init__(running.writer, running.converter.span)
+            return
+        convert = running.converter.span
+        super().__init__(running.writer, lambda span: None if state.active else convert(span))
 
 
 class CortexLogRecordExporter(SqliteLogRecordExporter):
-    """``OTEL_LOGS_EXPORTER=cortex_sqlite``."""
+    """``OTEL_LOGS_EXPORTER=cortex_sqlite``; idle where our own processor is attached."""
 
     def __init__(self) -> None:
         running = pipeline()
         if running is None:
             super().__init__(_Nowhere(), lambda _record: None)
-        else:
-            super().__init__(running.writer, running.converter.log)
+            return
+        convert = running.converter.log
+        super().__init__(running.writer, lambda record: None if state.active else convert(record))
 
 
 class CortexMetricExporter(SqliteMetricExporter):
-    """``OTEL_METRICS_EXPORTER=cortex_sqlite``."""
+    """``OTEL_METRICS_EXPORTER=cortex_sqlite``; idle where our own reader is attached."""
 
     def __init__(self) -> None:
         running = pipeline()
         if running is None:
             super().__init__(_Nowhere(), lambda _data: [])
-        else:
-            super().__init__(running.writer, running.converter.metrics)
+            return
+        convert = running.converter.metrics
+        super().__init__(running.writer, lambda data: [] if state.active else convert(data))

@@ -193,9 +193,9 @@ class IdentityResolver:
             read: Callable[[str], Any] = (
                 info.get if isinstance(info, Mapping) else functools.partial(_get_attribute, info)
             )
-            if read("is_valid") not in (True,):  # `"false"` and a method are truthy
+            is_valid, tier = read("is_valid"), read("tier")
+            if not (isinstance(is_valid, (bool, int)) and is_valid):  # `"false"` is truthy
                 return FREE
-            tier = read("tier")
             return _TIER_BY_LICENCE.get(int(getattr(tier, "value", tier) or 0), FREE)
         except Exception as error:  # noqa: BLE001 - the host's code, in the host's tool call
             guard.swallowed("identity.licence", error)

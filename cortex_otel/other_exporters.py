@@ -39,11 +39,11 @@ def from_environment(*, allowed: bool) -> OtherExporters:
         allowed: the user's ``allow_other_exporters``; if not, names are only warned about.
     """
     return OtherExporters(
-        tuple(BatchSpanProcessor(exporter()) for exporter in _named("traces", allowed=allowed)),
-        tuple(BatchLogRecordProcessor(exporter()) for exporter in _named("logs", allowed=allowed)),
+        tuple(map(BatchSpanProcessor, _named("traces", allowed=allowed))),
+        tuple(map(BatchLogRecordProcessor, _named("logs", allowed=allowed))),
         tuple(
-            exporter() if issubclass(exporter, MetricReader)
-            else PeriodicExportingMetricReader(exporter())
+            exporter if isinstance(exporter, MetricReader)
+            else PeriodicExportingMetricReader(exporter)
             for exporter in _named("metrics", allowed=allowed)
         ),
     )  # fmt: skip
@@ -83,7 +83,7 @@ def _load(signal: str, name: str) -> Any:
         name = "otlp_proto_grpc" if protocol.strip() == "grpc" else "otlp_proto_http"
     for entry_point in entry_points(group=f"opentelemetry_{signal}_exporter", name=name):
         try:
-            return entry_point.load()
+            return entry_point.load()()
         except Exception as error:  # noqa: BLE001 - somebody else's package
             guard.swallowed(f"exporter.{name}", error)
             return None

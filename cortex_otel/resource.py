@@ -57,7 +57,9 @@ class CortexResourceDetector(ResourceDetector):
         from cortex_otel.settings import read_environment  # noqa: PLC0415 - only where asked for
 
         settings = read_environment(warn=lambda _line: None)
-        return Resource(dict(_attributes(settings.service, identity.use(settings).current())))
+        # A resolver of its own: to replace the process's would forget what configure() was told.
+        who = identity.IdentityResolver(settings).current()
+        return Resource(dict(_attributes(settings.service, who)))
 
 
 def cortex_sampler(_argument: str | float | None = None) -> Sampler:

@@ -7,18 +7,16 @@ sense raises :class:`SettingError`; under zero-code start it warns once and the 
 
 from __future__ import annotations
 
-import ast
 import difflib
-import importlib.machinery
 import math
 import os
 import re
-import sys
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from cortex_otel.host_config import enabled_by_host
 from cortex_otel.semconv import EVENT_TYPES, TIERS
 
 __all__ = ["SettingError", "Settings", "enabled_by_host", "read_environment"]
@@ -330,7 +328,7 @@ def read_environment(
     Args:
         environ: where to read; the process's environment by default.
         overrides: settings by field name that win over the environment; text is parsed, other
-            values are checked as their text would be.
+            values are checked as their text would be; ``None`` is as if not given.
         warn: if given, called with one line for each senseless setting, whose default is then
             used; without it the first one raises.
 
@@ -342,8 +340,9 @@ def read_environment(
     values: dict[str, Any] = {}
     for setting in fields(Settings):
         try:
-            if setting.name in overrides:
-                values[setting.name] = _override(setting, overrides[setting.name])
+            given = overrides.get(setting.name)
+            if given is not None:
+                values[setting.name] = _override(setting, given)
             else:
                 text = environ.get(setting.metadata["environment"])
                 if text is not None and text != "":
@@ -379,8 +378,6 @@ def _senseless(setting: Field[Any], name: str, value: object) -> SettingError:
 
 
 def _override(setting: Field[Any], value: Any) -> Any:
-    if value is None:
-        return setting.default if setting.default is not MISSING else setting.default_factory()  # type: ignore[misc] - one of the two is set
     text = _text_of(value)
     if text is None or (isinstance(value, bool) and setting.metadata["secret"]):
         raise _senseless(setting, setting.name, value)
@@ -408,48 +405,3 @@ def _text_of(value: object) -> str | None:
         return None
     # A comma would make two of one.
     return None if any("," in part for part in parts) else ",".join(parts)
-
-
-def enabled_by_host() -> bool:
-    """Whether the host's ``config.py`` leaves telemetry on, as Cortex writes it there.
-
-    Reads ``TELEMETRY_ENABLED = False`` from an imported ``config`` module, or, so as not to run
-    the host's code before its time, from the source of the ``config.py`` that it would import.
-    """
-    module = sys.modules.get("config")
-    try:
-        if module is not None:
-            return bool(getattr(module, "TELEMETRY_ENABLED", True))
-        source = _host_config()
-        tree = ast.parse(source.read_bytes()) if source is not None else ast.Module([], [])
-    except Exception:  # noqa: BLE001 - the host's file, and a module may be any object
-        return True
-    enabled = True
-    for node in tree.body:
-        match node:
-            case ast.Assign(targets=targets, value=ast.Constant(value=value)):
-                names = [target.id for target in targets if isinstance(target, ast.Name)]
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=value)):
-                names = [name]
-            case _:
-                continue
-        if "TELEMETRY_ENABLED" in names:
-            enabled = bool(value)
-    return enabled
-
-
-def _host_config() -> Path | None:
-    # Under zero-code start the script's directory isn't on sys.path yet: take it from the
-    # command line.
-    path: list[str] = []
-    for argument in sys.orig_argv[1:]:
-        if argument in ("-m", "-c"):
-            path = [str(Path.cwd())]
-            break
-        if argument.endswith(".py"):
-            path = [str(Path(argument).resolve().parent)]
-            break
-    spec = importlib.machinery.PathFinder.find_spec("config", [*path, *sys.path])
-    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
-        return None
-    return Path(spec.origin)

@@ -21,7 +21,12 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from cortex_otel import guard
 from cortex_otel.instrument.state import state
 from cortex_otel.instrument.validate import failure, reject
-from cortex_otel.semconv import CORTEX_ERROR_CRASH, CORTEX_EVENT_TYPE, CORTEX_RESULT
+from cortex_otel.semconv import (
+    CORTEX_ERROR_CRASH,
+    CORTEX_EVENT_TYPE,
+    CORTEX_RESULT,
+    GEN_AI_TOOL_NAME,
+)
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -155,6 +160,9 @@ class PendingEvent(EventHandle):
         # The sampler decides by what is known at the start. A copy, since what is completed
         # now (the result) must not look like what the caller has set.
         attributes = event_type.complete({**self._attributes, CORTEX_EVENT_TYPE: event_type.name})
+        around = getattr(trace.get_current_span(), "attributes", None) or {}
+        if GEN_AI_TOOL_NAME in around:  # an event belongs to the tool it happens in
+            attributes.setdefault(GEN_AI_TOOL_NAME, around[GEN_AI_TOOL_NAME])
         span = tracer.start_span(event_type.name, kind=SpanKind.INTERNAL, attributes=attributes)
         self._span = span
         self._token = context_api.attach(trace.set_span_in_context(span))

@@ -16,6 +16,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 
 from cortex_otel import semconv as sc
+from cortex_otel.process import names
 from cortex_otel.process.metric_points import metric_points
 from cortex_otel.process.program import process_session
 from cortex_otel.process.redact import ErrorSummary, summarize_exception, summarize_stacktrace
@@ -38,18 +39,26 @@ __all__ = ["Converter"]
 
 _COLUMN: Final = 1
 _CONTEXT: Final = 2
+_ID: Final = 3
+# Ids that were no identifiers come hashed, under a key of their own, for the same column.
+_IDS: Final = {
+    key + suffix: key
+    for key in (sc.CORTEX_PROJECT_ID, sc.CORTEX_BRANCH_ID, sc.SESSION_ID, sc.MCP_SESSION_ID)
+    for suffix in ("", sc.TEXT_HASH_SUFFIX)
+}
+_SESSION_IDS: Final = frozenset({sc.SESSION_ID, sc.MCP_SESSION_ID})
 #: Where an attribute goes; what isn't here goes into ``event_data``.
 _PLACES: Final = {
     # Columns, or what decides one.
     **dict.fromkeys(
         (
-            sc.CORTEX_EVENT_TYPE, sc.CORTEX_SERVICE, sc.CORTEX_USER_TIER, sc.CORTEX_PROJECT_ID,
-            sc.CORTEX_BRANCH_ID, sc.CORTEX_RESULT, sc.CORTEX_ERROR_LOCATION,
-            sc.CORTEX_EXCEPTION_TYPE, sc.CORTEX_FEATURE, sc.CORTEX_EVENT_DURATION_MS,
-            sc.GEN_AI_TOOL_NAME, sc.ERROR_TYPE, sc.USER_HASH, sc.SESSION_ID, sc.MCP_SESSION_ID,
+            sc.CORTEX_EVENT_TYPE, sc.CORTEX_SERVICE, sc.CORTEX_USER_TIER, sc.CORTEX_RESULT,
+            sc.CORTEX_ERROR_LOCATION, sc.CORTEX_EXCEPTION_TYPE, sc.CORTEX_FEATURE,
+            sc.CORTEX_EVENT_DURATION_MS, sc.GEN_AI_TOOL_NAME, sc.ERROR_TYPE, sc.USER_HASH,
         ),
         _COLUMN,
     ),
+    **dict.fromkeys(_IDS, _ID),
     # Few distinct values: kept once a combination, not once an event.
     **dict.fromkeys(
         (
@@ -64,16 +73,7 @@ _PLACES: Final = {
     ),
 }  # fmt: skip
 _MEASURES: Final = frozenset(sc.MEASURES)
-# Ids that were no identifiers come hashed, under a key of their own: the same column.
-_HASHED_IDS: Final = {
-    key + sc.TEXT_HASH_SUFFIX: key
-    for key in (sc.CORTEX_PROJECT_ID, sc.CORTEX_BRANCH_ID, sc.SESSION_ID, sc.MCP_SESSION_ID)
-}
-# A project or branch id with a slash is a path, and may name its owner.
-_MAYBE_PATHS: Final = frozenset({sc.CORTEX_PROJECT_ID, sc.CORTEX_BRANCH_ID})
 _SERVICE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# Where the name of a span ends with what was asked for, which may be anyone's: a path or a URI.
-_PATH = re.compile(r" (?:[\\/~.]|\S*://).*", re.DOTALL)
 _LONGEST_DURATION_MS = 1e11
 
 _KINDS: Final = {kind: kind.name.lower() for kind in SpanKind}
@@ -90,9 +90,7 @@ _CANCELLATIONS: Final = frozenset(
 # fastmcp writes a fresh UUID a request there under protocol 2026-07-28: that is no session.
 _SCOPES_WITHOUT_SESSIONS: Final = frozenset({"fastmcp"})
 _NO_ERROR: Final = ErrorSummary("", "", ())
-# Distinct span and tool names one process may store; a name beyond is stored as this.
-_MAX_NAMES = 2000
-_OVERFLOW = "_OTHER"
+_OVERFLOW: Final = names.OTHER
 _LONGEST_HASHED_BODY = 65_536
 
 
@@ -118,10 +116,8 @@ class Converter:
         self._resolver = resolver
         self._count_removed = count_removed
         self._resource: tuple[object, str] = (None, "{}")
-        self._identity: tuple[Resolved | None, str, str] = (None, "", "")
-        self._scopes: dict[tuple[str, str | None], str] = {}
-        self._span_names: dict[tuple[str, str, str], str] = {}
-        self._names: set[str] = set()
+        self._identity: tuple[Resolved, str, str] | None = None
+        self._names = names.Names(redactor.name)
         self._contexts: set[str] = set()
 
     def use_resolver(self, resolver: IdentityResolver) -> None:
@@ -137,21 +133,22 @@ class Converter:
         start, end, context, parent = span.start_time, span.end_time, span.context, span.parent
         if start is None or end is None or context is None:
             raise ValueError("the span has not ended")
-        columns, attributes, data = self._sort(_attributes_of(span))
+        clean = self._clean(_attributes_of(span))
+        columns, attributes, data = self._sort(clean)
         kind = _KINDS[span.kind]
         tool_name = columns.get(sc.GEN_AI_TOOL_NAME, "")
         if tool_name:
-            tool_name = self._bounded(tool_name)
+            tool_name = self._names.bounded(tool_name)
         event_type = columns.get(sc.CORTEX_EVENT_TYPE)
         if event_type not in sc.EVENT_TYPES:
             # The server's side of a call is the event; a client in the same process is not.
-            is_call = kind == "server" and (sc.MCP_METHOD_NAME, sc.METHOD_TOOLS_CALL) in attributes
+            is_call = kind == "server" and clean.get(sc.MCP_METHOD_NAME) == sc.METHOD_TOOLS_CALL
             event_type = sc.MCP_TOOL_CALL if is_call else SPAN_EVENT_TYPE
         error = self._span_error(span, columns)
         return self._record(
             # A clock set back during the span must not make a negative duration.
-            start, max(0, end - start), event_type, self._span_name(span.name, tool_name, data, attributes),
-            tool_name, tool_name or columns.get(sc.CORTEX_FEATURE, ""),
+            start, max(0, end - start), event_type,
+            self._names.of_span(span.name, tool_name, clean), tool_name, tool_name or columns.get(sc.CORTEX_FEATURE, ""),
             self._result(columns, error, span.status.status_code), None, kind, error,
             columns, attributes, data, span.instrumentation_scope, span.resource,
             context.trace_id, context.span_id, parent.span_id if parent is not None else 0,
@@ -164,13 +161,14 @@ class Converter:
             Exception: the record makes no sense; the caller counts it.
         """
         log = readable.log_record
-        columns, attributes, data = self._sort(log.attributes or {})
-        name = log.event_name or ""
+        columns, attributes, data = self._sort(self._clean(log.attributes or {}))
+        name = _text(log.event_name)
         error = self._log_error(log, columns)
         if not name and isinstance(log.body, str):
             # A plain log line is free text: its size and identity are all that is kept.
-            data["log.body.length"] = len(log.body)
-            data["log.body.hash"] = self._resolver.hash_text(log.body[:_LONGEST_HASHED_BODY])
+            body = _text(log.body)
+            data["log.body.length"] = len(body)
+            data["log.body.hash"] = self._resolver.hash_text(body[:_LONGEST_HASHED_BODY])
         duration_ms = columns.get(sc.CORTEX_EVENT_DURATION_MS)
         duration = None
         if isinstance(duration_ms, (int, float)) and 0 <= duration_ms <= _LONGEST_DURATION_MS:
@@ -179,7 +177,7 @@ class Converter:
         return self._record(
             timestamp - (duration or 0), duration,
             name if name in sc.EVENT_TYPES else SPAN_EVENT_TYPE,
-            self._bounded(self._redactor.name(name)) if name else "log",
+            self._names.of(name) if name else "log",
             self._tool_of_log(log, columns), columns.get(sc.CORTEX_FEATURE, ""),
             self._result(columns, error, None),
             _level(getattr(log.severity_number, "value", None) or 9), "event", error,
@@ -190,8 +188,8 @@ class Converter:
     def metrics(self, data: MetricsData) -> list[MetricPoint]:
         """The rows of all data points that say something; empty histograms don't."""
         return metric_points(
-            data, self._clean, self.service, self._resolver.current().tier,
-            lambda name: self._bounded(self._redactor.name(name)),
+            data, self._clean_point, self.service, self._resolver.current().tier,
+            self._names.of,
         )  # fmt: skip
 
     def _record(  # noqa: PLR0917 - the columns of the row, in their order
@@ -201,8 +199,12 @@ class Converter:
         scope: InstrumentationScope | None, resource: Resource | None,
         trace_id: int, span_id: int, parent_span_id: int,
     ) -> Record:  # fmt: skip
-        identity = self._resolver.current()
+        identity, project_id, branch_id = self._identity_now()
         get = columns.get
+        service, tier = get(sc.CORTEX_SERVICE) or self.service, get(sc.CORTEX_USER_TIER)
+        if service != self.service and not _SERVICE.fullmatch(service):
+            service = self.service
+        error_type = error.error_type if result != "success" else ""
         if error.frames:
             data[sc.EXCEPTION_STACKTRACE] = list(error.frames)
         measures: tuple[tuple[str, float], ...] = ()
@@ -212,23 +214,23 @@ class Converter:
             time_ns,
             duration_ns,
             Series(
-                get(sc.CORTEX_SERVICE) or self.service,
+                service,
                 event_type,
                 name,
                 tool_name,
-                feature,
-                get(sc.CORTEX_USER_TIER) or identity.tier,
+                self._names.bounded(feature) if feature else "",
+                tier if tier in sc.TIERS else identity.tier,
                 result,
                 level or _LEVEL_BY_RESULT[result],
                 kind,
-                error.error_type if result != "success" else "",
+                self._names.bounded(error_type) if error_type else "",
             ),
             Context(
-                self._scope(scope),
+                self._names.of_scope(scope),
                 self._resource_json(resource),
-                get(sc.CORTEX_PROJECT_ID) or identity.project_id,
-                get(sc.CORTEX_BRANCH_ID) or identity.branch_id,
-                _json_object(tuple(attributes)) if attributes else "{}",
+                get(sc.CORTEX_PROJECT_ID) or project_id,
+                get(sc.CORTEX_BRANCH_ID) or branch_id,
+                self._context_json(attributes, data) if attributes else "{}",
             ),
             self._session_of(columns, scope),
             get(sc.USER_HASH) or identity.user_hash,
@@ -249,25 +251,61 @@ class Converter:
             self._count_removed(clean.removed)
         return clean.attributes
 
+    def _clean_point(self, attributes: Mapping[str, object]) -> dict[str, object]:
+        clean = self._clean(attributes)
+        if not _SERVICE.fullmatch(str(clean.get(sc.CORTEX_SERVICE, ""))):
+            clean.pop(sc.CORTEX_SERVICE, None)
+        if clean.get(sc.CORTEX_USER_TIER) not in sc.TIERS:
+            clean.pop(sc.CORTEX_USER_TIER, None)
+        return clean
+
     def _sort(
-        self, attributes: Mapping[str, object]
+        self, clean: Mapping[str, object]
     ) -> tuple[dict[str, Any], list[tuple[str, object]], dict[str, object]]:
         """Redacted attributes, sorted into columns, context and event data."""
         columns: dict[str, Any] = {}
         context: list[tuple[str, object]] = []
         data: dict[str, object] = {}
         place_of = _PLACES.get
-        for key, value in self._clean(attributes).items():
+        for key, value in clean.items():
             place = place_of(key)
-            if place is None:
+            if place is None or isinstance(value, list):
                 data[key] = value
             elif place == _COLUMN:
-                columns[key] = value
-            elif isinstance(value, list):
-                data[key] = value
+                if isinstance(value, str) or key == sc.CORTEX_EVENT_DURATION_MS:
+                    columns[key] = value
+            elif place == _ID:
+                columns[_IDS[key]] = self._id(_IDS[key], str(value))
             else:
                 context.append((key, value))
         return columns, context, data
+
+    def _id(self, key: str, value: str) -> str:
+        # A project or branch with a slash is a path, and one with an @ may be a person.
+        is_open = key in _SESSION_IDS or not ("/" in value or "@" in value)
+        return value if is_open else self._resolver.hash_text(value)
+
+    def _identity_now(self) -> tuple[Resolved, str, str]:
+        """Who it is, and project and branch as they may be kept: a provider gives any text."""
+        identity = self._resolver.current()
+        if self._identity is None or identity is not self._identity[0]:
+            told = {
+                sc.CORTEX_PROJECT_ID: identity.project_id, sc.CORTEX_BRANCH_ID: identity.branch_id,
+            }  # fmt: skip
+            kept = self._sort(self._clean({key: text for key, text in told.items() if text}))[0]
+            project, branch = (kept.get(key, "") for key in told)
+            self._identity = (identity, project, branch)
+        return self._identity
+
+    def _context_json(self, attributes: list[tuple[str, object]], data: dict[str, object]) -> str:
+        text = _json_object(tuple(attributes))
+        if text not in self._contexts:
+            if len(self._contexts) >= names.MOST:
+                # Not so few distinct values after all: they are kept with the event.
+                data.update(attributes)
+                return "{}"
+            self._contexts.add(text)
+        return text
 
     @staticmethod
     def _span_error(span: ReadableSpan, columns: Mapping[str, Any]) -> ErrorSummary:
@@ -282,8 +320,8 @@ class Converter:
         for event in span.events:
             if event.name == sc.EXCEPTION_EVENT and event.attributes:
                 summary = summarize_stacktrace(
-                    str(event.attributes.get(sc.EXCEPTION_TYPE, "")),
-                    str(event.attributes.get(sc.EXCEPTION_STACKTRACE, "")),
+                    _text(event.attributes.get(sc.EXCEPTION_TYPE)),
+                    _text(event.attributes.get(sc.EXCEPTION_STACKTRACE)),
                 )
         raised = columns.get(sc.CORTEX_EXCEPTION_TYPE)
         return summary._replace(error_type=raised or summary.error_type or told or _OVERFLOW)
@@ -295,8 +333,8 @@ class Converter:
         attributes = log.attributes or {}
         if sc.EXCEPTION_TYPE in attributes:
             return summarize_stacktrace(
-                str(attributes[sc.EXCEPTION_TYPE]),
-                str(attributes.get(sc.EXCEPTION_STACKTRACE, "")),
+                _text(attributes[sc.EXCEPTION_TYPE]),
+                _text(attributes.get(sc.EXCEPTION_STACKTRACE)),
             )
         told = columns.get(sc.CORTEX_EXCEPTION_TYPE) or columns.get(sc.ERROR_TYPE) or ""
         return _NO_ERROR._replace(error_type=told) if told else _NO_ERROR
@@ -319,41 +357,7 @@ class Converter:
             span = trace.get_current_span(log.context)
             name = _attributes_of(span).get(sc.GEN_AI_TOOL_NAME) if span.is_recording() else None
             name = self._redactor.name(name) if isinstance(name, str) else None
-        return self._bounded(name) if name else ""
-
-    def _span_name(self, name: str, tool_name: str) -> str:
-        known = self._span_names.get((name, tool_name))
-        if known is not None:
-            return known
-        prefix = name.partition(" ")[0]
-        if tool_name and prefix in (sc.METHOD_TOOLS_CALL, sc.OPERATION_EXECUTE_TOOL):
-            safe = f"{prefix} {tool_name}"
-        else:
-            safe = self._bounded(self._redactor.name(name))
-        if len(self._span_names) < _MAX_NAMES:
-            self._span_names[name[:256], tool_name] = safe
-        return safe
-
-    def _bounded(self, name: str) -> str:
-        """``name``, unless this process has already stored too many different ones."""
-        if name in self._names:
-            return name
-        if len(self._names) >= _MAX_NAMES:
-            return _OVERFLOW
-        self._names.add(name)
-        return name
-
-    def _scope(self, scope: InstrumentationScope | None) -> str:
-        if scope is None:
-            return ""
-        key = (scope.name, scope.version)
-        found = self._scopes.get(key)
-        if found is None:
-            version = f"@{self._redactor.name(scope.version)}" if scope.version else ""
-            found = self._bounded(self._redactor.name(scope.name)) + version
-            if len(self._scopes) < _MAX_NAMES:
-                self._scopes[key] = found
-        return found
+        return self._names.bounded(name) if name else ""
 
     def _resource_json(self, resource: Resource | None) -> str:
         if resource is not self._resource[0]:
@@ -370,6 +374,11 @@ class Converter:
             told = columns.get(sc.MCP_SESSION_ID)
         process = process_session(self._redactor.name)
         return process if told is None else process._replace(session_id=str(told))
+
+
+def _text(value: object) -> str:
+    """``value`` if it is text, without running a method that the host may have given it."""
+    return str.__str__(value) if isinstance(value, str) else ""
 
 
 def _attributes_of(span: Any) -> Mapping[str, object]:

@@ -51,7 +51,9 @@ def _running_program() -> tuple[str, str]:
             break
         if argument == "-c":
             break
-        if not argument.startswith("-"):
+        if argument in ("-X", "-W"):
+            next(arguments, "")
+        elif not argument.startswith("-"):
             program = os.path.basename(argument).removesuffix(".py")  # noqa: PTH119 - any platform
             break
     version = ""

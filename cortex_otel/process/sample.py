@@ -13,8 +13,10 @@ it failed. Until then its records wait here (only if a rate below 1 is set; else
 
 from __future__ import annotations
 
+import os
 import random
 import threading
+import weakref
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,7 +31,10 @@ _FAILED = frozenset({"error", "timeout"})
 # Bounds of what may wait: traces open at once, records of one trace, decisions remembered for
 # records that come after their root has ended.
 _MAX_TRACES, _MAX_RECORDS, _MAX_REMEMBERED = 1024, 1024, 1024
+# Records of all traces under way together: as many as the writer's queue holds.
+_MAX_HELD = 32_768
 _MASK = (1 << 64) - 1
+_samplers: weakref.WeakSet[TraceSampler] = weakref.WeakSet()
 
 
 class _Decision(NamedTuple):
@@ -75,6 +80,8 @@ class TraceSampler:
         self._lock = threading.RLock()
         self._open: OrderedDict[int, _Trace] = OrderedDict()
         self._decided: OrderedDict[int, _Decision] = OrderedDict()
+        self._held = 0
+        _samplers.add(self)
         #: Whether anything is sampled at all; callers skip the sampler if not.
         self.active = any(rate < 1 for rate in self._rates.values())
 
@@ -101,18 +108,27 @@ class TraceSampler:
                 self._submit_alone(record, is_root=is_root)
                 return
             trace.records.append(record)
+            self._held += 1
             if is_root:
                 trace.open_roots -= 1
                 trace.root_rate = min(trace.root_rate, self.rate(record.series.event_type))
             if trace.open_roots <= 0 or len(trace.records) >= _MAX_RECORDS:
                 del self._open[record.trace_id]
                 self._decide(record.trace_id, trace)
+            while self._held > _MAX_HELD:
+                self._decide(*self._open.popitem(last=False))
 
     def flush(self) -> None:
         """Decide on every trace still under way: the process is about to end."""
         with self._lock:
             while self._open:
                 self._decide(*self._open.popitem(last=False))
+
+    def begin_again_in_child(self) -> None:
+        """In a forked child: what waits is the parent's, which passes it on; so is the lock."""
+        self._lock = threading.RLock()
+        self._open.clear()
+        self._held = 0
 
     def _submit_alone(self, record: Record, *, is_root: bool) -> None:
         decision = self._decided.get(record.trace_id) if record.trace_id else None
@@ -128,6 +144,7 @@ class TraceSampler:
         self._decided[trace_id] = _Decision(failed, trace.root_rate)
         if len(self._decided) > _MAX_REMEMBERED:
             self._decided.popitem(last=False)
+        self._held -= len(trace.records)
         place = place_of(trace_id)
         for record in trace.records:
             rate = 1.0 if failed else min(trace.root_rate, self.rate(record.series.event_type))
@@ -140,3 +157,12 @@ class TraceSampler:
             self._sink.submit(record._replace(weight=record.weight / rate))
         else:
             self._sink.submit(record)
+
+
+def _after_fork_in_child() -> None:
+    for sampler in list(_samplers):
+        sampler.begin_again_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -276,8 +276,9 @@ def test_on_a_terminal_it_repeats_until_ctrl_c(tmp_path, environment):
     seen = read_until(terminal, b"rounds: 2", seconds=90)
     seen += read_until(terminal, b"Ctrl-C", seconds=30)
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0
+    code = process.wait(30)
     seen += read_until(terminal, b"\0", seconds=0.5)
+    assert code == 0, seen.decode()
     os.close(terminal)
     assert b"Traceback" not in seen
     assert seen.count(b"\x1b[2J") == 2
@@ -294,8 +295,9 @@ def test_ctrl_c_in_the_middle_of_a_round_ends_the_servers(tmp_path, environment)
     seen = read_until(terminal, b"Starting", seconds=30)
     time.sleep(0.7)
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0
+    code = process.wait(30)
     seen += read_until(terminal, b"\0", seconds=0.5)
+    assert code == 0, seen.decode()
     os.close(terminal)
     assert b"Traceback" not in seen
     assert (

@@ -14,7 +14,6 @@ from collections import defaultdict
 from pathlib import Path
 
 import apsw
-import pytest
 
 from cortex_otel_exporters.record import Context, MetricPoint, Record, Series, Session
 
@@ -221,7 +220,8 @@ def _same(path, table, keys, expected):
     }
     assert found.keys() == wanted.keys(), table
     for key, value in wanted.items():
-        assert found[key] == pytest.approx(value, rel=1e-9), (table, key)
+        pairs = zip(found[key], value, strict=True)
+        assert all(math.isclose(a, b, rel_tol=1e-9) for a, b in pairs), (table, key)
 
 
 def _verify_ledger(path):

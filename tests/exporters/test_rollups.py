@@ -39,7 +39,7 @@ _records = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(_records, max_size=12), max_size=4))
 def test_they_equal_a_plain_computation_over_the_events(batches):
     with tempfile.TemporaryDirectory() as home:

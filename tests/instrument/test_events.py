@@ -864,3 +864,11 @@ def test_a_type_checker_sees_each_signature(tmp_path):
     wrong = [n for n, line in enumerate(TYPED_CALLS.splitlines(), 1) if line.endswith("# E")]
     reported = [int(line.split(":")[1]) for line in done.stdout.splitlines() if ": error:" in line]
     assert reported == wrong, done.stdout + done.stderr
+
+
+def test_a_timed_event_belongs_to_the_tool_it_happens_in(telemetry):
+    attributes = {semconv.GEN_AI_TOOL_NAME: "search"}
+    with telemetry.tracer.start_as_current_span("tool", attributes=attributes):
+        with events.compress_context(tokens_before=10):
+            pass
+    assert telemetry.spans[0].attributes[semconv.GEN_AI_TOOL_NAME] == "search"

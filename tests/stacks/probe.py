@@ -64,8 +64,6 @@ def make_server(decorate, named):
     async def search(
         query: Annotated[str, Field(description="What to look for", max_length=99)],
         top_k: int = 5,
-        *,
-        exact: bool = False,
     ) -> Found:
         """Search the context.
 
@@ -74,6 +72,14 @@ def make_server(decorate, named):
         """
         await asyncio.sleep(0)
         return Found(items=[query, CONTENT][:top_k], total=2)
+
+    # fastmcp 2 loses the default of a keyword-only parameter where another is Annotated, and
+    # finds it again under a decorator: so it has a tool of its own.
+    @server.tool()
+    @decorate
+    async def find(query: str, *, exact: bool = False) -> list[str]:
+        """Have a keyword-only parameter."""
+        return [query] * (2 if exact else 1)
 
     @server.tool()
     @decorate
@@ -162,7 +168,8 @@ def make_server(decorate, named):
 CALLS = [
     ("add", {"a": 1}),
     ("add", {"a": 1, "b": 40}),
-    ("search", {"query": "needle", "exact": True}),
+    ("search", {"query": "needle"}),
+    ("find", {"query": "needle", "exact": True}),
     ("shift", {"point": {"x": 1, "y": 2.5}, "by": 3}),
     ("with_context", {"query": "q"}),
     ("sync_with_context", {}),

@@ -90,6 +90,7 @@ class Writer:
         self._draining = threading.Lock()
         self._trouble = ""
         self._stopping = self._closed = False
+        self._lost = 0
         self._next_metrics = time.monotonic() + self._metrics_interval
         self._heartbeat = Heartbeat(self.path.parent)
         self._last_beat = 0.0
@@ -156,8 +157,10 @@ class Writer:
         Returns:
             ``True`` only if all of it is on disk, within the time.
         """
-        if self._closed or (self._thread is None and not self._has_work()):
-            return not self._has_work()
+        if self._closed:
+            return not self._lost
+        if self._thread is None and not self._has_work():
+            return True
         done = threading.Lock()
         done.acquire()
         waiter = (self._events_in, self._points_in, done)
@@ -180,7 +183,7 @@ class Writer:
             ``True`` if nothing was left. What was left is counted as dropped.
         """
         if self._closed:
-            return True
+            return not self._lost
         deadline = time.monotonic() + timeout_millis / 1000
         self._stopping = True
         if self._thread is not None or self._has_work():
@@ -194,14 +197,14 @@ class Writer:
         is_settled = self.store_lock.acquire(timeout=_LAST_ATTEMPT_SECONDS)
         self._closed = True
         try:
-            left = self._count_left()
+            self._lost = self._count_left()
         finally:
             if is_settled:
                 self.store_lock.release()
-        if self._last_beat or left:
+        if self._last_beat or self._lost:
             self._heartbeat.write(self._state())
         self._heartbeat.close(remove=not self._accounts.undelivered())
-        return not left
+        return not self._lost
 
     def _count_left(self) -> int:
         events = len(self._queue) + len(self._batch)

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from cortex_otel import guard, identity
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch, tmp_path_factory):
+    """Each test has a home of its own, settings of nobody, and sees what a host never would."""
+    for name in list(os.environ):
+        if name.startswith(("CORTEX_OTEL_", "OTEL_")):
+            monkeypatch.delenv(name)
+    # Package managers keep their caches: tests that make environments need them.
+    monkeypatch.setenv("XDG_CACHE_HOME", os.environ.get("XDG_CACHE_HOME") or str(CACHE))
+    home = tmp_path_factory.mktemp("user")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    monkeypatch.setenv("CORTEX_OTEL_HOME", str(home / "telemetry"))
+    resolver = identity._resolver
+    guard.rethrow_in_tests(enabled=True)
+    yield
+    guard.rethrow_in_tests(enabled=False)
+    identity._resolver = resolver
+    configuration = sys.modules.get("cortex_otel.configuration")
+    if configuration is not None:
+        configuration.reset_for_tests()
+
+
+CACHE = Path("~/.cache").expanduser()

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import pytest
+from store_kit import held, heartbeats, ledger, record, rows, verify, wait_for
+
+from cortex_otel_exporters.sqlite.heartbeat import Heartbeat, claim_orphans
+
+DEAD = 999_999_999
+
+
+@pytest.fixture
+def orphan(home):
+    def make(content, name=f"{DEAD}-1.json"):
+        (home / "writers").mkdir(parents=True, exist_ok=True)
+        file = home / "writers" / name
+        file.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+        return file
+
+    return make
+
+
+def test_it_says_what_the_process_does(home, make_writer):
+    writer = make_writer(describe=lambda: {"service": "mcp"})
+    before = time.time_ns()
+    writer.submit(record())
+    assert writer.force_flush()
+    (file,) = (home / "writers").iterdir()
+    assert file.stat().st_size == 2048
+    (told,) = heartbeats(home)
+    assert before <= told.pop("updated_ns") <= time.time_ns()
+    assert told.pop("started_ns") <= before
+    assert told == {
+        "pid": os.getpid(), "received": 1, "stored": 1, "sampled_out": 0, "dropped": {},
+        "unrecorded": {}, "queued": 0, "trouble": "", "service": "mcp",
+    }  # fmt: skip
+    assert writer.shutdown()
+    assert heartbeats(home) == []
+
+
+def test_it_survives_a_description_that_raises_and_one_that_is_too_long(home, make_writer):
+    def fails():
+        raise RuntimeError
+
+    for describe in (fails, lambda: {"faults": dict.fromkeys(map(str, range(5000)), 1)}):
+        writer = make_writer(describe=describe)
+        writer.submit(record())
+        assert writer.force_flush()
+        assert heartbeats(home)[0]["stored"] == 1
+        writer.shutdown()
+
+
+def test_it_tells_of_trouble_and_of_its_end(home, path, writer):
+    writer.submit(record())
+    assert writer.force_flush()
+    with held(path):
+        writer.submit(record(1))
+        wait_for(lambda: heartbeats(home)[0]["trouble"] == "locked")
+        assert heartbeats(home)[0]["queued"] == 1
+    assert writer.force_flush(5000)
+    wait_for(lambda: heartbeats(home)[0]["trouble"] == "")
+    assert heartbeats(home)[0]["stored"] == 2
+
+
+def test_drops_of_a_dead_process_are_entered_by_the_next(home, path, writer, orphan):
+    orphan({"unrecorded": {"event|locked": 5, "metric|disk_full": 2}})
+    orphan({"unrecorded": {"event|locked": 1}}, f"{DEAD}-2.json")
+    orphan({"unrecorded": {"event|locked": 1}}, f"{DEAD - 1}-3.json.{DEAD}")  # died adopting it
+    alive = orphan({"unrecorded": {"event|locked": 100}}, f"{os.getpid()}-1.json")
+    writer.submit(record())
+    assert writer.force_flush()
+    assert ledger(path) == {"received": 8, "stored": 1, "dropped|locked": 7}
+    assert ledger(path, "metric") == {"received": 2, "dropped|disk_full": 2}
+    verify(path)
+    assert alive.exists()
+    assert len(list((home / "writers").iterdir())) == 2  # that, and the writer's own
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"garbage", b"\xff\xfe", b"{}", b"[]", b"null", b"[" * 2000,
+        {"unrecorded": None}, {"unrecorded": [1]}, {"unrecorded": {"event|x": "many"}},
+        {"unrecorded": {"event|x": -5}}, {"unrecorded": {"event|x": 10**30}},
+        {"unrecorded": {"event": 1}}, b'{"unrecorded":{"event|x":1e400}}',
+        b'{"unrecorded":{"event|x":NaN}}',
+    ],
+)  # fmt: skip
+def test_garbage_from_a_dead_process_does_no_harm(path, writer, orphan, content):
+    file = orphan(content)
+    writer.submit(record())
+    assert writer.force_flush()
+    assert writer.trouble == ""
+    assert ledger(path) == {"received": 1, "stored": 1}
+    assert not file.exists()
+
+
+def test_drops_are_not_lost_when_they_cant_be_entered_at_once(path, make_writer, orphan):
+    first = make_writer()
+    first.submit(record())
+    assert first.force_flush()
+    orphan({"unrecorded": {"event|locked": 5}})
+    second = make_writer()
+    with held(path):
+        second.submit(record(1))
+        wait_for(lambda: second.trouble)
+    assert second.force_flush(5000)
+    assert ledger(path) == {"received": 7, "stored": 2, "dropped|locked": 5}
+
+
+def test_of_two_that_claim_an_orphan_one_gets_it(home, orphan):
+    orphan({"unrecorded": {"event|locked": 5}})
+    assert claim_orphans(home)[0]["event", "dropped", "locked"] == 5
+    assert claim_orphans(home) == ({}, [])
+
+
+def test_it_begins_again_where_its_directory_was_deleted(home):
+    home.mkdir()
+    heartbeat = Heartbeat(home)
+    heartbeat.write({"a": 1})
+    next((home / "writers").iterdir()).unlink()
+    (home / "writers").rmdir()
+    heartbeat.write({"a": 2})
+    assert heartbeats(home)[0]["a"] == 2
+    heartbeat.close(remove=True)
+
+
+def test_clean_exits_leave_no_file(home, path, make_writer):
+    for number in range(3):
+        writer = make_writer()
+        writer.submit(record(number))
+        assert writer.shutdown()
+    assert list((home / "writers").iterdir()) == []
+    assert rows(path, "SELECT count(*) FROM events") == [(3,)]

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+if "store_kit" not in sys.modules:
+    _spec = importlib.util.spec_from_file_location(
+        "store_kit", Path(__file__).parents[1] / "exporters" / "store_kit.py"
+    )
+    sys.modules["store_kit"] = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(sys.modules["store_kit"])
+
+from cortex_otel_exporters.sqlite.writer import Writer  # noqa: E402
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def path(home):
+    return home / "cortex.db"
+
+
+@pytest.fixture
+def make_writer(path):
+    made = []
+
+    def make(at=path, **settings):
+        made.append(Writer(at, **{"interval_ms": 10} | settings))
+        return made[-1]
+
+    yield make
+    for writer in made:
+        writer.shutdown()
+
+
+@pytest.fixture
+def writer(make_writer):
+    return make_writer()

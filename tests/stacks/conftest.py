@@ -1,0 +1,255 @@
+"""Environments of other MCP stacks, made on the spot under `.stacks` and reused.
+
+They come from the package registry. Without it the tests are skipped; with `CORTEX_REQUIRE_ALL=1`
+they fail.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROBE = Path(__file__).with_name("probe.py")
+SECONDS = 120
+STACKS = {
+    "mcp1": ["mcp==1.30.0"],
+    "mcp2": ["mcp==2.3.0"],
+    "fastmcp2": ["fastmcp==2.14.7"],
+    "fastmcp3": ["fastmcp==3.4.10"],
+    "fastmcp4": ["fastmcp==4.1.2"],
+    "mcp2-otlp": [
+        "mcp==2.3.0", "opentelemetry-distro", "opentelemetry-exporter-otlp-proto-http",
+    ],
+}  # fmt: skip
+NATIVE = {"mcp2": "mcp-python-sdk", "fastmcp3": "fastmcp", "fastmcp4": "fastmcp"}
+"""Stacks with spans of their own, and their scopes."""
+
+
+def _uv(*arguments) -> None:
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if uv is None:
+        missing("uv is not installed: pip install uv")
+    done = subprocess.run(
+        [uv, *map(str, arguments)], capture_output=True, text=True, timeout=600, cwd=ROOT,
+        env={**os.environ, "UV_NO_PROGRESS": "1"},
+    )  # fmt: skip
+    if done.returncode:
+        missing(f"uv {' '.join(map(str, arguments))} failed: {done.stderr[-800:]}")
+
+
+def missing(what: str) -> None:
+    if os.environ.get("CORTEX_REQUIRE_ALL") == "1":
+        pytest.fail(what)
+    pytest.skip(f"{what}\n(needs the package registry; CORTEX_REQUIRE_ALL=1 makes this a failure)")
+
+
+def _stamped(stamp: Path, text: str) -> bool:
+    return stamp.exists() and stamp.read_text() == text
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """This project as its users get it."""
+    directory = tmp_path_factory.mktemp("wheel")
+    done = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(directory)],
+        cwd=ROOT, capture_output=True, text=True, timeout=SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (built,) = directory.glob("*.whl")
+    return built
+
+
+class Stack:
+    """An environment of one MCP stack with this project's wheel."""
+
+    def __init__(self, name: str, wheel: Path) -> None:
+        self.name = name
+        self.bin = ROOT / ".stacks" / name / "bin"
+        self.python = self.bin / "python"
+        self._wheel = wheel
+
+    def make(self) -> None:
+        """Make the environment, or what of it has changed."""
+        home = self.bin.parent
+        requirements = STACKS[self.name]
+        wanted = "\n".join([sys.version, *requirements])
+        if not _stamped(home / "requirements.stamp", wanted):
+            shutil.rmtree(home, ignore_errors=True)
+            _uv("venv", "--quiet", "--python", sys.executable, home)
+            _uv("pip", "install", "--quiet", "--compile-bytecode", "--python", self.python,
+                *requirements, self._wheel)  # fmt: skip
+            (home / "requirements.stamp").write_text(wanted)
+        content = hashlib.sha256(self._wheel.read_bytes()).hexdigest()
+        if not _stamped(home / "wheel.stamp", content):
+            _uv("pip", "install", "--quiet", "--python", self.python,
+                "--reinstall-package", "cortex-otel", self._wheel)  # fmt: skip
+            (home / "wheel.stamp").write_text(content)
+
+    def environment(self, home: Path, **more: str) -> dict[str, str]:
+        """A clean environment; telemetry's directory is `home`."""
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("OTEL_", "CORTEX_", "PYTHON", "FASTMCP_", "COV_"))
+            and key != "VIRTUAL_ENV"
+        }
+        return {
+            **kept,
+            "CORTEX_OTEL_HOME": str(home),
+            "PROBE_STDERR": str(home.with_suffix(".stderr")),
+            "NO_COLOR": "1",
+            "COLUMNS": "400",  # rich breaks lines elsewhere
+            **more,
+        }
+
+    def run(self, home: Path, *arguments: str, **environment: str):
+        """Run the probe; what it printed, and its stderr."""
+        done = subprocess.run(
+            [self.python, PROBE, *arguments], env=self.environment(home, **environment),
+            capture_output=True, text=True, timeout=SECONDS,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-4000:]
+        return json.loads(done.stdout), done.stderr
+
+    def serve(self, home: Path, calls, *options: str, zero_code: bool = False, **environment: str):
+        """Speak JSON-RPC with the probe as a server, by hand; every line of its stdout, stderr."""
+        command = [self.python, PROBE, "serve", *options]
+        if zero_code:
+            command.insert(0, self.bin / "opentelemetry-instrument")
+        with subprocess.Popen(
+            command, env=self.environment(home, **environment),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as server:  # fmt: skip
+            stderr = []
+            reader = threading.Thread(target=lambda: stderr.append(server.stderr.read()))
+            reader.start()
+            timer = threading.Timer(SECONDS, server.kill)
+            timer.start()
+            lines = list(_converse(server, calls))
+            server.stdin.close()
+            lines += server.stdout.readlines()
+            server.wait()
+            timer.cancel()
+            reader.join()
+        assert server.returncode == 0, stderr[0][-4000:]
+        return lines, stderr[0]
+
+
+def _converse(server, calls):
+    def send(method, number=None, **params):
+        message = {"jsonrpc": "2.0", "method": method, "params": params}
+        if number is not None:
+            message["id"] = number
+        server.stdin.write(json.dumps(message) + "\n")
+        server.stdin.flush()
+
+    def answer(number):
+        for line in server.stdout:
+            yield line
+            if json.loads(line).get("id") == number:
+                return
+
+    client = {"name": "test", "version": "1"}
+    send("initialize", 0, protocolVersion="2025-06-18", capabilities={}, clientInfo=client)
+    yield from answer(0)
+    send("notifications/initialized")
+    for number, (name, arguments, *meta) in enumerate(calls, start=1):
+        more = {"_meta": meta[0]} if meta else {}
+        send("tools/call", number, name=name, arguments=arguments, **more)
+        yield from answer(number)
+
+
+@pytest.fixture(scope="session")
+def stack_of(wheel):
+    made = {}
+
+    def get(name: str) -> Stack:
+        if name not in made:
+            made[name] = Stack(name, wheel)
+            made[name].make()
+        return made[name]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def ahead(stack_of, tmp_path_factory):
+    """Start a run of the probe in every stack at once; the answer of one: `ahead(name, mode)`.
+
+    Their start-up is seconds of imports each: in parallel they take as long as the slowest.
+    """
+    homes = tmp_path_factory.mktemp("homes")
+    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        futures = {}
+
+        def run(name, mode):
+            stack, home = stack_of(name), homes / f"{name}-{mode}"
+            if mode == "stdio":
+                return stack.run(home, "stdio", str(stack.python), str(PROBE), "serve",
+                                 "--decorated")  # fmt: skip
+            return stack.run(home, mode)
+
+        def get(name, mode):
+            for other in [name, *(name for name in STACKS if name != "mcp2-otlp")]:
+                if (other, mode) not in futures and (other == name or _is_made(other)):
+                    stack_of(other)
+                    futures[other, mode] = pool.submit(run, other, mode)
+            return futures[name, mode].result()
+
+        yield get
+
+
+def _is_made(name: str) -> bool:
+    return (ROOT / ".stacks" / name / "requirements.stamp").exists()
+
+
+@pytest.fixture
+def listener():
+    """Counts connections to `port` of this machine."""
+    server = socket.create_server(("127.0.0.1", 0))
+    server.settimeout(0.1)
+    stop = threading.Event()
+
+    class Listener:
+        port = server.getsockname()[1]
+        connections = 0
+
+    def accept():
+        while not stop.is_set():
+            try:
+                connection, _ = server.accept()
+            except TimeoutError:
+                continue
+            Listener.connections += 1
+            connection.close()
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    yield Listener
+    stop.set()
+    thread.join()
+    server.close()
+
+
+def pytest_generate_tests(metafunc):
+    if "stack_name" in metafunc.fixturenames:
+        metafunc.parametrize("stack_name", [name for name in STACKS if name != "mcp2-otlp"])
+    if "native_stack" in metafunc.fixturenames:
+        metafunc.parametrize("native_stack", NATIVE)
+
+
+@pytest.fixture
+def native_scope(native_stack):
+    return NATIVE[native_stack]
