@@ -143,7 +143,7 @@ def _session(
 
 
 def _mcp_event(sitting: _Sitting, now: int, choose: random.Random) -> Record:
-    _, tier, session, project, branch = sitting
+    person, tier, session, project, branch = sitting
     kind = choose.random()
     result = choose.choices(("success", "error", "timeout", "cancelled"), (950, 35, 8, 7))[0]
     error = choose.choice(_ERRORS) if result == "error" else ""
@@ -168,8 +168,8 @@ def _mcp_event(sitting: _Sitting, now: int, choose: random.Random) -> Record:
             duration, of = None, "event"
     else:
         event_type, name, of = "span", choose.choice(("GET", "POST", "SELECT")), "client"
-        scope, attributes = "opentelemetry.instrumentation.httpx@0.66b2", '{"url.scheme":"https"}'
-        data = {"http.response.status_code": 200}
+        scope = "opentelemetry.instrumentation.httpx@0.66b2"
+        attributes = '{"http.response.status_code":200,"url.scheme":"https"}'
     frames = f"cortex.tools.{tool or 'events'}:run:{choose.randrange(20, 400)}"
     if result == "error" and choose.random() < 0.2:
         data = {**data, "exception.stacktrace": [f"mcp.server.runner:call:{n}" for n in (81, 94)]}

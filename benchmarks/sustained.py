@@ -50,7 +50,7 @@ def child(alternative: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]
 
 def measure(run: Run) -> Report:
     """One run of each alternative, one after the other."""
-    seconds = 1.0 if run.quick else run.options.minutes * 60.0
+    seconds = 0.5 if run.quick else run.options.minutes * 60.0
     warm_up = 0.2 if run.quick else 2.0
     found = run.interleave(_ALTERNATIVES, 1, seconds=seconds, warm_up=warm_up)
     pacing = found["none"][0]["percent"]

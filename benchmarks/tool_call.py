@@ -79,8 +79,10 @@ async def _server_cpu_ns(client: Client) -> int:
 def measure(run: Run) -> Report:
     """In memory and over stdio."""
     tables, bars = [], []
-    alternatives = ("as_shipped", "zero_code", "decorator") if run.quick else tuple(LABELS)
     for transport in ("stdio", "memory"):
+        alternatives = tuple(LABELS)
+        if run.quick:
+            alternatives = ("as_shipped", "zero_code" if transport == "stdio" else "decorator")
         blocks, calls = (1, 20) if run.quick else (20, 100)
         found = run.interleave(alternatives, blocks, transport=transport, calls=calls)
         reference = found["as_shipped"]

@@ -34,7 +34,7 @@ def child(alternative: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]
     context = multiprocessing.get_context("fork")
     path, writers = Path(options["home"]) / "cortex.db", options["writers"]
     write = _write_naive if alternative == "naive" else _write_ours
-    barrier, answers = context.Barrier(writers + 1), context.SimpleQueue()
+    barrier, answers = context.Barrier(writers + 1, timeout=300), context.Queue()
     processes = [
         context.Process(target=write, args=(path, number, options, barrier, answers))
         for number in range(writers)
@@ -43,7 +43,7 @@ def child(alternative: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]
         process.start()
     barrier.wait()
     started = time.perf_counter()
-    found = [answers.get() for _ in processes]
+    found = [answers.get(timeout=600) for _ in processes]
     seconds = time.perf_counter() - started
     for process in processes:
         process.join()

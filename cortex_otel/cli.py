@@ -135,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
         "--limit", type=_number(1), default=1000, metavar="N", help=text("help_limit")
     )
     command.add_argument("--set", action="append", metavar="NAME=VALUE", help=text("help_set"))
+    command.add_argument("--show", action="store_true", help=text("help_show"))
 
     command = _command(commands, "demo", _demo)
     command.add_argument("--once", action="store_true", help=text("help_once"))

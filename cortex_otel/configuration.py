@@ -84,7 +84,8 @@ class Pipeline:
         state.active = False
         self.sampler.flush()
         stored = self.writer.shutdown(timeout_millis)
-        for provider in self.providers:  # those beside ours: other processors and exporters
+        providers, self.providers = self.providers, []  # the SDK warns of a second shutdown
+        for provider in providers:  # those beside ours: other processors and exporters
             try:
                 provider.shutdown()
             except Exception as error:  # noqa: BLE001 - at exit

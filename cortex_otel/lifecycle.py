@@ -36,12 +36,10 @@ def at_exit(finish: Callable[[], object]) -> None:
     Args:
         finish: drains and stops; must be idempotent and safe in a signal handler.
     """
-    if not _finish:
-        atexit.register(_at_normal_exit)
-        if threading.current_thread() is threading.main_thread():
-            for number in _SIGNALS:
-                if signal.getsignal(number) is signal.SIG_DFL:
-                    signal.signal(number, _on_signal)
+    if not _finish and threading.current_thread() is threading.main_thread():
+        for number in _SIGNALS:
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, _on_signal)
     _finish.append(finish)
 
 
@@ -60,6 +58,11 @@ def _at_normal_exit() -> None:
     _run()
     if _died_of is not None:
         _die_of(_died_of)
+
+
+# At import, so that it runs after the exit of SDK providers that another configurator makes
+# later: they send their last batch through our exporters then.
+atexit.register(_at_normal_exit)
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

@@ -43,6 +43,7 @@ _ENGLISH = {
     "help_format": "table, csv or json",
     "help_limit": "at most so many rows (1000)",
     "help_set": "a further parameter of the question, e.g. window_days=14",
+    "help_show": "show the question's SQL, its parameters and columns, and don't ask it",
     "help_once": "one round, then exit",
     "help_clean": "delete what the demo made",
     "help_version": "show the version and exit",
@@ -82,6 +83,12 @@ _ENGLISH = {
     "question_list": "Questions (cortex-otel query NAME):",
     "no_rows": "Nothing to show from {since} to {until}.",
     "truncated": "Cut after {count} rows: --limit shows more.",
+    "show_without_name": "--show needs the name of a question; cortex-otel query lists them",
+    "show_parameters": "Parameters:",
+    "show_columns": "Columns:",
+    "show_exact": (
+        "This answers instead where the range holds at most {count} events and none is deleted yet:"
+    ),
     # Demo
     "demo_no_git": (
         "the demo needs git: install it with your system's packages "
@@ -204,6 +211,7 @@ _KOREAN = {
     "help_format": "table, csv 또는 json",
     "help_limit": "최대 행 수 (1000)",
     "help_set": "질문의 추가 매개변수, 예: window_days=14",
+    "help_show": "질문을 실행하지 않고 SQL, 매개변수, 열 표시",
     "help_once": "한 번만 실행하고 종료",
     "help_clean": "데모가 만든 파일 삭제",
     "help_version": "버전 표시 후 종료",
@@ -249,6 +257,10 @@ _KOREAN = {
     "question_list": "질문 목록 (cortex-otel query 이름):",
     "no_rows": "표시할 내용 없음: {since} ~ {until}",
     "truncated": "{count}행까지만 표시됨 (더 보기: --limit)",
+    "show_without_name": "--show 옵션에는 질문 이름 필요 (목록: cortex-otel query)",
+    "show_parameters": "매개변수:",
+    "show_columns": "열:",
+    "show_exact": "기간 안의 이벤트가 {count}개 이하이고 모두 남아 있으면 대신 쓰는 SQL:",
     # Demo
     "demo_no_git": (
         "데모에 git 필요: 시스템 패키지로 설치 "

@@ -3,6 +3,7 @@
 :class:`Settings` is frozen and made once, at start-up. ``docs/reference/settings.md`` is generated
 from it. In code (:func:`cortex_otel.configure`) and in the command line a setting that makes no
 sense raises :class:`SettingError`; under zero-code start it warns once and the default is used.
+Longer than other files by the settings themselves.
 """
 
 from __future__ import annotations

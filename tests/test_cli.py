@@ -5,6 +5,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -82,6 +83,7 @@ def said(capsys, *arguments):
         ["query", "dau", "--limit", "0"],
         ["query", "dau", "--format", "xml"], ["query", "ledger", "--tier", "paid"],
         ["query", "ledger", "--service", "mcp"], ["query", "funnel", "--set", "window_days=x"],
+        ["query", "--show"], ["query", "toolz", "--show"],
         ["query", "dau", "--set", "from_ns=1"], ["query", "dau", "--set", "x"],
     ],
 )  # fmt: skip
@@ -251,6 +253,24 @@ def test_the_catalogue_is_listed(capsys, monkeypatch):
     assert "도구 호출" in said(capsys, "query")[1]
     _, out, _ = said(capsys, "query", "--format", "json")
     assert {question["name"] for question in json.loads(out)} == catalogue().keys()
+
+
+@pytest.mark.parametrize("name", sorted(catalogue()))
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_what_is_shown_can_be_run(capsys, monkeypatch, home, name, lang):
+    monkeypatch.setenv("CORTEX_OTEL_LANG", lang)
+    code, out, err = said(capsys, "query", name, "--show")
+    assert (code, err) == (0, "")
+    assert not home.exists()
+    question = catalogue()[name]
+    assert out.startswith(f"-- {question.title_in(lang)}\n")
+    for each in (*question.parameters, *question.columns):
+        assert f"{each.name} " in out
+        assert f" {each.meaning}\n" in out
+    connection = apsw.Connection(str(seed(home)))
+    values = dict.fromkeys(re.findall(r"(?<!:):([a-z_]+)", out), 0)
+    list(connection.execute(out, values))
+    connection.close()
 
 
 def test_a_cut_answer_says_so(capsys, home):

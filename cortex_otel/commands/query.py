@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import sys
+import textwrap
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from cortex_otel.messages import language, text
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.formats import as_csv, as_json, as_table, iso_time, pad, width
 from cortex_otel.query.ranges import local_offset_minutes, parse_range
+from cortex_otel.query.runner import EXACT_EVENTS
 from cortex_otel.query.runner import run as ask
 from cortex_otel_exporters.sqlite.reader import open_reader
 
@@ -31,7 +33,7 @@ class UsageError(Exception):
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Answer the question named, or list them all.
+    """Answer the question named, show its SQL, or list them all.
 
     Raises:
         UsageError: no such question, or it has no such filter or parameter.
@@ -40,9 +42,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         StoreError: there is no database, or it can't be read.
     """
     if arguments.name is None:
+        if arguments.show:
+            raise UsageError(text("show_without_name"))
         _list(arguments.format)
         return 0
     question = _question(arguments.name)
+    if arguments.show:
+        _show(question)
+        return 0
     now_ns = time.time_ns()
     from_ns, to_ns = parse_range(arguments.since or question.since, arguments.until, now_ns)
     offset = local_offset_minutes(to_ns)
@@ -109,6 +116,28 @@ def _assigned(question: Question, assignments: list[str]) -> dict[str, Value]:
                 text("bad_assignment", value=assignment, question=question.name, known=known)
             ) from None
     return values
+
+
+def _show(question: Question) -> None:
+    """SQL with its meaning in comments, to be copied as it is."""
+    line(f"-- {question.title_in(language())}")
+    for sentence in textwrap.wrap(question.about, 96):
+        line(f"-- {sentence}")
+    for heading, rows in (
+        ("show_parameters", [(f":{each.name}", each.type, each.meaning)
+                             for each in question.parameters]),
+        ("show_columns", [(each.name, each.unit, each.meaning) for each in question.columns]),
+    ):  # fmt: skip
+        line("--")
+        line(f"-- {text(heading)}")
+        widths = [max(len(row[index]) for row in rows) for index in (0, 1)]
+        for name, kind, meaning in rows:
+            line(f"--   {pad(name, widths[0])}  {pad(kind, widths[1])}  {meaning}")
+    line(question.sql.rstrip() + ";")
+    if question.exact_sql:
+        line()
+        line(f"-- {text('show_exact', count=f'{EXACT_EVENTS:,}')}")
+        line(question.exact_sql.rstrip() + ";")
 
 
 def _list(form: str) -> None:

@@ -172,7 +172,8 @@ _MOST_LINKS = 5
 _LONGEST_STACKTRACE = 65_536
 _REMEMBERED = 4096
 
-_TOKEN = re.compile(r"[A-Za-z0-9_.:/@+-]+")
+# No path from a root, no URI, no `user@host`.
+_TOKEN = re.compile(r"(?!.*//)[\w:@+-][\w.:/+-]*", re.ASCII)
 # Ids are new on every call: these shapes, which no pattern finds fault with but for their being
 # hexadecimal (`uuid4().hex` is what MCP sessions have), are taken without the cost of a scrub.
 _PLAIN_ID = re.compile(
@@ -180,6 +181,7 @@ _PLAIN_ID = re.compile(
 )
 _DIGEST = re.compile(r"[0-9a-f]{16}|[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9_./:<>{}\- ]{1,128}")
+_PATH = re.compile(r"\.{0,2}[\\/]|~|[A-Za-z]:[\\/]|\S*://")
 _NOT_NAME = re.compile(r"[^A-Za-z0-9_./:<>{}\- ]")
 # A closed set of types: `password: hunter2` is a name and a word too.
 _TYPE = (
@@ -187,13 +189,14 @@ _TYPE = (
     r"|string|number|integer|boolean|array)"
 )
 _PARAMETER = rf"(?:\.\.\.|(?:\*|\*{{0,2}}[^\W\d]\w*):{_TYPE}(?:\[(?:{_TYPE}|\d{{1,9}})\])?)"
-_SHAPE = re.compile(rf"(?:{_PARAMETER}(?:, ?{_PARAMETER})*)?")
+_SHAPE = re.compile(rf"(?:{_PARAMETER}(?:, ?{_PARAMETER})*)?", re.ASCII)
 _KEY = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _CODE = re.compile(r"-?[0-9]{1,6}")
-_IDENTIFIER = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
-_DOTTED = re.compile(_IDENTIFIER)
+# ASCII: a word of another script is rather somebody's name than a class's.
+_IDENTIFIER = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
+_DOTTED = re.compile(_IDENTIFIER, re.ASCII)
 _LINK = rf"{_IDENTIFIER}(?:\[\d+\])?(?: at [\w.<>-]+:[\w.<>-]+:\d+)?"
-_LOCATION = re.compile(rf"{_LINK}(?: <- {_LINK})*")
+_LOCATION = re.compile(rf"{_LINK}(?: <- {_LINK})*", re.ASCII)
 # The lower-case values of `error.type` that conventions and standard libraries use; any other
 # lower-case word could be a word of the message.
 _ERROR_WORDS: Final = frozenset(
@@ -221,7 +224,7 @@ _MEMBERS = re.compile(r"^ *\+-\+-{4,}", re.MULTILINE)
 _MARGIN = re.compile(r"^ *[+|] ", re.MULTILINE)
 _MEMBER_COUNT = re.compile(r"\((\d{1,6}) sub-exceptions?\)$")
 _SOURCE_SUFFIX = re.compile(r"\.(?:py[cw]?|[cm]?[jt]sx?)$")
-_NOT_PLACE = re.compile(r"[^\w.<>-]")
+_NOT_PLACE = re.compile(r"[^\w.<>-]", re.ASCII)
 
 
 class Clean(NamedTuple):
@@ -350,14 +353,14 @@ class Redactor:
             return "_OTHER"
         if _CODE.fullmatch(text) or text in _ERROR_WORDS:
             return text
-        last = text.rpartition(".")[2]
-        is_class = not last.lstrip("_")[:1].islower() or last in _ERROR_WORDS
-        return text if is_class and _DOTTED.fullmatch(text) and scrub(text) == text else "_OTHER"
+        return text if _is_class(text) and scrub(text) == text else "_OTHER"
 
     def _identifier(self, key: str, value: str) -> tuple[str, str] | None:
         kind = _KINDS[key]
         if kind == "name":
-            return key, self.name(value)
+            # A tool or prompt is no path; a route is one with the values taken out.
+            is_path = key != "http.route" and _PATH.match(value) is not None
+            return key, "_OTHER" if is_path else self.name(value)
         if kind == "error_type":
             return key, self.error_type(value)
         if kind in _CHECKS:
@@ -470,7 +473,7 @@ def summarize_stacktrace(exception_type: str, stacktrace: str) -> ErrorSummary:
     Returns:
         As of :func:`summarize_exception`; without frames if none were recognised.
     """
-    error_type = _class_identifier(str.__str__(exception_type)[: _LONGEST_TOKEN + 1])
+    error_type = _told_class(str.__str__(exception_type)[: _LONGEST_TOKEN + 1])
     blocks = _CHAINED.split(str.__str__(stacktrace)[-_LONGEST_STACKTRACE:])[-_MOST_LINKS:]
     parsed = [_parse(block) for block in reversed(blocks)]
     links = [_link(error_type, parsed[0][1], parsed[0][2])]
@@ -500,7 +503,7 @@ def _parse(block: str) -> tuple[str, int | None, tuple[str, ...]]:
             frames.append(_place(frame[1], frame[3], int(frame[2])))
         elif line[:1].strip() and frames:
             count = _MEMBER_COUNT.search(line) if members is not None else None
-            name = _class_identifier(line[: _LONGEST_TOKEN + 1].partition(":")[0])
+            name = _told_class(line[: _LONGEST_TOKEN + 1].partition(":")[0])
             return name, int(count[1]) if count else None, tuple(frames[-_MOST_FRAMES:])
     if not frames:
         matches = map(_JAVASCRIPT_FRAME.fullmatch, lines)
@@ -523,8 +526,8 @@ def _place(filename: str, function: str, line: int) -> str:
 
 @lru_cache(_REMEMBERED)
 def _place_part(text: str) -> str:
-    is_clean = 0 < len(text) <= _LONGEST_TOKEN and scrub(text) == text
-    return _NOT_PLACE.sub("_", text)[:64] if is_clean else "_"
+    is_clean = 0 < len(text) <= _LONGEST_TOKEN and not _NOT_PLACE.search(text)
+    return text[:64] if is_clean and scrub(text) == text else "_"
 
 
 def _class_name(kind: type[BaseException]) -> str:
@@ -538,6 +541,18 @@ def _class_identifier(text: str) -> str:
     text = _type_name(text)
     is_clean = len(text) <= _LONGEST_TOKEN and _DOTTED.fullmatch(text) and scrub(text) == text
     return text if is_clean else "Exception"
+
+
+def _told_class(text: str) -> str:
+    """A class that text claims; another word may be one of the message."""
+    text = _type_name(text)
+    return _class_identifier(text) if _is_class(text) else "Exception"
+
+
+def _is_class(text: str) -> bool:
+    last = text.rpartition(".")[2]
+    is_named_so = not last.lstrip("_")[:1].islower() or last in _ERROR_WORDS
+    return is_named_so and _DOTTED.fullmatch(text) is not None
 
 
 def _type_name(text: str) -> str:
@@ -565,7 +580,10 @@ def _is_digest(value: str) -> bool:
 
 def _is_location(value: str) -> bool:
     is_short = len(value) <= _LONGEST_LOCATION
-    return is_short and _LOCATION.fullmatch(value) is not None and _is_clean_pairs(value)
+    if not is_short or not _LOCATION.fullmatch(value):
+        return False
+    types = (re.split(r"[ \[]", link, maxsplit=1)[0] for link in value.split(" <- "))
+    return all(map(_is_class, types)) and _is_clean_pairs(value)
 
 
 def _is_shape(value: str) -> bool:

@@ -15,6 +15,9 @@ A header is made of comment lines before the first line of SQL::
 :data:`COMMON_PARAMETERS`) is named alone; another has type, default (``''`` is empty text) and
 meaning. ``NAME.exact.sql`` beside ``NAME.sql`` answers the same question from the events
 themselves; it has a header of ``about`` alone.
+
+Below its ``WITH`` a file takes in what several share: the line ``-- with: NAME`` becomes the common
+table expressions of ``sql/shared/NAME.sql``. ``cortex-otel query NAME --show`` shows the result.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from itertools import dropwhile
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -37,6 +41,7 @@ __all__ = [
     "QuestionError",
     "Unit",
     "catalogue",
+    "expanded",
     "parse",
 ]
 
@@ -91,6 +96,7 @@ class Question:
     name: str
     about: str
     sql: str
+    """Without its header, and with what it shares taken in."""
     columns: tuple[Column, ...]
     parameters: tuple[Parameter, ...]
     titles: Mapping[str, str]
@@ -130,6 +136,7 @@ COMMON_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
 
 _LINE = re.compile(r"-- (?P<key>[a-z.]+): (?P<value>.+)")
 _CONTINUED = re.compile(r"--   (?P<value>\S.*)")
+_WITH = re.compile(r"^-- with: (?P<name>\w+)\n", re.MULTILINE)
 _PARSERS: dict[str, Callable[[str], int | float | str]] = {
     "integer": int,
     "real": float,
@@ -145,11 +152,7 @@ def catalogue() -> Mapping[str, Question]:
     Raises:
         QuestionError: a file's header can't be understood.
     """
-    files = {
-        file.name.removesuffix(".sql"): file.read_text(encoding="utf-8")
-        for file in (resources.files(__package__) / "sql").iterdir()
-        if file.name.endswith(".sql")
-    }
+    files = _files("sql")
     return MappingProxyType(
         {
             name: parse(name, files[name], files.get(f"{name}.exact"))
@@ -157,6 +160,29 @@ def catalogue() -> Mapping[str, Question]:
             if not name.endswith(".exact")
         }
     )
+
+
+def expanded(name: str, sql: str) -> str:
+    """``sql`` without its header, and with what is shared in place of each ``-- with: NAME``.
+
+    Args:
+        name: of the question, for the error.
+        sql: as it stands in the file.
+
+    Raises:
+        QuestionError: nothing is shared under that name.
+    """
+    lines = sql.splitlines(keepends=True)
+    body = "".join(dropwhile(lambda each: each.startswith("--"), lines))
+
+    def taken_in(line: re.Match[str]) -> str:
+        if line["name"] not in _shared():
+            raise QuestionError(f"{name}.sql: there is no sql/shared/{line['name']}.sql")
+        # Commas stand between the expressions, and none before the SELECT.
+        comma = "" if body.startswith("SELECT", line.end()) else ","
+        return f"{_shared()[line['name']]}{comma}\n"
+
+    return _WITH.sub(taken_in, body)
 
 
 def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
@@ -184,9 +210,24 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
     if "en" not in titles or "about" not in texts or not columns:
         raise QuestionError(f"{name}.sql: title, about and column are needed")
     return Question(
-        name=name, sql=sql, exact_sql=exact_sql, titles=MappingProxyType(titles),
-        columns=tuple(columns), parameters=tuple(parameters), **texts,
+        name=name, sql=expanded(name, sql), exact_sql=exact_sql and expanded(name, exact_sql),
+        titles=MappingProxyType(titles), columns=tuple(columns), parameters=tuple(parameters),
+        **texts,
     )  # fmt: skip
+
+
+def _files(*folder: str) -> dict[str, str]:
+    files = resources.files(__package__).joinpath(*folder).iterdir()
+    return {
+        file.name.removesuffix(".sql"): file.read_text(encoding="utf-8")
+        for file in files
+        if file.name.endswith(".sql")
+    }
+
+
+@cache
+def _shared() -> dict[str, str]:
+    return {name: sql.rstrip() for name, sql in _files("sql", "shared").items()}
 
 
 def _header(name: str, sql: str) -> list[tuple[str, str]]:

@@ -150,7 +150,7 @@ def _shown(value: Value, unit: Unit, offset_minutes: int) -> str:  # noqa: PLR09
             case "ratio":
                 return f"{value * 100:.1f} %"
             case "ms":
-                return f"{value:,.1f}"
+                return _milliseconds(value)
             case "count" | "tokens":
                 return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
             case "flag":
@@ -159,6 +159,13 @@ def _shown(value: Value, unit: Unit, offset_minutes: int) -> str:  # noqa: PLR09
                 return iso_time(int(value), offset_minutes)[:19].replace("T", " ")
     text = printable(str(plain(value, unit, offset_minutes)))
     return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"
+
+
+def _milliseconds(value: float) -> str:
+    if abs(value) >= 100:  # noqa: PLR2004 - three digits before the point are enough
+        return f"{value:,.0f}"
+    # Three significant digits; six decimals are nanoseconds.
+    return f"{float(f'{value:.3g}'):.6f}".rstrip("0").rstrip(".")
 
 
 def _zone(offset_minutes: int) -> timezone:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from cortex_otel.query.catalogue import COMMON_PARAMETERS
+from cortex_otel.query.catalogue import COMMON_PARAMETERS, expanded
 from cortex_otel_exporters.sqlite.reader import store_error
 
 if TYPE_CHECKING:
@@ -35,19 +35,16 @@ EXACT_EVENTS = 50_000
 _STEPS_BETWEEN_CHECKS = 10_000  # of SQLite's virtual machine: about every millisecond
 
 _IS_COMPLETE = """
-WITH bounds AS (
-    SELECT
-        :from_ns / 3600000000000 AS from_hour,
-        (:to_ns + 3599999999999) / 3600000000000 AS to_hour
-),
-counted AS (
-    SELECT coalesce(sum(h.stored), 0) AS stored
-    FROM bounds b JOIN rollup_hour h ON h.hour >= b.from_hour AND h.hour < b.to_hour
+WITH
+-- with: bounds
+-- with: counted
+total AS (
+    SELECT coalesce(sum(stored), 0) AS stored FROM counted
 )
-SELECT stored <= :limit AND stored = (
+SELECT CASE WHEN stored > :limit THEN 0 ELSE stored = (
     SELECT count(*) FROM bounds b JOIN events e
         ON e.time >= b.from_hour * 3600000000000 AND e.time < b.to_hour * 3600000000000
-) FROM counted
+) END FROM total
 """
 
 
@@ -155,7 +152,7 @@ def run(
 def _events_are_complete(connection: apsw.Connection, values: Mapping[str, Value]) -> bool:
     # Retention deletes events and keeps roll-ups: only where both agree are the events all there.
     values = {**values, "limit": EXACT_EVENTS}
-    return bool(connection.execute(_IS_COMPLETE, values).get)
+    return bool(connection.execute(expanded("runner", _IS_COMPLETE), values).get)
 
 
 def _values(question: Question, given: Mapping[str, Value]) -> dict[str, Value]:

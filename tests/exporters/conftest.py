@@ -13,7 +13,13 @@ if "store_kit" not in sys.modules:
     sys.modules["store_kit"] = importlib.util.module_from_spec(_spec)
     _spec.loader.exec_module(sys.modules["store_kit"])
 
-from cortex_otel_exporters.sqlite.writer import Writer  # noqa: E402
+from cortex_otel_exporters.sqlite.writer import Writer
+
+
+@pytest.fixture(autouse=True)
+def no_process_outlives_its_test():
+    yield
+    sys.modules["store_kit"].end_all()
 
 
 @pytest.fixture

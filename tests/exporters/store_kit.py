@@ -87,7 +87,8 @@ def ledger(path, signal="event"):
         "SELECT outcome, reason, sum(records) FROM ledger WHERE signal = ? GROUP BY outcome, reason"
     )
     return {
-        f"{outcome}|{reason}".rstrip("|"): total for outcome, reason, total in rows(path, sql, signal)
+        f"{outcome}|{reason}".rstrip("|"): total
+        for outcome, reason, total in rows(path, sql, signal)
     }
 
 
@@ -114,11 +115,28 @@ def start(code, *arguments, **settings):
         if not name.startswith(("OTEL_", "CORTEX_", "PYTEST_"))
     }  # fmt: skip
     environment |= settings.pop("env", {})
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", prelude + textwrap.dedent(code), *map(str, arguments)],
         text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env=environment, **settings,
     )  # fmt: skip
+    started.append(process)
+    return process
+
+
+#: Processes of the test under way; what is left of them ends with it.
+started = []
+
+
+def end_all():
+    while started:
+        process = started.pop()
+        if process.poll() is None:
+            process.kill()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            with contextlib.suppress(OSError):
+                pipe.close()
+        process.wait()
 
 
 def end(process, seconds=20, *, quiet=True):
@@ -150,7 +168,7 @@ def bucket_of(duration):
 
 
 def verify(path):
-    """Assert that the file is sound and that roll-ups, sessions and ledger say what the rows say."""
+    """Assert that the file is sound and that roll-ups, sessions and ledger say what rows say."""
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
     _verify_ledger(path)
     hours, days = defaultdict(lambda: [0, 0, 0, 0]), defaultdict(lambda: [0, 0, 0, 0])

@@ -5,7 +5,7 @@ import os
 import time
 
 import pytest
-from store_kit import held, heartbeats, ledger, record, rows, verify, wait_for
+from store_kit import heartbeats, held, ledger, record, rows, verify, wait_for
 
 from cortex_otel_exporters.sqlite.heartbeat import Heartbeat, claim_orphans
 

@@ -10,7 +10,10 @@ from cortex_otel_exporters.sqlite import keys
 from cortex_otel_exporters.sqlite.batch import BatchWriter
 from cortex_otel_exporters.sqlite.files import open_for_writing
 
-READ = "SELECT json_extract(event_data, '$.number'), name, scope, session_id, user_id_hash FROM telemetry_events ORDER BY 1"
+READ = (
+    "SELECT json_extract(event_data, '$.number'), name, scope, session_id, user_id_hash"
+    " FROM telemetry_events ORDER BY 1"
+)
 
 
 def distinct(number):

@@ -142,9 +142,7 @@ def test_a_flush_under_steady_load_ends(path, writer):
 def test_steady_load_is_written_in_batches_not_one_by_one(path, make_writer, monkeypatch):
     sizes = []
     write = Store.write
-    monkeypatch.setattr(
-        Store, "write", lambda *given: sizes.append(len(given[1])) or write(*given)
-    )
+    monkeypatch.setattr(Store, "write", lambda *given: sizes.append(len(given[1])) or write(*given))
     writer = make_writer(interval_ms=100)
     end = time.monotonic() + 1.0
     while time.monotonic() < end:

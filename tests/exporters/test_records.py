@@ -8,7 +8,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from store_kit import (
-    CONTEXT, MONDAY, SERIES, SESSION, count, ledger, numbers, point, record, rows, verify,
+    CONTEXT,
+    MONDAY,
+    SERIES,
+    SESSION,
+    count,
+    ledger,
+    numbers,
+    point,
+    record,
+    rows,
+    verify,
 )  # fmt: skip
 
 from cortex_otel_exporters.sqlite import batch as batch_module

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 
@@ -73,23 +72,21 @@ def test_a_closed_stdin_ends_a_server_that_reads_it(path):
     assert stored(path) == 101
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize(
-    "waits",
+    ("number", "waits"),
     [
-        "time.sleep(60)",
-        "while True: pass",
-        "sys.stdin.read()",
-        "threading.Event().wait()",
-        "asyncio.run(asyncio.sleep(60))",
+        (signal.SIGTERM, "time.sleep(60)"),
+        (signal.SIGTERM, "while True: pass"),
+        (signal.SIGTERM, "sys.stdin.read()"),
+        (signal.SIGTERM, "threading.Event().wait()"),
+        (signal.SIGTERM, "asyncio.run(asyncio.sleep(60))"),
+        (signal.SIGHUP, "asyncio.run(asyncio.sleep(60))"),
     ],
 )
 def test_a_signal_that_nobody_handles_stores_everything_and_still_kills(path, number, waits):
-    if number == signal.SIGHUP and not waits.startswith("asyncio"):
-        pytest.skip("as for SIGTERM")
     status, seconds = finish(host(path, f"configure(); ready()\n{waits}"), by=number)
     assert status == -number
-    assert seconds < 1.5
+    assert seconds < 5
     assert stored(path) == 101
 
 
@@ -125,7 +122,8 @@ asyncio.run(main())
 
 
 def test_a_signal_that_the_host_ignores_stays_ignored(path):
-    code = "signal.signal(signal.SIGHUP, signal.SIG_IGN); configure(); ready()\nsys.stdin.readline()"
+    ignore = "signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    code = f"{ignore}; configure(); ready(); sys.stdin.readline()"
     process = host(path, code)
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGHUP)
@@ -208,14 +206,13 @@ ready()
 """
     status, seconds = finish(host(path, code))
     assert status == 0
-    assert seconds < 2.5
+    assert seconds < 5
     assert count(path) == 1
     assert end(host(path, "cortex_otel.configure(); emit(1)"), quiet=False) == 0
     assert ledger(path) == {"received": 102, "stored": 2, "dropped|locked": 100}
     verify(path)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_signal_that_finds_the_host_inside_submit(path):
     """Again and again, wherever the main thread happens to be."""
     for _ in range(3):

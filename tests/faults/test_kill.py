@@ -20,7 +20,7 @@ while True:
 
 
 def test_kill_9_again_and_again(home, path, make_writer):
-    """At most the last 250 ms and the batch under way are lost; the file and its books are sound."""
+    """At most the last 250 ms and the batch under way are lost; file and books are sound."""
     choose = random.Random(9)
     for attempt in range(8):
         first = attempt * 1_000_000
@@ -58,7 +58,7 @@ def test_kill_9_under_full_load_of_several(path):
     wait_for(lambda: path.exists() and len({n // 10**8 for n in sample(path)}) == 3)
     for process in processes:
         process.send_signal(signal.SIGKILL)
-    assert [end(process) for process in processes] == [-9] * 3
+    assert [end(process, quiet=False) for process in processes] == [-9] * 3
     stored = numbers(path)
     assert len(stored) == len(set(stored))
     verify(path)

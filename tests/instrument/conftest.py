@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
@@ -8,6 +9,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from cortex_otel import guard, identity
+from cortex_otel.identity import Identity
 from cortex_otel.instrument.metrics import operation_duration
 from cortex_otel.instrument.state import state
 from cortex_otel.settings import Settings
@@ -58,26 +60,14 @@ class Recorded:
 
 
 @pytest.fixture
-def faults_reach_the_test():
-    """Whatever telemetry swallows in a host fails the test."""
-    guard.rethrow_in_tests(enabled=True)
-    yield
-    guard.rethrow_in_tests(enabled=False)
-
-
-@pytest.fixture
-def recorded(faults_reach_the_test):
+def recorded():
     recorded = Recorded()
     state.reset()
     state.active = True
     state.tracer = recorded.tracer_provider.get_tracer("cortex_otel")
-    state.operation_duration = operation_duration(
-        recorded.meter_provider.get_meter("cortex_otel")
-    )
-    resolver_before = identity._resolver
+    state.operation_duration = operation_duration(recorded.meter_provider.get_meter("cortex_otel"))
     identity.use(Settings(identity_ttl_ms=0))
     yield recorded
-    identity._resolver = resolver_before
     state.reset()
     recorded.tracer_provider.shutdown()
     recorded.meter_provider.shutdown()
@@ -88,3 +78,18 @@ def faults_are_swallowed(recorded):
     """As in a host: faults of telemetry are counted, and reach nobody."""
     guard.rethrow_in_tests(enabled=False)
     return guard.faults
+
+
+@pytest.fixture
+def who(recorded):
+    """Set the tier (and user) of whoever calls."""
+    given = {}
+    identity.set_identity_provider(lambda: Identity(**given))
+    yield given.update
+    identity.set_identity_provider(None)
+
+
+@pytest.fixture(autouse=True)
+def no_span_is_left_current():
+    yield
+    assert trace.get_current_span() is trace.INVALID_SPAN

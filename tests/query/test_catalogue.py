@@ -1,10 +1,18 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
-from cortex_otel.query.catalogue import COMMON_PARAMETERS, QuestionError, catalogue, parse
+import cortex_otel.query
+from cortex_otel.query.catalogue import (
+    COMMON_PARAMETERS,
+    QuestionError,
+    catalogue,
+    expanded,
+    parse,
+)
 
 QUESTIONS = sorted(catalogue())
 
@@ -53,6 +61,30 @@ def test_everything_is_in_the_shared_subset(name):
         )
         assert not re.search(only_sqlite, without_comments(sql), re.IGNORECASE)
         assert '"' not in without_comments(sql)
+
+
+def test_what_is_shared_is_taken_in():
+    sql = "WITH\n-- with: bounds\na AS (SELECT 1)\n-- no: with\nSELECT 1"
+    assert expanded("q", "-- title: T\n" + sql).count("bounds AS (") == 1
+    assert "),\na AS (SELECT 1)\n-- no: with\n" in expanded("q", sql)
+    assert ")\nSELECT 1" in expanded("q", "WITH\n-- with: bounds\nSELECT 1")
+    with pytest.raises(QuestionError, match=r"^q\.sql: there is no sql/shared/nothing\.sql"):
+        expanded("q", "WITH\n-- with: nothing\nSELECT 1")
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_nothing_is_left_to_take_in(name):
+    question = catalogue()[name]
+    for sql in filter(None, (question.sql, question.exact_sql)):
+        assert sql.startswith(("WITH", "SELECT"))
+        assert "-- with:" not in sql
+
+
+def test_everything_shared_is_used_twice():
+    folder = Path(cortex_otel.query.__file__).parent
+    texts = [path.read_text() for path in (*folder.glob("sql/*.sql"), folder / "runner.py")]
+    for path in folder.glob("sql/shared/*.sql"):
+        assert sum(f"-- with: {path.stem}\n" in text for text in texts) > 1
 
 
 def test_a_header_is_read():

@@ -38,6 +38,21 @@ def test_width(text, width):
     assert formats.width(text) == width
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.004, "0.004"), (0.000_001, "0.000001"), (0.123456, "0.123"), (3.2, "3.2"), (0.0, "0"),
+        (9.999, "10"), (12.34, "12.3"), (99.96, "100"), (145.4, "145"), (1230.0, "1,230"),
+        (3_600_000.0, "3,600,000"),
+    ],
+)  # fmt: skip
+def test_durations_have_three_digits(value, shown):
+    question = parse("q", "-- title: T\n-- about: a\n-- column: duration ms m\nSELECT 1")
+    result = Result(question=question, rows=((value,),), truncated=False, exact=True, elapsed_ms=1)
+    _, rule, row = formats.as_table(result).splitlines()
+    assert row == shown.rjust(len(rule))
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_cell_is_a_formula(start):
     text = formats.as_csv(result_of((f'{start}cmd|"calc",x\n', -3.5, None, None, None)))

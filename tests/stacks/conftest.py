@@ -41,8 +41,8 @@ def _uv(*arguments) -> None:
     if uv is None:
         missing("uv is not installed: pip install uv")
     done = subprocess.run(
-        [uv, *map(str, arguments)], capture_output=True, text=True, timeout=600, cwd=ROOT,
-        env={**os.environ, "UV_NO_PROGRESS": "1"},
+        [uv, *map(str, arguments)], capture_output=True, check=False, text=True, timeout=600,
+        cwd=ROOT, env={**os.environ, "UV_NO_PROGRESS": "1"},
     )  # fmt: skip
     if done.returncode:
         missing(f"uv {' '.join(map(str, arguments))} failed: {done.stderr[-800:]}")
@@ -64,7 +64,7 @@ def wheel(tmp_path_factory):
     directory = tmp_path_factory.mktemp("wheel")
     done = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(directory)],
-        cwd=ROOT, capture_output=True, text=True, timeout=SECONDS,
+        cwd=ROOT, check=False, capture_output=True, text=True, timeout=SECONDS,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (built,) = directory.glob("*.whl")
@@ -118,18 +118,19 @@ class Stack:
         """Run the probe; what it printed, and its stderr."""
         done = subprocess.run(
             [self.python, PROBE, *arguments], env=self.environment(home, **environment),
-            capture_output=True, text=True, timeout=SECONDS,
+            capture_output=True, check=False, text=True, timeout=SECONDS, cwd=home.parent,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-4000:]
         return json.loads(done.stdout), done.stderr
 
     def serve(self, home: Path, calls, *options: str, zero_code: bool = False, **environment: str):
         """Speak JSON-RPC with the probe as a server, by hand; every line of its stdout, stderr."""
+        # Elsewhere than in the repository: the launcher puts its directory before the wheel.
         command = [self.python, PROBE, "serve", *options]
         if zero_code:
             command.insert(0, self.bin / "opentelemetry-instrument")
         with subprocess.Popen(
-            command, env=self.environment(home, **environment),
+            command, env=self.environment(home, **environment), cwd=home.parent,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         ) as server:  # fmt: skip
             stderr = []

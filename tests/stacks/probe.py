@@ -49,7 +49,7 @@ class Found(BaseModel):
     total: int
 
 
-def make_server(decorate, named):
+def make_server(decorate, named):  # noqa: C901 - a tool of every kind
     """The server, its tools decorated by `decorate`; a tool of another name by `named(name)`."""
     server = FastMCP("probe")
 
@@ -205,9 +205,7 @@ async def connect(target):
         from mcp import StdioServerParameters  # noqa: PLC0415
         from mcp.client.stdio import stdio_client  # noqa: PLC0415
 
-        parameters = StdioServerParameters(
-            command=target[0], args=target[1:], env=dict(os.environ)
-        )
+        parameters = StdioServerParameters(command=target[0], args=target[1:], env=dict(os.environ))
         log = await asyncio.to_thread(open, os.environ["PROBE_STDERR"], "w")
         target = stdio_client(parameters, errlog=log)
     if MCP == 1:
@@ -257,7 +255,7 @@ def stored():
         connection.row_factory = sqlite3.Row
         columns = "tool_name, kind, name, result, error_type, scope, event_data"
         calls = connection.execute(
-            f"SELECT {columns} FROM telemetry_events WHERE event_type = 'mcp.tool_call' "  # noqa: S608
+            f"SELECT {columns} FROM telemetry_events WHERE event_type = 'mcp.tool_call' "
             "ORDER BY timestamp"
         ).fetchall()
         other = connection.execute(

@@ -30,7 +30,7 @@ CALLS = [
 ]
 POINTS = {tool: sum(call[0] == tool for call in CALLS) for tool, _, _ in CALLS}
 REFUSED = ["shift", "no_such_tool"]  # the stack refuses them before any tool runs
-SECRET = "the secret of the result"  # noqa: S105 - a canary
+SECRET = "the secret of the result"
 
 
 def rows(home, columns="tool_name, result, error_type, kind, scope"):
@@ -54,13 +54,25 @@ def decorated_calls(found, stack_name):
     return calls
 
 
+def tools(listed, stack_name):
+    """The listed tools; fastmcp 2 forgets the default of a keyword-only parameter when it builds
+    the schema of a plain function, and not of a decorated one.
+    """
+    found = json.loads(listed)["tools"]
+    return [tool for tool in found if (stack_name, tool["name"]) != ("fastmcp2", "find")]
+
+
 # --- The decorator ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("what", ["off", "on"])
 def test_schemas_answers_and_errors_are_the_same_bytes(ahead, stack_name, what):
     found, _ = ahead(stack_name, "memory")
-    assert found[what]["listed"] == found["plain"]["listed"]
+    assert json.dumps(tools(found[what]["listed"], stack_name)) == json.dumps(
+        tools(found["plain"]["listed"], stack_name)
+    )
+    if stack_name != "fastmcp2":
+        assert found[what]["listed"] == found["plain"]["listed"]
     assert found[what]["answers"] == found["plain"]["answers"]
     names = {tool["name"] for tool in json.loads(found[what]["listed"])["tools"]}
     assert names >= {tool for tool, _, _ in CALLS}
@@ -99,7 +111,7 @@ def test_nothing_of_the_content_is_kept(ahead, stack_name):
 def test_over_stdio_with_the_stacks_own_client(ahead, stack_name):
     found, _ = ahead(stack_name, "stdio")
     in_memory, _ = ahead(stack_name, "memory")
-    assert json.loads(found["listed"])["tools"] == json.loads(in_memory["plain"]["listed"])["tools"]
+    assert tools(found["listed"], stack_name) == tools(in_memory["plain"]["listed"], stack_name)
     calls = decorated_calls(found, stack_name)
     assert [(row["tool_name"], row["result"], row["error_type"]) for row in calls] == CALLS
     assert {row["kind"] for row in calls} == {"server"}
@@ -146,9 +158,7 @@ def test_zero_code_and_the_decorator_make_one_row(stack_of, native_stack, tmp_pa
 def test_an_unsampled_client_is_recorded(stack_of, native_stack, tmp_path):
     trace_id, span_id = "ab" * 16, "cd" * 8
     meta = {"traceparent": f"00-{trace_id}-{span_id}-00"}
-    stack_of(native_stack).serve(
-        tmp_path / "home", [("add", {"a": 1}, meta)], zero_code=True
-    )
+    stack_of(native_stack).serve(tmp_path / "home", [("add", {"a": 1}, meta)], zero_code=True)
     columns = "tool_name, trace_id, parent_span_id"
     assert rows(tmp_path / "home", columns) == [("add", trace_id, span_id)]
 
@@ -171,6 +181,7 @@ def beside(stack_of, listener, tmp_path):
         return stack_of("mcp2-otlp").serve(
             tmp_path / "home", [("add", {"a": 1}), ("add", {"a": 2})], *options, zero_code=True,
             OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{listener.port}",
+            OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
             OTEL_EXPORTER_OTLP_TIMEOUT="2", OTEL_BSP_SCHEDULE_DELAY="100",
             **environment,
         )  # fmt: skip

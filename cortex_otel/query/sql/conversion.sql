@@ -14,27 +14,8 @@
 -- column: converted_users count of these, became paid or enterprise within the window
 -- column: conversion_rate ratio converted_users / eligible_users; null if nobody is eligible
 -- column: pending_users count users who started free and are still inside the window
-WITH first_tiers AS (
-    -- Of two tiers first seen at the same instant the lower one came first.
-    SELECT
-        t.user_key, t.user_tier, t.first_seen,
-        row_number() OVER (
-            PARTITION BY t.user_key
-            ORDER BY t.first_seen, CASE t.user_tier WHEN 'free' THEN 0 WHEN 'trial' THEN 1 ELSE 2 END
-        ) AS place
-    FROM user_tiers t
-    WHERE t.user_tier <> ''
-),
-started AS (
-    SELECT f.user_key, f.first_seen
-    FROM first_tiers f
-    WHERE f.place = 1 AND f.user_tier = 'free'
-      AND f.first_seen >= :from_ns AND f.first_seen < :to_ns
-      AND (:service = '' OR f.user_key IN (
-        SELECT d.user_key FROM rollup_user_day d JOIN segments g ON g.segment_key = d.segment_key
-        WHERE g.service = :service
-      ))
-),
+WITH
+-- with: started_free
 paid AS (
     SELECT user_key, min(first_seen) AS first_paid
     FROM user_tiers WHERE user_tier IN ('paid', 'enterprise')

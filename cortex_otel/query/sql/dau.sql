@@ -10,47 +10,17 @@
 -- column: day epoch_day the calendar day
 -- column: users count distinct active users
 -- column: partial flag 1 if the range ends before the day does
-WITH RECURSIVE zone AS (
-    -- Bits below split belong to the local day first_day after the UTC day, those above to the next.
-    SELECT
-        CASE WHEN :utc_offset_minutes < 0 THEN -1 ELSE 0 END AS first_day,
-        48 - (:utc_offset_minutes / 30 + 48) % 48 AS split
+WITH RECURSIVE
+-- with: chosen_segments
+-- with: local_days
+scanned AS (
+    SELECT from_day - 1 AS from_day, to_day + 1 AS to_day FROM local_days
 ),
-recorded AS (
-    -- The local day of the first event: nothing before it is shown.
-    SELECT min(first_time) / 60000000000 AS first_minute FROM rollup_user_day
-    WHERE day = (SELECT min(day) FROM rollup_user_day)
-),
-bounds AS (
-    SELECT
-        CASE WHEN :from_ns / 60000000000 > r.first_minute
-             THEN (:from_ns / 60000000000 + :utc_offset_minutes) / 1440
-             ELSE (r.first_minute + :utc_offset_minutes) / 1440 END AS from_day,
-        (:to_ns / 60000000000 + :utc_offset_minutes + 1439) / 1440 AS to_day
-    FROM recorded r
-),
-days AS (
-    SELECT from_day AS day FROM bounds WHERE from_day < to_day
-    UNION ALL
-    SELECT d.day + 1 FROM days d CROSS JOIN bounds b WHERE d.day + 1 < b.to_day
-),
-seen AS (
-    SELECT u.day, u.user_key, u.half_hours
-    FROM bounds b JOIN rollup_user_day u ON u.day >= b.from_day - 1 AND u.day < b.to_day + 1
-    WHERE u.segment_key IN (
-        SELECT segment_key FROM segments
-        WHERE (:service = '' OR service = :service) AND (:user_tier = '' OR user_tier = :user_tier)
-    )
-),
-active AS (
-    SELECT s.day + z.first_day AS day, s.user_key FROM seen s CROSS JOIN zone z
-    WHERE s.half_hours % (CAST(1 AS bigint) << z.split) <> 0
-    UNION
-    SELECT s.day + z.first_day + 1, s.user_key FROM seen s CROSS JOIN zone z
-    WHERE s.half_hours >> z.split <> 0
-),
+-- with: active_days
 counted AS (
-    SELECT day, count(*) AS users FROM active GROUP BY day
+    SELECT day, count(*) AS users
+    FROM (SELECT DISTINCT day, user_key FROM active_days) AS once
+    GROUP BY day
 )
 SELECT
     d.day AS day,

@@ -10,18 +10,9 @@
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
 -- column: error_rate ratio errors / events
-WITH bounds AS (
-    SELECT
-        :from_ns / 3600000000000 AS from_hour,
-        (:to_ns + 3599999999999) / 3600000000000 AS to_hour
-),
-chosen_series AS (
-    SELECT series_key, CASE WHEN result IN ('error', 'timeout') THEN 1 ELSE 0 END AS failed
-    FROM series
-    WHERE event_type NOT IN ('span', 'log')
-      AND (:service = '' OR service = :service)
-      AND (:user_tier = '' OR user_tier = :user_tier)
-)
+WITH
+-- with: bounds
+-- with: chosen_series
 SELECT
     h.hour * 3600000000000 AS time,
     sum(h.events) AS events,

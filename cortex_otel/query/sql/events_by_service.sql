@@ -10,16 +10,9 @@
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
 -- column: error_rate ratio errors / events
-WITH bounds AS (
-    SELECT
-        :from_ns / 3600000000000 AS from_hour,
-        (:to_ns + 3599999999999) / 3600000000000 AS to_hour
-),
-counted AS (
-    SELECT h.series_key, sum(h.events) AS events
-    FROM bounds b JOIN rollup_hour h ON h.hour >= b.from_hour AND h.hour < b.to_hour
-    GROUP BY h.series_key
-),
+WITH
+-- with: bounds
+-- with: counted
 totals AS (
     SELECT
         s.service, s.event_type,

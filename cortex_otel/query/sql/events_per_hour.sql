@@ -9,24 +9,15 @@
 -- column: time unix_ns start of the hour
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
-WITH RECURSIVE bounds AS (
-    SELECT
-        CASE WHEN :from_ns / 3600000000000 > (SELECT min(hour) FROM rollup_hour)
-             THEN :from_ns / 3600000000000
-             ELSE (SELECT min(hour) FROM rollup_hour) END AS from_hour,
-        (:to_ns + 3599999999999) / 3600000000000 AS to_hour
-),
+WITH RECURSIVE
+-- with: bounds
+-- with: chosen_series
 hours AS (
-    SELECT from_hour AS hour FROM bounds WHERE from_hour < to_hour
+    SELECT CASE WHEN from_hour > (SELECT min(hour) FROM rollup_hour)
+                THEN from_hour ELSE (SELECT min(hour) FROM rollup_hour) END AS hour
+    FROM bounds WHERE to_hour > (SELECT min(hour) FROM rollup_hour)
     UNION ALL
     SELECT h.hour + 1 FROM hours h CROSS JOIN bounds b WHERE h.hour + 1 < b.to_hour
-),
-chosen_series AS (
-    SELECT series_key, CASE WHEN result IN ('error', 'timeout') THEN 1 ELSE 0 END AS failed
-    FROM series
-    WHERE event_type NOT IN ('span', 'log')
-      AND (:service = '' OR service = :service)
-      AND (:user_tier = '' OR user_tier = :user_tier)
 ),
 counted AS (
     SELECT h.hour, sum(h.events) AS events, sum(h.events * s.failed) AS errors

@@ -11,40 +11,14 @@
 -- column: p50_ms ms half of the durations are at most this; nearest rank
 -- column: p95_ms ms 95 % of the durations are at most this
 -- column: p99_ms ms 99 % of the durations are at most this
-WITH hours AS (
-    SELECT
-        :from_ns / 3600000000000 AS from_hour,
-        (:to_ns + 3599999999999) / 3600000000000 AS to_hour
-),
-bounds AS (
-    SELECT
-        from_hour, to_hour,
-        (from_hour + 23) / 24 AS from_day,
-        to_hour / 24 AS to_day,
-        CASE WHEN (from_hour + 23) / 24 * 24 < to_hour
-             THEN (from_hour + 23) / 24 * 24 ELSE to_hour END AS head_end,
-        CASE WHEN to_hour / 24 * 24 > from_hour
-             THEN to_hour / 24 * 24 ELSE from_hour END AS tail_start
-    FROM hours
-),
+WITH
+-- with: bounds
+-- with: chosen_segments
+-- with: durations
 buckets AS (
     SELECT feature_key, bucket, sum(events) AS events
-    FROM (
-        SELECT d.feature_key, d.segment_key, d.bucket, d.events
-        FROM bounds b JOIN rollup_day_duration d ON d.day >= b.from_day AND d.day < b.to_day
-        UNION ALL
-        SELECT h.feature_key, h.segment_key, h.bucket, h.events
-        FROM bounds b JOIN rollup_hour_duration h
-            ON h.hour >= b.from_hour AND h.hour < b.head_end
-        UNION ALL
-        SELECT h.feature_key, h.segment_key, h.bucket, h.events
-        FROM bounds b JOIN rollup_hour_duration h
-            ON h.hour >= b.tail_start AND h.hour >= b.head_end AND h.hour < b.to_hour
-    ) AS parts
-    WHERE segment_key IN (
-        SELECT segment_key FROM segments
-        WHERE (:service = '' OR service = :service) AND (:user_tier = '' OR user_tier = :user_tier)
-    )
+    FROM durations
+    WHERE segment_key IN (SELECT segment_key FROM chosen_segments)
     GROUP BY feature_key, bucket
 ),
 histogram AS (

@@ -10,67 +10,40 @@
 -- column: day epoch_day the last of the 30 calendar days
 -- column: users count distinct active users
 -- column: partial flag 1 if the 30 days are not all recorded or not over
-WITH RECURSIVE zone AS (
-    -- Bits below split belong to the local day first_day after the UTC day, those above to the next.
-    SELECT
-        CASE WHEN :utc_offset_minutes < 0 THEN -1 ELSE 0 END AS first_day,
-        48 - (:utc_offset_minutes / 30 + 48) % 48 AS split
+WITH RECURSIVE
+-- with: chosen_segments
+-- with: local_days
+scanned AS (
+    SELECT from_day - 30 AS from_day, to_day + 1 AS to_day FROM local_days
 ),
-recorded AS (
-    -- The local day of the first event: nothing before it is shown.
-    SELECT min(first_time) / 60000000000 AS first_minute FROM rollup_user_day
-    WHERE day = (SELECT min(day) FROM rollup_user_day)
-),
-bounds AS (
-    SELECT
-        CASE WHEN :from_ns / 60000000000 > r.first_minute
-             THEN (:from_ns / 60000000000 + :utc_offset_minutes) / 1440
-             ELSE (r.first_minute + :utc_offset_minutes) / 1440 END AS from_day,
-        (:to_ns / 60000000000 + :utc_offset_minutes + 1439) / 1440 AS to_day
-    FROM recorded r
-),
-days AS (
-    SELECT from_day AS day FROM bounds WHERE from_day < to_day
-    UNION ALL
-    SELECT d.day + 1 FROM days d CROSS JOIN bounds b WHERE d.day + 1 < b.to_day
-),
-seen AS (
-    SELECT u.day, u.user_key, u.half_hours
-    FROM bounds b JOIN rollup_user_day u ON u.day >= b.from_day - 30 AND u.day < b.to_day + 1
-    WHERE u.segment_key IN (
-        SELECT segment_key FROM segments
-        WHERE (:service = '' OR service = :service) AND (:user_tier = '' OR user_tier = :user_tier)
-    )
-),
-active AS (
-    SELECT s.day + z.first_day AS day, s.user_key FROM seen s CROSS JOIN zone z
-    WHERE s.half_hours % (CAST(1 AS bigint) << z.split) <> 0
-    UNION
-    SELECT s.day + z.first_day + 1, s.user_key FROM seen s CROSS JOIN zone z
-    WHERE s.half_hours >> z.split <> 0
-),
--- A user counts from an active day until 30 days later or the next active day, which takes over:
--- so each day adds those who start and subtracts those who end, and nobody is counted twice.
+-- with: active_days
+-- An active day counts for 30 days from it on. Where the next one comes later than that, or never,
+-- the user is gone in between. Everybody was last active on day -1000: so the first active day ends
+-- such a gap too.
 spells AS (
-    SELECT day, lead(day) OVER (PARTITION BY user_key ORDER BY day) AS next_day FROM active
+    SELECT day, lead(day) OVER (PARTITION BY user_key ORDER BY day) AS next_day
+    FROM (
+        SELECT day, user_key FROM active_days
+        UNION
+        SELECT -1000, user_key FROM users
+    ) AS once
 ),
+gaps AS (
+    SELECT day, next_day FROM spells WHERE next_day IS NULL OR next_day > day + 30
+),
+-- The users of a day are all who came until then, less all who left.
 changes AS (
-    SELECT day, 1 AS change FROM spells
+    SELECT day, 0 AS users, 1 AS is_asked FROM days
     UNION ALL
-    SELECT CASE WHEN next_day < day + 30 THEN next_day ELSE day + 30 END, -1 FROM spells
-),
-net AS (
-    SELECT c.day, sum(c.change) AS change FROM changes c GROUP BY c.day
+    SELECT day + 30, -count(*), 0 FROM gaps WHERE day > -1000 GROUP BY day
+    UNION ALL
+    SELECT next_day, count(*), 0 FROM gaps WHERE next_day IS NOT NULL GROUP BY next_day
 ),
 running AS (
     SELECT
-        a.day, a.is_asked,
-        sum(a.change) OVER (ORDER BY a.day, a.is_asked ROWS UNBOUNDED PRECEDING) AS users
-    FROM (
-        SELECT day, 0 AS is_asked, change FROM net
-        UNION ALL
-        SELECT day, 1, 0 FROM days
-    ) AS a
+        day, is_asked,
+        sum(users) OVER (ORDER BY day, is_asked ROWS UNBOUNDED PRECEDING) AS users
+    FROM changes
 )
 SELECT
     r.day AS day,

@@ -1,8 +1,6 @@
 -- about: From the events of exactly the range.
-WITH chosen_segments AS (
-    SELECT segment_key FROM segments
-    WHERE (:service = '' OR service = :service) AND (:user_tier = '' OR user_tier = :user_tier)
-),
+WITH
+-- with: chosen_segments
 chosen AS (
     SELECT e.user_key, e.duration, coalesce(e.weight, 1.0) AS weight, s.result
     FROM events e JOIN series s ON s.series_key = e.series_key

@@ -11,19 +11,14 @@
 -- column: suggested count references suggested, weighted by sampling
 -- column: accepted count of these, accepted
 -- column: accuracy ratio accepted / suggested; null without suggestions
-WITH bounds AS (
-    SELECT
-        :from_ns / 3600000000000 AS from_hour,
-        (:to_ns + 3599999999999) / 3600000000000 AS to_hour
-),
+WITH
+-- with: bounds
+-- with: chosen_segments
 measured AS (
     SELECT (m.hour * 60 + :utc_offset_minutes) / 1440 AS day, m.measure, m.events, m.total
     FROM bounds b JOIN rollup_measure m ON m.hour >= b.from_hour AND m.hour < b.to_hour
     WHERE m.measure IN ('suggested', 'accepted')
-      AND m.segment_key IN (
-        SELECT segment_key FROM segments
-        WHERE (:service = '' OR service = :service) AND (:user_tier = '' OR user_tier = :user_tier)
-      )
+      AND m.segment_key IN (SELECT segment_key FROM chosen_segments)
 ),
 totals AS (
     SELECT

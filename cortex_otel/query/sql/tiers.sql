@@ -10,35 +10,27 @@
 -- column: user_share ratio users / all active users
 -- column: events count product events under this tier, weighted by sampling
 -- column: errors count of these, failed or timed out
-WITH bounds AS (
-    SELECT
-        :from_ns / 3600000000000 AS from_hour,
-        (:to_ns + 3599999999999) / 3600000000000 AS to_hour,
-        :from_ns / 86400000000000 AS from_day,
-        (:to_ns + 86399999999999) / 86400000000000 AS to_day
-),
-chosen_segments AS (
+WITH
+-- with: bounds
+-- with: counted
+service_segments AS (
     SELECT segment_key, user_tier FROM segments WHERE :service = '' OR service = :service
 ),
 last_seen AS (
     SELECT u.user_key, u.segment_key, max(u.last_time) AS last_time
-    FROM bounds b JOIN rollup_user_day u ON u.day >= b.from_day AND u.day < b.to_day
-    WHERE u.segment_key IN (SELECT segment_key FROM chosen_segments)
+    FROM bounds b
+    JOIN rollup_user_day u ON u.day >= b.from_hour / 24 AND u.day <= (b.to_hour - 1) / 24
+    WHERE u.segment_key IN (SELECT segment_key FROM service_segments)
     GROUP BY u.user_key, u.segment_key
 ),
 latest AS (
     SELECT
         g.user_tier,
         row_number() OVER (PARTITION BY l.user_key ORDER BY l.last_time DESC, g.user_tier) AS place
-    FROM last_seen l JOIN chosen_segments g ON g.segment_key = l.segment_key
+    FROM last_seen l JOIN service_segments g ON g.segment_key = l.segment_key
 ),
 people AS (
     SELECT user_tier, count(*) AS users FROM latest WHERE place = 1 GROUP BY user_tier
-),
-counted AS (
-    SELECT h.series_key, sum(h.events) AS events
-    FROM bounds b JOIN rollup_hour h ON h.hour >= b.from_hour AND h.hour < b.to_hour
-    GROUP BY h.series_key
 ),
 totals AS (
     SELECT

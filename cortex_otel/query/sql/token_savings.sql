@@ -12,19 +12,14 @@
 -- column: tokens_before tokens tokens before
 -- column: tokens_after tokens tokens after
 -- column: savings_rate ratio 1 - tokens_after / tokens_before; null without tokens
-WITH bounds AS (
-    SELECT
-        :from_ns / 3600000000000 AS from_hour,
-        (:to_ns + 3599999999999) / 3600000000000 AS to_hour
-),
+WITH
+-- with: bounds
+-- with: chosen_segments
 measured AS (
     SELECT (m.hour * 60 + :utc_offset_minutes) / 1440 AS day, m.measure, m.events, m.total
     FROM bounds b JOIN rollup_measure m ON m.hour >= b.from_hour AND m.hour < b.to_hour
     WHERE m.measure IN ('tokens_before', 'tokens_after')
-      AND m.segment_key IN (
-        SELECT segment_key FROM segments
-        WHERE (:service = '' OR service = :service) AND (:user_tier = '' OR user_tier = :user_tier)
-      )
+      AND m.segment_key IN (SELECT segment_key FROM chosen_segments)
 ),
 totals AS (
     SELECT

@@ -15,31 +15,11 @@
 -- column: error_rate ratio errors / calls
 -- column: p50_ms ms half of the calls took at most this; nearest rank
 -- column: p95_ms ms 95 % of the calls took at most this
-WITH hours AS (
-    SELECT
-        :from_ns / 3600000000000 AS from_hour,
-        (:to_ns + 3599999999999) / 3600000000000 AS to_hour
-),
-bounds AS (
-    SELECT
-        from_hour, to_hour,
-        (from_hour + 23) / 24 AS from_day,
-        to_hour / 24 AS to_day,
-        CASE WHEN (from_hour + 23) / 24 * 24 < to_hour
-             THEN (from_hour + 23) / 24 * 24 ELSE to_hour END AS head_end,
-        CASE WHEN to_hour / 24 * 24 > from_hour
-             THEN to_hour / 24 * 24 ELSE from_hour END AS tail_start
-    FROM hours
-),
-chosen_segments AS (
-    SELECT segment_key, service, user_tier FROM segments
-    WHERE (:service = '' OR service = :service) AND (:user_tier = '' OR user_tier = :user_tier)
-),
-counted AS (
-    SELECT h.series_key, sum(h.events) AS events
-    FROM bounds b JOIN rollup_hour h ON h.hour >= b.from_hour AND h.hour < b.to_hour
-    GROUP BY h.series_key
-),
+WITH
+-- with: bounds
+-- with: chosen_segments
+-- with: counted
+-- with: durations
 calls AS (
     SELECT
         s.feature_key, s.segment_key,
@@ -55,18 +35,7 @@ calls AS (
 ),
 histogram AS (
     SELECT feature_key, segment_key, bucket, sum(events) AS events
-    FROM (
-        SELECT d.feature_key, d.segment_key, d.bucket, d.events
-        FROM bounds b JOIN rollup_day_duration d ON d.day >= b.from_day AND d.day < b.to_day
-        UNION ALL
-        SELECT h.feature_key, h.segment_key, h.bucket, h.events
-        FROM bounds b JOIN rollup_hour_duration h
-            ON h.hour >= b.from_hour AND h.hour < b.head_end
-        UNION ALL
-        SELECT h.feature_key, h.segment_key, h.bucket, h.events
-        FROM bounds b JOIN rollup_hour_duration h
-            ON h.hour >= b.tail_start AND h.hour >= b.head_end AND h.hour < b.to_hour
-    ) AS parts
+    FROM durations
     WHERE feature_key IN (SELECT feature_key FROM features WHERE event_type = 'mcp.tool_call')
       AND segment_key IN (SELECT segment_key FROM chosen_segments)
     GROUP BY feature_key, segment_key, bucket

@@ -6,7 +6,7 @@ For each signal ``received = stored + sampled_out + dropped + still waiting``, a
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,10 +26,12 @@ class Accounts:
         #: Re-entrant: a signal handler or finalizer of the host may emit while its own thread
         #: is inside. The writer thread never waits for it long.
         self.lock = threading.RLock()
-        self.received: Counter[str] = Counter()
-        self.totals: Counter[str] = Counter()
-        self._in_ledger: Counter[str] = Counter()
-        self._unrecorded: Counter[LedgerEntry] = Counter()
+        # Not Counters: their first "+= 1" of a key calls Python code, where a signal handler could
+        # come in between and its own count be lost.
+        self.received: defaultdict[str, int] = defaultdict(int)
+        self.totals: defaultdict[str, int] = defaultdict(int)
+        self._in_ledger: defaultdict[str, int] = defaultdict(int)
+        self._unrecorded: defaultdict[LedgerEntry, int] = defaultdict(int)
         self._not_settled: list[tuple[Counter[LedgerEntry], int, int]] = []
         self._is_behind = False
 
@@ -95,7 +97,8 @@ class Accounts:
                     self._in_ledger[entry[0]] += count
                 else:
                     self._unrecorded[entry] -= count
-            self._unrecorded = +self._unrecorded
+                    if not self._unrecorded[entry]:
+                        del self._unrecorded[entry]
             self.totals["stored"] += stored
             if refused:
                 self.totals["dropped|invalid"] += refused

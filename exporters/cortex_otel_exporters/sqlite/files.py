@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import random
 import time
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from cortex_otel_exporters.sqlite.schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 __all__ = [
@@ -95,7 +96,7 @@ def open_for_writing(
         str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     )
     try:
-        connection.set_busy_timeout(busy_timeout_ms)
+        connection.set_busy_handler(_busy_handler(busy_timeout_ms))
         if not version_of(connection):
             list(connection.execute(_FILE_PRAGMAS))
         list(connection.execute(_CONNECTION_PRAGMAS.format(synchronous=synchronous)))
@@ -104,6 +105,27 @@ def open_for_writing(
         connection.close()
         raise
     return connection
+
+
+def _busy_handler(timeout_ms: int) -> Callable[[int], bool]:
+    """Wait for another writer, looking every millisecond or two.
+
+    SQLite's own timeout soon looks every 100 ms only, and with several busy writers the one that
+    waits is passed over for seconds.
+    """
+    deadline = 0.0
+
+    def wait(calls: int) -> bool:
+        nonlocal deadline
+        now = time.monotonic()
+        if not calls:
+            deadline = now + timeout_ms / 1000
+        if now >= deadline:
+            return False
+        time.sleep(random.uniform(0.0005, 0.0025))  # noqa: S311 - only so that they don't march in step
+        return True
+
+    return wait
 
 
 def make_private_directory(directory: Path) -> None:

@@ -7,6 +7,7 @@ been replaced, sets a corrupt one aside, and finds the one record that breaks a 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
@@ -73,15 +74,19 @@ class Store:
     def _failed(self, trouble: str, error: Exception) -> Outcome:
         if trouble != "locked":
             self.close()
-        # SQLite reports a full disk as an I/O error where it grows the WAL index.
-        if trouble == "unavailable" and self._disk_is_full():
-            trouble = "disk_full"
+        if trouble == "unavailable":
+            trouble = self._trouble_of_disk()
         return Outcome(trouble=trouble, error=error)
 
-    def _disk_is_full(self) -> bool:
+    def _trouble_of_disk(self) -> str:
+        """What SQLite calls an I/O error, or a file it can't open, where it makes the WAL index."""
+        home = self._path.parent
         with contextlib.suppress(OSError):
-            return shutil.disk_usage(self._path.parent).free < _FULL_BELOW_BYTES
-        return False
+            if shutil.disk_usage(home).free < _FULL_BELOW_BYTES:
+                return "disk_full"
+            if not os.access(home, os.W_OK):
+                return "read_only"
+        return "unavailable"
 
     def close(self, *, checkpoint: bool = True) -> None:
         """Close the database, at once if not ``checkpoint``; the next write opens it again."""

@@ -40,6 +40,8 @@ BATCH = 512
 _MAX_METRIC_POINTS = 10_000
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.05, 2.0
 _SECONDS_BETWEEN_HEARTBEATS = 5.0
+_SECONDS_LOCKED_IS_NO_NEWS = 2.0
+_TURN_SECONDS = 0.001  # between full transactions, so that other writers of the file get theirs
 _LAST_ATTEMPT_SECONDS = 0.3  # an attempt at a locked database takes 0.25
 
 
@@ -88,7 +90,7 @@ class Writer:
         self._events_in = self._events_done = self._points_in = self._points_done = 0
         self._waiters: deque[tuple[int, int, threading.Lock]] = deque()
         self._draining = threading.Lock()
-        self._trouble = ""
+        self._trouble, self._trouble_since, self._has_warned = "", 0.0, False
         self._stopping = self._closed = False
         self._lost = 0
         self._next_metrics = time.monotonic() + self._metrics_interval
@@ -193,6 +195,9 @@ class Writer:
                 self._drain_here(timeout_millis / 1000)
             elif thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
+                if not thread.is_alive() and self._has_work():
+                    # This is a signal handler, and what it interrupted holds the books.
+                    self._drain_here(max(0.0, deadline - time.monotonic()))
         # The attempt under way succeeds or fails before what is left is counted.
         is_settled = self.store_lock.acquire(timeout=_LAST_ATTEMPT_SECONDS)
         self._closed = True
@@ -270,7 +275,9 @@ class Writer:
                     self._drain()
             except Exception as error:  # noqa: BLE001 - the thread outlives any fault of its own
                 self._note_trouble("unavailable", error)
-            retry = min(retry * 2, _LAST_RETRY_SECONDS) if self._trouble else _FIRST_RETRY_SECONDS
+            # An attempt at a locked database is a wait by itself; backing off would starve.
+            is_slow = self._trouble not in {"", "locked"}
+            retry = min(retry * 2, _LAST_RETRY_SECONDS) if is_slow else _FIRST_RETRY_SECONDS
             if self._stopping and not self._trouble:
                 break
         with self.store_lock:
@@ -283,10 +290,18 @@ class Writer:
         elif not hurry:
             with contextlib.suppress(queue.Empty):
                 # Asleep until the first record, or the next collection of metrics.
-                pause = max(0.0, self._next_metrics - time.monotonic())
-                self._bell.get(timeout=pause if self._metric_sources else None)
+                pause = None
+                if self._metric_sources:
+                    pause = max(0.0, self._next_metrics - time.monotonic())
+                if self._accounts.lags():
+                    pause = _FIRST_RETRY_SECONDS
+                self._bell.get(timeout=pause)
                 if not (self._hurried or self._waiters or self._stopping):
                     self._bell.get(timeout=self._interval)
+            with contextlib.suppress(queue.Empty):
+                # What has rung is drained now: it must not cut the next wait short.
+                while True:
+                    self._bell.get_nowait()
 
     def _sleep(self, seconds: float) -> None:
         """Wait between two attempts; new records don't cut it short, a flush or exit does."""
@@ -324,15 +339,15 @@ class Writer:
                 return
             if was_full:
                 self._serve_waiters()
+                time.sleep(_TURN_SECONDS)
             elif not collected and self._metrics_are_due():
                 # After the events: a source may wait for a lock that a signal interrupted.
                 collected = True
                 self._collect()
             else:
                 self._serve_waiters()
-                if not has_work or not (
-                    self._waiters or self._stopping or self._accounts.lags()
-                ):
+                goes_on = bool(self._waiters) or self._stopping
+                if not has_work or not goes_on or self._accounts.lags():
                     return
 
     def _fill_batch(self) -> bool:
@@ -364,8 +379,10 @@ class Writer:
             self._note_trouble(outcome.trouble, outcome.error)
             return False
         if self._trouble:
-            _logger.warning("telemetry is being recorded again (was: %s)", self._trouble)
+            if self._has_warned:
+                _logger.warning("telemetry is being recorded again (was: %s)", self._trouble)
             self._trouble = ""
+            self._has_warned = False
             self._beat(force=True)
         else:
             self._beat()
@@ -397,8 +414,13 @@ class Writer:
                     self._waiters.append(waiter)
 
     def _note_trouble(self, trouble: str, error: Exception | None) -> None:
+        now = time.monotonic()
         if trouble != self._trouble:
-            self._trouble = trouble
+            self._trouble, self._trouble_since, self._has_warned = trouble, now, False
+        # Several busy writers lock each other out for moments: that is no news.
+        is_news = trouble != "locked" or now - self._trouble_since >= _SECONDS_LOCKED_IS_NO_NEWS
+        if is_news and not self._has_warned:
+            self._has_warned = True
             # The text of an OSError holds a path, and so a user's name: its reason does not.
             reason = getattr(error, "strerror", None) or error
             _logger.warning(
