@@ -132,7 +132,7 @@ def test_a_zero_length_file_is_a_new_one(path, writer):
 
 
 def test_a_table_of_ours_that_is_missing_is_corruption(old, make_writer):
-    import apsw  # noqa: PLC0415 - beside the writer's own
+    import apsw
 
     connection = apsw.Connection(str(old))
     connection.execute("DROP TABLE rollup_hour")
@@ -147,9 +147,9 @@ def test_a_table_of_ours_that_is_missing_is_corruption(old, make_writer):
 def test_a_corruption_that_comes_again_at_once_ends_in_trouble_not_in_a_loop(
     path, make_writer, monkeypatch
 ):
-    import apsw  # noqa: PLC0415 - beside the writer's own
+    import apsw
 
-    from cortex_otel_exporters.sqlite import batch  # noqa: PLC0415
+    from cortex_otel_exporters.sqlite import batch
 
     calls = []
 

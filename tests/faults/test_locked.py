@@ -109,7 +109,7 @@ def test_an_attempt_that_succeeds_at_the_last_moment_is_not_counted_as_lost(path
 
 
 def test_a_long_reader_holds_nobody_up(path, writer):
-    import apsw  # noqa: PLC0415 - beside the writer's own
+    import apsw
 
     writer.submit(record(0))
     assert writer.force_flush()

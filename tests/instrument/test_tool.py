@@ -24,7 +24,7 @@ from cortex_otel.instrument.state import state
 from cortex_otel.semconv import MCP_DURATION_BOUNDARIES
 
 
-class Refusal(Exception):  # noqa: N818 - a host's own naming
+class Refusal(Exception):
     pass
 
 
@@ -213,7 +213,7 @@ def test_a_result_that_says_error_is_an_error(recorded, field, value):
 
 
 def test_the_result_object_of_the_sdk(recorded):
-    from mcp_types import CallToolResult  # noqa: PLC0415 - only here
+    from mcp_types import CallToolResult
 
     instrument_tool(lambda: CallToolResult(content=[], is_error=True))()
     assert recorded.span().attributes["error.type"] == "tool_error"

@@ -14,7 +14,7 @@ from cortex_otel.instrument import call as call_module
 from cortex_otel.instrument.state import state
 
 
-class Refusal(Exception):  # noqa: N818 - a host's own naming
+class Refusal(Exception):
     pass
 
 
@@ -42,7 +42,7 @@ async def async_generator(query):
     yield query
 
 
-class Fault(Exception):  # noqa: N818 - what breaks in these tests
+class Fault(Exception):
     pass
 
 

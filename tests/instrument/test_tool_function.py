@@ -18,7 +18,7 @@ from cortex_otel.instrument.state import state
 INSTRUMENTED = "call_tool"  # the one frame that the decorator adds
 
 
-class Refusal(Exception):  # noqa: N818 - a host's own naming
+class Refusal(Exception):
     pass
 
 
@@ -160,7 +160,7 @@ async def test_cause_and_context_are_kept(recorded):
     @instrument_tool
     async def tool():
         try:
-            raise KeyError("inner")  # noqa: TRY301 - the chain is the point
+            raise KeyError("inner")
         except KeyError as error:
             raise Refusal from error
 

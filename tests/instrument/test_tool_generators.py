@@ -16,7 +16,7 @@ from cortex_otel import instrument_tool
 from cortex_otel.instrument.state import state
 
 
-class Refusal(Exception):  # noqa: N818 - a host's own naming
+class Refusal(Exception):
     pass
 
 

@@ -24,7 +24,7 @@ def warnings_of(caplog):
 
 
 def test_above_a_server_that_returns_the_function_warns_once(caplog):
-    from mcp.server.mcpserver import MCPServer  # noqa: PLC0415 - slow
+    from mcp.server.mcpserver import MCPServer
 
     server = MCPServer("order")
     for _ in range(2):
@@ -44,7 +44,7 @@ def test_above_a_server_that_makes_an_object_warns_once_and_returns_it(caplog):
 
 @pytest.mark.parametrize("decorate", [instrument_tool, instrument_tool(name="search")])
 def test_above_it_by_syntax(caplog, decorate):
-    from mcp.server.mcpserver import MCPServer  # noqa: PLC0415 - slow
+    from mcp.server.mcpserver import MCPServer
 
     server = MCPServer("order")
 
@@ -58,7 +58,7 @@ def test_above_it_by_syntax(caplog, decorate):
 
 @pytest.mark.parametrize("decorate", [instrument_tool, instrument_tool(name="search")])
 def test_below_it_nothing_is_said_and_no_object_searched(caplog, monkeypatch, decorate):
-    from mcp.server.mcpserver import MCPServer  # noqa: PLC0415 - slow
+    from mcp.server.mcpserver import MCPServer
 
     monkeypatch.setattr(registration.gc, "get_referrers", fault)
     server = MCPServer("order")

@@ -10,8 +10,11 @@ import base64
 import hashlib
 import json
 import sqlite3
-from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _HANGUL = 0xAC00
 

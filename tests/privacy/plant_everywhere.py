@@ -145,7 +145,7 @@ def named(secret):
 
 
 def compiled(secret):
-    exec(compile("1 / 0", f"{secret}.py", "exec"), {"__name__": secret})  # noqa: S102
+    exec(compile("1 / 0", f"{secret}.py", "exec"), {"__name__": secret})
 
 
 def timed_out(secret):
@@ -341,6 +341,7 @@ def identities():
             echo(1)
             emit(event_name="mcp.search_context", attributes={})
     for text in plant("identity provider that raises"):
+
         def provider(text=text):
             raise Leaky(text)
 

@@ -80,7 +80,7 @@ def build(path: Path, events: list[Event], ledger: list[tuple] = ()) -> Path:
     return path
 
 
-def _fill(connection, events):  # noqa: C901, PLR0915 - one statement a table
+def _fill(connection, events):  # noqa: PLR0915 - one statement a table
     segments, features, series, users, sessions = _Keys(), _Keys(), _Keys(), _Keys(), _Keys()
     first_seen: dict[int, int] = {}
     session_rows: dict[int, list] = {}

@@ -49,7 +49,7 @@ class Found(BaseModel):
     total: int
 
 
-def make_server(decorate, named):  # noqa: C901 - a tool of every kind
+def make_server(decorate, named):
     """The server, its tools decorated by `decorate`; a tool of another name by `named(name)`."""
     server = FastMCP("probe")
 
@@ -189,8 +189,8 @@ REFUSED = [("shift", {"point": {"x": "not a number"}}), ("no_such_tool", {})]
 async def connect(target):
     """Ways to list and call, of this stack's own client; `target` is a server or a command."""
     if FASTMCP:
-        from fastmcp import Client  # noqa: PLC0415
-        from fastmcp.client.transports import StdioTransport  # noqa: PLC0415
+        from fastmcp import Client
+        from fastmcp.client.transports import StdioTransport
 
         if isinstance(target, list):
             target = StdioTransport(
@@ -202,15 +202,15 @@ async def connect(target):
             yield client.list_tools_mcp, client.call_tool_mcp
         return
     if isinstance(target, list):
-        from mcp import StdioServerParameters  # noqa: PLC0415
-        from mcp.client.stdio import stdio_client  # noqa: PLC0415
+        from mcp import StdioServerParameters
+        from mcp.client.stdio import stdio_client
 
         parameters = StdioServerParameters(command=target[0], args=target[1:], env=dict(os.environ))
         log = await asyncio.to_thread(open, os.environ["PROBE_STDERR"], "w")
         target = stdio_client(parameters, errlog=log)
     if MCP == 1:
-        from mcp import ClientSession  # noqa: PLC0415
-        from mcp.shared.memory import (  # noqa: PLC0415
+        from mcp import ClientSession
+        from mcp.shared.memory import (
             create_connected_server_and_client_session as in_memory,
         )
 
@@ -222,7 +222,7 @@ async def connect(target):
                 await session.initialize()
                 yield session.list_tools, session.call_tool
         return
-    from mcp import Client  # noqa: PLC0415
+    from mcp import Client
 
     async with Client(target) as client:
         yield client.list_tools, client.call_tool
@@ -274,7 +274,7 @@ def stored():
 
 async def memory():
     """Plain, then decorated: both in memory."""
-    import cortex_otel  # noqa: PLC0415
+    import cortex_otel
 
     def nothing(function):
         return function
@@ -292,7 +292,7 @@ async def memory():
 
 def order():
     """The decorator above `@server.tool()`, on a function and with arguments."""
-    import cortex_otel  # noqa: PLC0415
+    import cortex_otel
 
     server = FastMCP("probe")
     cortex_otel.configure()
@@ -316,7 +316,7 @@ def serve(*, decorated: bool) -> None:
     """On stdio."""
     decorate, named = (lambda function: function), (lambda _name: lambda function: function)
     if decorated:
-        import cortex_otel  # noqa: PLC0415
+        import cortex_otel
 
         cortex_otel.configure()
         decorate = cortex_otel.instrument_tool
