@@ -20,7 +20,7 @@ OTHER: Final = "_OTHER"
 _LONGEST_REMEMBERED = 256
 _HTTP_ROUTE = "http.route"
 # What ends the name of a span may be what was asked for, a path or a URI, and so anyone's.
-_PATH = re.compile(r"(?:^| )(?:\.{0,2}[\\/]|~|\S*://).*", re.DOTALL)
+_PATH = re.compile(r"(?:^| )(?:\.{0,2}[\\/]|~|[A-Za-z]:[\\/]|\S*://).*", re.DOTALL)
 
 
 class Names:

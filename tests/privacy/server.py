@@ -11,8 +11,10 @@ from mcp.server.mcpserver.exceptions import ToolError
 import cortex_otel
 
 cortex_otel.configure(service="mcp")
-# mcp's own log of failures is the server's affair.
-logging.getLogger("mcp").setLevel(logging.CRITICAL + 1)
+# What mcp and the OpenTelemetry API log of a failure or of a senseless baggage is the server's
+# affair: it would be there without us.
+for name in ("mcp", "opentelemetry"):
+    logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 mcp = MCPServer("canary-server")
 
 
