@@ -116,6 +116,8 @@ def test_text_hashes_are_keyed_by_the_installation(tmp_path):
     assert (tmp_path / "a" / "text-hash.key").stat().st_mode & 0o777 == 0o600
 
 
+# Other tests may have left threads, of which Python 3.12 and later warn.
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_has_a_session_of_its_own():
     reader, writer = os.pipe()
     child = os.fork()
