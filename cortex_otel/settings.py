@@ -31,6 +31,7 @@ class SettingError(ValueError):
         self.name = name
 
 
+_LISTS = frozenset({"sampling", "allow_attributes"})
 _LONGEST_SERVICE = 64
 _LONGEST_SHOWN = 200
 # `int` and `float` would take digits of any script, `1_000` and more.
@@ -380,7 +381,12 @@ def _senseless(setting: Field[Any], name: str, value: object) -> SettingError:
 
 def _override(setting: Field[Any], value: Any) -> Any:
     text = _text_of(value)
-    if text is None or (isinstance(value, bool) and setting.metadata["secret"]):
+    is_list = isinstance(value, (Mapping, list, tuple, set, frozenset))
+    if (
+        text is None
+        or (is_list and setting.name not in _LISTS)
+        or (isinstance(value, bool) and setting.metadata["secret"])
+    ):
         raise _senseless(setting, setting.name, value)
     if text == "" and setting.default is None:
         return None  # as an empty environment variable

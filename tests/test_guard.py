@@ -1,8 +1,10 @@
 import logging
+import threading
 
 import pytest
 
 from cortex_otel import guard
+from cortex_otel.identity import IdentityResolver
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +44,64 @@ def test_under_test_a_fault_is_raised():
 
     with pytest.raises(ValueError, match="x"):
         guard.swallowed("here", ValueError("x"))
+
+
+@pytest.fixture
+def host_logging():
+    """A host that has put its own filter and handler on every log line."""
+    logger = logging.getLogger("cortex_otel")
+    added = []
+
+    def add(filter_):
+        logger.addFilter(filter_)
+        added.append(filter_)
+
+    yield add
+    for filter_ in added:
+        logger.removeFilter(filter_)
+
+
+def test_a_logging_filter_that_raises_does_not_reach_the_host(host_logging):
+    def broken(_record):
+        raise RuntimeError("the host's filter")
+
+    host_logging(broken)
+    guard.swallowed("here", ValueError("x"))
+    guard.warn_once("key", "said")
+    assert guard.faults() == {"here": 1}
+
+
+def test_a_fault_while_a_fault_is_counted_does_not_wait_for_itself():
+    """A signal handler or finalizer of the host comes in while its own thread holds the lock."""
+
+    def inside():
+        with guard._lock:
+            guard.swallowed("here", ValueError("x"))
+            guard.warn_once("key", "said")
+
+    thread = threading.Thread(target=inside, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert guard.faults() == {"here": 1}
+
+
+def test_the_name_of_a_class_made_at_run_time_is_not_logged(caplog):
+    guard.swallowed("here", type("alice@example.com", (Exception,), {})())
+    (line,) = caplog.messages
+    assert "alice" not in line
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_belongs_to_the_host_is_not_caught(error, monkeypatch):
+    """No `except` of ours around the host's code takes a BaseException."""
+
+    def provider():
+        raise error
+
+    who = IdentityResolver()
+    who.provider = provider
+    with pytest.raises(error):
+        who.current()
+    who.provider = None
+    assert who.current().tier == "free", "and nothing stays locked"

@@ -1,4 +1,8 @@
+import os
+import sys
+import types
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +98,208 @@ def test_the_hosts_config_is_read_and_not_run(tmp_path, monkeypatch, source, ena
 
     assert enabled_by_host() is enabled
     assert not trace.exists()
+
+
+# --- In code ------------------------------------------------------------------------------------
+
+FULL_WIDTH = "\uff11"  # a one, to `int` and `float`
+SENSELESS = {
+    "enabled": ["maybe", 2, 1.0, b"true", [True], object()],
+    "home": ["", " ", "a\0b", 5.5j, b"/tmp", "~nobody-of-that-name/x", __file__, object()],
+    "service": ["", "a b", "é", "x" * 65, "-", "a/b", "mcp\n"[:-1] + "!", object()],
+    "tier": ["gold", "Free!", 2, b"free", object()],
+    "user_id": [b"alice", True, object()],
+    "user_hash_key": [b"key", "  ", True, ["key"], object()],
+    "sampling": [
+        "x=0.5",
+        "span=0",
+        "span=1.1",
+        "span=nan",
+        "span=inf",
+        "span=-0.5",
+        "span=1_0",
+        f"span={FULL_WIDTH}",
+        "span=0.1,span=0.5",
+        0.5,
+        {"span": 2},
+        {"span": "half"},
+        {"span": None},
+        {"span=0.5,*": 0.1},
+        {"nope": 0.5},
+        object(),
+    ],
+    "allow_attributes": ["*", "a*", ".*", "a b", ["a,b"], [5], b"a", object()],
+    "capture_content": ["perhaps", 3, object()],
+    "allow_other_exporters": ["2"],
+    "span": ["lean", None.__class__],
+    "queue_size": [
+        63,
+        1_000_001,
+        100.0,
+        "1e3",
+        FULL_WIDTH * 3,
+        "1_000",
+        True,
+        float("nan"),
+        "0x40",
+        [64],
+    ],
+    "flush_interval_ms": [0, 60_001, "250ms", 250.0],
+    "exit_timeout_ms": [-1, 60_001, float("inf")],
+    "metrics_interval_ms": [99, 86_400_001],
+    "identity_ttl_ms": [-1, 3_600_001, "\u0661"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name, values in SENSELESS.items() for value in values],
+)
+def test_nonsense_in_code_is_one_line(name, value):
+    with pytest.raises(SettingError) as caught:
+        read_environment({}, overrides={name: value})
+    line = str(caught.value)
+    (setting,) = [setting for setting in fields(Settings) if setting.name == name]
+    assert line.startswith(f"{name}=")
+    assert line.endswith(setting.metadata["allowed"])
+    assert "\n" not in line
+    assert " at 0x" not in line
+    if isinstance(value, (str, int, float)) and name not in {"user_id", "user_hash_key"}:
+        assert repr(value) in line
+
+
+def test_every_setting_is_tried():
+    assert SENSELESS.keys() == {setting.name for setting in fields(Settings)}
+
+
+def test_a_long_value_is_cut():
+    with pytest.raises(SettingError) as caught:
+        read_environment({"CORTEX_OTEL_QUEUE_SIZE": "9" * 100_000})
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"user_hash_key": b"s3cret"}, {"user_hash_key": ["s3cret"]}, {"user_hash_kye": "s3cret"},
+        {"hash_key": "s3cret"}, {"user_id": b"s3cret"}, {"user_id": ["s3cret"]},
+    ],
+)  # fmt: skip
+def test_a_secret_is_never_shown(overrides):
+    with pytest.raises(SettingError) as caught:
+        read_environment({}, overrides=overrides)
+    assert "s3cret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    settings = read_environment({"CORTEX_OTEL_USER_HASH_KEY": "s3cret"})
+    assert settings.user_hash_key == "s3cret"
+    assert "s3cret" not in repr(settings)
+
+
+def test_a_mistyped_setting_is_told_what_it_may_have_meant():
+    with pytest.raises(SettingError, match="is queue_size meant"):
+        read_environment({}, overrides={"queue_sise": 100})
+
+
+def test_only_what_makes_no_sense_falls_back():
+    lines = []
+    settings = read_environment(
+        {"CORTEX_OTEL_QUEUE_SIZE": "many", "CORTEX_OTEL_SERVICE": "web"}, warn=lines.append
+    )
+    assert (settings.queue_size, settings.service) == (32768, "web")
+    assert lines[0].endswith("; using the default")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "read"),
+    [
+        ("enabled", "OFF", False), ("enabled", 0, False), ("queue_size", " 64 ", 64),
+        ("service", "my-own_1", "my-own_1"), ("tier", " Paid ", "paid"), ("user_id", 7, "7"),
+        ("sampling", {"span": 0.5, "*": 1}, {"span": 0.5, "*": 1.0}), ("sampling", {}, {}),
+        ("allow_attributes", ["a", "b.*"], ("a", "b.*")), ("allow_attributes", "a, b", ("a", "b")),
+        ("user_hash_key", "", None), ("capture_content", True, True),
+    ],
+)  # fmt: skip
+def test_what_makes_sense_is_taken(name, given, read):
+    assert getattr(read_environment({}, overrides={name: given}), name) == read
+    if isinstance(given, str) and given:
+        (setting,) = [setting for setting in fields(Settings) if setting.name == name]
+        assert getattr(read_environment({setting.metadata["environment"]: given}), name) == read
+
+
+def test_none_and_an_empty_variable_are_as_if_not_given():
+    environ = {"CORTEX_OTEL_SERVICE": "web", "CORTEX_OTEL_USER_TIER": ""}
+    settings = read_environment(environ, overrides={"service": None, "home": None})
+    assert settings == read_environment({"CORTEX_OTEL_SERVICE": "web"})
+
+
+def test_a_relative_home_stays_where_it_was(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    home = read_environment({"CORTEX_OTEL_HOME": "here"}).home
+    assert home == tmp_path / "here"
+
+
+def test_a_user_without_a_home_does_not_stop_the_host(monkeypatch):
+    def nowhere(_path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", nowhere)
+    assert read_environment({}).home == Path(os.devnull) / "cortex"
+
+
+# --- The host's config.py -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    """A script of a host that has a config.py beside it; nothing of it is on the path."""
+    monkeypatch.delitem(sys.modules, "config", raising=False)
+    directory = tmp_path / "host"
+    directory.mkdir()
+    monkeypatch.setattr(sys, "orig_argv", ["python", str(directory / "server.py"), "x.txt"])
+    return directory / "config.py"
+
+
+def test_the_scripts_own_directory_is_looked_in(script, monkeypatch):
+    script.write_text("TELEMETRY_ENABLED = False")
+    assert not enabled_by_host()
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "server"])
+    assert enabled_by_host()
+    monkeypatch.chdir(script.parent)
+    assert not enabled_by_host()
+
+
+def test_an_imported_module_wins_over_the_file(script, monkeypatch):
+    script.write_text("TELEMETRY_ENABLED = False")
+    module = types.ModuleType("config")
+    monkeypatch.setitem(sys.modules, "config", module)
+    assert enabled_by_host()
+    module.TELEMETRY_ENABLED = False
+    assert not enabled_by_host()
+    script.write_text("TELEMETRY_ENABLED = True")
+    assert not enabled_by_host()
+
+
+@pytest.mark.parametrize(
+    ("source", "enabled"),
+    [
+        (b"TELEMETRY_ENABLED = 0", False), (b"TELEMETRY_ENABLED = None", False),
+        (b"A = TELEMETRY_ENABLED = False", False),
+        (b"TELEMETRY_ENABLED = False\nTELEMETRY_ENABLED = True", True),
+        (b"TELEMETRY_ENABLED = not True", True), (b"TELEMETRY_ENABLED: bool", True),
+        (b"a.TELEMETRY_ENABLED = False", True), (b"\0", True), (b"\xff\xfe", True),
+        (b"# coding: nonsense\nTELEMETRY_ENABLED = False", True), (b"(" * 5000, True),
+        (b"x = " + b"-" * 100_000 + b"1", True), (b"", True),
+    ],
+)  # fmt: skip
+def test_a_config_of_any_content_is_read(script, source, enabled):
+    script.write_bytes(source)
+    assert enabled_by_host() is enabled
+
+
+def test_a_module_that_raises_when_asked_leaves_telemetry_on(monkeypatch):
+    class Odd:
+        def __getattr__(self, name):
+            raise RuntimeError(name)
+
+    monkeypatch.setitem(sys.modules, "config", Odd())
+    assert enabled_by_host()

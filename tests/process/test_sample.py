@@ -1,9 +1,14 @@
+import os
 import random
+import sqlite3
+from collections import Counter
 
 import pytest
 
+from cortex_otel.process import sample
 from cortex_otel.process.sample import TraceSampler, place_of
 from cortex_otel_exporters.record import Context, Record, Series, Session
+from cortex_otel_exporters.sqlite.writer import Writer
 
 CONTEXT, SESSION = Context("", "{}", "", "", "{}"), Session("s")
 
@@ -137,3 +142,132 @@ def test_traces_that_never_end_are_bounded_and_decided_at_the_flush(kept):
 
     sampler.flush()
     assert len(kept.records) + kept.sampled_out == 3000
+
+
+def test_dropping_the_weights_would_be_seen(kept):
+    """What the first test here stands on: without weights its estimate is far off."""
+    sampler = TraceSampler({"mcp.tool_call": 0.1}, kept)
+    ids = random.Random(7)
+    for _ in range(5_000):
+        run_trace(sampler, record(ids.getrandbits(128)))
+    assert len(kept.records) != pytest.approx(5_000, rel=0.5)
+
+
+def test_every_event_type_of_mixed_traces_is_unbiased(kept):
+    rates = {"mcp.tool_call": 0.5, "mcp.search_context": 0.1, "span": 0.05}
+    sampler = TraceSampler(rates, kept, chance=random.Random(3).random)
+    ids, outcome, truth = random.Random(11), random.Random(12), Counter()
+    for _ in range(30_000):
+        trace_id = ids.getrandbits(128)
+        results = ["error" if outcome.random() < 0.03 else "success" for _ in range(3)]
+        types = ["span", "mcp.search_context", "mcp.tool_call"]
+        run_trace(sampler, *(record(trace_id, *pair) for pair in zip(types, results, strict=True)))
+        sampler.submit(record(0, "mcp.search_context"))
+        truth.update(zip(types, results, strict=True))
+        truth["mcp.search_context", "success"] += 1
+
+    estimate = Counter()
+    for each in kept.records:
+        estimate[each.series.event_type, each.series.result] += each.weight
+    assert estimate.keys() == truth.keys()
+    for key, count in truth.items():
+        # Errors are all there; the others within five standard deviations of their rate.
+        rate = 1.0 if key[1] == "error" else min(rates.values())
+        margin = 5 * (count * (1 - rate) / rate) ** 0.5
+        assert estimate[key] == pytest.approx(count, abs=margin + 1e-6), key
+    assert len(kept.records) + kept.sampled_out == 4 * 30_000
+
+
+@pytest.mark.parametrize("result", ["error", "timeout"])
+def test_an_error_anywhere_keeps_the_records_before_and_after_it(kept, result):
+    sampler = TraceSampler({"*": 1e-6}, kept)
+    run_trace(sampler, record(1, "span"), record(1, "span", result), record(1))
+    sampler.submit(record(1, "span"))
+    assert [each.weight for each in kept.records] == [1.0] * 4
+    run_trace(sampler, record(2, result="cancelled"))
+    assert kept.sampled_out == 1
+
+
+def test_an_error_that_comes_late_is_kept(kept):
+    sampler = TraceSampler({"*": 1e-6}, kept)
+    run_trace(sampler, record(1))
+    sampler.submit(record(1, "span", "error"))
+    assert [each.series.result for each in kept.records] == ["error"]
+
+
+def test_a_trace_with_two_local_roots_waits_for_both(kept):
+    sampler = TraceSampler({"*": 1e-6}, kept)
+    sampler.root_started(1)
+    sampler.root_started(1)
+    sampler.submit(record(1), is_root=True)
+    assert not kept.records
+    assert not kept.sampled_out
+    sampler.submit(record(1, result="error"), is_root=True)
+    assert len(kept.records) == 2
+
+
+def test_a_trace_with_too_many_records_is_decided_at_once(kept):
+    sampler = TraceSampler({"*": 0.5}, kept)
+    sampler.root_started(1)
+    for _ in range(1500):
+        sampler.submit(record(1, "span"))
+    assert len(kept.records) + kept.sampled_out >= 1024
+    sampler.submit(record(1), is_root=True)
+    assert len(kept.records) + kept.sampled_out == 1501
+
+
+def test_what_waits_is_bounded_over_all_traces(kept):
+    sampler = TraceSampler({"*": 0.5}, kept)
+    for trace_id in range(1, 101):
+        sampler.root_started(trace_id)
+        for _ in range(1000):
+            sampler.submit(record(trace_id, "span"))
+    decided = len(kept.records) + kept.sampled_out
+    assert 100_000 - decided <= sample._MAX_HELD
+    sampler.flush()
+    assert len(kept.records) + kept.sampled_out == 100_000
+    assert sampler._held == 0
+
+
+# Other tests may have left threads, of which Python 3.12 and later warn.
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_leaves_what_waits_to_its_parent(kept):
+    sampler = TraceSampler({"*": 0.5}, kept)
+    sampler.root_started(1)
+    sampler.submit(record(1, "span", "error"))
+    with sampler._lock:  # as another thread of the parent may hold it
+        child = os.fork()
+        if child == 0:
+            sampler.flush()
+            sampler.submit(record(2, "span", "error"))
+            os._exit(0 if [each.trace_id for each in kept.records] == [2] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    sampler.flush()
+    assert [each.trace_id for each in kept.records] == [1]
+
+
+def test_received_is_stored_sampled_out_and_dropped(tmp_path):
+    writer = Writer(tmp_path / "cortex.db", interval_ms=10)
+    sampler = TraceSampler({"mcp.tool_call": 0.2, "span": 0.5}, writer)
+    ids = random.Random(5)
+    for number in range(2000):
+        trace_id = ids.getrandbits(128)
+        bad = record(trace_id, "span")._replace(time_unix_nano=None)
+        result = "error" if number % 20 == 0 else "success"
+        run_trace(sampler, record(trace_id, "span"), bad, record(trace_id, result=result))
+    assert writer.shutdown(20_000)
+
+    connection = sqlite3.connect(tmp_path / "cortex.db")
+    ledger = dict(connection.execute("SELECT outcome, sum(records) FROM ledger GROUP BY 1"))
+    (rows,) = connection.execute("SELECT count(*) FROM events").fetchone()
+    (errors, estimate) = connection.execute(
+        "SELECT sum(result = 'error'), sum(coalesce(weight, 1)) FROM telemetry_events"
+        " WHERE event_type = 'mcp.tool_call'"
+    ).fetchone()
+    connection.close()
+    assert ledger["received"] == 6000
+    assert ledger["received"] == ledger["stored"] + ledger["sampled_out"] + ledger["dropped"]
+    assert rows == ledger["stored"]
+    assert ledger["dropped"] > 0
+    assert errors == 100
+    assert estimate == pytest.approx(2000, rel=0.2)

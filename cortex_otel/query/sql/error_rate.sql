@@ -18,8 +18,9 @@ SELECT
     sum(h.events) AS events,
     sum(h.events * s.failed) AS errors,
     sum(h.events * s.failed) / nullif(sum(h.events), 0) AS error_rate
-FROM bounds b
-JOIN rollup_hour h ON h.hour >= b.from_hour AND h.hour < b.to_hour
+-- Bounds in subqueries: with a join SQLite would sort what is already in the order of hours.
+FROM rollup_hour h
 JOIN chosen_series s ON s.series_key = h.series_key
+WHERE h.hour >= (SELECT from_hour FROM bounds) AND h.hour < (SELECT to_hour FROM bounds)
 GROUP BY h.hour
 ORDER BY h.hour

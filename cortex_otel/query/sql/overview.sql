@@ -19,6 +19,9 @@ WITH
 -- with: bounds
 -- with: chosen_segments
 -- with: counted
+chosen_features AS (
+    SELECT feature_key FROM features WHERE event_type NOT IN ('span', 'log')
+),
 -- with: durations
 totals AS (
     SELECT
@@ -48,8 +51,6 @@ active AS (
 histogram AS (
     SELECT bucket, sum(events) AS events
     FROM durations
-    WHERE feature_key NOT IN (SELECT feature_key FROM features WHERE event_type IN ('span', 'log'))
-      AND segment_key IN (SELECT segment_key FROM chosen_segments)
     GROUP BY bucket
 ),
 ranked AS (

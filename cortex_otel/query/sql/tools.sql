@@ -19,6 +19,9 @@ WITH
 -- with: bounds
 -- with: chosen_segments
 -- with: counted
+chosen_features AS (
+    SELECT feature_key FROM features WHERE event_type = 'mcp.tool_call'
+),
 -- with: durations
 calls AS (
     SELECT
@@ -36,8 +39,6 @@ calls AS (
 histogram AS (
     SELECT feature_key, segment_key, bucket, sum(events) AS events
     FROM durations
-    WHERE feature_key IN (SELECT feature_key FROM features WHERE event_type = 'mcp.tool_call')
-      AND segment_key IN (SELECT segment_key FROM chosen_segments)
     GROUP BY feature_key, segment_key, bucket
 ),
 ranked AS (
