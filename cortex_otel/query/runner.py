@@ -37,9 +37,14 @@ _STEPS_BETWEEN_CHECKS = 10_000  # of SQLite's virtual machine: about every milli
 _IS_COMPLETE = """
 WITH
 -- with: bounds
--- with: counted
 total AS (
-    SELECT coalesce(sum(stored), 0) AS stored FROM counted
+    SELECT
+        coalesce((SELECT sum(d.stored) FROM bounds b
+            JOIN rollup_day d ON d.day >= b.from_day AND d.day < b.to_day), 0)
+        + coalesce((SELECT sum(h.stored) FROM bounds b
+            JOIN rollup_hour h ON h.hour >= b.from_hour AND h.hour < b.head_end), 0)
+        + coalesce((SELECT sum(h.stored) FROM bounds b
+            JOIN rollup_hour h ON h.hour >= b.tail_start AND h.hour < b.to_hour), 0) AS stored
 )
 SELECT CASE WHEN stored > :limit THEN 0 ELSE stored = (
     SELECT count(*) FROM bounds b JOIN events e

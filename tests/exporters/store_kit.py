@@ -71,7 +71,7 @@ def rows(path, sql, *parameters):
 
 def numbers(path):
     """The ``number`` of every stored record, sorted; twice if it is stored twice."""
-    sql = "SELECT json_extract(event_data, '$.number') FROM events ORDER BY 1"
+    sql = "SELECT json_extract(event_data, '$.number') FROM telemetry_events ORDER BY 1"
     return [row[0] for row in rows(path, sql)]
 
 
@@ -167,13 +167,15 @@ def bucket_of(duration):
     return 0 if duration <= 1000 else min(320, math.floor(8 * math.log2(duration / 1000)))
 
 
-def verify(path):
+def verify(path):  # noqa: PLR0915 - a line or two a table
     """Assert that the file is sound and that roll-ups, sessions and ledger say what rows say."""
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
     _verify_ledger(path)
     hours, days = defaultdict(lambda: [0, 0, 0, 0]), defaultdict(lambda: [0, 0, 0, 0])
     hour_durations, day_durations = defaultdict(float), defaultdict(float)
-    user_days, user_features, tiers, sessions = {}, defaultdict(float), {}, {}
+    week_durations = defaultdict(float)
+    user_days, user_features, tiers, sessions = {}, {}, {}, {}
+    lifetimes = {}
     first_seen = {}
     events = rows(
         path,
@@ -191,10 +193,11 @@ def verify(path):
             cell[1] += weight
             if duration is not None:
                 cell[2] += weight
-                cell[3] += weight * duration / 1e6
+                cell[3] += round(weight * duration / 1000)
         if duration is not None:
             hour_durations[hour, feature_key, segment, bucket_of(duration)] += weight
             day_durations[day, feature_key, segment, bucket_of(duration)] += weight
+            week_durations[day // 7, feature_key, segment, bucket_of(duration)] += weight
         row = sessions.setdefault(session, [at, at, 0, 0])
         row[0], row[1] = min(row[0], at), max(row[1], at + (duration or 0))
         if product:
@@ -211,7 +214,11 @@ def verify(path):
         row[2], row[3] = min(row[2], at), max(row[3], at)
         row[4] |= 1 << (at % DAY // (HOUR // 2))
         if feature:
-            user_features[day, user, feature_key, segment] += weight
+            used = user_features.setdefault((feature_key, user, segment, day // 32), [0.0, 0])
+            used[0] += weight
+            used[1] |= 1 << day % 32
+            ends = lifetimes.setdefault((feature_key, user, segment), [day, day])
+            ends[:] = [min(ends[0], day), max(ends[1], day)]
         seen = tiers.setdefault((user, tier), [at, at])
         seen[:] = [min(seen[0], at), max(seen[1], at)]
 
@@ -219,8 +226,10 @@ def verify(path):
     _same(path, "rollup_day", 2, days)
     _same(path, "rollup_hour_duration", 4, hour_durations)
     _same(path, "rollup_day_duration", 4, day_durations)
+    _same(path, "rollup_week_duration", 4, week_durations)
+    _same(path, "rollup_user_feature", 3, lifetimes)
     _same(path, "rollup_user_day", 3, user_days)
-    _same(path, "rollup_user_feature_day", 4, user_features)
+    _same(path, "rollup_user_feature_days", 4, user_features)
     _same(path, "user_tiers", 2, tiers)
     _same(path, "(SELECT session_key, start_time, end_time, events, errors FROM sessions)", 1,
           sessions)  # fmt: skip

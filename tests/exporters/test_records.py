@@ -133,7 +133,8 @@ for name, base in (("series", SERIES), ("context", CONTEXT), ("session", SESSION
             BAD[f"{what} {name}.{column}"] = {name: type(base)(*values)}
 
 TABLES = ("users", "sessions", "rollup_hour", "rollup_hour_duration", "rollup_user_day",
-          "rollup_user_feature_day", "rollup_measure", "user_tiers")  # fmt: skip
+          "rollup_user_feature_days", "rollup_user_feature", "rollup_measure",
+          "user_tiers")  # fmt: skip
 
 
 @pytest.fixture

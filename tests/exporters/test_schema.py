@@ -28,8 +28,11 @@ def test_migrating_again_changes_nothing(path):
     assert (path.read_bytes(), rows(path, "SELECT * FROM sqlite_schema")) == before
 
 
-def test_a_migration_that_fails_leaves_nothing(path, monkeypatch):
-    monkeypatch.setattr(schema, "_MIGRATIONS", (schema._MIGRATIONS[0] + "SELECT no_such_thing;",))
+def test_a_migration_that_fails_leaves_nothing(path, tmp_path, monkeypatch):
+    script = (schema._SCRIPTS / schema._MIGRATIONS[0]).read_text(encoding="utf-8")
+    (tmp_path / "fails.sql").write_text(f"{script}SELECT no_such_thing;", encoding="utf-8")
+    monkeypatch.setattr(schema, "_SCRIPTS", tmp_path)
+    monkeypatch.setattr(schema, "_MIGRATIONS", ("fails.sql",))
     with pytest.raises(apsw.SQLError):
         open_for_writing(path)
     assert rows(path, "SELECT count(*) FROM sqlite_schema") == [(0,)]

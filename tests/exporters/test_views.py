@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
+
 import apsw
+import pytest
 from store_kit import MONDAY, SERIES, USER, Context, Session, record, rows
 
 EVENT_COLUMNS = [
@@ -64,6 +67,35 @@ def test_what_is_absent_reads_as_null(path, writer):
     assert event["event_data"] == "{}"
     assert event["weight"] == 1.0
     assert not event["trace_id"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"yes": True, "no": False, "none": 0, "empty": "", "float": 0.5, "whole": 2.0},
+        {"list": ["a", 1, True], "nested": {"a": [{"b": "c"}]}, "none": []},
+        {"quote": 'a"b\\c', "key.with.dots": 1, "키": "값", '"': "'", "$.a[0]": "x"},
+        {"text": "[1,2]", "more": "true", "null": "null"},
+    ],
+)
+def test_event_data_reads_as_it_was_recorded(path, writer, data):
+    writer.submit(record(event_data=data))
+    writer.submit(record(event_data=dict(reversed(data.items()))))
+    assert writer.force_flush()
+    told = rows(path, "SELECT event_data FROM telemetry_events")
+    assert [json.loads(text) for (text,) in told] == [data, data]
+    # Equal to each other is not enough: True == 1.
+    assert [sorted(map(repr, json.loads(text).items())) for (text,) in told] == [
+        sorted(map(repr, data.items()))
+    ] * 2
+
+
+def test_the_keys_of_event_data_are_stored_once(path, writer):
+    for number in range(50):
+        writer.submit(record(number, event_data={"a": number, "b": "x"}))
+    assert writer.force_flush()
+    assert rows(path, "SELECT keys FROM shapes") == [('["a","b"]',)]
+    assert rows(path, "SELECT event_values FROM events WHERE event_key = 8") == [('[7,"x"]',)]
 
 
 def test_a_session_row_adds_up_its_events(path, writer):

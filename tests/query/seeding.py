@@ -82,13 +82,16 @@ def build(path: Path, events: list[Event], ledger: list[tuple] = ()) -> Path:
 
 def _fill(connection, events):  # noqa: PLR0915 - one statement a table
     segments, features, series, users, sessions = _Keys(), _Keys(), _Keys(), _Keys(), _Keys()
+    shapes = _Keys()
     first_seen: dict[int, int] = {}
     session_rows: dict[int, list] = {}
     hours = defaultdict(lambda: [0, 0.0, 0.0, 0.0])
     days = defaultdict(lambda: [0, 0.0, 0.0, 0.0])
     hour_durations, day_durations = defaultdict(float), defaultdict(float)
+    week_durations = defaultdict(float)
+    lifetimes: dict[tuple, list] = {}
     user_days: dict[tuple, list] = {}
-    user_features = defaultdict(float)
+    user_features: dict[tuple, list] = {}
     user_tiers: dict[tuple, list] = {}
     measures = defaultdict(lambda: [0.0, 0.0])
     rows = []
@@ -108,11 +111,12 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
             cell[1] += event.weight
             if event.duration is not None:
                 cell[2] += event.weight
-                cell[3] += event.weight * event.duration / 1e6
+                cell[3] += round(event.weight * event.duration / 1000)
         if event.duration is not None:
             bucket = bucket_of(event.duration)
             hour_durations[hour, feature, segment, bucket] += event.weight
             day_durations[day, feature, segment, bucket] += event.weight
+            week_durations[day // 7, feature, segment, bucket] += event.weight
         for measure, value in event.measures.items():
             total = measures[hour, feature, segment, measure]
             total[0] += event.weight
@@ -131,14 +135,19 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
             row[2:4] = [min(row[2], event.time), max(row[3], event.time)]
             row[4] |= 1 << (event.time % DAY // (HOUR // 2))
             if event.used:
-                user_features[day, user, feature, segment] += event.weight
+                used = user_features.setdefault((feature, user, segment, day // 32), [0.0, 0])
+                used[0] += event.weight
+                used[1] |= 1 << day % 32
+                ends = lifetimes.setdefault((feature, user, segment), [day, day])
+                ends[:] = [min(ends[0], day), max(ends[1], day)]
             seen = user_tiers.setdefault((user, event.tier), [event.time, event.time])
             seen[:] = [min(seen[0], event.time), max(seen[1], event.time)]
         rows.append(
             (
                 event.time, event.duration, serie, session, user,
                 None if event.weight == 1 else event.weight, event.error_message or None,
-                json.dumps(event.data) if event.data else None,
+                shapes[json.dumps(list(event.data))] if event.data else None,
+                json.dumps(list(event.data.values())) if event.data else None,
             )
         )  # fmt: skip
     many = connection.executemany
@@ -149,21 +158,23 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
         [(key, *of) for of, key in series.items()],
     )
     many("INSERT INTO contexts VALUES (?, ?, ?, ?, ?, ?)", [(1, "s@1", "{}", "", "", '{"a": 1}')])
+    connection.execute("INSERT INTO platforms VALUES (1, 'linux', 'vscode', '', '', '', '')")
     many("INSERT INTO users VALUES (?, ?, ?)", [(k, of, first_seen[k]) for of, k in users.items()])
     many(
-        "INSERT INTO sessions VALUES"
-        " (?, ?, ?, ?, ?, ?, ?, ?, 'linux', 'vscode', '', '', '', '', '')",
+        "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, '')",
         [(key, of, *session_rows[key]) for of, key in sessions.items()],
     )
     many(
         "INSERT INTO events (time, duration, series_key, context_key, session_key, user_key,"
-        " weight, error_message, event_data) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?)",
+        " weight, error_message, shape_key, event_values) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?)",
         rows,
     )
+    many("INSERT INTO shapes VALUES (?, ?)", [(key, of) for of, key in shapes.items()])
     for table, cells in (("rollup_hour", hours), ("rollup_day", days)):
         many(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?)", [(*k, *v) for k, v in cells.items()])
     for table, cells in (
         ("rollup_hour_duration", hour_durations), ("rollup_day_duration", day_durations),
+        ("rollup_week_duration", week_durations),
     ):  # fmt: skip
         many(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?)", [(*k, v) for k, v in cells.items()])
     many(
@@ -171,8 +182,12 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
         [(*k, *v) for k, v in user_days.items()],
     )
     many(
-        "INSERT INTO rollup_user_feature_day VALUES (?, ?, ?, ?, ?)",
-        [(*k, v) for k, v in user_features.items()],
+        "INSERT INTO rollup_user_feature_days VALUES (?, ?, ?, ?, ?, ?)",
+        [(*k, *v) for k, v in user_features.items()],
+    )
+    many(
+        "INSERT INTO rollup_user_feature VALUES (?, ?, ?, ?, ?)",
+        [(*k, *v) for k, v in lifetimes.items()],
     )
     many("INSERT INTO user_tiers VALUES (?, ?, ?, ?)", [(*k, *v) for k, v in user_tiers.items()])
     many(

@@ -17,7 +17,7 @@ SELECT
     h.hour * 3600000000000 AS time,
     sum(h.events) AS events,
     sum(h.events * s.failed) AS errors,
-    sum(h.events * s.failed) / nullif(sum(h.events), 0) AS error_rate
+    sum(h.events * s.failed) * 1.0 / nullif(sum(h.events), 0) AS error_rate
 -- Bounds in subqueries: with a join SQLite would sort what is already in the order of hours.
 FROM rollup_hour h
 JOIN chosen_series s ON s.series_key = h.series_key

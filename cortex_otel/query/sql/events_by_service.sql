@@ -24,6 +24,6 @@ totals AS (
       AND (:user_tier = '' OR s.user_tier = :user_tier)
     GROUP BY s.service, s.event_type
 )
-SELECT service, event_type, events, errors, errors / nullif(events, 0) AS error_rate
+SELECT service, event_type, events, errors, errors * 1.0 / nullif(events, 0) AS error_rate
 FROM totals
 ORDER BY events DESC, service, event_type

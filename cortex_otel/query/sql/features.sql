@@ -15,15 +15,35 @@ WITH
 -- with: bounds
 -- with: chosen_segments
 -- with: counted
+whole_days AS (
+    SELECT from_hour / 24 AS first_day, (to_hour - 1) / 24 AS last_day FROM bounds
+),
+-- Who has used what, if the first or the last day of doing so is in the range: surely in it.
+-- Before and after it, but on neither end: only the days themselves tell.
+pairs AS (
+    SELECT
+        u.feature_key, u.user_key,
+        max(CASE WHEN u.first_day >= w.first_day OR u.last_day <= w.last_day
+                 THEN 1 ELSE 0 END) AS is_sure
+    FROM rollup_user_feature u CROSS JOIN whole_days w
+    WHERE u.first_day <= w.last_day AND u.last_day >= w.first_day
+      AND u.segment_key IN (SELECT segment_key FROM chosen_segments)
+    GROUP BY u.feature_key, u.user_key
+),
 people AS (
-    SELECT feature_key, count(*) AS users
-    FROM (
-        SELECT DISTINCT u.feature_key, u.user_key
-        FROM bounds b JOIN rollup_user_feature_day u
-            ON u.day >= b.from_hour / 24 AND u.day <= (b.to_hour - 1) / 24
-        WHERE u.segment_key IN (SELECT segment_key FROM chosen_segments)
-    ) AS pairs
-    GROUP BY feature_key
+    SELECT p.feature_key, count(*) AS users
+    FROM pairs p CROSS JOIN whole_days w
+    WHERE p.is_sure = 1 OR EXISTS (
+        SELECT 1 FROM rollup_user_feature_days d
+        WHERE d.feature_key = p.feature_key AND d.user_key = p.user_key
+          AND d.segment_key IN (SELECT segment_key FROM chosen_segments)
+          AND d.block >= w.first_day / 32 AND d.block <= w.last_day / 32
+          AND (d.block > w.first_day / 32 OR d.days >> (w.first_day % 32) <> 0)
+          AND (d.block < w.last_day / 32
+               OR d.days % (CAST(1 AS bigint) << (w.last_day % 32 + 1))
+                  >> CASE WHEN d.block = w.first_day / 32 THEN w.first_day % 32 ELSE 0 END <> 0)
+    )
+    GROUP BY p.feature_key
 ),
 totals AS (
     SELECT s.feature_key, sum(c.events) AS events

@@ -14,19 +14,12 @@
 WITH
 -- with: bounds
 -- with: chosen_segments
-chosen_features AS (
-    SELECT feature_key, event_type FROM features WHERE event_type NOT IN ('span', 'log')
-),
 -- with: durations
-buckets AS (
-    SELECT feature_key, bucket, sum(events) AS events
-    FROM durations
-    GROUP BY feature_key, bucket
-),
 histogram AS (
-    SELECT f.event_type, b.bucket, sum(b.events) AS events
-    FROM buckets b JOIN chosen_features f ON f.feature_key = b.feature_key
-    GROUP BY f.event_type, b.bucket
+    SELECT f.event_type, d.bucket, sum(d.events) AS events
+    FROM durations d JOIN features f ON f.feature_key = d.feature_key
+    WHERE f.event_type NOT IN ('span', 'log')
+    GROUP BY f.event_type, d.bucket
 ),
 ranked AS (
     SELECT

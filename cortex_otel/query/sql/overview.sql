@@ -19,9 +19,6 @@ WITH
 -- with: bounds
 -- with: chosen_segments
 -- with: counted
-chosen_features AS (
-    SELECT feature_key FROM features WHERE event_type NOT IN ('span', 'log')
-),
 -- with: durations
 totals AS (
     SELECT
@@ -51,6 +48,7 @@ active AS (
 histogram AS (
     SELECT bucket, sum(events) AS events
     FROM durations
+    WHERE feature_key NOT IN (SELECT feature_key FROM features WHERE event_type IN ('span', 'log'))
     GROUP BY bucket
 ),
 ranked AS (
@@ -67,7 +65,7 @@ percentiles AS (
 SELECT
     t.events AS events,
     t.errors AS errors,
-    t.errors / nullif(t.events, 0) AS error_rate,
+    t.errors * 1.0 / nullif(t.events, 0) AS error_rate,
     (SELECT users FROM active) AS active_users,
     (SELECT count(*) FROM sessions n
      WHERE n.end_time >= :from_ns AND n.start_time < :to_ns

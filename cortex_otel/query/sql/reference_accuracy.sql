@@ -28,6 +28,6 @@ totals AS (
     FROM measured
     GROUP BY day
 )
-SELECT day, suggested, accepted, accepted / nullif(suggested, 0) AS accuracy
+SELECT day, suggested, accepted, accepted * 1.0 / nullif(suggested, 0) AS accuracy
 FROM totals
 ORDER BY day

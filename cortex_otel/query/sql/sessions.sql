@@ -26,10 +26,11 @@ SELECT
     (n.end_time - n.start_time) / 1e6 AS duration_ms,
     n.events AS events,
     n.errors AS errors,
-    nullif(n.ide, '') AS ide,
-    nullif(n.os, '') AS os
+    nullif(p.ide, '') AS ide,
+    nullif(p.os, '') AS os
 FROM sessions n
 JOIN segments g ON g.segment_key = n.segment_key
+JOIN platforms p ON p.platform_key = n.platform_key
 LEFT JOIN users u ON u.user_key = n.user_key
 WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
   AND n.events > 0 AND n.session_id <> ''

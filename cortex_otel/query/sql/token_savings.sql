@@ -31,6 +31,6 @@ totals AS (
     GROUP BY day
 )
 SELECT day, compressions, tokens_before, tokens_after,
-       1 - tokens_after / nullif(tokens_before, 0) AS savings_rate
+       1 - tokens_after * 1.0 / nullif(tokens_before, 0) AS savings_rate
 FROM totals
 ORDER BY day

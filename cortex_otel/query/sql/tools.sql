@@ -19,9 +19,6 @@ WITH
 -- with: bounds
 -- with: chosen_segments
 -- with: counted
-chosen_features AS (
-    SELECT feature_key FROM features WHERE event_type = 'mcp.tool_call'
-),
 -- with: durations
 calls AS (
     SELECT
@@ -36,17 +33,13 @@ calls AS (
       AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
     GROUP BY s.feature_key, s.segment_key
 ),
-histogram AS (
-    SELECT feature_key, segment_key, bucket, sum(events) AS events
-    FROM durations
-    GROUP BY feature_key, segment_key, bucket
-),
 ranked AS (
     SELECT
         feature_key, segment_key, bucket,
         sum(events) OVER (PARTITION BY feature_key, segment_key ORDER BY bucket) AS reached,
         sum(events) OVER (PARTITION BY feature_key, segment_key) AS total
-    FROM histogram
+    FROM durations
+    WHERE feature_key IN (SELECT feature_key FROM features WHERE event_type = 'mcp.tool_call')
 ),
 percentiles AS (
     SELECT
@@ -64,7 +57,7 @@ SELECT
     c.errors AS errors,
     c.timeouts AS timeouts,
     c.cancelled AS cancelled,
-    c.errors / nullif(c.calls, 0) AS error_rate,
+    c.errors * 1.0 / nullif(c.calls, 0) AS error_rate,
     (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p50) AS p50_ms,
     (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p95) AS p95_ms
 FROM calls c

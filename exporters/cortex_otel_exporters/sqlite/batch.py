@@ -130,13 +130,13 @@ class BatchWriter:
             # Each step that looks at the record comes before anything is counted for it, so that
             # a refused record leaves no trace in roll-ups or sessions.
             try:
-                text = check_record(record)
+                data = check_record(record)
                 if record.session.session_id not in self._session_keys:
                     check_texts(record.session)
                 keys = self._keys.series.find(connection, record.series)
                 context_key = self._keys.context(connection, record.context)
                 user_key = self._user_key(record)
-                row = self._row(record, keys[0], context_key, user_key, text)
+                row = self._row(record, keys[0], context_key, user_key, data)
                 rollups.add(record, keys, user_key)
             except Exception as error:
                 if trouble_of(error) is not None:
@@ -174,7 +174,7 @@ class BatchWriter:
         series_key: int,
         context_key: int,
         user_key: int | None,
-        text: str | None,
+        data: tuple[str, str] | None,
     ) -> _Row:
         return (
             record.time_unix_nano,
@@ -188,7 +188,8 @@ class BatchWriter:
             _signed(record.parent_span_id),
             None if record.weight == 1 else record.weight,
             record.error_message or None,
-            text,
+            self._keys.shape(self._connection, data[0]) if data is not None else None,
+            data[1] if data is not None else None,
         )
 
     def _session_key(self, record: Record, user_key: int | None) -> int:
@@ -203,7 +204,8 @@ class BatchWriter:
         connection.execute(
             _SESSION,
             (session.session_id, user_key, segment, record.time_unix_nano, record.time_unix_nano,
-             *session[1:]),
+             self._keys.platform(connection, session),
+             None if session.instance_id == session.session_id else session.instance_id),
         )  # fmt: skip
         key = _integer(
             connection, "SELECT session_key FROM sessions WHERE session_id = ?", session.session_id
@@ -272,12 +274,12 @@ def _signed(identifier: int) -> int | None:
     return identifier - _TWO_TO_64 if identifier >= _TWO_TO_63 else identifier
 
 
-_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SESSION = """
 INSERT OR IGNORE INTO sessions (
     session_id, user_key, segment_key, start_time, end_time, events, errors,
-    os, ide, extension_version, server_name, server_version, runtime, instance_id
-) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?)
+    platform_key, instance_id
+) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?)
 """
 _SESSION_TOTALS = """
 UPDATE sessions SET start_time = min(start_time, ?), end_time = max(end_time, ?),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ _MAX_MEASURE = 1e18  # a sum of these times weights is still finite, and so mend
 _MAX_DEPTH, _MANY_BRACKETS = 100, 100
 
 
-def check_record(record: Record) -> str | None:
+def check_record(record: Record) -> tuple[str, str] | None:
     """See that the numbers and free values of ``record`` can be stored.
 
     Returns:
-        ``event_data`` as JSON; ``None`` if it is empty.
+        Keys and values of ``event_data``, a JSON array each; ``None`` if it is empty.
 
     Raises:
         Exception: they can't; what kind says nothing.
@@ -55,7 +56,7 @@ def check_record(record: Record) -> str | None:
             check_texts((name,))
             if not isinstance(value, (float, int)) or not abs(value) <= _MAX_MEASURE:
                 raise ValueError("measure out of range")
-    return _json(record.event_data) if record.event_data else None
+    return _shape_and_values(record.event_data) if record.event_data else None
 
 
 def check_point(point: MetricPoint) -> None:
@@ -106,16 +107,28 @@ def check_json_object(text: str) -> None:
     _check_depth(value, text)
 
 
-def _json(data: Mapping[str, object]) -> str:
+def _shape_and_values(data: Mapping[str, object]) -> tuple[str, str]:
     if not isinstance(data, Mapping):
         raise ValueError("event_data is not a mapping")  # noqa: TRY004 - the same
-    plain = data if isinstance(data, dict) else dict(data)
-    text = json.dumps(plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    values = list(data.values())
+    text = _json_array(values)
+    _check_depth(values, text)
+    return _shape(tuple(data)), text
+
+
+@lru_cache(maxsize=512)
+def _shape(keys: tuple[str, ...]) -> str:
+    if not all(isinstance(key, str) for key in keys):
+        raise ValueError("a key of event_data is not text")
+    return _json_array(list(keys))
+
+
+def _json_array(values: list[object] | list[str]) -> str:
+    text = json.dumps(values, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     if len(text) > _MAX_CHARACTERS:
         raise ValueError("event_data is too long")
     if not text.isascii():
         text.encode()
-    _check_depth(plain, text)
     return text
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from cortex_otel_exporters.record import Context, Series
+    from cortex_otel_exporters.record import Context, Series, Session
 
 __all__ = ["KeyTable", "Keys", "SeriesKeys"]
 
@@ -137,11 +137,27 @@ class Keys:
             ("scope", "resource", "project_id", "branch_id", "attributes"),
             5,
         )
+        self._shapes = KeyTable("shapes", "shape_key", ("keys",), 1)
+        self._platforms = KeyTable(
+            "platforms",
+            "platform_key",
+            ("os", "ide", "extension_version", "server_name", "server_version", "runtime"),
+            6,
+        )
         self._users = KeyTable("users", "user_key", ("user_id_hash", "first_seen"), 1)
+        self._tables = (self.series, self._contexts, self._shapes, self._platforms, self._users)
 
     def context(self, connection: apsw.Connection, context: Context) -> int:
         """Key of a context."""
         return self._contexts.find(connection, context, lambda: _object_of(context))
+
+    def shape(self, connection: apsw.Connection, keys: str) -> int:
+        """Key of a shape: the keys of an event's values, a JSON array."""
+        return self._shapes.find(connection, (keys,))
+
+    def platform(self, connection: apsw.Connection, session: Session) -> int:
+        """Key of what ``session`` runs on."""
+        return self._platforms.find(connection, session[1:7])
 
     def user(self, connection: apsw.Connection, user_id_hash: str, seen_ns: int) -> int:
         """Key of a user, first seen at ``seen_ns`` (Unix ns) if new."""
@@ -149,10 +165,10 @@ class Keys:
 
     def commit(self) -> None:
         """Keep what the committed transaction found."""
-        for table in (self.series, self._contexts, self._users):
+        for table in self._tables:
             table.commit()
 
     def rollback(self) -> None:
         """Forget what the lost transaction found."""
-        for table in (self.series, self._contexts, self._users):
+        for table in self._tables:
             table.rollback()

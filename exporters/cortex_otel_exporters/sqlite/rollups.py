@@ -22,8 +22,9 @@ __all__ = ["FAILED_RESULTS", "Rollups", "duration_bucket"]
 _NS_AN_HOUR = 3_600 * 10**9
 _NS_A_DAY = 24 * _NS_AN_HOUR
 _NS_A_HALF_HOUR = 1_800 * 10**9
-_HOURS_A_DAY = 24
-_NS_A_MS = 1e6
+_HOURS_A_DAY, _HOURS_A_WEEK = 24, 168
+_DAYS_A_BLOCK = 32
+_NS_A_US = 1000
 
 #: Results that count as errors. A cancelled call is neither a success nor a failure.
 FAILED_RESULTS = frozenset({"error", "timeout"})
@@ -63,7 +64,7 @@ class Rollups:
         row[1] += weight
         if duration is not None:
             row[2] += weight
-            row[3] += weight * duration / _NS_A_MS
+            row[3] += float(round(weight * duration / _NS_A_US))
             timed = (hour, feature_key, segment_key, duration_bucket(duration))
             self._durations[timed] = self._durations.get(timed, 0.0) + weight
 
@@ -94,7 +95,7 @@ class Rollups:
             row[3] = max(row[3], time)
             row[4] = int(row[4]) | bit
         if record.series.feature:
-            key = (day, user_key, feature_key, segment_key)
+            key = (feature_key, user_key, segment_key, day)
             self._user_features[key] = self._user_features.get(key, 0.0) + weight
         seen = self._user_tiers.get((user_key, record.series.user_tier))
         if seen is None:
@@ -109,12 +110,20 @@ class Rollups:
         run(_DAY, self._series_by_day())
         if self._durations:
             run(_HOUR_DURATION, [(*key, count) for key, count in self._durations.items()])
-            run(_DAY_DURATION, self._durations_by_day())
+            run(_DAY_DURATION, self._durations_by(_HOURS_A_DAY))
+            run(_WEEK_DURATION, self._durations_by(_HOURS_A_WEEK))
         if self._user_days:
             run(_USER_DAY, [(*key, *row) for key, row in self._user_days.items()])
             run(_USER_TIER, [(*key, *row) for key, row in self._user_tiers.items()])
         if self._user_features:
-            run(_USER_FEATURE, [(*key, count) for key, count in self._user_features.items()])
+            run(
+                _USER_FEATURE_DAYS,
+                [
+                    (*key, day // _DAYS_A_BLOCK, count, 1 << day % _DAYS_A_BLOCK)
+                    for (*key, day), count in self._user_features.items()
+                ],
+            )
+            run(_USER_FEATURE, [(*key, key[3]) for key in self._user_features])
         if self._measures:
             run(_MEASURE, [(*key, *row) for key, row in self._measures.items()])
 
@@ -126,18 +135,18 @@ class Rollups:
             days[key] = row if known is None else [a + b for a, b in zip(known, row, strict=True)]
         return [(*key, *row) for key, row in days.items()]
 
-    def _durations_by_day(self) -> list[tuple[int, int, int, int, float]]:
-        days: dict[tuple[int, int, int, int], float] = {}
+    def _durations_by(self, hours: int) -> list[tuple[int, int, int, int, float]]:
+        added: dict[tuple[int, int, int, int], float] = {}
         for (hour, feature, segment, bucket), count in self._durations.items():
-            key = (hour // _HOURS_A_DAY, feature, segment, bucket)
-            days[key] = days.get(key, 0.0) + count
-        return [(*key, count) for key, count in days.items()]
+            key = (hour // hours, feature, segment, bucket)
+            added[key] = added.get(key, 0.0) + count
+        return [(*key, count) for key, count in added.items()]
 
 
 _HOUR = """
 INSERT INTO rollup_hour VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET stored = stored + excluded.stored, events = events + excluded.events,
-    timed = timed + excluded.timed, duration_ms = duration_ms + excluded.duration_ms
+    timed = timed + excluded.timed, duration_us = duration_us + excluded.duration_us
 """
 _DAY = _HOUR.replace("rollup_hour", "rollup_day")
 _HOUR_DURATION = """
@@ -145,6 +154,7 @@ INSERT INTO rollup_hour_duration VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET events = events + excluded.events
 """
 _DAY_DURATION = _HOUR_DURATION.replace("rollup_hour", "rollup_day")
+_WEEK_DURATION = _HOUR_DURATION.replace("rollup_hour", "rollup_week")
 _USER_DAY = """
 INSERT INTO rollup_user_day VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET events = events + excluded.events, errors = errors + excluded.errors,
@@ -157,9 +167,15 @@ INSERT INTO user_tiers VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET first_seen = min(first_seen, excluded.first_seen),
     last_seen = max(last_seen, excluded.last_seen)
 """
+_USER_FEATURE_DAYS = """
+INSERT INTO rollup_user_feature_days VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET events = events + excluded.events, days = days | excluded.days
+"""
 _USER_FEATURE = """
-INSERT INTO rollup_user_feature_day VALUES (?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET events = events + excluded.events
+INSERT INTO rollup_user_feature VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET first_day = min(first_day, excluded.first_day),
+    last_day = max(last_day, excluded.last_day)
+    WHERE excluded.first_day < first_day OR excluded.last_day > last_day
 """
 _MEASURE = """
 INSERT INTO rollup_measure VALUES (?, ?, ?, ?, ?, ?)

@@ -5,15 +5,15 @@ counted AS (
         sum(stored) AS stored,
         sum(events) AS events,
         sum(timed) AS timed,
-        sum(duration_ms) AS duration_ms
+        sum(duration_us) / 1000.0 AS duration_ms
     FROM (
-        SELECT d.series_key, d.stored, d.events, d.timed, d.duration_ms
+        SELECT d.series_key, d.stored, d.events, d.timed, d.duration_us
         FROM bounds b JOIN rollup_day d ON d.day >= b.from_day AND d.day < b.to_day
         UNION ALL
-        SELECT h.series_key, h.stored, h.events, h.timed, h.duration_ms
+        SELECT h.series_key, h.stored, h.events, h.timed, h.duration_us
         FROM bounds b JOIN rollup_hour h ON h.hour >= b.from_hour AND h.hour < b.head_end
         UNION ALL
-        SELECT h.series_key, h.stored, h.events, h.timed, h.duration_ms
+        SELECT h.series_key, h.stored, h.events, h.timed, h.duration_us
         FROM bounds b JOIN rollup_hour h ON h.hour >= b.tail_start AND h.hour < b.to_hour
     ) AS parts
     GROUP BY series_key
