@@ -73,7 +73,9 @@ def measure(run: Run) -> Report:
     return Report(
         [Table(f"{events:,} events at once ({blocks} times each)", columns, rows)],
         [
+            Bar("lost", max(block["lost"] for block in found["ours"]), 0, "events"),
             Bar("lost without a line in the ledger", silent, 0, "events"),
+            Bar("memory added in the burst", median(found["ours"], "added_mb"), 100, "MB"),
         ],
     )
 

@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from cortex_otel_exporters.record import SPAN_EVENT_TYPE
+from cortex_otel_exporters.sqlite.inserts import Insert
 from cortex_otel_exporters.sqlite.schema import BUCKETS_AN_OCTAVE, LAST_BUCKET
 
 if TYPE_CHECKING:
@@ -105,27 +106,21 @@ class Rollups:
 
     def write(self, connection: apsw.Connection) -> None:
         """Upsert everything; the caller's transaction is open."""
-        run = connection.executemany
-        run(_HOUR, [(*key, *row) for key, row in self._hours.items()])
-        run(_DAY, self._series_by_day())
-        if self._durations:
-            run(_HOUR_DURATION, [(*key, count) for key, count in self._durations.items()])
-            run(_DAY_DURATION, self._durations_by(_HOURS_A_DAY))
-            run(_WEEK_DURATION, self._durations_by(_HOURS_A_WEEK))
-        if self._user_days:
-            run(_USER_DAY, [(*key, *row) for key, row in self._user_days.items()])
-            run(_USER_TIER, [(*key, *row) for key, row in self._user_tiers.items()])
-        if self._user_features:
-            run(
-                _USER_FEATURE_DAYS,
-                [
-                    (*key, day // _DAYS_A_BLOCK, count, 1 << day % _DAYS_A_BLOCK)
-                    for (*key, day), count in self._user_features.items()
-                ],
-            )
-            run(_USER_FEATURE, [(*key, key[3]) for key in self._user_features])
-        if self._measures:
-            run(_MEASURE, [(*key, *row) for key, row in self._measures.items()])
+        _HOUR.run(connection, [(*key, *row) for key, row in self._hours.items()])
+        _DAY.run(connection, self._series_by_day())
+        durations = [(*key, count) for key, count in self._durations.items()]
+        _HOUR_DURATION.run(connection, durations)
+        _DAY_DURATION.run(connection, self._durations_by(_HOURS_A_DAY))
+        _WEEK_DURATION.run(connection, self._durations_by(_HOURS_A_WEEK))
+        _USER_DAY.run(connection, [(*key, *row) for key, row in self._user_days.items()])
+        _USER_TIER.run(connection, [(*key, *row) for key, row in self._user_tiers.items()])
+        used = [
+            (*key, day // _DAYS_A_BLOCK, count, 1 << day % _DAYS_A_BLOCK)
+            for (*key, day), count in self._user_features.items()
+        ]
+        _USER_FEATURE_DAYS.run(connection, used)
+        _USER_FEATURE.run(connection, [(*key, key[3]) for key in self._user_features])
+        _MEASURE.run(connection, [(*key, *row) for key, row in self._measures.items()])
 
     def _series_by_day(self) -> list[tuple[float, ...]]:
         days: dict[tuple[int, int], list[float]] = {}
@@ -143,41 +138,33 @@ class Rollups:
         return [(*key, count) for key, count in added.items()]
 
 
-_HOUR = """
-INSERT INTO rollup_hour VALUES (?, ?, ?, ?, ?, ?)
+_ADD_COUNTS = """
 ON CONFLICT DO UPDATE SET stored = stored + excluded.stored, events = events + excluded.events,
     timed = timed + excluded.timed, duration_us = duration_us + excluded.duration_us
 """
-_DAY = _HOUR.replace("rollup_hour", "rollup_day")
-_HOUR_DURATION = """
-INSERT INTO rollup_hour_duration VALUES (?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET events = events + excluded.events
-"""
-_DAY_DURATION = _HOUR_DURATION.replace("rollup_hour", "rollup_day")
-_WEEK_DURATION = _HOUR_DURATION.replace("rollup_hour", "rollup_week")
-_USER_DAY = """
-INSERT INTO rollup_user_day VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+_HOUR, _DAY = Insert("rollup_hour", 6, _ADD_COUNTS), Insert("rollup_day", 6, _ADD_COUNTS)
+_ADD_EVENTS = "ON CONFLICT DO UPDATE SET events = events + excluded.events"
+_HOUR_DURATION = Insert("rollup_hour_duration", 5, _ADD_EVENTS)
+_DAY_DURATION = Insert("rollup_day_duration", 5, _ADD_EVENTS)
+_WEEK_DURATION = Insert("rollup_week_duration", 5, _ADD_EVENTS)
+_USER_DAY = Insert("rollup_user_day", 8, """
 ON CONFLICT DO UPDATE SET events = events + excluded.events, errors = errors + excluded.errors,
     first_time = min(first_time, excluded.first_time),
     last_time = max(last_time, excluded.last_time),
     half_hours = half_hours | excluded.half_hours
-"""
-_USER_TIER = """
-INSERT INTO user_tiers VALUES (?, ?, ?, ?)
+""")  # fmt: skip
+_USER_TIER = Insert("user_tiers", 4, """
 ON CONFLICT DO UPDATE SET first_seen = min(first_seen, excluded.first_seen),
     last_seen = max(last_seen, excluded.last_seen)
-"""
-_USER_FEATURE_DAYS = """
-INSERT INTO rollup_user_feature_days VALUES (?, ?, ?, ?, ?, ?)
+""")  # fmt: skip
+_USER_FEATURE_DAYS = Insert("rollup_user_feature_days", 6, """
 ON CONFLICT DO UPDATE SET events = events + excluded.events, days = days | excluded.days
-"""
-_USER_FEATURE = """
-INSERT INTO rollup_user_feature VALUES (?, ?, ?, ?, ?)
+""")  # fmt: skip
+_USER_FEATURE = Insert("rollup_user_feature", 5, """
 ON CONFLICT DO UPDATE SET first_day = min(first_day, excluded.first_day),
     last_day = max(last_day, excluded.last_day)
     WHERE excluded.first_day < first_day OR excluded.last_day > last_day
-"""
-_MEASURE = """
-INSERT INTO rollup_measure VALUES (?, ?, ?, ?, ?, ?)
+""")  # fmt: skip
+_MEASURE = Insert("rollup_measure", 6, """
 ON CONFLICT DO UPDATE SET events = events + excluded.events, total = total + excluded.total
-"""
+""")  # fmt: skip

@@ -2,9 +2,10 @@
 
 The host's side is :meth:`Writer.submit`: append to a bounded queue, ring a bell if nobody has
 yet, return. It never waits for the disk and never raises. The thread's side takes what is there,
-at most :data:`BATCH` records or a quarter of a second's worth, and writes one transaction. While
-the store is in trouble (locked, full, read-only) the batch is kept and tried again; what the
-queue can't hold meanwhile is dropped and counted under the name of the trouble.
+at most :data:`BATCH` records (four times as many when it is far behind) or a quarter of a second's
+worth, and writes one transaction. While the store is in trouble (locked, full, read-only) the
+batch is kept and tried again; what the queue can't hold meanwhile is dropped and counted under the
+name of the trouble.
 
 Both sides are safe against signal handlers and forks: the bell is a :class:`queue.SimpleQueue`,
 whose ``put`` may interrupt itself; the lock is re-entrant, and the thread never waits for it long.
@@ -36,8 +37,10 @@ __all__ = ["BATCH", "Writer"]
 
 _logger = logging.getLogger("cortex_otel")
 
-#: Records a transaction. Larger ones are hardly cheaper a record and hold the GIL longer.
+#: Records a transaction. Larger ones are hardly cheaper a record, and others wait for the file.
 BATCH = 512
+_BEHIND = 2048  # so many are waiting: larger transactions, or a busy host would outrun them
+_LARGE_BATCH = 2048
 _MAX_METRIC_POINTS = 10_000
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.05, 2.0
 _SECONDS_BETWEEN_HEARTBEATS = 5.0
@@ -355,11 +358,13 @@ class Writer:
         """Take the next batch; ``True`` if there may be more."""
         if not self._batch:
             take = self._queue.popleft
-            self._batch = [take() for _ in range(min(BATCH, len(self._queue)))]
+            waiting = len(self._queue)
+            most = _LARGE_BATCH if waiting > _BEHIND else BATCH
+            self._batch = [take() for _ in range(min(most, waiting))]
         if not self._batch_points:
             take_point = self._points.popleft
             self._batch_points = [take_point() for _ in range(min(BATCH, len(self._points)))]
-        return len(self._batch) == BATCH or len(self._batch_points) == BATCH
+        return len(self._batch) >= BATCH or len(self._batch_points) == BATCH
 
     def _write(self) -> bool:
         """Write the batch in hand; ``False`` if it has to be tried again."""
