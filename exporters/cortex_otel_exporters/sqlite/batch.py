@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["BatchWriter", "LedgerEntry"]
 
 _NS_A_DAY = 86_400 * 10**9
-# Rows an INSERT. Few keep the host's latency (0.4 ms of Python between two of them); many keep up
-# with a host that computes, from which the GIL comes back only after 5 ms.
-_PIECE, _LARGE_PIECE, _MANY = 64, 256, 512
+# Rows an INSERT. Few, and a pause after each, keep the host's latency: 0.1 ms of Python between two
+# of them. Many keep up with a host that computes, from which the GIL comes back only after 5 ms.
+_PIECE, _LARGE_PIECE, _MANY = 16, 256, 512
 _TWO_TO_63, _TWO_TO_64 = 1 << 63, 1 << 64
 
 #: ``(signal, outcome, reason)``; outcome is received, stored, sampled_out or dropped.
@@ -127,12 +127,13 @@ class BatchWriter:
         first_key = _integer(connection, "SELECT value FROM store WHERE key = 'next_event_key'")
         next_key = first_key
         totals = _BatchTotals()
-        piece = _PIECE if len(records) <= _MANY else _LARGE_PIECE
+        gently = len(records) <= _MANY
+        piece = _PIECE if gently else _LARGE_PIECE
         for start in range(0, len(records), piece):
             rows = self._rows(records[start : start + piece], next_key, totals)
-            _EVENTS.run(connection, rows)
+            _EVENTS.run(connection, rows, pause=gently)
             next_key += len(rows)
-        totals.write(connection)
+        totals.write(connection, pause=gently)
         connection.execute("UPDATE store SET value = ? WHERE key = 'next_event_key'", (next_key,))
         stored = next_key - first_key
         return stored, len(records) - stored
@@ -250,14 +251,14 @@ class _BatchTotals:
             if self._first_seen.get(user_key, time_ns) >= time_ns:
                 self._first_seen[user_key] = time_ns
 
-    def write(self, connection: apsw.Connection) -> None:
-        """Add it all up in the database."""
+    def write(self, connection: apsw.Connection, *, pause: bool) -> None:
+        """Add it all up in the database; with a ``pause`` between tables."""
         for totals in self._sessions.values():
             connection.execute(_SESSION_TOTALS, (*totals.row(), totals.session.session_id))
         # Events arrive in any order, so the one that made the key need not be the user's first.
         first_seen = [(at, user, at) for user, at in self._first_seen.items()]
         connection.executemany(_FIRST_SEEN, first_seen)
-        self.rollups.write(connection)
+        self.rollups.write(connection, pause=pause)
 
 
 class _SessionTotals:

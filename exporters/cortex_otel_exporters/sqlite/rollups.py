@@ -104,23 +104,27 @@ class Rollups:
         else:
             seen[0], seen[1] = min(seen[0], time), max(seen[1], time)
 
-    def write(self, connection: apsw.Connection) -> None:
-        """Upsert everything; the caller's transaction is open."""
-        _HOUR.run(connection, [(*key, *row) for key, row in self._hours.items()])
-        _DAY.run(connection, self._series_by_day())
+    def write(self, connection: apsw.Connection, *, pause: bool = False) -> None:
+        """Upsert everything; the caller's transaction is open. ``pause``: see :class:`Insert`."""
+        _HOUR.run(connection, [(*key, *row) for key, row in self._hours.items()], pause=pause)
+        _DAY.run(connection, self._series_by_day(), pause=pause)
         durations = [(*key, count) for key, count in self._durations.items()]
-        _HOUR_DURATION.run(connection, durations)
-        _DAY_DURATION.run(connection, self._durations_by(_HOURS_A_DAY))
-        _WEEK_DURATION.run(connection, self._durations_by(_HOURS_A_WEEK))
-        _USER_DAY.run(connection, [(*key, *row) for key, row in self._user_days.items()])
-        _USER_TIER.run(connection, [(*key, *row) for key, row in self._user_tiers.items()])
+        _HOUR_DURATION.run(connection, durations, pause=pause)
+        _DAY_DURATION.run(connection, self._durations_by(_HOURS_A_DAY), pause=pause)
+        _WEEK_DURATION.run(connection, self._durations_by(_HOURS_A_WEEK), pause=pause)
+        _USER_DAY.run(
+            connection, [(*key, *row) for key, row in self._user_days.items()], pause=pause
+        )
+        _USER_TIER.run(
+            connection, [(*key, *row) for key, row in self._user_tiers.items()], pause=pause
+        )
         used = [
             (*key, day // _DAYS_A_BLOCK, count, 1 << day % _DAYS_A_BLOCK)
             for (*key, day), count in self._user_features.items()
         ]
-        _USER_FEATURE_DAYS.run(connection, used)
-        _USER_FEATURE.run(connection, [(*key, key[3]) for key in self._user_features])
-        _MEASURE.run(connection, [(*key, *row) for key, row in self._measures.items()])
+        _USER_FEATURE_DAYS.run(connection, used, pause=pause)
+        _USER_FEATURE.run(connection, [(*key, key[3]) for key in self._user_features], pause=pause)
+        _MEASURE.run(connection, [(*key, *row) for key, row in self._measures.items()], pause=pause)
 
     def _series_by_day(self) -> list[tuple[float, ...]]:
         days: dict[tuple[int, int], list[float]] = {}
