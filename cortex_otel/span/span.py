@@ -1,0 +1,207 @@
+"""The span: the SDK's, with the usual case of each hot method done in place."""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from time import time_ns
+from types import MappingProxyType, NoneType
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk.trace import Span, SynchronousMultiSpanProcessor
+from opentelemetry.trace import Status, StatusCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.trace import SpanContext
+    from opentelemetry.util import types
+
+__all__ = ["NO_STATUS", "LeanSpan", "plain_copy"]
+
+#: Values the SDK keeps as they are. Exact types: a subclass may run the host's code.
+_PLAIN: Final = frozenset({str, int, float, bool, NoneType})
+_STR: Final = frozenset({str})
+NO_STATUS: Final = Status(StatusCode.UNSET)
+
+
+def plain_copy(attributes: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A copy of ``attributes`` if the SDK would keep each as it is; ``None`` if it might not."""
+    if attributes is None:
+        return {}
+    if type(attributes) is dict:
+        values = attributes.copy()
+    elif type(attributes) is MappingProxyType:  # what samplers hand over: a view of mostly a dict
+        try:
+            values = attributes.copy()
+        except Exception:  # noqa: BLE001 - it was not; the SDK's code will say so
+            return None
+        if type(values) is not dict:
+            return None
+    else:
+        return None
+    is_plain = (
+        _PLAIN.issuperset(map(type, values.values()))
+        and _STR.issuperset(map(type, values))
+        and "" not in values
+    )
+    return values if is_plain else None
+
+
+class _MadeLate:
+    """An attribute of the SDK's span that few spans need: made when it is first asked for.
+
+    No data descriptor: once it is in the span's ``__dict__``, Python doesn't come here again.
+    """
+
+    def __init__(self, make: Callable[[LeanSpan], Any]) -> None:
+        self._make = make
+        self._name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, span: LeanSpan | None, owner: type) -> Any:
+        if span is None:
+            return self
+        # setdefault is atomic: of two threads that come at once, both get the first one's.
+        return span.__dict__.setdefault(self._name, self._make(span))
+
+
+class LeanSpan(Span):
+    """A span that behaves as the SDK's; made by a :class:`~cortex_otel.span.LeanTracer`.
+
+    It is *plain* while ``_values`` is a dict: exact ``str`` keys; values of exactly ``str``,
+    ``int``, ``float``, ``bool`` and ``None``; no more of them than the limit; no limit on length.
+    Whoever asks for the SDK's ``_attributes`` gets a ``BoundedAttributes`` around that same dict,
+    and from then on (``_values`` is ``None``) the SDK's own code writes to it. The way back does
+    not exist. All writing happens under the span's lock, as in the SDK.
+    """
+
+    # Slots are read and written fastest; the base class has a __dict__ for all else.
+    __slots__ = (
+        "_context", "_end_time", "_instrumentation_scope", "_kind", "_lock", "_most", "_name",
+        "_parent", "_record_end_metrics", "_record_exception", "_resource",
+        "_set_status_on_exception", "_span_processor", "_start_time", "_status", "_tracer",
+        "_values",
+    )  # fmt: skip
+
+    _bounded: BoundedAttributes | None = None
+    _trace_config = None
+    _events = _MadeLate(lambda span: span._new_events())
+    _links = _MadeLate(lambda span: span._new_links(()))
+    _limits = _MadeLate(lambda span: span._tracer._span_limits)
+    _sampler = _MadeLate(lambda span: span._tracer.sampler)
+    _instrumentation_info = _MadeLate(lambda span: span._tracer.instrumentation_info)
+
+    @property
+    def _attributes(self) -> BoundedAttributes | None:
+        bounded = self._bounded
+        if bounded is not None:
+            return bounded
+        values = self._values
+        if values is None:  # another thread was here since
+            return self._bounded
+        limits = self._limits
+        bounded = BoundedAttributes(
+            limits.max_span_attributes,
+            immutable=False,
+            max_value_len=limits.max_span_attribute_length,
+        )
+        bounded._dict = values
+        bounded = self.__dict__.setdefault("_bounded", bounded)
+        if self._end_time is not None:  # read after the line above: end() does it the other way
+            bounded._immutable = True
+        self._values = None
+        return bounded
+
+    @_attributes.setter
+    def _attributes(self, attributes: BoundedAttributes | None) -> None:
+        self._bounded = attributes
+        self._values = None
+
+    @property
+    def attributes(self) -> types.Attributes:
+        """A read-only view; of a span under way, a live one that other threads may write to."""
+        values = self._values
+        if values is None:
+            return super().attributes
+        if self._end_time is not None:
+            return MappingProxyType(values)
+        view = BoundedAttributes(immutable=False)  # walks a copy of its keys
+        view._dict = values
+        return MappingProxyType(view)
+
+    @property
+    def dropped_attributes(self) -> int:
+        """How many attributes the limit has pushed out; a plain span has not reached it."""
+        return 0 if self._values is not None else super().dropped_attributes
+
+    def get_span_context(self) -> SpanContext:
+        """The ids by which others refer to this span."""
+        return self._context
+
+    def set_attribute(self, key: str, value: types.AnyValue) -> None:
+        """Set one attribute."""
+        with self._lock:
+            values = self._values
+            if (
+                values is not None
+                and self._end_time is None
+                and type(value) in _PLAIN
+                and type(key) is str
+                and key
+                and (len(values) < self._most or key in values)
+            ):
+                values.pop(key, None)  # what is set again moves to the end
+                values[key] = value
+                return
+        super().set_attribute(key, value)
+
+    def set_attributes(self, attributes: Mapping[str, types.AnyValue]) -> None:
+        """Set several attributes."""
+        plain = plain_copy(attributes) if type(attributes) is dict else None
+        if plain is not None:
+            with self._lock:
+                values = self._values
+                if (
+                    values is not None
+                    and self._end_time is None
+                    and len(values) + len(plain) <= self._most
+                ):
+                    for key in plain:
+                        values.pop(key, None)  # what is set again moves to the end
+                    values.update(plain)
+                    return
+        super().set_attributes(attributes)
+
+    def end(self, end_time: int | None = None) -> None:
+        """End the span and hand it to the processors."""
+        with self._lock:
+            is_ending = self._end_time is None and self._start_time is not None
+            if is_ending:
+                self._end_time = time_ns() if end_time is None else end_time
+                if self._bounded is not None:
+                    self._bounded._immutable = True
+        if not is_ending:
+            super().end(end_time)  # says what is wrong
+            return
+        if self._record_end_metrics is not None:
+            self._record_end_metrics()
+        processor = self._span_processor
+        if type(processor) is not SynchronousMultiSpanProcessor:
+            processor._on_ending(self)
+            processor.on_end(self._readable_span())
+            return
+        processors = processor._span_processors
+        for one in processors:
+            one._on_ending(self)
+        readable: ReadableSpan | None = None
+        for one in processors:
+            if getattr(one, "reads_ended_span", False):
+                one.on_end(self)
+            else:
+                if readable is None:
+                    readable = self._readable_span()
+                one.on_end(readable)

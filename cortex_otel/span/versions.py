@@ -1,0 +1,17 @@
+"""Which versions of the SDK the lean span was tested with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from opentelemetry.sdk.version import __version__ as sdk_version
+
+__all__ = ["TESTED_VERSIONS", "is_tested", "sdk_version"]
+
+TESTED_VERSIONS: Final = frozenset({"1.45.2"})
+"""Versions of ``opentelemetry-sdk`` whose own tests of spans and tracers pass against ours."""
+
+
+def is_tested(version: str = sdk_version) -> bool:
+    """Whether the lean span may be used with this version of the SDK."""
+    return version in TESTED_VERSIONS
