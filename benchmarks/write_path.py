@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-_ALTERNATIVES = ("none", "bare", "naive_big", "ours")
+_ALTERNATIVES = ("none", "bare", "naive_big", "stock", "ours")
 _RATE = 1000
 _BAR_PERCENT = 10.0
 

@@ -26,6 +26,7 @@ from cortex_otel.process.redact import Redactor
 from cortex_otel.process.sample import TraceSampler
 from cortex_otel.resource import cortex_resource, cortex_sampler, sampling_of_environment
 from cortex_otel.settings import Settings, enabled_by_host, read_environment
+from cortex_otel.span import versions as span_versions
 from cortex_otel_exporters.sqlite.exporters import SqliteMetricReader
 from cortex_otel_exporters.sqlite.writer import Writer
 
@@ -72,6 +73,7 @@ class Pipeline:
         self.log_processor = EventLogProcessor(self.converter, self.sampler, self.writer)
         self.metric_reader = SqliteMetricReader(self.converter.metrics)
         self.providers: list[Any] = []
+        self.span_note = "span: none yet"
 
     def force_flush(self, timeout_millis: float) -> bool:
         """``True`` only if everything that ended before the call is on disk."""
@@ -100,7 +102,7 @@ class Pipeline:
             "service": self.converter.service,
             "faults": guard.faults(),
             "attributes_removed": self.attributes_removed,
-            "notes": [f"span: {self.settings.span}"],
+            "notes": [self.span_note],
         }
 
 
@@ -272,11 +274,14 @@ def _install(
 
     tracer_provider = trace.get_tracer_provider()
     if not isinstance(tracer_provider, TracerProvider):
-        tracer_provider = TracerProvider(
+        provider_class, running.span_note = _span_implementation(settings)
+        tracer_provider = provider_class(
             sampler=cortex_sampler(), resource=resource, shutdown_on_exit=False
         )
         running.providers.append(tracer_provider)
         trace.set_tracer_provider(tracer_provider)
+    else:
+        running.span_note = "span: sdk (the tracer provider is the host's)"
     for span_processor in (running.span_processor, *others.span_processors, *span_processors):
         tracer_provider.add_span_processor(span_processor)
 
@@ -313,6 +318,18 @@ def _install(
     state.logger = logger_provider.get_logger(_SCOPE, version)
     state.operation_duration = operation_duration(meter_provider.get_meter(_SCOPE, version))
     state.active = True
+
+
+def _span_implementation(settings: Settings) -> tuple[type[TracerProvider], str]:
+    """The tracer provider to make, and what ``status`` says of it."""
+    if settings.span == "sdk":
+        return TracerProvider, "span: sdk"
+    if not span_versions.is_tested():
+        # Its short ways rely on private parts of the SDK: no guess is made about another version.
+        return TracerProvider, f"span: sdk (lean isn't tested with SDK {span_versions.sdk_version})"
+    from cortex_otel.span.provider import LeanTracerProvider  # noqa: PLC0415 - tested versions only
+
+    return LeanTracerProvider, "span: lean"
 
 
 def reset_for_tests() -> None:

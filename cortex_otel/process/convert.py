@@ -20,6 +20,7 @@ from cortex_otel.process import names
 from cortex_otel.process.metric_points import metric_points
 from cortex_otel.process.program import process_session
 from cortex_otel.process.redact import ErrorSummary, summarize_exception, summarize_stacktrace
+from cortex_otel.process.repeats import Repeats, Row
 from cortex_otel_exporters.record import SPAN_EVENT_TYPE, Context, Record, Series
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ _CANCELLATIONS: Final = frozenset(
 )
 # fastmcp writes a fresh UUID a request there under protocol 2026-07-28: that is no session.
 _SCOPES_WITHOUT_SESSIONS: Final = frozenset({"fastmcp"})
+# What new attributes may decide beside the event data; the rest is part of what is remembered.
+_FRESH_COLUMNS: Final = frozenset({*_SESSION_IDS, sc.USER_HASH, sc.CORTEX_EVENT_DURATION_MS})
 _NO_ERROR: Final = ErrorSummary("", "", ())
 _OVERFLOW: Final = names.OTHER
 _LONGEST_HASHED_BODY = 65_536
@@ -119,10 +122,12 @@ class Converter:
         self._identity: tuple[Resolved, str, str] | None = None
         self._names = names.Names(redactor.name)
         self._contexts: set[str] = set()
+        self._repeats = Repeats()
 
     def use_resolver(self, resolver: IdentityResolver) -> None:
         """Attribute the records from now on to another resolver's identity."""
         self._resolver = resolver
+        self._repeats.forget()
 
     def span(self, span: ReadableSpan) -> Record:
         """The row of an ended span.
@@ -130,10 +135,67 @@ class Converter:
         Raises:
             Exception: the span has no time or no context; the caller counts it.
         """
-        start, end, context, parent = span.start_time, span.end_time, span.context, span.parent
-        if start is None or end is None or context is None:
+        if span.start_time is None or span.end_time is None or span.context is None:
             raise ValueError("the span has not ended")
-        clean = self._clean(_attributes_of(span))
+        plain = getattr(span, "_lean_attributes", None)  # those of a lean span
+        if plain is not None and span.status.status_code is not StatusCode.ERROR:
+            record = self._repeated_span(span, plain)
+            if record is not None:
+                return record
+        return self._span(span, self._clean(_attributes_of(span)))
+
+    def _repeated_span(self, span: Any, plain: dict[str, Any]) -> Record | None:
+        """The same row from what is remembered; ``None`` if it has to be worked out."""
+        plan = self._repeats.plan(plain)
+        if plan is None or type(span.name) is not str:
+            return None
+        key = (plan.number, span.name, span.kind._value_, plan.values(plain))
+        scope, resource = span.instrumentation_scope, span.resource
+        who = self._resolver.current()
+        row = self._repeats.rows.get(key)
+        if (
+            row is None
+            or row.scope is not scope
+            or row.resource is not resource
+            or row.service != self.service
+            or row.who != who
+        ):
+            clean = self._redactor.attributes({name: plain[name] for name in plan.repeated})
+            record = self._span(span, clean.attributes)
+            row = Row(
+                record, clean.removed, frozenset(clean.attributes), who, self.service, scope,
+                resource,
+            )  # fmt: skip
+            self._repeats.remember(key, row)
+        columns: dict[str, Any] = {}
+        data: dict[str, object] = {}
+        removed = row.removed
+        if plan.fresh:
+            clean = self._redactor.attributes({name: plain[name] for name in plan.fresh})
+            columns, attributes, data = self._sort(clean.attributes)
+            if attributes or not (
+                row.keys.isdisjoint(clean.attributes) and _FRESH_COLUMNS.issuperset(columns)
+            ):
+                return None  # it would have changed what is remembered
+            removed += clean.removed
+        if removed:
+            self._count_removed(removed)
+        start, record, context = span.start_time, row.record, span.context
+        if record.event_data:
+            data = {**record.event_data, **data}
+        measures: tuple[tuple[str, float], ...] = ()
+        if record.series.event_type != SPAN_EVENT_TYPE and not _MEASURES.isdisjoint(data):
+            measures = _measures(data)
+        return Record(
+            start, max(0, span.end_time - start), record.series, record.context,
+            self._session_of(columns, scope), columns.get(sc.USER_HASH) or who.user_hash,
+            context.trace_id, context.span_id,
+            span.parent.span_id if span.parent is not None else 0,
+            1.0, record.error_message, data, measures,
+        )  # fmt: skip
+
+    def _span(self, span: Any, clean: dict[str, object]) -> Record:
+        start, end, context, parent = span.start_time, span.end_time, span.context, span.parent
         columns, attributes, data = self._sort(clean)
         kind = _KINDS[span.kind]
         tool_name = columns.get(sc.GEN_AI_TOOL_NAME, "")
@@ -385,6 +447,9 @@ def _text(value: object) -> str:
 
 def _attributes_of(span: Any) -> Mapping[str, object]:
     """The attributes as a plain dict: the SDK's read-only proxies cost 3 µs to walk."""
+    values = getattr(span, "_lean_attributes", None)
+    if type(values) is dict:  # of a lean span
+        return values
     bounded = getattr(span, "_attributes", None)
     plain = getattr(bounded, "_dict", None)
     if type(plain) is dict:

@@ -28,6 +28,9 @@ __all__ = ["EventLogProcessor", "EventSpanProcessor"]
 class EventSpanProcessor(SpanProcessor):
     """Ended spans → records → ``sink``; never raises, never waits."""
 
+    #: A lean span may hand over itself in place of a read-only copy: nothing is kept of it.
+    reads_ended_span = True
+
     def __init__(self, converter: Converter, sampler: TraceSampler, sink: Sink) -> None:
         self._converter = converter
         self._sampler = sampler

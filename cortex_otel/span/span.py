@@ -72,10 +72,10 @@ class _MadeLate:
 class LeanSpan(Span):
     """A span that behaves as the SDK's; made by a :class:`~cortex_otel.span.LeanTracer`.
 
-    It is *plain* while ``_values`` is a dict: exact ``str`` keys; values of exactly ``str``,
+    It is *plain* while ``_lean_attributes`` is a dict: exact ``str`` keys; values of exactly ``str``,
     ``int``, ``float``, ``bool`` and ``None``; no more of them than the limit; no limit on length.
     Whoever asks for the SDK's ``_attributes`` gets a ``BoundedAttributes`` around that same dict,
-    and from then on (``_values`` is ``None``) the SDK's own code writes to it. The way back does
+    and from then on (``_lean_attributes`` is ``None``) the SDK's own code writes to it. The way back does
     not exist. All writing happens under the span's lock, as in the SDK.
     """
 
@@ -84,7 +84,7 @@ class LeanSpan(Span):
         "_context", "_end_time", "_instrumentation_scope", "_kind", "_lock", "_most", "_name",
         "_parent", "_record_end_metrics", "_record_exception", "_resource",
         "_set_status_on_exception", "_span_processor", "_start_time", "_status", "_tracer",
-        "_values",
+        "_lean_attributes",
     )  # fmt: skip
 
     _bounded: BoundedAttributes | None = None
@@ -100,7 +100,7 @@ class LeanSpan(Span):
         bounded = self._bounded
         if bounded is not None:
             return bounded
-        values = self._values
+        values = self._lean_attributes
         if values is None:  # another thread was here since
             return self._bounded
         limits = self._limits
@@ -113,18 +113,18 @@ class LeanSpan(Span):
         bounded = self.__dict__.setdefault("_bounded", bounded)
         if self._end_time is not None:  # read after the line above: end() does it the other way
             bounded._immutable = True
-        self._values = None
+        self._lean_attributes = None
         return bounded
 
     @_attributes.setter
     def _attributes(self, attributes: BoundedAttributes | None) -> None:
         self._bounded = attributes
-        self._values = None
+        self._lean_attributes = None
 
     @property
     def attributes(self) -> types.Attributes:
         """A read-only view; of a span under way, a live one that other threads may write to."""
-        values = self._values
+        values = self._lean_attributes
         if values is None:
             return super().attributes
         if self._end_time is not None:
@@ -136,7 +136,7 @@ class LeanSpan(Span):
     @property
     def dropped_attributes(self) -> int:
         """How many attributes the limit has pushed out; a plain span has not reached it."""
-        return 0 if self._values is not None else super().dropped_attributes
+        return 0 if self._lean_attributes is not None else super().dropped_attributes
 
     def get_span_context(self) -> SpanContext:
         """The ids by which others refer to this span."""
@@ -145,7 +145,7 @@ class LeanSpan(Span):
     def set_attribute(self, key: str, value: types.AnyValue) -> None:
         """Set one attribute."""
         with self._lock:
-            values = self._values
+            values = self._lean_attributes
             if (
                 values is not None
                 and self._end_time is None
@@ -164,7 +164,7 @@ class LeanSpan(Span):
         plain = plain_copy(attributes) if type(attributes) is dict else None
         if plain is not None:
             with self._lock:
-                values = self._values
+                values = self._lean_attributes
                 if (
                     values is not None
                     and self._end_time is None

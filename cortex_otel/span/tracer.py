@@ -127,7 +127,7 @@ class LeanTracer(Tracer):
         span._most = most = sys.maxsize if most is None else most
         values = plain_copy(attributes) if limits.max_span_attribute_length is None else None
         if values is not None and len(values) <= most:
-            span._values = values
+            span._lean_attributes = values
         else:
             span._attributes = BoundedAttributes(
                 limits.max_span_attributes,

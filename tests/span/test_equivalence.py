@@ -402,7 +402,7 @@ def test_the_driver_makes_lean_spans_of_every_sort():
     drive = Drive(LeanTracerProvider, 0, 0, 0)
     drive.run([("start", ("x", None, SpanKind.SERVER, {"a": 1}, (), None, True, True))])
     assert type(drive.spans[0]) is lean_span.LeanSpan
-    assert drive.spans[0]._values == {"a": 1, "seen": 0}
+    assert drive.spans[0]._lean_attributes == {"a": 1, "seen": 0}
 
 
 @pytest.mark.parametrize("provider_class", [sdk.TracerProvider, LeanTracerProvider])

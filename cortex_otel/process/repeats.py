@@ -1,0 +1,114 @@
+"""Remembers what becomes of the spans that repeat: redaction is worked out once, not once a call.
+
+Most of a span is the same from call to call: name, kind, tool, shape of the parameters. What the
+row makes of that depends on these values and nothing else, so it is kept under exactly them. What
+is new on each call (ids, numbers, free text, users) goes through redaction each time.
+
+Only spans whose attributes are plain (:class:`cortex_otel.span.span.LeanSpan`) come here: exact
+types, so that no look-up runs a method of the host, and ``True`` isn't taken for ``1``.
+"""
+
+from __future__ import annotations
+
+import itertools
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from cortex_otel import semconv as sc
+from cortex_otel.process.redact import ALLOWED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+    from cortex_otel.identity import Resolved
+    from cortex_otel_exporters.record import Record
+
+__all__ = ["MOST_ROWS", "Plan", "Repeats", "Row"]
+
+#: What repeats; of the ids, only those that name a place of work and not a request.
+_REPEATED: Final = frozenset(
+    {key for key, kind in ALLOWED.items() if kind in ("token", "name", "shape")}
+    | {sc.CORTEX_PROJECT_ID, sc.CORTEX_BRANCH_ID}
+)
+#: Spans that carry one of these have failed: each is worked out by itself.
+_ERRORS: Final = frozenset({sc.ERROR_TYPE, sc.CORTEX_EXCEPTION_TYPE, sc.CORTEX_ERROR_LOCATION})
+_MOST_PLANS = 256
+#: Rows kept; when they are full all are forgotten, and those in use come back at their next call.
+MOST_ROWS: Final = 1024
+_LONGEST_VALUE = 128
+_LONGEST_KEYS = 4096
+
+
+class Row(NamedTuple):
+    """What a span became, but for what is new on each call."""
+
+    record: Record
+    removed: int
+    """How many of the repeated attributes redaction removed."""
+    keys: frozenset[str]
+    """What redaction kept of them."""
+    who: Resolved
+    service: str
+    scope: InstrumentationScope | None
+    resource: Resource | None
+
+
+class Plan(NamedTuple):
+    """Which of a span's attributes repeat, by the keys that it has."""
+
+    values: Callable[[Mapping[str, Any]], tuple[Any, ...]]
+    """The values that repeat, in their order."""
+    repeated: tuple[str, ...]
+    fresh: tuple[str, ...]
+    number: int
+
+
+def _getter(keys: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    if len(keys) > 1:
+        return itemgetter(*keys)  # a third of the time of a comprehension
+    return lambda values: tuple([values[key] for key in keys])
+
+
+class Repeats:
+    """The plans and rows of one converter; bounded, safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._plans: dict[tuple[str, ...], Plan | None] = {}
+        self._numbers = itertools.count()  # of two threads, each gets its own
+        self.rows: dict[tuple[Any, ...], Row] = {}
+
+    def plan(self, values: Mapping[str, Any]) -> Plan | None:
+        """How to go about a span with these plain attributes; ``None``: all of it each time."""
+        keys = tuple(values)
+        try:
+            return self._plans[keys]
+        except KeyError:
+            pass
+        if len(self._plans) >= _MOST_PLANS or sum(map(len, keys)) > _LONGEST_KEYS:
+            return None
+        plan = None
+        if _ERRORS.isdisjoint(keys):
+            repeated = tuple(key for key in keys if key in _REPEATED)
+            fresh = tuple(key for key in keys if key not in _REPEATED)
+            plan = Plan(_getter(repeated), repeated, fresh, next(self._numbers))
+        self._plans[keys] = plan
+        return plan
+
+    def remember(self, key: tuple[Any, ...], row: Row) -> None:
+        """Keep ``row`` under ``key`` (plan, name, kind and repeated values), if it may be kept.
+
+        Text only, and short: a cache must not hold megabytes, and ``1 == True``.
+        """
+        _, name, _, values = key
+        if any(type(text) is not str or len(text) > _LONGEST_VALUE for text in (name, *values)):
+            return
+        if len(self.rows) >= MOST_ROWS:
+            self.rows.clear()
+        self.rows[key] = row
+
+    def forget(self) -> None:
+        """Work everything out anew."""
+        self.rows.clear()
