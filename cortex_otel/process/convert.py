@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.identity import IdentityResolver, Resolved
     from cortex_otel.process.redact import Redactor
+    from cortex_otel.span.span import LeanParts
     from cortex_otel_exporters.record import MetricPoint, Session
 
 __all__ = ["Converter"]
@@ -135,22 +136,24 @@ class Converter:
         Raises:
             Exception: the span has no time or no context; the caller counts it.
         """
-        if span.start_time is None or span.end_time is None or span.context is None:
-            raise ValueError("the span has not ended")
-        plain = getattr(span, "_lean_attributes", None)  # those of a lean span
-        if plain is not None and span.status.status_code is not StatusCode.ERROR:
-            record = self._repeated_span(span, plain)
+        lean = getattr(span, "lean_parts", None)
+        if lean is not None:
+            record = self._repeated_span(span, lean())
             if record is not None:
                 return record
+        if span.start_time is None or span.end_time is None or span.context is None:
+            raise ValueError("the span has not ended")
         return self._span(span, self._clean(_attributes_of(span)))
 
-    def _repeated_span(self, span: Any, plain: dict[str, Any]) -> Record | None:
+    def _repeated_span(self, span: ReadableSpan, parts: LeanParts | None) -> Record | None:
         """The same row from what is remembered; ``None`` if it has to be worked out."""
-        plan = self._repeats.plan(plain)
-        if plan is None or type(span.name) is not str:
+        if parts is None:
             return None
-        key = (plan.number, span.name, span.kind._value_, plan.values(plain))
-        scope, resource = span.instrumentation_scope, span.resource
+        plain, name, kind, context, parent, start, end, status, scope, resource = parts
+        plan = self._repeats.plan(plain)
+        if plan is None or type(name) is not str or status.status_code is StatusCode.ERROR:
+            return None
+        key = (plan.number, name, kind._value_, plan.values(plain))
         who = self._resolver.current()
         row = self._repeats.rows.get(key)
         if (
@@ -160,7 +163,7 @@ class Converter:
             or row.service != self.service
             or row.who != who
         ):
-            clean = self._redactor.attributes({name: plain[name] for name in plan.repeated})
+            clean = self._redactor.attributes({one: plain[one] for one in plan.repeated})
             record = self._span(span, clean.attributes)
             row = Row(
                 record, clean.removed, frozenset(clean.attributes), who, self.service, scope,
@@ -171,7 +174,7 @@ class Converter:
         data: dict[str, object] = {}
         removed = row.removed
         if plan.fresh:
-            clean = self._redactor.attributes({name: plain[name] for name in plan.fresh})
+            clean = self._redactor.attributes({one: plain[one] for one in plan.fresh})
             columns, attributes, data = self._sort(clean.attributes)
             if attributes or not (
                 row.keys.isdisjoint(clean.attributes) and _FRESH_COLUMNS.issuperset(columns)
@@ -180,17 +183,16 @@ class Converter:
             removed += clean.removed
         if removed:
             self._count_removed(removed)
-        start, record, context = span.start_time, row.record, span.context
+        record = row.record
         if record.event_data:
             data = {**record.event_data, **data}
         measures: tuple[tuple[str, float], ...] = ()
         if record.series.event_type != SPAN_EVENT_TYPE and not _MEASURES.isdisjoint(data):
             measures = _measures(data)
         return Record(
-            start, max(0, span.end_time - start), record.series, record.context,
+            start, max(0, end - start), record.series, record.context,
             self._session_of(columns, scope), columns.get(sc.USER_HASH) or who.user_hash,
-            context.trace_id, context.span_id,
-            span.parent.span_id if span.parent is not None else 0,
+            context.trace_id, context.span_id, parent.span_id if parent is not None else 0,
             1.0, record.error_message, data, measures,
         )  # fmt: skip
 

@@ -14,9 +14,17 @@ from opentelemetry.trace import Status, StatusCode
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
-    from opentelemetry.trace import SpanContext
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+    from opentelemetry.trace import SpanContext, SpanKind
     from opentelemetry.util import types
+
+    #: See :meth:`LeanSpan.lean_parts`.
+    LeanParts = tuple[
+        dict[str, Any], str, SpanKind, SpanContext, SpanContext | None, int, int, Status,
+        InstrumentationScope, Resource,
+    ]  # fmt: skip
 
 __all__ = ["NO_STATUS", "LeanSpan", "plain_copy"]
 
@@ -137,6 +145,16 @@ class LeanSpan(Span):
     def dropped_attributes(self) -> int:
         """How many attributes the limit has pushed out; a plain span has not reached it."""
         return 0 if self._lean_attributes is not None else super().dropped_attributes
+
+    def lean_parts(self) -> LeanParts | None:
+        """All that a processor reads of an ended span, at once; ``None`` if it isn't plain."""
+        if self._lean_attributes is None or self._end_time is None:
+            return None
+        return (
+            self._lean_attributes, self._name, self._kind, self._context, self._parent,
+            self._start_time, self._end_time, self._status, self._instrumentation_scope,
+            self._resource,
+        )  # fmt: skip
 
     def get_span_context(self) -> SpanContext:
         """The ids by which others refer to this span."""
