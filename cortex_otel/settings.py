@@ -267,8 +267,8 @@ class Settings:
         allowed="lean or sdk",
     )
     """Span implementation: `lean` behaves as OpenTelemetry's own and costs a fifth of it; `sdk` is
-    OpenTelemetry's own. Under an SDK version that `lean` was not tested with it is `sdk` anyway, and
-    where the host made its own tracer provider, the spans are the host's; `cortex-otel status` tells
+    OpenTelemetry's own. Under an SDK version that `lean` wasn't tested with it is `sdk` anyway, and
+    where the host made its own tracer provider, spans are the host's: `cortex-otel status` tells
     which."""
 
     queue_size: int = _setting(

@@ -36,7 +36,7 @@ class CurrentSpan:
 
     __slots__ = ("_arguments", "_end_on_exit", "_span", "_token", "_tracer")
 
-    def __init__(self, tracer: Tracer, end_on_exit: bool, *arguments: Any) -> None:  # noqa: FBT001
+    def __init__(self, tracer: Tracer, end_on_exit: bool, *arguments: Any) -> None:
         self._tracer = tracer
         self._end_on_exit = end_on_exit
         self._arguments = arguments

@@ -32,7 +32,7 @@ class LeanTracerProvider(TracerProvider):
         if type(made) is not Tracer:  # lean already, or the one of a disabled SDK
             return made
         with self._tracers_lock:
-            scope = made._instrumentation_scope  # noqa: SLF001 - the key the SDK keeps it by
+            scope = made._instrumentation_scope
             kept = self._tracers[scope]
             if type(kept) is Tracer:  # else another thread was quicker
                 kept = self._tracers[scope] = LeanTracer.in_place_of(kept)

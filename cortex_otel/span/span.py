@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
 from time import time_ns
 from types import MappingProxyType, NoneType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Span, SynchronousMultiSpanProcessor
@@ -20,10 +19,12 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext, SpanKind
     from opentelemetry.util import types
 
+    from cortex_otel.span.tracer import LeanTracer
+
     #: See :meth:`LeanSpan.lean_parts`.
     LeanParts = tuple[
         dict[str, Any], str, SpanKind, SpanContext, SpanContext | None, int, int, Status,
-        InstrumentationScope, Resource,
+        InstrumentationScope | None, Resource,
     ]  # fmt: skip
 
 __all__ = ["NO_STATUS", "LeanSpan", "plain_copy"]
@@ -80,31 +81,37 @@ class _MadeLate:
 class LeanSpan(Span):
     """A span that behaves as the SDK's; made by a :class:`~cortex_otel.span.LeanTracer`.
 
-    It is *plain* while ``_lean_attributes`` is a dict: exact ``str`` keys; values of exactly ``str``,
-    ``int``, ``float``, ``bool`` and ``None``; no more of them than the limit; no limit on length.
-    Whoever asks for the SDK's ``_attributes`` gets a ``BoundedAttributes`` around that same dict,
-    and from then on (``_lean_attributes`` is ``None``) the SDK's own code writes to it. The way back does
-    not exist. All writing happens under the span's lock, as in the SDK.
+    It is *plain* while ``_lean_attributes`` is a dict: exact ``str`` keys; values of exactly
+    ``str``, ``int``, ``float``, ``bool`` and ``None``; no more of them than the limit; no limit on
+    length. Whoever asks for the SDK's ``_attributes`` gets a ``BoundedAttributes`` around that same
+    dict; from then on ``_lean_attributes`` is ``None``, and the SDK's own code writes to it. There
+    is no way back. All writing happens under the span's lock, as in the SDK.
     """
 
     # Slots are read and written fastest; the base class has a __dict__ for all else.
     __slots__ = (
-        "_context", "_end_time", "_instrumentation_scope", "_kind", "_lock", "_most", "_name",
-        "_parent", "_record_end_metrics", "_record_exception", "_resource",
+        "_context", "_end_time", "_instrumentation_scope", "_kind", "_lean_attributes", "_lock",
+        "_most", "_name", "_parent", "_record_end_metrics", "_record_exception", "_resource",
         "_set_status_on_exception", "_span_processor", "_start_time", "_status", "_tracer",
-        "_lean_attributes",
     )  # fmt: skip
 
-    _bounded: BoundedAttributes | None = None
+    if TYPE_CHECKING:
+        _context: SpanContext
+        _lean_attributes: dict[str, Any] | None
+        _most: int
+        """How many attributes it may have."""
+        _tracer: LeanTracer
+
+    _bounded: Any = None
     _trace_config = None
-    _events = _MadeLate(lambda span: span._new_events())
+    _events = _MadeLate(lambda span: cast("Any", span)._new_events())
     _links = _MadeLate(lambda span: span._new_links(()))
     _limits = _MadeLate(lambda span: span._tracer._span_limits)
     _sampler = _MadeLate(lambda span: span._tracer.sampler)
     _instrumentation_info = _MadeLate(lambda span: span._tracer.instrumentation_info)
 
     @property
-    def _attributes(self) -> BoundedAttributes | None:
+    def _attributes(self) -> Any:
         bounded = self._bounded
         if bounded is not None:
             return bounded
@@ -125,7 +132,7 @@ class LeanSpan(Span):
         return bounded
 
     @_attributes.setter
-    def _attributes(self, attributes: BoundedAttributes | None) -> None:
+    def _attributes(self, attributes: Any) -> None:
         self._bounded = attributes
         self._lean_attributes = None
 
@@ -148,7 +155,7 @@ class LeanSpan(Span):
 
     def lean_parts(self) -> LeanParts | None:
         """All that a processor reads of an ended span, at once; ``None`` if it isn't plain."""
-        if self._lean_attributes is None or self._end_time is None:
+        if self._lean_attributes is None or self._start_time is None or self._end_time is None:
             return None
         return (
             self._lean_attributes, self._name, self._kind, self._context, self._parent,

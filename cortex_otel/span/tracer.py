@@ -6,7 +6,7 @@ import random
 import sys
 from _thread import allocate_lock
 from time import time_ns
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace as trace_api
 from opentelemetry.attributes import BoundedAttributes
@@ -55,9 +55,9 @@ class LeanTracer(Tracer):
         attributes: types.Attributes = None,
         links: Sequence[trace_api.Link] | None = (),
         start_time: int | None = None,
-        record_exception: bool = True,  # noqa: FBT001, FBT002 - the SDK's signature
-        set_status_on_exception: bool = True,  # noqa: FBT001, FBT002
-        end_on_exit: bool = True,  # noqa: FBT001, FBT002
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+        end_on_exit: bool = True,
     ) -> CurrentSpan:
         """A context manager, or decorator of plain and coroutine functions: see the API."""
         return CurrentSpan(
@@ -73,8 +73,8 @@ class LeanTracer(Tracer):
         attributes: types.Attributes = None,
         links: Sequence[trace_api.Link] | None = (),
         start_time: int | None = None,
-        record_exception: bool = True,  # noqa: FBT001, FBT002 - the SDK's signature
-        set_status_on_exception: bool = True,  # noqa: FBT001, FBT002
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
     ) -> trace_api.Span:
         """Start a span that isn't current: see the API. Step by step what the SDK does."""
         if not self._tracer_config.is_enabled:
@@ -159,10 +159,11 @@ class LeanTracer(Tracer):
         ids = self.id_generator
         trace_id = ids.generate_trace_id() if parent is None else parent.trace_id
         result = self.sampler.should_sample(context, trace_id, name, kind, attributes, links)
+        decision: Any = result.decision  # its methods have no types
         is_random = (
             ids.is_trace_id_random() if parent is None else parent.trace_flags.random_trace_id
         )
-        flags = (TraceFlags.SAMPLED if result.decision.is_sampled() else TraceFlags.DEFAULT) | (
+        flags = (TraceFlags.SAMPLED if decision.is_sampled() else TraceFlags.DEFAULT) | (
             TraceFlags.RANDOM_TRACE_ID if is_random else TraceFlags.DEFAULT
         )
         own = SpanContext(
@@ -173,7 +174,7 @@ class LeanTracer(Tracer):
             trace_state=result.trace_state,
         )
         record_end = self._tracer_metrics.start_span(parent, result.decision)
-        return own, result.attributes, result.decision.is_recording(), record_end
+        return own, result.attributes, decision.is_recording(), record_end
 
 
 def _parent_of(current: object) -> SpanContext | None:

@@ -28,7 +28,7 @@ def registry(*command, **options) -> None:
         what = f"{' '.join(map(str, command))} failed: {done.stderr[-800:]}"
         if os.environ.get("CORTEX_REQUIRE_ALL") == "1":
             pytest.fail(what)
-        pytest.skip(f"{what}\n(needs the package registry; CORTEX_REQUIRE_ALL=1 makes it a failure)")
+        pytest.skip(f"{what}\n(needs the package registry; CORTEX_REQUIRE_ALL=1: a failure)")
 
 
 @pytest.fixture(scope="session")

@@ -133,11 +133,11 @@ class Deciding(sampling.Sampler):
     def __init__(self):
         self.asked = 0
 
-    def should_sample(self, parent_context, trace_id, name, kind=None, attributes=None,
-                      links=None, trace_state=None):  # fmt: skip
+    def should_sample(self, *_arguments, **_options):
         self.asked += 1
         decision = list(sampling.Decision)[self.asked % 3]
-        return sampling.SamplingResult(decision, {"sampled": [1], "b": "s"}, TraceState([("k", "v")]))
+        attributes = {"sampled": [1], "b": "s"}
+        return sampling.SamplingResult(decision, attributes, TraceState([("k", "v")]))
 
     def get_description(self):
         return "Deciding"
@@ -216,10 +216,10 @@ def items(attributes):
     """In their order, with the type of each: 1 == True == 1.0."""
     found = []
     for key, value in (attributes or {}).items():
-        if key == "exception.stacktrace":
-            # Of a `with` block, the SDK's own frames are in the stock one and not in ours.
-            value = re.findall(r"(?m)^\w.*$|test_equivalence.py.*", value)
-        found.append((plain(key), plain(value)))
+        # Of a `with` block, the SDK's own frames are in the stock one and not in ours.
+        is_trace = key == "exception.stacktrace"
+        kept = re.findall(r"(?m)^\w.*$|test_equivalence.py.*", value) if is_trace else value
+        found.append((plain(key), plain(kept)))
     return found
 
 
@@ -259,7 +259,8 @@ class Drive:
             return api.set_span_in_context(self.span(parent), context_api.Context())
         return api.set_span_in_context(api.NonRecordingSpan(parent), context_api.Context())
 
-    def start(self, name, parent, kind, attributes, links, time, *flags):
+    def start(self, name, parent, *rest):
+        kind, attributes, links, time, *flags = rest
         # A link's attributes are replaced by the span that takes it.
         links = links and [api.Link(link.context, link.attributes) for link in links]
         span = self.tracer.start_span(
@@ -313,7 +314,8 @@ class Drive:
                 raise error("in with")
             return shown(span)
 
-    def current(self, name, attributes, record, status, end, error):
+    def current(self, name, attributes, *rest):
+        record, status, end, error = rest
         with self.tracer.start_as_current_span(
             name, attributes=attributes, record_exception=record, set_status_on_exception=status,
             end_on_exit=end,
