@@ -4,7 +4,8 @@
 * ``bare``: the SDK's tracer provider without a processor.
 * ``naive``: the SDK's BatchSpanProcessor, defaults, before :mod:`naive`.
 * ``naive_big``: the same with a queue that holds everything, so that nothing is dropped.
-* ``ours``: :func:`cortex_otel.configure`.
+* ``ours``: :func:`cortex_otel.configure`, with the lean span.
+* ``stock``: the same with the SDK's own span (``CORTEX_OTEL_SPAN=sdk``).
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ LABELS = {
     "bare": "bare SDK, no processor",
     "naive": "SDK + BatchSpanProcessor + naive SQLite",
     "naive_big": "SDK + BatchSpanProcessor (big queue) + naive SQLite",
-    "ours": "cortex-otel",
+    "stock": "cortex-otel, stock span",
+    "ours": "cortex-otel, lean span",
 }
 _TOOLS = tuple(f"tool_{number}" for number in range(8))
 
@@ -47,10 +49,12 @@ class Host:
         self.tracer: Any = None
         self._provider: Any = None
         self._path = Path(home) / "naive.db"
-        if alternative == "ours":
+        self.is_ours = alternative in ("ours", "stock")
+        if self.is_ours:
             import cortex_otel  # noqa: PLC0415 - not in the other processes
 
-            cortex_otel.configure(service="mcp", user_id="somebody", tier="paid")
+            span = "sdk" if alternative == "stock" else "lean"
+            cortex_otel.configure(service="mcp", user_id="somebody", tier="paid", span=span)
             self._path = Path(home) / "cortex.db"
             self.tracer = trace.get_tracer("bench")
         elif alternative != "none":
@@ -103,7 +107,7 @@ class Host:
             return len(query) + top_k
 
         tool: Any = search_context
-        if self.alternative == "ours":
+        if self.is_ours:
             import cortex_otel  # noqa: PLC0415 - not in the other processes
 
             tool = cortex_otel.instrument_tool(search_context)
@@ -114,7 +118,7 @@ class Host:
     def flush(self) -> float:
         """Wait until everything is on disk; seconds it took."""
         started = time.perf_counter()
-        if self.alternative == "ours":
+        if self.is_ours:
             import cortex_otel  # noqa: PLC0415 - not in the other processes
 
             if not cortex_otel.force_flush(120_000):
@@ -127,7 +131,7 @@ class Host:
         """Events in the database."""
         if self.alternative in ("none", "bare"):
             return 0
-        table = "events" if self.alternative == "ours" else "telemetry_events"
+        table = "events" if self.is_ours else "telemetry_events"
         connection = sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True)
         try:
             return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])

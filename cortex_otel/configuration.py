@@ -17,6 +17,8 @@ from opentelemetry.sdk.trace import TracerProvider
 
 import cortex_otel
 from cortex_otel import guard, identity, lifecycle, other_exporters
+from cortex_otel import semconv as sc
+from cortex_otel.instrument.durations import Durations, OwnMeterProvider
 from cortex_otel.instrument.event_handle import flush_deferred
 from cortex_otel.instrument.metrics import operation_duration
 from cortex_otel.instrument.state import state
@@ -298,10 +300,11 @@ def _install(
     if isinstance(meter_provider, MeterProvider):
         for reader in readers:
             meter_provider.add_metric_reader(reader)
+        own_meters = None
     else:
         # Exemplars would keep trace ids of single calls in memory and cost 4 µs a point; the
         # events themselves are in the store.
-        meter_provider = MeterProvider(
+        meter_provider = own_meters = OwnMeterProvider(
             metric_readers=readers,
             resource=resource,
             exemplar_filter=AlwaysOffExemplarFilter(),
@@ -316,7 +319,18 @@ def _install(
     state.capture_content = settings.capture_content
     state.tracer = tracer_provider.get_tracer(_SCOPE, version)
     state.logger = logger_provider.get_logger(_SCOPE, version)
-    state.operation_duration = operation_duration(meter_provider.get_meter(_SCOPE, version))
+    histogram = operation_duration(meter_provider.get_meter(_SCOPE, version))
+    state.operation_duration = histogram
+    if own_meters is not None and len(readers) == 1:
+        # Nobody but the store reads metrics: the shorter way, until somebody does.
+        durations = Durations(
+            histogram,
+            sc.MCP_SERVER_OPERATION_DURATION,
+            sc.MCP_DURATION_BOUNDARIES,
+            running.converter.metrics,
+        )
+        own_meters.durations = state.operation_duration = durations
+        running.writer.add_metric_source(durations.points)
     state.active = True
 
 

@@ -148,7 +148,7 @@ print(Resource.create().attributes["telemetry.distro.name"])
 
 def test_spans_metrics_and_events_are_stored_and_nothing_is_printed(host):
     found, stderr = host.report()
-    assert found["provider"] == "TracerProvider"
+    assert found["provider"] == "LeanTracerProvider"
     assert found["recording"]
     assert not found["same"]
     assert stderr == ""

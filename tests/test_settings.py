@@ -16,7 +16,7 @@ NONSENSE = {
     "CORTEX_OTEL_SAMPLING": "mcp.tool_call=2",
     "CORTEX_OTEL_CAPTURE_CONTENT": "perhaps",
     "CORTEX_OTEL_ALLOW_OTHER_EXPORTERS": "2",
-    "CORTEX_OTEL_SPAN": "lean",
+    "CORTEX_OTEL_SPAN": "fat",
     "CORTEX_OTEL_QUEUE_SIZE": "-1",
     "CORTEX_OTEL_FLUSH_INTERVAL_MS": "soon",
     "CORTEX_OTEL_EXIT_TIMEOUT_MS": "1.5",
@@ -131,7 +131,7 @@ SENSELESS = {
     "allow_attributes": ["*", "a*", ".*", "a b", ["a,b"], [5], b"a", object()],
     "capture_content": ["perhaps", 3, object()],
     "allow_other_exporters": ["2"],
-    "span": ["lean", None.__class__],
+    "span": ["fat", None.__class__],
     "queue_size": [
         63,
         1_000_001,

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import Histogram
     from opentelemetry.trace import Tracer
 
+    from cortex_otel.instrument.durations import Durations
+
 __all__ = ["State", "state"]
 
 
@@ -31,7 +33,7 @@ class State:
         self.service: str = "mcp"
         self.tracer: Tracer | None = None
         self.logger: Logger | None = None
-        self.operation_duration: Histogram | None = None
+        self.operation_duration: Histogram | Durations | None = None
 
 
 state = State()
