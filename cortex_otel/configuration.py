@@ -75,7 +75,8 @@ class Pipeline:
         self.log_processor = EventLogProcessor(self.converter, self.sampler, self.writer)
         self.metric_reader = SqliteMetricReader(self.converter.metrics)
         self.providers: list[Any] = []
-        self.span_note = "span: none yet"
+        #: For the heartbeat; ``cortex-otel status`` has the words (``span_…`` in messages.py).
+        self.span_note = f"span:{settings.span}"
 
     def force_flush(self, timeout_millis: float) -> bool:
         """``True`` only if everything that ended before the call is on disk."""
@@ -283,7 +284,7 @@ def _install(
         running.providers.append(tracer_provider)
         trace.set_tracer_provider(tracer_provider)
     else:
-        running.span_note = "span: sdk (the tracer provider is the host's)"
+        running.span_note = "span:host"
     for span_processor in (running.span_processor, *others.span_processors, *span_processors):
         tracer_provider.add_span_processor(span_processor)
 
@@ -335,15 +336,15 @@ def _install(
 
 
 def _span_implementation(settings: Settings) -> tuple[type[TracerProvider], str]:
-    """The tracer provider to make, and what ``status`` says of it."""
+    """The tracer provider to make, and the note on it."""
     if settings.span == "sdk":
-        return TracerProvider, "span: sdk"
+        return TracerProvider, "span:sdk"
     if not span_versions.is_tested():
         # Its short ways rely on private parts of the SDK: no guess is made about another version.
-        return TracerProvider, f"span: sdk (lean isn't tested with SDK {span_versions.sdk_version})"
+        return TracerProvider, f"span:untested {span_versions.sdk_version}"
     from cortex_otel.span.provider import LeanTracerProvider  # noqa: PLC0415 - tested versions only
 
-    return LeanTracerProvider, "span: lean"
+    return LeanTracerProvider, "span:lean"
 
 
 def reset_for_tests() -> None:

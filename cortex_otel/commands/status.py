@@ -173,7 +173,14 @@ def _process_rows(facts: Facts) -> Iterator[tuple[str, str]]:
     if facts["faults"]:
         yield text("label_faults"), _counts(facts["faults"])
     for note in dict.fromkeys(note for writer in facts["writers"] for note in writer["notes"]):
-        yield text("label_notes"), note
+        yield text("label_notes"), _note(note)
+
+
+def _note(note: str) -> str:
+    """What a process says of its set-up, in words where they are known."""
+    head, _, version = note.partition(" ")
+    known = f"span_{head.removeprefix('span:')}" if head.startswith("span:") else ""
+    return text(known, version=version) if known in TEXTS["en"] else note
 
 
 def _ledger(of_signal: Mapping[str, Any]) -> str:

@@ -212,6 +212,7 @@ def test_the_store_has_each_call_once_whoever_else_reads(tmp_path, when, seen):
     assert json.loads(done.stdout) == seen
     with contextlib.closing(sqlite3.connect(tmp_path / "home" / "cortex.db")) as connection:
         (stored,) = connection.execute(
-            "SELECT sum(count) FROM telemetry_metrics WHERE metric_name = 'mcp.server.operation.duration'"
+            "SELECT sum(count) FROM telemetry_metrics WHERE metric_name = ?",
+            [sc.MCP_SERVER_OPERATION_DURATION],
         ).fetchone()
     assert stored == 5

@@ -68,12 +68,13 @@ def run(tmp_path, before="", **environment):
 @pytest.mark.parametrize(
     ("before", "environment", "span", "provider", "note"),
     [
-        ("", {}, "LeanSpan", "LeanTracerProvider", "span: lean"),
-        ("", {"CORTEX_OTEL_SPAN": "sdk"}, "_Span", "TracerProvider", "span: sdk"),
+        ("", {}, "LeanSpan", "LeanTracerProvider", "lean span"),
+        ("", {"CORTEX_OTEL_SPAN": "sdk"}, "_Span", "TracerProvider",
+         "OpenTelemetry's own span (CORTEX_OTEL_SPAN=sdk)"),
         (HOSTS_OWN, {}, "_Span", "TracerProvider",
-         "span: sdk (the tracer provider is the host's)"),
+         "OpenTelemetry's own span: the host made the tracer provider"),
         (OTHER_VERSION, {}, "_Span", "TracerProvider",
-         "span: sdk (lean isn't tested with SDK 1.99.0)"),
+         "OpenTelemetry's own span: lean isn't tested with SDK 1.99.0"),
     ],
     ids=["default", "asked for", "host's own provider", "untested version"],
 )  # fmt: skip
@@ -97,9 +98,9 @@ def test_the_choice(monkeypatch):
     def chosen():
         return configuration._span_implementation(read_environment())
 
-    assert chosen() == (LeanTracerProvider, "span: lean")
+    assert chosen() == (LeanTracerProvider, "span:lean")
     monkeypatch.setenv("CORTEX_OTEL_SPAN", "sdk")
-    assert chosen() == (TracerProvider, "span: sdk")
+    assert chosen() == (TracerProvider, "span:sdk")
     monkeypatch.setenv("CORTEX_OTEL_SPAN", "lean")
     monkeypatch.setattr(versions, "TESTED_VERSIONS", frozenset({"1.0.0"}))
-    assert chosen() == (TracerProvider, f"span: sdk (lean isn't tested with SDK {sdk_version})")
+    assert chosen() == (TracerProvider, f"span:untested {sdk_version}")
