@@ -18,9 +18,10 @@ from opentelemetry.sdk.trace import TracerProvider
 import cortex_otel
 from cortex_otel import guard, identity, lifecycle, other_exporters
 from cortex_otel import semconv as sc
+from cortex_otel.instrument import mcp_server, registry
 from cortex_otel.instrument.durations import Durations, OwnMeterProvider
 from cortex_otel.instrument.event_handle import flush_deferred
-from cortex_otel.instrument.metrics import operation_duration
+from cortex_otel.instrument.metrics import operation_duration, session_duration
 from cortex_otel.instrument.state import state
 from cortex_otel.process.convert import Converter
 from cortex_otel.process.processor import EventLogProcessor, EventSpanProcessor
@@ -105,6 +106,7 @@ class Pipeline:
             "service": self.converter.service,
             "faults": guard.faults(),
             "attributes_removed": self.attributes_removed,
+            "names_overflowed": registry.overflowed,
             "notes": [self.span_note],
         }
 
@@ -318,9 +320,14 @@ def _install(
     version = cortex_otel.__version__
     state.service = settings.service
     state.capture_content = settings.capture_content
+    state.client_errors = settings.client_errors
+    state.soft_errors = tuple(text.casefold() for text in settings.soft_errors)
+    state.baggage = settings.baggage
     state.tracer = tracer_provider.get_tracer(_SCOPE, version)
     state.logger = logger_provider.get_logger(_SCOPE, version)
-    histogram = operation_duration(meter_provider.get_meter(_SCOPE, version))
+    meter = meter_provider.get_meter(_SCOPE, version)
+    state.session_duration = session_duration(meter)
+    histogram = operation_duration(meter)
     state.operation_duration = histogram
     if own_meters is not None and len(readers) == 1:
         # Nobody but the store reads metrics: the shorter way, until somebody does.
@@ -333,6 +340,7 @@ def _install(
         own_meters.durations = state.operation_duration = durations
         running.writer.add_metric_source(durations.points)
     state.active = True
+    mcp_server.install()
 
 
 def _span_implementation(settings: Settings) -> tuple[type[TracerProvider], str]:

@@ -19,6 +19,7 @@ from opentelemetry.sdk._configuration import _BaseConfigurator
 
 from cortex_otel import guard
 from cortex_otel.configuration import configure_from_environment, pipeline, shutdown
+from cortex_otel.instrument import mcp_server
 from cortex_otel.instrument.state import state
 from cortex_otel.resource import CortexResourceDetector, cortex_sampler
 from cortex_otel_exporters.sqlite.exporters import (
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CortexConfigurator", "CortexDistro", "CortexInstrumentor", "CortexLogRecordExporter",
-    "CortexMetricExporter", "CortexResourceDetector", "CortexSpanExporter", "cortex_sampler",
+    "CortexMetricExporter", "CortexResourceDetector", "CortexSpanExporter", "McpServerInstrumentor",
+    "cortex_sampler",
 ]  # fmt: skip
 
 
@@ -82,6 +84,24 @@ class CortexInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
     def _uninstrument(self, **_: Any) -> None:
         shutdown()
+
+
+class McpServerInstrumentor(BaseInstrumentor):  # type: ignore[misc]
+    """The wire hook, as ``cortex_mcp``: one span and one metric point of each MCP request.
+
+    The configurator and :func:`cortex_otel.configure` install it too;
+    ``OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=cortex_mcp`` keeps it out.
+    """
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """None: it waits for whichever MCP library the host imports."""
+        return ()
+
+    def _instrument(self, **_: Any) -> None:
+        mcp_server.install()
+
+    def _uninstrument(self, **_: Any) -> None:
+        mcp_server.remove()
 
 
 class _Nowhere:

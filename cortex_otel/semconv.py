@@ -27,6 +27,8 @@ JSONRPC_REQUEST_ID: Final = "jsonrpc.request.id"
 RPC_RESPONSE_STATUS_CODE: Final = "rpc.response.status_code"
 
 METHOD_TOOLS_CALL: Final = "tools/call"
+METHOD_PROMPTS_GET: Final = "prompts/get"
+METHOD_RESOURCES_READ: Final = "resources/read"
 OPERATION_EXECUTE_TOOL: Final = "execute_tool"
 ERROR_TYPE_TOOL_ERROR: Final = "tool_error"
 """``error.type`` of a call whose result says ``isError``."""
@@ -34,6 +36,10 @@ ERROR_TYPE_TOOL_ERROR: Final = "tool_error"
 MCP_SERVER_OPERATION_DURATION: Final = "mcp.server.operation.duration"
 MCP_SERVER_OPERATION_DURATION_DESCRIPTION: Final = (
     "The duration of the MCP request or notification as observed on the receiver"
+)
+MCP_SERVER_SESSION_DURATION: Final = "mcp.server.session.duration"
+MCP_SERVER_SESSION_DURATION_DESCRIPTION: Final = (
+    "The duration of the MCP session as observed on the MCP server"
 )
 #: Seconds; the explicit bucket boundaries the MCP conventions advise.
 MCP_DURATION_BOUNDARIES: Final = (
@@ -78,6 +84,13 @@ CORTEX_PROJECT_ID: Final = "cortex.project.id"
 CORTEX_BRANCH_ID: Final = "cortex.branch.id"
 CORTEX_RESULT: Final = "cortex.result"
 """``success``, ``error``, ``timeout`` or ``cancelled``."""
+CORTEX_OUTCOME: Final = "cortex.outcome"
+"""What became of an MCP request: one of :data:`OUTCOMES`."""
+CORTEX_SOFT_ERROR: Final = "cortex.soft_error"
+"""True where the text of a result told an error that its ``isError`` did not."""
+CORTEX_CLIENT_NAME: Final = "cortex.client.name"
+"""Name of the MCP client, as it introduced itself; no convention has a key for it yet."""
+CORTEX_CLIENT_VERSION: Final = "cortex.client.version"
 CORTEX_ERROR_LOCATION: Final = "cortex.error.location"
 """Type, module, function and line of an exception; never its text."""
 CORTEX_EXCEPTION_TYPE: Final = "cortex.exception.type"
@@ -117,6 +130,10 @@ EVENT_TYPES: Final = frozenset(
 
 TIERS: Final = ("free", "trial", "paid", "enterprise")
 RESULTS: Final = ("success", "error", "timeout", "cancelled")
+OUTCOMES: Final = (
+    "ok", "tool_error", "validation", "unknown_tool", "crash", "rpc_error", "cancelled",
+    "transport_closed", "timeout", "input_required",
+)  # fmt: skip
 
 # --- Fields of the typed events (cortex_otel.events) ----------------------------------------------
 CORTEX_EVENT_TYPE: Final = "cortex.event.type"

@@ -31,7 +31,7 @@ class SettingError(ValueError):
         self.name = name
 
 
-_LISTS = frozenset({"sampling", "allow_attributes"})
+_LISTS = frozenset({"sampling", "allow_attributes", "soft_errors", "baggage"})
 _LONGEST_SERVICE = 64
 _LONGEST_SHOWN = 200
 # `int` and `float` would take digits of any script, `1_000` and more.
@@ -152,6 +152,20 @@ def _sampling(text: str) -> Mapping[str, float]:
     return rates
 
 
+def _texts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split("|") if part.strip())
+
+
+def _baggage(text: str) -> Mapping[str, str]:
+    keys: dict[str, str] = {}
+    for part in _names(text):
+        what, _, key = (side.strip() for side in part.partition("="))
+        if what not in ("user", "tier", "session") or what in keys or not key:
+            raise ValueError
+        keys[what] = key
+    return keys
+
+
 def _setting(
     environment: str,
     *,
@@ -270,6 +284,33 @@ class Settings:
     OpenTelemetry's own. Under an SDK version that `lean` wasn't tested with it is `sdk` anyway, and
     where the host made its own tracer provider, spans are the host's: `cortex-otel status` tells
     which."""
+
+    client_errors: bool = _setting(
+        "CORTEX_OTEL_CLIENT_ERRORS",
+        default=True,
+        parse=_boolean,
+        allowed="true or false",
+    )
+    """Count JSON-RPC errors that say the request was wrong (-32700, -32600 to -32602) as errors.
+    The conventions leave it open; `false` counts only what the server did wrong."""
+
+    soft_errors: tuple[str, ...] = _setting(
+        "CORTEX_OTEL_SOFT_ERRORS",
+        default=(),
+        parse=_texts,
+        allowed="beginnings of texts, separated by |",
+    )
+    """Results whose text begins so count as errors though their `isError` is false, as several
+    servers tell them, e.g. `Error:|Database error`. Case doesn't matter; no text is kept."""
+
+    baggage: Mapping[str, str] = _setting(
+        "CORTEX_OTEL_BAGGAGE",
+        default=dict,
+        parse=_baggage,
+        allowed="user=KEY, tier=KEY, session=KEY, comma-separated",
+    )
+    """Baggage keys of an MCP client that are believed, e.g. `user=user.id,tier=cortex.tier`. None
+    by default: whoever can send a request can send baggage. User ids are hashed at once."""
 
     queue_size: int = _setting(
         "CORTEX_OTEL_QUEUE_SIZE",

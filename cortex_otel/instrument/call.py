@@ -1,9 +1,10 @@
 """One call of an instrumented tool, from its start to its outcome.
 
-Where a native MCP span is already current (mcp 2, fastmcp 3 and 4), the call enriches that one
-instead of making a twin. Elsewhere it makes a span: SERVER at the top, INTERNAL under another
-local span. Nothing here raises into the tool, and the tool's clock is the monotonic one: a
-wall clock set back during a call can't make its duration negative.
+Where the wire hook has made the span of the request (or, with the hook kept out, the server a native
+one), the call adds what only it knows to that one instead of making a twin. Elsewhere it makes a
+span: SERVER at the top, INTERNAL under another local span. Nothing here raises into the tool, and
+the tool's clock is the monotonic one: a wall clock set back during a call can't make its duration
+negative.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from cortex_otel import guard, identity
 from cortex_otel import semconv as sc
+from cortex_otel.instrument import request as requests
 from cortex_otel.instrument.state import state
 from cortex_otel.process.redact import summarize_exception
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from opentelemetry.trace import Span
+
+    from cortex_otel.instrument.request import McpRequest
 
 __all__ = ["ToolCall", "ToolInfo"]
 
@@ -89,7 +93,8 @@ class ToolCall:
     """
 
     __slots__ = (
-        "_measured", "_native", "_span", "_start", "_start_unix_nano", "_tier", "_token", "_tool",
+        "_measured", "_native", "_request", "_span", "_start", "_start_unix_nano", "_tier", "_token",
+        "_tool",
     )  # fmt: skip
 
     INERT: ClassVar[Any] = None
@@ -98,6 +103,7 @@ class ToolCall:
     def __init__(self, tool: ToolInfo, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         self._tool = tool
         self._span: Span | None = None
+        self._request: McpRequest | None = None
         self._token: Any = None
         self._native = False
         self._measured = True
@@ -111,6 +117,8 @@ class ToolCall:
 
     def returned(self, result: Any) -> None:
         """The tool has returned ``result``."""
+        if self._request is not None:
+            return  # what it means is told on the wire
         failed = False
         try:
             try:
@@ -127,6 +135,9 @@ class ToolCall:
 
     def failed(self, error: BaseException) -> None:
         """The tool has raised ``error``, was cancelled, or was closed before its end."""
+        if self._request is not None:
+            self._request.exception = error
+            return
         if isinstance(error, _CANCELLATIONS) or type(error).__name__ == _TRIO_CANCELLED:
             self._cancelled()
             return
@@ -171,8 +182,13 @@ class ToolCall:
         tool, tracer = self._tool, state.tracer
         if tracer is None:
             return
-        self._tier = who_tier = identity.current().tier
         shape = tool.shape(args, kwargs)
+        request = requests.current()
+        if request is not None and request.claim(tool.name):
+            self._request, self._span, self._native = request, request.span, True
+            request.span.set_attribute(sc.CORTEX_TOOL_PARAMETERS, shape)
+            return
+        self._tier = who_tier = identity.current().tier
         current = trace.get_current_span()
         parent = current.get_span_context()
         if _is_native_call(current, tool.name):

@@ -9,7 +9,7 @@ from cortex_otel import semconv as sc
 if TYPE_CHECKING:
     from opentelemetry.metrics import Histogram, Meter
 
-__all__ = ["operation_duration"]
+__all__ = ["operation_duration", "session_duration"]
 
 
 def operation_duration(meter: Meter) -> Histogram:
@@ -18,5 +18,15 @@ def operation_duration(meter: Meter) -> Histogram:
         sc.MCP_SERVER_OPERATION_DURATION,
         unit="s",
         description=sc.MCP_SERVER_OPERATION_DURATION_DESCRIPTION,
+        explicit_bucket_boundaries_advisory=sc.MCP_DURATION_BOUNDARIES,
+    )
+
+
+def session_duration(meter: Meter) -> Histogram:
+    """``mcp.server.session.duration``: seconds, with the buckets the MCP conventions advise."""
+    return meter.create_histogram(
+        sc.MCP_SERVER_SESSION_DURATION,
+        unit="s",
+        description=sc.MCP_SERVER_SESSION_DURATION_DESCRIPTION,
         explicit_bucket_boundaries_advisory=sc.MCP_DURATION_BOUNDARIES,
     )

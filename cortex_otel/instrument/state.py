@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from opentelemetry._logs import Logger
     from opentelemetry.metrics import Histogram
     from opentelemetry.trace import Tracer
@@ -21,7 +23,10 @@ __all__ = ["State", "state"]
 class State:
     """The live instruments; all ``None`` until telemetry is configured."""
 
-    __slots__ = ("active", "capture_content", "logger", "operation_duration", "service", "tracer")
+    __slots__ = (
+        "active", "baggage", "capture_content", "client_errors", "logger", "operation_duration",
+        "service", "session_duration", "soft_errors", "tracer",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.reset()
@@ -30,10 +35,14 @@ class State:
         """Back to the state before :func:`cortex_otel.configure`."""
         self.active: bool = False
         self.capture_content: bool = False
+        self.client_errors: bool = True
+        self.soft_errors: tuple[str, ...] = ()
+        self.baggage: Mapping[str, str] = {}
         self.service: str = "mcp"
         self.tracer: Tracer | None = None
         self.logger: Logger | None = None
         self.operation_duration: Histogram | Durations | None = None
+        self.session_duration: Histogram | None = None
 
 
 state = State()

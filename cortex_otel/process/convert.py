@@ -66,6 +66,7 @@ _PLACES: Final = {
         (
             sc.MCP_METHOD_NAME, sc.MCP_PROTOCOL_VERSION, sc.GEN_AI_OPERATION_NAME,
             sc.NETWORK_TRANSPORT, sc.NETWORK_PROTOCOL_NAME, "network.protocol.version",
+            sc.CORTEX_OUTCOME, sc.CORTEX_CLIENT_NAME, sc.CORTEX_CLIENT_VERSION,
             sc.CORTEX_TOOL_PARAMETERS, sc.CORTEX_IDE, sc.CORTEX_EXTENSION_VERSION,
             "http.request.method", "http.route", "http.response.status_code", "url.scheme",
             "db.system.name", "rpc.system", "rpc.service", "rpc.method", "code.function.name",

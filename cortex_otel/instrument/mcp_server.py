@@ -1,0 +1,79 @@
+"""The wire hook: every request of an MCP server, on whichever stack it was built.
+
+Installed once a process, it waits for the modules of the stacks to be imported (or finds them
+imported already) and lets an adapter of :mod:`.stacks` replace the one function that all requests
+go through. It imports none of them itself. Where a stack makes spans of its own for requests, they
+give way to ours while one is being served, so that each request is one recording SERVER span.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import wrapt
+
+from cortex_otel import guard
+from cortex_otel.instrument.patches import Patches
+from cortex_otel.instrument.stacks import fastmcp, mcp1, mcp2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+__all__ = ["INSTRUMENTOR", "install", "remove"]
+
+#: Name of the instrumentor entry point; ``mcp`` is taken by two other packages.
+INSTRUMENTOR: Final = "cortex_mcp"
+
+#: What is done when a module is imported. Both families have a module of the last name.
+_ADAPTERS: Final[dict[str, Callable[[Patches, Any], None]]] = {
+    "mcp.server.lowlevel.server": mcp1.adapt_server,
+    "mcp.server.session": mcp1.adapt_session,
+    "mcp.server.runner": mcp2.adapt_runner,
+    "mcp.server._otel": mcp2.adapt_native_spans,
+    "mcp.server.mcpserver.server": mcp2.adapt_high_level,
+    "fastmcp.server.server": fastmcp.adapt_server,
+    "fastmcp.server.low_level": fastmcp.adapt_seam,
+}
+
+_patches = Patches()
+_adapted: set[str] = set()
+_installed = _waiting = False
+
+
+def install() -> None:
+    """Hook into every MCP stack of this process, now or when it is imported; idempotent."""
+    global _installed, _waiting  # noqa: PLW0603 - a process has one hook
+    disabled = os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "")
+    if _installed or INSTRUMENTOR in {name.strip() for name in disabled.split(",")}:
+        return
+    _installed = True
+    if _waiting:
+        for name in _ADAPTERS:
+            if name in sys.modules:
+                _adapt(name, sys.modules[name])
+        return
+    _waiting = True  # an import hook can't be taken back, but it can do nothing
+    for name in _ADAPTERS:
+        wrapt.register_post_import_hook(functools.partial(_adapt, name), name)
+
+
+def remove() -> None:
+    """Put back everything that was replaced."""
+    global _installed  # noqa: PLW0603
+    _installed = False
+    _patches.restore()
+    _adapted.clear()
+
+
+def _adapt(name: str, module: ModuleType) -> None:
+    if not _installed or name in _adapted:
+        return
+    _adapted.add(name)
+    try:
+        _ADAPTERS[name](_patches, module)
+    except Exception as error:  # noqa: BLE001 - the host's import
+        guard.swallowed(f"mcp_server.adapt.{name}", error)

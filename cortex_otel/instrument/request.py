@@ -1,0 +1,332 @@
+"""The telemetry of one MCP request as a server sees it on the wire: one SERVER span, one point.
+
+An adapter of :mod:`.stacks` begins it, tells it what it learns on the way, and ends it once. While
+it runs its span is the current one, so that what the tool itself sets lands there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import OrderedDict
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import baggage, propagate, trace
+from opentelemetry import context as context_api
+from opentelemetry.trace import Link, SpanKind, Status, StatusCode
+
+from cortex_otel import guard, identity
+from cortex_otel import semconv as sc
+from cortex_otel.instrument.outcome import RESULT_OF, Verdict
+from cortex_otel.instrument.sessions import Peer, joined_session
+from cortex_otel.instrument.state import state
+from cortex_otel.process.redact import summarize_exception
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from opentelemetry.trace import Span, SpanContext
+
+    from cortex_otel.instrument.registry import Known
+
+__all__ = ["McpRequest", "begin", "current"]
+
+#: Where the name of what is asked for goes, by method.
+_TARGETS: Final = {
+    sc.METHOD_TOOLS_CALL: sc.GEN_AI_TOOL_NAME,
+    sc.METHOD_PROMPTS_GET: sc.GEN_AI_PROMPT_NAME,
+    sc.METHOD_RESOURCES_READ: sc.MCP_RESOURCE_URI,
+}
+_CARRIED: Final = ("traceparent", "tracestate", "baggage")
+_LONGEST_CARRIED = 8192
+_LONGEST_ID = 64
+_OTHER = "_OTHER"
+_MOST_OPEN_CALLS = 256
+_MOST_COMBINATIONS = 2000  # where the SDK, too, stops telling metric attributes apart
+_TRANSPORT_PROTOCOL: Final = {"tcp": "http"}
+
+_current: ContextVar[McpRequest | None] = ContextVar("cortex_otel_mcp_request", default=None)
+# Calls that asked the client for input, by the state it will send back with it.
+_open_calls: OrderedDict[str, SpanContext] = OrderedDict()
+# A client may send any method; those of the specification become span names.
+_METHODS: Final = frozenset(
+    {
+        "initialize", "ping", "server/discover", "tools/list", "tools/call", "prompts/list",
+        "prompts/get", "resources/list", "resources/templates/list", "resources/read",
+        "resources/subscribe", "resources/unsubscribe", "completion/complete", "logging/setLevel",
+        "subscriptions/listen", "tasks/get", "tasks/list", "tasks/result", "tasks/cancel",
+        "tasks/update",
+    }
+)  # fmt: skip
+_metric_attributes: dict[tuple[str, ...], dict[str, str]] = {}
+
+
+def current() -> McpRequest | None:
+    """The request that is being served here."""
+    return _current.get()
+
+
+class McpRequest:
+    """One request; made by :func:`begin`, ended once."""
+
+    __slots__ = (
+        "_claimed", "_ended", "_known", "_name", "_peer", "_soft_text", "_start", "_start_unix_nano",
+        "_tier", "_tokens", "exception", "method", "span", "target",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0917 - made in one place
+        self, known: Known, method: str, target: str, peer: Peer, span: Span, name: str, tier: str
+    ) -> None:
+        self._known = known
+        self._peer = peer
+        self._name = name
+        self._tier = tier
+        self._claimed = self._ended = False
+        self._tokens: tuple[Any, Any] | None = None
+        self._start = self._start_unix_nano = 0
+        self.span = span
+        self.method = method
+        self.target = target
+        self.exception: BaseException | None = None
+        """What the tool raised last, as somebody below saw it; counts only if the answer fails."""
+
+    @property
+    def is_known(self) -> bool | None:
+        """Whether the server has what is asked for; ``None`` if the method asks for nothing."""
+        if self.method not in _TARGETS:
+            return None
+        return self._known.has(self.method, self.target)
+
+    def learn(self, name: str | None = None) -> None:
+        """The server has ``name`` (what was asked for, if not given)."""
+        self._known.learn(self.method, (self.target if name is None else name,))
+
+    def claim(self, tool: str) -> bool:
+        """Whether a decorated function of that name is the tool that this request calls.
+
+        The first one is, unless the server has another tool of its name: then it is called by the
+        tool, and a call of its own.
+        """
+        if self._claimed or self.method != sc.METHOD_TOOLS_CALL:
+            return False
+        if tool != self.target and self._known.has(self.method, tool):
+            return False
+        self._claimed = True
+        return True
+
+    def end(self, verdict: Verdict) -> None:
+        """The request has been answered, or never will be; never raises."""
+        if self._ended:
+            return
+        self._ended = True
+        elapsed = time.perf_counter_ns() - self._start
+        try:
+            self._detach()
+            try:
+                self._describe(verdict)
+            finally:
+                self.span.end(self._start_unix_nano + elapsed)
+            self._measure(verdict, elapsed)
+        except Exception as error:  # noqa: BLE001 - the host's request
+            guard.swallowed("mcp_request.end", error)
+
+    def ask(self, request_state: object) -> None:
+        """The answer asks for input; the client will send ``request_state`` back with it."""
+        if isinstance(request_state, str) and len(request_state) <= _LONGEST_CARRIED:
+            _open_calls[request_state] = self.span.get_span_context()
+            if len(_open_calls) > _MOST_OPEN_CALLS:
+                _open_calls.popitem(last=False)
+
+    def _attach(self, context: context_api.Context, start_unix_nano: int) -> None:
+        token = context_api.attach(trace.set_span_in_context(self.span, context))
+        self._tokens = token, _current.set(self)
+        self._start_unix_nano = start_unix_nano
+        self._start = time.perf_counter_ns()
+
+    def _detach(self) -> None:
+        tokens, self._tokens = self._tokens, None
+        if tokens is not None:
+            # Ended in another context than it began in: what was set there is gone with it.
+            with contextlib.suppress(ValueError):
+                _current.reset(tokens[1])
+            with contextlib.suppress(Exception):
+                context_api._RUNTIME_CONTEXT.detach(tokens[0])  # noqa: SLF001 - without its log line
+
+    @staticmethod
+    def _judged(verdict: Verdict) -> tuple[bool, str]:
+        """Whether it counts as an error, and ``error.type``: also of what was cancelled."""
+        result = RESULT_OF[verdict.outcome]
+        if result == "success" or (verdict.is_clients_fault and not state.client_errors):
+            return False, ""
+        return result != "cancelled", verdict.error_type or verdict.outcome
+
+    def _describe(self, verdict: Verdict) -> None:
+        is_error, error_type = self._judged(verdict)
+        result = RESULT_OF[verdict.outcome] if error_type else "success"
+        attributes: dict[str, Any] = {sc.CORTEX_OUTCOME: verdict.outcome, sc.CORTEX_RESULT: result}
+        if error_type:
+            attributes[sc.ERROR_TYPE] = error_type
+        if verdict.code:
+            attributes[sc.RPC_RESPONSE_STATUS_CODE] = verdict.code
+        if verdict.is_soft:
+            attributes[sc.CORTEX_SOFT_ERROR] = True
+        if verdict.exception is not None and is_error:
+            summary = summarize_exception(verdict.exception)
+            attributes[sc.CORTEX_EXCEPTION_TYPE] = summary.error_type
+            attributes[sc.CORTEX_ERROR_LOCATION] = summary.message
+            if state.capture_content:
+                attributes[sc.EXCEPTION_MESSAGE] = str(verdict.exception)
+        target = _TARGETS.get(self.method)
+        if target is not None and self.is_known:
+            attributes[target] = self.target
+            if (
+                target != sc.MCP_RESOURCE_URI
+                and (name := f"{self.method} {self.target}") != self._name
+            ):
+                span.update_name(name)
+        span.set_attributes(attributes)
+        if is_error:
+            span.set_status(Status(StatusCode.ERROR))
+
+    def _measure(self, verdict: Verdict, elapsed: int) -> None:
+        if state.operation_duration is None:
+            return
+        tool = self.target if self.is_known and self.method != sc.METHOD_RESOURCES_READ else ""
+        _, error_type = self._judged(verdict)
+        key = (
+            self._name.partition(" ")[0], tool, error_type, verdict.code, state.service, self._tier,
+            self._peer.transport, self._peer.protocol_version,
+        )  # fmt: skip
+        attributes = _metric_attributes.get(key)
+        if attributes is None:
+            names = (
+                sc.MCP_METHOD_NAME, _TARGETS.get(self.method, ""), sc.ERROR_TYPE,
+                sc.RPC_RESPONSE_STATUS_CODE, sc.CORTEX_SERVICE, sc.CORTEX_USER_TIER,
+                sc.NETWORK_TRANSPORT, sc.MCP_PROTOCOL_VERSION,
+            )  # fmt: skip
+            attributes = {name: value for name, value in zip(names, key, strict=True) if value}
+            if self.method == sc.METHOD_TOOLS_CALL:
+                attributes[sc.GEN_AI_OPERATION_NAME] = sc.OPERATION_EXECUTE_TOOL
+            if len(_metric_attributes) < _MOST_COMBINATIONS:
+                _metric_attributes[key] = attributes
+        state.operation_duration.record(elapsed / 1e9, attributes)
+
+
+def begin(  # noqa: PLR0917 - what each adapter has at hand, in the order it comes
+    known: Known,
+    method: str,
+    params: Mapping[str, Any],
+    request_id: object,
+    meta: Mapping[str, Any],
+    peer: Peer,
+) -> McpRequest | None:
+    """Start the telemetry of a request; its span is current from here to its end.
+
+    Args:
+        known: the names of the server.
+        method: ``tools/call`` …; what it says may come from anybody.
+        params: of the request; only ``name``, ``uri`` and ``requestState`` are looked at.
+        request_id: the JSON-RPC id.
+        meta: ``_meta`` of the request.
+        peer: who sent it.
+
+    Returns:
+        ``None`` if it could not be started, or nothing is being recorded; never raises.
+    """
+    tracer = state.tracer
+    if tracer is None or not state.active:
+        return None
+    try:
+        target = params.get("name" if method != sc.METHOD_RESOURCES_READ else "uri")
+        target = str(target) if target is not None and method in _TARGETS else ""
+        context, links = _context_of(meta)
+        asked = params.get("requestState")
+        if isinstance(asked, str) and (asking := _open_calls.pop(asked, None)) is not None:
+            links.append(Link(asking))
+        tier, attributes = _attributes_of(method, request_id, peer, context)
+        name = attributes[sc.MCP_METHOD_NAME]
+        if known.has(method, target) and method != sc.METHOD_RESOURCES_READ:
+            name = f"{name} {target}"
+            attributes[_TARGETS[method]] = target
+        now = time.time_ns()
+        span = tracer.start_span(
+            name, context=context, kind=SpanKind.SERVER, attributes=attributes, links=links or None,
+            start_time=now,
+        )  # fmt: skip
+        request = McpRequest(known, method, target, peer, span, name, tier)
+        request._attach(context, now)  # noqa: SLF001 - its maker
+        if state.capture_content and method == sc.METHOD_TOOLS_CALL:
+            span.set_attribute(sc.GEN_AI_TOOL_CALL_ARGUMENTS, repr(params.get("arguments")))
+    except Exception as error:  # noqa: BLE001 - the host's request
+        guard.swallowed("mcp_request.start", error)
+        return None
+    return request
+
+
+def _context_of(meta: Mapping[str, Any]) -> tuple[context_api.Context, list[Link]]:
+    """The caller's context, and a link to the span around us where that is another's."""
+    ambient = context_api.get_current()
+    carrier = {
+        key: value
+        for key in _CARRIED
+        if isinstance(value := meta.get(key), str) and len(value) <= _LONGEST_CARRIED
+    }
+    if not carrier:
+        return ambient, []
+    context = propagate.extract(carrier, ambient)
+    here = trace.get_current_span(ambient).get_span_context()
+    there = trace.get_current_span(context).get_span_context()
+    return context, [Link(here)] if here.is_valid and here != there else []
+
+
+def _attributes_of(
+    method: str, request_id: object, peer: Peer, context: context_api.Context
+) -> tuple[str, dict[str, Any]]:
+    """The tier, and everything that is known of a request when it begins."""
+    who = identity.current()
+    told = _told_by_baggage(context) if state.baggage else {}
+    tier = told.get(sc.CORTEX_USER_TIER, who.tier)
+    attributes: dict[str, Any] = {
+        sc.MCP_METHOD_NAME: method if method in _METHODS else _OTHER,
+        sc.CORTEX_SERVICE: state.service,
+        **told,
+        sc.CORTEX_USER_TIER: tier,
+    }
+    if method == sc.METHOD_TOOLS_CALL:
+        attributes[sc.GEN_AI_OPERATION_NAME] = sc.OPERATION_EXECUTE_TOOL
+        attributes[sc.CORTEX_EVENT_TYPE] = sc.MCP_TOOL_CALL
+    if request_id is not None and len(text := str(request_id)) <= _LONGEST_ID:
+        attributes[sc.JSONRPC_REQUEST_ID] = text
+    if peer.protocol_version:
+        attributes[sc.MCP_PROTOCOL_VERSION] = peer.protocol_version
+    if peer.transport:
+        attributes[sc.NETWORK_TRANSPORT] = peer.transport
+        if peer.transport in _TRANSPORT_PROTOCOL:
+            attributes[sc.NETWORK_PROTOCOL_NAME] = _TRANSPORT_PROTOCOL[peer.transport]
+    if peer.client_name:
+        attributes[sc.CORTEX_CLIENT_NAME] = peer.client_name
+    if peer.client_version:
+        attributes[sc.CORTEX_CLIENT_VERSION] = peer.client_version
+    if peer.session_id:
+        attributes[sc.MCP_SESSION_ID] = peer.session_id
+    elif peer.transport == "tcp" and sc.SESSION_ID not in told:
+        attributes[sc.SESSION_ID] = joined_session(peer, told.get(sc.USER_HASH, ""))
+    return tier, attributes
+
+
+def _told_by_baggage(context: context_api.Context) -> dict[str, str]:
+    """User, tier and session, from those baggage keys that the operator trusts."""
+    readers: dict[str, Callable[[str], tuple[str, str]]] = {
+        "user": lambda value: (sc.USER_HASH, identity.user_hash(value)),
+        "tier": lambda value: (sc.CORTEX_USER_TIER, value if value in sc.TIERS else ""),
+        "session": lambda value: (sc.SESSION_ID, value),
+    }
+    found = {}
+    for what, key in state.baggage.items():
+        value = baggage.get_baggage(key, context)
+        if isinstance(value, str) and value:
+            name, kept = readers[what](value)
+            if kept:
+                found[name] = kept
+    return found

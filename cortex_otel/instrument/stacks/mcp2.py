@@ -1,0 +1,186 @@
+"""mcp 2.x, and fastmcp 4, which stands on it.
+
+Every request goes through ``ServerRunner._on_request``. ``MCPServer.call_tool`` is the last to see
+the exception of a tool as it is, and knows the tools. The SDK's own OpenTelemetry middleware steps
+aside while a request is ours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cortex_otel import guard
+from cortex_otel import semconv as sc
+from cortex_otel.instrument import request as requests
+from cortex_otel.instrument.outcome import OK, Verdict, judge_error, judge_tool_error
+from cortex_otel.instrument.registry import Known, known_of
+from cortex_otel.instrument.sessions import Peer
+from cortex_otel.instrument.stacks.shared import (
+    LISTS,
+    SessionClock,
+    is_served_over_stdio,
+    soft_error,
+    text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    from cortex_otel.instrument.patches import Patches
+    from cortex_otel.instrument.request import McpRequest
+
+__all__ = ["adapt_high_level", "adapt_native_spans", "adapt_runner"]
+
+_CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
+_PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
+_INVALID_PARAMS = -32602
+_clock = SessionClock()
+
+
+def adapt_runner(patches: Patches, module: ModuleType) -> None:
+    """Hook ``mcp.server.runner``."""
+    patches.replace(module.ServerRunner, "_on_request", _on_request)
+    patches.replace(module, "aclose_shielded", _close_connection)
+
+
+def adapt_native_spans(patches: Patches, module: ModuleType) -> None:
+    """Hook ``mcp.server._otel``: no second span of a request that has one."""
+    patches.replace(module.OpenTelemetryMiddleware, "__call__", _native_span)
+
+
+def adapt_high_level(patches: Patches, module: ModuleType) -> None:
+    """Hook ``mcp.server.mcpserver.server``."""
+    patches.replace(module.MCPServer, "call_tool", _call_tool)
+
+
+def _on_request(original: Any) -> Any:
+    async def _on_request(self: Any, dctx: Any, method: str, params: Any) -> Any:
+        request = _begin(self, dctx, method, params)
+        if request is None:
+            return await original(self, dctx, method, params)
+        try:
+            result = await original(self, dctx, method, params)
+        except BaseException as error:
+            request.end(_verdict_of_error(request, dctx, error))
+            raise
+        request.end(_verdict_of_result(known_of(self.server), request, result))
+        return result
+
+    return _on_request
+
+
+def _native_span(original: Any) -> Any:
+    async def trace_message(self: Any, ctx: Any, call_next: Any) -> Any:
+        if requests.current() is not None and ctx.request_id is not None:
+            return await call_next(ctx)
+        return await original(self, ctx, call_next)
+
+    return trace_message
+
+
+def _call_tool(original: Any) -> Any:
+    async def call_tool(self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+        request = requests.current()
+        if request is None:
+            return await original(self, name, *args, **kwargs)
+        try:
+            if name == request.target and self._tool_manager.get_tool(name) is not None:
+                request.learn()
+        except Exception as error:  # noqa: BLE001 - the host's request
+            guard.swallowed("mcp_server.mcp2.registry", error)
+        try:
+            result = await original(self, name, *args, **kwargs)
+        except Exception as error:
+            request.exception = error
+            raise
+        request.exception = None  # of a tool that this one called, and that it got over
+        return result
+
+    return call_tool
+
+
+def _close_connection(original: Any) -> Any:
+    async def aclose_shielded(connection: Any) -> Any:
+        _clock.ended(connection, None)
+        return await original(connection)
+
+    return aclose_shielded
+
+
+def _begin(runner: Any, dctx: Any, method: str, params: Any) -> McpRequest | None:
+    try:
+        params = params if isinstance(params, dict) else {}
+        meta = params.get("_meta")
+        meta = meta if isinstance(meta, dict) else {}
+        connection = runner.connection
+        peer = _peer_of(connection, dctx, meta)
+        if connection.client_params is not None:
+            _clock.began(connection)
+        return requests.begin(known_of(runner.server), method, params, dctx.request_id, meta, peer)
+    except Exception as error:  # noqa: BLE001 - the host's request
+        guard.swallowed("mcp_server.mcp2.begin", error)
+        return None
+
+
+def _verdict_of_error(request: McpRequest, dctx: Any, error: BaseException) -> Verdict:
+    try:
+        if not isinstance(error, Exception):
+            asked = dctx.cancel_requested.is_set()
+            return Verdict("cancelled" if asked else "transport_closed")
+        code = getattr(getattr(error, "error", None), "code", None)
+        if code is None and type(error).__name__ == "ValidationError":
+            code = _INVALID_PARAMS  # what the SDK answers
+        inner = request.exception or error
+        return judge_error(
+            code if isinstance(code, int) else None, inner, is_known=request.is_known
+        )
+    except Exception as fault:  # noqa: BLE001 - the host's request
+        guard.swallowed("mcp_server.mcp2.error", fault)
+        return Verdict("rpc_error", "_OTHER")
+
+
+def _verdict_of_result(known: Known, request: McpRequest, result: Any) -> Verdict:
+    try:
+        if not isinstance(result, dict):
+            return OK
+        if result.get("isError") is True:
+            return judge_tool_error(request.exception, is_known=_may_be_known(known, request))
+        if result.get("resultType") == "input_required":
+            request.learn()
+            request.ask(result.get("requestState"))
+            return Verdict("input_required")
+        if request.method in LISTS:
+            field, method = LISTS[request.method]
+            known.learn(method, (one.get("name") for one in result.get(field, ())))
+        else:
+            request.learn()
+        content = result.get("content")
+        first = content[0] if isinstance(content, list) and content else {}
+        return soft_error(first.get("text")) or OK
+    except Exception as fault:  # noqa: BLE001 - the host's request
+        guard.swallowed("mcp_server.mcp2.result", fault)
+        return OK
+
+
+def _may_be_known(known: Known, request: McpRequest) -> bool:
+    """A low-level server that was never asked for its tools may have one of that name."""
+    return bool(request.is_known) or (
+        request.exception is None and not known.has_any(request.method)
+    )
+
+
+def _peer_of(connection: Any, dctx: Any, meta: Mapping[str, Any]) -> Peer:
+    http = getattr(dctx.message_metadata, "request_context", None)
+    client = connection.client_params
+    info: Any = meta.get(_CLIENT_INFO)
+    if isinstance(info, dict):
+        name, version = info.get("name"), info.get("version")
+    else:
+        info = client.client_info if client is not None else None
+        name, version = getattr(info, "name", ""), getattr(info, "version", "")
+    protocol = meta.get(_PROTOCOL_VERSION) or connection.protocol_version
+    return Peer(
+        "tcp" if http is not None else "pipe" if is_served_over_stdio() else "",
+        text(protocol), text(connection.session_id), text(name), text(version),
+    )  # fmt: skip

@@ -1,0 +1,90 @@
+"""What the adapters have in common."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+from cortex_otel import guard, identity
+from cortex_otel import semconv as sc
+from cortex_otel.instrument.outcome import Verdict
+from cortex_otel.instrument.state import state
+
+if TYPE_CHECKING:
+    from cortex_otel.instrument.sessions import Peer
+
+__all__ = ["LISTS", "SessionClock", "is_served_over_stdio", "soft_error", "text"]
+
+#: Requests that tell names: the field of the answer, and the method the names are for.
+LISTS: Final = {
+    "tools/list": ("tools", sc.METHOD_TOOLS_CALL),
+    "prompts/list": ("prompts", sc.METHOD_PROMPTS_GET),
+}
+_LONGEST = 256
+_is_stdio = False
+
+
+def text(value: object) -> str:
+    """``value`` if it is text of bearable length, else ``""``."""
+    return value if isinstance(value, str) and len(value) <= _LONGEST else ""
+
+
+def soft_error(told: object) -> Verdict | None:
+    """The verdict over a result whose first text begins as an error does, if that is wanted."""
+    if not state.soft_errors or not isinstance(told, str):
+        return None
+    longest = max(map(len, state.soft_errors))
+    beginning = told.lstrip()[: longest * 2].casefold()
+    if beginning.startswith(state.soft_errors):
+        return Verdict("tool_error", sc.ERROR_TYPE_TOOL_ERROR, is_soft=True)
+    return None
+
+
+def is_served_over_stdio() -> bool:
+    """Whether one of this thread's tasks reads MCP from standard input.
+
+    Streams in memory look the same to a server, and names that were imported before us can't be
+    replaced, so the task is looked for. Found once, it stays: nobody serves two at once.
+    """
+    global _is_stdio  # noqa: PLW0603 - a process has one standard input
+    asyncio: Any = sys.modules.get("asyncio")
+    if not _is_stdio and asyncio is not None:
+        try:
+            _is_stdio = any(
+                getattr(task.get_coro(), "__qualname__", "").startswith("stdio_server.")
+                for task in asyncio.all_tasks()
+            )
+        except RuntimeError:  # trio's loop, or none
+            return False
+    return _is_stdio
+
+
+class SessionClock:
+    """How long sessions last, by the object a stack keeps for each."""
+
+    def __init__(self) -> None:
+        self._started: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+
+    def began(self, session: Any) -> None:
+        """A request of ``session`` came in; the first one starts the clock."""
+        if session not in self._started:
+            self._started[session] = time.monotonic()
+
+    def ended(self, session: Any, peer: Peer | None) -> None:
+        """``session`` is over; never raises."""
+        try:
+            started = self._started.pop(session, None)
+            if started is None or state.session_duration is None or not state.active:
+                return
+            attributes = {
+                sc.CORTEX_SERVICE: state.service, sc.CORTEX_USER_TIER: identity.current().tier,
+            }  # fmt: skip
+            if peer is not None and peer.transport:
+                attributes[sc.NETWORK_TRANSPORT] = peer.transport
+            if peer is not None and peer.protocol_version:
+                attributes[sc.MCP_PROTOCOL_VERSION] = peer.protocol_version
+            state.session_duration.record(time.monotonic() - started, attributes)
+        except Exception as error:  # noqa: BLE001 - the host's session
+            guard.swallowed("mcp_server.session", error)
