@@ -1,10 +1,10 @@
 """One call of an instrumented tool, from its start to its outcome.
 
-Where the wire hook has made the span of the request (or, with the hook kept out, the server a native
-one), the call adds what only it knows to that one instead of making a twin. Elsewhere it makes a
-span: SERVER at the top, INTERNAL under another local span. Nothing here raises into the tool, and
-the tool's clock is the monotonic one: a wall clock set back during a call can't make its duration
-negative.
+Where the wire hook has made the span of the request (or, with the hook kept out, the server a
+native one), the call adds what only it knows to that one instead of making a twin. Elsewhere it
+makes a span: SERVER at the top, INTERNAL under another local span. Nothing here raises into the
+tool, and the tool's clock is the monotonic one: a wall clock set back during a call can't make its
+duration negative.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ class ToolCall:
     """
 
     __slots__ = (
-        "_measured", "_native", "_request", "_span", "_start", "_start_unix_nano", "_tier", "_token",
-        "_tool",
+        "_measured", "_native", "_request", "_span", "_start", "_start_unix_nano", "_tier",
+        "_token", "_tool",
     )  # fmt: skip
 
     INERT: ClassVar[Any] = None
@@ -217,6 +217,7 @@ class ToolCall:
                     sc.CORTEX_SERVICE: state.service,
                     sc.CORTEX_USER_TIER: who_tier,
                     sc.CORTEX_TOOL_PARAMETERS: shape,
+                    **(request.inherited if request is not None else {}),
                 },
                 start_time=self._start_unix_nano,
             )

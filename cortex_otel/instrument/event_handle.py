@@ -19,6 +19,7 @@ from opentelemetry._logs import SeverityNumber
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from cortex_otel import guard
+from cortex_otel.instrument import request as requests
 from cortex_otel.instrument.state import state
 from cortex_otel.instrument.validate import failure, reject
 from cortex_otel.semconv import (
@@ -163,6 +164,7 @@ class PendingEvent(EventHandle):
         around = getattr(trace.get_current_span(), "attributes", None) or {}
         if GEN_AI_TOOL_NAME in around:  # an event belongs to the tool it happens in
             attributes.setdefault(GEN_AI_TOOL_NAME, around[GEN_AI_TOOL_NAME])
+        _inherit(attributes)
         span = tracer.start_span(event_type.name, kind=SpanKind.INTERNAL, attributes=attributes)
         self._span = span
         self._token = context_api.attach(trace.set_span_in_context(span))
@@ -203,6 +205,7 @@ def emit(
         context = trace.set_span_in_context(trace.INVALID_SPAN, context)
     logger = state.logger or _logs.get_logger(_SCOPE, _version())
     event_type.complete(attributes)
+    _inherit(attributes)
     logger.emit(
         event_name=event_type.name,
         timestamp=time_ns or time.time_ns(),
@@ -210,6 +213,14 @@ def emit(
         severity_number=_severity(attributes),
         attributes=attributes,
     )
+
+
+def _inherit(attributes: Attributes) -> None:
+    """An event in an MCP request is its user's, and of its session."""
+    request = requests.current()
+    if request is not None:
+        for key, value in request.inherited.items():
+            attributes.setdefault(key, value)
 
 
 def _version() -> str:

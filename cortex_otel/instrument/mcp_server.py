@@ -33,6 +33,7 @@ _ADAPTERS: Final[dict[str, Callable[[Patches, Any], None]]] = {
     "mcp.server.lowlevel.server": mcp1.adapt_server,
     "mcp.server.session": mcp1.adapt_session,
     "mcp.server.runner": mcp2.adapt_runner,
+    "mcp.server._streamable_http_modern": mcp2.adapt_header_check,
     "mcp.server._otel": mcp2.adapt_native_spans,
     "mcp.server.mcpserver.server": mcp2.adapt_high_level,
     "fastmcp.server.server": fastmcp.adapt_server,

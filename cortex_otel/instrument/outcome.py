@@ -29,13 +29,26 @@ RESULT_OF: Final = {
 # What a stack wraps around the exception of a tool. Only these are unwrapped: the deepest cause
 # of a time-out is a CancelledError.
 _WRAPPERS: Final = frozenset(
-    {"ToolError", "UnexpectedToolError", "ResourceError", "UnexpectedResourceError", "PromptError"}
+    {
+        "ToolError",
+        "UnexpectedToolError",
+        "ResourceError",
+        "UnexpectedResourceError",
+        "PromptError",
+        "_ToolBodyError",
+    }
 )
+_RPC_ERRORS: Final = frozenset({"McpError", "MCPError"})
 _NOT_FOUND: Final = frozenset({"NotFoundError", "DisabledError", "ResourceNotFoundError"})
 _STACKS: Final = frozenset({"mcp", "fastmcp"})
-# Packages between the stack and the tool's own code: a ValidationError that comes from no further
-# than these is about the arguments.
-_BETWEEN: Final = frozenset({"mcp", "fastmcp", "pydantic", "pydantic_core", "jsonschema", "anyio"})
+# Packages above the tool's own code: a ValidationError that has passed through no other is about
+# the arguments.
+_ABOVE: Final = frozenset(
+    {
+        "mcp", "fastmcp", "pydantic", "pydantic_core", "jsonschema", "anyio", "asyncio",
+        "concurrent", "contextlib", "functools", "threading", "typing", "wrapt", "cortex_otel",
+    }
+)  # fmt: skip
 _MOST_WRAPPERS = 8
 _INVALID_PARAMS: Final = -32602
 _METHOD_NOT_FOUND: Final = -32601
@@ -93,25 +106,24 @@ def judge_error(code: int | None, error: BaseException | None, *, is_known: bool
     Args:
         code: its code, where it is known.
         error: the exception behind it.
-        is_known: whether the server has a tool of this name; ``None`` if it was asked for none.
+        is_known: whether the server has a tool of this name; ``None`` if no tool was called.
     """
     real = cause_of(error) if error is not None else None
-    if real is not None and _is_rpc_error(real):
+    if real is not None and _is_of_stack(real, _RPC_ERRORS):
         # Not the tool's own exception but the answer itself; a time-out of fastmcp is its cause.
         real = real.__cause__ if isinstance(real.__cause__, TimeoutError) else None
-    error_type = str(code) if code is not None else _name_of(real)
     outcome = "rpc_error"
-    if real is not None:
-        outcome = _outcome_of(real, is_known=is_known is not False)
-        outcome = "rpc_error" if outcome == "tool_error" else outcome
-    elif code == _INVALID_PARAMS and is_known is False:
-        outcome = "unknown_tool"
+    if real is not None and (is_known or isinstance(real, TimeoutError)):
+        outcome = _outcome_of(real, is_known=True)
     elif code == _INVALID_PARAMS and is_known is not None:
-        outcome = "validation"
+        outcome = "validation" if is_known else "unknown_tool"
     return Verdict(
-        outcome, error_type, str(code) if code is not None else "", real,
+        "rpc_error" if outcome == "tool_error" else outcome,
+        str(code) if code is not None else _name_of(real),
+        str(code) if code is not None else "",
+        real,
         is_clients_fault=code in _CLIENT_CODES,
-    )  # fmt: skip
+    )
 
 
 def _outcome_of(error: BaseException, *, is_known: bool) -> str:
@@ -133,16 +145,13 @@ def _is_of_stack(error: BaseException, names: frozenset[str]) -> bool:
     )
 
 
-def _is_rpc_error(error: BaseException) -> bool:
-    return _is_of_stack(error, frozenset({"McpError", "MCPError"}))
-
-
 def _reached_the_tool(traceback: TracebackType | None) -> bool:
-    name = ""
     while traceback is not None:
-        name = str(traceback.tb_frame.f_globals.get("__name__", ""))
+        module = str(traceback.tb_frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] not in _ABOVE:
+            return True
         traceback = traceback.tb_next
-    return name.partition(".")[0] not in _BETWEEN
+    return False
 
 
 def _name_of(error: BaseException | None) -> str:

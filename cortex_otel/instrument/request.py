@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.instrument.registry import Known
 
-__all__ = ["McpRequest", "begin", "current"]
+__all__ = ["McpRequest", "asks_itself", "begin", "current"]
 
 #: Where the name of what is asked for goes, by method.
 _TARGETS: Final = {
@@ -38,6 +38,7 @@ _TARGETS: Final = {
     sc.METHOD_PROMPTS_GET: sc.GEN_AI_PROMPT_NAME,
     sc.METHOD_RESOURCES_READ: sc.MCP_RESOURCE_URI,
 }
+_INHERITED: Final = (sc.MCP_SESSION_ID, sc.SESSION_ID, sc.USER_HASH, sc.CORTEX_USER_TIER)
 _CARRIED: Final = ("traceparent", "tracestate", "baggage")
 _LONGEST_CARRIED = 8192
 _LONGEST_ID = 64
@@ -47,6 +48,8 @@ _MOST_COMBINATIONS = 2000  # where the SDK, too, stops telling metric attributes
 _TRANSPORT_PROTOCOL: Final = {"tcp": "http"}
 
 _current: ContextVar[McpRequest | None] = ContextVar("cortex_otel_mcp_request", default=None)
+#: Set while a server asks itself for something: that is nobody's request.
+asks_itself: ContextVar[bool] = ContextVar("cortex_otel_mcp_asks_itself", default=False)
 # Calls that asked the client for input, by the state it will send back with it.
 _open_calls: OrderedDict[str, SpanContext] = OrderedDict()
 # A client may send any method; those of the specification become span names.
@@ -71,8 +74,8 @@ class McpRequest:
     """One request; made by :func:`begin`, ended once."""
 
     __slots__ = (
-        "_claimed", "_ended", "_known", "_name", "_peer", "_soft_text", "_start", "_start_unix_nano",
-        "_tier", "_tokens", "exception", "method", "span", "target",
+        "_claimed", "_ended", "_known", "_name", "_peer", "_start", "_start_unix_nano", "_tier",
+        "_tokens", "exception", "inherited", "method", "span", "target",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - made in one place
@@ -88,15 +91,20 @@ class McpRequest:
         self.span = span
         self.method = method
         self.target = target
+        self.inherited: Mapping[str, str] = {}
+        """Whose it is, for what is recorded inside: user, tier and session as the request tells."""
         self.exception: BaseException | None = None
         """What the tool raised last, as somebody below saw it; counts only if the answer fails."""
 
     @property
-    def is_known(self) -> bool | None:
-        """Whether the server has what is asked for; ``None`` if the method asks for nothing."""
-        if self.method not in _TARGETS:
-            return None
-        return self._known.has(self.method, self.target)
+    def is_known(self) -> bool:
+        """Whether something is asked for that the server has."""
+        return self.method in _TARGETS and self._known.has(self.method, self.target)
+
+    @property
+    def has_tool(self) -> bool | None:
+        """Whether the server has the tool that is called; ``None`` if none is."""
+        return self.is_known if self.method == sc.METHOD_TOOLS_CALL else None
 
     def learn(self, name: str | None = None) -> None:
         """The server has ``name`` (what was asked for, if not given)."""
@@ -177,17 +185,14 @@ class McpRequest:
             attributes[sc.CORTEX_ERROR_LOCATION] = summary.message
             if state.capture_content:
                 attributes[sc.EXCEPTION_MESSAGE] = str(verdict.exception)
-        target = _TARGETS.get(self.method)
-        if target is not None and self.is_known:
-            attributes[target] = self.target
-            if (
-                target != sc.MCP_RESOURCE_URI
-                and (name := f"{self.method} {self.target}") != self._name
-            ):
-                span.update_name(name)
-        span.set_attributes(attributes)
+        if self.is_known:
+            attributes[_TARGETS[self.method]] = self.target
+            name = f"{self.method} {self.target}"
+            if name != self._name and self.method != sc.METHOD_RESOURCES_READ:
+                self.span.update_name(name)
+        self.span.set_attributes(attributes)
         if is_error:
-            span.set_status(Status(StatusCode.ERROR))
+            self.span.set_status(Status(StatusCode.ERROR))
 
     def _measure(self, verdict: Verdict, elapsed: int) -> None:
         if state.operation_duration is None:
@@ -235,7 +240,7 @@ def begin(  # noqa: PLR0917 - what each adapter has at hand, in the order it com
         ``None`` if it could not be started, or nothing is being recorded; never raises.
     """
     tracer = state.tracer
-    if tracer is None or not state.active:
+    if tracer is None or not state.active or asks_itself.get():
         return None
     try:
         target = params.get("name" if method != sc.METHOD_RESOURCES_READ else "uri")
@@ -255,6 +260,7 @@ def begin(  # noqa: PLR0917 - what each adapter has at hand, in the order it com
             start_time=now,
         )  # fmt: skip
         request = McpRequest(known, method, target, peer, span, name, tier)
+        request.inherited = {key: attributes[key] for key in _INHERITED if key in attributes}
         request._attach(context, now)  # noqa: SLF001 - its maker
         if state.capture_content and method == sc.METHOD_TOOLS_CALL:
             span.set_attribute(sc.GEN_AI_TOOL_CALL_ARGUMENTS, repr(params.get("arguments")))

@@ -37,7 +37,7 @@ def adapt_seam(patches: Patches, module: ModuleType) -> None:
 def _no_second_span(original: Any) -> Any:
     @contextlib.contextmanager
     def span(*args: Any, **kwargs: Any) -> Iterator[Span]:
-        if requests.current() is not None:
+        if requests.current() is not None or requests.asks_itself.get():
             yield trace.get_current_span()
             return
         with original(*args, **kwargs) as made:

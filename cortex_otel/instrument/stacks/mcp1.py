@@ -132,7 +132,7 @@ class _Answer:
                 return Verdict("cancelled" if self._message.cancelled else "transport_closed")
             if self._response is None:
                 if error is not None:
-                    return judge_error(None, error, is_known=self._request.is_known)
+                    return judge_error(None, error, is_known=self._request.has_tool)
                 return Verdict("cancelled")
             verdict = self._judge()
         except Exception as fault:  # noqa: BLE001 - the host's request
@@ -145,9 +145,9 @@ class _Answer:
         _learn_from_cache(self._server)
         result = getattr(response, "root", None)
         if result is None:  # ErrorData
-            return judge_error(response.code, request.exception, is_known=request.is_known)
+            return judge_error(response.code, request.exception, is_known=request.has_tool)
         if getattr(result, "isError", False):
-            return judge_tool_error(request.exception, is_known=request.is_known is not False)
+            return judge_tool_error(request.exception, is_known=request.has_tool is not False)
         if request.method in LISTS:
             field, method = LISTS[request.method]
             known_of(self._server).learn(method, (one.name for one in getattr(result, field)))

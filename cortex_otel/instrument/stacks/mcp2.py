@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel import guard
-from cortex_otel import semconv as sc
 from cortex_otel.instrument import request as requests
 from cortex_otel.instrument.outcome import OK, Verdict, judge_error, judge_tool_error
 from cortex_otel.instrument.registry import Known, known_of
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from cortex_otel.instrument.patches import Patches
     from cortex_otel.instrument.request import McpRequest
 
-__all__ = ["adapt_high_level", "adapt_native_spans", "adapt_runner"]
+__all__ = ["adapt_header_check", "adapt_high_level", "adapt_native_spans", "adapt_runner"]
 
 _CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
 _PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
@@ -42,6 +41,11 @@ def adapt_runner(patches: Patches, module: ModuleType) -> None:
     """Hook ``mcp.server.runner``."""
     patches.replace(module.ServerRunner, "_on_request", _on_request)
     patches.replace(module, "aclose_shielded", _close_connection)
+
+
+def adapt_header_check(patches: Patches, module: ModuleType) -> None:
+    """Hook ``mcp.server._streamable_http_modern``, which lists the tools to check a header."""
+    patches.replace(module, "_tool_input_schema", _ask_itself)
 
 
 def adapt_native_spans(patches: Patches, module: ModuleType) -> None:
@@ -72,11 +76,23 @@ def _on_request(original: Any) -> Any:
 
 def _native_span(original: Any) -> Any:
     async def trace_message(self: Any, ctx: Any, call_next: Any) -> Any:
-        if requests.current() is not None and ctx.request_id is not None:
+        is_ours = requests.current() is not None or requests.asks_itself.get()
+        if is_ours and ctx.request_id is not None:
             return await call_next(ctx)
         return await original(self, ctx, call_next)
 
     return trace_message
+
+
+def _ask_itself(original: Any) -> Any:
+    async def ask(*args: Any, **kwargs: Any) -> Any:
+        token = requests.asks_itself.set(True)
+        try:
+            return await original(*args, **kwargs)
+        finally:
+            requests.asks_itself.reset(token)
+
+    return ask
 
 
 def _call_tool(original: Any) -> Any:
@@ -115,8 +131,8 @@ def _begin(runner: Any, dctx: Any, method: str, params: Any) -> McpRequest | Non
         meta = meta if isinstance(meta, dict) else {}
         connection = runner.connection
         peer = _peer_of(connection, dctx, meta)
-        if connection.client_params is not None:
-            _clock.began(connection)
+        if connection.client_params is not None and _PROTOCOL_VERSION not in meta:
+            _clock.began(connection)  # a connection with a handshake lasts; others are one request
         return requests.begin(known_of(runner.server), method, params, dctx.request_id, meta, peer)
     except Exception as error:  # noqa: BLE001 - the host's request
         guard.swallowed("mcp_server.mcp2.begin", error)
@@ -133,7 +149,7 @@ def _verdict_of_error(request: McpRequest, dctx: Any, error: BaseException) -> V
             code = _INVALID_PARAMS  # what the SDK answers
         inner = request.exception or error
         return judge_error(
-            code if isinstance(code, int) else None, inner, is_known=request.is_known
+            code if isinstance(code, int) else None, inner, is_known=request.has_tool
         )
     except Exception as fault:  # noqa: BLE001 - the host's request
         guard.swallowed("mcp_server.mcp2.error", fault)

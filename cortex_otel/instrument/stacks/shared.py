@@ -53,8 +53,7 @@ def is_served_over_stdio() -> bool:
     if not _is_stdio and asyncio is not None:
         try:
             _is_stdio = any(
-                getattr(task.get_coro(), "__qualname__", "").startswith("stdio_server.")
-                for task in asyncio.all_tasks()
+                "stdio_server.<locals>" in task.get_name() for task in asyncio.all_tasks()
             )
         except RuntimeError:  # trio's loop, or none
             return False
