@@ -7,13 +7,16 @@ PYTEST := cd .venv && $(if $(CI),CORTEX_TEST_WHEEL=1) bin/pytest -c ../pyproject
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint types lock docs bench clean venv
+.PHONY: help demo test test-matrix test-fast lint types lock docs bench clean venv
 
 demo: venv ## real MCP servers, recorded into a database of the demo's own, and what happened
 	@$(BIN)/cortex-otel demo --once $(ARGS)
 
-test: lint types ## everything that must pass: lint, types, all tests
-	@$(PYTEST) $(ARGS)
+test: lint types ## everything that must pass: lint, types, all tests but the whole matrix
+	@$(PYTEST) -m 'not matrix' $(ARGS)
+
+test-matrix: venv ## the whole matrix of MCP stacks, transports and servers of other people
+	@$(PYTEST) ../tests/stacks $(ARGS)
 
 test-fast: venv ## the tests that need no environment of another MCP stack
 	@$(PYTEST) -q -m 'not stacks' $(ARGS)

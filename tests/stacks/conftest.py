@@ -21,6 +21,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROBE = Path(__file__).with_name("probe.py")
+WIRE_PROBE = Path(__file__).with_name("wire_probe.py")
 SECONDS = 120
 STACKS = {
     "mcp1": ["mcp==1.30.0"],
@@ -31,9 +32,15 @@ STACKS = {
     "mcp2-otlp": [
         "mcp==2.3.0", "opentelemetry-distro", "opentelemetry-exporter-otlp-proto-http",
     ],
+    "mcp1-traceloop": ["mcp==1.30.0", "opentelemetry-instrumentation-mcp"],
+    "mcp1-openinference": ["mcp==1.30.0", "openinference-instrumentation-mcp"],
+    "mcp-server-time": ["mcp-server-time"],
+    "mcp-server-git": ["mcp-server-git"],
+    "mcp-server-calculator": ["mcp-server-calculator"],
 }  # fmt: skip
-NATIVE = {"mcp2": "mcp-python-sdk", "fastmcp3": "fastmcp", "fastmcp4": "fastmcp"}
-"""Stacks with spans of their own, and their scopes."""
+
+
+FAMILIES = ("mcp1", "mcp2", "fastmcp2", "fastmcp3", "fastmcp4")
 
 
 def _uv(*arguments) -> None:
@@ -114,10 +121,10 @@ class Stack:
             **more,
         }
 
-    def run(self, home: Path, *arguments: str, **environment: str):
+    def run(self, home: Path, *arguments: str, probe: Path = PROBE, **environment: str):
         """Run the probe; what it printed, and its stderr."""
         done = subprocess.run(
-            [self.python, PROBE, *arguments], env=self.environment(home, **environment),
+            [self.python, probe, *arguments], env=self.environment(home, **environment),
             capture_output=True, check=False, text=True, timeout=SECONDS, cwd=home.parent,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-4000:]
@@ -126,7 +133,7 @@ class Stack:
     def serve(self, home: Path, calls, *options: str, zero_code: bool = False, **environment: str):
         """Speak JSON-RPC with the probe as a server, by hand; every line of its stdout, stderr."""
         # Elsewhere than in the repository: the launcher puts its directory before the wheel.
-        command = [self.python, PROBE, "serve", *options]
+        command = [str(self.python), str(PROBE), "serve", *options]
         if zero_code:
             command.insert(0, self.bin / "opentelemetry-instrument")
         with subprocess.Popen(
@@ -197,13 +204,15 @@ def ahead(stack_of, tmp_path_factory):
 
         def run(name, mode):
             stack, home = stack_of(name), homes / f"{name}-{mode}"
+            if mode.startswith("wire-"):
+                return stack.run(home, mode.removeprefix("wire-"), probe=WIRE_PROBE)
             if mode == "stdio":
                 return stack.run(home, "stdio", str(stack.python), str(PROBE), "serve",
                                  "--decorated")  # fmt: skip
             return stack.run(home, mode)
 
         def get(name, mode):
-            for other in [name, *(name for name in STACKS if name != "mcp2-otlp")]:
+            for other in [name, *FAMILIES]:
                 if (other, mode) not in futures and (other == name or _is_made(other)):
                     stack_of(other)
                     futures[other, mode] = pool.submit(run, other, mode)
@@ -246,11 +255,4 @@ def listener():
 
 def pytest_generate_tests(metafunc):
     if "stack_name" in metafunc.fixturenames:
-        metafunc.parametrize("stack_name", [name for name in STACKS if name != "mcp2-otlp"])
-    if "native_stack" in metafunc.fixturenames:
-        metafunc.parametrize("native_stack", NATIVE)
-
-
-@pytest.fixture
-def native_scope(native_stack):
-    return NATIVE[native_stack]
+        metafunc.parametrize("stack_name", FAMILIES)

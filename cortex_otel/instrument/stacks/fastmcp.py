@@ -53,9 +53,9 @@ def _call_tool(original: Any) -> Any:
             return await original(self, name, *args, **kwargs)
         try:
             result = await original(self, name, *args, **kwargs)
-        except Exception as error:
+        except BaseException as error:
             request.exception = error
-            # It knows of what it doesn't have, before anything of the tool runs.
+            # It says so of what it doesn't have, before anything of a tool runs.
             if name == request.target and type(error).__name__ != "NotFoundError":
                 request.learn()
             raise

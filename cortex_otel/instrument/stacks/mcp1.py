@@ -128,6 +128,7 @@ class _Answer:
         """What became of the request, that was left with or without an exception."""
         try:
             del self._message.respond  # the responder's own again
+            _learn_from_cache(self._server)
             if error is not None and not isinstance(error, Exception):
                 return Verdict("cancelled" if self._message.cancelled else "transport_closed")
             if self._response is None:
@@ -142,7 +143,6 @@ class _Answer:
 
     def _judge(self) -> Verdict:
         request, response = self._request, self._response
-        _learn_from_cache(self._server)
         result = getattr(response, "root", None)
         if result is None:  # ErrorData
             return judge_error(response.code, request.exception, is_known=request.has_tool)
