@@ -1,8 +1,8 @@
-"""A server with every way to answer, and clients that ask for all of them, in one stack's environment.
+"""A server with every way to answer, and clients that ask for all of them, in one stack.
 
-``wire_probe.py serve stdio|http PORT [--telemetry]`` is the server; ``wire_probe.py memory``, ``stdio``
+``wire_probe.py serve stdio|http [--telemetry]`` is the server; ``wire_probe.py memory``, ``stdio``
 and ``http`` ask everything twice, without telemetry and with it, and print what the client got each
-time and what was recorded, as one JSON object. No tool is decorated but ``inner`` and ``claimed``.
+time and what was recorded, as one JSON object. No tool is decorated but ``inner`` and ``claims``.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ async def _ask(client, kind, name, arguments) -> str:
 
         answer = await client.read_resource(name if MCP != 1 else AnyUrl(name))
         return dump(answer)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - what the client tells is the answer
         return f"{type(error).__name__}: {error}"
 
 
@@ -267,7 +267,7 @@ def served_over_http(*options: str):
         port = free.getsockname()[1]
     command = [sys.executable, str(HERE), "serve", "http", *options]
     environment = {**os.environ, "PROBE_PORT": str(port)}
-    log = open(os.environ["PROBE_STDERR"], "a")  # noqa: SIM115 - the server's
+    log = Path(os.environ["PROBE_STDERR"]).open("a")  # noqa: SIM115 - the server's
     process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
         for _ in range(600):
