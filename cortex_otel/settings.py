@@ -152,10 +152,6 @@ def _sampling(text: str) -> Mapping[str, float]:
     return rates
 
 
-def _texts(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split("|") if part.strip())
-
-
 def _baggage(text: str) -> Mapping[str, str]:
     keys: dict[str, str] = {}
     for part in _names(text):
@@ -297,11 +293,11 @@ class Settings:
     soft_errors: tuple[str, ...] = _setting(
         "CORTEX_OTEL_SOFT_ERRORS",
         default=(),
-        parse=_texts,
-        allowed="beginnings of texts, separated by |",
+        parse=_names,
+        allowed="beginnings of texts, comma-separated",
     )
     """Results whose text begins so count as errors though their `isError` is false, as several
-    servers tell them, e.g. `Error:|Database error`. Case doesn't matter; no text is kept."""
+    servers tell them, e.g. `Error:,Database error`. Case doesn't matter; no text is kept."""
 
     baggage: Mapping[str, str] = _setting(
         "CORTEX_OTEL_BAGGAGE",

@@ -131,6 +131,17 @@ SENSELESS = {
     "allow_attributes": ["*", "a*", ".*", "a b", ["a,b"], [5], b"a", object()],
     "capture_content": ["perhaps", 3, object()],
     "allow_other_exporters": ["2"],
+    "client_errors": ["perhaps", 3, object()],
+    "soft_errors": [["a,b"], [5], b"a", object()],
+    "baggage": [
+        "user",
+        "user=",
+        "who=x",
+        "user=a,user=b",
+        {"user": "a,b"},
+        {"who": "x"},
+        object(),
+    ],
     "span": ["fat", None.__class__],
     "queue_size": [
         63,
@@ -216,6 +227,9 @@ def test_only_what_makes_no_sense_falls_back():
         ("service", "my-own_1", "my-own_1"), ("tier", " Paid ", "paid"), ("user_id", 7, "7"),
         ("sampling", {"span": 0.5, "*": 1}, {"span": 0.5, "*": 1.0}), ("sampling", {}, {}),
         ("allow_attributes", ["a", "b.*"], ("a", "b.*")), ("allow_attributes", "a, b", ("a", "b")),
+        ("soft_errors", ["Error:", "No"], ("Error:", "No")), ("client_errors", "off", False),
+        ("baggage", "user=user.id, tier = t", {"user": "user.id", "tier": "t"}),
+        ("baggage", {"session": "s"}, {"session": "s"}),
         ("user_hash_key", "", None), ("capture_content", True, True),
     ],
 )  # fmt: skip

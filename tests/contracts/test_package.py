@@ -20,7 +20,7 @@ ENTRY_POINTS = {
     "opentelemetry_configurator": {"cortex"},
     "opentelemetry_distro": {"cortex"},
     "opentelemetry_environment_variables": {"cortex"},
-    "opentelemetry_instrumentor": {"cortex"},
+    "opentelemetry_instrumentor": {"cortex", "cortex_mcp"},
     "opentelemetry_logs_exporter": {"cortex_sqlite"},
     "opentelemetry_metrics_exporter": {"cortex_sqlite"},
     "opentelemetry_resource_detector": {"cortex"},

@@ -249,7 +249,7 @@ def _port() -> int:
 
 def serve(transport: str, *, telemetry: bool) -> None:
     if telemetry:
-        cortex_otel.configure(soft_errors="Error:|Fehler")
+        cortex_otel.configure(soft_errors="Error:,Fehler")
     server = make_server()
     if transport == "stdio":
         server.run("stdio", **({"show_banner": False} if FASTMCP else {}))
@@ -288,7 +288,7 @@ def main() -> None:
             return
         case ["memory"]:
             plain = asyncio.run(ask_all(make_server()))
-            cortex_otel.configure(soft_errors="Error:|Fehler")
+            cortex_otel.configure(soft_errors="Error:,Fehler")
             seen = asyncio.run(ask_all(make_server()))
             cortex_otel.shutdown(5000)
         case ["stdio"]:
