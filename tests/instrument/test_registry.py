@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from cortex_otel.instrument import registry, sessions
+from cortex_otel.instrument.registry import MOST, Known, known_of
+from cortex_otel.instrument.sessions import IDLE_SECONDS, Peer, joined_session
+
+
+def test_only_what_was_learned_is_known():
+    known = Known()
+    known.learn("tools/call", ["search", "search", 5, None, "x" * 10_000])
+    assert known.has("tools/call", "search")
+    assert known.has_any("tools/call")
+    assert not known.has("prompts/get", "search")
+    assert not known.has("tools/call", "x" * 10_000)
+    assert not known.has_any("prompts/get")
+
+
+def test_names_are_bounded_and_those_too_many_are_counted(monkeypatch):
+    monkeypatch.setattr(registry, "overflowed", 0)
+    known = Known()
+    known.learn("tools/call", (f"tool {number}" for number in range(MOST + 7)))
+    assert registry.overflowed == 7
+    assert not known.has("tools/call", f"tool {MOST}")
+
+
+def test_a_server_is_not_kept_alive():
+    class Server:
+        pass
+
+    server = Server()
+    known_of(server).learn("tools/call", ["a"])
+    assert known_of(server).has("tools/call", "a")
+    del server
+    gc.collect()
+    assert not known_of(Server()).has("tools/call", "a")
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    monkeypatch.setattr(sessions, "_sessions", type(sessions._sessions)())
+    now = [1000.0]
+    monkeypatch.setattr(sessions.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_client_that_pauses_begins_another_session(clock):
+    peer = Peer("tcp", "2026-07-28", "", "editor", "1")
+    first = joined_session(peer)
+    clock[0] += IDLE_SECONDS - 1
+    assert joined_session(peer) == first
+    clock[0] += IDLE_SECONDS - 1
+    assert joined_session(peer) == first, "the pause counts from the last request"
+    assert joined_session(peer, "a user") != first
+    assert joined_session(peer._replace(client_version="2")) != first
+    clock[0] += IDLE_SECONDS + 1
+    assert joined_session(peer) != first
+
+
+def test_sessions_are_bounded(clock):
+    for number in range(3000):
+        joined_session(Peer(client_name=f"client {number}"))
+    assert len(sessions._sessions) == sessions._MOST
