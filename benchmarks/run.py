@@ -19,8 +19,8 @@ from _harness import render
 __all__ = ["NAMES", "RESULTS"]
 
 NAMES = (
-    "write_path", "tool_call", "sustained", "burst", "startup", "writers", "disk", "questions",
-    "host_latency",
+    "write_path", "tool_call", "wire_hook", "sustained", "burst", "startup", "writers", "disk",
+    "questions", "host_latency",
 )  # fmt: skip
 _HERE = Path(__file__).parent
 RESULTS = _HERE / "results.json"
