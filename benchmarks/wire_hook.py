@@ -1,10 +1,11 @@
 """What the wire hook adds to one undecorated tool call, beside what others would record it with.
 
-On mcp 2 beside the SDK's native spans; on mcp 1, which has none, beside Traceloop's. Both others get the stock SDK, a BatchSpanProcessor and the naive SQLite exporter, to record as ours
-does. The reference is the stack as it comes. *Server CPU* is the server process's CPU a call, all
-threads, with everything flushed to disk, asked from the server itself; requests are written to its
-stdin by hand, so that no client library runs. Environments of the two stacks are made on the spot
-from the package registry.
+On mcp 2 beside the SDK's native spans; on mcp 1, which has none, beside Traceloop's. Both others
+get the stock SDK, a BatchSpanProcessor and the naive SQLite exporter, to record as ours does.
+The reference is the stack as it comes. *Server CPU* is the server process's CPU a call, all
+threads, with everything flushed to disk, asked from the server itself; requests are written to
+its stdin by hand, so that no client library runs. Environments of the two stacks are made on the
+spot from the package registry.
 
 Repeat: ``python benchmarks/wire_hook.py``. All servers live at once and are called in turn.
 """

@@ -303,7 +303,7 @@ def test_hostile_requests_have_the_fate_they_have_without_us(stack_of, stack_nam
 
 
 def cancelled(server):
-    server.call(1, "waits", {"milliseconds": 60_000})
+    server.call(1, "waits", {"milliseconds": 4_000})
     server.call(2, "ok", {"text": "x"})
     assert server.answer(2)
     server.send({
@@ -323,7 +323,7 @@ def test_a_call_that_the_client_cancels(stack_of, stack_name, tmp_path):
 
 
 def gone(server):
-    server.call(1, "waits", {"milliseconds": 60_000})
+    server.call(1, "waits", {"milliseconds": 4_000})
     server.call(2, "ok", {"text": "x"})
     assert server.answer(2)
     return server.close()
