@@ -1,7 +1,7 @@
 """The ``cortex-otel`` command.
 
-Exit codes: 0 done, 1 can't be done now (no database yet, unreadable, too slow), 2 asked for
-something that makes no sense, 130 Ctrl-C.
+Exit codes: 0 done, 1 can't be done now (no database yet, unreadable, too slow) or the doctor found
+a problem, 2 asked for something that makes no sense, 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from cortex_otel.commands import query, status, tail
+from cortex_otel.commands import doctor, query, status, tail
 from cortex_otel.commands.console import complain, told
 from cortex_otel.messages import text
 from cortex_otel.query.ranges import RangeError
@@ -65,7 +65,11 @@ def _run(arguments: Sequence[str] | None) -> int:
         return 0
     try:
         overrides = {} if parsed.home is None else {"home": parsed.home}
-        settings = read_environment(overrides=overrides)
+        if parsed.command == "doctor":  # senseless settings are among what it reports
+            read_environment({}, overrides=overrides)
+            settings = read_environment(overrides=overrides, warn=lambda _: None)
+        else:
+            settings = read_environment(overrides=overrides)
         command: Callable[[argparse.Namespace, Settings], int] = parsed.run
         return command(parsed, settings)
     except (SettingError, RangeError, query.UsageError) as error:
@@ -136,6 +140,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--set", action="append", metavar="NAME=VALUE", help=text("help_set"))
     command.add_argument("--show", action="store_true", help=text("help_show"))
+
+    command = _command(commands, "doctor", doctor.run)
+    command.epilog = text("doctor_examples")
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.add_argument("target", nargs="*", metavar="COMMAND", help=text("help_target"))
+    command.add_argument(
+        "--timeout", type=_number(1), default=30, metavar="SECONDS", help=text("help_timeout")
+    )
+    _add_json(command)
 
     command = _command(commands, "demo", _demo)
     command.add_argument("--once", action="store_true", help=text("help_once"))

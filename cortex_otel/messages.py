@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from cortex_otel import messages_doctor
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,6 +25,7 @@ _ENGLISH = {
         "  cortex-otel query                       list the questions\n"
         "  cortex-otel query tools --since 7d      calls, errors and P95 of each tool\n"
         "  cortex-otel query errors --format csv   the latest errors as CSV\n"
+        "  cortex-otel doctor -- python server.py  why a server's calls are not recorded\n"
         "  cortex-otel demo --once                 record something and look at it"
     ),
     "help_status": "say whether it is recording, and what is stored",
@@ -195,6 +198,7 @@ _KOREAN = {
         "  cortex-otel query                       질문 목록\n"
         "  cortex-otel query tools --since 7d      도구별 호출, 오류, P95\n"
         "  cortex-otel query errors --format csv   최근 오류를 CSV 형식으로\n"
+        "  cortex-otel doctor -- python server.py  서버 호출이 기록되지 않는 이유\n"
         "  cortex-otel demo --once                 직접 기록해 보고 결과 확인"
     ),
     "help_status": "기록 중인지, 무엇이 저장되어 있는지 표시",
@@ -359,7 +363,10 @@ _KOREAN = {
     "days": "{count}일",
 }
 
-TEXTS: Mapping[str, Mapping[str, str]] = {"en": _ENGLISH, "ko": _KOREAN}
+TEXTS: Mapping[str, Mapping[str, str]] = {
+    "en": _ENGLISH | messages_doctor.ENGLISH,
+    "ko": _KOREAN | messages_doctor.KOREAN,
+}
 """Every text by language and key; all languages have the same keys."""
 
 

@@ -107,15 +107,13 @@ def look(target: Target, *, timeout_seconds: float) -> Iterator[Finding]:
         yield from _several_distros(answer)
     if target.isolation:
         yield problem("isolated", flag=target.isolation, instead=instead)
-    elif not target.instrumented:
+    elif not target.instrumented and answer["importable"]:
         yield warning("no_launcher", instead=instead)
-    else:
+    elif target.instrumented:
         yield from _reached(target, answer, timeout_seconds)
 
 
-def _reached(
-    target: Target, answer: dict[str, Any], timeout_seconds: float
-) -> Iterator[Finding]:
+def _reached(target: Target, answer: dict[str, Any], timeout_seconds: float) -> Iterator[Finding]:
     """Start the launcher for real, with the question in place of the server."""
     behind = ask(
         target.instrumented, timeout_seconds=timeout_seconds, environ={"OTEL_SDK_DISABLED": ""}

@@ -26,7 +26,7 @@ _MASKED = frozenset({
 })  # fmt: skip
 _SECRET_OPTION = re.compile(r"(?i)^--?[\w-]*(?:key|token|secret|pass|pwd|auth|credential|cookie)")
 _ASSIGNMENT = re.compile(r"^([A-Za-z_]\w*)=")
-_HARMLESS_VARIABLE = re.compile(r"^(?:CORTEX_OTEL_(?!.*(?:KEY|SALT|USER))|PYTHON|UV_PYTHON$)")
+_HARMLESS_VARIABLE = re.compile(r"^(?:CORTEX_OTEL_(?!\w*(?:KEY|SALT|USER))|PYTHON|UV_PYTHON$)")
 _LONG_VALUE = re.compile(r"[A-Za-z0-9+/_=-]{40,}")
 _LONGEST = 500
 
@@ -46,17 +46,17 @@ class Finding:
         return mask(" ".join(text(f"doctor_{self.code}", **self.values).split()))
 
 
-def ok(code: str, **values: Any) -> Finding:
+def ok(code: str, /, **values: Any) -> Finding:
     """Nothing to do."""
     return Finding("ok", code, values)
 
 
-def warning(code: str, **values: Any) -> Finding:
+def warning(code: str, /, **values: Any) -> Finding:
     """Works, though perhaps not as meant."""
     return Finding("warning", code, values)
 
 
-def problem(code: str, **values: Any) -> Finding:
+def problem(code: str, /, **values: Any) -> Finding:
     """Keeps something from being recorded, or harms the server."""
     return Finding("problem", code, values)
 
@@ -80,12 +80,18 @@ def _arguments(command: Sequence[str]) -> Iterator[str]:
         option, equals, _ = argument.partition("=")
         if secret_follows and not argument.startswith("-"):
             yield _SECRET
-        elif _SECRET_OPTION.match(option) and equals:
-            yield f"{option}={_SECRET}"
-        elif _ASSIGNMENT.match(argument) and not _HARMLESS_VARIABLE.match(argument):
+        elif equals and _has_secret_value(option, argument):
             yield f"{option}={_SECRET}"
         elif _LONG_VALUE.fullmatch(argument) and not os.path.exists(argument):  # noqa: PTH110 - may be no path
             yield _SECRET
         else:
             yield mask(argument)
         secret_follows = not equals and _SECRET_OPTION.match(argument) is not None
+
+
+def _has_secret_value(name: str, argument: str) -> bool:
+    if _SECRET_OPTION.match(name):
+        return True
+    # Of variables before a command only ours and Python's are known to be harmless.
+    is_variable = _ASSIGNMENT.match(argument) is not None
+    return is_variable and not _HARMLESS_VARIABLE.match(argument)

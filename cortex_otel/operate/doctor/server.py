@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from cortex_otel.operate.doctor.findings import mask, ok, problem, warning
 from cortex_otel.query.writers import read_writers
@@ -41,15 +41,15 @@ _INITIALIZE = {
 
 
 def start(
-    command: Sequence[str], *, timeout_seconds: float, launcher_works: bool
+    command: Sequence[str], *, timeout_seconds: float, expected: bool | None
 ) -> Iterator[Finding]:
     """Start ``command``, make the handshake, close it, and look at what it left.
 
     Args:
         command: the user's command line.
         timeout_seconds: how long each of the two answers may take.
-        launcher_works: it was found that telemetry is on in this Python: what is said when
-            nothing was recorded depends on it.
+        expected: whether telemetry is on in this Python, ``None`` where only the server's own
+            code knows: what is said when nothing was recorded depends on it.
     """
     with tempfile.TemporaryDirectory(prefix="cortex-doctor-") as directory:
         home = Path(directory, "home")
@@ -60,7 +60,7 @@ def start(
             return
         with server:
             yield from _talk(server, timeout_seconds)
-        yield from _recorded(home, launcher_works=launcher_works)
+        yield from _recorded(home, expected=expected)
 
 
 def _talk(server: _Server, timeout_seconds: float) -> Iterator[Finding]:
@@ -100,7 +100,7 @@ def _inside(answer: object, *keys: str) -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def _recorded(home: Path, *, launcher_works: bool) -> Iterator[Finding]:
+def _recorded(home: Path, *, expected: bool | None) -> Iterator[Finding]:
     spans = 0
     try:
         connection = open_reader(home / "cortex.db")
@@ -118,8 +118,10 @@ def _recorded(home: Path, *, launcher_works: bool) -> Iterator[Finding]:
             yield problem("server_faults", said=said)
     if spans:
         yield ok("server_recorded", count=spans)
-    elif launcher_works:
+    elif expected:
         yield ok("server_recorded_nothing")
+    elif expected is None:
+        yield warning("server_maybe_recorded")
     else:
         yield problem("server_not_recorded")
 
@@ -140,7 +142,7 @@ class _Server:
         self.ended = False
         threading.Thread(target=self._read, daemon=True).start()
 
-    def __enter__(self) -> _Server:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

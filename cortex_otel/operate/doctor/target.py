@@ -7,6 +7,7 @@ line names one.
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import shutil
@@ -23,9 +24,13 @@ Kind = Literal["python", "node", "container", "shell", "pipx", "program", "missi
 
 _LAUNCHER = "opentelemetry-instrument"
 _PYTHON = re.compile(r"(?:python|pypy)(?:\d+(?:\.\d+)*)?t?(?:\.exe)?|pyw?(?:\.exe)?")
-_NODE = frozenset({"node", "npx", "npm", "pnpm", "pnpx", "yarn", "bun", "bunx", "deno", "tsx"})
-_CONTAINER = frozenset({"docker", "podman", "nerdctl"})
-_SHELL = frozenset({"sh", "bash", "zsh", "fish", "dash", "cmd", "powershell", "pwsh"})
+_FOREIGN: dict[str, Kind] = {
+    **dict.fromkeys(
+        ("node", "npx", "npm", "pnpm", "pnpx", "yarn", "bun", "bunx", "deno", "tsx"), "node"
+    ),
+    **dict.fromkeys(("docker", "podman", "nerdctl"), "container"),
+    **dict.fromkeys(("sh", "bash", "zsh", "fish", "dash", "cmd", "powershell", "pwsh"), "shell"),
+}
 # Options of uv that take a value, as of uv 0.9: the word behind them is not the program.
 _UV_VALUE = re.compile(
     r"-[wpicbPfCn]|--(?:from|with(?:-editable|-requirements)?|python|python-platform|cache-dir|"
@@ -56,8 +61,6 @@ class Target:
     """The source file that it runs, if the command names one."""
     module: str = ""
     """The module of ``python -m``."""
-    entry: str = ""
-    """Name of the console script that it runs."""
     instead: tuple[str, ...] = ()
     """What to type so that cortex-otel reaches it; empty if it already should."""
     installs: bool = False
@@ -78,8 +81,7 @@ def read_command(command: Sequence[str]) -> Target:
 
 def _read(words: tuple[str, ...], outer: tuple[str, ...]) -> Target:  # noqa: PLR0911 - one a launcher
     """``outer``: words that already stand before, inside whose environment ``words`` run."""
-    name = Path(words[0]).name if words else ""
-    stem = name.removesuffix(".exe").lower()
+    stem = Path(words[0]).name.removesuffix(".exe").lower() if words else ""
     match stem:
         case "":
             return Target(kind="missing", program=" ".join(outer))
@@ -94,31 +96,36 @@ def _read(words: tuple[str, ...], outer: tuple[str, ...]) -> Target:  # noqa: PL
             return _uv_run(words, outer)
         case "pipx" if words[1:2] == ("run",):
             return _pipx(words)
-    if stem == _LAUNCHER:
-        return _behind_launcher(words, outer)
-    for kind, names in (("node", _NODE), ("container", _CONTAINER), ("shell", _SHELL)):
-        if stem in names:
-            return Target(kind=kind, program=stem)  # type: ignore[arg-type] - literals above
+        case "opentelemetry-instrument":
+            return _behind_launcher(words, outer)
+    if stem in _FOREIGN:
+        return Target(kind=_FOREIGN[stem], program=stem)
+    return _program(words, outer)
+
+
+def _program(words: tuple[str, ...], outer: tuple[str, ...]) -> Target:
+    """What is left when no launcher is: an interpreter, a script, or a program."""
+    name = Path(words[0]).name
+    is_python = _PYTHON.fullmatch(name.lower()) is not None
     if not outer or outer[0] not in _MANAGERS:
         path = shutil.which(words[0])
         if path is None:
             found = Path(words[0]).exists()
             return Target(kind="unreadable" if found else "missing", program=words[0])
-        if not _PYTHON.fullmatch(stem):
+        if not is_python:
             return _script(words, Path(path), outer)
-    if _PYTHON.fullmatch(stem):
+    if is_python:
         return _python(words, outer)
     # A program of an environment that uv makes: its Python is found by starting it.
-    interpreter = (*outer, "python")
-    if name.endswith(".py"):
-        return Target(
-            kind="python", program=words[0], interpreter=interpreter, script=Path(words[0]),
-            instead=(*outer, _LAUNCHER, "python", *words),
-        )  # fmt: skip
+    is_source = name.endswith(".py")
+    start = ("python",) if is_source else ()
     return Target(
-        kind="python", program=words[0], interpreter=interpreter, entry=name,
-        instead=(*outer, _LAUNCHER, *words),
-    )  # fmt: skip
+        kind="python",
+        program=words[0],
+        interpreter=(*outer, "python"),
+        script=Path(words[0]) if is_source else None,
+        instead=(*outer, _LAUNCHER, *start, *words),
+    )
 
 
 _MANAGERS = ("uv", "uvx")
@@ -169,7 +176,9 @@ def _tool(words: tuple[str, ...], start: int, outer: tuple[str, ...]) -> Target:
         options, rest = (*options, "--from", pinned), (package.partition("[")[0], *rest[1:])
     inner = _read_managed(rest, (*words[:start], *options))
     with_ours = () if "cortex-otel" in _withs(options) else ("--with", "cortex-otel")
-    return _managed(inner, outer, (*words[:start], *options), (*words[:start], *with_ours, *options))
+    return _managed(
+        inner, outer, (*words[:start], *options), (*words[:start], *with_ours, *options)
+    )
 
 
 def _uv_run(words: tuple[str, ...], outer: tuple[str, ...]) -> Target:
@@ -211,7 +220,7 @@ def _managed(
 
 def _withs(options: tuple[str, ...]) -> str:
     return " ".join(
-        value for option, value in zip(options, options[1:], strict=False) if option in ("--with", "-w")
+        value for option, value in itertools.pairwise(options) if option in ("--with", "-w")
     )
 
 
@@ -227,7 +236,8 @@ def _pipx(words: tuple[str, ...]) -> Target:
 
 
 def _python(words: tuple[str, ...], outer: tuple[str, ...]) -> Target:
-    position, flags, isolation = 1, [], ""
+    position, isolation = 1, ""
+    flags: list[str] = []
     while position < len(words) and words[position].startswith("-") and words[position] != "-":
         word = words[position]
         letters = "" if word.startswith("--") else word[1:]
@@ -277,8 +287,7 @@ def _script(words: tuple[str, ...], path: Path, outer: tuple[str, ...]) -> Targe
     command = (*inner.instead[len(outer) + 1 :],) if inner.isolation else words
     source = path if path.suffix == ".py" else None
     return replace(
-        inner, program=words[0], instead=(*outer, launcher, *command), script=source,
-        entry="" if source else path.name,
+        inner, program=words[0], instead=(*outer, launcher, *command), script=source
     )  # fmt: skip
 
 

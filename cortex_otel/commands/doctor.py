@@ -1,0 +1,110 @@
+"""``cortex-otel doctor``: check this installation, or what a server's command line will do."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cortex_otel.commands.console import line
+from cortex_otel.messages import text
+from cortex_otel.operate.doctor import environment, home, installation, round_trip, server, source
+from cortex_otel.operate.doctor.findings import problem, shown, warning
+from cortex_otel.operate.doctor.target import read_command
+from cortex_otel.query.formats import printable
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from cortex_otel.operate.doctor.findings import Finding
+    from cortex_otel.operate.doctor.target import Target
+    from cortex_otel.settings import Settings
+
+__all__ = ["run"]
+
+_COLOURS = {"ok": "32", "warning": "33", "problem": "31"}
+_NOT_PYTHON = ("node", "container", "shell", "program", "missing", "unreadable")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Show each finding as soon as it is known; 1 if one of them is a problem."""
+    findings: list[Finding] = []
+    checks = (
+        _of_target(arguments.target, arguments.timeout)
+        if arguments.target
+        else _of_installation(settings, arguments.timeout)
+    )
+    for finding in checks:
+        findings.append(finding)
+        if not arguments.json:
+            line(_shown(finding))
+            sys.stdout.flush()
+    problems = sum(finding.level == "problem" for finding in findings)
+    warnings = sum(finding.level == "warning" for finding in findings)
+    verdict = text("doctor_verdict", problems=problems, warnings=warnings)
+    if arguments.json:
+        facts = [
+            {"level": finding.level, "code": finding.code, "message": finding.message}
+            for finding in findings
+        ]
+        told = {"problems": problems, "warnings": warnings, "findings": facts}
+        line(json.dumps(told, ensure_ascii=False, indent=2))
+    else:
+        line()
+        line(verdict)
+    return 1 if problems else 0
+
+
+def _shown(finding: Finding) -> str:
+    label = text(f"doctor_level_{finding.level}")
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        label = f"\x1b[{_COLOURS[finding.level]}m{label}\x1b[0m"
+    return f"{label}  {printable(finding.message)}"
+
+
+def _progress(key: str, **values: object) -> None:
+    sys.stderr.write(f"{text(key, **values)}\n")
+    sys.stderr.flush()
+
+
+def _of_installation(settings: Settings, timeout_seconds: float) -> Iterator[Finding]:
+    yield from installation.look()
+    yield from home.look(settings.home, settings.database)
+    _progress("doctor_trying")
+    yield from round_trip.round_trip(timeout_seconds=timeout_seconds)
+
+
+def _of_target(command: Sequence[str], timeout_seconds: float) -> Iterator[Finding]:
+    target = read_command(command)
+    if target.kind in _NOT_PYTHON:
+        make = warning if target.kind in ("container", "shell", "program") else problem
+        yield make(f"target_{target.kind}", program=target.program)
+        if target.kind in ("missing", "unreadable", "container", "shell"):
+            return
+    elif target.kind == "pipx":
+        yield problem("target_pipx", instead=shown(target.instead))
+    codes = set()
+    if target.kind == "python":
+        _progress("doctor_asking", command=shown(target.interpreter))
+        for finding in environment.look(target, timeout_seconds=timeout_seconds):
+            codes.add(finding.code)
+            yield finding
+        yield from _source(target)
+    _progress("doctor_starting", command=shown(command))
+    expected: bool | None = "launcher_reaches" in codes
+    if not expected and {"in_environment", "no_launcher"} <= codes:
+        expected = None
+    yield from server.start(command, timeout_seconds=timeout_seconds, expected=expected)
+
+
+def _source(target: Target) -> Iterator[Finding]:
+    if target.script is not None:
+        yield from source.read_source(target.script)
+    elif target.module:
+        name = Path(*target.module.split("."))
+        for path in (name.with_suffix(".py"), name / "__main__.py", name / "__init__.py"):
+            if path.is_file():
+                yield from source.read_source(path)
