@@ -16,7 +16,7 @@ ENGLISH = {
         "The server is started and asked for its tools; no tool is called. Your data stays as it\n"
         "is, and secrets are masked: the report can be pasted into an issue."
     ),
-    "doctor_level_ok": "ok     ",
+    "doctor_level_ok": "ok",
     "doctor_level_warning": "warning",
     "doctor_level_problem": "problem",
     "doctor_verdict": "{problems} problem(s), {warnings} warning(s).",

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from cortex_otel.commands.console import line
 from cortex_otel.messages import text
 from cortex_otel.operate.doctor import environment, home, installation, round_trip, server, source
-from cortex_otel.operate.doctor.findings import problem, shown, warning
+from cortex_otel.operate.doctor.findings import problem, secrets_of, shown, warning
 from cortex_otel.operate.doctor.target import read_command
-from cortex_otel.query.formats import printable
+from cortex_otel.query.formats import pad, printable, width
 
 if TYPE_CHECKING:
     import argparse
@@ -32,6 +32,7 @@ _NOT_PYTHON = ("node", "container", "shell", "program", "missing", "unreadable")
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Show each finding as soon as it is known; 1 if one of them is a problem."""
     findings: list[Finding] = []
+    secrets = secrets_of(arguments.target, os.environ)
     checks = (
         _of_target(arguments.target, arguments.timeout)
         if arguments.target
@@ -40,14 +41,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     for finding in checks:
         findings.append(finding)
         if not arguments.json:
-            line(_shown(finding))
+            line(_shown(finding, secrets))
             sys.stdout.flush()
     problems = sum(finding.level == "problem" for finding in findings)
     warnings = sum(finding.level == "warning" for finding in findings)
     verdict = text("doctor_verdict", problems=problems, warnings=warnings)
     if arguments.json:
         facts = [
-            {"level": finding.level, "code": finding.code, "message": finding.message}
+            {"level": finding.level, "code": finding.code, "message": finding.told(secrets)}
             for finding in findings
         ]
         told = {"problems": problems, "warnings": warnings, "findings": facts}
@@ -58,11 +59,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     return 1 if problems else 0
 
 
-def _shown(finding: Finding) -> str:
-    label = text(f"doctor_level_{finding.level}")
+def _shown(finding: Finding, secrets: frozenset[str]) -> str:
+    labels = [text(f"doctor_level_{level}") for level in _COLOURS]
+    label = pad(text(f"doctor_level_{finding.level}"), max(map(width, labels)))
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         label = f"\x1b[{_COLOURS[finding.level]}m{label}\x1b[0m"
-    return f"{label}  {printable(finding.message)}"
+    return f"{label}  {printable(finding.told(secrets))}"
 
 
 def _progress(key: str, **values: object) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from cortex_otel.operate.doctor.findings import mask, ok, problem, shown, warning
+from cortex_otel.operate.doctor.findings import ok, problem, shown, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,7 +58,7 @@ def ask(
     """Put the question to the Python that ``command`` starts.
 
     Returns:
-        Its answer; or one masked line, the last of what it said instead.
+        Its answer; or one line, the last of what it said instead.
     """
     with tempfile.TemporaryDirectory(prefix="cortex-doctor-") as home:
         try:
@@ -71,13 +71,13 @@ def ask(
         except subprocess.TimeoutExpired:
             return f"> {timeout_seconds:g} s"
         except OSError as error:
-            return mask(str(error))
+            return str(error)
     for line in asked.stdout.splitlines():
         if line.startswith(_MARK):
             answer: dict[str, Any] = json.loads(line.removeprefix(_MARK))
             return answer
     said = asked.stderr.strip().splitlines() or [f"exit {asked.returncode}"]
-    return mask(said[-1])
+    return said[-1]
 
 
 def look(target: Target, *, timeout_seconds: float) -> Iterator[Finding]:

@@ -12,9 +12,9 @@ from cortex_otel.messages import text
 from cortex_otel.process.patterns import PATTERNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-__all__ = ["Finding", "Level", "mask", "ok", "problem", "shown", "warning"]
+__all__ = ["Finding", "Level", "mask", "ok", "problem", "secrets_of", "shown", "warning"]
 
 Level = Literal["ok", "warning", "problem"]
 
@@ -25,10 +25,16 @@ _MASKED = frozenset({
     "home directory", "long hex",
 })  # fmt: skip
 _SECRET_OPTION = re.compile(r"(?i)^--?[\w-]*(?:key|token|secret|pass|pwd|auth|credential|cookie)")
+_SECRET_VARIABLE = re.compile(
+    r"(?i)(?:key|token|secret|passw|_pwd|credential|cookie|salt|_headers|auth(?!or))"
+)
 _ASSIGNMENT = re.compile(r"^([A-Za-z_]\w*)=")
 _HARMLESS_VARIABLE = re.compile(r"^(?:CORTEX_OTEL_(?!\w*(?:KEY|SALT|USER))|PYTHON|UV_PYTHON$)")
 _LONG_VALUE = re.compile(r"[A-Za-z0-9+/_=-]{40,}")
 _LONGEST = 500
+_LONGEST_QUOTED = 300
+_LONGEST_READ = 20_000
+_SHORTEST_SECRET = 4  # a shorter one would blot out ordinary words, and protects nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +46,16 @@ class Finding:
     """Names the finding for programs; its text is ``doctor_<code>`` of the messages."""
     values: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def message(self) -> str:
-        """One line in the user's language, without secrets, and what to do about it."""
-        return mask(" ".join(text(f"doctor_{self.code}", **self.values).split()))
+    def told(self, secrets: Collection[str] = ()) -> str:
+        """One line in the user's language, masked, and what to do about it.
+
+        Args:
+            secrets: what :func:`secrets_of` knows; removed before anything is cut, since half of
+                a secret would no longer be found.
+        """
+        values = {name: _quoted(value, secrets) for name, value in self.values.items()}
+        line = text(f"doctor_{self.code}", **values)
+        return mask(_without(" ".join(line.split()), secrets))
 
 
 def ok(code: str, /, **values: Any) -> Finding:
@@ -72,6 +84,36 @@ def mask(line: str) -> str:
 def shown(command: Sequence[str]) -> str:
     """A command line as one would type it, its secrets masked."""
     return shlex.join(_arguments(command)).replace("'[SECRET]'", _SECRET)[:_LONGEST]
+
+
+def secrets_of(command: Sequence[str], environ: Mapping[str, str]) -> frozenset[str]:
+    """Values that the user's own names call secret: a server may print them back at us."""
+    # A variable may hold where a key lies, which is no secret and part of many paths.
+    found = {
+        value
+        for name, value in environ.items()
+        if _SECRET_VARIABLE.search(name) and not os.path.exists(value)  # noqa: PTH110 - may be no path
+    }
+    for given, masked in zip(command, _arguments(command), strict=True):
+        if masked == _SECRET:
+            found.add(given)
+        elif masked.endswith(f"={_SECRET}"):
+            found.add(given.partition("=")[2])
+    return frozenset(value for value in found if len(value) >= _SHORTEST_SECRET)
+
+
+def _quoted(value: Any, secrets: Collection[str]) -> Any:
+    """A value that others may have written, masked and short; numbers stay."""
+    if isinstance(value, (int, float)):
+        return value
+    line = mask(_without(str(value)[:_LONGEST_READ], secrets))
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST_QUOTED]}…"
+
+
+def _without(line: str, secrets: Collection[str]) -> str:
+    for secret in sorted(secrets, key=len, reverse=True):
+        line = line.replace(secret, _SECRET)
+    return line
 
 
 def _arguments(command: Sequence[str]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from cortex_otel import guard
-from cortex_otel.operate.doctor.findings import mask, ok, problem
+from cortex_otel.operate.doctor.findings import ok, problem
 from cortex_otel.semconv import MCP_SERVER_OPERATION_DURATION
 from cortex_otel_exporters.sqlite.reader import StoreError, open_reader
 
@@ -65,7 +65,7 @@ def round_trip(*, timeout_seconds: float) -> Iterator[Finding]:
             return
         except ValueError:
             last = (tried.stderr.strip().splitlines() or [f"exit {tried.returncode}"])[-1]
-            yield problem("trip_failed", said=mask(last))
+            yield problem("trip_failed", said=last)
             return
         for signal in SIGNALS:
             hop, why = broken_hop(signal, home / "cortex.db", told)

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from cortex_otel.operate.doctor.findings import mask, ok, problem, warning
+from cortex_otel.operate.doctor.findings import ok, problem, warning
 from cortex_otel.query.writers import read_writers
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError, open_reader
 
@@ -32,7 +32,6 @@ __all__ = ["start"]
 # The reference client closes stdin, waits so long, and then sends SIGTERM.
 _PATIENCE_SECONDS = 2.0
 _LONGEST_EXIT_SECONDS = 10.0
-_SHOWN_CHARACTERS = 80
 _INITIALIZE = {
     "protocolVersion": "2025-06-18",
     "capabilities": {},
@@ -75,7 +74,7 @@ def _talk(server: _Server, timeout_seconds: float) -> Iterator[Finding]:
         return
     took = f"{time.monotonic() - began:.1f}"
     info = _inside(answer, "result", "serverInfo")
-    name = f"{info.get('name', '?')} {info.get('version', '')}".strip()[:_SHOWN_CHARACTERS]
+    name = f"{info.get('name', '?')} {info.get('version', '')}".strip()
     yield ok("server_answers", name=name, seconds=took)
     server.tell("notifications/initialized")
     tools = _inside(server.ask(2, "tools/list", {}, timeout_seconds) or {}, "result").get("tools")
@@ -224,7 +223,7 @@ class _Server:
     def stray_findings(self) -> Iterator[Finding]:
         """What was on stdout beside JSON-RPC."""
         if self._stray:
-            first = mask(self._stray[0])[:_SHOWN_CHARACTERS]
+            first = self._stray[0]
             yield problem("server_stdout", count=len(self._stray), first=first)
 
     def complaints(self) -> Iterator[Finding]:
@@ -236,9 +235,9 @@ class _Server:
                 yield problem("server_sitecustomize")
 
     def last_words(self) -> str:
-        """The last line on stderr, masked."""
+        """The last line on stderr."""
         lines = [line for line in self._said() if line.strip()]
-        return mask(lines[-1].strip())[:200] if lines else "-"
+        return lines[-1].strip() if lines else "-"
 
     def _said(self) -> list[str]:
         with self._stderr.open("rb") as file:

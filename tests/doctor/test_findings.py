@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import cortex_otel
+from cortex_otel.messages import TEXTS
+from cortex_otel.operate.doctor.findings import problem, secrets_of, shown
+
+CANARY = "canary-5f1e"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["server", "--api-key", CANARY],
+        ["server", f"--token={CANARY}"],
+        ["server", "--github-auth", CANARY],
+        ["env", f"WHATEVER={CANARY}", "server"],
+        ["server", f"postgres://user:{CANARY}@db/x"],
+        ["server", f"sk-{CANARY * 3}"],
+        ["server", "Authorization: Bearer " + CANARY * 2],
+    ],
+)
+def test_no_secret_of_a_command_line_is_shown(command):
+    assert CANARY not in shown(command)
+    assert "server" in shown(command)
+
+
+def test_what_is_no_secret_is_shown_as_typed():
+    command = ["env", "CORTEX_OTEL_TIER=paid", "uvx", "tool@1.2", "--path", "a b"]
+    assert shown(command) == "env CORTEX_OTEL_TIER=paid uvx tool@1.2 --path 'a b'"
+    assert "x" * 40 not in shown(["env", f"CORTEX_OTEL_HASH_KEY={'x' * 40}"])
+
+
+def test_a_secret_that_a_server_prints_back_is_removed_before_the_line_is_cut():
+    environ = {"MY_PASSWORD": "planted", "PWD": "/some/where", "KEY_FILE": "/tmp"}
+    secrets = secrets_of(["server", "--token", CANARY], environ)
+    assert secrets == {CANARY, "planted"}
+    for padding in range(280, 300):  # the cut falls inside the secret
+        said = "-" * padding + CANARY + " planted " + "-" * 400
+        told = problem("server_not_started", said=said).told(secrets)
+        assert "canary" not in told
+        assert "plant" not in told
+
+
+def test_every_finding_has_a_text_and_every_text_a_finding():
+    package = Path(cortex_otel.__file__).parent
+    paths = [*(package / "operate").rglob("*.py"), package / "commands" / "doctor.py"]
+    source = "".join(path.read_text() for path in paths)
+    words = set(re.findall(r'"([a-z_]+)"', source))
+    words |= {f"target_{kind}" for kind in re.findall(r'"([a-z]+)"', source)}
+    texts = {key.removeprefix("doctor_") for key in TEXTS["en"] if key.startswith("doctor_")}
+    texts = {key for key in texts if not key.startswith("level_")}
+    from_code = {word.removeprefix("doctor_") for word in words} | {"examples"}
+    assert texts - from_code == set()
+    codes = re.findall(r'\b(?:ok|warning|problem)\(\s*"([a-z_]+)"', source)
+    assert len(codes) > 50
+    assert set(codes) <= texts

@@ -1,0 +1,142 @@
+"""Real servers and real environments, and those that misbehave."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+BIN = Path(sys.executable).parent
+LAUNCHER = BIN / "opentelemetry-instrument"
+
+
+def test_a_server_that_is_recorded(doctor, tmp_path):
+    subprocess.run(["git", "init", "-q", tmp_path / "repository"], check=True)
+    report = doctor(LAUNCHER, BIN / "mcp-server-git", "--repository", tmp_path / "repository")
+    assert set(report.levels.values()) == {"ok"}, report.messages
+    assert report.code == 0
+    assert {"launcher_reaches", "server_recorded", "server_exits"} <= report.levels.keys()
+    assert not Path(os.environ["CORTEX_OTEL_HOME"]).exists()
+
+
+def test_no_launcher(doctor, server):
+    report = doctor(sys.executable, server())
+    assert report.levels["no_launcher"] == "warning"
+    assert f"{LAUNCHER} {sys.executable}" in report.messages["no_launcher"]
+    assert report.levels["server_maybe_recorded"] == "warning"
+    assert report.code == 0
+
+
+def test_recording_is_on_but_the_handshake_leaves_nothing(doctor, server):
+    report = doctor(LAUNCHER, sys.executable, server())
+    assert report.levels["server_recorded_nothing"] == "ok"
+
+
+def test_another_environment(doctor, server, bare_python):
+    report = doctor(bare_python, server())
+    assert report.code == 1
+    assert report.levels["not_in_environment"] == "problem"
+    install = f"uv pip install --python {bare_python} cortex-otel"  # it has no pip of its own
+    assert install in report.messages["not_in_environment"]
+    reached = doctor(LAUNCHER, bare_python, server())
+    assert reached.levels["launcher_elsewhere"] == "problem"
+    assert reached.levels["server_sitecustomize"] == "problem"
+
+
+def test_an_isolated_python(doctor, server):
+    report = doctor(LAUNCHER, sys.executable, "-I", server())
+    assert report.levels["isolated"] == "problem"
+    assert f"type: {BIN}/opentelemetry-instrument {sys.executable} " in report.messages["isolated"]
+
+
+def test_another_distro_was_chosen(doctor, server):
+    report = doctor(LAUNCHER, sys.executable, server(), OTEL_PYTHON_DISTRO="other")
+    assert report.levels["other_distro_chosen"] == "problem"
+
+
+def test_a_server_that_prints_to_stdout(doctor, server):
+    report = doctor(sys.executable, server(before="print('hello from', 'the server')"))
+    assert report.levels["server_stdout"] == "problem"
+    assert "hello from the server" in report.messages["server_stdout"]
+    assert "server_answers" in report.levels
+
+
+def test_a_server_that_never_answers_is_ended(doctor, tmp_path):
+    path = tmp_path / "silent.py"
+    path.write_text(
+        "import os, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(100)"
+    )
+    report = doctor(sys.executable, path, options=["--timeout", "2"])
+    assert report.levels["server_silent"] == "problem"
+    assert_gone(int((tmp_path / "pid").read_text()))
+
+
+def assert_gone(pid):
+    for _ in range(50):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"{pid} is still there")
+
+
+def test_a_server_that_dies_at_start_and_prints_its_secrets(doctor, tmp_path):
+    path = tmp_path / "dying.py"
+    path.write_text("import os, sys\nsys.exit(f'bad {sys.argv[2]} {os.environ[\"MY_TOKEN\"]}')")
+    report = doctor(sys.executable, path, "--api-key", "canary-one", MY_TOKEN="canary-two")
+    assert report.levels["server_died"] == "problem"
+    assert "bad [SECRET] [SECRET]" in report.messages["server_died"]
+    assert "canary" not in report.stdout + report.stderr
+
+
+def test_a_server_that_is_slow_to_exit(doctor, server):
+    report = doctor(sys.executable, server(after="import time; time.sleep(2.5)"))
+    assert report.levels["server_slow_exit"] == "problem"
+
+
+def test_tools_that_are_not_recorded(doctor, server):
+    tools = """
+if False:
+    @cortex_otel.instrument_tool
+    @mcp.tool()
+    async def above(): ...
+    @mcp.tool
+    async def stream():
+        yield 1
+    @mcp.tool()
+    @instrument_tool(name="x")
+    async def fine():
+        def inner():
+            yield 1
+"""
+    report = doctor(sys.executable, server(before=tools))
+    assert [each["code"] for each in report.findings if "tool " in each["message"]] == [
+        "order", "async_generator",
+    ]  # fmt: skip
+    assert "above (server.py:" in report.messages["order"]
+    assert report.messages["tools_read"] == "3 tool(s) read in server.py"
+
+
+def test_ctrl_c_ends_the_server_too(tmp_path):
+    path = tmp_path / "silent.py"
+    path.write_text(
+        f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+        "time.sleep(100)"
+    )
+    command = [BIN / "cortex-otel", "doctor", "--", sys.executable, path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        pid = tmp_path / "pid"
+        while not (pid.exists() and pid.read_text()):
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        _, stderr = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert b"Traceback" not in stderr
+    assert_gone(int(pid.read_text()))
