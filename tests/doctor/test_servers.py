@@ -140,3 +140,49 @@ def test_ctrl_c_ends_the_server_too(tmp_path):
     assert running.returncode == 130
     assert b"Traceback" not in stderr
     assert_gone(int(pid.read_text()))
+
+
+def test_the_users_home_is_not_written_to_whatever_the_command_says(doctor, tmp_path):
+    subprocess.run(["git", "init", "-q", tmp_path / "repository"], check=True)
+    real = tmp_path / "real"
+    command = [LAUNCHER, BIN / "mcp-server-git", "--repository", tmp_path / "repository"]
+    for prefix in (["env", f"CORTEX_OTEL_HOME={real}"], ["env", "-i", f"HOME={real}"]):
+        report = doctor(*prefix, *command)
+        assert report.levels["server_recorded"] == "ok", report.messages
+        assert not real.exists()
+
+
+def test_a_low_sampling_rate_does_not_look_like_no_recording(doctor, tmp_path):
+    subprocess.run(["git", "init", "-q", tmp_path / "repository"], check=True)
+    report = doctor(
+        LAUNCHER, BIN / "mcp-server-git", "--repository", tmp_path / "repository",
+        CORTEX_OTEL_SAMPLING="*=0.000001",
+    )  # fmt: skip
+    assert report.levels["server_recorded"] == "ok"
+
+
+@pytest.mark.parametrize("off", [{"OTEL_SDK_DISABLED": "true"}, {"CORTEX_OTEL_ENABLED": "false"}])
+def test_recording_is_switched_off(doctor, server, off):
+    report = doctor(LAUNCHER, sys.executable, server(), **off)
+    assert report.levels["launcher_without_us"] == "problem"
+    assert report.levels["server_not_recorded"] == "problem"
+
+
+def test_a_server_that_never_stops_writing(doctor, tmp_path):
+    path = tmp_path / "flood.py"
+    path.write_text("while True: print('noise')")
+    began = time.monotonic()
+    report = doctor(sys.executable, path, options=["--timeout", "2"])
+    assert report.levels["server_silent"] == report.levels["server_stdout"] == "problem"
+    assert time.monotonic() - began < 20
+
+
+def test_a_python_that_hangs_leaves_nothing_behind(doctor, tmp_path):
+    uvx = tmp_path / "bin" / "uvx"
+    uvx.parent.mkdir()
+    uvx.write_text(f"#!/bin/sh\nsleep 100 &\necho $! > {tmp_path}/pid\nwait\n")
+    uvx.chmod(0o755)
+    path = f"{uvx.parent}{os.pathsep}{os.environ['PATH']}"
+    report = doctor("uvx", "tool", options=["--timeout", "1"], PATH=path)
+    assert report.levels["python_fails"] == "problem"
+    assert_gone(int((tmp_path / "pid").read_text()))

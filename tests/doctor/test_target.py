@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_otel.operate.doctor.target import read_command
+from cortex_otel.operate.doctor.target import read_command, with_variable
 
 LAUNCHER = "opentelemetry-instrument"
 
@@ -132,3 +132,17 @@ def test_pipx_run_becomes_uvx():
     target = read_command(["pipx", "run", "--spec", "pack==1", "tool", "-v"])
     wanted = f"uvx --with cortex-otel --from pack==1 {LAUNCHER} tool -v"
     assert (target.kind, " ".join(target.instead)) == ("pipx", wanted)
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("server --x", "server --x"),
+        ("env A=1 H=old server", "env A=1 H=new server"),
+        ("env -i server", "env -i H=new server"),
+        ("env -u H uvx tool", "env -u H H=new uvx tool"),
+        (f"{LAUNCHER} env H=old env -i tool", f"{LAUNCHER} env H=new env -i H=new tool"),
+    ],
+)
+def test_a_variable_that_the_command_cannot_undo(command, expected):
+    assert " ".join(with_variable(command.split(), "H", "new")) == expected

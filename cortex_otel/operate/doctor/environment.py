@@ -7,12 +7,14 @@ import os
 import re
 import subprocess
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel.operate.doctor.findings import ok, problem, shown, warning
+from cortex_otel.operate.doctor.processes import begin, end
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from cortex_otel.operate.doctor.findings import Finding
     from cortex_otel.operate.doctor.target import Target
@@ -52,31 +54,32 @@ _OLDEST_MCP = (1, 10)
 _FASTMCP = (2, 3, 4)
 
 
-def ask(
-    command: tuple[str, ...], *, timeout_seconds: float, environ: Mapping[str, str] | None = None
-) -> dict[str, Any] | str:
+def ask(command: tuple[str, ...], *, timeout_seconds: float) -> dict[str, Any] | str:
     """Put the question to the Python that ``command`` starts.
 
     Returns:
         Its answer; or one line, the last of what it said instead.
     """
-    with tempfile.TemporaryDirectory(prefix="cortex-doctor-") as home:
+    with tempfile.TemporaryDirectory(prefix="cortex-doctor-") as directory:
         try:
-            asked = subprocess.run(  # noqa: S603 - the user's own command
-                [*command, "-c", _QUESTION],
-                env={**os.environ, **(environ or {}), "CORTEX_OTEL_HOME": home},
-                stdin=subprocess.DEVNULL, capture_output=True, check=False,
-                timeout=timeout_seconds, text=True, errors="replace",
+            asked = begin(
+                (*command, "-c", _QUESTION), Path(directory, "home"),
+                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
             )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return f"> {timeout_seconds:g} s"
         except OSError as error:
             return str(error)
-    for line in asked.stdout.splitlines():
+        with asked:
+            try:
+                stdout, stderr = asked.communicate(timeout=timeout_seconds)
+            except subprocess.TimeoutExpired:
+                return f"> {timeout_seconds:g} s"
+            finally:
+                end(asked)
+    for line in stdout.decode(errors="replace").splitlines():
         if line.startswith(_MARK):
             answer: dict[str, Any] = json.loads(line.removeprefix(_MARK))
             return answer
-    said = asked.stderr.strip().splitlines() or [f"exit {asked.returncode}"]
+    said = stderr.decode(errors="replace").strip().splitlines() or [f"exit {asked.returncode}"]
     return said[-1]
 
 
@@ -115,9 +118,7 @@ def look(target: Target, *, timeout_seconds: float) -> Iterator[Finding]:
 
 def _reached(target: Target, answer: dict[str, Any], timeout_seconds: float) -> Iterator[Finding]:
     """Start the launcher for real, with the question in place of the server."""
-    behind = ask(
-        target.instrumented, timeout_seconds=timeout_seconds, environ={"OTEL_SDK_DISABLED": ""}
-    )
+    behind = ask(target.instrumented, timeout_seconds=timeout_seconds)
     if isinstance(behind, str):
         yield problem("launcher_fails", command=shown(target.instrumented), said=behind)
     elif behind["active"]:

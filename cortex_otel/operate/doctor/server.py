@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import queue
-import signal
 import subprocess
 import tempfile
 import threading
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from cortex_otel.operate.doctor.findings import ok, problem, warning
+from cortex_otel.operate.doctor.processes import begin, end
 from cortex_otel.query.writers import read_writers
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError, open_reader
 
@@ -32,6 +31,7 @@ __all__ = ["start"]
 # The reference client closes stdin, waits so long, and then sends SIGTERM.
 _PATIENCE_SECONDS = 2.0
 _LONGEST_EXIT_SECONDS = 10.0
+_MOST_LINES = 10_000
 _INITIALIZE = {
     "protocolVersion": "2025-06-18",
     "capabilities": {},
@@ -131,13 +131,9 @@ class _Server:
     def __init__(self, command: Sequence[str], home: Path, stderr: Path) -> None:
         self._stderr = stderr
         with stderr.open("wb") as file:
-            self.process = subprocess.Popen(  # noqa: S603 - the user's own command
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file,
-                env={**os.environ, "CORTEX_OTEL_HOME": str(home)},
-                start_new_session=True,  # so that what it starts can be ended with it
-            )  # fmt: skip
-        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._stray: list[str] = []
+            self.process = begin(command, home, stdin=subprocess.PIPE, stderr=file)
+        self._lines: queue.Queue[bytes | None] = queue.Queue(_MOST_LINES)
+        self._stray, self._first_stray = 0, ""
         self.ended = False
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -145,13 +141,7 @@ class _Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Also after Ctrl-C: nothing that was started here outlives the command. A child that
-        # holds the pipe is in the same group.
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(1)
+        end(self.process)  # also after Ctrl-C: nothing outlives the command
         for stream in (self.process.stdin, self.process.stdout):
             with contextlib.suppress(OSError, ValueError):
                 if stream is not None:
@@ -202,7 +192,10 @@ class _Server:
             if isinstance(message, dict) and message.get("jsonrpc") == "2.0":
                 return message
             if line.strip():
-                self._stray.append(line.decode(errors="replace").strip())
+                self._stray += 1
+                self._first_stray = self._first_stray or line.decode(errors="replace").strip()
+            if time.monotonic() > deadline:  # one that never stops writing
+                return None
         return None
 
     def close(self) -> float | None:
@@ -223,8 +216,7 @@ class _Server:
     def stray_findings(self) -> Iterator[Finding]:
         """What was on stdout beside JSON-RPC."""
         if self._stray:
-            first = self._stray[0]
-            yield problem("server_stdout", count=len(self._stray), first=first)
+            yield problem("server_stdout", count=self._stray, first=self._first_stray)
 
     def complaints(self) -> Iterator[Finding]:
         """What cortex-otel or the launcher said on stderr."""

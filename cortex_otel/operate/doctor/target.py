@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Kind", "Target", "read_command"]
+__all__ = ["Kind", "Target", "read_command", "with_variable"]
 
 Kind = Literal["python", "node", "container", "shell", "pipx", "program", "missing", "unreadable"]
 
@@ -77,6 +77,18 @@ def read_command(command: Sequence[str]) -> Target:
         The target; its kind is ``missing`` where there is no such program.
     """
     return _read(tuple(command), outer=())
+
+
+def with_variable(command: Sequence[str], name: str, value: str) -> tuple[str, ...]:
+    """``command`` with a variable that its own ``env`` neither replaces nor clears."""
+    words = tuple(command)
+    for position, word in enumerate(words):
+        if Path(word).name == "env":
+            start = position + _after_env(words[position:])
+            kept = (each for each in words[position:start] if not each.startswith(f"{name}="))
+            rest = with_variable(words[start:], name, value)
+            return (*words[:position], *kept, f"{name}={value}", *rest)
+    return words
 
 
 def _read(words: tuple[str, ...], outer: tuple[str, ...]) -> Target:  # noqa: PLR0911 - one a launcher
