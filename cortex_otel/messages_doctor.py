@@ -120,6 +120,10 @@ ENGLISH = {
         "records; type: {instead}"
     ),
     "doctor_launcher_reaches": "opentelemetry-instrument switches cortex-otel on there",
+    "doctor_hook_disabled": (
+        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS names cortex_mcp, so only tools under "
+        "@instrument_tool are recorded: take it out"
+    ),
     "doctor_launcher_fails": (
         "Python does not start behind the launcher ({said}): try it yourself: {command}"
     ),
@@ -175,8 +179,8 @@ ENGLISH = {
     "doctor_server_faults": "telemetry failed in the server ({said}): report it as an issue",
     "doctor_server_recorded": "{count} record(s) of this handshake were stored",
     "doctor_server_recorded_nothing": (
-        "nothing to store: recording is on, but this handshake made no spans; "
-        "call a tool, then: cortex-otel tail"
+        "recording is on, but this handshake left no record: the server answers without mcp or "
+        "fastmcp, so only tools under @instrument_tool are recorded"
     ),
     "doctor_server_maybe_recorded": (
         "no record of this handshake: start it behind opentelemetry-instrument, or, if its code "
@@ -288,6 +292,10 @@ KOREAN = {
         "입력할 명령: {instead}"
     ),
     "doctor_launcher_reaches": "opentelemetry-instrument로 cortex-otel 켜짐",
+    "doctor_hook_disabled": (
+        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS에 cortex_mcp가 있어 @instrument_tool을 붙인 "
+        "도구만 기록됨: 목록에서 제거"
+    ),
     "doctor_launcher_fails": "런처로 Python 시작 실패 ({said}), 직접 확인: {command}",
     "doctor_launcher_without_us": (
         "opentelemetry-instrument로도 cortex-otel 꺼짐: {prefix} "
@@ -336,8 +344,8 @@ KOREAN = {
     "doctor_server_faults": "서버 안의 텔레메트리 오류 ({said}): 이슈로 보고",
     "doctor_server_recorded": "이번 연결의 기록 {count}개 저장됨",
     "doctor_server_recorded_nothing": (
-        "저장할 것 없음: 기록은 켜져 있지만 이번 연결에서 스팬이 없었음, "
-        "도구를 호출한 뒤 cortex-otel tail 확인"
+        "기록은 켜져 있지만 이번 연결의 기록 없음: 서버가 mcp나 fastmcp 없이 응답하므로 "
+        "@instrument_tool을 붙인 도구만 기록됨"
     ),
     "doctor_server_maybe_recorded": (
         "이번 연결의 기록 없음: opentelemetry-instrument로 시작, 또는 코드에서 "

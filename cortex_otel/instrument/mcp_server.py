@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-__all__ = ["INSTRUMENTOR", "install", "remove"]
+__all__ = ["INSTRUMENTOR", "install", "installed", "remove"]
 
 #: Name of the instrumentor entry point; ``mcp`` is taken by two other packages.
 INSTRUMENTOR: Final = "cortex_mcp"
@@ -60,6 +60,11 @@ def install() -> None:
     _waiting = True  # an import hook can't be taken back, but it can do nothing
     for name in _ADAPTERS:
         wrapt.register_post_import_hook(functools.partial(_adapt, name), name)
+
+
+def installed() -> bool:
+    """Whether MCP stacks are hooked, or will be when they are imported."""
+    return _installed
 
 
 def remove() -> None:

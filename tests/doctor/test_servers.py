@@ -32,9 +32,14 @@ def test_no_launcher(doctor, server):
     assert report.code == 0
 
 
-def test_recording_is_on_but_the_handshake_leaves_nothing(doctor, server):
+def test_recording_is_on_but_the_server_speaks_without_an_mcp_stack(doctor, server):
     report = doctor(LAUNCHER, sys.executable, server())
-    assert report.levels["server_recorded_nothing"] == "ok"
+    assert report.levels["server_recorded_nothing"] == "warning"
+
+
+def test_the_wire_hook_is_switched_off(doctor, server):
+    off = {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "cortex_mcp"}
+    assert doctor(LAUNCHER, sys.executable, server(), **off).levels["hook_disabled"] == "warning"
 
 
 def test_another_environment(doctor, server, bare_python):

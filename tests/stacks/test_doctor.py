@@ -62,4 +62,4 @@ def test_a_server_on_mcp_1(wheel, tmp_path):
     code, findings = diagnose(*command.split(), cwd=tmp_path)
     assert code == 0, findings
     assert findings["mcp"].startswith("mcp 1.")
-    assert "launcher_reaches" in findings
+    assert {"launcher_reaches", "server_recorded"} <= findings.keys()

@@ -38,6 +38,7 @@ points = metadata.entry_points()
 group = "opentelemetry_distro"
 distros = points.select(group=group) if hasattr(points, "select") else points.get(group, [])
 state = sys.modules.get("cortex_otel.instrument.state")
+hook = sys.modules.get("cortex_otel.instrument.mcp_server")
 print("{_MARK}" + json.dumps({{
     "prefix": sys.prefix,
     "executable": sys.executable,
@@ -47,6 +48,7 @@ print("{_MARK}" + json.dumps({{
     "importable": util.find_spec("cortex_otel") is not None,
     "pip": util.find_spec("pip") is not None,
     "active": bool(state and state.state.active),
+    "hook": bool(hook and hook.installed()),
 }}))
 """
 _OLDEST_PYTHON = (3, 11)
@@ -123,6 +125,8 @@ def _reached(target: Target, answer: dict[str, Any], timeout_seconds: float) -> 
         yield problem("launcher_fails", command=shown(target.instrumented), said=behind)
     elif behind["active"]:
         yield ok("launcher_reaches")
+        if not behind["hook"]:
+            yield warning("hook_disabled")
     elif answer["importable"]:
         yield problem("launcher_without_us", prefix=answer["prefix"])
     else:

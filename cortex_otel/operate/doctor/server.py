@@ -118,7 +118,7 @@ def _recorded(home: Path, *, expected: bool | None) -> Iterator[Finding]:
     if spans:
         yield ok("server_recorded", count=spans)
     elif expected:
-        yield ok("server_recorded_nothing")
+        yield warning("server_recorded_nothing")
     elif expected is None:
         yield warning("server_maybe_recorded")
     else:
