@@ -37,6 +37,8 @@ STACKS = {
     "mcp-server-time": ["mcp-server-time"],
     "mcp-server-git": ["mcp-server-git"],
     "mcp-server-calculator": ["mcp-server-calculator"],
+    "mcp-simple-timeserver": ["mcp-simple-timeserver"],  # fastmcp 3
+    "mcp-server-motherduck": ["mcp-server-motherduck"],  # fastmcp 4
 }  # fmt: skip
 
 

@@ -345,16 +345,19 @@ SERVERS = {
     "mcp-server-time": ("get_current_time", {"timezone": "UTC"}, {"timezone": "No/Where"}),
     "mcp-server-git": ("git_status", {"repo_path": "."}, {"repo_path": "/no/such/place"}),
     "mcp-server-calculator": ("calculate", {"expression": "1+1"}, {"expression": "(("}),
+    "mcp-simple-timeserver": ("get_local_time", {}, {"no_such": 1}),
+    "mcp-server-motherduck": ("execute_query", {"sql": "SELECT 1"}, {"sql": "SELEC"}),
 }
+OPTIONS = {"mcp-server-motherduck": ("--db-path", ":memory:", "--read-write")}
 
 
 @pytest.mark.matrix
-@pytest.mark.parametrize("name", ["mcp-server-time", "mcp-server-git", "mcp-server-calculator"])
+@pytest.mark.parametrize("name", SERVERS)
 def test_a_server_from_the_registry_with_no_code_changed(stack_of, name, tmp_path):
     tool, good, bad = SERVERS[name]
     stack = stack_of(name)
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    command = [stack.bin / "opentelemetry-instrument", stack.bin / name]
+    command = [stack.bin / "opentelemetry-instrument", stack.bin / name, *OPTIONS.get(name, ())]
     listing = {"jsonrpc": "2.0", "id": 0, "method": "tools/list"}
     wanted = [(tool, good), (tool, bad), ("no_such", {})]
     asked = [
@@ -362,9 +365,9 @@ def test_a_server_from_the_registry_with_no_code_changed(stack_of, name, tmp_pat
          "params": {"name": called, "arguments": arguments}}
         for number, (called, arguments) in enumerate(wanted, 1)
     ]  # fmt: skip
-    with subprocess.Popen(
+    with (tmp_path / "stderr").open("wb") as errors, subprocess.Popen(
         [*map(str, command)], env=stack.environment(tmp_path / "home"), cwd=tmp_path,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
     ) as process:  # fmt: skip
         timer = threading.Timer(SECONDS, process.kill)
         timer.start()
@@ -372,7 +375,9 @@ def test_a_server_from_the_registry_with_no_code_changed(stack_of, name, tmp_pat
             process.stdin.write(json.dumps(message).encode() + b"\n")
             process.stdin.flush()
             if "id" in message:
-                assert json.loads(process.stdout.readline())["id"] == message["id"]
+                line = process.stdout.readline()
+                assert line, (tmp_path / "stderr").read_text()
+                assert json.loads(line)["id"] == message["id"]
         process.stdin.close()
         process.wait()
         timer.cancel()

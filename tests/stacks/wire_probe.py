@@ -2,7 +2,8 @@
 
 ``wire_probe.py serve stdio|http [--telemetry]`` is the server; ``wire_probe.py memory``, ``stdio``
 and ``http`` ask everything twice, without telemetry and with it, and print what the client got each
-time and what was recorded, as one JSON object. No tool is decorated but ``inner`` and ``claims``.
+time and what was recorded, as one JSON object. ``mounted`` does so with a server inside another
+(fastmcp). No tool is decorated but ``inner`` and ``claims``.
 """
 
 from __future__ import annotations
@@ -201,14 +202,51 @@ async def connect(target):
         yield client
 
 
-async def ask_all(target) -> list[str]:
+def make_mounted_server():
+    """A fastmcp server whose tools, prompt and resources are another's, under a prefix."""
+    inner = FastMCP("inner")
+
+    @inner.tool()
+    def add(a: int, b: int = 1) -> int:
+        return a + b
+
+    @inner.tool()
+    def crashes() -> int:
+        raise LookupError(SECRET)
+
+    @inner.prompt()
+    def greet(name: str) -> str:
+        return f"hello {name}"
+
+    @inner.resource("memo://one")
+    def one() -> str:
+        return "one"
+
+    outer = FastMCP("outer")
+    with contextlib.suppress(TypeError):
+        outer.mount(inner, namespace="sub")
+        return outer
+    outer.mount(inner, prefix="sub")
+    return outer
+
+
+MOUNTED = [
+    ("tool", "sub_add", {"a": 1}),
+    ("tool", "sub_crashes", {}),
+    ("tool", "sub_none", {}),
+    ("prompt", "sub_greet", {"name": "x"}),
+    ("resource", "memo://sub/one", {}),
+]
+
+
+async def ask_all(target, asked=ASKED, at_once=AT_ONCE) -> list[str]:
     """What the client got: each answer or error, as text."""
     got = []
     async with connect(target) as client:
         got.append(dump(await client.list_tools()))
-        for kind, name, arguments in ASKED:
+        for kind, name, arguments in asked:
             got.append(await _ask(client, kind, name, arguments))
-        many = [_ask(client, "tool", "ok", {"text": str(n)}) for n in range(AT_ONCE)]
+        many = [_ask(client, "tool", "ok", {"text": str(n)}) for n in range(at_once)]
         got += await asyncio.gather(*many)
     return got
 
@@ -290,6 +328,11 @@ def main() -> None:
             plain = asyncio.run(ask_all(make_server()))
             cortex_otel.configure(soft_errors="Error:,Fehler")
             seen = asyncio.run(ask_all(make_server()))
+            cortex_otel.shutdown(5000)
+        case ["mounted"]:
+            plain = asyncio.run(ask_all(make_mounted_server(), MOUNTED, 0))
+            cortex_otel.configure()
+            seen = asyncio.run(ask_all(make_mounted_server(), MOUNTED, 0))
             cortex_otel.shutdown(5000)
         case ["stdio"]:
             command = [sys.executable, str(HERE), "serve", "stdio"]
