@@ -13,7 +13,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from cortex_otel.commands import doctor, query, status, tail
+from cortex_otel.commands import doctor, grafana, query, serve, status, tail
 from cortex_otel.commands.console import complain, told
 from cortex_otel.messages import text
 from cortex_otel.query.ranges import RangeError
@@ -150,8 +150,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_json(command)
 
+    command = _command(commands, "serve", serve.run)
+    command.epilog = text("serve_examples")
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.add_argument("--host", metavar="ADDRESS", help=text("help_host"))
+    command.add_argument("--port", type=_number(0), metavar="PORT", help=text("help_port"))
+    command.add_argument(
+        "--receiver-port", type=_number(0), metavar="PORT", help=text("help_receiver_port")
+    )
+    command.add_argument("--only", choices=("admin", "receiver"), help=text("help_only"))
+    command.add_argument("--open", action="store_true", help=text("help_open"))
+
+    command = _command(commands, "grafana", grafana.run)
+    command.epilog = text("grafana_examples")
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.add_argument("action", choices=("provision", "push"), help=text("help_grafana_action"))
+    command.add_argument("target", metavar="DIR|URL", help=text("help_grafana_target"))
+    command.add_argument("--force", action="store_true", help=text("help_grafana_force"))
+
     command = _command(commands, "demo", _demo)
     command.add_argument("--once", action="store_true", help=text("help_once"))
+    command.add_argument("--serve", action="store_true", help=text("help_demo_serve"))
     _add_json(command)
     command.add_argument("--clean", action="store_true", help=text("help_clean"))
     return parser

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from cortex_otel import messages_doctor
+from cortex_otel import messages_doctor, messages_serve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -364,8 +364,8 @@ _KOREAN = {
 }
 
 TEXTS: Mapping[str, Mapping[str, str]] = {
-    "en": _ENGLISH | messages_doctor.ENGLISH,
-    "ko": _KOREAN | messages_doctor.KOREAN,
+    "en": _ENGLISH | messages_doctor.ENGLISH | messages_serve.ENGLISH,
+    "ko": _KOREAN | messages_doctor.KOREAN | messages_serve.KOREAN,
 }
 """Every text by language and key; all languages have the same keys."""
 

@@ -31,12 +31,14 @@ class SettingError(ValueError):
         self.name = name
 
 
-_LISTS = frozenset({"sampling", "allow_attributes", "soft_errors", "baggage"})
+_LISTS = frozenset({"sampling", "allow_attributes", "soft_errors", "baggage", "receiver_services"})
 _LONGEST_SERVICE = 64
 _LONGEST_SHOWN = 200
 # `int` and `float` would take digits of any script, `1_000` and more.
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[0-9.eE+-]{1,32}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}")
+_HOST = re.compile(r"[A-Za-z0-9.:_-]{1,255}")
 _ATTRIBUTE_KEY = re.compile(r"[^\s*,]*[^\s*,.](?:\.\*)?")
 
 
@@ -127,6 +129,12 @@ def _key(text: str) -> str:
     return text
 
 
+def _token(text: str) -> str:
+    if not _TOKEN.fullmatch(text.strip()):
+        raise ValueError
+    return text.strip()
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -160,6 +168,34 @@ def _baggage(text: str) -> Mapping[str, str]:
             raise ValueError
         keys[what] = key
     return keys
+
+
+def _services(text: str) -> Mapping[str, str]:
+    services: dict[str, str] = {}
+    for part in _names(text):
+        name, _, service = (side.strip() for side in part.rpartition("="))
+        if not name or name in services:
+            raise ValueError
+        services[name] = _service(service)
+    return services
+
+
+def _host(text: str) -> str:
+    text = text.strip()
+    if not _HOST.fullmatch(text):
+        raise ValueError
+    return text
+
+
+def _time_zone(text: str) -> str:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - few set it
+
+    text = text.strip()
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, OSError):  # OSError: a directory of zones
+        raise ValueError from None
+    return text
 
 
 def _setting(
@@ -352,6 +388,78 @@ class Settings:
         unit="ms",
     )
     """How long an answer of the identity provider or licence manager is used."""
+
+    admin_host: str = _setting(
+        "CORTEX_OTEL_ADMIN_HOST",
+        default="127.0.0.1",
+        parse=_host,
+        allowed="a host name or address",
+    )
+    """Where `cortex-otel serve` shows the web admin. Anything but this machine's own loopback needs
+    `CORTEX_OTEL_ADMIN_TOKEN` too."""
+
+    admin_port: int = _setting(
+        "CORTEX_OTEL_ADMIN_PORT",
+        default=8080,
+        parse=_integer(0, 65_535),
+        allowed="0 to 65535; 0 is any free one",
+    )
+    """Port of the web admin."""
+
+    admin_token: str | None = _setting(
+        "CORTEX_OTEL_ADMIN_TOKEN",
+        default=None,
+        parse=_token,
+        allowed="16 to 256 letters, digits, - and _",
+        secret=True,
+    )
+    """What a browser must show to read the web admin. Without one `cortex-otel serve` makes one for
+    this installation and keeps it in `admin.token` (0600)."""
+
+    time_zone: str | None = _setting(
+        "CORTEX_OTEL_TIME_ZONE",
+        default=None,
+        parse=_time_zone,
+        allowed="a name of the IANA time zone database, e.g. Asia/Seoul",
+    )
+    """Time zone of days and hours in the web admin; by default this machine's own."""
+
+    receiver_host: str = _setting(
+        "CORTEX_OTEL_RECEIVER_HOST",
+        default="127.0.0.1",
+        parse=_host,
+        allowed="a host name or address",
+    )
+    """Where `cortex-otel serve` takes OTLP/HTTP. Anything but this machine's own loopback needs
+    `CORTEX_OTEL_RECEIVER_TOKEN` too."""
+
+    receiver_port: int = _setting(
+        "CORTEX_OTEL_RECEIVER_PORT",
+        default=4318,
+        parse=_integer(0, 65_535),
+        allowed="0 to 65535; 0 is any free one",
+    )
+    """Port of the OTLP/HTTP receiver."""
+
+    receiver_token: str | None = _setting(
+        "CORTEX_OTEL_RECEIVER_TOKEN",
+        default=None,
+        parse=_token,
+        allowed="16 to 256 letters, digits, - and _",
+        secret=True,
+    )
+    """What a sender must show (`Authorization: Bearer …`); without one every process of this
+    machine may send."""
+
+    receiver_services: Mapping[str, str] = _setting(
+        "CORTEX_OTEL_RECEIVER_SERVICES",
+        default=dict,
+        parse=_services,
+        allowed="service.name=service, comma-separated, *=service for all others, "
+        "*=refuse to refuse them",
+    )
+    """Which Cortex service a sender is, by its `service.name`, e.g. `my-shop=web,*=refuse`. A
+    sender that isn't named is the service that its name says."""
 
     @property
     def database(self) -> Path:

@@ -1,0 +1,187 @@
+"""``cortex-otel serve``: the web admin and the OTLP/HTTP receiver, on this machine alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import errno
+import ipaddress
+import signal
+import socket
+import sys
+import webbrowser
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cortex_otel.commands.console import complain, line
+from cortex_otel.messages import text
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from cortex_otel.settings import Settings
+
+__all__ = ["run", "serve"]
+
+_BACKLOG = 128
+_GRACEFUL_SECONDS = 3
+
+
+class _Listener(NamedTuple):
+    """One server of the two: what it is, where it listens, and who may reach it."""
+
+    kind: str
+    host: str
+    port: int
+    token: str | None
+    variable: str
+    option: str
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Serve until Ctrl-C or SIGTERM; 1 if that can't be begun."""
+    settings = dataclasses.replace(
+        settings,
+        **{
+            name: value
+            for name, value in (
+                ("admin_host", arguments.host),
+                ("admin_port", arguments.port),
+                ("receiver_port", arguments.receiver_port),
+            )
+            if value is not None
+        },
+    )
+    kinds = (arguments.only,) if arguments.only else ("admin", "receiver")
+    return serve(settings, kinds, open_browser=arguments.open)
+
+
+def serve(
+    settings: Settings, kinds: Sequence[str] = ("admin", "receiver"), *, open_browser: bool = False
+) -> int:
+    """Serve ``kinds`` of ``admin`` and ``receiver`` until Ctrl-C or SIGTERM.
+
+    Returns:
+        0; 1 if a port is taken, packages are missing, or an address needs a token.
+    """
+    try:
+        import uvicorn  # noqa: F401, PLC0415 - an extra
+    except ImportError as error:
+        complain(text("serve_missing", module=error.name))
+        return 1
+    listeners = [each for each in _listeners(settings) if each.kind in kinds]
+    with contextlib.ExitStack() as stack:
+        sockets: list[socket.socket] = []
+        for listener in listeners:
+            if not _is_loopback(listener.host) and not listener.token:
+                complain(text("serve_needs_token", host=listener.host, variable=listener.variable))
+                return 1
+            try:
+                sockets.append(stack.enter_context(_bound(listener)))
+            except OSError as error:
+                complain(_told(listener, error))
+                return 1
+        try:
+            servers, urls = _servers(settings, listeners, sockets)
+        except ImportError as error:
+            complain(text("serve_missing", module=error.name))
+            return 1
+        for kind, url in urls.items():
+            line(text(f"serve_{kind}", url=url))
+        line(text("serve_database", path=settings.database))
+        line(text("serve_ends"))
+        sys.stdout.flush()
+        if open_browser and "admin" in urls:
+            webbrowser.open(urls["admin"])
+        asyncio.run(_run_all(servers, sockets))
+    line(text("serve_ended"))
+    return 0
+
+
+def _listeners(settings: Settings) -> list[_Listener]:
+    return [
+        _Listener(
+            "admin", settings.admin_host, settings.admin_port, settings.admin_token,
+            "CORTEX_OTEL_ADMIN_TOKEN", "--port",
+        ),
+        _Listener(
+            "receiver", settings.receiver_host, settings.receiver_port, settings.receiver_token,
+            "CORTEX_OTEL_RECEIVER_TOKEN", "--receiver-port",
+        ),
+    ]  # fmt: skip
+
+
+def _servers(
+    settings: Settings, listeners: Sequence[_Listener], sockets: Sequence[socket.socket]
+) -> tuple[list[Any], dict[str, str]]:
+    """The servers, not yet running, and the address of each for people."""
+    servers: list[Any] = []
+    urls: dict[str, str] = {}
+    for listener, bound in zip(listeners, sockets, strict=True):
+        host = f"[{listener.host}]" if ":" in listener.host else listener.host
+        url = f"http://{host}:{bound.getsockname()[1]}"
+        if listener.kind == "admin":
+            from cortex_otel.show.web.app import create_server as admin  # noqa: PLC0415 - an extra
+
+            server, path = admin(settings, url)
+            urls["admin"] = url + path
+        else:
+            from cortex_otel.receive.app import create_server as receiver  # noqa: PLC0415 - the same
+
+            server = receiver(settings, url)
+            urls["receiver"] = url
+        servers.append(server)
+    return servers, urls
+
+
+async def _run_all(servers: Sequence[Any], sockets: Sequence[socket.socket]) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for server in servers:
+            # A second Ctrl-C ends what still waits for its clients.
+            server.force_exit = server.should_exit
+            server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows: uvicorn's own
+            loop.add_signal_handler(number, stop)
+    tasks = [
+        asyncio.create_task(server._serve([bound]))  # noqa: SLF001 - serve() would take the signals
+        for server, bound in zip(servers, sockets, strict=True)
+    ]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    stop()  # one without the other is not what was asked for
+    await asyncio.gather(*tasks)
+
+
+def _bound(listener: _Listener) -> socket.socket:
+    family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform != "win32":  # there it would let two servers share the port
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((listener.host, listener.port))
+        bound.listen(_BACKLOG)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+def _told(listener: _Listener, error: OSError) -> str:
+    key = "serve_port_taken" if error.errno == errno.EADDRINUSE else "serve_cannot_listen"
+    return text(
+        key, host=listener.host, port=listener.port, option=listener.option,
+        detail=error.strerror or error,
+    )  # fmt: skip
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""The embedded web admin: pages, API, live updates, export."""
