@@ -1,0 +1,127 @@
+/**
+ * What went wrong and where, without a word of the error's own: type, file name, function and line,
+ * as `summarize_stacktrace` in `cortex_otel/process/redact.py` says it.
+ */
+import { isSuspicious } from './scrub';
+
+/** `error.type` of a failure whose class isn't known. */
+export const ERROR_TYPE_OTHER = '_OTHER';
+
+const LONGEST_NAME = 128;
+const LONGEST_STACK = 65_536;
+const MOST_LINKS = 5;
+const FRAME =
+  /^ {1,8}at (?:async |new )?(?:([^\s()]{1,256}) (?:\[as [^\s()]{1,256}\] )?)?\(?([^()]{1,1024}):(\d{1,9}):\d{1,9}\)?$/;
+const CLASS = /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/;
+const CODE = /^[A-Z][A-Z0-9_]{2,63}$/;
+// Any other lower-case word could be one of the message.
+const KNOWN_WORDS = new Set([
+  'timeout', 'cancelled', 'canceled', 'error', 'connection_error', 'connection_refused',
+  'connection_reset', 'rate_limited', 'unauthorized', 'forbidden', 'not_found', 'invalid_params',
+  'invalid_request', 'parse_error', 'internal_error', 'method_not_found', 'tool_error', '_OTHER',
+]);
+
+/** What is kept of an error; `message` goes no further than to the hash. */
+export interface ErrorSummary {
+  readonly type: string;
+  /** `TypeError at extension:activate:10 <- RangeError at load:read:3`; empty without a frame. */
+  readonly location: string;
+  readonly message: string | undefined;
+  readonly isTimeout: boolean;
+  readonly isCancellation: boolean;
+}
+
+/** Summarise whatever was thrown; an error's getters may throw in turn. */
+export function summarizeError(thrown: unknown): ErrorSummary {
+  const type = typeOf(thrown);
+  const links: string[] = [];
+  const seen = new Set<unknown>();
+  let link = thrown;
+  while (link !== null && typeof link === 'object' && !seen.has(link) && links.length < MOST_LINKS) {
+    seen.add(link);
+    const place = innermostPlace(read(link, 'stack'));
+    const name = nameInLocation(typeOf(link));
+    links.push(place ? `${name} at ${place}` : name);
+    link = read(link, 'cause');
+  }
+  const message = typeof thrown === 'string' ? thrown : read(thrown, 'message');
+  const name = String(read(thrown, 'name') ?? '');
+  return {
+    type,
+    location: links.some((text) => text.includes(' at ')) ? links.join(' <- ') : '',
+    message: typeof message === 'string' ? message : undefined,
+    isTimeout: name === 'TimeoutError' || type === 'ETIMEDOUT' || type === 'timeout',
+    isCancellation: name === 'AbortError' || name === 'Canceled' || name === 'CancellationError',
+  };
+}
+
+/** The one line that is kept of a printed stack. */
+export function summarizeStack(stack: string, type: string): string {
+  const place = innermostPlace(stack);
+  return place ? `${nameInLocation(type)} at ${place}` : nameInLocation(type);
+}
+
+/** A low-cardinality `error.type`: a class, an error code or a word of the conventions. */
+export function errorType(text: string): string {
+  if (text.length === 0 || text.length > LONGEST_NAME) {
+    return ERROR_TYPE_OTHER;
+  }
+  if (/^-?\d{1,6}$/.test(text) || KNOWN_WORDS.has(text)) {
+    return text;
+  }
+  return isClass(text) && !isSuspicious(text) ? text : ERROR_TYPE_OTHER;
+}
+
+function typeOf(thrown: unknown): string {
+  const name = read(thrown, 'name');
+  const code = read(thrown, 'code');
+  // Node's system errors are all called `Error`; their code says which.
+  if (name === 'Error' && typeof code === 'string' && CODE.test(code)) {
+    return errorType(code);
+  }
+  return typeof name === 'string' ? errorType(name) : ERROR_TYPE_OTHER;
+}
+
+function nameInLocation(type: string): string {
+  return isClass(type) && type !== ERROR_TYPE_OTHER ? type : 'Exception';
+}
+
+function isClass(text: string): boolean {
+  const last = text.slice(text.lastIndexOf('.') + 1);
+  return CLASS.test(text) && (!/^_*[a-z]/.test(last) || KNOWN_WORDS.has(last));
+}
+
+function innermostPlace(stack: unknown): string {
+  if (typeof stack !== 'string') {
+    return '';
+  }
+  for (const line of stack.slice(0, LONGEST_STACK).split('\n')) {
+    const frame = FRAME.exec(line.slice(0, 2048).trimEnd());
+    // The SDK and Node itself come innermost where they call back: still the place it happened.
+    if (frame) {
+      return place(frame[2] ?? '', frame[1] ?? '<anonymous>', Number(frame[3]));
+    }
+  }
+  return '';
+}
+
+function place(file: string, name: string, line: number): string {
+  // The end of a path is its file name; a directory may be a person's.
+  const base = file.slice(file.search(/[^\\/]*$/)).replace(/\.(?:py[cw]?|[cm]?[jt]sx?)$/, '');
+  return `${placePart(base)}:${placePart(name)}:${line}`;
+}
+
+function placePart(text: string): string {
+  const isClean = text.length > 0 && text.length <= LONGEST_NAME && /^[\w.<>-]+$/.test(text);
+  return isClean && !isSuspicious(text) ? text.slice(0, 64) : '_';
+}
+
+function read(target: unknown, key: string): unknown {
+  try {
+    return target === null || typeof target !== 'object'
+      ? undefined
+      : (target as Record<string, unknown>)[key];
+  } catch {
+    return undefined;
+  }
+}

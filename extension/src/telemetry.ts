@@ -1,0 +1,441 @@
+/** Typed events in, envelopes out: what `createTelemetry` returns. */
+import { randomBytes } from 'node:crypto';
+import { dirname } from 'node:path';
+import { isPromise } from 'node:util/types';
+
+import { SeverityNumber, SpanStatusCode } from '@opentelemetry/api';
+import * as vscode from 'vscode';
+
+import { type Attributes, sieve } from './attributes';
+import { Consent, type Level } from './consent';
+import * as events from './events';
+import { textHash, userHash } from './hashing';
+import type { Ide } from './ide';
+import type { Outbox } from './outbox';
+import type { Pipeline } from './pipeline';
+import * as sc from './semconv';
+import type { Sender } from './sender';
+import { summarizeError } from './stack';
+import { ActiveTrace, type TraceContext } from './trace';
+import type {
+  CodeInsert, ContextSwitch, ErrorOptions, Telemetry, TelemetryOptions, TelemetryStatus,
+} from './types';
+
+/** Most of the second that an extension has to deactivate. */
+const DEACTIVATE_MS = 700;
+/** Events that the host's logger has taken and not yet handed to the sender. */
+const MOST_DRAFTS = 1024;
+const INSTALLED = 'cortex.telemetry.installed';
+
+/** An event that waits for the host's logger to clean its data and hand it on. */
+interface Draft {
+  readonly finish: (attributes: Attributes) => void;
+}
+
+/** What the composition root hands over. */
+export interface Parts {
+  readonly context: vscode.ExtensionContext;
+  readonly options: TelemetryOptions;
+  readonly sessionId: string;
+  readonly ide: Ide;
+  readonly outbox: Outbox;
+  readonly pipeline: Pipeline;
+  readonly sender: Sender;
+  readonly dropped: Counter;
+}
+
+/** Numbers by name. */
+export class Counter {
+  readonly counts: Record<string, number> = {};
+
+  add(name: string, number = 1): void {
+    this.counts[name] = (this.counts[name] ?? 0) + number;
+  }
+}
+
+export class CortexTelemetry implements Telemetry {
+  private readonly active = new ActiveTrace();
+  private readonly drafts = new Map<string, Draft>();
+  private readonly rejectedValues = new Counter();
+  private readonly texts: ReturnType<typeof textHash>;
+  private readonly logger: vscode.TelemetryLogger;
+  private readonly consent: Consent;
+  private readonly onExit = (): void => this.guard(() => this.parts.pipeline.flush(true));
+  private user: { id: string; hash: string } = { id: '', hash: '' };
+  private tier: sc.Tier = 'free';
+  private faults = 0;
+  private closing: Promise<void> | undefined;
+
+  constructor(private readonly parts: Parts) {
+    const { options, outbox, sender } = parts;
+    this.texts = textHash(dirname(outbox.directory));
+    this.logger = vscode.env.createTelemetryLogger(
+      {
+        sendEventData: (name, data) => this.sendEventData(name, data),
+        sendErrorData: (error) => this.sendErrorData(error),
+      },
+      { ignoreBuiltInCommonProperties: true },
+    );
+    const setting = options.setting ?? 'cortex.telemetry.enabled';
+    this.consent = new Consent(this.logger, setting, (level) => {
+      this.guard(() => this.allow(level));
+    });
+    outbox.adopt(this.consent.level);
+    process.once('exit', this.onExit);
+    if (this.consent.level !== 'off') {
+      sender.wake();
+    }
+  }
+
+  install(): void {
+    this.guard(() => {
+      const state = this.parts.context.globalState;
+      if (this.consent.level !== 'all' || state.get(INSTALLED) !== undefined) {
+        return;
+      }
+      const { ide } = this.parts;
+      this.record(events.INSTALL, {
+        ide: ide.name,
+        ideVersion: ide.version || undefined,
+        version: versionOf(this.parts.context) || undefined,
+      });
+      state.update(INSTALLED, true).then(undefined, () => undefined);
+    });
+  }
+
+  activate(projectPath?: string): void {
+    this.guard(() => {
+      const { ide } = this.parts;
+      const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+      this.record(events.ACTIVATE, {
+        ide: ide.name,
+        ideVersion: ide.version || undefined,
+        projectPath: projectPath ?? folder,
+      });
+    });
+  }
+
+  uiInteraction(action: string, element: string): void;
+  uiInteraction<T>(action: string, element: string, work: () => T): T;
+  uiInteraction<T>(action: string, element: string, work?: () => T): T | undefined {
+    if (work === undefined) {
+      this.guard(() => this.record(events.UI_INTERACTION, { action, element }));
+      return undefined;
+    }
+    return this.timed(events.UI_INTERACTION, { action, element }, work);
+  }
+
+  codeInsert(insert: CodeInsert): void {
+    this.guard(() => this.record(events.CODE_INSERT, { ...insert }));
+  }
+
+  contextSwitch(change: ContextSwitch): void {
+    this.guard(() => this.record(events.CONTEXT_SWITCH, { ...change }));
+  }
+
+  error(error: unknown, options: ErrorOptions = {}): void {
+    this.guard(() => {
+      this.record(events.ERROR, valuesOfError(error, options));
+      if (options.crash) {
+        this.parts.pipeline.flush(true);
+      }
+    });
+  }
+
+  traceContext(): TraceContext {
+    return this.guard(() => (this.consent.level === 'all' ? this.active.traceContext : {})) ?? {};
+  }
+
+  withTraceContext<T extends object>(request: T): T {
+    return (
+      this.guard(() => {
+        const { _meta: meta } = request as { _meta?: object };
+        const carried = this.traceContext();
+        return carried.traceparent ? { ...request, _meta: { ...meta, ...carried } } : request;
+      }) ?? request
+    );
+  }
+
+  status(): TelemetryStatus {
+    const { outbox, sender, dropped, sessionId } = this.parts;
+    return {
+      level: this.consent.level,
+      problem: '',
+      sessionId,
+      queued: outbox.size,
+      ...sender.counts,
+      dropped: { ...dropped.counts },
+      rejectedValues: { ...this.rejectedValues.counts },
+      faults: this.faults,
+    };
+  }
+
+  async flush(): Promise<boolean> {
+    const { outbox, pipeline, sender } = this.parts;
+    this.guard(() => pipeline.flush(false));
+    await outbox.settle();
+    if (this.consent.level !== 'off') {
+      await sender.drain();
+    }
+    return outbox.size.envelopes === 0;
+  }
+
+  deactivate(): Promise<void> {
+    this.closing ??= this.close();
+    return this.closing;
+  }
+
+  dispose(): void {
+    this.guard(() => this.parts.pipeline.flush(true));
+    // A deactivation that is under way ends by itself.
+    if (this.closing === undefined) {
+      this.end();
+    }
+  }
+
+  /** The host's logger has checked and cleaned it: ours to keep. */
+  private sendEventData(_name: string, data: Readonly<Record<string, unknown>> = {}): void {
+    this.guard(() => {
+      const uid = data[sc.LOG_RECORD_UID];
+      const draft = typeof uid === 'string' ? this.drafts.get(uid) : undefined;
+      if (draft !== undefined && typeof uid === 'string') {
+        this.drafts.delete(uid);
+        draft.finish(sieve(data, () => this.rejectedValues.add('host')));
+      }
+    });
+  }
+
+  /** An error of this extension that nobody caught. */
+  private sendErrorData(error: Error): void {
+    this.guard(() => {
+      if (this.consent.level === 'off') {
+        return;
+      }
+      const values = valuesOfError(error, { crash: true });
+      const attributes = this.attributesOf(events.ERROR, values);
+      this.emit(events.ERROR, sieve(attributes, () => this.rejectedValues.add('error')), Date.now());
+      this.parts.pipeline.flush(true);
+    });
+  }
+
+  private record(event: events.EventType, values: Readonly<Record<string, unknown>>): void {
+    const isError = event === events.ERROR;
+    if (!this.isAllowed(isError)) {
+      return;
+    }
+    const time = Date.now();
+    const context = this.active.context;
+    this.submit(event, this.attributesOf(event, values), {
+      finish: (clean) => this.emit(event, clean, time, context),
+    });
+  }
+
+  /** Run `work` once, as a span where the user lets us. */
+  private timed<T>(
+    event: events.EventType, values: Readonly<Record<string, unknown>>, work: () => T,
+  ): T {
+    const span = this.guard(() =>
+      this.isAllowed(false)
+        ? this.parts.pipeline.tracer.startSpan(event.name, {}, this.active.context)
+        : undefined,
+    );
+    if (span === undefined) {
+      return work();
+    }
+    const identity = this.guard(() => this.identity()) ?? {};
+    const end = (failure?: { thrown: unknown }): void => {
+      this.guard(() => {
+        if (!this.isAllowed(false)) {
+          return;
+        }
+        const attributes = this.attributesOf(event, values);
+        if (failure !== undefined) {
+          Object.assign(attributes, outcomeOf(failure.thrown));
+          events.markFailure(attributes);
+        }
+        const endTime = Date.now();
+        this.submit(event, attributes, {
+          finish: ({ [sc.LOG_RECORD_UID]: _, ...clean }) => {
+            span.setAttributes({ ...clean, ...identity, [sc.CORTEX_EVENT_TYPE]: event.name });
+            if (clean[sc.CORTEX_RESULT] === 'error' || clean[sc.CORTEX_RESULT] === 'timeout') {
+              span.setStatus({ code: SpanStatusCode.ERROR });
+            }
+            span.end(endTime);
+          },
+        });
+      });
+    };
+    let result: T;
+    try {
+      result = this.active.run(span, work);
+    } catch (thrown) {
+      end({ thrown });
+      throw thrown;
+    }
+    if (!isPromise(result)) {
+      end();
+      return result;
+    }
+    // What the caller gets must be what it can catch: a rejection that we looked at would no longer
+    // be one that nobody handled.
+    return result.then(
+      (value: unknown) => {
+        end();
+        return value;
+      },
+      (thrown: unknown) => {
+        end({ thrown });
+        throw thrown;
+      },
+    ) as T;
+  }
+
+  /** Hand an event to the host's logger, which cleans its data, shows it and hands it on. */
+  private submit(event: events.EventType, attributes: Attributes, draft: Draft): void {
+    const uid = randomBytes(16).toString('hex');
+    this.drafts.set(uid, draft);
+    if (this.drafts.size > MOST_DRAFTS) {
+      const [oldest] = this.drafts.keys();
+      this.drafts.delete(oldest ?? '');
+      this.parts.dropped.add('host');
+    }
+    const data = { ...attributes, [sc.LOG_RECORD_UID]: uid };
+    if (event === events.ERROR) {
+      this.logger.logError(event.name, data);
+    } else {
+      this.logger.logUsage(event.name, data);
+    }
+  }
+
+  private emit(
+    event: events.EventType, clean: Attributes, timestamp: number, context = this.active.context,
+  ): void {
+    const result = clean[sc.CORTEX_RESULT];
+    const isFailure = result === 'error' || result === 'timeout';
+    const severityNumber = clean[sc.CORTEX_ERROR_CRASH]
+      ? SeverityNumber.FATAL
+      : isFailure ? SeverityNumber.ERROR : SeverityNumber.INFO;
+    this.parts.pipeline.logger.emit({
+      eventName: event.name,
+      timestamp,
+      severityNumber,
+      context,
+      attributes: {
+        [sc.LOG_RECORD_UID]: randomBytes(16).toString('hex'),
+        ...clean,
+        ...this.identity(),
+      },
+    });
+  }
+
+  private attributesOf(
+    event: events.EventType, values: Readonly<Record<string, unknown>>,
+  ): Attributes {
+    return events.attributesOf(event, values, this.texts.hash, (field) => this.rejectedValues.add(field));
+  }
+
+  /** Tier, user and session as of now. */
+  private identity(): Attributes {
+    const { tier, userId, userHashKey } = this.parts.options;
+    const told = this.guard(() => (typeof tier === 'function' ? tier() : tier));
+    if ((sc.TIERS as readonly unknown[]).includes(told)) {
+      this.tier = told as sc.Tier;
+    } else if (told !== undefined) {
+      this.rejectedValues.add('tier');
+    }
+    const given: unknown = this.guard(() => (typeof userId === 'function' ? userId() : userId));
+    const id = typeof given === 'string' || typeof given === 'number' ? String(given) : '';
+    if (id !== this.user.id) {
+      this.user = { id, hash: id ? userHash(id, userHashKey) : '' };
+    }
+    return {
+      [sc.CORTEX_USER_TIER]: this.tier,
+      [sc.SESSION_ID]: this.parts.sessionId,
+      ...(this.user.hash ? { [sc.USER_HASH]: this.user.hash } : {}),
+    };
+  }
+
+  private isAllowed(isError: boolean): boolean {
+    const level = this.consent.level;
+    return this.closing === undefined && (level === 'all' || (isError && level === 'error'));
+  }
+
+  /** Consent has changed: what it doesn't allow any more is gone when this returns. */
+  private allow(level: Level): void {
+    const { outbox, pipeline, sender } = this.parts;
+    if (level !== 'all') {
+      this.drafts.clear();
+      pipeline.allow(level);
+      sender.cancel();
+      outbox.allow(level);
+    }
+    if (level === 'off') {
+      this.texts.forget();
+    } else {
+      sender.wake();
+    }
+  }
+
+  private async close(): Promise<void> {
+    const { pipeline, sender } = this.parts;
+    this.guard(() => pipeline.flush(true));
+    if (this.consent.level !== 'off') {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, DEACTIVATE_MS);
+      });
+      await Promise.race([sender.drain(), late]);
+      clearTimeout(timer);
+    }
+    this.end();
+  }
+
+  private end(): void {
+    this.closing ??= Promise.resolve();
+    this.guard(() => {
+      process.off('exit', this.onExit);
+      this.parts.sender.stop();
+      this.consent.dispose();
+      this.logger.dispose();
+    });
+  }
+
+  /** Telemetry runs beside the extension, never in its way. */
+  private guard<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch {
+      this.faults += 1;
+      return undefined;
+    }
+  }
+}
+
+/** `version` of the extension's `package.json`. */
+export function versionOf(context: vscode.ExtensionContext): string {
+  const { version } = (context.extension?.packageJSON ?? {}) as { version?: unknown };
+  return typeof version === 'string' ? version : '';
+}
+
+function valuesOfError(error: unknown, options: ErrorOptions): Record<string, unknown> {
+  const summary = summarizeError(error);
+  return {
+    errorType: options.type ?? summary.type,
+    message: summary.message,
+    location: summary.location || undefined,
+    crash: options.crash,
+    result: options.result ?? (summary.isTimeout ? 'timeout' : 'error'),
+  };
+}
+
+function outcomeOf(thrown: unknown): Attributes {
+  const summary = summarizeError(thrown);
+  if (summary.isCancellation) {
+    return { [sc.CORTEX_RESULT]: 'cancelled' };
+  }
+  return {
+    [sc.CORTEX_RESULT]: summary.isTimeout ? 'timeout' : 'error',
+    [sc.ERROR_TYPE]: summary.type,
+    ...(summary.location ? { [sc.CORTEX_ERROR_LOCATION]: summary.location } : {}),
+  };
+}
