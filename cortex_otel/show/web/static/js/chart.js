@@ -1,0 +1,97 @@
+// A canvas chart: fetched when the first is needed, redrawn on a new theme or size, and never given
+// markup. The library draws; what is in its tooltips and beside it are elements of our own.
+import { h } from "./dom.js";
+import { colour } from "./palette.js";
+
+let library = null;
+const drawn = new Map();
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const resized = new ResizeObserver((entries) => {
+  for (const { target } of entries) drawn.get(target)?.chart.resize();
+});
+
+/**
+ * Draw on `place` what `option()` returns; called again, it changes only what differs. `option` is a
+ * function since colours are read when drawing, and again on a change of theme.
+ */
+export async function draw(place, option) {
+  library ??= import("../vendor/echarts.js");
+  const { init } = await library;
+  if (!place.isConnected) return;
+  let entry = drawn.get(place);
+  if (!entry) {
+    entry = { chart: init(place, null, { renderer: "canvas" }) };
+    drawn.set(place, entry);
+    resized.observe(place);
+  }
+  entry.option = option;
+  const first = !entry.shape;
+  apply(entry, first);
+}
+
+function apply(entry, animate) {
+  const option = entry.option();
+  // The same series as before: merge, so that only what changed moves. Others: start over.
+  const shape = JSON.stringify(option.series.map((series) => [series.type, series.name, series.id]));
+  entry.chart.setOption(
+    { ...base(), ...option, animation: !calm.matches && (animate || shape === entry.shape) },
+    { notMerge: shape !== entry.shape },
+  );
+  entry.shape = shape;
+}
+
+/** Forget the charts inside `element`, which is about to be emptied. */
+export function dispose(element) {
+  for (const [place, { chart }] of drawn) {
+    if (!element.contains(place)) continue;
+    resized.unobserve(place);
+    chart.dispose();
+    drawn.delete(place);
+  }
+}
+
+export function redrawAll() {
+  for (const entry of drawn.values()) {
+    entry.shape = "";
+    apply(entry, false);
+  }
+}
+
+function base() {
+  return {
+    animationDuration: 350,
+    animationDurationUpdate: 250,
+    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: colour("text") },
+  };
+}
+
+/** Options of a tooltip whose content `build(parameters)` makes as an element. */
+export function tooltip(build, extra = {}) {
+  return {
+    backgroundColor: colour("raised"),
+    borderColor: colour("line-strong"),
+    borderWidth: 1,
+    padding: [8, 11],
+    confine: true,
+    transitionDuration: 0,
+    ...extra,
+    formatter: build,
+  };
+}
+
+/** The inside of a tooltip: a heading and rows of `{variable, name, value}`. */
+export function tip(heading, rows, note = null) {
+  return h("div", { class: "tip" },
+    h("b", {}, heading),
+    rows.map(({ variable, name, value }) => h("div", {},
+      variable && swatch(variable),
+      h("span", { class: "name" }, name),
+      h("span", { class: "value" }, value))),
+    note && h("em", {}, note));
+}
+
+export function swatch(variable) {
+  const element = h("i", { class: "swatch", "aria-hidden": "true" });
+  element.style.background = `var(--${variable})`;
+  return element;
+}

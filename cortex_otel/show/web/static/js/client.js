@@ -1,0 +1,55 @@
+// What the server put into the page, and the questions to its API.
+
+const island = document.getElementById("client");
+
+/** Page, panels, filters, language and texts. */
+export const client = JSON.parse(island.textContent);
+
+/** A text of the interface; `{name}` is replaced by `values.name`. */
+export function t(key, values = {}) {
+  const text = client.texts[key];
+  if (text === undefined) return key;
+  return text.replaceAll(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+}
+
+/** A text that may not exist, e.g. of a tier nobody foresaw. */
+export function maybe(key, otherwise) {
+  return client.texts[key] ?? otherwise;
+}
+
+export const API = "/api/telemetry";
+
+/** What the API refused or could not do. */
+export class ApiError extends Error {
+  constructor(status, { code = "unknown", message = "", field = null, hint = "" } = {}) {
+    super(message || t("error_status", { status }));
+    this.status = status;
+    this.code = code;
+    this.field = field;
+    this.hint = hint;
+  }
+}
+
+/** The answer to GET `path`; an error of the API or of the network becomes an {@link ApiError}. */
+export async function ask(path, parameters, signal) {
+  let response;
+  try {
+    response = await fetch(`${path}?${new URLSearchParams(parameters)}`, {
+      signal,
+      headers: { accept: "application/json" },
+      credentials: "same-origin",
+      cache: "no-store",
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, { code: "unreachable", message: t("error_unreachable") });
+  }
+  let body = null;
+  try {
+    body = await response.json();
+  } catch {
+    // A proxy's page, or nothing: the status says enough.
+  }
+  if (!response.ok) throw new ApiError(response.status, body?.error ?? {});
+  return body;
+}

@@ -1,0 +1,72 @@
+// One row as big numbers, each with what became of it since the period before.
+import { t } from "../client.js";
+import { h } from "../dom.js";
+import * as format from "../format.js";
+import { isPercentile, sense } from "../meaning.js";
+import { columnIndex } from "../pivot.js";
+
+const COUNTED = ["n", "timed", "measured"];
+const ARROWS = { 1: "▲", 0: "＝", "-1": "▼" };
+
+export function cards(body, answer) {
+  const [row] = answer.rows;
+  const before = answer.previous?.rows?.[0];
+  const names = answer.values.length ? answer.values : shown(answer);
+  let list = body.querySelector(":scope > .cards");
+  if (!list) {
+    list = h("dl", { class: "cards" });
+    body.replaceChildren(list);
+  }
+  const known = new Map([...list.children].map((card) => [card.dataset.column, card]));
+  for (const [name, card] of known) if (!names.includes(name)) card.remove();
+  for (const name of names) {
+    const index = columnIndex(answer, name);
+    const column = answer.columns[index];
+    const card = known.get(name) ?? list.appendChild(h("div", { class: "card", "data-column": name }));
+    const content = one(answer, column, row?.[index], before?.[index], row);
+    const text = JSON.stringify([row?.[index], before?.[index], content.map((each) => each.textContent)]);
+    if (card.dataset.shown === text) continue;
+    // Only the number that changed flashes, and not the first time.
+    card.classList.toggle("flash", false);
+    if (card.dataset.shown) requestAnimationFrame(() => card.classList.add("flash"));
+    card.dataset.shown = text;
+    card.replaceChildren(...content);
+  }
+}
+
+function shown(answer) {
+  return answer.columns.filter((column) => column.unit !== "text" && column.unit !== "flag" && !COUNTED.includes(column.name)).map((column) => column.name);
+}
+
+function one(answer, column, now, before, row) {
+  const below = h("div", { class: "below" });
+  const change = answer.previous ? format.delta(now, before, column.unit) : null;
+  if (change) {
+    const tone = sense(column.name, column.unit, change.direction);
+    const words = t("since_before", { change: change.text, before: format.value(before, column.unit) });
+    below.append(h("span", { class: "delta", "data-sense": tone || null, title: words },
+      h("span", { "aria-hidden": "true" }, `${ARROWS[change.direction]} ${change.text}`),
+      h("span", { class: "sr-only" }, tone ? `${words} (${t(`sense_${tone}`)})` : words)));
+  } else if (answer.previous && now !== null && now !== undefined) {
+    below.append(h("span", {}, t("nothing_before")));
+  }
+  if (isPercentile(column.name) || column.name === "avg_ms") {
+    const count = COUNTED.map((name) => columnIndex(answer, name)).find((index) => index >= 0);
+    if (count !== undefined && row?.[count] !== null && row) below.append(h("span", { title: t("n_meaning") }, `n = ${format.compact(row[count])}`));
+  }
+  return [
+    h("dt", { title: column.meaning }, column.title || column.name),
+    h("dd", { class: "big", title: now === null || now === undefined ? null : format.value(now, column.unit) }, ...big(now, column.unit)),
+    h("dd", { class: "under" }, below),
+  ];
+}
+
+function big(raw, unit) {
+  if (raw === null || raw === undefined) return [format.NONE];
+  if (unit === "ms") {
+    const [number, name] = format.duration(raw);
+    return [number, h("small", {}, name)];
+  }
+  if (unit === "count" || unit === "tokens") return [format.compact(raw)];
+  return [format.value(raw, unit)];
+}

@@ -1,0 +1,26 @@
+// A coloured grid of x by split: which goes with which.
+import { h } from "../dom.js";
+import * as format from "../format.js";
+import { columnIndex } from "../pivot.js";
+
+const STRONG_FROM = 0.62;
+
+export function matrix(body, answer) {
+  const [across, down, value] = [answer.x, answer.split, answer.values[0]].map((name) => columnIndex(answer, name));
+  const names = (index) => [...new Set(answer.rows.map((row) => row[index]))];
+  const [columns, rows] = [names(across), names(down)];
+  const cells = new Map(answer.rows.map((row) => [JSON.stringify([row[across], row[down]]), row[value]]));
+  const most = Math.max(0, ...answer.rows.map((row) => row[value] ?? 0));
+  const { unit } = answer.columns[value];
+  const label = (raw, index) => format.value(raw, answer.columns[index].unit);
+  const one = (x, y) => {
+    const raw = cells.get(JSON.stringify([x, y])) ?? null;
+    const share = most && raw !== null ? raw / most : 0;
+    return h("td", { class: raw === null ? "none" : "cell", "data-strong": share > STRONG_FROM, vars: { share: share.toFixed(3) }, title: `${label(y, down)} × ${label(x, across)}: ${format.value(raw, unit)}` },
+      raw === null ? "" : format.brief(raw, unit));
+  };
+  const table = h("table", { class: "matrix" },
+    h("thead", {}, h("tr", {}, h("td"), columns.map((x) => h("th", { scope: "col" }, label(x, across))))),
+    h("tbody", {}, rows.map((y) => h("tr", {}, h("th", { scope: "row" }, label(y, down)), columns.map((x) => one(x, y))))));
+  body.replaceChildren(h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": answer.title }, table));
+}

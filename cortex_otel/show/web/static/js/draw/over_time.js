@@ -1,0 +1,136 @@
+// Lines and bars over time or over a category; what is not over yet is dashed or hatched.
+import { draw, tip, tooltip } from "../chart.js";
+import { t } from "../client.js";
+import { h } from "../dom.js";
+import * as format from "../format.js";
+import { colour, seriesVariables } from "../palette.js";
+import { pivot } from "../pivot.js";
+import { dataTable } from "./table.js";
+
+const LEGEND_ROWS_FROM = 2;
+const SMALL_DOTS_UP_TO = 45;
+
+/** Draw `answer` as `kind` ("line" or "bar") in `body`. */
+export async function overTime(body, answer, kind) {
+  const data = pivot(answer);
+  let place = body.querySelector(":scope > .chart");
+  if (!place) {
+    place = h("div", { class: "chart", role: "img" });
+    body.replaceChildren(place);
+  }
+  place.setAttribute("aria-label", described(answer, data));
+  dataTable(body, answer);
+  await draw(place, () => option(answer, data, kind));
+}
+
+function described(answer, data) {
+  const names = data.series.map((series) => series.name).join(", ");
+  const label = (index) => format.value(data.categories.at(index), data.unit, { long: true });
+  return t("chart_label", { title: answer.title, series: names, from: label(0), to: label(-1) });
+}
+
+function option(answer, data, kind) {
+  const names = data.series.map((series) => series.key);
+  const variables = seriesVariables(names);
+  const [unit] = data.series.map((series) => series.unit);
+  const legend = data.series.length >= LEGEND_ROWS_FROM;
+  const colours = variables.map(colour);
+  const series = data.series.flatMap((each, index) => (kind === "line"
+    ? lines(each, colours[index], data, answer)
+    : bars(each, colours[index], data, answer)));
+  if (answer.target !== null && answer.target !== undefined && series.length) series[0].markLine = target(answer, unit);
+  const highest = Math.max(answer.target ?? 0, ...data.series.flatMap((each) => each.points.map((point) => point ?? 0)));
+  return {
+    grid: { left: 6, right: 14, top: legend ? 34 : 14, bottom: 4, outerBoundsMode: "same" },
+    legend: legend ? legendOption(data) : { show: false },
+    tooltip: tooltip((parameters) => content(parameters, data, variables, answer), {
+      trigger: "axis", axisPointer: { type: kind === "line" ? "line" : "shadow", lineStyle: { color: colour("line-strong") }, shadowStyle: { color: colour("line"), opacity: 0.35 } },
+    }),
+    xAxis: {
+      type: "category", data: data.categories, boundaryGap: kind !== "line",
+      axisTick: { show: false }, axisLine: { lineStyle: { color: colour("line-strong") } },
+      axisLabel: { color: colour("muted"), hideOverlap: true, formatter: (raw, index) => tick(raw, index, data) },
+    },
+    yAxis: {
+      type: "value", min: 0,
+      max: unit === "ratio" && highest > 0.5 ? 1 : null,
+      minInterval: unit === "count" ? 1 : 0,
+      splitNumber: 4,
+      axisLabel: { color: colour("muted"), formatter: (value) => format.brief(value, unit) },
+      splitLine: { lineStyle: { color: colour("line") } },
+    },
+    series,
+  };
+}
+
+function tick(raw, index, data) {
+  if (data.unit === "epoch_day") return format.day(raw);
+  if (data.unit !== "unix_ns") return shortened(format.value(raw, data.unit));
+  // At midnight the day is news; within it, the hour is.
+  const span = format.wall(data.categories.at(-1)) - format.wall(data.categories[0]);
+  const midnight = format.hour(raw).startsWith("00:00");
+  return span > 2 * format.DAY || midnight ? format.day(raw) : format.hour(raw);
+}
+
+function shortened(text) {
+  return text.length > 22 ? `${text.slice(0, 21)}…` : text;
+}
+
+function legendOption(data) {
+  return {
+    type: "plain", top: 0, left: 0, icon: "roundRect", itemWidth: 10, itemHeight: 10, itemGap: 14,
+    data: data.series.map((series) => series.name),
+    textStyle: { color: colour("text"), fontSize: 12 },
+    inactiveColor: colour("line-strong"),
+    formatter: (name) => shortened(String(format.word(name))),
+  };
+}
+
+function lines(series, paint, data, answer) {
+  const common = {
+    type: "line", name: series.name, color: paint, smooth: false, connectNulls: false,
+    symbol: "circle", symbolSize: 5, showSymbol: series.points.length <= SMALL_DOTS_UP_TO,
+    emphasis: { focus: "none" }, lineStyle: { width: 2, color: paint },
+    stack: answer.stacked ? "all" : undefined,
+    areaStyle: answer.stacked ? { opacity: 0.35, color: paint } : data.series.length === 1 ? { opacity: 0.09, color: paint } : undefined,
+  };
+  if (answer.stacked || !data.partial.includes(true)) return [{ ...common, id: series.key, data: series.points }];
+  const over = series.points.map((point, index) => (data.partial[index] ? null : point));
+  // The dashed part begins at the last point that is complete, so that the line is not torn.
+  const open = series.points.map((point, index) => (data.partial[index] || data.partial[index + 1] || data.partial[index - 1] ? point : null));
+  return [
+    { ...common, id: series.key, data: over },
+    { ...common, id: `${series.key}/partial`, data: open, areaStyle: undefined, lineStyle: { width: 2, color: paint, type: [4, 4] }, itemStyle: { color: colour("surface"), borderColor: paint, borderWidth: 1.5 }, showSymbol: true, symbolSize: 6 },
+  ];
+}
+
+function bars(series, paint, data, answer) {
+  return [{
+    type: "bar", name: series.name, id: series.key, color: paint, barMaxWidth: 34, barGap: "12%", barCategoryGap: "28%",
+    stack: answer.stacked ? "all" : undefined,
+    itemStyle: { color: paint, borderRadius: answer.stacked ? 0 : [3, 3, 0, 0] },
+    data: series.points.map((point, index) => (data.partial[index] ? { value: point, itemStyle: { color: paint, opacity: 0.75, decal: HATCHED } } : point)),
+  }];
+}
+
+const HATCHED = { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [3, 4], rotation: -Math.PI / 4, color: "rgba(255,255,255,0.65)" };
+
+function target(answer, unit) {
+  return {
+    silent: true, symbol: "none", animation: false,
+    lineStyle: { color: colour("good"), type: "dashed", width: 1.5 },
+    label: { color: colour("good"), position: "insideEndTop", fontWeight: 600, formatter: () => t("target", { value: format.value(answer.target, unit) }) },
+    data: [{ yAxis: answer.target }],
+  };
+}
+
+function content(parameters, data, variables, answer) {
+  const index = parameters[0]?.dataIndex ?? 0;
+  const rows = data.series
+    .map((series, at) => ({ variable: variables[at], name: String(format.word(series.name)), raw: series.points[index], value: format.value(series.points[index], series.unit) }))
+    .filter((row) => row.raw !== null || data.series.length === 1);
+  if (answer.stacked) rows.reverse();
+  const heading = format.value(data.categories[index], data.unit, { long: true });
+  return tip(heading, rows, data.partial[index] ? t("so_far") : null);
+}
+

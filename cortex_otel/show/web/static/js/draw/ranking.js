@@ -1,0 +1,48 @@
+// A row each, longest bar first; a table with bars in it, so that it needs no other for reading.
+import { t } from "../client.js";
+import { h } from "../dom.js";
+import * as format from "../format.js";
+import { linked } from "../links.js";
+import { seriesVariable } from "../palette.js";
+import { columnIndex } from "../pivot.js";
+
+const ADDS_UP = new Set(["count", "tokens"]);
+
+export function ranking(body, answer) {
+  const nameAt = columnIndex(answer, answer.x);
+  const columns = (answer.values.length ? answer.values : [answer.columns.find((column) => ADDS_UP.has(column.unit))?.name])
+    .map((name) => ({ index: columnIndex(answer, name), column: answer.columns[columnIndex(answer, name)] }));
+  const rows = grouped(answer.rows, nameAt, columns);
+  const most = Math.max(0, ...rows.map((row) => row.values[0] ?? 0));
+  const scroll = body.querySelector(":scope > .scroll") ?? h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": answer.title }, h("table", { class: "ranking" }));
+  if (!scroll.isConnected) body.replaceChildren(scroll);
+  const variable = seriesVariable(columns[0].column.name, 0);
+  scroll.firstElementChild.replaceChildren(
+    h("thead", {}, h("tr", {},
+      h("th", { scope: "col", title: answer.columns[nameAt].meaning }, answer.columns[nameAt].title),
+      h("td", { class: "bar" }, h("span", { class: "sr-only" }, t("bar"))),
+      columns.map(({ column }) => h("th", { scope: "col", class: "num", title: column.meaning }, column.title)))),
+    h("tbody", {}, rows.map((row) => h("tr", {},
+      h("td", { class: "text" }, linked(answer, answer.x, row.raw, format.value(row.raw, answer.columns[nameAt].unit))),
+      h("td", { class: "bar" }, meter(most ? (row.values[0] ?? 0) / most : 0, variable)),
+      columns.map(({ column }, index) => h("td", { class: "num" }, format.value(row.values[index], column.unit)))))),
+  );
+}
+
+function meter(share, variable) {
+  const element = h("div", { class: "meter", "aria-hidden": "true", vars: { share: share.toFixed(4) } });
+  element.style.background = `var(--${variable})`;
+  return element;
+}
+
+// Rows of one name (by tier, say) are one bar if what is drawn can be added; else each stays.
+function grouped(rows, nameAt, columns) {
+  const additive = columns.every(({ column }) => ADDS_UP.has(column.unit));
+  if (!additive) return rows.map((row) => ({ raw: row[nameAt], values: columns.map(({ index }) => row[index]) }));
+  const sums = new Map();
+  for (const row of rows) {
+    const values = sums.get(row[nameAt]) ?? columns.map(() => 0);
+    sums.set(row[nameAt], values.map((sum, index) => sum + (row[columns[index].index] ?? 0)));
+  }
+  return [...sums].map(([raw, values]) => ({ raw, values })).sort((a, b) => b.values[0] - a.values[0]);
+}

@@ -1,0 +1,78 @@
+// Rows as they are: units, links, tags; what is new flashes, what is not stays where it is.
+import { t } from "../client.js";
+import { h } from "../dom.js";
+import * as format from "../format.js";
+import { linked } from "../links.js";
+import { tone } from "../meaning.js";
+import { columnIndex } from "../pivot.js";
+
+const NUMERIC = new Set(["count", "ratio", "ms", "tokens"]);
+const TAGS = new Set(["user_tier", "tier", "result", "level", "service"]);
+
+export function table(body, answer) {
+  const columns = columnsOf(answer);
+  const names = columns.map(({ column }) => column.name).join();
+  let scroll = body.querySelector(":scope > .scroll");
+  if (scroll?.dataset.columns !== names) {
+    scroll = h("div", { class: "scroll", "data-columns": names, tabindex: "0", role: "region", "aria-label": answer.title },
+      h("table", {}, heading(answer, columns), h("tbody")));
+    body.replaceChildren(scroll);
+  }
+  fill(scroll.querySelector("tbody"), answer, columns, answer.rows);
+}
+
+export function columnsOf(answer) {
+  const names = answer.values.length && answer.draw === "table" ? answer.values : answer.columns.map((column) => column.name);
+  return names.map((name) => ({ index: columnIndex(answer, name), column: answer.columns[columnIndex(answer, name)] }))
+    .filter(({ column }) => column && !(column.name === "partial" && answer.rows.every((row) => !row[columnIndex(answer, "partial")])));
+}
+
+export function heading(answer, columns) {
+  return h("thead", {}, h("tr", {}, columns.map(({ column }) => h("th", {
+    scope: "col", class: NUMERIC.has(column.unit) ? "num" : null, title: column.meaning,
+  }, column.title || column.name))));
+}
+
+/** Rows into `tbody`: those that are there already stay, by their content. */
+export function fill(tbody, answer, columns, rows) {
+  const first = !tbody.childElementCount;
+  const present = new Map();
+  for (const row of tbody.rows) {
+    const list = present.get(row.dataset.key) ?? [];
+    list.push(row);
+    present.set(row.dataset.key, list);
+  }
+  let cursor = tbody.firstElementChild;
+  for (const row of rows) {
+    const key = JSON.stringify(row);
+    const kept = present.get(key)?.shift();
+    const element = kept ?? h("tr", { "data-key": key, class: first ? null : "flash" }, columns.map((each) => cell(answer, each, row)));
+    if (element === cursor) cursor = cursor.nextElementSibling;
+    else tbody.insertBefore(element, cursor);
+  }
+  for (const left of present.values()) for (const element of left) element.remove();
+}
+
+export function cell(answer, { column, index }, row) {
+  const raw = row[index];
+  const text = format.value(raw, column.unit);
+  const nothing = raw === null || raw === undefined || raw === "";
+  const kind = NUMERIC.has(column.unit) ? "num" : column.unit === "unix_ns" || column.unit === "epoch_day" ? "time" : /hash|_id$/.test(column.name) ? "hash" : "text";
+  let content = kind === "hash" && !nothing && text.length > 14 ? `${text.slice(0, 12)}…` : text;
+  if (!nothing && TAGS.has(column.name)) content = h("span", { class: "tag", "data-sense": tone(raw) }, text);
+  const exact = kind === "hash" && !nothing ? raw : column.unit === "unix_ns" && !nothing ? raw : null;
+  return h("td", { class: nothing ? `${kind} none` : kind, title: exact }, nothing ? content : linked(answer, column.name, raw, content));
+}
+
+/** The numbers of a chart as a table beside it: for screen readers, and for all on request. */
+export function dataTable(body, answer) {
+  const panel = body.closest(".panel");
+  const open = panel?.hasAttribute("data-table-open");
+  body.querySelector(":scope > .data-table")?.remove();
+  const columns = columnsOf({ ...answer, draw: "" });
+  const rows = h("tbody");
+  const wrapped = h("div", { class: open ? "data-table scroll" : "data-table sr-only", tabindex: open ? "0" : null, role: "region", "aria-label": t("table_of", { title: answer.title }) },
+    h("table", {}, h("caption", { class: "sr-only" }, answer.title), heading(answer, columns), rows));
+  for (const row of answer.rows) rows.append(h("tr", {}, columns.map((each) => cell(answer, each, row))));
+  body.append(wrapped);
+}

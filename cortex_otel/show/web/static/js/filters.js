@@ -1,0 +1,114 @@
+// The row of filters: what is set in it goes to the URL, and what the URL says is set in it.
+import * as address from "./address.js";
+import { client } from "./client.js";
+
+const TYPING_MS = 350;
+const form = document.getElementById("filters");
+const said = document.getElementById("filter-problem");
+
+export function start() {
+  if (!form) return;
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (event.submitter?.name === "since") address.change({ since: event.submitter.value, from: "", to: "" });
+    else if (event.submitter?.id === "custom-apply") custom();
+    else typed();
+  });
+  for (const select of form.querySelectorAll("select")) {
+    select.addEventListener("change", () => address.change({ [select.name]: select.value }));
+  }
+  let timer = 0;
+  for (const input of typedInputs()) {
+    input.addEventListener("input", () => {
+      clearTimeout(timer);
+      timer = setTimeout(typed, TYPING_MS);
+    });
+  }
+  form.elements.tz.addEventListener("focus", offerZones, { once: true });
+  form.elements.tz.addEventListener("change", () => address.change({ tz: form.elements.tz.value.trim() }));
+  const toggle = document.getElementById("custom-button");
+  toggle.addEventListener("click", () => openCustom(toggle.getAttribute("aria-expanded") !== "true", true));
+  address.onChange(sync);
+  sync(address.read());
+}
+
+/** Say beside the filter `field` what is wrong with it. */
+export function problem(field, message) {
+  if (!form) return;
+  said.hidden = false;
+  said.textContent = message;
+  const input = form.elements[{ user_tier: "tier", time_zone: "tz" }[field] ?? field];
+  if (input instanceof HTMLElement) {
+    input.setAttribute("aria-invalid", "true");
+    input.setAttribute("aria-describedby", said.id);
+  }
+  if (field === "from" || field === "to") openCustom(true);
+}
+
+/** Offer the services that an answer speaks of: a new one is a matter of its name. */
+export function offer(answer) {
+  const index = answer.columns.findIndex((column) => column.name === "service");
+  if (index < 0 || !form) return;
+  const { options } = form.elements.service;
+  const known = new Set([...options].map((option) => option.value));
+  for (const row of answer.rows) {
+    const name = row[index];
+    if (typeof name !== "string" || name === "" || known.has(name)) continue;
+    known.add(name);
+    form.elements.service.add(new Option(name, name));
+  }
+}
+
+export function choosePreset(index) {
+  const since = client.presets[index];
+  if (since && form) address.change({ since, from: "", to: "" });
+}
+
+export function focusSearch() {
+  const input = form?.querySelector(".own input") ?? form?.querySelector("select");
+  input?.focus();
+  return Boolean(input);
+}
+
+function typedInputs() {
+  return [...form.querySelectorAll(".own input")];
+}
+
+function typed() {
+  address.change(Object.fromEntries(typedInputs().map((input) => [input.name, input.value.trim()])), { replace: true });
+}
+
+function custom() {
+  address.change({ since: "", from: form.elements.from.value, to: form.elements.to.value });
+}
+
+function openCustom(open, focus = false) {
+  document.getElementById("custom-button").setAttribute("aria-expanded", String(open));
+  document.getElementById("custom").hidden = !open;
+  if (open && focus) form.elements.from.focus();
+}
+
+function sync(filters) {
+  said.hidden = true;
+  said.textContent = "";
+  const free = Boolean(filters.from || filters.to);
+  for (const input of form.querySelectorAll("select, input")) {
+    const wanted = filters[input.name] ?? "";
+    if (input.tagName === "SELECT" && ![...input.options].some((option) => option.value === wanted)) input.add(new Option(wanted, wanted));
+    const value = input.type === "datetime-local" ? wanted.replace(" ", "T").slice(0, 16) : wanted;
+    // Not under the fingers of somebody who types.
+    if (input.value !== value && document.activeElement !== input) input.value = value;
+    input.toggleAttribute("data-set", wanted !== "");
+    input.removeAttribute("aria-invalid");
+    input.removeAttribute("aria-describedby");
+  }
+  const since = free ? "" : (filters.since ?? client.default_since);
+  for (const button of form.querySelectorAll("button[name=since]")) button.setAttribute("aria-pressed", String(button.value === since));
+  document.getElementById("custom-button").setAttribute("aria-pressed", String(free));
+  if (free) openCustom(true);
+}
+
+function offerZones() {
+  const list = document.getElementById("zones");
+  for (const zone of Intl.supportedValuesOf?.("timeZone") ?? []) list.append(new Option(zone));
+}

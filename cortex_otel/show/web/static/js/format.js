@@ -1,0 +1,138 @@
+// Numbers, durations, times and days as a reader of this language expects them.
+import { client, maybe, t } from "./client.js";
+
+const language = client.language === "ko" ? "ko-KR" : "en-US";
+const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
+const tenth = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
+const three = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
+const short = new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 });
+const percent = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
+const percentSmall = new Intl.NumberFormat(language, { style: "percent", maximumSignificantDigits: 2 });
+
+// Times come with the offset of the zone that was asked for; they are shown as they read there,
+// whatever the zone of this browser. So all formatting is done as if in UTC.
+const style = (options) => new Intl.DateTimeFormat(language, { timeZone: "UTC", ...options });
+const dayStyle = style({ month: "short", day: "numeric" });
+const dayLong = style({ year: "numeric", month: "short", day: "numeric", weekday: "short" });
+const dayPlain = style({ year: "numeric", month: "short", day: "numeric" });
+const clock = style({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const stamp = style({ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const minute = style({ year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+export const NONE = "–";
+
+/** Milliseconds since 1970 of the wall clock that `iso` reads, offset left aside. */
+export function wall(iso) {
+  const [date, time = "00:00:00"] = String(iso).split("T");
+  return Date.parse(`${date}T${time.slice(0, 12).replace(/[Z+-].*$/, "")}Z`);
+}
+
+export function compact(value) {
+  return Math.abs(value) >= 10000 ? short.format(value) : number(value);
+}
+
+export function number(value) {
+  return Number.isInteger(value) ? whole.format(value) : tenth.format(value);
+}
+
+export function ratio(value) {
+  return value !== 0 && Math.abs(value) < 0.001 ? percentSmall.format(value) : percent.format(value);
+}
+
+/** A duration as number and unit, so that a card can set the unit smaller. */
+export function duration(ms) {
+  const size = Math.abs(ms);
+  if (size < SECOND) return [size >= 100 ? whole.format(ms) : three.format(ms), t("unit_ms")];
+  if (size < 2 * MINUTE) return [three.format(ms / SECOND), t("unit_s")];
+  if (size < 2 * HOUR) return [tenth.format(ms / MINUTE), t("unit_min")];
+  if (size < 3 * DAY) return [tenth.format(ms / HOUR), t("unit_h")];
+  return [tenth.format(ms / DAY), t("unit_d")];
+}
+
+export function day(iso, { long = false } = {}) {
+  const time = wall(iso);
+  return Number.isNaN(time) ? String(iso) : (long ? dayLong : dayStyle).format(time);
+}
+
+export function moment(iso, { long = false } = {}) {
+  const time = wall(iso);
+  return Number.isNaN(time) ? String(iso) : (long ? minute : stamp).format(time);
+}
+
+export function hour(iso) {
+  const time = wall(iso);
+  return Number.isNaN(time) ? String(iso) : clock.format(time);
+}
+
+/** The range of an answer in words, e.g. "Oct 26 – Nov 25, 2026". */
+export function range({ from, to, time_zone: zone, utc_offset_minutes: offset }) {
+  const [a, b] = [wall(from), wall(to)];
+  const formatter = b - a > 2 * DAY ? dayPlain : minute;
+  const end = formatter === dayPlain ? b - 1 : b;
+  const between = formatter.formatRange ? formatter.formatRange(a, end) : `${formatter.format(a)} – ${formatter.format(end)}`;
+  return `${between} · ${zone} (${utc(offset)})`;
+}
+
+function utc(minutes) {
+  const size = Math.abs(minutes ?? 0);
+  const rest = size % 60 ? `:${String(size % 60).padStart(2, "0")}` : "";
+  return `UTC${minutes < 0 ? "−" : "+"}${Math.floor(size / 60)}${rest}`;
+}
+
+const NAMED = new Set(["free", "trial", "paid", "enterprise"]);
+const RESULTS = new Set(["success", "error", "timeout", "cancelled"]);
+
+/** A word of the data in the reader's language where it is one of ours. */
+export function word(value) {
+  if (NAMED.has(value)) return maybe(`tier_${value}`, value);
+  if (RESULTS.has(value)) return maybe(`result_${value}`, value);
+  return value;
+}
+
+/** Any value of a column, as text. */
+export function value(raw, unit, { long = false } = {}) {
+  if (raw === null || raw === undefined) return NONE;
+  switch (unit) {
+    case "count":
+    case "tokens":
+      return number(raw);
+    case "ratio":
+      return ratio(raw);
+    case "ms":
+      return duration(raw).join(" ");
+    case "unix_ns":
+      return moment(raw, { long });
+    case "epoch_day":
+      return day(raw, { long });
+    case "flag":
+      return raw ? t("yes") : t("no");
+    default:
+      return raw === "" ? t("unnamed") : String(word(raw));
+  }
+}
+
+/** The same, but as short as an axis needs it. */
+export function brief(raw, unit) {
+  if (unit === "count" || unit === "tokens") return short.format(raw);
+  return value(raw, unit);
+}
+
+const signed = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1, signDisplay: "exceptZero" });
+const points = new Intl.NumberFormat(language, { maximumFractionDigits: 1, signDisplay: "exceptZero" });
+
+/** What became of a value since the period before: text and direction; null if nothing can be said. */
+export function delta(now, before, unit) {
+  if (now === null || now === undefined || before === null || before === undefined) return null;
+  const difference = now - before;
+  if (unit === "ratio") {
+    const rounded = Math.round(difference * 1000) / 10;
+    return { text: `${points.format(rounded)} ${t("unit_points")}`, direction: Math.sign(rounded) };
+  }
+  if (before === 0) return now === 0 ? { text: signed.format(0), direction: 0 } : null;
+  const share = Math.round((difference / Math.abs(before)) * 1000) / 1000;
+  return { text: signed.format(share), direction: Math.sign(share) };
+}

@@ -1,0 +1,54 @@
+// Shortcuts for those who stay on the keyboard; `?` lists them.
+import * as filters from "./filters.js";
+import { toggle as toggleLive } from "./live.js";
+import { toggleTheme } from "./preferences.js";
+
+const SEQUENCE_MS = 1200;
+const dialog = document.getElementById("keys");
+let went = 0;
+
+export function start(panels) {
+  document.getElementById("keys-button").addEventListener("click", () => dialog.showModal());
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || isTyping(event.target) || dialog.open) return;
+    if (act(event.key, event.timeStamp, panels)) event.preventDefault();
+  });
+}
+
+function act(key, now, panels) {
+  if (now - went < SEQUENCE_MS) {
+    went = 0;
+    const link = document.querySelector(`[data-nav-key="${CSS.escape(key)}"]`);
+    link?.click();
+    return Boolean(link);
+  }
+  switch (key) {
+    case "?":
+      dialog.showModal();
+      return true;
+    case "g":
+      went = now;
+      return true;
+    case "/":
+      return filters.focusSearch();
+    case "l":
+      toggleLive();
+      return true;
+    case "d":
+      toggleTheme();
+      return true;
+    case "t": {
+      const open = !panels.some((panel) => panel.tableOpen);
+      for (const panel of panels) panel.toggleTable(open);
+      return true;
+    }
+    default:
+      if (!/^[1-6]$/.test(key)) return false;
+      filters.choosePreset(Number(key) - 1);
+      return true;
+  }
+}
+
+function isTyping(target) {
+  return target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName));
+}

@@ -1,0 +1,20 @@
+// Where a row leads: to the errors, the user or the trace behind it.
+import { linkTo } from "./address.js";
+import { t } from "./client.js";
+import { h } from "./dom.js";
+
+const FILTER = { user_tier: "tier", user_id_hash: "user", user_hash: "user", tool_name: "tool" };
+
+/** `text` as a link if the panel says that `column` leads somewhere, else as it is. */
+export function linked(answer, column, raw, text) {
+  const page = answer.links?.[column];
+  if (!page || raw === null || raw === "") return text;
+  return h("a", { href: target(page, column, String(raw)), title: t(`link_${page}`) }, text);
+}
+
+function target(page, column, raw) {
+  if (page === "trace") return linkTo(`traces/${encodeURIComponent(raw)}`);
+  const filter = FILTER[column] ?? column;
+  if (filter === "user" && (page === "users" || page === "user")) return linkTo(`users/${encodeURIComponent(raw)}`);
+  return linkTo(page, { [filter]: raw });
+}

@@ -1,0 +1,33 @@
+// The page begins here: filters, panels, news.
+import * as address from "./address.js";
+import { client, t } from "./client.js";
+import { announce } from "./dom.js";
+import * as filters from "./filters.js";
+import * as keys from "./keys.js";
+import * as live from "./live.js";
+import { Panel } from "./panel.js";
+import * as preferences from "./preferences.js";
+import { Trace } from "./trace.js";
+
+const panels = client.panels.map((config) => new Panel(document.getElementById(`panel-${config.id}`), config));
+const waterfall = document.querySelector("[data-trace]");
+if (waterfall) panels.push(new Trace(document.getElementById("trace"), waterfall.dataset.trace));
+
+address.start();
+filters.start();
+preferences.start();
+keys.start(panels);
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    announce(t("copied"));
+    button.textContent = t("copied");
+  });
+}
+for (const panel of panels) panel.load();
+address.onChange(() => {
+  for (const panel of panels) panel.load();
+});
+live.start(() => {
+  for (const panel of panels) panel.changed();
+});

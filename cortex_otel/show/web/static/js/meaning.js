@@ -1,0 +1,25 @@
+// Which way is good. A rise in errors is not a success, whatever its arrow.
+
+const UP_IS_GOOD = /(^|_)(dau|wau|mau|active|users|accept|accuracy|savings?|conversion|recall|sessions?|success)(_|$)/;
+const UP_IS_BAD = /(^|_)(errors?|error_rate|failed|failures|timeouts?|avg_ms|p\d+_ms|p\d+|lost|dropped|inactive|crashes)(_|$)/;
+
+/** "good", "bad" or "" for a change in `direction` of the column `name` with `unit`. */
+export function sense(name, unit, direction) {
+  if (!direction) return "";
+  let good = 0;
+  if (UP_IS_BAD.test(name)) good = -1;
+  else if (UP_IS_GOOD.test(name) && !/length|duration/.test(name)) good = 1;
+  else if (unit === "ms" && !/session|length/.test(name)) good = -1;
+  if (!good) return "";
+  return good === direction ? "good" : "bad";
+}
+
+/** How a word of the data is coloured as a tag. */
+export function tone(value) {
+  if (value === "error" || value === "ERROR" || value === "CRITICAL") return "bad";
+  if (value === "timeout" || value === "WARNING") return "warn";
+  if (value === "success") return "good";
+  return null;
+}
+
+export const isPercentile = (name) => /^p\d+(_|$)/.test(name);

@@ -1,0 +1,83 @@
+// Rows of an answer as series over a common axis, with nothing made up and nothing left out.
+import { DAY, wall } from "./format.js";
+
+const HOUR = 3_600_000;
+const MOST_SLOTS = 2000;
+const ADDS_UP = new Set(["count", "tokens"]);
+
+export function columnIndex(answer, name) {
+  return answer.columns.findIndex((column) => column.name === name);
+}
+
+/**
+ * `{categories, unit, series: [{name, column, unit, points, partial}], partial}`: `points` has a
+ * value or null for each category; `partial` says of each category whether its period is over.
+ *
+ * Days and hours without a row are in the axis all the same: as 0 where things were counted, as a
+ * gap where there is nothing to measure.
+ */
+export function pivot(answer) {
+  const at = (name) => columnIndex(answer, name);
+  const xIndex = at(answer.x);
+  const xUnit = answer.columns[xIndex]?.unit ?? "text";
+  const splitIndex = answer.split ? at(answer.split) : -1;
+  const partialIndex = at("partial");
+  const values = answer.values.length ? answer.values : drawable(answer, xIndex, splitIndex);
+  const categories = axis(answer.rows.map((row) => row[xIndex]), xUnit);
+  const position = new Map(categories.map((category, index) => [category, index]));
+  const partial = categories.map(() => false);
+  const found = new Map();
+  for (const row of answer.rows) {
+    const slot = position.get(row[xIndex]);
+    if (partialIndex >= 0 && row[partialIndex]) partial[slot] = true;
+    for (const value of values) {
+      const column = answer.columns[at(value)];
+      const split = splitIndex >= 0 ? String(row[splitIndex] ?? "") : "";
+      const key = splitIndex >= 0 && values.length === 1 ? split : splitIndex >= 0 ? `${split} · ${column.title}` : value;
+      if (!found.has(key)) {
+        found.set(key, {
+          key,
+          name: splitIndex >= 0 ? key : column.title || value,
+          unit: column.unit,
+          points: categories.map(() => (ADDS_UP.has(column.unit) ? 0 : null)),
+        });
+      }
+      const { points } = found.get(key);
+      const raw = row[at(value)];
+      // Rows that the axis and the split don't tell apart: counts of the same slot add up.
+      points[slot] = ADDS_UP.has(column.unit) && raw !== null ? points[slot] + raw : raw;
+    }
+  }
+  return { categories, unit: xUnit, series: [...found.values()], partial };
+}
+
+function drawable(answer, xIndex, splitIndex) {
+  return answer.columns
+    .filter((column, index) => index !== xIndex && index !== splitIndex && column.name !== "partial"
+      && column.unit !== "text" && column.unit !== "flag" && column.name !== "n")
+    .map((column) => column.name);
+}
+
+function axis(raw, unit) {
+  const seen = [...new Set(raw)];
+  if (unit === "epoch_day") return filled(seen, DAY, (time) => new Date(time).toISOString().slice(0, 10));
+  if (unit === "unix_ns") {
+    const offset = /([+-]\d\d:\d\d|Z)$/.exec(seen[0] ?? "")?.[0] ?? "+00:00";
+    if (seen.some((each) => !each.endsWith(offset))) return seen.sort((a, b) => Date.parse(a) - Date.parse(b));
+    return filled(seen, HOUR, (time) => `${new Date(time).toISOString().slice(0, 23)}${offset}`);
+  }
+  return seen;
+}
+
+function filled(seen, smallest, written) {
+  const times = seen.map(wall).sort((a, b) => a - b);
+  const byTime = new Map(seen.map((each) => [wall(each), each]));
+  let step = Number.POSITIVE_INFINITY;
+  for (let index = 1; index < times.length; index += 1) step = Math.min(step, times[index] - times[index - 1]);
+  const whole = Number.isFinite(step) && step >= smallest && times.every((time) => (time - times[0]) % step === 0);
+  if (!whole || (times.at(-1) - times[0]) / step > MOST_SLOTS) return times.map((time) => byTime.get(time));
+  // Weeks and months in a series of days: the smallest distance is the period.
+  const slots = [];
+  for (let time = times[0]; time <= times.at(-1); time += step) slots.push(byTime.get(time) ?? written(time));
+  return slots;
+}

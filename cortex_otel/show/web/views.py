@@ -1,0 +1,276 @@
+"""The HTML of the web admin: shells that the browser fills from the API.
+
+A page is complete without its numbers: titles, filters and empty panels come at once, and each
+panel asks for its own answer. All text passes through autoescape; there is no inline script and no
+inline style, so that the page works under a policy that allows neither.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from cortex_otel.query.catalogue import catalogue
+from cortex_otel.show import pages
+from cortex_otel.show.web import texts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cortex_otel.show.pages import Page, Panel
+
+__all__ = [
+    "LANGUAGE_COOKIE",
+    "THEMES",
+    "THEME_COOKIE",
+    "Problem",
+    "chosen_language",
+    "chosen_theme",
+    "error_html",
+    "page_html",
+    "sign_in_html",
+    "static_directory",
+    "static_version",
+    "trace_html",
+]
+
+LANGUAGE_COOKIE = "cortex_otel_language"
+THEME_COOKIE = "cortex_otel_theme"
+#: ``auto`` follows the system.
+THEMES = ("auto", "light", "dark")
+_PRESETS = ("1h", "24h", "7d", "30d", "90d", "all")
+_DEFAULT_SINCE = "30d"
+_TIERS = ("free", "trial", "paid", "enterprise")
+#: Offered before the first answer came; the browser adds what it finds in answers.
+_SERVICES = ("mcp", "extension", "web")
+#: After ``g``: the first letter, but two pages begin with an e.
+_KEYS = {"extension": "x"}
+#: Filters that every page has a control for.
+_COMMON = frozenset({"service", "user_tier", "tier"})
+
+
+class Problem(NamedTuple):
+    """What is wrong with the page as a whole, e.g. that there is no database yet."""
+
+    status: int
+    code: str
+    message: str
+    hint: str = ""
+
+
+def page_html(
+    page: Page,
+    *,
+    language: str,
+    theme: str,
+    query: Mapping[str, str],
+    problem: Problem | None = None,
+    subject: str = "",
+) -> str:
+    """One page of :data:`~cortex_otel.show.pages.PAGES`, its panels still empty.
+
+    Args:
+        page: what it shows.
+        language: ``en`` or ``ko``.
+        theme: one of :data:`THEMES`.
+        query: filters of the URL; only shown again, the API validates them.
+        problem: shown above the panels.
+        subject: what the page is about if it is about one thing: the user hash of a user's page.
+    """
+    return _shell(
+        "page.html", language, theme, query, problem,
+        page=page.id,
+        title=page.titles.get(language, page.titles["en"]),
+        subject=subject,
+        panels=[_panel(panel, language) for panel in page.panels],
+        own_filters=[name for name in page.filters if name not in _COMMON],
+    )  # fmt: skip
+
+
+def trace_html(
+    trace_id: str,
+    *,
+    language: str,
+    theme: str,
+    query: Mapping[str, str],
+    problem: Problem | None = None,
+) -> str:
+    """The waterfall of one trace, still empty."""
+    return _shell(
+        "trace.html", language, theme, query, problem,
+        page="trace",
+        title=texts.text("trace", language),
+        subject=trace_id,
+        panels=[],
+        own_filters=[],
+    )  # fmt: skip
+
+
+def sign_in_html(language: str) -> str:
+    """What a browser without the cookie sees: where to find the address with the token."""
+    return _environment().get_template("sign_in.html").render(_base(language, "auto"))
+
+
+def error_html(status: int, code: str, message: str, language: str) -> str:
+    """A page for what went wrong, e.g. an address that leads nowhere.
+
+    Args:
+        status: of HTTP.
+        code: of the error, as the API has it.
+        message: for the reader, in ``language``.
+        language: ``en`` or ``ko``.
+    """
+    return (
+        _environment()
+        .get_template("error.html")
+        .render(_base(language, "auto"), status=status, code=code, message=message)
+    )
+
+
+def static_directory() -> Path:
+    """Where style sheets, scripts and the icon are; served under :func:`static_version`."""
+    return Path(__file__).with_name("static")
+
+
+@cache
+def static_version() -> str:
+    """Changes with the content of any static file, and is part of their URLs.
+
+    So they may be cached for ever: ``/static/{version}/css/tokens.css``.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(static_directory().rglob("*")):
+        if path.is_file():
+            digest.update(path.relative_to(static_directory()).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def chosen_language(query: str | None, cookie: str | None, accept: str | None) -> str:
+    """``en`` or ``ko``: the first that is known of URL, cookie and ``Accept-Language``."""
+    for wish in (query, cookie):
+        if wish in texts.LANGUAGES:
+            return wish
+    weighed: list[tuple[float, str]] = []
+    for entry in (accept or "").split(","):
+        name, _, weight = entry.strip().partition(";q=")
+        language = name.split("-")[0].lower()
+        if language in texts.LANGUAGES:
+            weighed.append((_quality(weight), language))
+    best = max(weighed, key=lambda each: each[0], default=(0.0, "en"))
+    return best[1] if best[0] > 0 else "en"
+
+
+def chosen_theme(cookie: str | None) -> str:
+    """One of :data:`THEMES`; ``auto`` unless the cookie says otherwise."""
+    return cookie if cookie in THEMES else "auto"
+
+
+def _quality(text: str) -> float:
+    try:
+        return float(text) if text else 1.0
+    except ValueError:
+        return 0.0
+
+
+def _panel(panel: Panel, language: str) -> dict[str, Any]:
+    question = catalogue()[panel.question]
+    return {
+        "id": panel.id,
+        "draw": panel.draw,
+        "title": panel.titles.get(language) or question.title_in(language),
+        "wide": panel.wide,
+        "since": panel.since,
+        "empty": panel.empty.get(language, ""),
+    }
+
+
+def _shell(
+    template: str,
+    language: str,
+    theme: str,
+    query: Mapping[str, str],
+    problem: Problem | None,
+    *,
+    page: str,
+    title: str,
+    subject: str,
+    panels: list[dict[str, Any]],
+    own_filters: list[str],
+) -> str:
+    base = _base(language, theme)
+    client = {
+        "page": page,
+        "subject": subject,
+        "language": base["language"],
+        "panels": panels,
+        "filters": own_filters,
+        "default_since": _DEFAULT_SINCE,
+        "presets": _PRESETS,
+        "texts": texts.TEXTS[base["language"]],
+        "cookies": {"language": LANGUAGE_COOKIE, "theme": THEME_COOKIE},
+    }
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            base,
+            page=page,
+            title=title,
+            subject=subject,
+            panels=panels,
+            own_filters=own_filters,
+            query=query,
+            problem=problem,
+            navigation=[
+                (
+                    each.id,
+                    each.titles.get(language, each.titles["en"]),
+                    _KEYS.get(each.id, each.id[0]),
+                )
+                for each in pages.PAGES.values()
+                if each.id != "user"
+            ],
+            presets=_PRESETS,
+            since=query.get("since") or ("" if query.get("from") else _DEFAULT_SINCE),
+            tiers=_TIERS,
+            services=_offered(_SERVICES, query.get("service", "")),
+            client=client,
+        )
+    )
+
+
+def _offered(known: tuple[str, ...], chosen: str) -> list[str]:
+    return [*known, *([chosen] if chosen and chosen not in known else [])]
+
+
+def _base(language: str, theme: str) -> dict[str, Any]:
+    language = language if language in texts.LANGUAGES else "en"
+
+    def t(key: str, **values: object) -> str:
+        return texts.text(key, language, **values)
+
+    return {
+        "language": language,
+        "theme": chosen_theme(theme),
+        "t": t,
+        "static": f"/static/{static_version()}",
+    }
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("cortex_otel.show.web"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # Korean as it is, a third of the bytes; what could end the script element stays escaped.
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "sort_keys": True}
+    return environment
