@@ -41,11 +41,11 @@ export interface Limits {
 }
 
 export const LIMITS: Limits = {
-  maxBytes: 5_000_000,
+  maxBytes: 20_000_000,
   maxEnvelopes: 2000,
   maxAgeMs: 7 * 24 * 3_600_000,
   orphanAgeMs: 300_000,
-  maxPendingBytes: 4_000_000,
+  maxPendingBytes: 16_000_000,
   maxMemoryBytes: 500_000,
 };
 

@@ -180,7 +180,10 @@ export class Sender {
           },
         );
         // One limit for the whole exchange: a server that sends a byte a second is slow too.
-        const limit = setTimeout(() => outgoing.destroy(new Error('ETIMEDOUT')), this.options.timeoutMs);
+        const limit = setTimeout(() => {
+          later('timeout');
+          outgoing.destroy();
+        }, this.options.timeoutMs);
         limit.unref();
         outgoing.on('close', () => clearTimeout(limit));
         outgoing.on('error', (error: NodeJS.ErrnoException) => later(error.code ?? 'no answer'));
