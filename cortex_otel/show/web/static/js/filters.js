@@ -32,9 +32,9 @@ export function start() {
   sync(address.read());
 }
 
-/** Say beside the filter `field` what is wrong with it. */
+/** Say beside the filter `field` what is wrong with it; false if there is no such filter here. */
 export function problem(field, message) {
-  if (!form) return;
+  if (!form) return false;
   said.hidden = false;
   said.textContent = message;
   const input = form.elements[{ user_tier: "tier", time_zone: "tz" }[field] ?? field];
@@ -43,6 +43,7 @@ export function problem(field, message) {
     input.setAttribute("aria-describedby", said.id);
   }
   if (field === "from" || field === "to") openCustom(true);
+  return true;
 }
 
 /** Offer the services that an answer speaks of: a new one is a matter of its name. */

@@ -140,18 +140,23 @@ export class Panel {
       signedOut(known.message);
       if (quiet) return;
     }
-    if (known.field) filters.problem(known.field, known.message);
+    const ofFilter = known.field && filters.problem(known.field, known.message);
     // What was there is better than nothing while a server restarts.
     if (quiet && known.status === 0 && this.#answer) return;
     this.#drawn = "";
-    this.#state("error", known.message, known.hint, known.field ? null : () => this.load(), known.code);
+    // What is wrong with a filter is said once, beside it, and not in every panel.
+    if (ofFilter) {
+      this.#state("waits", "", t("see_filters"), null, known.code);
+      return;
+    }
+    this.#state("error", known.message, known.hint, () => this.load(), known.code);
     announce(`${this.#config.title}: ${known.message}`);
   }
 
   #state(kind, message, hint, retry, reason) {
     dispose(this.#body);
     this.#body.replaceChildren(h("div", { class: "state", "data-kind": kind, "data-reason": reason || null },
-      h("strong", {}, message),
+      message && h("strong", {}, message),
       hint && h("p", {}, hint),
       retry && h("button", { type: "button", class: "quiet", onclick: retry }, t("retry"))));
   }

@@ -3,8 +3,6 @@ import { h } from "../dom.js";
 import * as format from "../format.js";
 import { columnIndex } from "../pivot.js";
 
-const STRONG_FROM = 0.62;
-
 export function matrix(body, answer) {
   const [across, down, value] = [answer.x, answer.split, answer.values[0]].map((name) => columnIndex(answer, name));
   const names = (index) => [...new Set(answer.rows.map((row) => row[index]))];
@@ -16,7 +14,7 @@ export function matrix(body, answer) {
   const one = (x, y) => {
     const raw = cells.get(JSON.stringify([x, y])) ?? null;
     const share = most && raw !== null ? raw / most : 0;
-    return h("td", { class: raw === null ? "none" : "cell", "data-strong": share > STRONG_FROM, vars: { share: share.toFixed(3) }, title: `${label(y, down)} × ${label(x, across)}: ${format.value(raw, unit)}` },
+    return h("td", { class: raw === null ? "none" : "cell", vars: { share: share.toFixed(3) }, title: `${label(y, down)} × ${label(x, across)}: ${format.value(raw, unit)}` },
       raw === null ? "" : format.brief(raw, unit));
   };
   const table = h("table", { class: "matrix" },

@@ -54,6 +54,7 @@ function option(answer, data, kind) {
     yAxis: {
       type: "value", min: 0,
       max: unit === "ratio" && highest > 0.5 ? 1 : null,
+      interval: unit === "ratio" && highest > 0.5 ? 0.25 : undefined,
       minInterval: unit === "count" ? 1 : 0,
       splitNumber: 4,
       axisLabel: { color: colour("muted"), formatter: (value) => format.brief(value, unit) },

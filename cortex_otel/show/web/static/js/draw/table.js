@@ -7,6 +7,8 @@ import { tone } from "../meaning.js";
 import { columnIndex } from "../pivot.js";
 
 const NUMERIC = new Set(["count", "ratio", "ms", "tokens"]);
+const SHORT = 28; // a name of that length is not broken
+const LONG = 40; // a message of that length is not squeezed into a column of single words
 const TAGS = new Set(["user_tier", "tier", "result", "level", "service"]);
 
 export function table(body, answer) {
@@ -57,11 +59,19 @@ export function cell(answer, { column, index }, row) {
   const raw = row[index];
   const text = format.value(raw, column.unit);
   const nothing = raw === null || raw === undefined || raw === "";
-  const kind = NUMERIC.has(column.unit) ? "num" : column.unit === "unix_ns" || column.unit === "epoch_day" ? "time" : /hash|_id$/.test(column.name) ? "hash" : "text";
+  const kind = kindOf(column, text);
   let content = kind === "hash" && !nothing && text.length > 14 ? `${text.slice(0, 12)}…` : text;
   if (!nothing && TAGS.has(column.name)) content = h("span", { class: "tag", "data-sense": tone(raw) }, text);
   const exact = kind === "hash" && !nothing ? raw : column.unit === "unix_ns" && !nothing ? raw : null;
   return h("td", { class: nothing ? `${kind} none` : kind, title: exact }, nothing ? content : linked(answer, column.name, raw, content));
+}
+
+function kindOf({ name, unit }, text) {
+  if (NUMERIC.has(unit)) return "num";
+  if (unit === "unix_ns" || unit === "epoch_day") return "time";
+  if (/hash|_id$/.test(name)) return "hash";
+  if (text.length > LONG) return "text long";
+  return text.length <= SHORT && !text.includes(" ") ? "word" : "text";
 }
 
 /** The numbers of a chart as a table beside it: for screen readers, and for all on request. */
