@@ -9,6 +9,7 @@ export const ERROR_TYPE_OTHER = '_OTHER';
 
 const LONGEST_NAME = 128;
 const LONGEST_STACK = 65_536;
+const LONGEST_LINE = 2048;
 const MOST_LINKS = 5;
 const FRAME =
   /^ {1,8}at (?:async |new )?(?:([^\s()]{1,256}) (?:\[as [^\s()]{1,256}\] )?)?\(?([^()]{1,1024}):(\d{1,9}):\d{1,9}\)?$/;
@@ -39,7 +40,7 @@ export function summarizeError(thrown: unknown): ErrorSummary {
   let link = thrown;
   while (link !== null && typeof link === 'object' && !seen.has(link) && links.length < MOST_LINKS) {
     seen.add(link);
-    const place = innermostPlace(read(link, 'stack'));
+    const place = innermostPlace(read(link, 'stack'), read(link, 'name'), read(link, 'message'));
     const name = nameInLocation(typeOf(link));
     links.push(place ? `${name} at ${place}` : name);
     link = read(link, 'cause');
@@ -91,18 +92,29 @@ function isClass(text: string): boolean {
   return CLASS.test(text) && (!/^_*[a-z]/.test(last) || KNOWN_WORDS.has(last));
 }
 
-function innermostPlace(stack: unknown): string {
+/** The place of the innermost frame: JavaScript prints it first, below name and message. */
+function innermostPlace(stack: unknown, name: unknown = '', message: unknown = ''): string {
   if (typeof stack !== 'string') {
     return '';
   }
-  for (const line of stack.slice(0, LONGEST_STACK).split('\n')) {
-    const frame = FRAME.exec(line.slice(0, 2048).trimEnd());
-    // The SDK and Node itself come innermost where they call back: still the place it happened.
-    if (frame) {
-      return place(frame[2] ?? '', frame[1] ?? '<anonymous>', Number(frame[3]));
-    }
-  }
-  return '';
+  // A name or message may look like a frame: its lines are none.
+  const header = `${String(name)}: ${String(message)}`;
+  const at = stack.startsWith(header) ? header.length : endOf(stack, message);
+  const start = Math.max(0, at);
+  const frames = stack
+    .slice(start, start + LONGEST_STACK)
+    .split('\n')
+    .map((line) => FRAME.exec(line.slice(0, LONGEST_LINE).trimEnd()));
+  // Of a message that isn't the error's any more, only the unbroken end can be told to be frames.
+  const first = at < 0 ? frames.findLastIndex((frame, index) => !frame && frames[index + 1]) + 1 : 0;
+  const frame = frames.slice(first).find((one) => one !== null);
+  return frame ? place(frame[2] ?? '', frame[1] ?? '<anonymous>', Number(frame[3])) : '';
+}
+
+/** Where `part` ends in `text`; -1 if it isn't there. */
+function endOf(text: string, part: unknown): number {
+  const at = typeof part === 'string' && part !== '' ? text.indexOf(part) : -1;
+  return at < 0 ? -1 : at + String(part).length;
 }
 
 function place(file: string, name: string, line: number): string {
