@@ -10,7 +10,7 @@ import json
 import re
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-    from cortex_otel.identity import IdentityResolver, Resolved
+    from cortex_otel.identity import Resolved
     from cortex_otel.process.redact import Redactor
     from cortex_otel.span.span import LeanParts
     from cortex_otel_exporters.record import MetricPoint, Session
 
-__all__ = ["Converter"]
+__all__ = ["Converter", "Stored", "Who"]
 
 _COLUMN: Final = 1
 _CONTEXT: Final = 2
@@ -67,7 +67,8 @@ _PLACES: Final = {
             sc.MCP_METHOD_NAME, sc.MCP_PROTOCOL_VERSION, sc.GEN_AI_OPERATION_NAME,
             sc.NETWORK_TRANSPORT, sc.NETWORK_PROTOCOL_NAME, "network.protocol.version",
             sc.CORTEX_OUTCOME, sc.CORTEX_CLIENT_NAME, sc.CORTEX_CLIENT_VERSION,
-            sc.CORTEX_TOOL_PARAMETERS, sc.CORTEX_IDE, sc.CORTEX_EXTENSION_VERSION,
+            sc.CORTEX_TOOL_PARAMETERS, sc.CORTEX_IDE, sc.CORTEX_IDE_VERSION,
+            sc.CORTEX_EXTENSION_VERSION,
             "http.request.method", "http.route", "http.response.status_code", "url.scheme",
             "db.system.name", "rpc.system", "rpc.service", "rpc.method", "code.function.name",
             "code.line.number",
@@ -99,6 +100,25 @@ _OVERFLOW: Final = names.OTHER
 _LONGEST_HASHED_BODY = 65_536
 
 
+class Who(Protocol):
+    """Whose records these are: an :class:`cortex_otel.identity.IdentityResolver`, or a sender."""
+
+    def current(self) -> Resolved:
+        """The identity that records made now carry; never raises."""
+        ...
+
+    def hash_text(self, text: str) -> str:
+        """16 hex digits of free text, keyed by this installation."""
+        ...
+
+
+class Stored(NamedTuple):
+    """What one process has stored so far of names and contexts, so that they stay few."""
+
+    names: names.Names
+    contexts: set[str]
+
+
 class Converter:
     """Turns spans, log records and metrics of one process into rows.
 
@@ -107,26 +127,31 @@ class Converter:
         resolver: whose records these are.
         service: the Cortex service they belong to, where they don't say.
         count_removed: told how many attributes redaction removed.
+        session: the session of records that don't say theirs; this process's by default.
+        stored: shared by the converters of a process that has one for each of its senders.
     """
 
     def __init__(
         self,
         redactor: Redactor,
-        resolver: IdentityResolver,
+        resolver: Who,
         service: str,
         count_removed: Callable[[int], None] = lambda _: None,
+        *,
+        session: Callable[[], Session] | None = None,
+        stored: Stored | None = None,
     ) -> None:
         self.service = service
         self._redactor = redactor
         self._resolver = resolver
         self._count_removed = count_removed
+        self._session = session or (lambda: process_session(redactor.name))
         self._resource: tuple[object, str] = (None, "{}")
         self._identity: tuple[Resolved, str, str] | None = None
-        self._names = names.Names(redactor.name)
-        self._contexts: set[str] = set()
+        self._names, self._contexts = stored or Stored(names.Names(redactor.name), set())
         self._repeats = Repeats()
 
-    def use_resolver(self, resolver: IdentityResolver) -> None:
+    def use_resolver(self, resolver: Who) -> None:
         """Attribute the records from now on to another resolver's identity."""
         self._resolver = resolver
         self._repeats.forget()
@@ -439,8 +464,8 @@ class Converter:
         told = columns.get(sc.SESSION_ID)
         if told is None and (scope is None or scope.name not in _SCOPES_WITHOUT_SESSIONS):
             told = columns.get(sc.MCP_SESSION_ID)
-        process = process_session(self._redactor.name)
-        return process if told is None else process._replace(session_id=str(told))
+        session = self._session()
+        return session if told is None else session._replace(session_id=str(told))
 
 
 def _text(value: object) -> str:

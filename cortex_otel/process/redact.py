@@ -97,6 +97,7 @@ ALLOWED: Final[Mapping[str, Kind]] = {
     semconv.NETWORK_PROTOCOL_NAME: "token",
     "network.protocol.version": "token",
     semconv.SESSION_ID: "id",
+    semconv.LOG_RECORD_UID: "id",
     semconv.USER_ID: "user",
     semconv.ENDUSER_ID: "user",
     semconv.USER_HASH: "digest",
@@ -133,6 +134,7 @@ ALLOWED: Final[Mapping[str, Kind]] = {
     semconv.CORTEX_EVENT_DURATION_MS: "number",
     semconv.CORTEX_FEATURE: "name",
     semconv.CORTEX_IDE: "name",
+    semconv.CORTEX_IDE_VERSION: "token",
     semconv.CORTEX_EXTENSION_VERSION: "token",
     **EVENT_FIELDS,
 }
