@@ -17,10 +17,41 @@ export function table(body, answer) {
   let scroll = body.querySelector(":scope > .scroll");
   if (scroll?.dataset.columns !== names) {
     scroll = h("div", { class: "scroll", "data-columns": names, tabindex: "0", role: "region", "aria-label": answer.title },
-      h("table", {}, heading(answer, columns), h("tbody")));
+      h("table", {}, heading(answer, columns, (name) => sort(scroll, name)), h("tbody")));
     body.replaceChildren(scroll);
   }
-  fill(scroll.querySelector("tbody"), answer, columns, answer.rows);
+  shown.set(scroll, { answer, columns });
+  refill(scroll);
+}
+
+const shown = new WeakMap();
+
+// A click on a heading: downwards first, since the most is what one looks for; then up; then as it came.
+function sort(scroll, name) {
+  const next = scroll.dataset.sort !== name ? "descending" : scroll.dataset.direction === "descending" ? "ascending" : "";
+  scroll.dataset.sort = next ? name : "";
+  scroll.dataset.direction = next;
+  for (const cell of scroll.querySelectorAll("thead th")) {
+    if (cell.dataset.column === name && next) cell.setAttribute("aria-sort", next);
+    else cell.removeAttribute("aria-sort");
+  }
+  refill(scroll);
+}
+
+function refill(scroll) {
+  const { answer, columns } = shown.get(scroll);
+  const index = scroll.dataset.sort ? columnIndex(answer, scroll.dataset.sort) : -1;
+  const turn = scroll.dataset.direction === "ascending" ? 1 : -1;
+  const rows = index < 0 ? answer.rows : [...answer.rows].sort((a, b) => turn * compared(a[index], b[index], turn));
+  fill(scroll.querySelector("tbody"), answer, columns, rows);
+}
+
+// What has no value comes last, whichever way.
+function compared(a, b, turn) {
+  if (a === b) return 0;
+  if (a === null) return turn;
+  if (b === null) return -turn;
+  return typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b));
 }
 
 export function columnsOf(answer) {
@@ -29,10 +60,13 @@ export function columnsOf(answer) {
     .filter(({ column }) => column && !(column.name === "partial" && answer.rows.every((row) => !row[columnIndex(answer, "partial")])));
 }
 
-export function heading(answer, columns) {
-  return h("thead", {}, h("tr", {}, columns.map(({ column }) => h("th", {
-    scope: "col", class: NUMERIC.has(column.unit) ? "num" : null, title: column.meaning,
-  }, column.title || column.name))));
+export function heading(answer, columns, onSort = null) {
+  return h("thead", {}, h("tr", {}, columns.map(({ column }) => {
+    const title = column.title || column.name;
+    return h("th", {
+      scope: "col", class: NUMERIC.has(column.unit) ? "num" : null, title: column.meaning, "data-column": column.name,
+    }, onSort ? h("button", { type: "button", onclick: () => onSort(column.name) }, title) : title);
+  })));
 }
 
 /** Rows into `tbody`: those that are there already stay, by their content. */

@@ -1,0 +1,168 @@
+"""A real ``cortex-otel serve`` and a real browser.
+
+Without Chromium the tests that need one are skipped; with ``CORTEX_REQUIRE_ALL=1`` they fail.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-quic",
+]  # fmt: skip
+
+
+@dataclass
+class Admin:
+    """``cortex-otel serve --only admin`` over one home."""
+
+    home: Path
+    port: int = 0
+    more: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[str] | None = None
+    url: str = ""
+    """With the token, as it is printed."""
+
+    @property
+    def origin(self) -> str:
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def database(self) -> Path:
+        return self.home / "cortex.db"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        return kept | {
+            "CORTEX_OTEL_HOME": str(self.home),
+            "CORTEX_OTEL_TIME_ZONE": "Asia/Seoul",
+            "LC_ALL": "C.UTF-8",
+        } | self.more  # fmt: skip
+
+    def start(self) -> Admin:
+        command = [sys.executable, "-P", "-m", "cortex_otel.cli", "serve", "--only", "admin",
+                   "--port", str(self.port)]  # fmt: skip
+        self.process = subprocess.Popen(
+            command, env=self.environment, text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        for line in self.process.stdout:
+            if found := re.search(r"http://\S+", line):
+                self.url = found[0]
+                self.port = urlsplit(self.url).port
+                return self
+        pytest.fail(f"serve ended with {self.process.wait()}")
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if self.process is not None:
+            self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory):
+    """Start an admin over a home; all are stopped at the end."""
+    started = []
+
+    def start(home: Path | None = None, **more: str) -> Admin:
+        admin = Admin(home or tmp_path_factory.mktemp("home"), more=more)
+        started.append(admin)
+        return admin.start()
+
+    yield start
+    for admin in started:
+        admin.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium():
+    """The browser; one a module."""
+    playwright = pytest.importorskip("playwright.async_api", reason="pip install playwright")
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        message = f"no Chromium: none of {', '.join(NAMES)} is on the PATH (apt install chromium)"
+        if os.environ.get("CORTEX_REQUIRE_ALL") == "1":
+            pytest.fail(message)
+        pytest.skip(f"{message}\n(CORTEX_REQUIRE_ALL=1 makes this a failure)")
+    async with playwright.async_playwright() as running:
+        browser = await running.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+class Watch:
+    """What a page did beside what it shows: errors, and requests to other hosts."""
+
+    def __init__(self, page, origin):
+        self.errors, self.foreign, self.statuses = [], [], []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self._request(request.url, origin))
+        page.on("response", lambda response: self.statuses.append((response.status, response.url)))
+
+    def _console(self, message):
+        if message.type in {"error", "warning"}:
+            self.errors.append(f"{message.type}: {message.text} {message.location.get('url')}")
+
+    def _request(self, url, origin):
+        ours = (origin, origin.replace("http", "ws", 1), "data:", "blob:")
+        if not url.startswith(ours):
+            self.foreign.append(url)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def visit(chromium):
+    """Open a page of an admin, signed in; ``page.watch`` has what went wrong."""
+    contexts = []
+
+    async def open_page(admin, path="overview", *, signed_in=True, ready=True, **options):
+        context = await chromium.new_context(
+            **{"viewport": {"width": 1440, "height": 900}, "locale": "en-US"} | options
+        )
+        contexts.append(context)
+        page = await context.new_page()
+        page.set_default_timeout(20_000)
+        page.watch = Watch(page, admin.origin)
+        if signed_in:
+            await page.goto(admin.url)
+            page.watch.errors.clear()
+            page.watch.statuses.clear()
+        await page.goto(f"{admin.origin}/admin/telemetry/{path}")
+        if ready:
+            await settled(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        await context.close()
+
+
+async def settled(page):
+    """Wait until each panel shows something."""
+    await page.wait_for_function(
+        "() => !document.querySelector('[aria-busy=true], [data-stale], .skeleton')"
+    )
