@@ -9,35 +9,39 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cortex_otel_exporters.record import MetricPoint, Record
 
-__all__ = ["check_json_object", "check_point", "check_record", "check_texts"]
+__all__ = ["check_json_object", "check_point", "check_record", "check_texts", "shape"]
 
-_TWO_TO_63 = 1 << 63
-_ID_LIMITS = (1 << 128, 1 << 64, 1 << 64)  # trace, span, parent span
+_TWO_TO_63, _TWO_TO_64, _TWO_TO_128 = 1 << 63, 1 << 64, 1 << 128
 _MAX_CHARACTERS = 16_384
 _MAX_WEIGHT = 1e9
 _MAX_MEASURE = 1e18  # a sum of these times weights is still finite, and so mends itself
 # SQLite's JSON functions give up at 1000 levels, and then every reader of the view fails.
 _MAX_DEPTH, _MANY_BRACKETS = 100, 100
+# Made once: `json.dumps` with arguments makes an encoder a call.
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
-def check_record(record: Record) -> tuple[str, str] | None:
+def check_record(record: Record) -> tuple[tuple[str, ...], str] | None:
     """See that the numbers and free values of ``record`` can be stored.
 
     Returns:
-        Keys and values of ``event_data``, a JSON array each; ``None`` if it is empty.
+        Keys of ``event_data``, and its values as a JSON array; ``None`` if it is empty.
 
     Raises:
         Exception: they can't; what kind says nothing.
     """
-    time_ns, duration, weight, message = record[0], record[1], record[9], record[10]
+    (
+        time_ns, duration, _, _, _, _, trace_id, span_id, parent_span_id, weight, message, data,
+        measures,
+    ) = record  # fmt: skip
     if type(time_ns) is not int or not 0 < time_ns < _TWO_TO_63:
         raise ValueError("time out of range")
     if duration is not None and (
@@ -46,17 +50,21 @@ def check_record(record: Record) -> tuple[str, str] | None:
         raise ValueError("duration out of range")
     if not isinstance(weight, (float, int)) or not 0 < weight < _MAX_WEIGHT:
         raise ValueError("weight out of range")
-    for identifier, limit in zip(record[6:9], _ID_LIMITS, strict=True):
-        if type(identifier) is not int or not 0 <= identifier < limit:
-            raise ValueError("id out of range")
+    if not (
+        type(trace_id) is type(span_id) is type(parent_span_id) is int
+        and 0 <= trace_id < _TWO_TO_128
+        and 0 <= span_id < _TWO_TO_64
+        and 0 <= parent_span_id < _TWO_TO_64
+    ):
+        raise ValueError("id out of range")
     if message:
         check_texts((message,))
-    if record.measures:
-        for name, value in record.measures:
+    if measures:
+        for name, value in measures:
             check_texts((name,))
             if not isinstance(value, (float, int)) or not abs(value) <= _MAX_MEASURE:
                 raise ValueError("measure out of range")
-    return _shape_and_values(record.event_data) if record.event_data else None
+    return _keys_and_values(data) if data else None
 
 
 def check_point(point: MetricPoint) -> None:
@@ -107,24 +115,48 @@ def check_json_object(text: str) -> None:
     _check_depth(value, text)
 
 
-def _shape_and_values(data: Mapping[str, object]) -> tuple[str, str]:
+def shape(keys: tuple[str, ...]) -> str:
+    """The JSON array of the keys of ``event_data``.
+
+    Raises:
+        ValueError: a key isn't text, or they are too long.
+    """
+    if not all(isinstance(key, str) for key in keys):
+        raise ValueError("a key of event_data is not text")
+    return _checked(_encode(list(keys)))
+
+
+def _keys_and_values(data: Mapping[str, object]) -> tuple[tuple[str, ...], str]:
     if not isinstance(data, Mapping):
         raise ValueError("event_data is not a mapping")  # noqa: TRY004 - the same
     values = list(data.values())
-    text = _json_array(values)
-    _check_depth(values, text)
-    return _shape(tuple(data)), text
+    text = _array_of_plain(values)
+    if text is None:
+        text = _encode(values)
+        _check_depth(values, text)
+    return tuple(data), _checked(text)
 
 
-@lru_cache(maxsize=512)
-def _shape(keys: tuple[str, ...]) -> str:
-    if not all(isinstance(key, str) for key in keys):
-        raise ValueError("a key of event_data is not text")
-    return _json_array(list(keys))
+def _array_of_plain(values: list[Any]) -> str | None:
+    """What ``_encode`` makes of ``values``, in a third of its time; ``None`` for what isn't plain.
+
+    Exact types: a subclass may run the host's code, and ``True`` is an ``int``.
+    """
+    parts: list[str] = []
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            parts.append(encode_basestring(value))
+        elif kind is int:
+            parts.append(repr(value))
+        elif kind is bool:
+            parts.append("true" if value else "false")
+        else:
+            return None
+    return f"[{','.join(parts)}]"
 
 
-def _json_array(values: list[object] | list[str]) -> str:
-    text = json.dumps(values, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+def _checked(text: str) -> str:
     if len(text) > _MAX_CHARACTERS:
         raise ValueError("event_data is too long")
     if not text.isascii():

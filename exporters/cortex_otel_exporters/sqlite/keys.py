@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cortex_otel_exporters.sqlite.checks import check_json_object, check_texts
+from cortex_otel_exporters.sqlite.checks import check_json_object, check_texts, shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,6 +138,7 @@ class Keys:
             5,
         )
         self._shapes = KeyTable("shapes", "shape_key", ("keys",), 1)
+        self._shape_keys: dict[tuple[str, ...], int] = {}
         self._platforms = KeyTable(
             "platforms",
             "platform_key",
@@ -151,9 +152,15 @@ class Keys:
         """Key of a context."""
         return self._contexts.find(connection, context, lambda: _object_of(context))
 
-    def shape(self, connection: apsw.Connection, keys: str) -> int:
-        """Key of a shape: the keys of an event's values, a JSON array."""
-        return self._shapes.find(connection, (keys,))
+    def shape(self, connection: apsw.Connection, keys: tuple[str, ...]) -> int:
+        """Key of a shape: the keys of an event's values."""
+        found = self._shape_keys.get(keys)
+        if found is None:
+            if len(self._shape_keys) >= _CACHED:
+                self._shape_keys.clear()
+            found = self._shapes.find(connection, (shape(keys),))
+            self._shape_keys[keys] = found
+        return found
 
     def platform(self, connection: apsw.Connection, session: Session) -> int:
         """Key of what ``session`` runs on."""
@@ -170,5 +177,6 @@ class Keys:
 
     def rollback(self) -> None:
         """Forget what the lost transaction found."""
+        self._shape_keys.clear()
         for table in self._tables:
             table.rollback()
