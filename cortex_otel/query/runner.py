@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXACT_EVENTS",
+    "IS_COMPLETE",
     "QueryError",
     "QueryParameterError",
     "QueryTimeoutError",
@@ -34,7 +35,8 @@ EXACT_EVENTS = 50_000
 
 _STEPS_BETWEEN_CHECKS = 10_000  # of SQLite's virtual machine: about every millisecond
 
-_IS_COMPLETE = """
+#: Whether a range holds few events, and all that were ever stored of it; parameter ``limit``.
+IS_COMPLETE = """
 WITH
 -- with: bounds
 total AS (
@@ -157,7 +159,7 @@ def run(
 def _events_are_complete(connection: apsw.Connection, values: Mapping[str, Value]) -> bool:
     # Retention deletes events and keeps roll-ups: only where both agree are the events all there.
     values = {**values, "limit": EXACT_EVENTS}
-    return bool(connection.execute(expanded("runner", _IS_COMPLETE), values).get)
+    return bool(connection.execute(expanded("runner", IS_COMPLETE), values).get)
 
 
 def _values(question: Question, given: Mapping[str, Value]) -> dict[str, Value]:
