@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -81,6 +82,16 @@ class Admin:
                 self.process.wait()
         if self.process is not None:
             self.process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def population_home(tmp_path_factory):
+    """A home whose database holds the demo's population: 45 days, 150 users, until now."""
+    from cortex_otel.demo.population import fill
+
+    home = tmp_path_factory.mktemp("population")
+    fill(home / "cortex.db", days=45, users=150, seed=1, now_ns=time.time_ns())
+    return home
 
 
 @pytest.fixture(scope="module")

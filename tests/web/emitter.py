@@ -5,6 +5,7 @@ What is measured from its word on is the whole way: record, commit, notice, answ
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 
@@ -24,8 +25,7 @@ def tool(name, fail):
 
 for line in sys.stdin:
     name, _, outcome = line.strip().partition("\t")
-    try:
+    with contextlib.suppress(ValueError):
         tool(name, outcome == "error")()
-    except ValueError:
-        pass
-    print(time.time(), flush=True)
+    sys.stdout.write(f"{time.time()}\n")
+    sys.stdout.flush()

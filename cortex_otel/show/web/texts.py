@@ -128,6 +128,7 @@ _ENGLISH = {
     "link_extension": "Show on the extension page",
     "link_overview": "Show on the overview",
     "more": "Show more",
+    "more_rows": "{count} more rows",
     # Live
     "live_toggle": "Pause or resume live updates (l)",
     "live_connecting": "Connecting",
@@ -264,6 +265,7 @@ _KOREAN = {
     "link_extension": "확장 페이지에서 보기",
     "link_overview": "개요에서 보기",
     "more": "더 보기",
+    "more_rows": "{count}행 추가됨",
     "live_toggle": "실시간 갱신 일시 정지/재개 (l)",
     "live_connecting": "연결 중",
     "live_reconnecting": "다시 연결 중",

@@ -22,8 +22,14 @@ const DRAW = {
 const REST_MS = 700;
 const REST_PER_ELAPSED = 8;
 
+function withFurther(answer, further) {
+  if (!further.length) return answer;
+  const first = new Set(answer.rows.map((row) => JSON.stringify(row)));
+  return { ...answer, rows: [...answer.rows, ...further.filter((row) => !first.has(JSON.stringify(row)))] };
+}
+
 export class Panel {
-  #element; #config; #body; #drawn = ""; #answer = null; #abort = null; #restUntil = 0; #timer = 0; #loading = false; #again = false;
+  #element; #config; #body; #drawn = ""; #answer = null; #abort = null; #restUntil = 0; #timer = 0; #loading = false; #again = false; #further = [];
 
   constructor(element, config) {
     this.#element = element;
@@ -40,7 +46,10 @@ export class Panel {
     const abort = new AbortController();
     this.#abort = abort;
     this.#loading = true;
-    if (!quiet) this.#waiting();
+    if (!quiet) {
+      this.#waiting();
+      this.#further = [];
+    }
     this.#exports();
     try {
       const answer = await ask(`${API}/panels/${client.page}/${this.#config.id}`, this.#parameters(), abort.signal);
@@ -107,10 +116,34 @@ export class Panel {
       if (answer.rows.length === 0 || answer.empty) this.#empty(answer);
       else {
         if (this.#body.querySelector(":scope > .state, :scope > .skeleton")) this.#body.replaceChildren();
-        await DRAW[answer.draw](this.#body, answer);
+        await DRAW[answer.draw](this.#body, withFurther(answer, this.#further));
       }
     }
+    if (!this.#further.length) this.#offerMore(answer.next);
     this.#marks(answer);
+  }
+
+  // Rows beyond the first page stay where they are while news comes in above them.
+  #offerMore(cursor) {
+    this.#element.querySelector(".more")?.remove();
+    if (!cursor) return;
+    const button = h("button", { type: "button", onclick: () => this.#more(cursor, button) }, t("more"));
+    this.#body.after(h("div", { class: "more" }, button));
+  }
+
+  async #more(cursor, button) {
+    button.disabled = true;
+    try {
+      const page = await ask(`${API}/panels/${client.page}/${this.#config.id}`, { ...this.#parameters(), cursor });
+      this.#further.push(...page.rows);
+      await DRAW[page.draw](this.#body, withFurther(this.#answer, this.#further));
+      this.#offerMore(page.next);
+      announce(t("more_rows", { count: format.number(page.rows.length) }));
+    } catch (error) {
+      button.disabled = false;
+      announce(error.message);
+      button.textContent = `${t("retry")}: ${error.message}`;
+    }
   }
 
   #marks(answer) {
@@ -121,7 +154,7 @@ export class Panel {
     const foot = this.#element.querySelector("[data-foot]");
     const words = [];
     if (this.#config.since) words.push(t("own_range", { range: format.range(answer.range) }));
-    if (answer.truncated) words.push(t("truncated", { count: format.number(answer.rows.length) }));
+    if (answer.truncated && !answer.next) words.push(t("truncated", { count: format.number(answer.rows.length) }));
     foot.hidden = words.length === 0;
     foot.textContent = words.join(" · ");
   }
@@ -144,6 +177,7 @@ export class Panel {
     // What was there is better than nothing while a server restarts.
     if (quiet && known.status === 0 && this.#answer) return;
     this.#drawn = "";
+    this.#offerMore(null);
     // What is wrong with a filter is said once, beside it, and not in every panel.
     if (ofFilter) {
       this.#state("waits", "", t("see_filters"), null, known.code);

@@ -6,7 +6,7 @@ import { isPercentile, sense } from "../meaning.js";
 import { columnIndex } from "../pivot.js";
 
 const COUNTED = ["n", "timed", "measured"];
-const ARROWS = { 1: "▲", 0: "＝", "-1": "▼" };
+const ARROWS = { 1: "▲", 0: "=", "-1": "▼" };
 
 export function cards(body, answer) {
   const [row] = answer.rows;

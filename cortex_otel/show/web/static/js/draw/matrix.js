@@ -20,5 +20,5 @@ export function matrix(body, answer) {
   const table = h("table", { class: "matrix" },
     h("thead", {}, h("tr", {}, h("td"), columns.map((x) => h("th", { scope: "col" }, label(x, across))))),
     h("tbody", {}, rows.map((y) => h("tr", {}, h("th", { scope: "row" }, label(y, down)), columns.map((x) => one(x, y))))));
-  body.replaceChildren(h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": answer.title }, table));
+  body.replaceChildren(h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": answer.title }, table));
 }

@@ -5,14 +5,16 @@ import { h } from "../dom.js";
 import * as format from "../format.js";
 import { colour, seriesVariables } from "../palette.js";
 import { pivot } from "../pivot.js";
+import { hidden, legend } from "./legend.js";
 import { dataTable } from "./table.js";
 
-const LEGEND_ROWS_FROM = 2;
+const MOST_SERIES = 8;
 const SMALL_DOTS_UP_TO = 45;
 
 /** Draw `answer` as `kind` ("line" or "bar") in `body`. */
 export async function overTime(body, answer, kind) {
-  const data = pivot(answer);
+  const data = limited(pivot(answer));
+  const variables = seriesVariables(data.series.map((series) => series.key));
   let place = body.querySelector(":scope > .chart");
   if (!place) {
     place = h("div", { class: "chart", role: "img" });
@@ -20,7 +22,24 @@ export async function overTime(body, answer, kind) {
   }
   place.setAttribute("aria-label", described(answer, data));
   dataTable(body, answer);
-  await draw(place, () => option(answer, data, kind));
+  const redraw = () => draw(place, () => option(answer, data, variables, kind, hidden(body)));
+  legend(body, data.series.map(({ name }, index) => ({ name, variable: variables[index] })), redraw);
+  await redraw();
+}
+
+// More than eight can't be told apart; the smallest become one, where they can be added up.
+function limited(data) {
+  if (data.series.length <= MOST_SERIES) return data;
+  const size = (series) => series.points.reduce((sum, point) => sum + (point ?? 0), 0);
+  const order = [...data.series].sort((a, b) => size(b) - size(a));
+  const shown = new Set(order.slice(0, MOST_SERIES - 1));
+  const rest = order.slice(MOST_SERIES - 1);
+  const series = data.series.filter((each) => shown.has(each));
+  if (rest.every(({ unit }) => unit === "count" || unit === "tokens")) {
+    const points = data.categories.map((_, index) => rest.reduce((sum, each) => sum + (each.points[index] ?? 0), 0));
+    series.push({ key: "…", name: t("others", { count: rest.length }), unit: rest[0].unit, points });
+  }
+  return { ...data, series };
 }
 
 function described(answer, data) {
@@ -29,21 +48,18 @@ function described(answer, data) {
   return t("chart_label", { title: answer.title, series: names, from: label(0), to: label(-1) });
 }
 
-function option(answer, data, kind) {
-  const names = data.series.map((series) => series.key);
-  const variables = seriesVariables(names);
+function option(answer, data, variables, kind, off) {
   const [unit] = data.series.map((series) => series.unit);
-  const legend = data.series.length >= LEGEND_ROWS_FROM;
   const colours = variables.map(colour);
   const series = data.series.flatMap((each, index) => (kind === "line"
     ? lines(each, colours[index], data, answer)
     : bars(each, colours[index], data, answer)));
   if (answer.target !== null && answer.target !== undefined && series.length) series[0].markLine = target(answer, unit);
-  const highest = Math.max(answer.target ?? 0, ...data.series.flatMap((each) => each.points.map((point) => point ?? 0)));
+  const highest = Math.max(answer.target ?? 0, ...data.series.filter(({ name }) => !off.has(name)).flatMap((each) => each.points.map((point) => point ?? 0)));
   return {
-    grid: { left: 6, right: 14, top: legend ? 34 : 14, bottom: 4, outerBoundsMode: "same" },
-    legend: legend ? legendOption(data) : { show: false },
-    tooltip: tooltip((parameters) => content(parameters, data, variables, answer), {
+    grid: { left: 6, right: 14, top: 14, bottom: 4, outerBoundsMode: "same" },
+    legend: { show: false, selected: Object.fromEntries(data.series.map(({ name }) => [name, !off.has(name)])) },
+    tooltip: tooltip((parameters) => content(parameters, data, variables, answer, off), {
       trigger: "axis", axisPointer: { type: kind === "line" ? "line" : "shadow", lineStyle: { color: colour("line-strong") }, shadowStyle: { color: colour("line"), opacity: 0.35 } },
     }),
     xAxis: {
@@ -75,16 +91,6 @@ function tick(raw, index, data) {
 
 function shortened(text) {
   return text.length > 22 ? `${text.slice(0, 21)}…` : text;
-}
-
-function legendOption(data) {
-  return {
-    type: "plain", top: 0, left: 0, icon: "roundRect", itemWidth: 10, itemHeight: 10, itemGap: 14,
-    data: data.series.map((series) => series.name),
-    textStyle: { color: colour("text"), fontSize: 12 },
-    inactiveColor: colour("line-strong"),
-    formatter: (name) => shortened(String(format.word(name))),
-  };
 }
 
 function lines(series, paint, data, answer) {
@@ -125,11 +131,11 @@ function target(answer, unit) {
   };
 }
 
-function content(parameters, data, variables, answer) {
+function content(parameters, data, variables, answer, off) {
   const index = parameters[0]?.dataIndex ?? 0;
   const rows = data.series
-    .map((series, at) => ({ variable: variables[at], name: String(format.word(series.name)), raw: series.points[index], value: format.value(series.points[index], series.unit) }))
-    .filter((row) => row.raw !== null || data.series.length === 1);
+    .map((series, at) => ({ variable: variables[at], key: series.name, name: String(format.word(series.name)), raw: series.points[index], value: format.value(series.points[index], series.unit) }))
+    .filter((row) => !off.has(row.key) && (row.raw !== null || data.series.length === 1));
   if (answer.stacked) rows.reverse();
   const heading = format.value(data.categories[index], data.unit, { long: true });
   return tip(heading, rows, data.partial[index] ? t("so_far") : null);

@@ -14,7 +14,7 @@ export function ranking(body, answer) {
     .map((name) => ({ index: columnIndex(answer, name), column: answer.columns[columnIndex(answer, name)] }));
   const rows = grouped(answer.rows, nameAt, columns);
   const most = Math.max(0, ...rows.map((row) => row.values[0] ?? 0));
-  const scroll = body.querySelector(":scope > .scroll") ?? h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": answer.title }, h("table", { class: "ranking" }));
+  const scroll = body.querySelector(":scope > .scroll") ?? h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": answer.title }, h("table", { class: "ranking" }));
   if (!scroll.isConnected) body.replaceChildren(scroll);
   const variable = seriesVariable(columns[0].column.name, 0);
   scroll.firstElementChild.replaceChildren(

@@ -16,7 +16,7 @@ export function table(body, answer) {
   const names = columns.map(({ column }) => column.name).join();
   let scroll = body.querySelector(":scope > .scroll");
   if (scroll?.dataset.columns !== names) {
-    scroll = h("div", { class: "scroll", "data-columns": names, tabindex: "0", role: "region", "aria-label": answer.title },
+    scroll = h("div", { class: "scroll", "data-columns": names, tabindex: "0", role: "group", "aria-label": answer.title },
       h("table", {}, heading(answer, columns, (name) => sort(scroll, name)), h("tbody")));
     body.replaceChildren(scroll);
   }
@@ -115,7 +115,7 @@ export function dataTable(body, answer) {
   body.querySelector(":scope > .data-table")?.remove();
   const columns = columnsOf({ ...answer, draw: "" });
   const rows = h("tbody");
-  const wrapped = h("div", { class: open ? "data-table scroll" : "data-table sr-only", tabindex: open ? "0" : null, role: "region", "aria-label": t("table_of", { title: answer.title }) },
+  const wrapped = h("div", { class: open ? "data-table scroll" : "data-table sr-only", tabindex: open ? "0" : null, role: "group", "aria-label": t("table_of", { title: answer.title }) },
     h("table", {}, h("caption", { class: "sr-only" }, answer.title), heading(answer, columns), rows));
   for (const row of answer.rows) rows.append(h("tr", {}, columns.map((each) => cell(answer, each, row))));
   body.append(wrapped);

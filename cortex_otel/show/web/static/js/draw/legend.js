@@ -1,0 +1,38 @@
+// Names of series above a chart, as buttons that hide them: reachable by keyboard, wrapped where it
+// is narrow, which a legend on the canvas is not.
+import { swatch } from "../chart.js";
+import { h } from "../dom.js";
+import * as format from "../format.js";
+
+const hiddenIn = new WeakMap();
+
+/** Names that the reader hid in `body`. */
+export function hidden(body) {
+  if (!hiddenIn.has(body)) hiddenIn.set(body, new Set());
+  return hiddenIn.get(body);
+}
+
+/** Show `series` (name by name, with the variable of its colour); `redraw` after a change. */
+export function legend(body, series, redraw) {
+  let list = body.querySelector(":scope > .legend");
+  if (series.length < 2) {
+    list?.remove();
+    return;
+  }
+  const names = JSON.stringify(series);
+  if (list?.dataset.names === names) return;
+  list?.remove();
+  const off = hidden(body);
+  list = h("ul", { class: "legend", "data-names": names }, series.map(({ name, variable }) => {
+    const button = h("button", {
+      type: "button", "aria-pressed": String(!off.has(name)),
+      onclick: () => {
+        if (!off.delete(name)) off.add(name);
+        button.setAttribute("aria-pressed", String(!off.has(name)));
+        redraw();
+      },
+    }, swatch(variable), String(format.word(name)));
+    return h("li", {}, button);
+  }));
+  body.prepend(list);
+}

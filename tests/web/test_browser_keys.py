@@ -1,0 +1,105 @@
+"""Everything can be done without a mouse, and without seeing."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def admin(serve, population_home):
+    return serve(population_home)
+
+
+async def test_the_first_tab_skips_to_the_content(admin, visit):
+    page = await visit(admin)
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.className") == "skip"
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.id") == "main"
+
+
+async def test_whatever_has_the_focus_shows_it(admin, visit):
+    page = await visit(admin)
+    await page.keyboard.press("Tab")
+    for _ in range(25):
+        await page.keyboard.press("Tab")
+        width = await page.evaluate(
+            "() => {"
+            " const style = getComputedStyle(document.activeElement);"
+            " return style.outlineStyle === 'none' ? 0 : parseFloat(style.outlineWidth); }"
+        )
+        assert width >= 1
+        # The tools of a panel come into sight when one of them has the focus.
+        await page.wait_for_function(
+            "() => { const tools = document.activeElement.closest('.panel-tools');"
+            " return !tools || getComputedStyle(tools).opacity > 0.9; }"
+        )
+
+
+async def test_shortcuts(admin, visit):
+    page = await visit(admin)
+    await page.keyboard.press("?")
+    assert await page.locator("#keys").is_visible()
+    await page.keyboard.press("Escape")
+    assert not await page.locator("#keys").is_visible()
+    await page.keyboard.press("1")
+    await page.wait_for_url("**/overview?since=1h")
+    for key, path in (("m", "mcp"), ("x", "extension"), ("u", "users"), ("e", "errors")):
+        await page.keyboard.press("g")
+        await page.keyboard.press(key)
+        await page.wait_for_url(f"**/admin/telemetry/{path}?since=1h")
+        await page.wait_for_selector("#live[data-state=on]")
+    await page.keyboard.press("l")
+    await page.wait_for_selector("#live[data-state=paused]")
+    await page.keyboard.press("/")
+    assert await page.evaluate("document.activeElement.closest('form').id") == "filters"
+
+
+async def test_a_shortcut_does_nothing_while_somebody_types(admin, visit):
+    page = await visit(admin, "errors")
+    await page.keyboard.press("/")
+    await page.keyboard.type("gml1?")
+    await page.wait_for_timeout(600)
+    assert "/errors" in page.url
+    assert "since" not in page.url
+    assert not await page.locator("#keys").is_visible()
+    assert await page.get_attribute("#live", "data-state") == "on"
+
+
+async def test_d_changes_the_theme_and_the_page_remembers(admin, visit):
+    page = await visit(admin, color_scheme="light")
+    ground = "getComputedStyle(document.documentElement).backgroundColor"
+    light = await page.evaluate(ground)
+    await page.keyboard.press("d")
+    dark = await page.evaluate(ground)
+    assert dark != light
+    await page.reload()
+    assert await page.evaluate(ground) == dark
+    assert await page.get_attribute("html", "data-theme") == "dark"
+    assert not page.watch.errors
+
+
+async def test_who_wants_calm_gets_no_movement(admin, visit):
+    page = await visit(admin, reduced_motion="reduce")
+    moving = await page.evaluate(
+        "[...document.querySelectorAll('*')].filter((element) => {"
+        " const style = getComputedStyle(element);"
+        " return style.animationName !== 'none' || parseFloat(style.transitionDuration) > 0;"
+        "}).length"
+    )
+    assert moving == 0
+
+
+async def test_a_heading_sorts_its_table_from_the_keyboard(admin, visit):
+    page = await visit(admin, "mcp")
+    table = page.locator(".panel[data-draw=table]").first
+    button = table.locator("th.num button").first
+    await button.focus()
+    await page.keyboard.press("Enter")
+    assert await table.locator("th[aria-sort=descending]").count() == 1
+    await page.keyboard.press("Enter")
+    assert await table.locator("th[aria-sort=ascending]").count() == 1
+    await page.keyboard.press("Enter")
+    assert not await table.locator("th[aria-sort]").count()

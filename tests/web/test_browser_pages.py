@@ -1,0 +1,128 @@
+"""Each page in both languages and both themes: nothing breaks, nothing leaves, all can be read.
+
+Screenshots go to ``.screenshots/`` for people to look at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from cortex_otel.show.pages import PAGES
+from cortex_otel.show.web import texts
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SHOTS = Path(__file__).parents[2] / ".screenshots"
+PATHS = [each for each in PAGES if each != "user"]
+
+
+@pytest.fixture(scope="module")
+def admin(serve, population_home):
+    return serve(population_home)
+
+
+async def path_of_a_user(page):
+    return await page.locator("a[href*='/admin/telemetry/users/']").first.get_attribute("href")
+
+
+async def axe(page):
+    """Serious and critical findings, as ``rule: element``."""
+    from axe_playwright_python.async_playwright import Axe
+
+    found = await Axe().run(page)
+    return [
+        f"{each['id']}: {node['html'][:160]}"
+        for each in found.response["violations"]
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+    ]
+
+
+async def shoot(page, name):
+    SHOTS.mkdir(exist_ok=True)
+    await asyncio.sleep(0.5)  # the charts' first movement
+    await page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+
+def clean(page):
+    assert not page.watch.errors
+    assert not page.watch.foreign
+    assert not [each for each in page.watch.statuses if each[0] >= 400]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("name", PATHS)
+async def test_each_page_is_whole(admin, visit, name, language, scheme):
+    page = await visit(admin, f"{name}?lang={language}&since=30d", color_scheme=scheme)
+    clean(page)
+    assert await page.get_attribute("html", "lang") == language
+    assert await page.inner_text("h1") == PAGES[name].titles[language]
+    assert await page.locator(".panel").count() == len(PAGES[name].panels)
+    assert not await page.locator(".state[data-kind=error]").all_inner_texts()
+    assert await page.locator("canvas, .cards, tbody tr").count()
+    assert await axe(page) == []
+    await shoot(page, f"{name}-{language}-{scheme}")
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+async def test_a_user_and_a_trace(admin, visit, language):
+    page = await visit(admin, f"users?lang={language}&since=30d")
+    await page.goto(f"{admin.origin}{await path_of_a_user(page)}")
+    await page.wait_for_selector("main .panel tbody tr")
+    await page.wait_for_function("() => !document.querySelector('.skeleton')")
+    assert not await page.locator(".state[data-kind=error]").all_inner_texts()
+    assert await axe(page) == []
+    await shoot(page, f"user-{language}")
+    link = page.locator("a[href*='/admin/telemetry/traces/']").first
+    await link.click()
+    await page.wait_for_selector(".span-row")
+    await page.locator(".span-row").first.click()
+    assert await page.locator(".span-facts:visible dt").count() > 3
+    assert await axe(page) == []
+    await shoot(page, f"trace-{language}")
+    clean(page)
+
+
+@pytest.mark.parametrize("name", PATHS)
+async def test_a_phone_needs_no_sideways_scrolling(admin, visit, name):
+    page = await visit(admin, name, viewport={"width": 360, "height": 740})
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert await axe(page) == []
+    await shoot(page, f"{name}-360")
+    clean(page)
+
+
+async def test_every_filter_of_a_page_has_its_texts():
+    for page in PAGES.values():
+        for name in page.filters:
+            if name not in {"service", "user_tier"}:
+                assert f"filter_{name}" in texts.TEXTS["en"]
+                assert f"placeholder_{name}" in texts.TEXTS["en"]
+
+
+async def test_every_chart_has_a_table_of_its_numbers(admin, visit):
+    page = await visit(admin, "overview")
+    charts = page.locator(".panel:has(> .panel-body .chart[role=img])")
+    assert await charts.count()
+    for chart in await charts.all():
+        label = await chart.locator(".chart").get_attribute("aria-label")
+        assert await chart.locator("h2").inner_text() in label
+        assert await chart.locator(".data-table tbody tr").count()
+    assert not await page.locator(".data-table:not(.sr-only)").count()
+    await page.keyboard.press("t")
+    assert await page.locator(".data-table:not(.sr-only)").count() == await charts.count()
+
+
+async def test_numbers_that_can_rise_badly_say_so(admin, visit):
+    """Colour is never the only sign: a change has an arrow, a sign and words."""
+    page = await visit(admin, "overview?since=7d")
+    deltas = page.locator(".delta")
+    assert await deltas.count()
+    for delta in await deltas.all():
+        text = await delta.inner_text()
+        assert text[0] in "▲▼="
+        assert await delta.get_attribute("title")
