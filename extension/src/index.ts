@@ -59,7 +59,14 @@ export interface Tuning extends Partial<Limits> {
  *     `status().problem` says why.
  */
 export function createTelemetry(
-  context: vscode.ExtensionContext, options: TelemetryOptions, tuning: Tuning = {},
+  context: vscode.ExtensionContext, options: TelemetryOptions,
+): Telemetry {
+  return createTunedTelemetry(context, options, {});
+}
+
+/** The same with other waits and sizes. @internal */
+export function createTunedTelemetry(
+  context: vscode.ExtensionContext, options: TelemetryOptions, tuning: Tuning,
 ): Telemetry {
   try {
     const endpoint = loopback(options.endpoint ?? DEFAULT_ENDPOINT);

@@ -10,21 +10,21 @@ export interface TelemetryOptions {
    * Where `cortex-otel serve` takes OTLP/HTTP: an `http` URL on this machine's own loopback, since
    * nothing leaves the machine. Default: `http://127.0.0.1:4318`.
    */
-  readonly endpoint?: string;
+  readonly endpoint?: string | undefined;
   /** The user's tier, or how to ask for it: it may change while the window is open. */
   readonly tier: Tier | (() => Tier);
   /** The user's id in the clear, or how to ask for it; hashed at once and kept nowhere. */
-  readonly userId?: string | (() => string | undefined);
+  readonly userId?: string | (() => string | undefined) | undefined;
   /** `CORTEX_OTEL_USER_HASH_KEY`: the hash is then HMAC-SHA-256. The same key as the servers'. */
-  readonly userHashKey?: string;
+  readonly userHashKey?: string | undefined;
   /** `CORTEX_OTEL_RECEIVER_TOKEN`, where the operator set one. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /**
    * The extension's own setting: a boolean, or `all`, `error`, `off`. Contribute it in
    * `package.json` with the tags `telemetry` and `usesOnlineServices`. `''` for none. Default:
    * `cortex.telemetry.enabled`.
    */
-  readonly setting?: string;
+  readonly setting?: string | undefined;
 }
 
 /** A piece of code that came into the editor. */

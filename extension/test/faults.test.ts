@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { createTelemetry } from '../src/index';
+import { createTelemetry, createTunedTelemetry } from '../src/index';
 import { Machine, until } from './helpers';
 import { env } from './vscode';
 
@@ -58,7 +58,7 @@ test('a full disk', async (context) => {
     await machine.receiver.stop();
     const small = Object.assign(new Machine(), { storage: mount });
     (small.context.globalStorageUri as { fsPath: string }).fsPath = mount;
-    const telemetry = createTelemetry(
+    const telemetry = createTunedTelemetry(
       small.context as never, { endpoint: machine.receiver.endpoint, tier: 'free' },
       { minDelayMs: 20, maxDelayMs: 50 },
     );

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 import type { ExtensionContext } from 'vscode';
 
-import { createTelemetry, type Telemetry, type TelemetryOptions } from '../src/index';
+import { createTunedTelemetry, type Telemetry, type TelemetryOptions, type Tuning } from '../src/index';
 import { contextOf, host } from './vscode';
 
 export interface Request {
@@ -112,9 +112,9 @@ export class Machine {
 
   open(
     options: Partial<TelemetryOptions> = {},
-    tuning: Parameters<typeof createTelemetry>[2] = {},
+    tuning: Tuning = {},
   ): Telemetry {
-    const telemetry = createTelemetry(
+    const telemetry = createTunedTelemetry(
       this.context as unknown as ExtensionContext,
       { endpoint: this.receiver.endpoint, tier: 'free', ...options },
       { minDelayMs: 20, maxDelayMs: 100, timeoutMs: 2000, ...tuning },

@@ -1,0 +1,56 @@
+/**
+ * The smallest extension with telemetry: what an author copies.
+ *
+ * Four things: `createTelemetry` first thing in `activate`, the two events that tell of install and
+ * activation, one line a feature, and `deactivate`. The setting is in `package.json`.
+ */
+import { createTelemetry, type Telemetry } from '@cortex/telemetry';
+import * as vscode from 'vscode';
+
+import { connect, type Memory } from './memory';
+
+let telemetry: Telemetry | undefined;
+
+export function activate(context: vscode.ExtensionContext): void {
+  telemetry = createTelemetry(context, {
+    endpoint: vscode.workspace.getConfiguration().get<string>('cortex.telemetry.endpoint'),
+    tier: () => account.tier,
+    userId: () => account.id,
+  });
+  telemetry.install();
+  telemetry.activate();
+  const recorded = telemetry;
+
+  let memory: Promise<Memory> | undefined;
+  context.subscriptions.push(
+    vscode.commands.registerCommand('cortexSample.search', (query: string) =>
+      // The work in the event: it gets its duration and outcome, and the tool call that it causes
+      // is in the same trace.
+      recorded.uiInteraction('command', 'search', async () => {
+        memory ??= connect(serverCommand());
+        const found = await (await memory).search(recorded, query);
+        await vscode.window.showInformationMessage(`${found.length} notes`);
+        return found;
+      }),
+    ),
+    vscode.commands.registerCommand('cortexSample.insert', (text: string, language: string) => {
+      recorded.codeInsert({ language, linesInserted: text.split('\n').length, completionAccepted: true });
+    }),
+    { dispose: () => void memory?.then((one) => one.close()) },
+  );
+}
+
+/** The editor waits for it; within a second all is on disk, or sent. */
+export function deactivate(): Promise<void> | undefined {
+  return telemetry?.deactivate();
+}
+
+/** Stands for whatever knows your user: an account, a licence. */
+export const account: { id: string | undefined; tier: 'free' | 'trial' | 'paid' | 'enterprise' } = {
+  id: undefined,
+  tier: 'free',
+};
+
+function serverCommand(): string[] {
+  return vscode.workspace.getConfiguration().get<string[]>('cortexSample.server') ?? ['cortex-mcp-server'];
+}

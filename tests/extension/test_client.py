@@ -1,0 +1,154 @@
+"""The client's own tests, its types, its size, and what it must have in common with Python."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import hmac
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from cortex_otel import semconv
+from cortex_otel.identity import IdentityResolver
+from cortex_otel.instrument.event_types import EVENTS
+from cortex_otel.process.redact import EVENT_FIELDS, summarize_stacktrace
+from cortex_otel.settings import Settings
+
+EXTENSION = Path(__file__).parents[2] / "extension"
+SOURCE = EXTENSION / "src"
+SAMPLE = EXTENSION / "sample"
+LARGEST_BUNDLE = 80_000
+_CONSTANT = re.compile(
+    r"^export const ([A-Z_]+) = (?:'([^']*)'|\[([^\]]*)\] as const);", re.MULTILINE
+)
+
+
+def test_its_own_tests(tool, bundle):
+    told = json.loads(tool("vitest", "run", "--reporter=json", timeout=200))
+    assert told["numFailedTests"] == 0
+    assert told["numPassedTests"] > 100
+    assert told["numFailedTestSuites"] == 0
+
+
+def test_types(tool):
+    tool("tsc", "-p", "tsconfig.json")
+
+
+def test_the_sample_has_the_types_that_an_author_gets(tool, bundle, tmp_path):
+    """Against the declarations in `dist`, not against the sources."""
+    tool("tsc", "-p", "tsconfig.build.json")
+    declarations = EXTENSION / "dist/types/index.d.ts"
+    assert "tuning" not in declarations.read_text().lower()
+    configuration = json.loads((SAMPLE / "tsconfig.json").read_text())
+    configuration["compilerOptions"] |= {
+        "paths": {"@cortex/telemetry": [str(declarations)]},
+        "typeRoots": [str(EXTENSION / "node_modules/@types")],
+    }
+    configuration["include"] = [str(SAMPLE / "src")]
+    (tmp_path / "tsconfig.json").write_text(json.dumps(configuration))
+    tool("tsc", "-p", str(tmp_path / "tsconfig.json"))
+    # And the declarations for themselves, which a strict author checks too.
+    configuration["compilerOptions"]["skipLibCheck"] = False
+    configuration["include"] = [str(declarations)]
+    (tmp_path / "tsconfig.json").write_text(json.dumps(configuration))
+    tool("tsc", "-p", str(tmp_path / "tsconfig.json"))
+
+
+def test_bundle_is_small_and_needs_nothing_but_the_editor(bundle):
+    text = bundle.read_text()
+    assert 30_000 < bundle.stat().st_size <= LARGEST_BUNDLE
+    required = set(re.findall(r"""\brequire\(["']([^"']+)["']\)""", text))
+    assert "vscode" in required
+    builtin = {name for name in required if name.startswith("node:")} | {"perf_hooks", "crypto"}
+    assert required <= builtin | {"vscode", "util"}
+    assert str(EXTENSION.parent) not in text
+
+
+def test_the_lock_names_no_registry_and_pins_every_package():
+    lock = json.loads((EXTENSION / "package-lock.json").read_text())
+    packages = {name: each for name, each in lock["packages"].items() if name}
+    assert packages
+    assert all("resolved" not in each and each["integrity"] for each in packages.values())
+    manifest = json.loads((EXTENSION / "package.json").read_text())
+    assert all(re.fullmatch(r"[\d.]+", version) for version in manifest["devDependencies"].values())
+    # npm takes the 2.x line where Node is too old for the 3.x line, and says nothing.
+    assert packages["node_modules/@opentelemetry/sdk-trace"]["version"].startswith("3.")
+
+
+def test_names_are_those_of_python():
+    constants = _CONSTANT.findall((SOURCE / "semconv.ts").read_text())
+    assert len(constants) > 40
+    for name, value, members in constants:
+        if name == "LOG_RECORD_UID":  # of OpenTelemetry; no key that is kept
+            continue
+        expected = getattr(semconv, name)
+        assert (value or tuple(re.findall(r"'([^']+)'", members))) == expected, name
+
+
+def test_each_event_of_the_extension_has_the_fields_that_python_knows():
+    source = (SOURCE / "events.ts").read_text()
+    constants = _CONSTANT.findall((SOURCE / "semconv.ts").read_text())
+    keys = {name: value for name, value, _ in constants}
+    declared = {
+        keys[name]: {keys[key] for key in re.findall(r"key: sc\.([A-Z_]+)", body)}
+        for name, body in re.findall(
+            r"EventType = \{\n  name: sc\.([A-Z_]+),\n(.*?)\n\};", source, re.DOTALL
+        )
+    }
+    ours = {name: event for name, event in EVENTS.items() if event.service == "extension"}
+    assert declared.keys() == ours.keys()
+    for name, event in ours.items():
+        fields = {field.key for field in event.fields}
+        assert declared[name] - fields <= {semconv.CORTEX_IDE_VERSION}, name
+        assert fields <= declared[name], name
+    assert {key for key in EVENT_FIELDS if key in str(declared)}
+
+
+USERS = (
+    "alice", "a@example.com", "홍길동", "", " ", "x" * 10_000, "\U0001f600", "\ud800", "a\udfffb",
+    "Ä" + "A\u0308", "0", "null", "\0",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["", "a key", "열쇠", "k" * 200])
+def test_user_hash_is_that_of_python(drive, key):
+    settings = dataclasses.replace(Settings(), user_hash_key=key or None)
+    resolver = IdentityResolver(settings)
+    told = drive("hash", [[user, key] for user in USERS])
+    assert told == [resolver.hash_user(user) for user in USERS]
+    # Neither side may have been changed together with the other.
+    alice = hmac.new(key.encode(), b"alice", "sha256") if key else hashlib.sha256(b"alice")
+    assert told[0] == alice.hexdigest()
+
+
+STACKS = (
+    "TypeError: no\n    at activate (/home/alice/dist/extension.js:10:5)\n    at next (a.js:1:1)",
+    "Error: x\n    at async Promise.all (index 0)\n    at async run (file:///srv/a%20b/x.mjs:7:9)",
+    "Error: x\n    at C:\\Users\\alice\\ext\\out.js:3:7",
+    "Error: x\n    at new Thing (node:internal/x:1:2)\n    at Object.<anonymous> (x.ts:3:4)",
+    "Error: x\n    at Foo.bar [as baz] (x.cjs:30:4)",
+    "Error: x\n    at alice@example.com (x.js:1:2)",
+    "Error: x\n    at 홍길동 (비밀.js:1:2)",
+    "Error: x\n    at f (sk-0123456789abcdef0123.js:1:2)",
+    "no stack at all",
+    "",
+    "Error: x\n    at eval (eval at f (x.js:1:2), <anonymous>:3:4)",
+)
+
+
+def test_a_stack_becomes_the_line_that_python_makes_of_it(drive):
+    told = drive("stack", list(STACKS))
+    assert told == [summarize_stacktrace("", text).message for text in STACKS]
+
+
+def test_texts_of_the_sample_in_both_languages():
+    manifest = (SAMPLE / "package.json").read_text()
+    english = json.loads((SAMPLE / "package.nls.json").read_text())
+    korean = json.loads((SAMPLE / "package.nls.ko.json").read_text())
+    assert english.keys() == korean.keys() == set(re.findall(r'"%([^%"]+)%"', manifest))
+    assert all(re.search("[가-힣]", text) for text in korean.values())
+    setting = json.loads(manifest)["contributes"]["configuration"]["properties"]
+    assert set(setting["cortex.telemetry.enabled"]["tags"]) == {"telemetry", "usesOnlineServices"}
