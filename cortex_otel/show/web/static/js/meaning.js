@@ -5,11 +5,12 @@ const UP_IS_BAD = /(^|_)(errors?|error_rate|failed|failures|timeouts?|avg_ms|p\d
 
 /** "good", "bad" or "" for a change in `direction` of the column `name` with `unit`. */
 export function sense(name, unit, direction) {
-  if (!direction) return "";
+  // A longer session is neither good nor bad.
+  if (!direction || (unit === "ms" && /session/.test(name))) return "";
   let good = 0;
   if (UP_IS_BAD.test(name)) good = -1;
-  else if (UP_IS_GOOD.test(name) && !/length|duration/.test(name)) good = 1;
-  else if (unit === "ms" && !/session|length/.test(name)) good = -1;
+  else if (UP_IS_GOOD.test(name)) good = 1;
+  else if (unit === "ms") good = -1;
   if (!good) return "";
   return good === direction ? "good" : "bad";
 }

@@ -1,0 +1,212 @@
+"""The scripts' own sums, in a real browser: numbers and times as they are read, gaps, nesting."""
+
+from __future__ import annotations
+
+import mimetypes
+
+import pytest
+
+from cortex_otel.show.pages import Page
+from cortex_otel.show.web import views
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ORIGIN = "http://admin.test"
+PAGE = Page(id="overview", titles={"en": "Overview", "ko": "개요"}, panels=())
+
+
+@pytest.fixture(params=["en", "ko"])
+def language(request):
+    return request.param
+
+
+@pytest.fixture
+def modules(chromium):
+    """``await modules("en", "format", "m.number(1)")``: an expression with that module as ``m``."""
+
+    async def serve(route):
+        path = route.request.url.removeprefix(ORIGIN)
+        if path.startswith("/static/"):
+            file = views.static_directory() / path.split("/", 3)[3]
+            kind = {".js": "text/javascript"}.get(file.suffix) or mimetypes.guess_type(file)[0]
+            await route.fulfill(body=file.read_bytes(), content_type=kind)
+        else:
+            language = path.rpartition("=")[2]
+            body = views.page_html(PAGE, language=language, theme="light", query={})
+            await route.fulfill(body=body, content_type="text/html; charset=utf-8")
+
+    async def evaluate(language, module, expression, argument=None):
+        # A browser far from the zone of the data: what it shows must not follow its own clock.
+        page = await chromium.new_page(timezone_id="America/St_Johns")
+        try:
+            await page.route(f"{ORIGIN}/**", serve)
+            await page.goto(f"{ORIGIN}/admin/telemetry/overview?lang={language}")
+            path = f"/static/{views.static_version()}/js/{module}.js"
+            return await page.evaluate(
+                f"async (a) => {{ const m = await import('{path}'); return {expression}; }}",
+                argument,
+            )
+        finally:
+            await page.close()
+
+    return evaluate
+
+
+CASES = [
+    (None, "count", "–", "–"),
+    (0, "count", "0", "0"),
+    (12345, "count", "12,345", "12,345"),
+    (1.25, "count", "1.3", "1.3"),
+    (0.0312, "ratio", "3.1%", "3.1%"),
+    (0.00042, "ratio", "0.042%", "0.042%"),
+    (0, "ratio", "0%", "0%"),
+    (0.0421, "ms", "0.0421 ms", "0.0421 ms"),
+    (84.24, "ms", "84.2 ms", "84.2 ms"),
+    (1234, "ms", "1.23 s", "1.23 초"),
+    (192_000, "ms", "3.2 min", "3.2 분"),
+    (9_000_000, "ms", "2.5 h", "2.5 시간"),
+    (400_000_000, "ms", "4.6 d", "4.6 일"),
+    ("2026-11-01", "epoch_day", "Nov 1", "11월 1일"),
+    ("2026-11-01T23:59:58.123+09:00", "unix_ns", "Nov 1, 23:59:58", "11월 1일 23:59:58"),
+    ("2026-11-01T00:00:00.000Z", "unix_ns", "Nov 1, 00:00:00", "11월 1일 00:00:00"),
+    ("paid", "text", "Paid", "유료"),
+    ("timeout", "text", "Timed out", "시간 초과"),
+    ("<b>x</b>", "text", "<b>x</b>", "<b>x</b>"),
+    ("", "text", "(unnamed)", "(이름 없음)"),
+    (1, "flag", "Yes", "예"),
+]
+
+
+async def test_values_read_as_in_their_language(modules, language):
+    shown = await modules(
+        language,
+        "format",
+        "a.map(([raw, unit]) => m.value(raw, unit))",
+        [case[:2] for case in CASES],
+    )
+    expected = [case[2 if language == "en" else 3] for case in CASES]
+    assert shown == expected
+
+
+async def test_large_numbers_are_short_on_cards(modules):
+    numbers = [9999, 12345, 123_456_789]
+    english = await modules("en", "format", "a.map((n) => m.compact(n))", numbers)
+    korean = await modules("ko", "format", "a.map((n) => m.compact(n))", numbers)
+    assert english == ["9,999", "12.3K", "123.5M"]
+    assert korean == ["9,999", "1.2만", "1.2억"]
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "unit", "expected"),
+    [
+        (110, 100, "count", {"text": "+10%", "direction": 1}),
+        (100, 100, "count", {"text": "0%", "direction": 0}),
+        (0.05, 0.03, "ratio", {"text": "+2 pp", "direction": 1}),
+        (0.03004, 0.03, "ratio", {"text": "0 pp", "direction": 0}),
+        (5, 0, "count", None),  # no percentage of nothing
+        (0, 0, "count", {"text": "0%", "direction": 0}),
+        (None, 3, "ms", None),
+        (3, None, "ms", None),
+    ],
+)
+async def test_a_change_against_the_period_before(modules, now, before, unit, expected):
+    shown = await modules("en", "format", "m.delta(...a)", [now, before, unit])
+    assert shown == expected
+
+
+async def test_up_is_not_always_good(modules):
+    columns = [
+        ("error_rate", "ratio"), ("p95_ms", "ms"), ("errors", "count"), ("timeouts", "count"),
+        ("active_users", "count"), ("savings_rate", "ratio"), ("accepted", "count"),
+        ("events", "count"), ("avg_session_ms", "ms"),
+    ]  # fmt: skip
+    up = await modules("en", "meaning", "a.map(([name, unit]) => m.sense(name, unit, 1))", columns)
+    assert up == ["bad"] * 4 + ["good"] * 2 + ["", "", ""]
+    none = await modules(
+        "en", "meaning", "a.map(([name, unit]) => m.sense(name, unit, 0))", columns
+    )
+    assert none == [""] * len(columns)
+
+
+def answer(rows, x="day", unit="epoch_day", **more):
+    return {
+        "x": x, "values": ["n1"], "split": "", "rows": rows,
+        "columns": [
+            {"name": x, "unit": unit, "title": x}, {"name": "n1", "unit": "count", "title": "N"},
+            {"name": "partial", "unit": "flag", "title": "partial"},
+        ],
+    } | more  # fmt: skip
+
+
+async def test_a_day_without_a_row_is_a_day_of_nothing_not_a_shorter_axis(modules):
+    rows = [["2026-10-24", 3, 0], ["2026-10-25", 4, 0], ["2026-10-28", 5, 1]]
+    found = await modules("en", "pivot", "m.pivot(a)", answer(rows))
+    assert found["categories"] == [f"2026-10-{day}" for day in (24, 25, 26, 27, 28)]
+    assert found["series"][0]["points"] == [3, 4, 0, 0, 5]
+    assert found["partial"] == [False, False, False, False, True]
+
+
+async def test_what_is_measured_has_a_gap_where_nothing_was(modules):
+    rows = [["2026-10-24", 3, 0], ["2026-10-26", 5, 0], ["2026-10-27", 5, 0]]
+    given = answer(rows)
+    given["columns"][1]["unit"] = "ratio"
+    found = await modules("en", "pivot", "m.pivot(a)", given)
+    assert found["series"][0]["points"] == [3, None, 5, 5]
+
+
+async def test_weeks_stay_weeks(modules):
+    rows = [["2026-10-05", 3, 0], ["2026-10-19", 4, 0], ["2026-10-26", 5, 0]]
+    found = await modules("en", "pivot", "m.pivot(a)", answer(rows))
+    assert found["categories"] == ["2026-10-05", "2026-10-12", "2026-10-19", "2026-10-26"]
+
+
+async def test_hours_across_a_change_of_the_clock_are_in_order(modules):
+    """On 2026-10-25 Berlin's clocks read 02:00 twice; the offset tells which."""
+    hours = [
+        "2026-10-25T01:00:00.000+02:00", "2026-10-25T02:00:00.000+02:00",
+        "2026-10-25T02:00:00.000+01:00", "2026-10-25T03:00:00.000+01:00",
+    ]  # fmt: skip
+    rows = [[hour, n, 0] for n, hour in enumerate(hours)]
+    found = await modules("en", "pivot", "m.pivot(a)", answer(rows[::-1], "hour", "unix_ns"))
+    assert found["categories"] == hours
+    assert found["series"][0]["points"] == [0, 1, 2, 3]
+
+
+async def test_rows_that_the_axis_does_not_tell_apart_add_up(modules):
+    rows = [["2026-10-24", 3, 0], ["2026-10-24", 4, 0], ["2026-10-25", 1, 0]]
+    found = await modules("en", "pivot", "m.pivot(a)", answer(rows))
+    assert found["series"][0]["points"] == [7, 1]
+
+
+async def test_one_row_and_none(modules):
+    found = await modules("en", "pivot", "m.pivot(a)", answer([["2026-10-24", 3, 0]]))
+    assert found["categories"] == ["2026-10-24"]
+    assert (await modules("en", "pivot", "m.pivot(a)", answer([])))["categories"] == []
+
+
+def span(name, parent, start, duration=5.0, span_id=None):
+    return {
+        "name": name, "span_id": span_id or name, "parent_span_id": parent,
+        "timestamp": f"2026-11-01T10:00:00.{start:06d}+09:00", "duration_ms": duration,
+    }  # fmt: skip
+
+
+async def test_a_trace_is_nested_and_loses_nothing(modules):
+    spans = [
+        span("late", "root", 300), span("root", None, 100), span("early", "root", 200),
+        span("below", "early", 250), span("orphan", "not stored", 50),
+        span("event", None, 260, None, span_id="early"),
+        span("loop a", "loop b", 1), span("loop b", "loop a", 2),
+    ]  # fmt: skip
+    rows = await modules("en", "spans", "m.nested(a).map((r) => [r.span.name, r.depth])", spans)
+    assert rows == [
+        ["orphan", 0], ["root", 0], ["early", 1], ["below", 2], ["event", 2], ["late", 1],
+        ["loop a", 0], ["loop b", 0],
+    ]  # fmt: skip
+
+
+async def test_microseconds_count_in_a_waterfall(modules):
+    starts = await modules(
+        "en", "spans", "a.map(m.starts)", [span("a", None, 100), span("b", None, 350)]
+    )
+    assert starts[1] - starts[0] == pytest.approx(0.25, abs=0.01)
