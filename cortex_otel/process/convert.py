@@ -19,8 +19,13 @@ from cortex_otel import semconv as sc
 from cortex_otel.process import names
 from cortex_otel.process.metric_points import metric_points
 from cortex_otel.process.program import process_session
-from cortex_otel.process.redact import ErrorSummary, summarize_exception, summarize_stacktrace
-from cortex_otel.process.repeats import Repeats, Row
+from cortex_otel.process.redact import (
+    ErrorSummary,
+    is_plain_id,
+    summarize_exception,
+    summarize_stacktrace,
+)
+from cortex_otel.process.repeats import Plan, Repeats, Row
 from cortex_otel_exporters.record import SPAN_EVENT_TYPE, Context, Record, Series
 
 if TYPE_CHECKING:
@@ -98,6 +103,8 @@ _FRESH_COLUMNS: Final = frozenset({*_SESSION_IDS, sc.USER_HASH, sc.CORTEX_EVENT_
 _NO_ERROR: Final = ErrorSummary("", "", ())
 _OVERFLOW: Final = names.OTHER
 _LONGEST_HASHED_BODY = 65_536
+_NOTHING: Final[Mapping[str, Any]] = {}
+_new_tuple = tuple.__new__  # a record has no checks of its own; this way it takes half the time
 
 
 class Who(Protocol):
@@ -182,13 +189,7 @@ class Converter:
         key = (plan.number, name, kind._value_, plan.values(plain))
         who = self._resolver.current()
         row = self._repeats.rows.get(key)
-        if (
-            row is None
-            or row.scope is not scope
-            or row.resource is not resource
-            or row.service != self.service
-            or row.who != who
-        ):
+        if row is None or not row.is_of(who, self.service, scope, resource):
             clean = self._redactor.attributes({one: plain[one] for one in plan.repeated})
             record = self._span(span, clean.attributes)
             row = Row(
@@ -196,31 +197,47 @@ class Converter:
                 resource,
             )  # fmt: skip
             self._repeats.remember(key, row)
-        columns: dict[str, Any] = {}
+        columns: Mapping[str, Any] = _NOTHING
         data: dict[str, object] = {}
         removed = row.removed
         if plan.fresh:
-            clean = self._redactor.attributes({one: plain[one] for one in plan.fresh})
-            columns, attributes, data = self._sort(clean.attributes)
-            if attributes or not (
-                row.keys.isdisjoint(clean.attributes) and _FRESH_COLUMNS.issuperset(columns)
-            ):
-                return None  # it would have changed what is remembered
-            removed += clean.removed
+            if plan.ids:
+                data = {one: plain[one] for one in plan.ids}
+            if not data or not all(map(is_plain_id, data.values())):
+                fresh = self._fresh(plan, plain, row)
+                if fresh is None:
+                    return None
+                columns, data, more = fresh
+                removed += more
         if removed:
             self._count_removed(removed)
         record = row.record
+        series = record.series
         if record.event_data:
             data = {**record.event_data, **data}
         measures: tuple[tuple[str, float], ...] = ()
-        if record.series.event_type != SPAN_EVENT_TYPE and not _MEASURES.isdisjoint(data):
+        if series.event_type != SPAN_EVENT_TYPE and not _MEASURES.isdisjoint(data):
             measures = _measures(data)
-        return Record(
-            start, max(0, end - start), record.series, record.context,
-            self._session_of(columns, scope), columns.get(sc.USER_HASH) or who.user_hash,
-            context.trace_id, context.span_id, parent.span_id if parent is not None else 0,
-            1.0, record.error_message, data, measures,
+        return _new_tuple(
+            Record,
+            (start, end - start if end > start else 0, series, record.context,
+             self._session_of(columns, scope) if columns else self._session(),
+             columns.get(sc.USER_HASH) or who.user_hash,
+             context.trace_id, context.span_id, parent.span_id if parent is not None else 0,
+             1.0, record.error_message, data, measures),
         )  # fmt: skip
+
+    def _fresh(
+        self, plan: Plan, plain: Mapping[str, Any], row: Row
+    ) -> tuple[dict[str, Any], dict[str, object], int] | None:
+        """Columns, event data and number removed of what is new on each call.
+
+        ``None`` if it would have changed what is remembered.
+        """
+        clean = self._redactor.attributes({one: plain[one] for one in plan.fresh})
+        columns, attributes, data = self._sort(clean.attributes)
+        is_apart = row.keys.isdisjoint(clean.attributes) and _FRESH_COLUMNS.issuperset(columns)
+        return (columns, data, clean.removed) if is_apart and not attributes else None
 
     def _span(self, span: Any, clean: dict[str, object]) -> Record:
         start, end, context, parent = span.start_time, span.end_time, span.context, span.parent

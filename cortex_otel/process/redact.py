@@ -38,6 +38,7 @@ __all__ = [
     "Clean",
     "ErrorSummary",
     "Redactor",
+    "is_plain_id",
     "scrub",
     "summarize_exception",
     "summarize_stacktrace",
@@ -573,6 +574,11 @@ def _clean_name(text: str) -> str:
     # Two harmless halves may make something together once what divided them is replaced.
     is_clean = any(map(str.isalnum, clean)) and scrub(clean) == clean
     return clean if is_clean else "_OTHER"
+
+
+def is_plain_id(value: object) -> bool:
+    """Whether ``value`` is text that every ``id`` may be: digits, a digest or a UUID."""
+    return type(value) is str and _PLAIN_ID.fullmatch(value) is not None
 
 
 def _is_token(value: str) -> bool:

@@ -35,6 +35,8 @@ _REPEATED: Final = frozenset(
 )
 #: Spans that carry one of these have failed: each is worked out by itself.
 _ERRORS: Final = frozenset({sc.ERROR_TYPE, sc.CORTEX_EXCEPTION_TYPE, sc.CORTEX_ERROR_LOCATION})
+#: Ids of single requests: new on each call, and no column.
+_IDS: Final = frozenset({sc.JSONRPC_REQUEST_ID})
 _MOST_PLANS = 256
 #: Rows kept; when they are full all are forgotten, and those in use come back at their next call.
 MOST_ROWS: Final = 1024
@@ -55,6 +57,18 @@ class Row(NamedTuple):
     scope: InstrumentationScope | None
     resource: Resource | None
 
+    def is_of(
+        self, who: Resolved, service: str, scope: InstrumentationScope | None,
+        resource: Resource | None,
+    ) -> bool:  # fmt: skip
+        """Whether it was made for these; scope and resource by identity, which is quick."""
+        return (
+            self.scope is scope
+            and self.resource is resource
+            and (self.who is who or self.who == who)
+            and self.service == service
+        )
+
 
 class Plan(NamedTuple):
     """Which of a span's attributes repeat, by the keys that it has."""
@@ -63,6 +77,8 @@ class Plan(NamedTuple):
     """The values that repeat, in their order."""
     repeated: tuple[str, ...]
     fresh: tuple[str, ...]
+    ids: tuple[str, ...]
+    """The fresh ones again, if all of them are ids that go into ``event_data``."""
     number: int
 
 
@@ -93,7 +109,8 @@ class Repeats:
         if _ERRORS.isdisjoint(keys):
             repeated = tuple(key for key in keys if key in _REPEATED)
             fresh = tuple(key for key in keys if key not in _REPEATED)
-            plan = Plan(_getter(repeated), repeated, fresh, next(self._numbers))
+            ids = fresh if _IDS.issuperset(fresh) else ()
+            plan = Plan(_getter(repeated), repeated, fresh, ids, next(self._numbers))
         self._plans[keys] = plan
         return plan
 
