@@ -152,6 +152,7 @@ _ENGLISH = {
     "key_live": "Pause or resume live updates",
     "key_theme": "Light or dark",
     "key_tables": "Data tables of all charts",
+    "key_walk": "Along the chart that has the focus",
     "key_help": "This list",
 }
 
@@ -285,6 +286,7 @@ _KOREAN = {
     "key_live": "실시간 갱신 일시 정지/재개",
     "key_theme": "밝게/어둡게",
     "key_tables": "모든 차트의 데이터 표",
+    "key_walk": "포커스가 있는 차트에서 이동",
     "key_help": "이 목록",
 }
 

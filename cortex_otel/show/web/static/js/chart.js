@@ -1,6 +1,6 @@
 // A canvas chart: fetched when the first is needed, redrawn on a new theme or size, and never given
 // markup. The library draws; what is in its tooltips and beside it are elements of our own.
-import { h } from "./dom.js";
+import { announce, h } from "./dom.js";
 import { colour } from "./palette.js";
 
 let library = null;
@@ -38,6 +38,31 @@ function apply(entry, animate) {
     { notMerge: shape !== entry.shape },
   );
   entry.shape = shape;
+}
+
+/** Let the arrow keys walk along the `count` points of the chart on `place`; `say(index)` is heard. */
+export function walk(place, count, say) {
+  const entry = drawn.get(place);
+  if (!entry) return;
+  const first = !entry.walk;
+  entry.walk = { count, say };
+  if (!first) return;
+  let at = -1;
+  place.addEventListener("keydown", (event) => {
+    const { count: length, say: text } = entry.walk;
+    const to = { ArrowLeft: at < 0 ? length - 1 : at - 1, ArrowRight: at + 1, Home: 0, End: length - 1 }[event.key];
+    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    at = Math.min(length - 1, Math.max(0, to));
+    // A series that is hidden or has no value there shows no tooltip: the next is asked.
+    const index = entry.chart.getOption().series.findIndex((series) => series.data[at] !== null);
+    entry.chart.dispatchAction({ type: "showTip", seriesIndex: Math.max(0, index), dataIndex: at });
+    announce(text(at));
+  });
+  place.addEventListener("blur", () => {
+    at = -1;
+    entry.chart.dispatchAction({ type: "hideTip" });
+  });
 }
 
 /** Forget the charts inside `element`, which is about to be emptied. */

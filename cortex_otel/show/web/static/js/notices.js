@@ -9,6 +9,8 @@ const range = document.getElementById("range");
 export function showRange(of) {
   const text = format.range(of);
   if (range.textContent !== text) range.textContent = text;
+  const zone = document.querySelector("input[name=tz]");
+  if (zone && !zone.value) zone.placeholder = of.time_zone;
 }
 
 export function signedOut(message) {

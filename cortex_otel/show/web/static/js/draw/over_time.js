@@ -1,5 +1,5 @@
 // Lines and bars over time or over a category; what is not over yet is dashed or hatched.
-import { draw, tip, tooltip } from "../chart.js";
+import { draw, tip, tooltip, walk } from "../chart.js";
 import { t } from "../client.js";
 import { h } from "../dom.js";
 import * as format from "../format.js";
@@ -17,7 +17,7 @@ export async function overTime(body, answer, kind) {
   const variables = seriesVariables(data.series.map((series) => series.key));
   let place = body.querySelector(":scope > .chart");
   if (!place) {
-    place = h("div", { class: "chart", role: "img" });
+    place = h("div", { class: "chart", role: "img", tabindex: "0" });
     body.replaceChildren(place);
   }
   place.setAttribute("aria-label", described(answer, data));
@@ -25,6 +25,10 @@ export async function overTime(body, answer, kind) {
   const redraw = () => draw(place, () => option(answer, data, variables, kind, hidden(body)));
   legend(body, data.series.map(({ name }, index) => ({ name, variable: variables[index] })), redraw);
   await redraw();
+  walk(place, data.categories.length, (index) => {
+    const values = data.series.map((series) => `${format.word(series.name)} ${format.value(series.points[index], series.unit)}`);
+    return `${format.value(data.categories[index], data.unit, { long: true })}: ${values.join(", ")}`;
+  });
 }
 
 // More than eight can't be told apart; the smallest become one, where they can be added up.
