@@ -47,7 +47,7 @@ def test_they_equal_a_plain_computation_over_the_events(batches):
         writer = BatchWriter(open_for_writing(path, synchronous="OFF"))
         for batch in batches:
             received = Counter({("event", "received", ""): len(batch)})
-            assert writer.write(batch, [], received) == 0
+            assert not writer.write(batch, [], received)
         writer.close()
         assert verify(path) == sum(map(len, batches))
         _verify_measures(path, [event for batch in batches for event in batch])

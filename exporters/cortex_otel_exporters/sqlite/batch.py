@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import apsw
 
-from cortex_otel_exporters.record import SPAN_EVENT_TYPE
-from cortex_otel_exporters.sqlite.checks import check_point, check_record, check_texts
+from cortex_otel_exporters.sqlite.checks import check_point, check_record
+from cortex_otel_exporters.sqlite.duplicates import KnownEvents, is_known_point
 from cortex_otel_exporters.sqlite.files import trouble_of
 from cortex_otel_exporters.sqlite.inserts import Insert
-from cortex_otel_exporters.sqlite.keys import Keys
-from cortex_otel_exporters.sqlite.rollups import FAILED_RESULTS, Rollups
+from cortex_otel_exporters.sqlite.places import Places
+from cortex_otel_exporters.sqlite.rollups import NS_A_HALF_HOUR, Group, Rollups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cortex_otel_exporters.record import MetricPoint, Record, Session
+    from cortex_otel_exporters.record import MetricPoint, Record
+    from cortex_otel_exporters.sqlite.places import Place
 
-__all__ = ["BatchWriter", "LedgerEntry"]
+__all__ = ["BatchWriter", "LedgerEntry", "Refused"]
 
 _NS_A_DAY = 86_400 * 10**9
 # Rows an INSERT. Few, and a pause after each, keep the host's latency: 0.1 ms of Python between two
@@ -38,13 +39,28 @@ LedgerEntry = tuple[str, str, str]
 _Row = tuple[object, ...]
 
 
-class BatchWriter:
-    """Writes batches through one connection, which it owns."""
+class Refused(NamedTuple):
+    """Places in a batch of what was refused for what it is."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    records: list[int]
+    points: list[int]
+
+    def __len__(self) -> int:
+        return len(self.records) + len(self.points)
+
+
+class BatchWriter:
+    """Writes batches through one connection, which it owns.
+
+    Args:
+        connection: to write through.
+        once: store no record that is stored already; for records that may be sent again.
+    """
+
+    def __init__(self, connection: apsw.Connection, *, once: bool = False) -> None:
         self._connection = connection
-        self._keys = Keys()
-        self._session_keys: dict[str, int] = {}
+        self._once = once
+        self._places = Places()
 
     def close(self, *, checkpoint: bool = True) -> None:
         """Close the connection.
@@ -61,7 +77,7 @@ class BatchWriter:
         records: Sequence[Record],
         points: Sequence[MetricPoint],
         ledger: Counter[LedgerEntry],
-    ) -> int:
+    ) -> Refused:
         """Store a batch in one transaction.
 
         Args:
@@ -71,7 +87,7 @@ class BatchWriter:
                 this batch stores and refuses is added to the ledger table, not to this argument.
 
         Returns:
-            How many of ``records`` and ``points`` were refused for what they are.
+            Which of ``records`` and ``points`` were refused for what they are.
 
         Raises:
             apsw.Error: the store's trouble (locked, full, corrupt …): nothing was written and
@@ -80,23 +96,19 @@ class BatchWriter:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            stored, refused = self._write_events(records)
-            stored_points, refused_points = self._write_metrics(points)
             entries = Counter(ledger)
-            entries["event", "stored", ""] += stored
-            entries["metric", "stored", ""] += stored_points
-            entries["event", "dropped", "invalid"] += refused
-            entries["metric", "dropped", "invalid"] += refused_points
+            refused = Refused(
+                self._write_events(records, entries), self._write_metrics(points, entries)
+            )
             self._write_ledger(entries)
             connection.execute("COMMIT")
         except BaseException:
-            self._keys.rollback()
-            self._session_keys.clear()
+            self._places.rollback()
             if not connection.get_autocommit():
                 connection.execute("ROLLBACK")
             raise
-        self._keys.commit()
-        return refused + refused_points
+        self._places.commit()
+        return refused
 
     def accepts(self, records: Sequence[Record], points: Sequence[MetricPoint]) -> bool:
         """Whether a batch of these could be written; tried and rolled back.
@@ -107,123 +119,113 @@ class BatchWriter:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            self._write_events(records)
-            self._write_metrics(points)
+            self._write_events(records, Counter())
+            self._write_metrics(points, Counter())
         except Exception as error:
             if trouble_of(error) is not None:
                 raise
             return False
         finally:
-            self._keys.rollback()
-            self._session_keys.clear()
+            self._places.rollback()
             if not connection.get_autocommit():
                 connection.execute("ROLLBACK")
         return True
 
-    def _write_events(self, records: Sequence[Record]) -> tuple[int, int]:
+    def _write_events(
+        self, records: Sequence[Record], entries: Counter[LedgerEntry]
+    ) -> list[int]:
+        """Insert what can be; counts all in ``entries`` and gives the places of what can't."""
+        refused: list[int] = []
         if not records:
-            return 0, 0
+            return refused
         connection = self._connection
         first_key = _integer(connection, "SELECT value FROM store WHERE key = 'next_event_key'")
         next_key = first_key
         totals = _BatchTotals()
-        gently = len(records) <= _MANY
+        known = KnownEvents(connection, records) if self._once else None
+        # A host to be gentle to is one that records by itself; a receiver is asked to hurry.
+        gently = len(records) <= _MANY and known is None
         piece = _PIECE if gently else _LARGE_PIECE
         for start in range(0, len(records), piece):
-            rows = self._rows(records[start : start + piece], next_key, totals)
+            rows = self._rows(records, range(start, start + piece), next_key, totals, refused, known)
             _EVENTS.run(connection, rows, pause=gently)
             next_key += len(rows)
         totals.write(connection, pause=gently)
         connection.execute("UPDATE store SET value = ? WHERE key = 'next_event_key'", (next_key,))
         stored = next_key - first_key
-        return stored, len(records) - stored
+        entries["event", "stored", ""] += stored
+        entries["event", "dropped", "invalid"] += len(refused)
+        entries["event", "dropped", "duplicate"] += len(records) - stored - len(refused)
+        return refused
 
-    def _rows(self, records: Sequence[Record], first_key: int, totals: _BatchTotals) -> list[_Row]:
-        """The rows of those records that can be stored, counted in ``totals``."""
+    def _rows(  # noqa: PLR0917 - the loop of the method above
+        self,
+        records: Sequence[Record],
+        span: range,
+        first_key: int,
+        totals: _BatchTotals,
+        refused: list[int],
+        known: KnownEvents | None,
+    ) -> list[_Row]:
+        """The rows of those of ``records`` in ``span`` that are stored, counted in ``totals``."""
+        connection, places = self._connection, self._places
         rows: list[_Row] = []
-        for record in records:
+        key = first_key
+        for number, record in zip(span, records[span.start : span.stop], strict=False):
             # Each step that looks at the record comes before anything is counted for it, so that
             # a refused record leaves no trace in roll-ups or sessions.
             try:
                 data = check_record(record)
-                if record.session.session_id not in self._session_keys:
-                    check_texts(record.session)
-                keys = self._keys.series.find(self._connection, record.series)
-                context_key = self._keys.context(self._connection, record.context)
-                user_key = self._user_key(record)
-                row = self._row(record, keys[0], context_key, user_key, data)
-                totals.rollups.add(record, keys, user_key)
+                shape_key = values = None
+                if data is not None:
+                    shape_key, values = places.shape(connection, data[0]), data[1]
+                place = places.find(connection, record)
             except Exception as error:
                 if trouble_of(error) is not None:
                     raise
+                refused.append(number)
                 continue
-            rows.append((first_key + len(rows), *row))
-            totals.add(record, keys[2], user_key)
+            (
+                time_ns, duration_ns, _, _, _, _, trace_id, span_id, parent_span_id, weight,
+                message, _, measures,
+            ) = record  # fmt: skip
+            row = (
+                key, time_ns, duration_ns, place[1][0], place[2], place[3], place[4],
+                trace_id.to_bytes(16, "big") if trace_id else None,
+                _signed(span_id), _signed(parent_span_id),
+                None if weight == 1 else weight, message or None, shape_key, values,
+            )  # fmt: skip
+            if known is not None and not known.add(record, row):
+                continue
+            rows.append(row)
+            group = totals.group(place, time_ns)
+            group.add(key, time_ns, duration_ns, weight)
+            if measures:
+                for name, value in measures:
+                    group.measure(name, value, weight)
+            key += 1
         return rows
 
-    def _user_key(self, record: Record) -> int | None:
-        if not record.user_id_hash:
-            return None
-        return self._keys.user(self._connection, record.user_id_hash, record.time_unix_nano)
-
-    def _row(
-        self,
-        record: Record,
-        series_key: int,
-        context_key: int,
-        user_key: int | None,
-        data: tuple[str, str] | None,
-    ) -> _Row:
-        return (
-            record.time_unix_nano,
-            record.duration_nano,
-            series_key,
-            context_key,
-            self._session_key(record, user_key),
-            user_key,
-            record.trace_id.to_bytes(16, "big") if record.trace_id else None,
-            _signed(record.span_id),
-            _signed(record.parent_span_id),
-            None if record.weight == 1 else record.weight,
-            record.error_message or None,
-            self._keys.shape(self._connection, data[0]) if data is not None else None,
-            data[1] if data is not None else None,
-        )
-
-    def _session_key(self, record: Record, user_key: int | None) -> int:
-        session = record.session
-        found = self._session_keys.get(session.session_id)
-        if found is not None:
-            return found
-        connection = self._connection
-        segment = self._keys.series.segments.find(
-            connection, (record.series.service, record.series.user_tier)
-        )
-        connection.execute(
-            _SESSION,
-            (session.session_id, user_key, segment, record.time_unix_nano, record.time_unix_nano,
-             self._keys.platform(connection, session),
-             None if session.instance_id == session.session_id else session.instance_id),
-        )  # fmt: skip
-        key = _integer(
-            connection, "SELECT session_key FROM sessions WHERE session_id = ?", session.session_id
-        )
-        if len(self._session_keys) > 4096:  # noqa: PLR2004 - a receiver sees many sessions
-            self._session_keys.clear()
-        self._session_keys[session.session_id] = key
-        return key
-
-    def _write_metrics(self, points: Sequence[MetricPoint]) -> tuple[int, int]:
-        stored = 0
-        for point in points:
+    def _write_metrics(
+        self, points: Sequence[MetricPoint], entries: Counter[LedgerEntry]
+    ) -> list[int]:
+        refused: list[int] = []
+        duplicates = 0
+        for place, point in enumerate(points):
             try:
                 check_point(point)
+                if self._once and is_known_point(self._connection, point):
+                    duplicates += 1
+                    continue
                 self._connection.execute(_METRIC, point)
-                stored += 1
             except Exception as error:
                 if trouble_of(error) is not None:
                     raise
-        return stored, len(points) - stored
+                refused.append(place)
+        entries["metric", "stored", ""] += len(points) - len(refused) - duplicates
+        entries["metric", "dropped", "invalid"] += len(refused)
+        entries["metric", "dropped", "duplicate"] += duplicates
+        return refused
 
     def _write_ledger(self, entries: Counter[LedgerEntry]) -> None:
         day = time.time_ns() // _NS_A_DAY
@@ -235,52 +237,60 @@ class _BatchTotals:
     """What a batch adds to everything but the events themselves."""
 
     def __init__(self) -> None:
-        self.rollups = Rollups()
-        self._sessions: dict[str, _SessionTotals] = {}
-        self._first_seen: dict[int, int] = {}
+        self._groups: dict[int, tuple[Place, int, Group]] = {}
 
-    def add(self, record: Record, segment_key: int, user_key: int | None) -> None:
-        """Count a record that is stored."""
-        session_id = record.session.session_id
-        totals = self._sessions.get(session_id)
-        if totals is None:
-            totals = self._sessions[session_id] = _SessionTotals(record)
-        totals.add(record, segment_key, user_key)
-        if user_key is not None:
-            time_ns = record.time_unix_nano
-            if self._first_seen.get(user_key, time_ns) >= time_ns:
-                self._first_seen[user_key] = time_ns
+    def group(self, place: Place, time_ns: int) -> Group:
+        """Where to count an event of ``place`` at ``time_ns``."""
+        half_hour = time_ns // NS_A_HALF_HOUR
+        found = self._groups.get(place[0] << 32 | half_hour)  # half hours of 63 bits of ns: 23 bits
+        if found is None:
+            found = self._groups[place[0] << 32 | half_hour] = place, half_hour, Group(time_ns)
+        return found[2]
 
     def write(self, connection: apsw.Connection, *, pause: bool) -> None:
         """Add it all up in the database; with a ``pause`` between tables."""
-        for totals in self._sessions.values():
-            connection.execute(_SESSION_TOTALS, (*totals.row(), totals.session.session_id))
+        rollups = Rollups()
+        sessions: dict[int, _SessionTotals] = {}
+        first_seen: dict[int, int] = {}
+        for place, half_hour, group in self._groups.values():
+            rollups.add(place, half_hour, group)
+            session = sessions.get(place.session_key)
+            if session is None:
+                session = sessions[place.session_key] = _SessionTotals(group)
+            session.add(place, group)
+            if place.user_key is not None:
+                known = first_seen.get(place.user_key, group.first)
+                first_seen[place.user_key] = min(known, group.first)
+        for session_key, totals in sessions.items():
+            connection.execute(_SESSION_TOTALS, (*totals.row(), session_key))
         # Events arrive in any order, so the one that made the key need not be the user's first.
-        first_seen = [(at, user, at) for user, at in self._first_seen.items()]
-        connection.executemany(_FIRST_SEEN, first_seen)
-        self.rollups.write(connection, pause=pause)
+        connection.executemany(_FIRST_SEEN, [(at, user, at) for user, at in first_seen.items()])
+        rollups.write(connection, pause=pause)
 
 
 class _SessionTotals:
     """What a batch adds to one session row; tier and user are those of its last record."""
 
-    def __init__(self, record: Record) -> None:
-        self.session: Session = record.session
+    def __init__(self, group: Group) -> None:
         self._segment_key = 0
         self._user_key: int | None = None
-        self._start = self._end = record.time_unix_nano
+        self._last_order = self._last_with_user = -1
+        self._start, self._end = group.first, group.end
         self._events = self._errors = 0
 
-    def add(self, record: Record, segment_key: int, user_key: int | None) -> None:
-        self._segment_key = segment_key
-        self._user_key = user_key or self._user_key
-        self._start = min(self._start, record.time_unix_nano)
-        self._end = max(self._end, record.time_unix_nano + (record.duration_nano or 0))
+    def add(self, place: Place, group: Group) -> None:
+        if group.order > self._last_order:
+            self._last_order, self._segment_key = group.order, place.keys[2]
+        is_someones = place.user_key is not None and place.has_session
+        if is_someones and group.order > self._last_with_user:
+            self._last_with_user, self._user_key = group.order, place.user_key
+        self._start = min(self._start, group.first)
+        self._end = max(self._end, group.end)
         # Counts of a session are of product events, weighted like every count, in whole events.
-        if record.series.event_type != SPAN_EVENT_TYPE:
-            self._events += round(record.weight)
-            if record.series.result in FAILED_RESULTS:
-                self._errors += round(record.weight)
+        if place.is_product:
+            self._events += group.whole
+            if place.is_failed:
+                self._errors += group.whole
 
     def row(self) -> tuple[object, ...]:
         return (
@@ -303,16 +313,10 @@ def _signed(identifier: int) -> int | None:
 
 
 _EVENTS = Insert("events", 14)
-_SESSION = """
-INSERT OR IGNORE INTO sessions (
-    session_id, user_key, segment_key, start_time, end_time, events, errors,
-    platform_key, instance_id
-) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?)
-"""
 _SESSION_TOTALS = """
 UPDATE sessions SET start_time = min(start_time, ?), end_time = max(end_time, ?),
     events = events + ?, errors = errors + ?, segment_key = ?, user_key = coalesce(?, user_key)
-WHERE session_id = ?
+WHERE session_key = ?
 """
 _FIRST_SEEN = "UPDATE users SET first_seen = ? WHERE user_key = ? AND first_seen > ?"
 _METRIC = """

@@ -39,6 +39,8 @@ class Place(NamedTuple):
     """Of a product event, not a span of another instrumentation."""
     is_failed: bool
     has_feature: bool
+    has_session: bool
+    """What is of no session is of several people, whose session it must not become."""
 
 
 class Places:
@@ -89,7 +91,7 @@ class Places:
         place = Place(
             self._made, keys, context_key, self._session_key(connection, record, user_key),
             user_key, series.user_tier, series.event_type != SPAN_EVENT_TYPE,
-            series.result in FAILED_RESULTS, bool(series.feature),
+            series.result in FAILED_RESULTS, bool(series.feature), bool(session.session_id),
         )  # fmt: skip
         if len(self._places) >= _MOST:
             self._places.clear()
@@ -108,7 +110,8 @@ class Places:
         )
         connection.execute(
             _SESSION,
-            (session.session_id, user_key, segment, record.time_unix_nano, record.time_unix_nano,
+            (session.session_id, user_key if session.session_id else None, segment,
+             record.time_unix_nano, record.time_unix_nano,
              self._keys.platform(connection, session),
              None if session.instance_id == session.session_id else session.instance_id),
         )  # fmt: skip

@@ -35,14 +35,24 @@ class Outcome(NamedTuple):
     trouble: str = ""
     """Why nothing could be written (see ``files.TROUBLES``); ``""`` if it was."""
     error: Exception | None = None
+    refused_records: Sequence[int] = ()
+    """Their places in the batch."""
+    refused_points: Sequence[int] = ()
 
 
 class Store:
-    """One database file; not thread-safe."""
+    """One database file; not thread-safe.
 
-    def __init__(self, path: Path, *, synchronous: str = "NORMAL") -> None:
+    Args:
+        path: the database file.
+        synchronous: ``FULL`` where an acknowledgement must survive a power cut.
+        once: store no record that is stored already; for records that may be sent again.
+    """
+
+    def __init__(self, path: Path, *, synchronous: str = "NORMAL", once: bool = False) -> None:
         self._path = path
         self._synchronous = synchronous
+        self._once = once
         self._batches: BatchWriter | None = None
         self._file: tuple[int, int] | None = None
         self._just_replaced = False
@@ -57,7 +67,10 @@ class Store:
         from cortex_otel_exporters.sqlite.files import trouble_of  # noqa: PLC0415 - needs apsw
 
         try:
-            outcome = Outcome(self._open().write(records, points, ledger))
+            refused = self._open().write(records, points, ledger)
+            outcome = Outcome(
+                len(refused), refused_records=refused.records, refused_points=refused.points
+            )
         except Exception as error:  # noqa: BLE001 - named below
             trouble = trouble_of(error)
             if trouble == "corrupt" and self._replaced():
@@ -119,7 +132,8 @@ class Store:
         batches = BatchWriter(
             open_for_writing(
                 self._path, busy_timeout_ms=_BUSY_TIMEOUT_MS, synchronous=self._synchronous
-            )
+            ),
+            once=self._once,
         )
         try:
             if self._file is None:
@@ -173,10 +187,20 @@ class Store:
         One transaction still, so that a trouble on the way leaves the whole batch to try again.
         """
         batches = self._open()
-        good_records = [record for record in records if batches.accepts([record], [])]
-        good_points = [point for point in points if batches.accepts([], [point])]
-        events, metrics = len(records) - len(good_records), len(points) - len(good_points)
+        good = [place for place, one in enumerate(records) if batches.accepts([one], [])]
+        good_points = [place for place, one in enumerate(points) if batches.accepts([], [one])]
         told = Counter(ledger)
-        told["event", "dropped", "invalid"] += events
-        told["metric", "dropped", "invalid"] += metrics
-        return Outcome(batches.write(good_records, good_points, told) + events + metrics)
+        told["event", "dropped", "invalid"] += len(records) - len(good)
+        told["metric", "dropped", "invalid"] += len(points) - len(good_points)
+        later = batches.write(
+            [records[place] for place in good], [points[place] for place in good_points], told
+        )
+        refused = sorted({*range(len(records))} - {*good} | {good[one] for one in later.records})
+        refused_points = sorted(
+            {*range(len(points))} - {*good_points} | {good_points[one] for one in later.points}
+        )
+        return Outcome(
+            len(refused) + len(refused_points),
+            refused_records=refused,
+            refused_points=refused_points,
+        )
