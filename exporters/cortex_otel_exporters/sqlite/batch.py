@@ -131,9 +131,7 @@ class BatchWriter:
                 connection.execute("ROLLBACK")
         return True
 
-    def _write_events(
-        self, records: Sequence[Record], entries: Counter[LedgerEntry]
-    ) -> list[int]:
+    def _write_events(self, records: Sequence[Record], entries: Counter[LedgerEntry]) -> list[int]:
         """Insert what can be; counts all in ``entries`` and gives the places of what can't."""
         refused: list[int] = []
         if not records:
@@ -147,7 +145,9 @@ class BatchWriter:
         gently = len(records) <= _MANY and known is None
         piece = _PIECE if gently else _LARGE_PIECE
         for start in range(0, len(records), piece):
-            rows = self._rows(records, range(start, start + piece), next_key, totals, refused, known)
+            rows = self._rows(
+                records, range(start, start + piece), next_key, totals, refused, known
+            )
             _EVENTS.run(connection, rows, pause=gently)
             next_key += len(rows)
         totals.write(connection, pause=gently)

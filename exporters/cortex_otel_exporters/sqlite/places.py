@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cortex_otel_exporters.record import SPAN_EVENT_TYPE
+from cortex_otel_exporters.record import SPAN_EVENT_TYPE, Session
 from cortex_otel_exporters.sqlite.checks import check_texts
 from cortex_otel_exporters.sqlite.keys import Keys
 from cortex_otel_exporters.sqlite.rollups import FAILED_RESULTS
@@ -16,12 +16,13 @@ from cortex_otel_exporters.sqlite.rollups import FAILED_RESULTS
 if TYPE_CHECKING:
     import apsw
 
-    from cortex_otel_exporters.record import Context, Record, Series, Session
+    from cortex_otel_exporters.record import Context, Record, Series
 
 __all__ = ["Place", "Places"]
 
 # A receiver sees many sessions: then it starts over with an empty cache.
 _MOST = 4096
+_NO_SESSION = Session("")
 
 
 class Place(NamedTuple):
@@ -112,7 +113,7 @@ class Places:
             _SESSION,
             (session.session_id, user_key if session.session_id else None, segment,
              record.time_unix_nano, record.time_unix_nano,
-             self._keys.platform(connection, session),
+             self._keys.platform(connection, session if session.session_id else _NO_SESSION),
              None if session.instance_id == session.session_id else session.instance_id),
         )  # fmt: skip
         row = connection.execute(

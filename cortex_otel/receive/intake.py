@@ -1,0 +1,248 @@
+"""A request → rows, what became of each of its records, and the books; for one thread.
+
+Redaction, identity and rows are :class:`cortex_otel.process.convert.Converter`'s. Sampling is
+decided for each record by itself: what of a trace is still to come nobody here knows, and a record
+that is sent again must meet the same decision. Errors are kept; of the rest, a record is kept by
+the place of its trace, as in every process, or outside a trace by its own identity.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry._logs import SeverityNumber
+
+from cortex_otel import guard
+from cortex_otel import semconv as sc
+from cortex_otel.identity import IdentityResolver
+from cortex_otel.process.redact import Redactor
+from cortex_otel.process.sample import place_of
+from cortex_otel.receive.metric_data import metrics_data
+from cortex_otel.receive.otlp_json import JsonReader
+from cortex_otel.receive.protobuf import ProtobufReader
+from cortex_otel.receive.records import MalformedError, OtlpLog, OtlpSpan
+from cortex_otel.receive.senders import Senders
+from cortex_otel.receive.typed import complete
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from cortex_otel.receive.metric_data import Point
+    from cortex_otel.receive.records import Group
+    from cortex_otel.receive.senders import Sender
+    from cortex_otel.settings import Settings
+    from cortex_otel_exporters.record import MetricPoint, Record
+    from cortex_otel_exporters.sqlite.batch import LedgerEntry
+
+__all__ = ["MOST_BYTES", "SIGNALS", "Intake", "Part", "TooLargeError", "unpacked"]
+
+#: A request's body at most, before and after decompression; what the protocol recommends.
+MOST_BYTES: Final = 64 * 1024 * 1024
+# Ids and times don't compress: of real requests a byte becomes 3 to 15. What becomes more than this
+# beyond the first few megabytes is a bomb, and isn't blown up to the limit above.
+_HARMLESS_BYTES, _MOST_RATIO = 4 * 1024 * 1024, 200
+_GZIP: Final = 16 + zlib.MAX_WBITS
+_STEP: Final = 1024 * 1024
+#: Records a part at most: what is held as rows at once.
+_PART: Final = 4096
+_FAILED: Final = frozenset({"error", "timeout"})
+_RECEIVED: Final = ("event", "received", "")
+
+#: By path; what the signal calls the number of refused records in JSON.
+SIGNALS: Final = {
+    "/v1/traces": ("traces", "rejectedSpans"),
+    "/v1/logs": ("logs", "rejectedLogRecords"),
+    "/v1/metrics": ("metrics", "rejectedDataPoints"),
+}
+
+
+class TooLargeError(ValueError):
+    """Decompressed, the body is larger than is allowed."""
+
+
+class Part:
+    """Some records of a request, or all of them, and what the ledger is to be told."""
+
+    __slots__ = ("ledger", "points", "records", "refusals")
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.points: list[MetricPoint] = []
+        self.ledger: Counter[LedgerEntry] = Counter()
+        self.refusals: Counter[str] = Counter()
+        """Records that break a rule, by the rule."""
+
+    def refuse(self, signal: str, reason: str, rule: str) -> None:
+        """Count a record that isn't stored, and say to its sender why."""
+        self.ledger[signal, "dropped", reason] += 1
+        self.refusals[rule] += 1
+
+
+class Intake:
+    """Makes rows of requests. Everything it remembers is bounded.
+
+    Args:
+        settings: redaction, sampling, services.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        # Not the process's own resolver: its user is nobody's who sends.
+        resolver = IdentityResolver(settings)
+        redactor = Redactor(
+            hash_text=resolver.hash_text,
+            hash_user=resolver.hash_user,
+            allow=settings.allow_attributes,
+            capture_content=settings.capture_content,
+        )
+        self.senders = Senders(
+            redactor, resolver.hash_text, settings.receiver_services, self._count_removed
+        )
+        self.attributes_removed = 0
+        self._rates = dict(settings.sampling)
+        self._samples = any(rate < 1 for rate in self._rates.values())
+        self._protobuf, self._json = ProtobufReader(), JsonReader()
+
+    def parts(self, signal: str, body: bytes, *, is_json: bool) -> Iterator[Part]:
+        """The records of a request, a part at a time; at least one part.
+
+        Args:
+            signal: ``traces``, ``logs`` or ``metrics``.
+            body: decompressed.
+            is_json: OTLP/JSON; else protobuf.
+
+        Raises:
+            MalformedError: the request can't be read; while the parts are walked.
+        """
+        reader: Any = self._json if is_json else self._protobuf
+        groups: Iterable[Group] = getattr(reader, signal)(body)
+        take = self._take_point if signal == "metrics" else self._take_record
+        part = Part()
+        for group in groups:
+            sender = self.senders.of(group.told)
+            for item in group.items:
+                take(part, sender, item)
+                if len(part.records) >= _PART or len(part.points) >= _PART:
+                    yield part
+                    part = Part()
+        yield part
+
+    def events(self, logs: Iterable[OtlpLog]) -> Part:
+        """The records of events that didn't come as OTLP, at most a few hundred."""
+        part = Part()
+        for log in logs:
+            self._take_record(part, self.senders.of(log.resource), log)
+        return part
+
+    def _take_record(self, part: Part, sender: Sender, item: OtlpSpan | OtlpLog | str) -> None:
+        ledger = part.ledger
+        ledger[_RECEIVED] += 1
+        if sender.refused:
+            part.refuse("event", "refused_service", "senders of this service are refused here")
+            return
+        try:
+            if type(item) is OtlpSpan:
+                if sc.CORTEX_EVENT_TYPE in item.attributes:
+                    event_type = item.attributes[sc.CORTEX_EVENT_TYPE]
+                    item.attributes = self._completed(event_type, item.attributes, sender)
+                record = sender.converter.span(item)  # type: ignore[arg-type]
+            elif type(item) is OtlpLog:
+                item.attributes = self._completed(item.event_name, item.attributes, sender)
+                if item.severity_number is None:
+                    item.severity_number = _severity(item.attributes)
+                record = sender.converter.log(item)  # type: ignore[arg-type]
+            else:
+                part.refuse("event", "invalid", str(item))
+                return
+        except Exception as error:  # noqa: BLE001 - a record that breaks a rule nobody foresaw
+            part.refuse("event", "invalid", "it can't be stored")
+            guard.swallowed("receive.record", error)
+            return
+        if self._samples:
+            rate = self._rate(record)
+            if rate < 1:
+                if _place(record) >= rate:
+                    ledger["event", "sampled_out", ""] += 1
+                    return
+                record = record._replace(weight=1 / rate)
+        part.records.append(record)
+
+    def _take_point(self, part: Part, sender: Sender, item: Point | str) -> None:
+        part.ledger["metric", "received", ""] += 1
+        if sender.refused:
+            part.refuse("metric", "refused_service", "senders of this service are refused here")
+        elif isinstance(item, str):
+            part.refuse("metric", "invalid", item)
+        else:
+            part.points += sender.converter.metrics(metrics_data([item]))
+
+    def _completed(
+        self, name: object, attributes: dict[str, Any], sender: Sender
+    ) -> dict[str, Any]:
+        if isinstance(name, str) and name in sc.EVENT_TYPES:
+            return complete(name, attributes, sender.fields, self._count_removed)
+        return attributes
+
+    def _rate(self, record: Record) -> float:
+        if record.series.result in _FAILED:
+            return 1.0
+        rate = self._rates.get(record.series.event_type)
+        return rate if rate is not None else self._rates.get("*", 1.0)
+
+    def _count_removed(self, number: int) -> None:
+        self.attributes_removed += number
+
+
+def _severity(attributes: Mapping[str, Any]) -> SeverityNumber:
+    """Of a record that says none: as of an event in process."""
+    if attributes.get(sc.CORTEX_ERROR_CRASH) is True:
+        return SeverityNumber.FATAL
+    has_failed = attributes.get(sc.CORTEX_RESULT) in _FAILED
+    return SeverityNumber.ERROR if has_failed else SeverityNumber.INFO
+
+
+def _place(record: Record) -> float:
+    if record.trace_id:
+        return place_of(record.trace_id)
+    uid = record.event_data.get(sc.LOG_RECORD_UID)
+    identity = (record.time_unix_nano, record.series, record.session.session_id, uid)
+    digest = hashlib.blake2b(repr(identity).encode("utf-8", "replace"), digest_size=16).digest()
+    return place_of(int.from_bytes(digest, "big"))
+
+
+def unpacked(body: bytes, most: int = MOST_BYTES) -> bytes:
+    """A gzip body, decompressed.
+
+    Args:
+        body: as it came; may be several gzip members.
+        most: bytes allowed.
+
+    Raises:
+        MalformedError: it is no gzip, or ends too early.
+        TooLargeError: it is larger, or a bomb. Until then at most 4 MiB were made of a bomb.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    member = zlib.decompressobj(_GZIP)
+    for start in range(0, len(body), _STEP):
+        rest = body[start : start + _STEP]
+        while rest:
+            if member.eof:
+                member = zlib.decompressobj(_GZIP)
+            pieces.append(_inflated(member, rest))
+            size += len(pieces[-1])
+            if size > most or (size > _HARMLESS_BYTES and size > _MOST_RATIO * len(body)):
+                raise TooLargeError
+            rest = member.unused_data if member.eof else member.unconsumed_tail
+    if body and not member.eof:
+        raise MalformedError("gzip that ends too early")
+    return b"".join(pieces)
+
+
+def _inflated(member: Any, rest: bytes) -> bytes:
+    try:
+        return bytes(member.decompress(rest, _STEP))
+    except zlib.error:
+        raise MalformedError("not gzip") from None

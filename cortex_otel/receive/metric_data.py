@@ -1,0 +1,92 @@
+"""A metric point as it came over OTLP → the SDK's own data, which ``process`` makes rows of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    Gauge,
+    Histogram,
+    HistogramDataPoint,
+    Metric,
+    MetricsData,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Sum,
+)
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Point", "metrics_data", "point_of"]
+
+_NO_RECORDED_VALUE: Final = 1
+_CUMULATIVE: Final = AggregationTemporality.CUMULATIVE  # not kept: a row is a point, as it came
+_RESOURCE: Final = Resource({})
+_SCOPE: Final = InstrumentationScope("")
+
+
+class _WithoutBuckets(NamedTuple):
+    """Exponential histograms and summaries: sum, count and extremes are kept."""
+
+    data_points: list[HistogramDataPoint]
+
+
+class Point(NamedTuple):
+    """One data point, with its metric."""
+
+    name: str
+    unit: str
+    data: Any
+
+
+def point_of(
+    name: str, unit: str, kind: str, attributes: dict[str, Any], numbers: dict[str, Any]
+) -> Point | str:
+    """A point of a metric; text says why it can't be one.
+
+    Args:
+        name: of the metric.
+        unit: of the metric.
+        kind: ``gauge``, ``sum``, ``histogram``, ``exponential_histogram`` or ``summary``.
+        attributes: of the point.
+        numbers: ``time``, ``start`` (Unix ns), ``flags``, ``value``, ``count``, ``sum``, ``min``,
+            ``max``, ``bounds``, ``counts``; those that were sent.
+    """
+    time_ns, start_ns = numbers["time"], numbers["start"]
+    if not name or not time_ns:
+        return "a metric point without name or time"
+    if numbers["flags"] & _NO_RECORDED_VALUE:
+        return "a metric point without a recorded value"
+    if kind in {"gauge", "sum"}:
+        if "value" not in numbers:
+            return "a metric point without a value"
+        points = [NumberDataPoint(attributes, start_ns, time_ns, numbers["value"])]
+        if kind == "gauge":
+            return Point(name, unit, Gauge(points))
+        return Point(name, unit, Sum(points, _CUMULATIVE, is_monotonic=False))
+    if not numbers["count"]:
+        return "a histogram point without observations"
+    if "sum" not in numbers:
+        return "a histogram point without its sum"
+    bounds, counts = numbers.get("bounds", []), numbers.get("counts", [])
+    if counts and len(counts) != len(bounds) + 1:
+        return "a histogram point whose buckets don't fit its bounds"
+    one = HistogramDataPoint(
+        attributes, start_ns, time_ns, numbers["count"], numbers["sum"], counts, bounds,
+        numbers.get("min"), numbers.get("max"),
+    )  # fmt: skip
+    if kind == "histogram":
+        return Point(name, unit, Histogram([one], _CUMULATIVE))
+    return Point(name, unit, _WithoutBuckets([one]))
+
+
+def metrics_data(points: Iterable[Point]) -> MetricsData:
+    """``points`` as the SDK would hand them to an exporter."""
+    metrics = [Metric(point.name, "", point.unit, point.data) for point in points]
+    scopes = [ScopeMetrics(_SCOPE, metrics, "")]
+    return MetricsData([ResourceMetrics(_RESOURCE, scopes, "")])

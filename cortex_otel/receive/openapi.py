@@ -1,0 +1,180 @@
+"""OpenAPI 3.1 of the plain JSON endpoints, made of the typed events' own declarations."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cortex_otel
+from cortex_otel import semconv as sc
+from cortex_otel.instrument.event_types import EVENTS
+from cortex_otel.instrument.validate import boolean, label, stack, text
+from cortex_otel.receive import plain
+
+__all__ = ["PATH", "description"]
+
+PATH: Final = f"{plain.PREFIX}extension/openapi.json"
+_MAXIMUM_COUNT: Final = 2**53 - 1
+_TIME: Final = {
+    "description": "When it happened: ISO 8601 with an offset, or Unix milliseconds; now if absent.",
+    "anyOf": [
+        {"type": "string", "format": "date-time", "examples": ["2026-11-25T09:00:00Z"]},
+        {
+            "type": "integer", "minimum": plain.FIRST_TIME_MS,
+            "exclusiveMaximum": plain.LAST_TIME_MS,
+        },
+        {"type": "null"},
+    ],
+}  # fmt: skip
+_LABEL: Final = {
+    "type": ["string", "null"], "minLength": 1, "maxLength": plain.LONGEST_LABEL,
+}  # fmt: skip
+_SUMMARIES: Final = {
+    sc.EXT_INSTALL: "The extension was installed",
+    sc.EXT_ACTIVATE: "The extension was activated in a window",
+    sc.EXT_UI_INTERACTION: "The user used an element of the extension",
+    sc.EXT_CODE_INSERT: "Code was inserted into the editor",
+    sc.EXT_CONTEXT_SWITCH: "The user went to another branch, or opened a file",
+    sc.EXT_ERROR: "Something failed in the extension",
+}
+_ERROR: Final = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "field"],
+            "properties": {
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+                "field": {"type": ["string", "null"]},
+            },
+        }
+    },
+}
+_STORED: Final = {
+    "type": "object",
+    "required": ["accepted", "rejected", "errors"],
+    "properties": {
+        "accepted": {"type": "integer", "minimum": 0},
+        "rejected": {"type": "integer", "minimum": 0},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["index", "field", "message"],
+                "properties": {
+                    "index": {"type": ["integer", "null"]},
+                    "field": {"type": ["string", "null"]},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+_FAILURES: Final = {
+    "400": "It is no JSON, too many events, or none that can be taken",
+    "401": "A token is needed",
+    "403": "It comes from a page in a browser, or names a foreign host",
+    "405": "Only POST",
+    "408": "The body came too slowly",
+    "413": "The body is too large",
+    "415": "Content-Type is not application/json, or the body is compressed",
+    "503": "Nothing was stored: try again later",
+}
+
+
+def description(url: str, *, needs_token: bool) -> dict[str, Any]:
+    """The document.
+
+    Args:
+        url: where the receiver listens.
+        needs_token: a bearer token is needed.
+    """
+    document: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "cortex-otel: events of an extension, without OTLP",
+            "version": cortex_otel.__version__,
+            "description": (
+                "200 means stored. The same event, with id and time, sent again is stored once. "
+                f"A list holds up to {plain.MOST_EVENTS} events; one that breaks a rule is refused "
+                "alone."
+            ),
+        },
+        "servers": [{"url": url}],
+        "paths": {path: {"post": _operation(event)} for path, event in plain.ROUTES.items()},
+        "components": {"schemas": {"Error": _ERROR, "Stored": _STORED}},
+    }
+    if needs_token:
+        document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"token": []}]
+    return document
+
+
+def _operation(event_type: str) -> dict[str, Any]:
+    event = _schema(event_type)
+    return {
+        "operationId": event_type.replace(".", "_"),
+        "summary": _SUMMARIES[event_type],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "anyOf": [
+                            event,
+                            {
+                                "type": "array", "items": event, "minItems": 1,
+                                "maxItems": plain.MOST_EVENTS,
+                            },
+                        ]
+                    }
+                }
+            },
+        },
+        "responses": {
+            "200": _answer("What became of the events", "Stored"),
+            **{status: _answer(text, "Error") for status, text in _FAILURES.items()},
+        },
+    }  # fmt: skip
+
+
+def _answer(text: str, schema: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"description": text, "content": content}
+
+
+def _schema(event_type: str) -> dict[str, Any]:
+    properties: dict[str, Any] = {"time": _TIME}
+    for name, common in plain.COMMON.items():
+        properties[name] = {**_LABEL, "description": common.meaning}
+    properties["user_hash"] |= {"pattern": "^[0-9a-f]{64}$"}
+    properties["os"] |= {"pattern": "^[A-Za-z0-9_.-]{1,64}$"}
+    properties["tier"] = {
+        "enum": [*sc.TIERS, None], "description": plain.COMMON["tier"].meaning,
+    }  # fmt: skip
+    for field in EVENTS[event_type].fields:
+        properties.setdefault(field.name, _field(field.name, field.kind))
+    for name in plain.REQUIRED[event_type]:
+        properties[name] = {**properties[name], "type": "string"}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(plain.REQUIRED[event_type]),
+        "dependentRequired": {"id": ["time"]},
+        "additionalProperties": False,
+    }
+
+
+def _field(name: str, kind: object) -> dict[str, Any]:
+    if kind is label:
+        return _LABEL
+    if kind is text:
+        return {"type": ["string", "null"], "maxLength": plain.LONGEST_TEXT}
+    if kind is stack:
+        return {"type": ["string", "null"], "maxLength": plain.LONGEST_STACK}
+    if kind is boolean:
+        return {"type": ["boolean", "null"]}
+    if name == "result":
+        return {"enum": ["error", "timeout", None]}
+    return {"type": ["integer", "null"], "minimum": 0, "maximum": _MAXIMUM_COUNT}

@@ -1,0 +1,264 @@
+"""The JSON endpoints of clients without an OTLP library: one typed event each, or up to 100.
+
+A body is an object, or a list of objects. Its fields are those of the typed event
+(:mod:`cortex_otel.instrument.event_types`) and the common ones below. An event that breaks a rule
+is refused alone, by its place in the list; a single one, or a list of nothing but such, is 400.
+Unlike in OTLP an unknown field is refused: a typing error would else lose data silently.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
+
+from cortex_otel import semconv as sc
+from cortex_otel.instrument.event_types import EVENTS
+from cortex_otel.instrument.validate import RejectedValue, stack, text
+from cortex_otel.receive.checks import Refusal
+from cortex_otel.receive.records import OtlpLog, Told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cortex_otel.instrument.event_types import EventType, Field
+    from cortex_otel.receive.commit import Answer
+
+__all__ = ["MOST_BYTES", "MOST_EVENTS", "PREFIX", "ROUTES", "Batch", "failure", "read", "success"]
+
+PREFIX: Final = "/api/telemetry/"
+MOST_EVENTS: Final = 100
+#: A hundred stack traces.
+MOST_BYTES: Final = 8 * 1024 * 1024
+
+#: Event type by path.
+ROUTES: Final[Mapping[str, str]] = {
+    f"{PREFIX}extension/{name}": event
+    for name, event in (
+        ("install", sc.EXT_INSTALL), ("activate", sc.EXT_ACTIVATE),
+        ("ui-interaction", sc.EXT_UI_INTERACTION), ("code-insert", sc.EXT_CODE_INSERT),
+        ("context-switch", sc.EXT_CONTEXT_SWITCH), ("error", sc.EXT_ERROR),
+    )
+}  # fmt: skip
+
+LONGEST_TEXT: Final = 10_000
+LONGEST_STACK: Final = 65_536
+LONGEST_LABEL: Final = 128
+_HASH: Final = re.compile("[0-9a-f]{64}")
+_OS: Final = re.compile("[A-Za-z0-9_.-]{1,64}")
+# An earlier one is in seconds and not in milliseconds, or of a clock that was never set.
+FIRST_TIME_MS: Final = 946_684_800_000  # 2000-01-01
+LAST_TIME_MS: Final = 4_102_444_800_000  # 2100-01-01
+_EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MOST_SENDERS: Final = 256
+
+#: Fields that an event can't do without.
+REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
+    sc.EXT_INSTALL: ("ide",),
+    sc.EXT_ACTIVATE: ("ide",),
+    sc.EXT_UI_INTERACTION: ("action",),
+    sc.EXT_CODE_INSERT: ("language",),
+    sc.EXT_CONTEXT_SWITCH: (),
+    sc.EXT_ERROR: ("error_type",),
+}
+
+
+class Batch(NamedTuple):
+    """What a body held."""
+
+    events: list[OtlpLog]
+    places: list[int]
+    """Of each event in the list that was sent."""
+    errors: list[dict[str, Any]]
+    """What was refused: ``index``, ``field``, ``message``."""
+
+
+class _WrongError(ValueError):
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+def _label(value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_LABEL or not value.isprintable():
+        raise _WrongError(f"must be one line of 1 to {LONGEST_LABEL} characters")
+    return value
+
+
+def _hash(value: object) -> str:
+    if not isinstance(value, str) or not _HASH.fullmatch(value):
+        raise _WrongError("must be 64 lower-case hexadecimal digits")
+    return value
+
+
+def _os(value: object) -> str:
+    if not isinstance(value, str) or not _OS.fullmatch(value):
+        raise _WrongError("must be letters, digits and ._-, at most 64")
+    return value
+
+
+def _tier(value: object) -> str:
+    if not isinstance(value, str) or value not in sc.TIERS:
+        raise _WrongError(f"must be one of {', '.join(sc.TIERS)}")
+    return value
+
+
+class Common(NamedTuple):
+    """A field that every event may have."""
+
+    key: str
+    reader: Callable[[object], str]
+    meaning: str
+    of_sender: bool = False
+    """It tells of the sender: few distinct ones, each with a session row of its own."""
+
+
+COMMON: Final[Mapping[str, Common]] = {
+    "id": Common(
+        sc.LOG_RECORD_UID, _label,
+        "Id of the event, e.g. a UUID: sent again with the same time it is stored once.",
+    ),
+    "session_id": Common(sc.SESSION_ID, _label, "The session it belongs to."),
+    "user_id": Common(sc.USER_ID, _label, "User id; hashed on arrival, never kept."),
+    "user_hash": Common(sc.USER_HASH, _hash, "In place of user_id, where the client hashes."),
+    "tier": Common(sc.CORTEX_USER_TIER, _tier, "User tier; free by default."),
+    "project_id": Common(sc.CORTEX_PROJECT_ID, _label, "Project; hashed if it looks like a path."),
+    "branch_id": Common(sc.CORTEX_BRANCH_ID, _label, "Branch; hashed if it looks like a path."),
+    "ide": Common(sc.CORTEX_IDE, _label, "The editor, e.g. vscode.", of_sender=True),
+    "extension_version": Common(
+        sc.CORTEX_EXTENSION_VERSION, _label, "Version of the extension.", of_sender=True
+    ),
+    "os": Common(sc.OS_TYPE, _os, "Operating system, e.g. linux.", of_sender=True),
+}  # fmt: skip
+_NAMES: Final = frozenset({*COMMON, "time"})
+
+_senders: dict[tuple[tuple[str, Any], ...], Told] = {}
+
+
+def read(event_type: str, body: bytes) -> Batch:
+    """The events of a request.
+
+    Raises:
+        Refusal: 400: it is no JSON, too many events, or not one that can be taken.
+    """
+    try:
+        sent = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Refusal(400, "the body isn't JSON", code="not_json") from None
+    is_list = type(sent) is list
+    items = sent if is_list else [sent]
+    if not 0 < len(items) <= MOST_EVENTS:
+        raise Refusal(400, f"a list holds 1 to {MOST_EVENTS} events", code="batch_size")
+    batch = Batch([], [], [])
+    for index, item in enumerate(items):
+        try:
+            batch.events.append(_event(EVENTS[event_type], item))
+            batch.places.append(index)
+        except _WrongError as wrong:
+            batch.errors.append({"index": index, "field": wrong.field, "message": wrong.message})
+    if not batch.events:
+        first = batch.errors[0]
+        where = f"event {first['index']}: " if is_list else ""
+        raise Refusal(400, where + first["message"], code="bad_event", field=first["field"])
+    return batch
+
+
+def success(batch: Batch, answer: Answer) -> bytes:
+    """The body of a 200.
+
+    Args:
+        batch: what was sent.
+        answer: what the store said to it.
+    """
+    rejected = len(batch.errors) + answer.rejected
+    accepted = len(batch.events) - answer.rejected
+    errors = batch.errors
+    if answer.rejected:
+        errors = [*errors, {"index": None, "field": None, "message": answer.message}]
+    return orjson.dumps({"accepted": accepted, "rejected": rejected, "errors": errors})
+
+
+def failure(refusal: Refusal) -> bytes:
+    """The body of an error."""
+    told = {"code": refusal.code, "message": refusal.message, "field": refusal.field}
+    return orjson.dumps({"error": told})
+
+
+def _event(event: EventType, item: Any) -> OtlpLog:
+    if type(item) is not dict:
+        raise _WrongError("an event is a JSON object")
+    fields = {field.name: field for field in event.fields}
+    if unknown := item.keys() - fields.keys() - _NAMES:
+        # The sender's own word goes back to the sender, cut; it is logged nowhere.
+        there_are = ", ".join(sorted({*fields, *_NAMES}))
+        raise _WrongError(f"no such field; there are {there_are}", min(unknown)[:LONGEST_LABEL])
+    for name in REQUIRED[event.name]:
+        if item.get(name) is None:
+            raise _WrongError("is needed", name)
+    attributes: dict[str, Any] = {}
+    sender: dict[str, Any] = {sc.CORTEX_SERVICE: event.service}
+    for name, value in item.items():
+        if value is None or name == "time":
+            continue
+        try:
+            if name in fields:
+                attributes.update(_read(fields[name], value))
+            if name in COMMON:
+                common = COMMON[name]
+                (sender if common.of_sender else attributes)[common.key] = common.reader(value)
+        except _WrongError as wrong:
+            raise _WrongError(wrong.message, name) from None
+    if item.get("time") is None and item.get("id") is not None:
+        raise _WrongError("is needed beside an id: an event is known again by both", "time")
+    time_ns = 0 if item.get("time") is None else _time_ns(item["time"])
+    if attributes.get(sc.CORTEX_EXTENSION_VERSION) is not None:
+        sender.setdefault(sc.CORTEX_EXTENSION_VERSION, attributes[sc.CORTEX_EXTENSION_VERSION])
+    return OtlpLog(attributes, event.name, None, time_ns, 0, 0, 0, 0, None, _told(sender))
+
+
+def _read(field: Field, value: object) -> dict[str, Any]:
+    if field.kind is text:
+        # Hashed by redaction, with the key of this installation.
+        return {field.key: _text(value, LONGEST_TEXT)}
+    if field.kind is stack:
+        _text(value, LONGEST_STACK)
+    try:
+        return dict(field.kind(field.key, value))
+    except RejectedValue:
+        raise _WrongError("is of the wrong type, or out of range") from None
+
+
+def _text(value: object, longest: int) -> str:
+    if not isinstance(value, str) or len(value) > longest:
+        raise _WrongError(f"must be text of at most {longest} characters")
+    return value
+
+
+def _time_ns(value: object) -> int:
+    if type(value) is int and FIRST_TIME_MS <= value < LAST_TIME_MS:
+        return value * 1_000_000
+    if isinstance(value, str):
+        try:
+            time = datetime.datetime.fromisoformat(value)
+            time_ns = (time - _EPOCH) // datetime.timedelta(microseconds=1) * 1000
+        except (ValueError, TypeError, OverflowError):  # TypeError: without an offset
+            time_ns = 0
+        if FIRST_TIME_MS <= time_ns // 1_000_000 < LAST_TIME_MS:
+            return time_ns
+    raise _WrongError(
+        "must be ISO 8601 with an offset (2026-11-25T09:00:00Z) or Unix milliseconds", "time"
+    )
+
+
+def _told(sender: dict[str, Any]) -> Told:
+    """One for equal senders: what is remembered of them is kept by identity."""
+    key = tuple(sorted(sender.items()))
+    found = _senders.get(key)
+    if found is None:
+        if len(_senders) >= _MOST_SENDERS:
+            _senders.clear()
+        found = _senders[key] = Told(sender)
+    return found
