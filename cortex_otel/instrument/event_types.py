@@ -145,7 +145,10 @@ def _name_error_of_stack(attributes: Attributes) -> None:
     # A printed stack says its error's type in free text only; the caller said it in so many words.
     place = attributes.get(semconv.CORTEX_ERROR_LOCATION)
     name = attributes.get(semconv.CORTEX_ERROR_TYPE)
-    if isinstance(place, str) and isinstance(name, str) and name.isidentifier():
+    if not (isinstance(place, str) and isinstance(name, str) and name.isidentifier()):
+        return
+    # An extension of our own has put the name there already.
+    if place.partition(" ")[0] == "Exception":
         attributes[semconv.CORTEX_ERROR_LOCATION] = name + place.removeprefix("Exception")
 
 
