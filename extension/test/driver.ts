@@ -22,6 +22,9 @@ interface Job {
   queries: string[];
   /** Number of further events, written and sent in small batches. */
   events: number;
+  token?: string;
+  /** How long to wait for the receiver to store them all. */
+  patienceMs?: number;
   editor: { uriScheme: string; appName: string };
 }
 
@@ -48,7 +51,7 @@ async function runSample(given: Job): Promise<unknown> {
     found.push(await commands.executeCommand('cortexSample.search', query));
   }
   await commands.executeCommand('cortexSample.insert', 'a\nb\nc', 'python');
-  host.throwUnhandled(new RangeError('secret text of an error'));
+  host.throwUnhandled(new RangeError('private text of an error'));
   const start = performance.now();
   await sample.deactivate();
   const deactivateMs = performance.now() - start;
@@ -62,7 +65,8 @@ async function runSample(given: Job): Promise<unknown> {
 async function sendMany(given: Job): Promise<unknown> {
   const context = contextOf(given.storage) as unknown as ExtensionContext;
   const telemetry = createTunedTelemetry(
-    context, { endpoint: given.endpoint, tier: given.tier, userId: given.user },
+    context,
+    { endpoint: given.endpoint, tier: given.tier, userId: given.user, token: given.token },
     { minDelayMs: 50, maxDelayMs: 200 },
   );
   for (let index = 0; index < given.events; index += 1) {
@@ -71,7 +75,7 @@ async function sendMany(given: Job): Promise<unknown> {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
-  const end = Date.now() + 30_000;
+  const end = Date.now() + (given.patienceMs ?? 30_000);
   while (!(await telemetry.flush()) && Date.now() < end) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

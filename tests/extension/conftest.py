@@ -99,6 +99,7 @@ def drive(bundle, tmp_path_factory):
         return json.loads(succeed("node", str(driver), job, stdin=json.dumps(given), **options))
 
     start.program = driver
+    start.environ = {"PATH": _search_path()}
     return start
 
 
@@ -145,8 +146,19 @@ class Serve:
 
 
 @pytest.fixture
-def serve(tmp_path):
-    pytest.importorskip("cortex_otel.receive.app")
-    running = Serve(tmp_path / "home")
-    yield running.start()
-    running.stop()
+def serve_with(tmp_path):
+    """Start `cortex-otel serve` once the environment is as a test wants it."""
+    running = []
+
+    def start(**options) -> Serve:
+        running.append(Serve(tmp_path / "home", **options))
+        return running[-1].start()
+
+    yield start
+    for each in running:
+        each.stop()
+
+
+@pytest.fixture
+def serve(serve_with):
+    return serve_with()
