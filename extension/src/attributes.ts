@@ -18,6 +18,7 @@ export type Kind = (key: string, value: unknown, hash: TextHash) => Attributes |
 const LONGEST_LABEL = 128;
 /** Bounds the cost of hashing on the extension's thread; as in Python's typed events. */
 const LONGEST_TEXT = 10_000;
+const LONGEST_COUNTED = 100_000;
 const LONGEST_LOCATION = 1024;
 const TOKEN = /^(?!.*\/\/)[\w:@+-][\w.:/+-]*$/;
 const NAME = /^[A-Za-z0-9_./:<>{}\- ]{1,128}$/;
@@ -38,20 +39,27 @@ export const text: Kind = (key, value, hash) => {
   if (typeof value !== 'string') {
     return undefined;
   }
-  let length = 0;
-  let end = 0;
-  // Python counts characters, JavaScript halves of them.
-  for (const character of value) {
-    length += 1;
-    if (length <= LONGEST_TEXT) {
-      end += character.length;
-    }
-  }
+  const { length, end } = measure(value);
   return {
     [key + sc.TEXT_LENGTH_SUFFIX]: length,
     [key + sc.TEXT_HASH_SUFFIX]: hash(value.slice(0, end)),
   };
 };
+
+/** Number of characters, and where the first {@link LONGEST_TEXT} of them end. */
+function measure(value: string): { length: number; end: number } {
+  // Python counts characters, JavaScript halves of them: of a huge text it isn't worth the time.
+  if (value.length > LONGEST_COUNTED) {
+    return { length: value.length, end: LONGEST_TEXT };
+  }
+  let length = 0;
+  let end = 0;
+  for (const character of value) {
+    length += 1;
+    end += length <= LONGEST_TEXT ? character.length : 0;
+  }
+  return { length, end };
+}
 
 /** An integer from 0. */
 export const count: Kind = (key, value) =>

@@ -57,7 +57,7 @@ export function textHash(directory: string): { hash: TextHash; forget: () => voi
     },
     forget: () => {
       key = undefined;
-      rmSync(join(directory, 'text-hash.key'), { force: true });
+      remove(join(directory, 'text-hash.key'));
     },
   };
 }
@@ -88,10 +88,14 @@ function readOrMakeKey(directory: string): Buffer {
   } catch {
     return read() ?? key;
   } finally {
-    try {
-      rmSync(draft, { force: true });
-    } catch {
-      // a directory that can't be written holds no draft either
-    }
+    remove(draft);
+  }
+}
+
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // a directory that can't be written holds nothing of ours either
   }
 }

@@ -50,6 +50,8 @@ export class Sender {
   private draining: Promise<void> | undefined;
   private abort = new AbortController();
   private delayMs = 0;
+  /** What the receiver asked for; a window that closes keeps to it as well. */
+  private notBeforeMs = 0;
   private isStopped = false;
   private isForbidden = false;
   private isWanted = false;
@@ -74,12 +76,17 @@ export class Sender {
 
   /** Send until the outbox is empty or the receiver can't take more; never rejects. */
   drain(): Promise<void> {
-    this.draining ??= this.sendAll().finally(() => {
-      this.draining = undefined;
-      if (this.isWanted) {
-        this.wake();
-      }
-    });
+    this.draining ??= this.sendAll()
+      .catch(() => {
+        this.counts.failures += 1; // the editor's own objects may raise
+        this.counts.lastFailure = 'internal';
+      })
+      .finally(() => {
+        this.draining = undefined;
+        if (this.isWanted) {
+          this.wake();
+        }
+      });
     return this.draining;
   }
 
@@ -89,6 +96,7 @@ export class Sender {
     this.abort = new AbortController();
     this.clearTimer();
     this.delayMs = 0;
+    this.notBeforeMs = 0;
     this.isForbidden = false;
   }
 
@@ -101,8 +109,11 @@ export class Sender {
   }
 
   private async sendAll(): Promise<void> {
-    this.clearTimer();
     await this.outbox.settle();
+    if (this.isForbidden || Date.now() < this.notBeforeMs) {
+      return;
+    }
+    this.clearTimer();
     this.beforeSending();
     for (;;) {
       const envelope = this.isStopped ? undefined : this.outbox.next();
@@ -149,10 +160,12 @@ export class Sender {
     }
     const { minDelayMs, maxDelayMs } = this.options;
     this.delayMs = Math.min(maxDelayMs, Math.max(minDelayMs, this.delayMs * 2));
+    this.notBeforeMs = Date.now() + (outcome.delayMs ?? 0);
     // Half fixed, half random: several windows must not come back at the same moment.
     const delay = Math.max(outcome.delayMs ?? 0, this.delayMs * (0.5 + Math.random() / 2));
     this.timer = setTimeout(() => {
       this.timer = undefined;
+      this.notBeforeMs = 0;
       void this.drain();
     }, delay);
     this.timer.unref();
@@ -179,6 +192,7 @@ export class Sender {
             readAnswer(answer).then((text) => resolve(judge(answer, text)), () => later('broken answer'));
           },
         );
+        outgoing.on('error', (error: NodeJS.ErrnoException) => later(error.code ?? 'no answer'));
         // One limit for the whole exchange: a server that sends a byte a second is slow too.
         const limit = setTimeout(() => {
           later('timeout');
@@ -186,7 +200,6 @@ export class Sender {
         }, this.options.timeoutMs);
         limit.unref();
         outgoing.on('close', () => clearTimeout(limit));
-        outgoing.on('error', (error: NodeJS.ErrnoException) => later(error.code ?? 'no answer'));
         outgoing.end(body);
       } catch {
         later('no request');

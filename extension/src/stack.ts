@@ -46,7 +46,7 @@ export function summarizeError(thrown: unknown): ErrorSummary {
     link = read(link, 'cause');
   }
   const message = typeof thrown === 'string' ? thrown : read(thrown, 'message');
-  const name = String(read(thrown, 'name') ?? '');
+  const name = textOf(read(thrown, 'name'));
   return {
     type,
     location: links.some((text) => text.includes(' at ')) ? links.join(' <- ') : '',
@@ -98,7 +98,7 @@ function innermostPlace(stack: unknown, name: unknown = '', message: unknown = '
     return '';
   }
   // A name or message may look like a frame: its lines are none.
-  const header = `${String(name)}: ${String(message)}`;
+  const header = `${textOf(name)}: ${textOf(message)}`;
   const at = stack.startsWith(header) ? header.length : endOf(stack, message);
   const start = Math.max(0, at);
   const frames = stack
@@ -114,7 +114,11 @@ function innermostPlace(stack: unknown, name: unknown = '', message: unknown = '
 /** Where `part` ends in `text`; -1 if it isn't there. */
 function endOf(text: string, part: unknown): number {
   const at = typeof part === 'string' && part !== '' ? text.indexOf(part) : -1;
-  return at < 0 ? -1 : at + String(part).length;
+  return at < 0 ? -1 : at + textOf(part).length;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function place(file: string, name: string, line: number): string {

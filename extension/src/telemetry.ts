@@ -80,9 +80,9 @@ export class CortexTelemetry implements Telemetry {
     this.consent = new Consent(this.logger, setting, (level) => {
       this.guard(() => this.allow(level));
     });
-    outbox.adopt(this.consent.level);
+    outbox.adopt(this.level);
     process.once('exit', this.onExit);
-    if (this.consent.level !== 'off') {
+    if (this.level !== 'off') {
       sender.wake();
     }
   }
@@ -90,7 +90,7 @@ export class CortexTelemetry implements Telemetry {
   install(): void {
     this.guard(() => {
       const state = this.parts.context.globalState;
-      if (this.consent.level !== 'all' || state.get(INSTALLED) !== undefined) {
+      if (this.level !== 'all' || state.get(INSTALLED) !== undefined) {
         return;
       }
       const { ide } = this.parts;
@@ -143,7 +143,7 @@ export class CortexTelemetry implements Telemetry {
   }
 
   traceContext(): TraceContext {
-    return this.guard(() => (this.consent.level === 'all' ? this.active.traceContext : {})) ?? {};
+    return this.guard(() => (this.level === 'all' ? this.active.traceContext : {})) ?? {};
   }
 
   withTraceContext<T extends object>(request: T): T {
@@ -159,7 +159,7 @@ export class CortexTelemetry implements Telemetry {
   status(): TelemetryStatus {
     const { outbox, sender, dropped, sessionId } = this.parts;
     return {
-      level: this.consent.level,
+      level: this.level,
       problem: '',
       sessionId,
       queued: outbox.size,
@@ -174,7 +174,7 @@ export class CortexTelemetry implements Telemetry {
     const { outbox, pipeline, sender } = this.parts;
     this.guard(() => pipeline.flush(false));
     await outbox.settle();
-    if (this.consent.level !== 'off') {
+    if (this.level !== 'off') {
       await sender.drain();
     }
     return outbox.size.envelopes === 0;
@@ -208,7 +208,7 @@ export class CortexTelemetry implements Telemetry {
   /** An error of this extension that nobody caught. */
   private sendErrorData(error: Error): void {
     this.guard(() => {
-      if (this.consent.level === 'off') {
+      if (this.level === 'off') {
         return;
       }
       const values = valuesOfError(error, { crash: true });
@@ -355,8 +355,13 @@ export class CortexTelemetry implements Telemetry {
     };
   }
 
+  /** Asked of the editor each time; what can't be asked is a no. */
+  private get level(): Level {
+    return this.guard(() => this.consent.level) ?? 'off';
+  }
+
   private isAllowed(isError: boolean): boolean {
-    const level = this.consent.level;
+    const level = this.level;
     return this.closing === undefined && (level === 'all' || (isError && level === 'error'));
   }
 
@@ -379,7 +384,7 @@ export class CortexTelemetry implements Telemetry {
   private async close(): Promise<void> {
     const { pipeline, sender } = this.parts;
     this.guard(() => pipeline.flush(true));
-    if (this.consent.level !== 'off') {
+    if (this.level !== 'off') {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, DEACTIVATE_MS);

@@ -173,8 +173,11 @@ test('off deletes what another window has written since', async () => {
 });
 
 test('after dispose nothing listens to the editor', () => {
+  const before = process.listenerCount('exit');
   const telemetry = machine.open();
   expect(host.listeners).toBeGreaterThan(0);
+  expect(process.listenerCount('exit')).toBe(before + 1);
   telemetry.dispose();
   expect(host.listeners).toBe(0);
+  expect(process.listenerCount('exit')).toBe(before);
 });

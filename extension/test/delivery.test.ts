@@ -125,6 +125,17 @@ test('Retry-After is honoured', async () => {
   expect(machine.receiver.requests).toHaveLength(3);
 });
 
+test('a window that closes keeps to Retry-After, and leaves the rest on disk', async () => {
+  machine.receiver.answer = () => ({ status: 429, headers: { 'Retry-After': '60' } });
+  const telemetry = machine.open();
+  telemetry.uiInteraction('click', 'x');
+  await telemetry.flush();
+  telemetry.uiInteraction('click', 'y');
+  await telemetry.deactivate();
+  expect(machine.receiver.requests).toHaveLength(1);
+  expect(machine.envelopes).toHaveLength(2);
+});
+
 test('Retry-After in all its forms', () => {
   const now = Date.parse('2026-11-25T12:00:00Z');
   expect(retryAfterMs(undefined, now)).toBeUndefined();

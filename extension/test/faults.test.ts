@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { createTelemetry, createTunedTelemetry } from '../src/index';
 import { Machine, until } from './helpers';
-import { env } from './vscode';
+import { env, workspace } from './vscode';
 
 let machine: Machine;
 
@@ -134,6 +134,56 @@ test('a logger that raises, and one that keeps events to itself', async () => {
   } finally {
     Object.assign(env, { createTelemetryLogger });
   }
+});
+
+test('an editor whose settings raise: taken for a no, and nobody is hurt', async () => {
+  const { getConfiguration } = workspace;
+  const telemetry = machine.open();
+  telemetry.uiInteraction('click', 'before');
+  Object.assign(workspace, { getConfiguration: () => { throw new Error('settings'); } });
+  try {
+    telemetry.uiInteraction('click', 'x');
+    expect(telemetry.uiInteraction('click', 'x', () => 42)).toBe(42);
+    expect(telemetry.status().level).toBe('off');
+    await telemetry.flush();
+    await telemetry.deactivate();
+    expect(machine.receiver.events).toEqual([]);
+  } finally {
+    Object.assign(workspace, { getConfiguration });
+  }
+});
+
+test('errors that fight back, and texts without end', async () => {
+  const telemetry = machine.open();
+  const hostile = new Proxy({}, {
+    get: () => { throw new Error('get'); },
+    ownKeys: () => { throw new Error('keys'); },
+    getPrototypeOf: () => { throw new Error('prototype'); },
+  });
+  const loop: { cause?: unknown; name: unknown; stack: unknown; message: unknown } = {
+    name: Symbol('x'), stack: { toString: () => { throw new Error('stack'); } }, message: 1n,
+  };
+  loop.cause = loop;
+  const start = Date.now();
+  for (const thrown of [hostile, loop, 1n, Symbol('x'), null, () => undefined, NaN, [], new Date(Number.NaN)]) {
+    telemetry.error(thrown);
+    let caught: unknown;
+    try {
+      telemetry.uiInteraction('click', 'x', () => { throw thrown; });
+    } catch (error) {
+      caught = error;
+    }
+    expect(Object.is(caught, thrown)).toBe(true);
+  }
+  const huge = '가'.repeat(20_000_000);
+  telemetry.error(new Error(huge));
+  telemetry.error(Object.assign(new Error('x'), { stack: `${'    at '.repeat(1000)}\n`.repeat(2000) }));
+  telemetry.contextSwitch({ filePath: huge });
+  telemetry.uiInteraction(huge, huge);
+  expect(Date.now() - start).toBeLessThan(2000);
+  await telemetry.flush();
+  expect(machine.receiver.events).toHaveLength(22);
+  expect(telemetry.status().faults).toBe(0);
 });
 
 test('options that raise', async () => {
