@@ -86,7 +86,7 @@ def page_html(
         page=page.id,
         title=page.titles.get(language, page.titles["en"]),
         subject=subject,
-        panels=[_panel(panel, language) for panel in page.panels],
+        panels=_laid_out([_panel(panel, language) for panel in page.panels]),
         own_filters=[name for name in page.filters if name not in _COMMON],
     )  # fmt: skip
 
@@ -183,10 +183,23 @@ def _panel(panel: Panel, language: str) -> dict[str, Any]:
         "id": panel.id,
         "draw": panel.draw,
         "title": panel.titles.get(language) or question.title_in(language),
-        "wide": panel.wide,
+        "wide": panel.wide or panel.draw == "cards",
         "since": panel.since,
         "empty": panel.empty.get(language, ""),
     }
+
+
+def _laid_out(panels: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Two panels a row; one that would stand alone takes the whole width."""
+    alone: dict[str, Any] | None = None
+    for panel in [*panels, {"wide": True}]:
+        if panel["wide"]:
+            if alone is not None:
+                alone["wide"] = True
+            alone = None
+        else:
+            alone = panel if alone is None else None
+    return panels
 
 
 def _shell(

@@ -46,6 +46,7 @@ export function ratio(value) {
 /** A duration as number and unit, so that a card can set the unit smaller. */
 export function duration(ms) {
   const size = Math.abs(ms);
+  if (size > 0 && size < 0.1) return [three.format(ms * 1000), t("unit_us")];
   if (size < SECOND) return [size >= 100 ? whole.format(ms) : three.format(ms), t("unit_ms")];
   if (size < 2 * MINUTE) return [three.format(ms / SECOND), t("unit_s")];
   if (size < 2 * HOUR) return [tenth.format(ms / MINUTE), t("unit_min")];

@@ -5,6 +5,8 @@ import * as format from "./format.js";
 
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 10_000;
+// The last 24 hours move on even if nothing happens.
+const TURN_MS = 60_000;
 const place = document.getElementById("live");
 const button = document.getElementById("live-button");
 const words = document.getElementById("live-text");
@@ -14,6 +16,7 @@ let socket = null;
 let timer = 0;
 let failures = 0;
 let paused = false;
+let resting = false;
 let onNews = () => {};
 let version = null;
 let newest = null;
@@ -27,6 +30,7 @@ export function start(news) {
   addEventListener("pagehide", () => socket?.close());
   // A page from the browser's back/forward cache comes with its socket closed.
   addEventListener("pageshow", (event) => event.persisted && reconnect());
+  setInterval(() => place.dataset.state === "on" && !document.hidden && onNews(), TURN_MS);
   connect();
 }
 
@@ -64,7 +68,10 @@ function connect() {
 function tell() {
   if (socket?.readyState !== WebSocket.OPEN) return;
   const rests = paused || document.hidden;
-  socket.send(JSON.stringify({ type: rests ? "pause" : "resume" }));
+  if (rests || resting) socket.send(JSON.stringify({ type: rests ? "pause" : "resume" }));
+  // What came in meanwhile was not told.
+  if (resting && !rests) onNews();
+  resting = rests;
   if (paused) state("paused", t("live_paused"));
   else state("on", t("live_on"));
 }
