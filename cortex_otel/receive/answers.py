@@ -44,7 +44,7 @@ def success(answer: Answer, content_type: str, rejected_field: str) -> bytes:
         # The answers of all three signals are the same on the wire.
         response.partial_success.rejected_spans = answer.rejected
         response.partial_success.error_message = message
-    return response.SerializeToString()
+    return bytes(response.SerializeToString())
 
 
 def failure(status: int, message: str, content_type: str) -> bytes:

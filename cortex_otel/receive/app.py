@@ -194,32 +194,43 @@ class Receiver:
             Refusal: 408, 413 or 503.
         """
         content_length(headers, most)
-        pieces: list[bytes] = []
-        size = 0
+        held = _Held(self._committer, most)
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                more = True
-                while more:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise _GoneError
-                    piece = message.get("body", b"")
-                    more = message.get("more_body", False)
-                    if size + len(piece) > most:
-                        raise too_large(most)
-                    if not self._committer.reserve(len(piece)):
-                        raise Refusal(503, _OVERLOADED, headers=_RETRY, code="overloaded")
-                    size += len(piece)
-                    pieces.append(piece)
+                while held.add(await receive()):
+                    pass
         except TimeoutError:
-            self._committer.release(size)
+            self._committer.release(held.size)
             raise Refusal(
                 408, "the body came too slowly", headers={"connection": "close"}, code="too_slow"
             ) from None
         except BaseException:
-            self._committer.release(size)
+            self._committer.release(held.size)
             raise
-        return b"".join(pieces)
+        return b"".join(held.pieces)
+
+
+class _Held:
+    """The pieces of a body as they come, counted as waiting."""
+
+    def __init__(self, committer: Committer, most: int) -> None:
+        self._committer = committer
+        self._most = most
+        self.pieces: list[bytes] = []
+        self.size = 0
+
+    def add(self, message: Mapping[str, Any]) -> bool:
+        """Take a piece; whether there is more to come."""
+        if message["type"] == "http.disconnect":
+            raise _GoneError
+        piece = message.get("body", b"")
+        if self.size + len(piece) > self._most:
+            raise too_large(self._most)
+        if not self._committer.reserve(len(piece)):
+            raise Refusal(503, _OVERLOADED, headers=_RETRY, code="overloaded")
+        self.size += len(piece)
+        self.pieces.append(piece)
+        return bool(message.get("more_body", False))
 
 
 class _GoneError(Exception):

@@ -93,7 +93,7 @@ class Rules:
             is_shown = hmac.compare_digest(shown.strip(), self._token)
             if scheme.lower() != b"bearer" or not is_shown:
                 raise Refusal(
-                    401, "a token is needed: Authorization: Bearer …, as CORTEX_OTEL_RECEIVER_TOKEN",
+                    401, "send the token of CORTEX_OTEL_RECEIVER_TOKEN: Authorization: Bearer …",
                     headers={"www-authenticate": "Bearer"}, code="no_token",
                 )  # fmt: skip
 

@@ -15,7 +15,7 @@ import logging
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cortex_otel import guard
 from cortex_otel.receive.intake import Intake, Part, TooLargeError, unpacked
@@ -234,8 +234,8 @@ class Committer:
             done = [0, 0]
             for request, part in batch.parts:
                 rejected, message = sum(part.refusals.values()), ""
-                for which, rows in enumerate((part.records, part.points)):
-                    places = range(done[which], done[which] + len(rows))
+                for which, rows in enumerate((len(part.records), len(part.points))):
+                    places = range(done[which], done[which] + rows)
                     late = len(refused[which].intersection(places)) if refused[which] else 0
                     part.refusals["a time, a number or a size is out of range"] += late
                     rejected += late

@@ -26,6 +26,7 @@ __all__ = ["Point", "metrics_data", "point_of"]
 
 _NO_RECORDED_VALUE: Final = 1
 _CUMULATIVE: Final = AggregationTemporality.CUMULATIVE  # not kept: a row is a point, as it came
+_NUMBERS: Final = frozenset({"gauge", "sum"})
 _RESOURCE: Final = Resource({})
 _SCOPE: Final = InstrumentationScope("")
 
@@ -57,32 +58,38 @@ def point_of(
         numbers: ``time``, ``start`` (Unix ns), ``flags``, ``value``, ``count``, ``sum``, ``min``,
             ``max``, ``bounds``, ``counts``; those that were sent.
     """
+    if rule := _broken_rule(name, kind, numbers):
+        return rule
     time_ns, start_ns = numbers["time"], numbers["start"]
-    if not name or not time_ns:
-        return "a metric point without name or time"
-    if numbers["flags"] & _NO_RECORDED_VALUE:
-        return "a metric point without a recorded value"
-    if kind in {"gauge", "sum"}:
-        if "value" not in numbers:
-            return "a metric point without a value"
+    if kind in _NUMBERS:
         points = [NumberDataPoint(attributes, start_ns, time_ns, numbers["value"])]
-        if kind == "gauge":
-            return Point(name, unit, Gauge(points))
-        return Point(name, unit, Sum(points, _CUMULATIVE, is_monotonic=False))
-    if not numbers["count"]:
-        return "a histogram point without observations"
-    if "sum" not in numbers:
-        return "a histogram point without its sum"
-    bounds, counts = numbers.get("bounds", []), numbers.get("counts", [])
-    if counts and len(counts) != len(bounds) + 1:
-        return "a histogram point whose buckets don't fit its bounds"
+        data = Gauge(points) if kind == "gauge" else Sum(points, _CUMULATIVE, is_monotonic=False)
+        return Point(name, unit, data)
+    extremes: list[Any] = [numbers.get(field) for field in ("min", "max")]  # the SDK's are None too
     one = HistogramDataPoint(
-        attributes, start_ns, time_ns, numbers["count"], numbers["sum"], counts, bounds,
-        numbers.get("min"), numbers.get("max"),
+        attributes, start_ns, time_ns, numbers["count"], numbers["sum"],
+        numbers.get("counts", []), numbers.get("bounds", []), *extremes,
     )  # fmt: skip
     if kind == "histogram":
         return Point(name, unit, Histogram([one], _CUMULATIVE))
     return Point(name, unit, _WithoutBuckets([one]))
+
+
+def _broken_rule(name: str, kind: str, numbers: dict[str, Any]) -> str:
+    """What the point lacks; ``""`` if nothing."""
+    if not name or not numbers["time"]:
+        return "a metric point without name or time"
+    if numbers["flags"] & _NO_RECORDED_VALUE:
+        return "a metric point without a recorded value"
+    needed = ("value",) if kind in _NUMBERS else ("count", "sum")
+    for field in needed:
+        # A histogram without observations says nothing; one without its sum has no mean.
+        if field not in numbers or (field == "count" and not numbers[field]):
+            return f"a metric point without its {field}"
+    bounds, counts = numbers.get("bounds", []), numbers.get("counts", [])
+    if counts and len(counts) != len(bounds) + 1:
+        return "a histogram point whose buckets don't fit its bounds"
+    return ""
 
 
 def metrics_data(points: Iterable[Point]) -> MetricsData:

@@ -15,7 +15,7 @@ __all__ = ["PATH", "description"]
 PATH: Final = f"{plain.PREFIX}extension/openapi.json"
 _MAXIMUM_COUNT: Final = 2**53 - 1
 _TIME: Final = {
-    "description": "When it happened: ISO 8601 with an offset, or Unix milliseconds; now if absent.",
+    "description": "When: ISO 8601 with an offset, or Unix milliseconds; on arrival if absent.",
     "anyOf": [
         {"type": "string", "format": "date-time", "examples": ["2026-11-25T09:00:00Z"]},
         {

@@ -214,9 +214,8 @@ def _integer(value: Any, name: str, low: int = 0, high: int = _TWO_TO_64) -> int
     """A 64-bit integer: a number, or its digits as text."""
     if value is None:
         return 0
-    if type(value) is str and _INTEGER.fullmatch(value):
-        value = int(value)
-    elif type(value) is float and value.is_integer():
+    is_digits = type(value) is str and _INTEGER.fullmatch(value) is not None
+    if is_digits or (type(value) is float and value.is_integer()):
         value = int(value)
     if type(value) is not int or not low <= value < high:
         raise MalformedError(f"{name} isn't a 64-bit integer")

@@ -8,7 +8,7 @@ Unlike in OTLP an unknown field is refused: a typing error would else lose data 
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -51,7 +51,7 @@ _OS: Final = re.compile("[A-Za-z0-9_.-]{1,64}")
 # An earlier one is in seconds and not in milliseconds, or of a clock that was never set.
 FIRST_TIME_MS: Final = 946_684_800_000  # 2000-01-01
 LAST_TIME_MS: Final = 4_102_444_800_000  # 2100-01-01
-_EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MOST_SENDERS: Final = 256
 
 #: Fields that an event can't do without.
@@ -201,22 +201,32 @@ def _event(event: EventType, item: Any) -> OtlpLog:
     attributes: dict[str, Any] = {}
     sender: dict[str, Any] = {sc.CORTEX_SERVICE: event.service}
     for name, value in item.items():
-        if value is None or name == "time":
-            continue
-        try:
-            if name in fields:
-                attributes.update(_read(fields[name], value))
-            if name in COMMON:
-                common = COMMON[name]
-                (sender if common.of_sender else attributes)[common.key] = common.reader(value)
-        except _WrongError as wrong:
-            raise _WrongError(wrong.message, name) from None
+        if value is not None and name != "time":
+            try:
+                _put(name, value, fields, attributes, sender)
+            except _WrongError as wrong:
+                raise _WrongError(wrong.message, name) from None
     if item.get("time") is None and item.get("id") is not None:
         raise _WrongError("is needed beside an id: an event is known again by both", "time")
     time_ns = 0 if item.get("time") is None else _time_ns(item["time"])
     if attributes.get(sc.CORTEX_EXTENSION_VERSION) is not None:
         sender.setdefault(sc.CORTEX_EXTENSION_VERSION, attributes[sc.CORTEX_EXTENSION_VERSION])
     return OtlpLog(attributes, event.name, None, time_ns, 0, 0, 0, 0, None, _told(sender))
+
+
+def _put(
+    name: str,
+    value: object,
+    fields: Mapping[str, Field],
+    attributes: dict[str, Any],
+    sender: dict[str, Any],
+) -> None:
+    """Put what a field says into the attributes of the event, of its sender, or of both."""
+    if name in fields:
+        attributes.update(_read(fields[name], value))
+    if name in COMMON:
+        common = COMMON[name]
+        (sender if common.of_sender else attributes)[common.key] = common.reader(value)
 
 
 def _read(field: Field, value: object) -> dict[str, Any]:
@@ -242,8 +252,8 @@ def _time_ns(value: object) -> int:
         return value * 1_000_000
     if isinstance(value, str):
         try:
-            time = datetime.datetime.fromisoformat(value)
-            time_ns = (time - _EPOCH) // datetime.timedelta(microseconds=1) * 1000
+            time = dt.datetime.fromisoformat(value)
+            time_ns = (time - _EPOCH) // dt.timedelta(microseconds=1) * 1000
         except (ValueError, TypeError, OverflowError):  # TypeError: without an offset
             time_ns = 0
         if FIRST_TIME_MS <= time_ns // 1_000_000 < LAST_TIME_MS:

@@ -12,8 +12,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import DecodeError
+from google.protobuf import (  # type: ignore[import-untyped]  # its stubs are another package
+    descriptor_pb2,
+    descriptor_pool,
+    message_factory,
+)
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # the same
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
@@ -76,11 +80,11 @@ def _request_classes() -> tuple[Any, Any, Any]:
                 if (message.name, field.name) in _RAW:
                     field.type = field.TYPE_BYTES
                     field.ClearField("type_name")
-        pool.Add(file)  # type: ignore[no-untyped-call]
+        pool.Add(file)
     names = ("trace.v1.ExportTrace", "logs.v1.ExportLogs", "metrics.v1.ExportMetrics")
     traces, logs, metrics = (
         message_factory.GetMessageClass(
-            pool.FindMessageTypeByName(f"opentelemetry.proto.collector.{name}ServiceRequest")  # type: ignore[no-untyped-call]
+            pool.FindMessageTypeByName(f"opentelemetry.proto.collector.{name}ServiceRequest")
         )
         for name in names
     )

@@ -127,7 +127,7 @@ class Senders:
             session=lambda: session,
             stored=self._stored,
         )
-        fields = {key: said[key] for key in _FIELDS if key in said}
+        fields: dict[str, Any] = {key: said[key] for key in _FIELDS if key in said}
         return Sender(told, converter, fields, refused=service == REFUSE)
 
     def _service(

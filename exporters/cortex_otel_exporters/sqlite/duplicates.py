@@ -44,9 +44,8 @@ class KnownEvents:
         done = 0
         for size in _SIZES:
             while len(times) - done >= size:
-                for kind, keys, *row in connection.execute(
-                    _STATEMENTS[size], times[done : done + size]
-                ):
+                found = connection.execute(_STATEMENTS[size], times[done : done + size])
+                for kind, keys, *row in found:
                     uid = _uid_of(keys, row[-1]) if kind == _EVENT else None
                     self._known.add(_identity(row, uid, is_event=kind == _EVENT))
                 done += size
@@ -84,9 +83,9 @@ def is_known_point(connection: apsw.Connection, point: MetricPoint) -> bool:
 
 def _statement(size: int) -> str:
     return f"""
-    SELECT s.kind, h.keys, e.event_key, e.time, e.duration, e.series_key, e.context_key, e.session_key,
-        e.user_key, e.trace_id, e.span_id, e.parent_span_id, e.weight, e.error_message,
-        e.shape_key, e.event_values
+    SELECT s.kind, h.keys, e.event_key, e.time, e.duration, e.series_key, e.context_key,
+        e.session_key, e.user_key, e.trace_id, e.span_id, e.parent_span_id, e.weight,
+        e.error_message, e.shape_key, e.event_values
     FROM events e
     JOIN series s USING (series_key)
     LEFT JOIN shapes h USING (shape_key)
