@@ -93,17 +93,32 @@ class Logger {
   }
 }
 
+const SECRETS: readonly (readonly [string, RegExp])[] = [
+  ['URL', /[a-zA-Z][a-zA-Z0-9+.-]*:\/\/[^\s]*/],
+  ['Google API Key', /AIza[A-Za-z0-9_\\-]{35}/],
+  ['JWT', /eyJ[0eXAiOiJKV1Qi|hbGci|a-zA-Z0-9\-_]+\.[a-zA-Z0-9\-_]+\.[a-zA-Z0-9\-_]+/],
+  ['Slack Token', /xox[pbar]-[A-Za-z0-9]/],
+  ['GitHub Token', /(gh[psuro]_[a-zA-Z0-9]{36}|github_pat_[a-zA-Z0-9]{22}_[a-zA-Z0-9]{59})/],
+  ['Generic Secret', /(key|token|sig|secret|signature|password|passwd|pwd|android:value)[^a-zA-Z0-9]/i],
+  ['Email', /[a-zA-Z0-9._%+-]+@[a-zA-Z0-9.-]+\.[a-zA-Z]{2,}/],
+];
+
+/** As VS Code 1.139 cleans a value: paths first, then each line that looks like a secret. */
 function clean(text: string): string {
-  const paths = /(file:\/\/)?([a-zA-Z]:(\\\\|\\|\/)|(\\\\|\\|\/))?([\w-._]+(\\\\|\\|\/))+[\w-._]*/g;
-  const cleaned = text.replaceAll('%20', ' ').replace(paths, '<REDACTED: user-file-path>');
-  const secrets: [string, RegExp][] = [
-    ['Google API Key', /AIza[A-Za-z0-9_\\-]{35}/],
-    ['GitHub Token', /(gh[psuro]_[a-zA-Z0-9]{36}|github_pat_[a-zA-Z0-9]{22}_[a-zA-Z0-9]{59})/],
-    ['Generic Secret', /(key|token|sig|secret|signature|password|passwd|pwd|android:value)[^a-zA-Z0-9]/i],
-    ['Email', /@[a-zA-Z0-9-]+\.[a-zA-Z0-9-]+/],
-  ];
-  const found = secrets.find(([, pattern]) => pattern.test(cleaned));
-  return found ? `<REDACTED: ${found[0]}>` : cleaned;
+  const paths = /(file:\/\/)?([a-zA-Z]:(\\\\|\\|\/)|(\\\\|\\|\/))?([\w\-._@]+(\\\\|\\|\/))+[\w\-._@]*/g;
+  const extensions = /^.*?((?:\.vscode(?:-[a-z]+)*|resources[\\/]app)[\\/]extensions[\\/].*)$/i;
+  return text
+    .replaceAll('%20', ' ')
+    .replace(paths, (path) => {
+      const kept = extensions.exec(path)?.[1];
+      return `<REDACTED: user-file-path>${kept === undefined ? '' : `/${kept}`}`;
+    })
+    .split('\n')
+    .map((line) => {
+      const found = SECRETS.find(([, pattern]) => pattern.test(`${line}\n`));
+      return found ? `<REDACTED: ${found[0]}>` : line;
+    })
+    .join('\n');
 }
 
 /** The levers of a test; not part of the editor's API. */
@@ -132,12 +147,12 @@ export const host = {
   setLevel(level: Level): void {
     const wasEnabled = env.isTelemetryEnabled;
     this.level = level;
+    for (const logger of loggers) {
+      logger.changed.fire(logger);
+    }
     // As in the editor, the event of `env` knows nothing of the level `error`.
     if (env.isTelemetryEnabled !== wasEnabled) {
       onEnabled.fire(env.isTelemetryEnabled);
-    }
-    for (const logger of loggers) {
-      logger.changed.fire(logger);
     }
   },
 
