@@ -18,3 +18,8 @@ export function announce(text) {
   const place = document.getElementById("announcer");
   if (place) place.textContent = text;
 }
+
+/** Set the text of `element`, and leave it alone if it says that already. */
+export function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

@@ -1,14 +1,13 @@
 // What concerns the page as a whole: its range, being signed out.
 import { t } from "./client.js";
-import { h } from "./dom.js";
+import { h, say } from "./dom.js";
 import * as format from "./format.js";
 
 const place = document.getElementById("notices");
 const range = document.getElementById("range");
 
 export function showRange(of) {
-  const text = format.range(of);
-  if (range.textContent !== text) range.textContent = text;
+  say(range, format.range(of));
   const zone = document.querySelector("input[name=tz]");
   if (zone && !zone.value) zone.placeholder = of.time_zone;
 }

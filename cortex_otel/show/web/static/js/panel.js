@@ -2,7 +2,7 @@
 import * as address from "./address.js";
 import { dispose } from "./chart.js";
 import { API, ApiError, ask, client, t } from "./client.js";
-import { announce, h } from "./dom.js";
+import { announce, h, say } from "./dom.js";
 import { cards } from "./draw/cards.js";
 import { matrix } from "./draw/matrix.js";
 import { overTime } from "./draw/over_time.js";
@@ -149,14 +149,14 @@ export class Panel {
   #marks(answer) {
     const mark = this.#element.querySelector("[data-mark]");
     mark.hidden = !answer.incomplete;
-    mark.textContent = t("incomplete");
+    say(mark, t("incomplete"));
     mark.title = answer.incomplete ?? "";
     const foot = this.#element.querySelector("[data-foot]");
     const words = [];
     if (this.#config.since) words.push(t("own_range", { range: format.range(answer.range) }));
     if (answer.truncated && !answer.next) words.push(t("truncated", { count: format.number(answer.rows.length) }));
     foot.hidden = words.length === 0;
-    foot.textContent = words.join(" · ");
+    say(foot, words.join(" · "));
   }
 
   #empty(answer) {
