@@ -23,7 +23,9 @@ LISTS: Final = {
     "prompts/list": ("prompts", sc.METHOD_PROMPTS_GET),
 }
 _LONGEST = 256
+_SECONDS_BETWEEN_LOOKS = 1.0
 _is_stdio = False
+_look_again = 0.0
 
 
 def text(value: object) -> str:
@@ -46,17 +48,19 @@ def is_served_over_stdio() -> bool:
     """Whether one of this thread's tasks reads MCP from standard input.
 
     Streams in memory look the same to a server, and names that were imported before us can't be
-    replaced, so the task is looked for. Found once, it stays: nobody serves two at once.
+    replaced, so the task is looked for. Found once, it stays: nobody serves two at once. Not found,
+    it is looked for again a second later: walking the tasks costs more than all else of a call.
     """
-    global _is_stdio  # noqa: PLW0603 - a process has one standard input
+    global _is_stdio, _look_again  # noqa: PLW0603 - a process has one standard input
     asyncio: Any = sys.modules.get("asyncio")
-    if not _is_stdio and asyncio is not None:
+    if not _is_stdio and asyncio is not None and time.monotonic() >= _look_again:
         try:
             _is_stdio = any(
                 "stdio_server.<locals>" in task.get_name() for task in asyncio.all_tasks()
             )
         except RuntimeError:  # trio's loop, or none
             return False
+        _look_again = time.monotonic() + _SECONDS_BETWEEN_LOOKS
     return _is_stdio
 
 
