@@ -29,7 +29,6 @@ from cortex_otel.show.grafana_panels import (
     panel_of,
 )
 from cortex_otel.show.grafana_words import WORDS
-from cortex_otel.show.pages import PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +76,7 @@ def dashboard_of(page: Page, language: str) -> dict[str, Any]:
         dashboard.Dashboard(f"Cortex · {page.titles[language]}")
         .uid(uid_of(page))
         .description(words.get(f"{page.id}_about", words["pages_about"]))
-        .tags([_TAG] if page.id in PAGES or page.id in {HOME.id, LIVE.id} else [f"{_TAG}-detail"])
+        .tags([_TAG])
         .timezone("utc")
         .week_start("monday")
         .editable()
@@ -96,7 +95,7 @@ def dashboard_of(page: Page, language: str) -> dict[str, Any]:
             .include_vars(include_vars=True)
         )
     )
-    for name in (*page.filters, "utc_offset_minutes"):
+    for name in _filters(page):
         builder.with_variable(_variable(name, language))
     context = Context(page, language, lambda *link: _link(page, language, *link))
     for position, panel in _placed(page):
@@ -110,6 +109,16 @@ def dashboard_of(page: Page, language: str) -> dict[str, Any]:
     for number, panel in enumerate(plain["panels"], 1):
         panel["id"] = number
     return plain
+
+
+def _filters(page: Page) -> list[str]:
+    """Parameters that the dashboard has a variable for: those that an answer depends on."""
+    questions = [catalogue()[name] for name in ("error_rate", *(p.question for p in page.panels))]
+    return [
+        name
+        for name in (*page.filters, "utc_offset_minutes")
+        if any(question.accepts(name) for question in questions)
+    ]
 
 
 def _placed(page: Page) -> Iterator[tuple[models.GridPos, Any]]:
@@ -164,14 +173,11 @@ def _link(page: Page, language: str, column: str, to: str, written: str) -> tupl
         return None
     other = PAGES_OF_GRAFANA[target]
     variable = grafana_sql.VARIABLES.get(column, column)
-    if variable not in {grafana_sql.VARIABLES.get(name, name) for name in other.filters}:
+    if variable not in {grafana_sql.VARIABLES.get(name, name) for name in _filters(other)}:
         return None
-    kept = {
-        grafana_sql.VARIABLES.get(name, name)
-        for name in ("service", "user_tier", "utc_offset_minutes")
-        if name in (*page.filters, "utc_offset_minutes")
-        and name in (*other.filters, "utc_offset_minutes")
-    } - {variable}
+    common = {"service", "user_tier", "utc_offset_minutes"}
+    names = common.intersection(_filters(page), _filters(other))
+    kept = {grafana_sql.VARIABLES.get(name, name) for name in names} - {variable}
     rest = "".join(f"&${{{name}:queryparam}}" for name in sorted(kept))
     url = f"/d/{quote(uid_of(other))}?var-{variable}={written}&${{__url_time_range}}{rest}"
     return WORDS[language]["follow"].format(page=other.titles[language]), url

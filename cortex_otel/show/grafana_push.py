@@ -62,7 +62,7 @@ def push(
     from niquests.exceptions import RequestException  # noqa: PLC0415 - comes with it
 
     api = GrafanaApi.from_url(f"{url.rstrip('/')}/", credential, timeout=_TIMEOUT_SECONDS)
-    asked = _Asked(url, api)
+    asked = _Asked(url, api, credential)
     try:
         version = str(asked(lambda: api.client.GET("/health")).get("version", "?"))
         if asked(lambda: api.client.GET(f"/plugins/{_PLUGIN}/settings"), or_none=True) is None:
@@ -84,8 +84,9 @@ def push(
 class _Asked:
     """Asks Grafana, and tells errors as ours."""
 
-    def __init__(self, url: str, api: Any) -> None:
+    def __init__(self, url: str, api: Any, credential: str | tuple[str, str]) -> None:
         self.url, self.api = url, api
+        self._secret = credential if isinstance(credential, str) else credential[1]
 
     def __call__(self, ask: Callable[[], Any], *, or_none: bool = False) -> Any:
         from grafana_client.client import GrafanaException  # noqa: PLC0415 - an extra
@@ -101,6 +102,7 @@ class _Asked:
                 0: "grafana_unreachable",
             }.get(status, "grafana_refused")  # fmt: skip
             detail = _message(error.response) or type(error).__name__
+            detail = detail.replace(self._secret, "[hidden]")
             raise GrafanaSetupError(key, url=self.url, status=status, detail=detail) from None
 
 
