@@ -5,7 +5,7 @@ import { toggleTheme } from "./preferences.js";
 
 const SEQUENCE_MS = 1200;
 const dialog = document.getElementById("keys");
-let went = 0;
+let went = Number.NEGATIVE_INFINITY;
 
 export function start(panels) {
   document.getElementById("keys-button").addEventListener("click", () => dialog.showModal());
@@ -17,7 +17,7 @@ export function start(panels) {
 
 function act(key, now, panels) {
   if (now - went < SEQUENCE_MS) {
-    went = 0;
+    went = Number.NEGATIVE_INFINITY;
     const link = document.querySelector(`[data-nav-key="${CSS.escape(key)}"]`);
     link?.click();
     return Boolean(link);
