@@ -56,12 +56,10 @@ def child(alternative: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]
         _send(server, {"jsonrpc": "2.0", "method": "notifications/initialized"})
         _ask(server, "tools/list", {})
         _call_many(server, _WARM_UP_CALLS)
-        more = True
-        while more:
+        while True:  # the parent ends this process, and its end the server
             before = _cpu_ns(server)
             _call_many(server, calls)
-            more = yield {"server_us": (_cpu_ns(server) - before) / calls / 1000}
-        server.stdin.close()  # type: ignore[union-attr]
+            yield {"server_us": (_cpu_ns(server) - before) / calls / 1000}
 
 
 def _call_many(server: subprocess.Popen[bytes], calls: int) -> None:

@@ -346,7 +346,7 @@ class Settings:
 
     queue_size: int = _setting(
         "CORTEX_OTEL_QUEUE_SIZE",
-        default=32768,
+        default=65536,
         parse=_integer(64, 1_000_000),
         allowed="64 to 1000000",
         unit="records",

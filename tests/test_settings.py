@@ -216,7 +216,7 @@ def test_only_what_makes_no_sense_falls_back():
     settings = read_environment(
         {"CORTEX_OTEL_QUEUE_SIZE": "many", "CORTEX_OTEL_SERVICE": "web"}, warn=lines.append
     )
-    assert (settings.queue_size, settings.service) == (32768, "web")
+    assert (settings.queue_size, settings.service) == (65536, "web")
     assert lines[0].endswith("; using the default")
 
 

@@ -64,7 +64,7 @@ class Writer:
         self,
         path: Path,
         *,
-        queue_size: int = 32_768,
+        queue_size: int = 65_536,
         interval_ms: int = 250,
         metrics_interval_ms: int = 60_000,
         describe: Callable[[], dict[str, object]] = dict,
