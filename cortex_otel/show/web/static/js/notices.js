@@ -13,15 +13,20 @@ export function showRange(of) {
 }
 
 export function signedOut(message) {
-  notice("signed-out", "error", message, t("signed_out_hint"));
+  notice("signed_out", message, t("signed_out_hint"));
 }
 
-/** A notice at the top of the page, once under each `id`. */
-export function notice(id, kind, message, hint = "") {
-  if (document.getElementById(`notice-${id}`)) return;
-  place.append(h("div", { class: "notice", "data-kind": kind, id: `notice-${id}`, role: "alert" }, h("strong", {}, message), hint && h("p", {}, hint)));
+/** A notice at the top of the page, once for each `code`; the server may have put it there. */
+export function notice(code, message, hint = "") {
+  if (find(code)) return;
+  place.append(h("div", { class: "notice", "data-kind": "error", "data-code": code, role: "alert" }, h("strong", {}, message), hint && h("p", {}, hint)));
 }
 
-export function clear(id) {
-  document.getElementById(`notice-${id}`)?.remove();
+/** Nothing is wrong with the page any more. */
+export function clear() {
+  for (const element of document.querySelectorAll(".notice[data-code]")) element.remove();
+}
+
+function find(code) {
+  return document.querySelector(`.notice[data-code="${CSS.escape(code)}"]`);
 }

@@ -11,7 +11,7 @@ import { ranking } from "./draw/ranking.js";
 import { dataTable, table } from "./draw/table.js";
 import * as filters from "./filters.js";
 import * as format from "./format.js";
-import { showRange, signedOut } from "./notices.js";
+import * as notices from "./notices.js";
 
 const DRAW = {
   cards, matrix, pie, ranking, table,
@@ -21,6 +21,9 @@ const DRAW = {
 // A live page asks again at most so often, and less often where an answer takes its time.
 const REST_MS = 700;
 const REST_PER_ELAPSED = 8;
+// No server, or no store: the same for every panel, and worth another try by itself.
+const OF_ALL = new Set([0, 503]);
+const AGAIN_MS = 4000;
 
 function withFurther(answer, further) {
   if (!further.length) return answer;
@@ -29,7 +32,7 @@ function withFurther(answer, further) {
 }
 
 export class Panel {
-  #element; #config; #body; #drawn = ""; #answer = null; #abort = null; #restUntil = 0; #timer = 0; #loading = false; #again = false; #further = [];
+  #element; #config; #body; #drawn = ""; #answer = null; #abort = null; #restUntil = 0; #timer = 0; #retry = 0; #loading = false; #again = false; #further = [];
 
   constructor(element, config) {
     this.#element = element;
@@ -41,6 +44,7 @@ export class Panel {
   /** Ask and show; `quiet` if it was not the reader who wanted it. */
   async load({ quiet = false } = {}) {
     clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
     this.#timer = 0;
     this.#abort?.abort();
     const abort = new AbortController();
@@ -54,6 +58,7 @@ export class Panel {
     try {
       const answer = await ask(`${API}/panels/${client.page}/${this.#config.id}`, this.#parameters(), abort.signal);
       if (this.#abort !== abort) return;
+      notices.clear();
       this.#restUntil = performance.now() + Math.max(REST_MS, answer.elapsed_ms * REST_PER_ELAPSED);
       await this.#show(answer);
     } catch (error) {
@@ -107,7 +112,7 @@ export class Panel {
     this.#answer = answer;
     this.#body.setAttribute("aria-busy", "false");
     this.#element.removeAttribute("data-stale");
-    if (!this.#config.since) showRange(answer.range);
+    if (!this.#config.since) notices.showRange(answer.range);
     filters.offer(answer);
     const seen = JSON.stringify([answer.columns, answer.rows, answer.previous?.rows, answer.empty, answer.target]);
     if (seen !== this.#drawn) {
@@ -165,22 +170,27 @@ export class Panel {
   }
 
   #failed(error, quiet) {
-    const known = error instanceof ApiError ? error : new ApiError(0, { code: "display", message: t("error_display") });
+    const known = error instanceof ApiError ? error : new ApiError(-1, { code: "display", message: t("error_display") });
     if (known !== error) console.error(error);
     this.#body.setAttribute("aria-busy", "false");
     this.#element.removeAttribute("data-stale");
-    if (known.status === 401) {
-      signedOut(known.message);
-      if (quiet) return;
-    }
     const ofFilter = known.field && filters.problem(known.field, known.message);
     // What was there is better than nothing while a server restarts.
-    if (quiet && known.status === 0 && this.#answer) return;
+    const keeps = quiet && this.#answer && known.status !== 400;
+    if (known.status === 401) notices.signedOut(known.message);
+    else if (OF_ALL.has(known.status)) {
+      notices.notice(known.code, known.message, known.hint);
+      this.#retry = setTimeout(() => this.load({ quiet: true }), AGAIN_MS);
+    }
+    if (keeps) return;
     this.#drawn = "";
+    this.#answer = null;
+    this.#element.querySelector("[data-mark]").hidden = true;
+    this.#element.querySelector("[data-foot]").hidden = true;
     this.#offerMore(null);
-    // What is wrong with a filter is said once, beside it, and not in every panel.
-    if (ofFilter) {
-      this.#state("waits", "", t("see_filters"), null, known.code);
+    // What is wrong with a filter, or with the store, is said once and not in every panel.
+    if (ofFilter || known.status === 401 || OF_ALL.has(known.status)) {
+      this.#state("waits", "", t(ofFilter ? "see_filters" : "see_above"), null, known.code);
       return;
     }
     this.#state("error", known.message, known.hint, () => this.load(), known.code);

@@ -22,7 +22,7 @@ export class Trace {
       if (seen !== this.#seen) this.#place.replaceChildren(drawn(answer));
       this.#seen = seen;
     } catch (error) {
-      const known = error instanceof ApiError ? error : new ApiError(0, { message: t("error_display") });
+      const known = error instanceof ApiError ? error : new ApiError(-1, { message: t("error_display") });
       if (known !== error) console.error(error);
       this.#place.replaceChildren(h("div", { class: "state", "data-kind": "error", "data-reason": known.code }, h("strong", {}, known.message), known.hint && h("p", {}, known.hint)));
     }
