@@ -188,9 +188,9 @@ export class Panel {
     this.#element.querySelector("[data-mark]").hidden = true;
     this.#element.querySelector("[data-foot]").hidden = true;
     this.#offerMore(null);
-    // What is wrong with a filter, or with the store, is said once and not in every panel.
+    // What is wrong with a filter, or with the store, is said aloud once; the panels only wait.
     if (ofFilter || known.status === 401 || OF_ALL.has(known.status)) {
-      this.#state("waits", "", t(ofFilter ? "see_filters" : "see_above"), null, known.code);
+      this.#state("waits", "", ofFilter ? t("see_filters") : known.message, null, known.code);
       return;
     }
     this.#state("error", known.message, known.hint, () => this.load(), known.code);
