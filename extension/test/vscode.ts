@@ -201,6 +201,7 @@ export const commands = {
 };
 export const window = {
   showInformationMessage: async (message: string) => message,
+  showInputBox: async (): Promise<string | undefined> => undefined,
 };
 
 /** An extension's context over a directory of the test. */

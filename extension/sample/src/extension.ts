@@ -23,16 +23,20 @@ export function activate(context: vscode.ExtensionContext): void {
 
   let memory: Promise<Memory> | undefined;
   context.subscriptions.push(
-    vscode.commands.registerCommand('cortexSample.search', (query: string) =>
+    vscode.commands.registerCommand('cortexSample.search', async (given?: string) => {
+      const query = given ?? (await vscode.window.showInputBox());
+      if (query === undefined) {
+        return undefined;
+      }
       // The work in the event: it gets its duration and outcome, and the tool call that it causes
       // is in the same trace.
-      recorded.uiInteraction('command', 'search', async () => {
+      const found = await recorded.uiInteraction('command', 'search', async () => {
         memory ??= connect(serverCommand());
-        const found = await (await memory).search(recorded, query);
-        await vscode.window.showInformationMessage(`${found.length} notes`);
-        return found;
-      }),
-    ),
+        return (await memory).search(recorded, query);
+      });
+      void vscode.window.showInformationMessage(`${found.length} notes`);
+      return found;
+    }),
     vscode.commands.registerCommand('cortexSample.insert', (text: string, language: string) => {
       recorded.codeInsert({ language, linesInserted: text.split('\n').length, completionAccepted: true });
     }),
