@@ -1,8 +1,8 @@
 """Which questions make a page, and how each is drawn: the one source of both faces.
 
 The web admin (:mod:`cortex_otel.show.web`) and the Grafana dashboards
-(:mod:`cortex_otel.show.grafana`) are two renderings of :data:`PAGES`. A new panel is one SQL file in
-``query/sql`` and one :class:`Panel` here.
+(:mod:`cortex_otel.show.grafana`) are two renderings of :data:`PAGES`. A new panel is one SQL file
+in ``query/sql`` and one :class:`Panel` here.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class Panel:
     limit: int = 1000
     """Rows shown at most."""
     parameters: Mapping[str, int | float | str] = field(default_factory=dict)
-    """Of the question's own parameters, where not the default."""
+    """Fixed for this panel, by the question's parameter: whatever a filter of the page says."""
     links: Mapping[str, str] = field(default_factory=dict)
-    """Column → page it leads to (``errors``, ``users``, ``trace``), with the row's value as filter."""
+    """Column → page it leads to (a page's id, or ``trace``), with the row's value as filter."""
     wide: bool = False
     """Takes the whole width."""
     empty: Mapping[str, str] = field(default_factory=dict)
@@ -67,5 +67,280 @@ class Page:
     """Beside the time range; parameters of the page's questions."""
 
 
-PAGES: Mapping[str, Page] = MappingProxyType({})
-"""By id, in the order of the navigation."""
+def _both(english: str, korean: str) -> Mapping[str, str]:
+    return MappingProxyType({"en": english, "ko": korean})
+
+
+#: Where no tool is instrumented yet.
+_NO_CALLS = _both(
+    "Calls of MCP tools fill this: start your server with opentelemetry-instrument, and call one.",
+    "MCP 도구를 호출하면 채워집니다. opentelemetry-instrument 명령으로 서버를 시작해 보세요.",
+)
+_NO_EVENTS = _both(
+    "Anything that is recorded fills this. cortex-otel doctor finds out why nothing is.",
+    "이벤트가 기록되면 채워집니다. 기록되지 않는다면 cortex-otel doctor 명령을 실행해 보세요.",
+)
+_NO_USERS = _both(
+    "Events with a user id fill this: give configure() an identity provider, or set "
+    "CORTEX_OTEL_USER_ID.",
+    "사용자 ID가 있는 이벤트로 채워집니다. configure()에 identity provider를 주거나 "
+    "CORTEX_OTEL_USER_ID 값을 정하세요.",
+)
+_NO_EXTENSION = _both(
+    "Events of the IDE extension fill this: it sends them to cortex-otel serve.",
+    "IDE 확장의 이벤트로 채워집니다. 확장에서 cortex-otel serve 쪽으로 이벤트를 보냅니다.",
+)
+_NO_SEARCHES = _both(
+    "events.search_context(…) fills this, once a search was made.",
+    "검색할 때 events.search_context(…)를 호출하면 채워집니다.",
+)
+_NO_ERRORS = _both(
+    "No failure with these filters: nothing to do here.",
+    "이 조건에 맞는 오류가 없습니다. 조치할 것이 없습니다.",
+)
+
+_USER_LINK = MappingProxyType({"user_id_hash": "users"})
+_ERROR_LINKS = MappingProxyType(
+    {"user_id_hash": "users", "trace_id": "trace", "error_type": "errors", "tool_name": "errors"}
+)
+
+_OVERVIEW = Page(
+    id="overview",
+    titles=_both("Overview", "개요"),
+    panels=(
+        Panel(
+            id="people", question="active_users", draw="cards",
+            values=("dau", "wau", "mau", "stickiness"), empty=_NO_USERS, wide=True,
+        ),
+        Panel(
+            id="totals", question="overview", draw="cards",
+            values=("events", "error_rate", "avg_ms", "p95_ms", "p99_ms", "sessions"),
+            empty=_NO_EVENTS, wide=True,
+        ),
+        Panel(id="dau", question="dau", draw="lines", x="day", values=("users",), empty=_NO_USERS),
+        Panel(id="mau", question="mau", draw="lines", x="day", values=("users",), empty=_NO_USERS),
+        Panel(
+            id="hours", question="events_per_hour", draw="bars", x="time",
+            values=("events", "errors"), since="24h", empty=_NO_EVENTS,
+        ),
+        Panel(
+            id="error_rate", question="error_rate", draw="lines", x="time",
+            values=("error_rate",), since="24h", empty=_NO_EVENTS,
+        ),
+        Panel(
+            id="tiers", question="tiers", draw="pie", x="user_tier", values=("users",),
+            empty=_NO_USERS,
+        ),
+        Panel(
+            id="services", question="services", draw="pie", x="service", values=("events",),
+            titles=_both("Events by service", "서비스별 이벤트"), empty=_NO_EVENTS,
+        ),
+        Panel(
+            id="event_types", question="events_by_service", draw="table", wide=True,
+            titles=_both("Events by type", "유형별 이벤트"), links={"event_type": "errors"},
+            empty=_NO_EVENTS,
+        ),
+    ),
+)  # fmt: skip
+
+_MCP = Page(
+    id="mcp",
+    titles=_both("MCP", "MCP"),
+    panels=(
+        Panel(
+            id="summary", question="mcp_summary", draw="cards",
+            values=("calls", "error_rate", "tools", "avg_ms", "p95_ms", "p99_ms", "savings_rate",
+                    "accuracy"),
+            empty=_NO_CALLS, wide=True,
+        ),
+        Panel(
+            id="calls", question="tool_calls", draw="ranking", x="tool_name",
+            values=("calls", "errors"), links={"tool_name": "errors"}, limit=15, empty=_NO_CALLS,
+        ),
+        Panel(
+            id="pairs", question="tool_pairs", draw="matrix", x="tool_name", split="with_tool",
+            values=("users",), empty=_NO_CALLS,
+        ),
+        Panel(
+            id="tools", question="tool_calls", draw="table", wide=True,
+            titles=_both("Calls, errors and durations by tool", "도구별 호출, 오류, 소요 시간"),
+            values=("tool_name", "calls", "errors", "error_rate", "timeouts", "cancelled", "n",
+                    "avg_ms", "p50_ms", "p95_ms", "p99_ms"),
+            links={"tool_name": "errors"}, empty=_NO_CALLS,
+        ),
+        Panel(
+            id="savings", question="token_savings", draw="lines", x="day",
+            values=("savings_rate",), target=0.7,
+            empty=_both(
+                "events.compress_context(…) fills this, with the tokens before and after.",
+                "압축 전후의 토큰 수와 함께 events.compress_context(…)를 호출하면 채워집니다.",
+            ),
+        ),
+        Panel(
+            id="references", question="reference_accuracy", draw="lines", x="day",
+            values=("accuracy",), target=0.8,
+            empty=_both(
+                "events.reference_suggest(…) fills this, with what was suggested and accepted.",
+                "제안 수와 채택 수로 events.reference_suggest(…)를 호출하면 채워집니다.",
+            ),
+        ),
+        Panel(
+            id="search", question="search_performance", draw="cards",
+            values=("searches", "error_rate", "avg_results", "recall", "p50_ms", "p95_ms",
+                    "p99_ms"),
+            empty=_NO_SEARCHES, wide=True,
+        ),
+        Panel(
+            id="search_days", question="searches_per_day", draw="lines", x="day",
+            values=("p50_ms", "p95_ms"), empty=_NO_SEARCHES,
+        ),
+        Panel(
+            id="branches", question="branches", draw="pie", x="mode", values=("branches",),
+            empty=_both(
+                "events.branch_create(…) fills this, whenever a branch is made.",
+                "브랜치를 만들 때 events.branch_create(…)를 호출하면 채워집니다.",
+            ),
+        ),
+    ),
+)  # fmt: skip
+
+_EXTENSION = Page(
+    id="extension",
+    titles=_both("Extension", "확장"),
+    panels=(
+        Panel(
+            id="summary", question="extension_summary", draw="cards",
+            values=("active_users", "installs", "activations", "interactions", "lines_inserted",
+                    "error_rate", "sessions", "avg_session_ms"),
+            empty=_NO_EXTENSION, wide=True,
+        ),
+        Panel(
+            id="ides", question="ides", draw="pie", x="ide", values=("users",), empty=_NO_EXTENSION,
+        ),
+        Panel(
+            id="interactions", question="ui_interactions", draw="ranking", x="interaction",
+            values=("interactions", "users"), limit=10, empty=_NO_EXTENSION,
+            titles=_both("Top 10 interactions", "UI 동작 상위 10"),
+        ),
+        Panel(
+            id="session_length", question="session_length", draw="lines", x="day",
+            values=("avg_session_ms",), parameters={"service": "extension"}, empty=_NO_EXTENSION,
+        ),
+        Panel(
+            id="installs", question="installs", draw="pie", x="state", values=("users",),
+            empty=_NO_EXTENSION,
+        ),
+        Panel(
+            id="inactive", question="inactive_users", draw="table", links=_USER_LINK, limit=200,
+            wide=True,
+            empty=_both(
+                "Everybody who installed the extension has used it, or nobody installed it yet.",
+                "설치한 사용자가 모두 쓰고 있거나, 아직 설치한 사용자가 없습니다.",
+            ),
+        ),
+        Panel(
+            id="errors", question="errors", draw="table", parameters={"event_type": "ext."},
+            titles=_both("Errors of the extension", "확장 오류 기록"),
+            values=("time", "event_type", "user_tier", "result", "error_type", "message",
+                    "user_id_hash", "trace_id"),
+            links=_ERROR_LINKS, limit=50, empty=_NO_ERRORS, wide=True,
+        ),
+    ),
+)  # fmt: skip
+
+_USERS = Page(
+    id="users",
+    titles=_both("Users", "사용자"),
+    filters=("service", "user_tier", "user"),
+    panels=(
+        Panel(
+            id="summary", question="user_summary", draw="cards",
+            values=("active_users", "new_users", "sessions", "avg_session_ms",
+                    "sessions_per_user", "error_users"),
+            empty=_NO_USERS, wide=True,
+        ),
+        Panel(
+            id="new_users", question="new_users", draw="bars", x="day", values=("new_users",),
+            empty=_NO_USERS,
+        ),
+        Panel(
+            id="tiers", question="tiers", draw="ranking", x="user_tier",
+            values=("users", "events", "errors"), empty=_NO_USERS,
+        ),
+        Panel(
+            id="users", question="users", draw="table", links=_USER_LINK, limit=50,
+            empty=_NO_USERS, wide=True,
+        ),
+    ),
+)  # fmt: skip
+
+_USER = Page(
+    id="user",
+    titles=_both("User", "사용자 상세"),
+    filters=("service", "user_tier", "user", "event_type"),
+    panels=(
+        Panel(
+            id="totals", question="user_totals", draw="cards",
+            values=("events", "errors", "error_rate", "active_days", "tools", "sessions",
+                    "avg_session_ms"),
+            empty=_NO_USERS, wide=True,
+        ),
+        Panel(
+            id="days", question="user_days", draw="bars", x="day", values=("events", "errors"),
+            empty=_NO_USERS,
+        ),
+        Panel(
+            id="tools", question="user_tools", draw="table",
+            values=("event_type", "feature", "events", "errors", "avg_ms", "last_used"),
+            limit=100, empty=_NO_USERS,
+        ),
+        Panel(
+            id="timeline", question="user_timeline", draw="table",
+            values=("time", "service", "event_type", "user_tier", "feature", "result",
+                    "duration_ms", "error_type", "message", "trace_id"),
+            links={"trace_id": "trace"}, limit=50, empty=_NO_USERS, wide=True,
+        ),
+        Panel(
+            id="sessions", question="sessions", draw="table",
+            values=("start_time", "end_time", "service", "user_tier", "duration_ms", "events",
+                    "errors", "ide", "os", "session_id"),
+            limit=50, empty=_NO_USERS, wide=True,
+        ),
+    ),
+)  # fmt: skip
+
+_ERRORS = Page(
+    id="errors",
+    titles=_both("Errors", "오류"),
+    filters=("service", "user_tier", "event_type", "error_type", "tool", "user"),
+    panels=(
+        Panel(
+            id="summary", question="error_summary", draw="cards",
+            values=("errors", "timeouts", "error_rate", "error_types", "last_error"),
+            empty=_NO_ERRORS, wide=True,
+        ),
+        Panel(
+            id="hours", question="errors_per_hour", draw="bars", x="time",
+            values=("errors", "timeouts"), stacked=True, limit=10_000, empty=_NO_ERRORS, wide=True,
+        ),
+        Panel(
+            id="types", question="error_types", draw="ranking", x="error_type", values=("errors",),
+            links={"error_type": "errors"}, limit=15, empty=_NO_ERRORS,
+        ),
+        Panel(
+            id="places", question="error_places", draw="table",
+            links={"event_type": "errors", "tool_name": "errors"}, limit=50, empty=_NO_ERRORS,
+        ),
+        Panel(
+            id="log", question="errors", draw="table",
+            values=("time", "service", "event_type", "user_tier", "tool_name", "result",
+                    "error_type", "message", "user_id_hash", "trace_id"),
+            links=_ERROR_LINKS, limit=50, empty=_NO_ERRORS, wide=True,
+        ),
+    ),
+)  # fmt: skip
+
+PAGES: Mapping[str, Page] = MappingProxyType(
+    {page.id: page for page in (_OVERVIEW, _MCP, _EXTENSION, _USERS, _USER, _ERRORS)}
+)
+"""By id, in the order of the navigation. The page of one user is reached from the others alone."""

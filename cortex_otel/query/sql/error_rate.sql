@@ -10,6 +10,7 @@
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
 -- column: error_rate ratio errors / events
+-- column: partial flag 1 if the range ends before the hour does
 WITH
 -- with: bounds
 -- with: chosen_series
@@ -17,7 +18,8 @@ SELECT
     h.hour * 3600000000000 AS time,
     sum(h.events) AS events,
     sum(h.events * s.failed) AS errors,
-    sum(h.events * s.failed) * 1.0 / nullif(sum(h.events), 0) AS error_rate
+    sum(h.events * s.failed) * 1.0 / nullif(sum(h.events), 0) AS error_rate,
+    CASE WHEN (h.hour + 1) * 3600000000000 > :to_ns THEN 1 ELSE 0 END AS partial
 -- Bounds in subqueries: with a join SQLite would sort what is already in the order of hours.
 FROM rollup_hour h
 JOIN chosen_series s ON s.series_key = h.series_key

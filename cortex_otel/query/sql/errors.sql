@@ -6,6 +6,13 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
+-- parameter: event_type text '' an event type, or its beginning; empty for all
+-- parameter: error_type text '' a class of error; empty for all
+-- parameter: tool text '' a tool; empty for all
+-- parameter: user text '' the beginning of a user hash, or all of it; empty for all
+-- parameter: q text '' words of the message; empty for all
+-- parameter: before_ns integer 0 only those before this time, Unix ns; 0 for all
+-- parameter: before_id integer 0 and of those at that very time, only ids below this
 -- column: time unix_ns when it happened
 -- column: service text the service
 -- column: event_type text the event type
@@ -14,19 +21,32 @@
 -- column: result text error or timeout
 -- column: error_type text class of the error
 -- column: message text where it happened
+-- column: user_id_hash text the user, hashed; null if unknown
+-- column: trace_id text the trace it belongs to
+-- column: id text its id in telemetry_events
 SELECT
-    e.time AS time,
-    s.service AS service,
-    s.event_type AS event_type,
-    s.user_tier AS user_tier,
-    nullif(s.tool_name, '') AS tool_name,
-    s.result AS result,
-    nullif(s.error_type, '') AS error_type,
-    e.error_message AS message
-FROM events e JOIN series s ON s.series_key = e.series_key
-WHERE e.time >= :from_ns AND e.time < :to_ns
-  AND s.result IN ('error', 'timeout')
-  AND s.event_type NOT IN ('span', 'log')
-  AND (:service = '' OR s.service = :service)
-  AND (:user_tier = '' OR s.user_tier = :user_tier)
-ORDER BY e.time DESC, e.event_key DESC
+    v.timestamp AS time,
+    v.service AS service,
+    v.event_type AS event_type,
+    v.user_tier AS user_tier,
+    v.tool_name AS tool_name,
+    v.result AS result,
+    v.error_type AS error_type,
+    v.error_message AS message,
+    v.user_id_hash AS user_id_hash,
+    nullif(v.trace_id, '') AS trace_id,
+    v.id AS id
+FROM telemetry_events v
+WHERE v.timestamp >= :from_ns AND v.timestamp < :to_ns
+  AND v.result IN ('error', 'timeout')
+  AND v.event_type NOT IN ('span', 'log')
+  AND (:service = '' OR v.service = :service)
+  AND (:user_tier = '' OR v.user_tier = :user_tier)
+  AND (:event_type = '' OR substr(v.event_type, 1, length(:event_type)) = :event_type)
+  AND (:error_type = '' OR v.error_type = :error_type)
+  AND (:tool = '' OR v.tool_name = :tool)
+  AND (:q = '' OR replace(lower(v.error_message), lower(:q), '') <> lower(v.error_message))
+  AND (:before_ns = 0 OR v.timestamp < :before_ns
+       OR (v.timestamp = :before_ns AND v.id < :before_id))
+  AND (:user = '' OR substr(v.user_id_hash, 1, length(:user)) = :user)
+ORDER BY v.timestamp DESC, v.id DESC

@@ -9,6 +9,7 @@
 -- column: time unix_ns start of the hour
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
+-- column: partial flag 1 if the range ends before the hour does
 WITH RECURSIVE
 -- with: bounds
 -- with: chosen_series
@@ -30,6 +31,7 @@ counted AS (
 SELECT
     h.hour * 3600000000000 AS time,
     coalesce(c.events, 0) AS events,
-    coalesce(c.errors, 0) AS errors
+    coalesce(c.errors, 0) AS errors,
+    CASE WHEN (h.hour + 1) * 3600000000000 > :to_ns THEN 1 ELSE 0 END AS partial
 FROM hours h LEFT JOIN counted c ON c.hour = h.hour
 ORDER BY h.hour

@@ -41,6 +41,7 @@ SELECT
        AND n.events > 0 AND n.session_id <> ''
        AND n.segment_key IN (SELECT segment_key FROM chosen_segments)) AS sessions,
     t.duration_ms / nullif(t.timed, 0) AS avg_ms,
+    coalesce(t.timed, 0) AS timed,
     p.p50 AS p50_ms,
     p.p95 AS p95_ms,
     p.p99 AS p99_ms

@@ -12,6 +12,7 @@
 -- column: active_users count distinct users with an event in the range widened to half hours
 -- column: sessions count sessions that overlap the range
 -- column: avg_ms ms mean duration of the events that have one
+-- column: timed count events with a duration: n of the mean and the percentiles
 -- column: p50_ms ms half of the durations are at most this; nearest rank
 -- column: p95_ms ms 95 % of the durations are at most this
 -- column: p99_ms ms 99 % of the durations are at most this
@@ -30,21 +31,7 @@ totals AS (
     WHERE s.event_type NOT IN ('span', 'log')
       AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
 ),
-halves AS (
-    SELECT
-        :from_ns / 1800000000000 AS from_half,
-        (:to_ns + 1799999999999) / 1800000000000 AS to_half
-),
-active AS (
-    SELECT count(DISTINCT u.user_key) AS users
-    FROM halves b JOIN rollup_user_day u
-        ON u.day >= b.from_half / 48 AND u.day <= (b.to_half - 1) / 48
-    WHERE u.segment_key IN (SELECT segment_key FROM chosen_segments)
-      AND (u.day > b.from_half / 48 OR u.half_hours >> (b.from_half % 48) <> 0)
-      AND (u.day < b.to_half / 48
-           OR u.half_hours % (CAST(1 AS bigint) << (b.to_half % 48))
-              >> CASE WHEN u.day = b.from_half / 48 THEN b.from_half % 48 ELSE 0 END <> 0)
-),
+-- with: active_rows
 histogram AS (
     SELECT bucket, sum(events) AS events
     FROM durations
@@ -66,13 +53,14 @@ SELECT
     t.events AS events,
     t.errors AS errors,
     t.errors * 1.0 / nullif(t.events, 0) AS error_rate,
-    (SELECT users FROM active) AS active_users,
+    (SELECT count(DISTINCT user_key) FROM active_rows) AS active_users,
     (SELECT count(*) FROM sessions n
      WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
        AND n.events > 0
        AND n.session_key NOT IN (SELECT session_key FROM sessions WHERE session_id = '')
        AND n.segment_key IN (SELECT segment_key FROM chosen_segments)) AS sessions,
     t.duration_ms / nullif(t.timed, 0) AS avg_ms,
+    coalesce(t.timed, 0) AS timed,
     (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p50) AS p50_ms,
     (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p95) AS p95_ms,
     (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p99) AS p99_ms

@@ -11,6 +11,7 @@
 -- column: suggested count references suggested, weighted by sampling
 -- column: accepted count of these, accepted
 -- column: accuracy ratio accepted / suggested; null without suggestions
+-- column: partial flag 1 if the range has only a part of the day
 WITH
 -- with: bounds
 -- with: chosen_segments
@@ -28,6 +29,10 @@ totals AS (
     FROM measured
     GROUP BY day
 )
-SELECT day, suggested, accepted, accepted * 1.0 / nullif(suggested, 0) AS accuracy
+SELECT
+    day, suggested, accepted, accepted * 1.0 / nullif(suggested, 0) AS accuracy,
+    CASE WHEN day * 1440 < :from_ns / 3600000000000 * 60 + :utc_offset_minutes
+              OR (day + 1) * 1440 > :to_ns / 60000000000 + :utc_offset_minutes
+         THEN 1 ELSE 0 END AS partial
 FROM totals
 ORDER BY day

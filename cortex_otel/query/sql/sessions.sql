@@ -5,6 +5,7 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
+-- parameter: user text '' the beginning of a user hash, or all of it; empty for all
 -- column: session_id text the session
 -- column: user_id_hash text the user, hashed; null if unknown
 -- column: service text the service
@@ -36,4 +37,5 @@ WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
   AND n.events > 0 AND n.session_id <> ''
   AND (:service = '' OR g.service = :service)
   AND (:user_tier = '' OR g.user_tier = :user_tier)
+  AND (:user = '' OR substr(u.user_id_hash, 1, length(:user)) = :user)
 ORDER BY n.end_time DESC, n.session_key DESC

@@ -12,6 +12,7 @@
 -- column: tokens_before tokens tokens before
 -- column: tokens_after tokens tokens after
 -- column: savings_rate ratio 1 - tokens_after / tokens_before; null without tokens
+-- column: partial flag 1 if the range has only a part of the day
 WITH
 -- with: bounds
 -- with: chosen_segments
@@ -30,7 +31,11 @@ totals AS (
     FROM measured
     GROUP BY day
 )
-SELECT day, compressions, tokens_before, tokens_after,
-       1 - tokens_after * 1.0 / nullif(tokens_before, 0) AS savings_rate
+SELECT
+    day, compressions, tokens_before, tokens_after,
+    1 - tokens_after * 1.0 / nullif(tokens_before, 0) AS savings_rate,
+    CASE WHEN day * 1440 < :from_ns / 3600000000000 * 60 + :utc_offset_minutes
+              OR (day + 1) * 1440 > :to_ns / 60000000000 + :utc_offset_minutes
+         THEN 1 ELSE 0 END AS partial
 FROM totals
 ORDER BY day

@@ -1,0 +1,32 @@
+-- title: Branches, automatic and manual
+-- title.ko: 자동 브랜치와 수동 브랜치
+-- about: Context branches that were created, by who decided: Cortex itself or the user.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- column: mode text automatic, manual, or unknown where it was not told
+-- column: branches count branches created, weighted by sampling
+-- column: share ratio branches / all branches
+-- column: errors count attempts that failed or timed out
+WITH
+-- with: bounds
+-- with: counted
+totals AS (
+    SELECT
+        CASE WHEN s.feature = '' THEN 'unknown' ELSE s.feature END AS mode,
+        coalesce(sum(c.events) FILTER (WHERE s.result NOT IN ('error', 'timeout')), 0) AS branches,
+        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors
+    FROM counted c JOIN series s ON s.series_key = c.series_key
+    WHERE s.event_type = 'mcp.branch_create'
+      AND (:service = '' OR s.service = :service)
+      AND (:user_tier = '' OR s.user_tier = :user_tier)
+    GROUP BY CASE WHEN s.feature = '' THEN 'unknown' ELSE s.feature END
+)
+SELECT
+    mode AS mode,
+    branches AS branches,
+    branches * 1.0 / nullif((SELECT sum(branches) FROM totals), 0) AS share,
+    errors AS errors
+FROM totals
+ORDER BY branches DESC, mode

@@ -1,0 +1,48 @@
+-- title: Errors in short
+-- title.ko: 오류 요약
+-- about: Events that failed or timed out, and their share of all events of the same service, tier,
+--   event type and tool. Of whole hours.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- parameter: event_type text '' an event type, or its beginning; empty for all
+-- parameter: error_type text '' a class of error; empty for all
+-- parameter: tool text '' a tool; empty for all
+-- column: errors count events that failed or timed out, weighted by sampling
+-- column: timeouts count of these, timed out
+-- column: error_rate ratio errors / events; null without events
+-- column: error_types count distinct classes of error
+-- column: events count product events
+-- column: last_error unix_ns start of the last hour with an error
+WITH
+-- with: bounds
+-- with: counted
+-- with: failed_series
+totals AS (
+    SELECT
+        coalesce(sum(c.events), 0) AS errors,
+        coalesce(sum(c.events) FILTER (WHERE f.result = 'timeout'), 0) AS timeouts,
+        count(DISTINCT f.error_type) AS error_types
+    FROM counted c JOIN failed_series f ON f.series_key = c.series_key
+),
+everything AS (
+    SELECT coalesce(sum(c.events), 0) AS events
+    FROM counted c JOIN series s ON s.series_key = c.series_key
+    WHERE s.event_type NOT IN ('span', 'log')
+      AND (:service = '' OR s.service = :service)
+      AND (:user_tier = '' OR s.user_tier = :user_tier)
+      AND (:event_type = '' OR substr(s.event_type, 1, length(:event_type)) = :event_type)
+      AND (:tool = '' OR s.tool_name = :tool)
+)
+SELECT
+    t.errors AS errors,
+    t.timeouts AS timeouts,
+    t.errors * 1.0 / nullif(e.events, 0) AS error_rate,
+    t.error_types AS error_types,
+    e.events AS events,
+    (SELECT h.hour * 3600000000000 FROM rollup_hour h
+     WHERE h.hour >= (SELECT from_hour FROM bounds) AND h.hour < (SELECT to_hour FROM bounds)
+       AND h.series_key IN (SELECT series_key FROM failed_series)
+     ORDER BY h.hour DESC LIMIT 1) AS last_error
+FROM totals t CROSS JOIN everything e

@@ -1,0 +1,30 @@
+-- title: Errors by type
+-- title.ko: 유형별 오류
+-- about: Failures by class of error, most first. Of whole hours.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- parameter: event_type text '' an event type, or its beginning; empty for all
+-- parameter: error_type text '' a class of error; empty for all
+-- parameter: tool text '' a tool; empty for all
+-- column: error_type text class of the error; unknown where it was not told
+-- column: errors count events, weighted by sampling
+-- column: share ratio errors / all errors
+WITH
+-- with: bounds
+-- with: counted
+-- with: failed_series
+totals AS (
+    SELECT
+        CASE WHEN f.error_type = '' THEN 'unknown' ELSE f.error_type END AS error_type,
+        sum(c.events) AS errors
+    FROM counted c JOIN failed_series f ON f.series_key = c.series_key
+    GROUP BY CASE WHEN f.error_type = '' THEN 'unknown' ELSE f.error_type END
+)
+SELECT
+    error_type AS error_type,
+    errors AS errors,
+    errors * 1.0 / nullif((SELECT sum(errors) FROM totals), 0) AS share
+FROM totals
+ORDER BY errors DESC, error_type

@@ -1,0 +1,64 @@
+-- title: Extension in short
+-- title.ko: 확장 요약
+-- about: What was done in the IDE extension. Sessions are those that overlap the range.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- column: active_users count distinct users with an event of the service in the range
+-- column: installs count installations, weighted by sampling
+-- column: activations count times the extension was started
+-- column: interactions count uses of its user interface
+-- column: code_inserts count times code was inserted
+-- column: lines_inserted count lines of code inserted
+-- column: completions_accepted count completions accepted
+-- column: errors count errors of the extension
+-- column: error_rate ratio errors / events of the extension
+-- column: sessions count sessions in an IDE
+-- column: avg_session_ms ms their mean length; null without sessions
+WITH
+-- with: bounds
+-- with: chosen_segments
+-- with: counted
+-- with: measured
+-- with: active_rows
+totals AS (
+    SELECT
+        sum(c.events) AS events,
+        coalesce(sum(c.events) FILTER (WHERE s.event_type = 'ext.install'), 0) AS installs,
+        coalesce(sum(c.events) FILTER (WHERE s.event_type = 'ext.activate'), 0) AS activations,
+        coalesce(sum(c.events) FILTER (WHERE s.event_type = 'ext.ui_interaction'), 0) AS interactions,
+        coalesce(sum(c.events) FILTER (WHERE s.event_type = 'ext.code_insert'), 0) AS code_inserts,
+        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors
+    FROM counted c JOIN series s ON s.series_key = c.series_key
+    WHERE substr(s.event_type, 1, 4) = 'ext.'
+      AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
+),
+measures AS (
+    SELECT
+        coalesce(sum(total) FILTER (WHERE measure = 'lines_inserted'), 0) AS lines_inserted,
+        coalesce(sum(total) FILTER (WHERE measure = 'completions_accepted'), 0) AS completions_accepted
+    FROM measured
+),
+sittings AS (
+    SELECT count(*) AS sessions, avg((n.end_time - n.start_time) / 1e6) AS avg_session_ms
+    FROM sessions n
+    WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
+      AND n.events > 0 AND n.session_id <> ''
+      AND n.segment_key IN (SELECT segment_key FROM chosen_segments WHERE service = 'extension')
+)
+SELECT
+    (SELECT count(DISTINCT user_key) FROM active_rows
+     WHERE segment_key IN (SELECT segment_key FROM chosen_segments WHERE service = 'extension'))
+        AS active_users,
+    t.installs AS installs,
+    t.activations AS activations,
+    t.interactions AS interactions,
+    t.code_inserts AS code_inserts,
+    m.lines_inserted AS lines_inserted,
+    m.completions_accepted AS completions_accepted,
+    t.errors AS errors,
+    t.errors * 1.0 / nullif(t.events, 0) AS error_rate,
+    n.sessions AS sessions,
+    n.avg_session_ms AS avg_session_ms
+FROM totals t CROSS JOIN measures m CROSS JOIN sittings n

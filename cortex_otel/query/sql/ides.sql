@@ -1,0 +1,30 @@
+-- title: IDEs
+-- title.ko: IDE 분포
+-- about: In which IDE the extension is used: distinct users by the IDE of their sessions that
+--   overlap the range. Who uses two counts for both.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- column: ide text the IDE
+-- column: users count distinct users
+-- column: share ratio users / users of all IDEs added up
+-- column: sessions count sessions
+WITH
+-- with: chosen_segments
+sittings AS (
+    SELECT p.ide, count(DISTINCT n.user_key) AS users, count(*) AS sessions
+    FROM sessions n JOIN platforms p ON p.platform_key = n.platform_key
+    WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
+      AND n.events > 0 AND n.session_id <> ''
+      AND p.ide <> ''
+      AND n.segment_key IN (SELECT segment_key FROM chosen_segments)
+    GROUP BY p.ide
+)
+SELECT
+    ide AS ide,
+    users AS users,
+    users * 1.0 / nullif((SELECT sum(users) FROM sittings), 0) AS share,
+    sessions AS sessions
+FROM sittings
+ORDER BY users DESC, sessions DESC, ide

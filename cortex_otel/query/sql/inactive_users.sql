@@ -1,0 +1,23 @@
+-- title: Installed but inactive
+-- title.ko: 설치했지만 쓰지 않는 사용자
+-- about: Users who installed the extension until the end of the range and did not use it in the
+--   range, latest installation first. Whole UTC days.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- column: user_id_hash text the user, hashed
+-- column: installed epoch_day when they installed it first
+-- column: last_active epoch_day when they last used it; null if never
+WITH
+-- with: bounds
+-- with: chosen_segments
+-- with: used_features
+-- with: installed
+SELECT
+    u.user_id_hash AS user_id_hash,
+    i.installed AS installed,
+    i.last_active AS last_active
+FROM installed i JOIN users u ON u.user_key = i.user_key
+WHERE i.is_active = 0
+ORDER BY i.installed DESC, u.user_id_hash

@@ -1,0 +1,72 @@
+-- title: MCP tools in short
+-- title.ko: MCP 도구 요약
+-- about: Calls of all MCP tools, how many failed and how long they took; what Smart Context saved,
+--   and how many of the suggested references were accepted.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- column: calls count tool calls, weighted by sampling
+-- column: errors count of these, failed or timed out
+-- column: error_rate ratio errors / calls
+-- column: tools count distinct tools called
+-- column: avg_ms ms mean duration of the calls
+-- column: timed count calls with a duration: n of the mean and the percentiles
+-- column: p50_ms ms half of the calls took at most this; nearest rank
+-- column: p95_ms ms 95 % of the calls took at most this
+-- column: p99_ms ms 99 % of the calls took at most this
+-- column: savings_rate ratio 1 - tokens after / tokens before; null without tokens
+-- column: accuracy ratio references accepted / suggested; null without suggestions
+WITH
+-- with: bounds
+-- with: chosen_segments
+-- with: counted
+-- with: durations
+-- with: measured
+totals AS (
+    SELECT
+        coalesce(sum(c.events), 0) AS calls,
+        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors,
+        count(DISTINCT s.tool_name) AS tools,
+        coalesce(sum(c.timed), 0) AS timed,
+        sum(c.duration_ms) AS duration_ms
+    FROM counted c JOIN series s ON s.series_key = c.series_key
+    WHERE s.event_type = 'mcp.tool_call'
+      AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
+),
+ranked AS (
+    SELECT bucket, sum(events) OVER (ORDER BY bucket) AS reached, sum(events) OVER () AS total
+    FROM (
+        SELECT bucket, sum(events) AS events FROM durations
+        WHERE feature_key IN (SELECT feature_key FROM features WHERE event_type = 'mcp.tool_call')
+        GROUP BY bucket
+    ) AS histogram
+),
+percentiles AS (
+    SELECT
+        min(bucket) FILTER (WHERE reached * 100 >= total * 50) AS p50,
+        min(bucket) FILTER (WHERE reached * 100 >= total * 95) AS p95,
+        min(bucket) FILTER (WHERE reached * 100 >= total * 99) AS p99
+    FROM ranked
+),
+measures AS (
+    SELECT
+        sum(total) FILTER (WHERE measure = 'tokens_before') AS tokens_before,
+        sum(total) FILTER (WHERE measure = 'tokens_after') AS tokens_after,
+        sum(total) FILTER (WHERE measure = 'suggested') AS suggested,
+        coalesce(sum(total) FILTER (WHERE measure = 'accepted'), 0) AS accepted
+    FROM measured
+)
+SELECT
+    t.calls AS calls,
+    t.errors AS errors,
+    t.errors * 1.0 / nullif(t.calls, 0) AS error_rate,
+    t.tools AS tools,
+    t.duration_ms / nullif(t.timed, 0) AS avg_ms,
+    t.timed AS timed,
+    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p50) AS p50_ms,
+    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p95) AS p95_ms,
+    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p99) AS p99_ms,
+    1 - coalesce(m.tokens_after, 0) * 1.0 / nullif(m.tokens_before, 0) AS savings_rate,
+    m.accepted * 1.0 / nullif(m.suggested, 0) AS accuracy
+FROM totals t CROSS JOIN percentiles p CROSS JOIN measures m

@@ -1,0 +1,69 @@
+-- title: Search performance
+-- title.ko: 검색 성능
+-- about: Searches of the context, how fast they were, how much they found, and, where a
+--   needle-in-a-haystack check ran, what share of the needles.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- column: searches count searches, weighted by sampling
+-- column: errors count of these, failed or timed out
+-- column: error_rate ratio errors / searches
+-- column: avg_results count results of a search, on average; null where none was told
+-- column: recall ratio needles found / needles; null without a check
+-- column: checks count searches with a check: n of recall
+-- column: n count searches with a duration: n of the percentiles
+-- column: p50_ms ms half of the searches took at most this; nearest rank
+-- column: p95_ms ms 95 % of the searches took at most this
+-- column: p99_ms ms 99 % of the searches took at most this
+WITH
+-- with: bounds
+-- with: chosen_segments
+-- with: counted
+-- with: durations
+-- with: measured
+totals AS (
+    SELECT
+        coalesce(sum(c.events), 0) AS searches,
+        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors,
+        coalesce(sum(c.timed), 0) AS timed
+    FROM counted c JOIN series s ON s.series_key = c.series_key
+    WHERE s.event_type = 'mcp.search_context'
+      AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
+),
+ranked AS (
+    SELECT bucket, sum(events) OVER (ORDER BY bucket) AS reached, sum(events) OVER () AS total
+    FROM (
+        SELECT bucket, sum(events) AS events FROM durations
+        WHERE feature_key IN (SELECT feature_key FROM features WHERE event_type = 'mcp.search_context')
+        GROUP BY bucket
+    ) AS histogram
+),
+percentiles AS (
+    SELECT
+        min(bucket) FILTER (WHERE reached * 100 >= total * 50) AS p50,
+        min(bucket) FILTER (WHERE reached * 100 >= total * 95) AS p95,
+        min(bucket) FILTER (WHERE reached * 100 >= total * 99) AS p99
+    FROM ranked
+),
+measures AS (
+    SELECT
+        sum(total) FILTER (WHERE measure = 'results') AS results,
+        sum(events) FILTER (WHERE measure = 'results') AS told,
+        sum(total) FILTER (WHERE measure = 'recall') AS recall,
+        sum(events) FILTER (WHERE measure = 'recall') AS checks
+    FROM measured
+)
+SELECT
+    t.searches AS searches,
+    t.errors AS errors,
+    t.errors * 1.0 / nullif(t.searches, 0) AS error_rate,
+    m.results * 1.0 / nullif(m.told, 0) AS avg_results,
+    m.recall * 1.0 / nullif(m.checks, 0) AS recall,
+    coalesce(m.checks, 0) AS checks,
+    t.timed AS n,
+    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p50) AS p50_ms,
+    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p95) AS p95_ms,
+    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p99) AS p99_ms
+FROM totals t CROSS JOIN percentiles p CROSS JOIN measures m
+WHERE t.searches > 0

@@ -1,0 +1,41 @@
+-- title: Services
+-- title.ko: 서비스
+-- about: Product events, failures and users of each service. Users are of the range widened to half
+--   hours.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- column: service text the service
+-- column: events count product events, weighted by sampling
+-- column: errors count of these, failed or timed out
+-- column: error_rate ratio errors / events
+-- column: users count distinct users
+WITH
+-- with: bounds
+-- with: chosen_segments
+-- with: counted
+-- with: active_rows
+people AS (
+    SELECT g.service, count(DISTINCT a.user_key) AS users
+    FROM active_rows a JOIN chosen_segments g ON g.segment_key = a.segment_key
+    GROUP BY g.service
+),
+totals AS (
+    SELECT
+        s.service,
+        sum(c.events) AS events,
+        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors
+    FROM counted c JOIN series s ON s.series_key = c.series_key
+    WHERE s.event_type NOT IN ('span', 'log')
+      AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
+    GROUP BY s.service
+)
+SELECT
+    t.service AS service,
+    t.events AS events,
+    t.errors AS errors,
+    t.errors * 1.0 / nullif(t.events, 0) AS error_rate,
+    coalesce(p.users, 0) AS users
+FROM totals t LEFT JOIN people p ON p.service = t.service
+ORDER BY t.events DESC, t.service

@@ -1,0 +1,35 @@
+-- title: Session length per day
+-- title.ko: 일간 세션 길이
+-- about: Mean length of the sessions that began on each calendar day, from the first event to the
+--   end of the last. A session that still goes on counts as long as it is so far.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- parameter: utc_offset_minutes
+-- column: day epoch_day the calendar day
+-- column: sessions count sessions that began on it
+-- column: avg_session_ms ms their mean length
+-- column: partial flag 1 if the range has only a part of the day
+WITH
+-- with: chosen_segments
+sittings AS (
+    SELECT
+        (n.start_time / 60000000000 + :utc_offset_minutes) / 1440 AS day,
+        count(*) AS sessions,
+        avg((n.end_time - n.start_time) / 1e6) AS avg_session_ms
+    FROM sessions n
+    WHERE n.end_time >= :from_ns AND n.start_time >= :from_ns AND n.start_time < :to_ns
+      AND n.events > 0 AND n.session_id <> ''
+      AND n.segment_key IN (SELECT segment_key FROM chosen_segments)
+    GROUP BY (n.start_time / 60000000000 + :utc_offset_minutes) / 1440
+)
+SELECT
+    day AS day,
+    sessions AS sessions,
+    avg_session_ms AS avg_session_ms,
+    CASE WHEN day * 1440 < :from_ns / 60000000000 + :utc_offset_minutes
+              OR (day + 1) * 1440 > :to_ns / 60000000000 + :utc_offset_minutes
+         THEN 1 ELSE 0 END AS partial
+FROM sittings
+ORDER BY day

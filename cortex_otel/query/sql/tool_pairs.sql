@@ -1,0 +1,39 @@
+-- title: Tools used together
+-- title.ko: 함께 쓰인 도구
+-- about: How many users called both tools on the same UTC day; of a tool with itself, how many
+--   called it at all. The twelve tools with most users. Users are of whole UTC days.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- column: tool_name text a tool
+-- column: with_tool text the other tool
+-- column: users count distinct users who called both on one day
+WITH
+-- with: bounds
+-- with: chosen_segments
+-- with: used_features
+tool_days AS MATERIALIZED (
+    SELECT f.feature AS tool_name, u.user_key, u.block, u.days
+    FROM features f JOIN used_features u ON u.feature_key = f.feature_key
+    WHERE f.event_type = 'mcp.tool_call' AND f.feature <> ''
+),
+most_used AS (
+    SELECT tool_name FROM tool_days
+    GROUP BY tool_name ORDER BY count(DISTINCT user_key) DESC, tool_name LIMIT 12
+),
+shown_days AS MATERIALIZED (
+    SELECT tool_name, user_key, block, days FROM tool_days
+    WHERE tool_name IN (SELECT tool_name FROM most_used)
+),
+pairs AS (
+    SELECT a.tool_name, b.tool_name AS with_tool, count(DISTINCT a.user_key) AS users
+    FROM shown_days a
+    JOIN shown_days b ON b.user_key = a.user_key AND b.block = a.block
+    WHERE b.tool_name >= a.tool_name AND (a.days & b.days) <> 0
+    GROUP BY a.tool_name, b.tool_name
+)
+SELECT tool_name AS tool_name, with_tool AS with_tool, users AS users FROM pairs
+UNION ALL
+SELECT with_tool, tool_name, users FROM pairs WHERE with_tool <> tool_name
+ORDER BY 1, 2

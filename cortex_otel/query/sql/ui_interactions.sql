@@ -1,0 +1,34 @@
+-- title: Most used interactions
+-- title.ko: 많이 쓰인 UI 동작
+-- about: What is done most often in the extension's user interface. Users are of whole UTC days.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- column: interaction text action and element
+-- column: interactions count how often, weighted by sampling
+-- column: users count distinct users
+WITH
+-- with: bounds
+-- with: chosen_segments
+-- with: counted
+-- with: used_features
+people AS (
+    SELECT f.feature, count(DISTINCT u.user_key) AS users
+    FROM features f JOIN used_features u ON u.feature_key = f.feature_key
+    WHERE f.event_type = 'ext.ui_interaction'
+    GROUP BY f.feature
+),
+totals AS (
+    SELECT s.feature, sum(c.events) AS interactions
+    FROM counted c JOIN series s ON s.series_key = c.series_key
+    WHERE s.event_type = 'ext.ui_interaction' AND s.feature <> ''
+      AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
+    GROUP BY s.feature
+)
+SELECT
+    t.feature AS interaction,
+    t.interactions AS interactions,
+    coalesce(p.users, 0) AS users
+FROM totals t LEFT JOIN people p ON p.feature = t.feature
+ORDER BY t.interactions DESC, t.feature

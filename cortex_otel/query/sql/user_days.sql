@@ -1,0 +1,35 @@
+-- title: The user's days
+-- title.ko: 사용자의 하루하루
+-- about: Product events of one user on each calendar day that had any.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- parameter: utc_offset_minutes
+-- parameter: user text '' the user hash, or its beginning; empty for nobody
+-- column: day epoch_day the calendar day
+-- column: events count product events, weighted by sampling
+-- column: errors count of these, failed or timed out
+-- column: partial flag 1 if the range has only a part of the day
+WITH RECURSIVE
+-- with: user_windows
+chosen AS (
+    SELECT
+        (e.time / 60000000000 + :utc_offset_minutes) / 1440 AS day,
+        e.weight,
+        CASE WHEN s.result IN ('error', 'timeout') THEN e.weight ELSE 0 END AS failed
+    FROM user_events e JOIN series s ON s.series_key = e.series_key
+    WHERE s.event_type NOT IN ('span', 'log')
+      AND (:service = '' OR s.service = :service)
+      AND (:user_tier = '' OR s.user_tier = :user_tier)
+)
+SELECT
+    day AS day,
+    sum(weight) AS events,
+    sum(failed) AS errors,
+    CASE WHEN day * 1440 < :from_ns / 60000000000 + :utc_offset_minutes
+              OR (day + 1) * 1440 > :to_ns / 60000000000 + :utc_offset_minutes
+         THEN 1 ELSE 0 END AS partial
+FROM chosen
+GROUP BY day
+ORDER BY day

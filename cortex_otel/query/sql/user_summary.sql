@@ -1,0 +1,39 @@
+-- title: Users in short
+-- title.ko: 사용자 요약
+-- about: Users with a product event in the range widened to half hours, how many of them were new,
+--   and their sessions. New is who was never seen before, in any service or tier.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- column: active_users count distinct users
+-- column: new_users count of these, first seen in the range
+-- column: sessions count sessions that overlap the range
+-- column: avg_session_ms ms their mean length; null without sessions
+-- column: sessions_per_user count sessions of known users / users with a session
+-- column: error_users count distinct users with a failed event; of whole UTC days
+WITH
+-- with: chosen_segments
+-- with: active_rows
+people AS (
+    SELECT user_key, sum(errors) AS errors FROM active_rows GROUP BY user_key
+),
+sittings AS (
+    SELECT
+        count(*) AS sessions,
+        avg((n.end_time - n.start_time) / 1e6) AS avg_session_ms,
+        count(n.user_key) * 1.0 / nullif(count(DISTINCT n.user_key), 0) AS sessions_per_user
+    FROM sessions n
+    WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
+      AND n.events > 0 AND n.session_id <> ''
+      AND n.segment_key IN (SELECT segment_key FROM chosen_segments)
+)
+SELECT
+    (SELECT count(*) FROM people) AS active_users,
+    (SELECT count(*) FROM people p JOIN users u ON u.user_key = p.user_key
+     WHERE u.first_seen >= :from_ns AND u.first_seen < :to_ns) AS new_users,
+    n.sessions AS sessions,
+    n.avg_session_ms AS avg_session_ms,
+    n.sessions_per_user AS sessions_per_user,
+    (SELECT count(*) FROM people WHERE errors > 0) AS error_users
+FROM sittings n

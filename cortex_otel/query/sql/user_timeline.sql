@@ -1,0 +1,54 @@
+-- title: Timeline
+-- title.ko: 타임라인
+-- about: What one user did, event by event, newest first.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- parameter: event_type text '' an event type, or its beginning; empty for all
+-- parameter: error_type text '' a class of error; empty for all
+-- parameter: tool text '' a tool; empty for all
+-- parameter: user text '' the user hash, or its beginning; empty for nobody
+-- parameter: q text '' words of the error's place; empty for all
+-- parameter: before_ns integer 0 only those before this time, Unix ns; 0 for all
+-- parameter: before_id integer 0 and of those at that very time, only ids below this
+-- column: time unix_ns when it began
+-- column: service text the service
+-- column: event_type text the event type
+-- column: user_tier text tier of the user at that time
+-- column: feature text the tool, element or category
+-- column: result text success, error, timeout or cancelled
+-- column: duration_ms ms how long it took; null for an instant
+-- column: error_type text class of the error
+-- column: message text where the error happened
+-- column: user_id_hash text the user, hashed; null if unknown
+-- column: session_id text the session
+-- column: trace_id text the trace it belongs to
+-- column: id text its id in telemetry_events
+WITH RECURSIVE
+-- with: user_windows
+SELECT
+    v.timestamp AS time,
+    v.service AS service,
+    v.event_type AS event_type,
+    v.user_tier AS user_tier,
+    v.feature AS feature,
+    v.result AS result,
+    v.duration_ms AS duration_ms,
+    v.error_type AS error_type,
+    v.error_message AS message,
+    v.user_id_hash AS user_id_hash,
+    v.session_id AS session_id,
+    nullif(v.trace_id, '') AS trace_id,
+    v.id AS id
+FROM user_events e JOIN telemetry_events v ON v.id = e.event_key
+WHERE v.event_type NOT IN ('span', 'log')
+  AND (:service = '' OR v.service = :service)
+  AND (:user_tier = '' OR v.user_tier = :user_tier)
+  AND (:event_type = '' OR substr(v.event_type, 1, length(:event_type)) = :event_type)
+  AND (:error_type = '' OR v.error_type = :error_type)
+  AND (:tool = '' OR v.tool_name = :tool)
+  AND (:q = '' OR replace(lower(v.error_message), lower(:q), '') <> lower(v.error_message))
+  AND (:before_ns = 0 OR v.timestamp < :before_ns
+       OR (v.timestamp = :before_ns AND v.id < :before_id))
+ORDER BY v.timestamp DESC, v.id DESC

@@ -1,0 +1,35 @@
+-- title: What the user uses
+-- title.ko: 사용자가 쓰는 기능
+-- about: Tools, elements and other features that one user used in the range, most used first.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- parameter: user text '' the user hash, or its beginning; empty for nobody
+-- column: event_type text the event type
+-- column: feature text the tool, element or category; null where the event type says it all
+-- column: events count how often, weighted by sampling
+-- column: errors count of these, failed or timed out
+-- column: error_rate ratio errors / events
+-- column: avg_ms ms mean duration of those that have one
+-- column: last_used unix_ns the last time
+WITH RECURSIVE
+-- with: user_windows
+chosen AS (
+    SELECT e.time, e.duration, e.weight, s.result, s.event_type, s.feature
+    FROM user_events e JOIN series s ON s.series_key = e.series_key
+    WHERE s.event_type NOT IN ('span', 'log')
+      AND (:service = '' OR s.service = :service)
+      AND (:user_tier = '' OR s.user_tier = :user_tier)
+)
+SELECT
+    event_type AS event_type,
+    nullif(feature, '') AS feature,
+    sum(weight) AS events,
+    coalesce(sum(weight) FILTER (WHERE result IN ('error', 'timeout')), 0) AS errors,
+    coalesce(sum(weight) FILTER (WHERE result IN ('error', 'timeout')), 0) / sum(weight) AS error_rate,
+    sum(weight * duration / 1e6) / sum(weight) FILTER (WHERE duration IS NOT NULL) AS avg_ms,
+    max(time) AS last_used
+FROM chosen
+GROUP BY event_type, feature
+ORDER BY sum(weight) DESC, event_type, feature

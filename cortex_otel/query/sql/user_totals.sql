@@ -1,0 +1,61 @@
+-- title: The user in short
+-- title.ko: 사용자 한눈에
+-- about: What one user did in the range, from the events themselves. With the beginning of a hash,
+--   all users whose hash begins so.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- parameter: utc_offset_minutes
+-- parameter: user text '' the user hash, or its beginning; empty for nobody
+-- column: events count product events, weighted by sampling
+-- column: errors count of these, failed or timed out
+-- column: error_rate ratio errors / events
+-- column: active_days count calendar days with an event
+-- column: tools count distinct tools called
+-- column: sessions count sessions that overlap the range
+-- column: avg_session_ms ms their mean length; null without sessions
+-- column: first_seen unix_ns when they were seen first of all
+-- column: last_active unix_ns the last product event in the range
+-- column: user_tier text the tier of that event
+WITH RECURSIVE
+-- with: user_windows
+chosen AS (
+    SELECT e.time, e.weight, s.result, s.tool_name, s.user_tier
+    FROM user_events e JOIN series s ON s.series_key = e.series_key
+    WHERE s.event_type NOT IN ('span', 'log')
+      AND (:service = '' OR s.service = :service)
+      AND (:user_tier = '' OR s.user_tier = :user_tier)
+),
+totals AS (
+    SELECT
+        sum(weight) AS events,
+        coalesce(sum(weight) FILTER (WHERE result IN ('error', 'timeout')), 0) AS errors,
+        count(DISTINCT (time / 60000000000 + :utc_offset_minutes) / 1440) AS active_days,
+        count(DISTINCT nullif(tool_name, '')) AS tools,
+        max(time) AS last_active
+    FROM chosen
+),
+sittings AS (
+    SELECT count(*) AS sessions, avg((n.end_time - n.start_time) / 1e6) AS avg_session_ms
+    FROM sessions n JOIN segments g ON g.segment_key = n.segment_key
+    WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
+      AND n.events > 0 AND n.session_id <> ''
+      AND n.user_key IN (SELECT user_key FROM chosen_users)
+      AND (:service = '' OR g.service = :service)
+      AND (:user_tier = '' OR g.user_tier = :user_tier)
+)
+SELECT
+    t.events AS events,
+    t.errors AS errors,
+    t.errors / nullif(t.events, 0) AS error_rate,
+    t.active_days AS active_days,
+    t.tools AS tools,
+    n.sessions AS sessions,
+    n.avg_session_ms AS avg_session_ms,
+    (SELECT min(first_seen) FROM users WHERE user_key IN (SELECT user_key FROM chosen_users))
+        AS first_seen,
+    t.last_active AS last_active,
+    (SELECT min(user_tier) FROM chosen WHERE time = t.last_active) AS user_tier
+FROM totals t CROSS JOIN sittings n
+WHERE t.events IS NOT NULL

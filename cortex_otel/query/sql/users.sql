@@ -1,0 +1,56 @@
+-- title: Users
+-- title.ko: 사용자
+-- about: Users with a product event on the UTC days of the range, last active first. Search by the
+--   beginning of the hash.
+-- parameter: from_ns
+-- parameter: to_ns
+-- parameter: service
+-- parameter: user_tier
+-- parameter: user text '' the beginning of a user hash, or all of it; empty for all
+-- parameter: before_ns integer 0 only those last active before this, Unix ns; 0 for all
+-- parameter: before_user text '' and of those last active at that very time, only hashes after this
+-- column: user_id_hash text the user, hashed
+-- column: user_tier text the tier they had last in the range
+-- column: first_seen unix_ns when they were seen first of all
+-- column: last_active unix_ns the last product event in the range
+-- column: active_days count UTC days with an event
+-- column: events count product events, weighted by sampling
+-- column: errors count of these, failed or timed out
+-- column: error_rate ratio errors / events
+WITH
+-- with: chosen_segments
+-- with: active_rows
+people AS (
+    SELECT
+        user_key,
+        max(last_time) AS last_active,
+        count(DISTINCT day) AS active_days,
+        sum(events) AS events,
+        sum(errors) AS errors
+    FROM active_rows
+    WHERE :user = '' OR user_key IN (
+        SELECT user_key FROM users WHERE substr(user_id_hash, 1, length(:user)) = :user
+    )
+    GROUP BY user_key
+),
+last_tiers AS (
+    SELECT
+        a.user_key, g.user_tier,
+        row_number() OVER (PARTITION BY a.user_key ORDER BY a.last_time DESC, g.user_tier) AS place
+    FROM active_rows a JOIN chosen_segments g ON g.segment_key = a.segment_key
+)
+SELECT
+    u.user_id_hash AS user_id_hash,
+    t.user_tier AS user_tier,
+    u.first_seen AS first_seen,
+    p.last_active AS last_active,
+    p.active_days AS active_days,
+    p.events AS events,
+    p.errors AS errors,
+    p.errors * 1.0 / nullif(p.events, 0) AS error_rate
+FROM people p
+JOIN users u ON u.user_key = p.user_key
+JOIN last_tiers t ON t.user_key = p.user_key AND t.place = 1
+WHERE :before_ns = 0 OR p.last_active < :before_ns
+   OR (p.last_active = :before_ns AND u.user_id_hash > :before_user)
+ORDER BY p.last_active DESC, u.user_id_hash
