@@ -149,6 +149,8 @@ def _of_keys(connection: apsw.Connection, keys: list[int]) -> dict[int, dict[str
         cursor = connection.execute(rows_sql, {"keys": json.dumps(keys)})
         names = [column[0] for column in cursor.get_description()] if keys else []
         return {row[0]: _parsed(dict(zip(names, row, strict=True))) for row in cursor}
+    except apsw.InterruptError:
+        raise
     except apsw.Error as error:
         raise store_error(error, connection.filename) from error
 
