@@ -76,13 +76,13 @@ class Resolved(NamedTuple):
 class IdentityResolver:
     """Answers "who is it now?", asking the sources at most once in ``ttl_ms``."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, *, text_key: bytes | None = None) -> None:
         self._ttl = (settings.identity_ttl_ms if settings else 1000) / 1000
         self._user_id = settings.user_id if settings else None
         self._tier = settings.tier if settings else None
         self._hash_key = _utf8(settings.user_hash_key or "") if settings else b""
         self._home = settings.home if settings else None
-        self._text_key: bytes | None = None
+        self._text_key = text_key
         self._licence: Callable[[], Any] | None = None
         self._licence_sought_on: tuple[str, ...] | None = None
         self._cached = Resolved("", FREE, "", "")
@@ -216,6 +216,13 @@ def use(settings: Settings) -> IdentityResolver:
         # Where the key can't be stored, hashes of one process must compare all the same.
         _resolver._text_key = last._text_key  # noqa: SLF001 - the same
     return _resolver
+
+
+def exchange(resolver: IdentityResolver) -> IdentityResolver:
+    """Make ``resolver`` the process-wide one for a while; returns the one to put back."""
+    global _resolver
+    last, _resolver = _resolver, resolver
+    return last
 
 
 def set_identity_provider(provider: Callable[[], Any] | None) -> None:
