@@ -217,8 +217,9 @@ _ERROR_WORDS: Final = frozenset(
 )  # fmt: skip
 
 _FRAME = re.compile(r' *File "([^"]*)", line (\d{1,9}), in (.{1,256})')
+# VS Code's extension host indents its frames by a tab.
 _JAVASCRIPT_FRAME = re.compile(
-    r" {1,8}at (?:async |new )?+(?:([^\s()]{1,256}) (?:\[as [^\s()]{1,256}\] )?)?"
+    r"[ \t]{1,8}at (?:async |new )?+(?:([^\s()]{1,256}) (?:\[as [^\s()]{1,256}\] )?)?"
     r"\(?([^()]{1,1024}):(\d{1,9}):\d{1,9}\)?"
 )
 _HEADER = "Traceback (most recent call last):"
