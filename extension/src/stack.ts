@@ -11,8 +11,9 @@ const LONGEST_NAME = 128;
 const LONGEST_STACK = 65_536;
 const LONGEST_LINE = 2048;
 const MOST_LINKS = 5;
+// VS Code's extension host indents its frames by a tab.
 const FRAME =
-  /^ {1,8}at (?:async |new )?(?:([^\s()]{1,256}) (?:\[as [^\s()]{1,256}\] )?)?\(?([^()]{1,1024}):(\d{1,9}):\d{1,9}\)?$/;
+  /^[ \t]{1,8}at (?:async |new )?(?:([^\s()]{1,256}) (?:\[as [^\s()]{1,256}\] )?)?\(?([^()]{1,1024}):(\d{1,9}):\d{1,9}\)?$/;
 const CLASS = /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/;
 const CODE = /^[A-Z][A-Z0-9_]{2,63}$/;
 // Any other lower-case word could be one of the message.

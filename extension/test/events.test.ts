@@ -156,6 +156,15 @@ test('errors: time-outs, codes, chains, and what is no error at all', async () =
   );
 });
 
+test('the place of an error in the extension host of VS Code, which writes frames in its own way', async () => {
+  const error = new RangeError('no');
+  error.stack = 'RangeError: no\n\tat Timeout._onTimeout (/home/a/.vscode/extensions/x/dist/extension.js:22:50)';
+  telemetry.error(error);
+  host.throwUnhandled(error);
+  const places = (await sent()).map((event) => event.attributes['cortex.error.location']);
+  expect(places).toEqual(Array(2).fill('RangeError at extension:Timeout._onTimeout:22'));
+});
+
 test('an error that nobody caught is a crash, on disk before the editor goes on', async () => {
   await machine.receiver.stop();
   host.throwUnhandled(new ReferenceError('x is not defined'));

@@ -133,6 +133,7 @@ STACKS = (
     "Error: x\n    at alice@example.com (x.js:1:2)",
     "Error: x\n    at 홍길동 (비밀.js:1:2)",
     "Error: x\n    at f (sk-0123456789abcdef0123.js:1:2)",
+    "RangeError: x\n\tat Timeout._onTimeout (/srv/ext/dist/extension.js:22:50)\n\tat f (y.js:1:2)",
     "no stack at all",
     "",
     "Error: x\n    at eval (eval at f (x.js:1:2), <anonymous>:3:4)",
