@@ -12,7 +12,7 @@ from cortex_otel.query.catalogue import COMMON_PARAMETERS, expanded
 from cortex_otel_exporters.sqlite.reader import store_error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from cortex_otel.query.catalogue import Column, Parameter, Question
 
@@ -25,6 +25,7 @@ __all__ = [
     "Result",
     "Value",
     "run",
+    "stream",
 ]
 
 Value = int | float | str | None
@@ -154,6 +155,47 @@ def run(
         exact=exact,
         elapsed_ms=(time.monotonic() - started) * 1000,
     )
+
+
+def stream(
+    connection: apsw.Connection,
+    question: Question,
+    parameters: Mapping[str, Value] | None = None,
+    *,
+    time_limit_ms: float = 300_000,
+) -> Iterator[tuple[Value, ...]]:
+    """The rows of ``question`` one by one, in constant memory, all of one state of the store.
+
+    Args:
+        connection: as of :func:`run`; busy until the last row, or until this is closed.
+        question: as of :func:`run`.
+        parameters: as of :func:`run`.
+        time_limit_ms: from the first row asked for to the last one taken; milliseconds.
+
+    Raises:
+        QueryParameterError, QueryTimeoutError, StoreError: as :func:`run` does.
+    """
+    values = _values(question, parameters or {})
+    deadline = time.monotonic() + time_limit_ms / 1000
+    handler = object()
+    connection.set_progress_handler(
+        lambda: time.monotonic() > deadline, _STEPS_BETWEEN_CHECKS, id=handler
+    )
+    try:
+        connection.execute("BEGIN")
+        exact = question.exact_sql is not None and _events_are_complete(connection, values)
+        sql = question.exact_sql if exact and question.exact_sql else question.sql
+        yield from connection.execute(sql, values)
+    except apsw.InterruptError:
+        raise QueryTimeoutError(question.name, time_limit_ms) from None
+    except apsw.SQLError:
+        raise
+    except apsw.Error as error:
+        raise store_error(error, connection.filename) from error
+    finally:
+        connection.set_progress_handler(None, id=handler)
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _events_are_complete(connection: apsw.Connection, values: Mapping[str, Value]) -> bool:
