@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
-__all__ = ["DemoError", "demo_directory", "remove"]
+__all__ = ["DemoError", "demo_directory", "forget_database", "remove"]
 
 _MARK = "made-by-cortex-otel-demo"
 # What recording leaves in its directory; another name is somebody else's, and stays.
-_OWN_FILES = ("cortex.db*", "text-hash.key")
+_DATABASE = "cortex.db*"
+_OWN_FILES = (_DATABASE, "text-hash.key", "admin.token*")
 
 
 class DemoError(Exception):
@@ -64,8 +65,7 @@ def remove(directory: Path) -> tuple[bool, list[str]]:
         with (directory / _MARK).open("a", encoding="utf-8") as mark:
             _lock(mark, directory)
             for pattern in _OWN_FILES:
-                for file in directory.glob(pattern):
-                    file.unlink()
+                _unlink_all(directory, pattern)
             shutil.rmtree(directory / "writers", ignore_errors=True)
         (directory / _MARK).unlink()
         left = sorted(entry.name for entry in directory.iterdir())
@@ -76,6 +76,25 @@ def remove(directory: Path) -> tuple[bool, list[str]]:
             text("demo_no_directory", path=directory, detail=error.strerror or error)
         ) from None
     return True, left
+
+
+def forget_database(directory: Path) -> None:
+    """Delete the database of a demo whose directory is held, and nothing else.
+
+    Raises:
+        DemoError: it can't be deleted.
+    """
+    try:
+        _unlink_all(directory, _DATABASE)
+    except OSError as error:
+        raise DemoError(
+            text("demo_no_directory", path=directory, detail=error.strerror or error)
+        ) from None
+
+
+def _unlink_all(directory: Path, pattern: str) -> None:
+    for file in directory.glob(pattern):
+        file.unlink()
 
 
 def _is_ours(directory: Path) -> bool:

@@ -47,7 +47,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Run the demo.
 
     Args:
-        arguments: with ``once``, ``json``, ``clean`` and ``home``.
+        arguments: with ``once``, ``serve``, ``json``, ``clean`` and ``home``.
 
     Returns:
         0; 1 if it can't run, or if the books don't agree with the calls.
@@ -61,8 +61,10 @@ def main(arguments: argparse.Namespace) -> int:
         if arguments.clean:
             return _clean(directory, as_json=arguments.json)
         _check_packages()
-        watch = not (arguments.once or arguments.json) and sys.stdout.isatty()
         with demo_directory(directory), _repository() as repository:
+            if arguments.serve:
+                return _serve(directory, repository, as_json=arguments.json)
+            watch = not (arguments.once or arguments.json) and sys.stdout.isatty()
             return _rounds(directory, repository, as_json=arguments.json, watch=watch)
     except DemoError as error:
         complain(str(error))
@@ -82,6 +84,28 @@ def _clean(directory: Path, *, as_json: bool) -> int:
     return 0
 
 
+def _serve(directory: Path, repository: Path, *, as_json: bool) -> int:
+    """One round, made-up users, and the pages."""
+    from cortex_otel.demo import serving  # noqa: PLC0415 - its packages are an extra
+
+    servers = _servers(directory, repository)
+    books = Books(directory / "cortex.db", time.time_ns(), servers)
+    serving.prepare(books.database)
+    _round(books, quiet=as_json)
+    if not as_json:
+        line(report.as_text(books, repository))
+    if not books.agree:
+        if as_json:
+            line(json_line(report.as_json(books)))
+        _complain_of(servers)
+        return 1
+    serving.populate(books.database, quiet=as_json)
+    code, pages = serving.show(directory, servers, as_json=as_json)
+    if as_json:
+        line(json_line({**report.as_json(books), "pages": pages, "ok": code == 0}))
+    return code
+
+
 def _rounds(directory: Path, repository: Path, *, as_json: bool, watch: bool) -> int:
     servers = _servers(directory, repository)
     books = Books(directory / "cortex.db", time.time_ns(), servers)
@@ -94,9 +118,7 @@ def _rounds(directory: Path, repository: Path, *, as_json: bool, watch: bool) ->
                 line(report.as_text(books, repository, refresh=watch))
             sys.stdout.flush()
             if not books.agree:
-                for server in servers:
-                    if not server.agrees and server.stderr:
-                        complain(f"{server.name} ({server.tier}):\n{server.stderr}")
+                _complain_of(servers)
                 return 1
             if not watch:
                 return 0
@@ -107,6 +129,12 @@ def _rounds(directory: Path, repository: Path, *, as_json: bool, watch: bool) ->
             raise
         line()  # behind the ^C of the terminal
         return 0
+
+
+def _complain_of(servers: Sequence[Server]) -> None:
+    for server in servers:
+        if not server.agrees and server.stderr:
+            complain(f"{server.name} ({server.tier}):\n{server.stderr}")
 
 
 def _round(books: Books, *, quiet: bool) -> None:

@@ -1,0 +1,150 @@
+"""Fetches each page of the web admin once, with all its panels, over HTTP like a browser."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cortex_otel.demo.texts import said
+from cortex_otel.messages import language
+from cortex_otel.query.events import EventFilter, newest
+from cortex_otel.show.pages import PAGES
+from cortex_otel_exporters.sqlite.reader import open_reader
+
+if TYPE_CHECKING:
+    from cortex_otel.settings import Settings
+    from cortex_otel.show.pages import Page
+
+__all__ = ["PageSeen", "Proof"]
+
+_SECONDS = 20.0
+_SECONDS_TO_START = 10.0
+_SINCE = "30d"
+# Not through a proxy: it is this machine's own server.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(slots=True)
+class PageSeen:
+    """What came of one page."""
+
+    name: str
+    title: str
+    panels: int
+    lit: int = 0
+    """Panels with a row at least."""
+    dark: list[str] = field(default_factory=list)
+    milliseconds: float = 0.0
+    """The page and all its panels, one after another."""
+    failure: str = ""
+
+
+class Proof:
+    """What was seen of the pages.
+
+    Args:
+        settings: of the server; with ports that aren't 0.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._url = f"http://{settings.admin_host}:{settings.admin_port}"
+        self.pages: list[PageSeen] = []
+
+    @property
+    def holds(self) -> bool:
+        """Whether every page was fetched and every panel has something to show."""
+        return bool(self.pages) and not any(page.failure or page.dark for page in self.pages)
+
+    def look(self) -> None:
+        """Fetch them all; never raises for what a page does."""
+        user = self._a_user()
+        token = self._token()
+        for page in PAGES.values():
+            seen = PageSeen(page.id, page.titles[language()], len(page.panels))
+            self.pages.append(seen)
+            began = time.perf_counter()
+            try:
+                self._fetch(f"/admin/telemetry/{page.id}", token)
+                self._look_at(page, seen, token, user)
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                seen.failure = _told(error)
+            seen.milliseconds = (time.perf_counter() - began) * 1000
+
+    def problems(self) -> list[str]:
+        """What isn't as it should be; a line each."""
+        found = [
+            said("page_failed", page=page.title, detail=page.failure)
+            for page in self.pages if page.failure
+        ]  # fmt: skip
+        found += [
+            said("page_dark", page=page.title, panels=", ".join(page.dark))
+            for page in self.pages if page.dark
+        ]  # fmt: skip
+        return found if self.pages else [said("pages_absent")]
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """For machines."""
+        return [
+            {
+                "page": page.name, "panels": page.panels, "lit": page.lit, "dark": page.dark,
+                "milliseconds": round(page.milliseconds, 1), "failure": page.failure or None,
+            }
+            for page in self.pages
+        ]  # fmt: skip
+
+    def _look_at(self, page: Page, seen: PageSeen, token: str, user: str) -> None:
+        filters = {"since": _SINCE, "lang": language()}
+        if "user" in page.filters:
+            filters["user"] = user
+        query = urllib.parse.urlencode(filters)
+        for panel in page.panels:
+            path = f"/api/telemetry/panels/{page.id}/{panel.id}?{query}"
+            answer = json.loads(self._fetch(path, token))
+            if answer["rows"]:
+                seen.lit += 1
+            else:
+                seen.dark.append(panel.id)
+
+    def _fetch(self, path: str, token: str) -> bytes:
+        request = urllib.request.Request(  # noqa: S310 - a loopback URL of our own
+            self._url + path, headers={"Authorization": f"Bearer {token}"}
+        )
+        with _OPENER.open(request, timeout=_SECONDS) as answer:
+            return bytes(answer.read())
+
+    def _token(self) -> str:
+        """The one of the environment, or the one that the server makes when it starts."""
+        if self._settings.admin_token:
+            return self._settings.admin_token
+        file = self._settings.home / "admin.token"
+        deadline = time.monotonic() + _SECONDS_TO_START
+        while time.monotonic() < deadline:
+            if file.exists() and (token := file.read_text(encoding="utf-8").strip()):
+                return token
+            time.sleep(0.05)
+        return ""
+
+    def _a_user(self) -> str:
+        """Somebody who was there in the last hours."""
+        connection = open_reader(self._settings.database)
+        try:
+            rows = newest(connection, EventFilter(event_type="ext.code_insert"), 1)
+        finally:
+            connection.close()
+        return str(rows[0]["user_id_hash"]) if rows else ""
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        try:
+            return f"{error.code} {json.loads(error.read())['error']['message']}"
+        except (ValueError, KeyError, TypeError):
+            return f"{error.code} {error.reason}"
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,246 @@
+"""Fills the demo's database with made-up users, and shows it in the real web admin.
+
+On a terminal it goes on until Ctrl-C, with a few real calls now and then. Without one (in CI, in a
+pipe) it fetches each page once, says whether all of them had something to show, and ends.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import apsw
+
+from cortex_otel.commands.console import age, complain, line
+from cortex_otel.commands.serve import serve
+from cortex_otel.demo.books import Books
+from cortex_otel.demo.calling import Caller
+from cortex_otel.demo.directory import forget_database
+from cortex_otel.demo.population import Facts, fill, filled_at
+from cortex_otel.demo.proof import Proof
+from cortex_otel.demo.texts import said
+from cortex_otel.settings import read_environment
+from cortex_otel_exporters.sqlite.reader import open_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from cortex_otel.demo.books import Server
+    from cortex_otel.settings import Settings
+
+__all__ = ["populate", "prepare", "show"]
+
+DAYS, USERS, SEED = 90, 800, 1
+#: Older than this, the last hours of the population look as if the product had gone quiet.
+_FRESH_HOURS = 6
+_NS_AN_HOUR = 3600 * 10**9
+_LOOPBACK = "127.0.0.1"
+
+
+def prepare(database: Path) -> None:
+    """Make way for a new population if the one that is there is old, or half.
+
+    Before the real calls, since a population can't be taken out again: the whole database goes.
+
+    Args:
+        database: of the demo, whose directory is held.
+    """
+    try:
+        made_ns = filled_at(database)
+    except apsw.Error:
+        made_ns = None  # nothing that could be shown either
+    if made_ns == 0:
+        return
+    if made_ns is None:
+        _progress(said("half"))
+    elif time.time_ns() - made_ns > _FRESH_HOURS * _NS_AN_HOUR:
+        _progress(said("stale", age=age(time.time_ns() - made_ns)))
+    else:
+        return
+    forget_database(database.parent)
+
+
+def populate(database: Path, *, quiet: bool) -> Facts | None:
+    """Fill the database, if that isn't done.
+
+    Args:
+        database: of the demo.
+        quiet: say nothing.
+
+    Returns:
+        What was made; ``None`` if it was there.
+    """
+    if made_ns := filled_at(database):
+        if not quiet:
+            events = _number(database, "SELECT sum(stored) FROM rollup_day")
+            ago = age(time.time_ns() - made_ns)
+            _progress(said("filled_before", events=f"{events:,}", age=ago))
+        return None
+    is_terminal = sys.stderr.isatty() and not quiet
+    if not quiet and not is_terminal:
+        _progress(said("filling", users=USERS, days=DAYS))
+
+    def told(done: int, of: int) -> None:
+        if is_terminal:
+            share = said("filling_share", users=USERS, days=DAYS, share=100 * done // of)
+            sys.stderr.write(f"\r{share}" + ("\r\x1b[K" if done == of else ""))
+            sys.stderr.flush()
+
+    facts = fill(
+        database, days=DAYS, users=USERS, seed=SEED, now_ns=time.time_ns(), progress=told
+    )  # fmt: skip
+    if not quiet:
+        _progress(
+            said(
+                "filled", users=facts.users, stored=f"{facts.stored:,}", days=DAYS,
+                tool=facts.incident_tool, incident=_span(facts.incident),
+            )
+        )  # fmt: skip
+    return facts
+
+
+def show(directory: Path, servers: Sequence[Server], *, as_json: bool) -> tuple[int, Any]:
+    """Serve the demo's database.
+
+    Args:
+        directory: the demo's own.
+        servers: real servers; some of them are called while the pages are open.
+        as_json: say nothing, but for the answer.
+
+    Returns:
+        Exit code, and what was found out about the pages, for JSON; ``None`` on a terminal.
+    """
+    settings = _settings(directory, quiet=as_json)
+    if as_json or not sys.stdout.isatty():
+        return _show_once(settings, quiet=as_json)
+    return _show_until_ctrl_c(settings, servers), None
+
+
+def _show_once(settings: Settings, *, quiet: bool) -> tuple[int, Any]:
+    proof = Proof(settings)
+    looking = threading.Thread(target=_look, args=(proof,), name="cortex-otel-demo", daemon=True)
+    stdout = sys.stdout
+    # Its lines tell of a server that is gone by the time they are read in a pipe.
+    sys.stdout = sys.stderr if not quiet else _Nowhere()
+    looking.start()
+    try:
+        code = serve(settings)
+    finally:
+        sys.stdout = stdout
+    looking.join()
+    if not quiet:
+        line(said("pages"))
+        for page in proof.pages:
+            line(
+                said(
+                    "page", page=page.title, milliseconds=f"{page.milliseconds:.0f}",
+                    lit=page.lit, panels=page.panels,
+                )
+            )  # fmt: skip
+        for problem in proof.problems():
+            complain(problem)
+    return code or int(not proof.holds), proof.as_json()
+
+
+def _look(proof: Proof) -> None:
+    try:
+        proof.look()
+    finally:
+        # As Ctrl-C would: the servers end in their own time.
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def _show_until_ctrl_c(settings: Settings, servers: Sequence[Server]) -> int:
+    called = [
+        dataclasses.replace(each, called=0, failed=0, rows=0, error_rows=0)
+        for each in servers
+        if not each.unchanged and each.tier in {"paid", "enterprise"}
+    ]
+    books = Books(settings.database, time.time_ns(), called)
+    before = books.open()
+    caller = Caller(called, settings.home)
+    line(said("live"))
+    caller.start()
+    try:
+        code = serve(settings)
+    finally:
+        in_time = caller.stop()
+    if caller.failure:
+        complain(said("live_failed", detail=caller.failure))
+    if not in_time:
+        return code  # a call under way: what is stored of it can't be compared
+    books.close(before)
+    rows = sum(server.rows for server in called)
+    if not books.agree and not caller.failure:
+        complain(said("live_differs", calls=books.called, rows=rows))
+        return 1
+    line(said("live_ended", calls=books.called, rows=rows))
+    return code
+
+
+def _settings(directory: Path, *, quiet: bool) -> Settings:
+    """The user's ports, language and zone; nothing else of the real installation."""
+    users = read_environment()
+    settings = dataclasses.replace(
+        read_environment({}, overrides={"home": directory}),
+        admin_token=users.admin_token, time_zone=users.time_zone, admin_host=_LOOPBACK,
+        receiver_host=_LOOPBACK,
+    )  # fmt: skip
+    admin_port = _free_port(users.admin_port)
+    receiver_port = _free_port(users.receiver_port, taken=admin_port)
+    for wanted, found in ((users.admin_port, admin_port), (users.receiver_port, receiver_port)):
+        if wanted != found and wanted and not quiet:
+            _progress(said("port_taken", port=wanted, other=found))
+    return dataclasses.replace(settings, admin_port=admin_port, receiver_port=receiver_port)
+
+
+def _free_port(wanted: int, *, taken: int = 0) -> int:
+    for port in (wanted, 0):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            if sys.platform != "win32":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((_LOOPBACK, port))
+                probe.listen(1)  # with SO_REUSEADDR, binding alone needn't fail
+            except OSError:
+                continue
+            found = int(probe.getsockname()[1])
+        if found != taken:
+            return found
+    return wanted  # serve() says what is wrong with it
+
+
+def _number(database: Path, sql: str) -> int:
+    connection = open_reader(database)
+    try:
+        return int(connection.execute(sql).get or 0)
+    finally:
+        connection.close()
+
+
+def _span(moments: tuple[int, int]) -> str:
+    began, ended = (datetime.fromtimestamp(each // 10**9, UTC).astimezone() for each in moments)
+    return f"{began:%Y-%m-%d %H:%M}-{ended:%H:%M}"
+
+
+def _progress(message: str) -> None:
+    sys.stderr.write(f"{message}\n")
+    sys.stderr.flush()
+
+
+class _Nowhere:
+    """Takes what is said, for the time of a JSON answer."""
+
+    def write(self, content: str) -> int:
+        return len(content)
+
+    def flush(self) -> None:
+        return
