@@ -87,6 +87,7 @@ class Durations:
         """Forget what was recorded: in a forked child it is the parent's, which stores it."""
         self._lock = threading.Lock()
         self._series: dict[frozenset[tuple[str, str]], _Series] = {}
+        self._by_object: dict[int, _Series] = {}
         self._since = time.time_ns()
 
     def stand_aside(self) -> None:
@@ -98,14 +99,13 @@ class Durations:
 
         Args:
             seconds: what is negative or no number is refused, as by the SDK.
-            attributes: few distinct sets, as of any metric; text only.
+            attributes: few distinct sets, as of any metric; text only; not changed afterwards.
         """
         if self._is_alone and 0 <= seconds < math.inf:
-            key = frozenset(attributes.items())
             with self._lock:
-                series = self._series.get(key)
-                if series is None and len(self._series) < MOST_SERIES:
-                    series = self._series[key] = _Series(attributes, len(self._bounds) + 1)
+                series = self._by_object.get(id(attributes))
+                if series is None or series.attributes is not attributes:
+                    series = self._find(attributes)
                 if series is not None:
                     series.counts[bisect_left(self._bounds, seconds)] += 1
                     series.total += seconds
@@ -114,11 +114,21 @@ class Durations:
                     return
         self._instrument.record(seconds, attributes)
 
+    def _find(self, attributes: Mapping[str, str]) -> _Series | None:
+        """The series of ``attributes``; ``None`` if there are too many."""
+        key = frozenset(attributes.items())
+        series = self._series.get(key)
+        if series is None and len(self._series) < MOST_SERIES:
+            series = self._series[key] = _Series(attributes, len(self._bounds) + 1)
+            # Callers keep their sets: the same object comes again, and need not be hashed.
+            self._by_object[id(attributes)] = series
+        return series
+
     def points(self) -> list[MetricPoint]:
         """The rows of what was recorded since the last call."""
         now = time.time_ns()
         with self._lock:
-            taken, self._series = self._series, {}
+            taken, self._series, self._by_object = self._series, {}, {}
             since, self._since = self._since, now
         if not taken:
             return []
@@ -145,7 +155,7 @@ class _Series:
     __slots__ = ("attributes", "counts", "maximum", "minimum", "total")
 
     def __init__(self, attributes: Mapping[str, str], buckets: int) -> None:
-        self.attributes = dict(attributes)
+        self.attributes = attributes
         self.counts = [0] * buckets
         self.total = 0.0
         self.minimum, self.maximum = math.inf, -math.inf

@@ -6,11 +6,10 @@ it runs its span is the current one, so that what the tool itself sets lands the
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import OrderedDict
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry import baggage, propagate, trace
 from opentelemetry import context as context_api
@@ -18,7 +17,7 @@ from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
 from cortex_otel import guard, identity
 from cortex_otel import semconv as sc
-from cortex_otel.instrument.outcome import RESULT_OF, Verdict
+from cortex_otel.instrument.outcome import OK, RESULT_OF, Verdict
 from cortex_otel.instrument.sessions import Peer, joined_session
 from cortex_otel.instrument.state import state
 from cortex_otel.process.redact import summarize_exception
@@ -44,6 +43,7 @@ _LONGEST_CARRIED = 8192
 _LONGEST_ID = 64
 _OTHER = "_OTHER"
 _MOST_OPEN_CALLS = 256
+_MOST_REPEATED = 256
 _MOST_COMBINATIONS = 2000  # where the SDK, too, stops telling metric attributes apart
 _TRANSPORT_PROTOCOL: Final = {"tcp": "http"}
 
@@ -63,6 +63,7 @@ _METHODS: Final = frozenset(
     }
 )  # fmt: skip
 _metric_attributes: dict[tuple[str, ...], dict[str, str]] = {}
+_OK_ATTRIBUTES: Final = {sc.CORTEX_OUTCOME: OK.outcome, sc.CORTEX_RESULT: RESULT_OF[OK.outcome]}
 
 
 def current() -> McpRequest | None:
@@ -74,14 +75,17 @@ class McpRequest:
     """One request; made by :func:`begin`, ended once."""
 
     __slots__ = (
-        "_claimed", "_ended", "_known", "_name", "_peer", "_start", "_start_unix_nano", "_tier",
-        "_tokens", "exception", "inherited", "method", "span", "target",
+        "_claimed", "_ended", "_is_named", "_name", "_peer", "_start", "_start_unix_nano", "_tier",
+        "_tokens", "exception", "inherited", "known", "method", "span", "target",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - made in one place
-        self, known: Known, method: str, target: str, peer: Peer, span: Span, name: str, tier: str
-    ) -> None:
-        self._known = known
+        self, known: Known, method: str, target: str, peer: Peer, span: Span, name: str, tier: str,
+        inherited: Mapping[str, str], *, is_named: bool,
+    ) -> None:  # fmt: skip
+        self.known = known
+        """The names of the server."""
+        self._is_named = is_named
         self._peer = peer
         self._name = name
         self._tier = tier
@@ -91,7 +95,7 @@ class McpRequest:
         self.span = span
         self.method = method
         self.target = target
-        self.inherited: Mapping[str, str] = {}
+        self.inherited = inherited
         """Whose it is, for what is recorded inside: user, tier and session as the request tells."""
         self.exception: BaseException | None = None
         """What the tool raised last, as somebody below saw it; counts only if the answer fails."""
@@ -99,7 +103,7 @@ class McpRequest:
     @property
     def is_known(self) -> bool:
         """Whether something is asked for that the server has."""
-        return self.method in _TARGETS and self._known.has(self.method, self.target)
+        return self.method in _TARGETS and self.known.has(self.method, self.target)
 
     @property
     def has_tool(self) -> bool | None:
@@ -108,7 +112,7 @@ class McpRequest:
 
     def learn(self, name: str | None = None) -> None:
         """The server has ``name`` (what was asked for, if not given)."""
-        self._known.learn(self.method, (self.target if name is None else name,))
+        self.known.learn(self.method, (self.target if name is None else name,))
 
     def claim(self, tool: str) -> bool:
         """Whether a decorated function of that name is the tool that this request calls.
@@ -118,7 +122,7 @@ class McpRequest:
         """
         if self._claimed or self.method != sc.METHOD_TOOLS_CALL:
             return False
-        if tool != self.target and self._known.has(self.method, tool):
+        if tool != self.target and self.known.has(self.method, tool):
             return False
         self._claimed = True
         return True
@@ -154,12 +158,17 @@ class McpRequest:
 
     def _detach(self) -> None:
         tokens, self._tokens = self._tokens, None
-        if tokens is not None:
-            # Ended in another context than it began in: what was set there is gone with it.
-            with contextlib.suppress(ValueError):
-                _current.reset(tokens[1])
-            with contextlib.suppress(Exception):
-                context_api._RUNTIME_CONTEXT.detach(tokens[0])  # noqa: SLF001 - without its log line
+        if tokens is None:
+            return
+        # Ended in another context than it began in: what was set there is gone with it.
+        try:  # noqa: SIM105 - as quick as can be, at each call
+            _current.reset(tokens[1])
+        except ValueError:
+            pass
+        try:  # noqa: SIM105 - the same
+            context_api._RUNTIME_CONTEXT.detach(tokens[0])  # noqa: SLF001 - without its log line
+        except Exception:  # noqa: BLE001, S110 - whatever keeps the context
+            pass
 
     @staticmethod
     def _judged(verdict: Verdict) -> tuple[bool, str]:
@@ -170,6 +179,9 @@ class McpRequest:
         return result != "cancelled", verdict.error_type or verdict.outcome
 
     def _describe(self, verdict: Verdict) -> None:
+        if verdict is OK and self._is_named:  # the usual case: all else was said at the beginning
+            self.span.set_attributes(_OK_ATTRIBUTES)
+            return
         is_error, error_type = self._judged(verdict)
         result = RESULT_OF[verdict.outcome] if error_type else "success"
         attributes: dict[str, Any] = {sc.CORTEX_OUTCOME: verdict.outcome, sc.CORTEX_RESULT: result}
@@ -197,7 +209,8 @@ class McpRequest:
     def _measure(self, verdict: Verdict, elapsed: int) -> None:
         if state.operation_duration is None:
             return
-        tool = self.target if self.is_known and self.method != sc.METHOD_RESOURCES_READ else ""
+        is_named = self._is_named or (self.is_known and self.method != sc.METHOD_RESOURCES_READ)
+        tool = self.target if is_named else ""
         _, error_type = self._judged(verdict)
         key = (
             self._name.partition(" ")[0], tool, error_type, verdict.code, state.service, self._tier,
@@ -249,9 +262,10 @@ def begin(  # noqa: PLR0917 - what each adapter has at hand, in the order it com
         asked = params.get("requestState")
         if isinstance(asked, str) and (asking := _open_calls.pop(asked, None)) is not None:
             links.append(Link(asking))
-        tier, attributes = _attributes_of(method, request_id, peer, context)
+        tier, attributes, inherited = _attributes_of(method, request_id, peer, context)
         name = attributes[sc.MCP_METHOD_NAME]
-        if known.has(method, target) and method != sc.METHOD_RESOURCES_READ:
+        is_named = known.has(method, target) and method != sc.METHOD_RESOURCES_READ
+        if is_named:
             name = f"{name} {target}"
             attributes[_TARGETS[method]] = target
         now = time.time_ns()
@@ -259,8 +273,9 @@ def begin(  # noqa: PLR0917 - what each adapter has at hand, in the order it com
             name, context=context, kind=SpanKind.SERVER, attributes=attributes, links=links or None,
             start_time=now,
         )  # fmt: skip
-        request = McpRequest(known, method, target, peer, span, name, tier)
-        request.inherited = {key: attributes[key] for key in _INHERITED if key in attributes}
+        request = McpRequest(
+            known, method, target, peer, span, name, tier, inherited, is_named=is_named
+        )
         request._attach(context, now)  # noqa: SLF001 - its maker
         if state.capture_content and method == sc.METHOD_TOOLS_CALL:
             span.set_attribute(sc.GEN_AI_TOOL_CALL_ARGUMENTS, repr(params.get("arguments")))
@@ -273,6 +288,8 @@ def begin(  # noqa: PLR0917 - what each adapter has at hand, in the order it com
 def _context_of(meta: Mapping[str, Any]) -> tuple[context_api.Context, list[Link]]:
     """The caller's context, and a link to the span around us where that is another's."""
     ambient = context_api.get_current()
+    if meta.keys().isdisjoint(_CARRIED):
+        return ambient, []
     carrier = {
         key: value
         for key in _CARRIED
@@ -286,13 +303,43 @@ def _context_of(meta: Mapping[str, Any]) -> tuple[context_api.Context, list[Link
     return context, [Link(here)] if here.is_valid and here != there else []
 
 
+class _Repeated(NamedTuple):
+    """What is known of every request of one method and peer."""
+
+    tier: str
+    attributes: dict[str, Any]
+    inherited: Mapping[str, str]
+
+
+_repeated: dict[tuple[str, Peer, str, str], _Repeated] = {}
+
+
 def _attributes_of(
     method: str, request_id: object, peer: Peer, context: context_api.Context
-) -> tuple[str, dict[str, Any]]:
-    """The tier, and everything that is known of a request when it begins."""
-    who = identity.current()
+) -> tuple[str, dict[str, Any], Mapping[str, str]]:
+    """The tier, all that is known of a request when it begins, and what others inherit of it."""
+    tier = identity.current().tier
+    if state.baggage or (peer.transport == "tcp" and not peer.session_id):
+        found = _known_of_request(method, peer, tier, context)
+    else:
+        key = (method, peer, tier, state.service)
+        known = _repeated.get(key)
+        if known is None:
+            if len(_repeated) >= _MOST_REPEATED:  # peers may call themselves anything
+                _repeated.clear()
+            known = _repeated[key] = _known_of_request(method, peer, tier, context)
+        found = known
+    attributes = found.attributes.copy()
+    if request_id is not None and len(text := str(request_id)) <= _LONGEST_ID:
+        attributes[sc.JSONRPC_REQUEST_ID] = text
+    return found.tier, attributes, found.inherited
+
+
+def _known_of_request(
+    method: str, peer: Peer, tier: str, context: context_api.Context
+) -> _Repeated:
     told = _told_by_baggage(context) if state.baggage else {}
-    tier = told.get(sc.CORTEX_USER_TIER, who.tier)
+    tier = told.get(sc.CORTEX_USER_TIER, tier)
     attributes: dict[str, Any] = {
         sc.MCP_METHOD_NAME: method if method in _METHODS else _OTHER,
         sc.CORTEX_SERVICE: state.service,
@@ -302,8 +349,6 @@ def _attributes_of(
     if method == sc.METHOD_TOOLS_CALL:
         attributes[sc.GEN_AI_OPERATION_NAME] = sc.OPERATION_EXECUTE_TOOL
         attributes[sc.CORTEX_EVENT_TYPE] = sc.MCP_TOOL_CALL
-    if request_id is not None and len(text := str(request_id)) <= _LONGEST_ID:
-        attributes[sc.JSONRPC_REQUEST_ID] = text
     if peer.protocol_version:
         attributes[sc.MCP_PROTOCOL_VERSION] = peer.protocol_version
     if peer.transport:
@@ -318,7 +363,8 @@ def _attributes_of(
         attributes[sc.MCP_SESSION_ID] = peer.session_id
     elif peer.transport == "tcp" and sc.SESSION_ID not in told:
         attributes[sc.SESSION_ID] = joined_session(peer, told.get(sc.USER_HASH, ""))
-    return tier, attributes
+    inherited: dict[str, Any] = {key: attributes[key] for key in _INHERITED if key in attributes}
+    return _Repeated(tier, attributes, inherited)
 
 
 def _told_by_baggage(context: context_api.Context) -> dict[str, str]:

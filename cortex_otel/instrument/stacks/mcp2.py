@@ -68,7 +68,7 @@ def _on_request(original: Any) -> Any:
         except BaseException as error:
             request.end(_verdict_of_error(request, dctx, error))
             raise
-        request.end(_verdict_of_result(known_of(self.server), request, result))
+        request.end(_verdict_of_result(request.known, request, result))
         return result
 
     return _on_request
