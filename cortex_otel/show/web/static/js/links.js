@@ -1,6 +1,6 @@
 // Where a row leads: to the errors, the user or the trace behind it.
-import { linkTo } from "./address.js";
-import { t } from "./client.js";
+import { linkTo, read } from "./address.js";
+import { client, t } from "./client.js";
 import { h } from "./dom.js";
 
 const FILTER = { user_tier: "tier", user_id_hash: "user", user_hash: "user", tool_name: "tool" };
@@ -16,5 +16,7 @@ function target(page, column, raw) {
   if (page === "trace") return linkTo(`traces/${encodeURIComponent(raw)}`);
   const filter = FILTER[column] ?? column;
   if (filter === "user" && (page === "users" || page === "user")) return linkTo(`users/${encodeURIComponent(raw)}`);
-  return linkTo(page, { [filter]: raw });
+  // On the same page it narrows what is chosen already.
+  const own = page === client.page ? Object.entries(read()).filter(([name]) => client.filters.includes(name)) : [];
+  return linkTo(page, { ...Object.fromEntries(own), [filter]: raw });
 }

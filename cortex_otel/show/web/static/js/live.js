@@ -18,7 +18,6 @@ let failures = 0;
 let paused = false;
 let resting = false;
 let onNews = () => {};
-let version = null;
 let newest = null;
 
 /** Call `news` whenever the store changed, from now on. */
@@ -84,13 +83,13 @@ function seen() {
 
 function take(message) {
   if (paused || document.hidden) return;
-  const news = newest !== null && (message.newest_id !== newest || message.data_version !== version);
   const events = message.events ?? [];
-  version = message.data_version;
+  // A commit without an event (a metric, say) changes nothing here. The first word says where we
+  // are; one after a reconnection that differs says that something was missed.
+  const news = events.length > 0 || (newest !== null && message.newest_id !== newest);
   newest = message.newest_id;
-  if (message.type === "change" && events.length) show(events);
-  // "hello" after a reconnection: what was missed is fetched, if there was anything.
-  if (message.type === "change" || news) onNews();
+  if (events.length) show(events);
+  if (news) onNews();
 }
 
 function show(events) {

@@ -1,7 +1,7 @@
 // One panel: asks its question by itself, and shows an answer, nothing, or what went wrong.
 import * as address from "./address.js";
 import { dispose } from "./chart.js";
-import { API, ApiError, ask, client, t } from "./client.js";
+import { API, ApiError, ask, client, maybe, t } from "./client.js";
 import { announce, h, say } from "./dom.js";
 import { cards } from "./draw/cards.js";
 import { matrix } from "./draw/matrix.js";
@@ -29,6 +29,10 @@ function withFurther(answer, further) {
   if (!further.length) return answer;
   const first = new Set(answer.rows.map((row) => JSON.stringify(row)));
   return { ...answer, rows: [...answer.rows, ...further.filter((row) => !first.has(JSON.stringify(row)))] };
+}
+
+function nameOf(filter) {
+  return maybe(`filter_${filter}`, t(filter === "user_tier" ? "tier" : filter));
 }
 
 export class Panel {
@@ -160,6 +164,7 @@ export class Panel {
     const words = [];
     if (this.#config.since) words.push(t("own_range", { range: format.range(answer.range) }));
     if (answer.truncated && !answer.next) words.push(t("truncated", { count: format.number(answer.rows.length) }));
+    if (answer.unfiltered?.length) words.push(t("unfiltered", { filters: answer.unfiltered.map(nameOf).join(", ") }));
     foot.hidden = words.length === 0;
     say(foot, words.join(" · "));
   }
