@@ -6,15 +6,21 @@ A header is made of comment lines before the first line of SQL::
     -- title.ko: 도구 호출
     -- about: What it means, in one or more lines; further lines are indented
     --   by two spaces more.
+    -- about.ko: 뜻
     -- since: 30d
+    -- limit: 1000
+    -- cursor: time before_ns, id before_id
     -- parameter: service
     -- parameter: window_days integer 30 days after which a user counts as lost
     -- column: calls count number of calls, weighted
+    -- column.ko: calls 호출 수, 가중
 
-``since`` is the range that makes sense where none is given. A common parameter (see
-:data:`COMMON_PARAMETERS`) is named alone; another has type, default (``''`` is empty text) and
-meaning. ``NAME.exact.sql`` beside ``NAME.sql`` answers the same question from the events
-themselves; it has a header of ``about`` alone.
+``since`` is the range that makes sense where none is given, ``limit`` how many rows are. ``cursor``
+says how the rows after the last one are asked for: with the value of its column ``time`` as the
+parameter ``before_ns``, and so on. A common parameter (see :data:`COMMON_PARAMETERS`) is named
+alone; another has type, default (``''`` is empty text) and meaning. ``NAME.exact.sql`` beside
+``NAME.sql`` answers the same question from the events themselves; it has a header of ``about``
+alone. Short titles of columns are shared by all questions: :mod:`.titles`.
 
 Below its ``WITH`` a file takes in what several share: the line ``-- with: NAME`` becomes the common
 table expressions of ``sql/shared/NAME.sql``. ``cortex-otel query NAME --show`` shows the result.
@@ -23,12 +29,14 @@ table expressions of ``sql/shared/NAME.sql``. ``cortex-otel query NAME --show`` 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from itertools import dropwhile
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
+
+from cortex_otel.query.titles import COLUMN_TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,6 +95,18 @@ class Column:
     name: str
     unit: Unit
     meaning: str
+    """In English."""
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    """In other languages."""
+
+    def title_in(self, language: str) -> str:
+        """A few words for a heading, in ``language`` (``en``, ``ko``), else in English."""
+        titles = COLUMN_TITLES.get(self.name, {})
+        return titles.get(language) or titles.get("en") or self.name.replace("_", " ")
+
+    def meaning_in(self, language: str) -> str:
+        """The meaning in ``language``, else in English."""
+        return self.meanings.get(language, self.meaning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +125,12 @@ class Question:
     """The range that makes sense where none is given."""
     exact_sql: str | None = field(default=None, repr=False)
     """Answers from the events themselves; for ranges with few of them."""
+    abouts: Mapping[str, str] = field(default_factory=dict)
+    """``about`` in other languages."""
+    limit: int = 10_000
+    """Rows that make sense where nobody says how many."""
+    cursor: Mapping[str, str] = field(default_factory=dict)
+    """Column of the last row → parameter that asks for the rows after it; empty: no pages."""
 
     @property
     def title(self) -> str:
@@ -114,6 +140,10 @@ class Question:
     def title_in(self, language: str) -> str:
         """The title in ``language`` (``en``, ``ko``), else in English."""
         return self.titles.get(language, self.title)
+
+    def about_in(self, language: str) -> str:
+        """What it means, in ``language``, else in English."""
+        return self.abouts.get(language, self.about)
 
     def accepts(self, parameter: str) -> bool:
         """Whether the answer depends on ``parameter``."""
@@ -191,29 +221,47 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
     Raises:
         QuestionError: with the question's name and the line that isn't understood.
     """
-    titles: dict[str, str] = {}
-    texts: dict[str, str] = {}
-    columns: list[Column] = []
+    texts: dict[str, dict[str, str]] = {"title": {}, "about": {}, "since": {}, "limit": {}}
+    columns: dict[str, Column] = {}
+    meanings: dict[str, dict[str, str]] = {}
     parameters: list[Parameter] = []
+    cursor: dict[str, str] = {}
     for key, value in _header(name, sql):
         match key.partition("."):
-            case "title", _, language:
-                titles[language or "en"] = value
-            case (("about" | "since"), "", ""):
-                texts[key] = value
+            case (("title" | "about") as kind, _, language):
+                texts[kind][language or "en"] = value
+            case (("since" | "limit"), "", ""):
+                texts[key]["en"] = value
             case "parameter", "", "":
                 parameters.append(_parameter(name, value))
+            case "cursor", "", "":
+                cursor = dict(_pair(name, key, part) for part in value.split(","))
             case "column", "", "":
-                columns.append(_column(name, value))
+                column = _column(name, value)
+                columns[column.name] = column
+            case "column", _, language:
+                of, meaning = _pair(name, key, value)
+                meanings.setdefault(of, {})[language] = meaning
             case _:
                 raise QuestionError(f"{name}.sql: {key!r} isn't known")
-    if "en" not in titles or "about" not in texts or not columns:
-        raise QuestionError(f"{name}.sql: title, about and column are needed")
-    return Question(
+    question = Question(
         name=name, sql=expanded(name, sql), exact_sql=exact_sql and expanded(name, exact_sql),
-        titles=MappingProxyType(titles), columns=tuple(columns), parameters=tuple(parameters),
-        **texts,
+        about=texts["about"].pop("en", ""), abouts=MappingProxyType(texts["about"]),
+        titles=MappingProxyType(texts["title"]),
+        columns=tuple(
+            replace(each, meanings=MappingProxyType(meanings.pop(each.name, {})))
+            for each in columns.values()
+        ),
+        parameters=tuple(parameters), cursor=MappingProxyType(cursor),
+        since=texts["since"].get("en", "30d"), limit=_whole(name, texts["limit"].get("en", "10000")),
     )  # fmt: skip
+    if "en" not in question.titles or not question.about or not columns:
+        raise QuestionError(f"{name}.sql: title, about and column are needed")
+    if meanings or not (
+        cursor.keys() <= columns.keys() and all(map(question.accepts, cursor.values()))
+    ):
+        raise QuestionError(f"{name}.sql: column.ko or cursor name what isn't there")
+    return question
 
 
 def _files(*folder: str) -> dict[str, str]:
@@ -263,3 +311,16 @@ def _column(question: str, value: str) -> Column:
     if len(parts) < _COLUMN_PARTS or parts[1] not in get_args(Unit):
         raise QuestionError(f"{question}.sql: column {value!r} isn't NAME UNIT MEANING")
     return Column(parts[0], parts[1], parts[2])  # type: ignore[arg-type]
+
+
+def _pair(question: str, key: str, text: str) -> tuple[str, str]:
+    name, _, rest = text.strip().partition(" ")
+    if not rest.strip():
+        raise QuestionError(f"{question}.sql: {key} {text.strip()!r} needs a name and what it is")
+    return name, rest.strip()
+
+
+def _whole(question: str, text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise QuestionError(f"{question}.sql: limit {text!r} is no number of rows")
+    return int(text)

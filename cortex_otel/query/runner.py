@@ -104,7 +104,7 @@ def run(
     parameters: Mapping[str, Value] | None = None,
     *,
     time_limit_ms: float = 5000,
-    row_limit: int = 10_000,
+    row_limit: int | None = None,
 ) -> Result:
     """Ask ``question``.
 
@@ -114,7 +114,7 @@ def run(
         parameters: by name; what is absent has its default. Common parameters are taken by every
             question, whether its answer depends on them or not.
         time_limit_ms: after which the question is given up; milliseconds.
-        row_limit: after which the answer is cut, and says so.
+        row_limit: after which the answer is cut, and says so; the question's own if not given.
 
     Raises:
         QueryParameterError: a parameter the question doesn't have, or of another type.
@@ -122,6 +122,8 @@ def run(
         StoreError: the database can't be read.
     """
     values = _values(question, parameters or {})
+    if row_limit is None:
+        row_limit = question.limit
     started = time.monotonic()
     deadline = started + time_limit_ms / 1000
     handler = object()

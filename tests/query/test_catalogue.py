@@ -33,8 +33,8 @@ def test_a_header_names_what_the_sql_uses(name):
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_columns_are_as_declared(connection, name):
     question = catalogue()[name]
-    values = dict.fromkeys(COMMON_PARAMETERS, "")
-    values |= {"from_ns": 0, "to_ns": 10**15, "utc_offset_minutes": 0, "window_days": 30}
+    known = (*COMMON_PARAMETERS.values(), *question.parameters)
+    values = {parameter.name: parameter.default for parameter in known} | {"to_ns": 10**15}
     for sql in filter(None, (question.sql, question.exact_sql)):
         # One row at least: without any, APSW doesn't tell the columns.
         cursor = connection.execute(
@@ -49,7 +49,7 @@ def test_every_question_has_a_korean_title_and_a_range(name):
     question = catalogue()[name]
     assert re.search("[가-힣]", question.title_in("ko"))
     assert question.title_in("fr") == question.title
-    assert re.fullmatch(r"\d+[hd]", question.since)
+    assert re.fullmatch(r"\d+[mhd]", question.since)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)

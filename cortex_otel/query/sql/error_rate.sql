@@ -1,16 +1,22 @@
 -- title: Error rate per hour
 -- title.ko: 시간당 오류율
 -- about: Share of product events that failed or timed out, for each hour that had events.
+-- about.ko: 이벤트가 있는 시간대마다 실패하거나 시간 초과된 제품 이벤트의 비율입니다.
 -- since: 24h
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- column: time unix_ns start of the hour
+-- column.ko: time 시간대의 시작
 -- column: events count product events, weighted by sampling
+-- column.ko: events 제품 이벤트 수(샘플링 보정)
 -- column: errors count of these, failed or timed out
+-- column.ko: errors 그중 실패하거나 시간 초과된 것
 -- column: error_rate ratio errors / events
+-- column.ko: error_rate 오류 / 이벤트
 -- column: partial flag 1 if the range ends before the hour does
+-- column.ko: partial 기간이 그 시간대 중간에 끝나면 1
 WITH
 -- with: bounds
 -- with: chosen_series

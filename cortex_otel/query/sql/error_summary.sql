@@ -2,6 +2,8 @@
 -- title.ko: 오류 요약
 -- about: Events that failed or timed out, and their share of all events of the same service, tier,
 --   event type and tool. Of whole hours.
+-- about.ko: 실패하거나 시간 초과된 이벤트와, 같은 서비스·등급·이벤트 유형·도구의 모든 이벤트 중 그
+--   비율입니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -10,11 +12,17 @@
 -- parameter: error_type text '' a class of error; empty for all
 -- parameter: tool text '' a tool; empty for all
 -- column: errors count events that failed or timed out, weighted by sampling
+-- column.ko: errors 실패하거나 시간 초과된 이벤트(샘플링 보정)
 -- column: timeouts count of these, timed out
+-- column.ko: timeouts 그중 시간 초과된 것
 -- column: error_rate ratio errors / events; null without events
+-- column.ko: error_rate 오류 / 이벤트. 이벤트가 없으면 비어 있음
 -- column: error_types count distinct classes of error
+-- column.ko: error_types 서로 다른 오류 유형 수
 -- column: events count product events
+-- column.ko: events 제품 이벤트 수
 -- column: last_error unix_ns start of the last hour with an error
+-- column.ko: last_error 오류가 있던 마지막 시간대의 시작
 WITH
 -- with: bounds
 -- with: counted

@@ -1,6 +1,7 @@
 -- title: Errors by type
 -- title.ko: 유형별 오류
 -- about: Failures by class of error, most first. Of whole hours.
+-- about.ko: 오류 종류별 실패 수이며, 많은 것부터 표시합니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -9,8 +10,11 @@
 -- parameter: error_type text '' a class of error; empty for all
 -- parameter: tool text '' a tool; empty for all
 -- column: error_type text class of the error; unknown where it was not told
+-- column.ko: error_type 오류의 종류. 알려지지 않았으면 unknown
 -- column: errors count events, weighted by sampling
+-- column.ko: errors 이벤트 수(샘플링 보정)
 -- column: share ratio errors / all errors
+-- column.ko: share 오류 / 모든 오류
 WITH
 -- with: bounds
 -- with: counted

@@ -2,6 +2,10 @@
 -- title.ko: 최근 오류
 -- about: Events that failed or timed out, newest first, one by one. Messages hold type, module,
 --   function and line, never the text of an exception.
+-- about.ko: 실패하거나 시간 초과된 이벤트를 최신순으로 하나씩 표시합니다. 메시지에는 유형, 모듈,
+--   함수, 줄 번호만 있고 예외의 내용은 없습니다.
+-- limit: 1000
+-- cursor: time before_ns, id before_id
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -14,16 +18,27 @@
 -- parameter: before_ns integer 0 only those before this time, Unix ns; 0 for all
 -- parameter: before_id integer 0 and of those at that very time, only ids below this
 -- column: time unix_ns when it happened
+-- column.ko: time 일어난 때
 -- column: service text the service
+-- column.ko: service 서비스
 -- column: event_type text the event type
+-- column.ko: event_type 이벤트 유형
 -- column: user_tier text tier of the user
+-- column.ko: user_tier 사용자의 등급
 -- column: tool_name text the tool, if it was a tool call
+-- column.ko: tool_name 도구(도구 호출인 경우)
 -- column: result text error or timeout
+-- column.ko: result error 또는 timeout
 -- column: error_type text class of the error
+-- column.ko: error_type 오류의 종류
 -- column: message text where it happened
+-- column.ko: message 오류가 난 위치
 -- column: user_id_hash text the user, hashed; null if unknown
+-- column.ko: user_id_hash 사용자(해시). 모르면 비어 있음
 -- column: trace_id text the trace it belongs to
+-- column.ko: trace_id 속한 트레이스
 -- column: id text its id in telemetry_events
+-- column.ko: id telemetry_events의 id
 SELECT
     v.timestamp AS time,
     v.service AS service,

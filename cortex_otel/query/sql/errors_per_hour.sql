@@ -1,6 +1,7 @@
 -- title: Errors per hour
 -- title.ko: 시간당 오류
 -- about: Events that failed, and events that timed out, in each hour; an hour without any is 0.
+-- about.ko: 시간대마다 실패한 이벤트와 시간 초과된 이벤트입니다. 없는 시간대는 0입니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -9,9 +10,13 @@
 -- parameter: error_type text '' a class of error; empty for all
 -- parameter: tool text '' a tool; empty for all
 -- column: time unix_ns start of the hour
+-- column.ko: time 시간대의 시작
 -- column: errors count events that failed, weighted by sampling; without those that timed out
+-- column.ko: errors 실패한 이벤트(샘플링 보정). 시간 초과는 제외
 -- column: timeouts count events that timed out
+-- column.ko: timeouts 시간 초과된 이벤트
 -- column: partial flag 1 if the range ends before the hour does
+-- column.ko: partial 기간이 그 시간대 중간에 끝나면 1
 WITH RECURSIVE
 -- with: bounds
 -- with: failed_series

@@ -1,15 +1,20 @@
 -- title: Events per hour
 -- title.ko: 시간당 이벤트
 -- about: Product events of each hour from the first one recorded on; an hour without any is 0.
+-- about.ko: 첫 기록 이후 시간대마다의 제품 이벤트입니다. 없는 시간대는 0입니다.
 -- since: 24h
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- column: time unix_ns start of the hour
+-- column.ko: time 시간대의 시작
 -- column: events count product events, weighted by sampling
+-- column.ko: events 제품 이벤트 수(샘플링 보정)
 -- column: errors count of these, failed or timed out
+-- column.ko: errors 그중 실패하거나 시간 초과된 것
 -- column: partial flag 1 if the range ends before the hour does
+-- column.ko: partial 기간이 그 시간대 중간에 끝나면 1
 WITH RECURSIVE
 -- with: bounds
 -- with: chosen_series

@@ -3,13 +3,19 @@
 -- about: Of the users who installed the extension until the end of the range, how many used it in
 --   the range, how many did only before, and how many never. Used means activated, clicked or
 --   inserted code. Whole UTC days.
+-- about.ko: 기간이 끝날 때까지 확장을 설치한 사용자를 기간에 쓴 사용자, 다른 때에만 쓴 사용자, 쓴
+--   적 없는 사용자로 나눕니다. 쓴다는 것은 설치 외의 확장 이벤트가 있다는 뜻입니다. UTC 하루
+--   단위입니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- column: state text active in the range; inactive, but active at another time; never_used
+-- column.ko: state active: 기간에 사용, inactive: 다른 때에만 사용, never_used: 사용한 적 없음
 -- column: users count distinct users
+-- column.ko: users 서로 다른 사용자 수
 -- column: share ratio users / all who installed it
+-- column.ko: share 사용자 / 설치한 모든 사용자
 WITH
 -- with: bounds
 -- with: chosen_segments

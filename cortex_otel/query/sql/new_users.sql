@@ -2,14 +2,18 @@
 -- title.ko: 일간 신규 사용자
 -- about: Users by the calendar day on which they were first seen, in the service and tier asked for.
 --   A day without any is 0.
+-- about.ko: 사용자를 처음 기록된 날별로 셉니다(선택한 서비스와 등급). 없는 날은 0입니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- parameter: utc_offset_minutes
 -- column: day epoch_day the calendar day
+-- column.ko: day 날짜
 -- column: new_users count users first seen on it
+-- column.ko: new_users 그날 처음 기록된 사용자 수
 -- column: partial flag 1 if the range ends before the day does
+-- column.ko: partial 기간이 그날 중간에 끝나면 1
 WITH RECURSIVE
 -- with: chosen_segments
 -- with: local_days

@@ -2,16 +2,23 @@
 -- title.ko: 일간 검색 시간
 -- about: How long searches of the context took on each calendar day that had any. Where local time
 --   is off by half an hour, the hour around midnight counts for the day it starts in.
+-- about.ko: 검색이 있던 날마다 걸린 시간입니다. 시차가 30분 단위인 곳에서는 자정이 걸친 시간대를 그
+--   시작 날짜로 셉니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- parameter: utc_offset_minutes
 -- column: day epoch_day the calendar day
+-- column.ko: day 날짜
 -- column: n count searches with a duration: n of the percentiles
+-- column.ko: n 소요 시간이 있는 검색 수: 백분위수의 n
 -- column: p50_ms ms half of the searches took at most this; nearest rank
+-- column.ko: p50_ms 검색의 절반이 이 시간 이하(최근접 순위)
 -- column: p95_ms ms 95 % of the searches took at most this
+-- column.ko: p95_ms 검색의 95 %가 이 시간 이하
 -- column: partial flag 1 if the range has only a part of the day
+-- column.ko: partial 기간에 그날의 일부만 들어 있으면 1
 WITH
 -- with: bounds
 -- with: chosen_segments

@@ -1,6 +1,7 @@
 -- title: The user's days
 -- title.ko: 사용자의 하루하루
 -- about: Product events of one user on each calendar day that had any.
+-- about.ko: 한 사용자의 제품 이벤트를 이벤트가 있던 날마다 셉니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -8,9 +9,13 @@
 -- parameter: utc_offset_minutes
 -- parameter: user text '' the user hash, or its beginning; empty for nobody
 -- column: day epoch_day the calendar day
+-- column.ko: day 날짜
 -- column: events count product events, weighted by sampling
+-- column.ko: events 제품 이벤트 수(샘플링 보정)
 -- column: errors count of these, failed or timed out
+-- column.ko: errors 그중 실패하거나 시간 초과된 것
 -- column: partial flag 1 if the range has only a part of the day
+-- column.ko: partial 기간에 그날의 일부만 들어 있으면 1
 WITH RECURSIVE
 -- with: user_windows
 chosen AS (

@@ -1,6 +1,9 @@
 -- title: Timeline
 -- title.ko: 타임라인
 -- about: What one user did, event by event, newest first.
+-- about.ko: 한 사용자가 한 일을 이벤트 하나씩 최신순으로 표시합니다.
+-- limit: 1000
+-- cursor: time before_ns, id before_id
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -13,18 +16,31 @@
 -- parameter: before_ns integer 0 only those before this time, Unix ns; 0 for all
 -- parameter: before_id integer 0 and of those at that very time, only ids below this
 -- column: time unix_ns when it began
+-- column.ko: time 시작된 때
 -- column: service text the service
+-- column.ko: service 서비스
 -- column: event_type text the event type
+-- column.ko: event_type 이벤트 유형
 -- column: user_tier text tier of the user at that time
+-- column.ko: user_tier 당시 사용자의 등급
 -- column: feature text the tool, element or category
+-- column.ko: feature 도구, 요소, 범주
 -- column: result text success, error, timeout or cancelled
+-- column.ko: result success, error, timeout, cancelled
 -- column: duration_ms ms how long it took; null for an instant
+-- column.ko: duration_ms 걸린 시간. 순간 이벤트는 비어 있음
 -- column: error_type text class of the error
+-- column.ko: error_type 오류의 종류
 -- column: message text where the error happened
+-- column.ko: message 오류가 난 위치
 -- column: user_id_hash text the user, hashed; null if unknown
+-- column.ko: user_id_hash 사용자(해시). 모르면 비어 있음
 -- column: session_id text the session
+-- column.ko: session_id 세션
 -- column: trace_id text the trace it belongs to
+-- column.ko: trace_id 속한 트레이스
 -- column: id text its id in telemetry_events
+-- column.ko: id telemetry_events의 id
 WITH RECURSIVE
 -- with: user_windows
 SELECT

@@ -2,6 +2,9 @@
 -- title.ko: 사용자
 -- about: Users with a product event on the UTC days of the range, last active first. Search by the
 --   beginning of the hash.
+-- about.ko: 기간(UTC 하루 단위)에 제품 이벤트가 있는 사용자이며, 마지막에 활동한 것부터 표시합니다.
+--   해시의 앞부분으로 검색합니다.
+-- cursor: last_active before_ns, user_id_hash before_user
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -10,13 +13,21 @@
 -- parameter: before_ns integer 0 only those last active before this, Unix ns; 0 for all
 -- parameter: before_user text '' and of those last active at that very time, only hashes after this
 -- column: user_id_hash text the user, hashed
+-- column.ko: user_id_hash 사용자(해시)
 -- column: user_tier text the tier they had last in the range
+-- column.ko: user_tier 기간의 마지막 등급
 -- column: first_seen unix_ns when they were seen first of all
+-- column.ko: first_seen 처음으로 기록된 때
 -- column: last_active unix_ns the last product event in the range
+-- column.ko: last_active 기간의 마지막 제품 이벤트
 -- column: active_days count UTC days with an event
+-- column.ko: active_days 이벤트가 있는 날 수(UTC)
 -- column: events count product events, weighted by sampling
+-- column.ko: events 제품 이벤트 수(샘플링 보정)
 -- column: errors count of these, failed or timed out
+-- column.ko: errors 그중 실패하거나 시간 초과된 것
 -- column: error_rate ratio errors / events
+-- column.ko: error_rate 오류 / 이벤트
 WITH
 -- with: chosen_segments
 -- with: active_rows
