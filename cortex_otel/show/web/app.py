@@ -1,0 +1,136 @@
+"""The web admin: composed here, and served by ``cortex-otel serve``."""
+
+from __future__ import annotations
+
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse
+
+from cortex_otel.query.runner import QueryError
+from cortex_otel.show.web import api, html, openapi, views
+from cortex_otel.show.web.gate import Gate, language_of, token_of
+from cortex_otel.show.web.live import Live
+from cortex_otel.show.web.parameters import bad_parameter
+from cortex_otel.show.web.problems import ApiError, known_problem, refusal
+from cortex_otel.show.web.readers import Readers
+from cortex_otel.show.web.state import Admin
+from cortex_otel.show.web.zones import local_zone, zone
+from cortex_otel_exporters.sqlite.reader import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp
+
+    from cortex_otel.settings import Settings
+
+__all__ = ["create_app", "create_server"]
+
+_GRACEFUL_SECONDS = 2
+#: A browser sends two words at most; frames beyond that are none of ours.
+_LONGEST_FRAME = 4096
+_EXPORTS_AT_A_TIME = 2
+
+
+def create_server(settings: Settings, url: str) -> tuple[uvicorn.Server, str]:
+    """The admin as a server that isn't running yet.
+
+    Args:
+        settings: database, host, token and time zone.
+        url: what it will listen on.
+
+    Returns:
+        The server, and the path that opens it: it holds the token.
+
+    Raises:
+        OSError: the token can be neither read nor written.
+    """
+    del url  # a browser is answered under whatever name of this machine it used
+    token = token_of(settings)
+    config = uvicorn.Config(
+        create_app(settings, token),
+        http="httptools",
+        ws="websockets-sansio",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        log_level="error",  # a request that is no HTTP is its sender's trouble
+        server_header=False,
+        date_header=False,
+        ws_max_size=_LONGEST_FRAME,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=_GRACEFUL_SECONDS,
+    )
+    return uvicorn.Server(config), f"{html.HOME}?token={token}"
+
+
+def create_app(settings: Settings, token: str) -> ASGIApp:
+    """The application.
+
+    Args:
+        settings: database, host and time zone.
+        token: that opens it.
+    """
+    default_zone = zone(settings.time_zone) if settings.time_zone else local_zone()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        admin = Admin(
+            database=settings.database,
+            zone=default_zone,
+            readers=Readers(settings.database),
+            live=Live(settings.database, default_zone),
+            exports=ThreadPoolExecutor(_EXPORTS_AT_A_TIME, "cortex-otel-export"),
+        )
+        app.state.admin = admin
+        yield
+        admin.live.close()
+        admin.readers.close()
+        admin.exports.shutdown(wait=False, cancel_futures=True)
+
+    app = FastAPI(
+        title="cortex-otel admin", docs_url=None, redoc_url=None, openapi_url=None,
+        lifespan=lifespan, redirect_slashes=False,
+    )  # fmt: skip
+    app.include_router(api.router)
+    app.router.routes.extend(html.ROUTES)
+    openapi.add_to(app)
+    for kind in (ApiError, StoreError, QueryError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _told)
+    return Gate(app, token, settings.admin_host)
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    """What a request that went wrong is answered, as JSON or as a page."""
+    match error:
+        case RequestValidationError():
+            known: ApiError | None = bad_parameter(error.errors())
+        case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
+            known = ApiError(
+                HTTPStatus.METHOD_NOT_ALLOWED, "method", allowed="GET, HEAD",
+                headers={"allow": "GET, HEAD"},
+            )  # fmt: skip
+        case HTTPException():
+            known = ApiError(HTTPStatus.NOT_FOUND, "not_found")
+        case _:
+            known = known_problem(error)
+    if known is None:
+        raise error  # a mistake of ours: the gate tells it
+    return _answer(request, known)
+
+
+def _answer(request: Request, known: ApiError) -> Response:
+    language = language_of(request.headers, request.scope["query_string"])
+    if request.url.path.startswith(api.PREFIX):
+        return refusal(known, language)
+    page = views.error_html(known.status, known.code, known.message(language), language)
+    return HTMLResponse(page, known.status, known.headers)

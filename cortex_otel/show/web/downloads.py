@@ -1,0 +1,108 @@
+"""Exports by request: which question, under which name, in which thread."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple
+
+from cortex_otel.query.catalogue import catalogue
+from cortex_otel.query.runner import stream
+from cortex_otel.show.web import export
+from cortex_otel.show.web.panels import (
+    find_page,
+    find_panel,
+    from_the_first_record,
+    refuse_foreign_filters,
+    values_of,
+)
+from cortex_otel.show.web.parameters import range_of
+from cortex_otel.show.web.problems import ApiError
+from cortex_otel.show.web.state import admin_of
+from cortex_otel.show.web.values import columns_of
+from cortex_otel_exporters.sqlite.reader import open_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from starlette.requests import Request
+
+    from cortex_otel.query.catalogue import Question
+    from cortex_otel.query.runner import Value
+    from cortex_otel.show.web.parameters import ExportQuery, Range
+    from cortex_otel.show.web.zones import Zone
+
+__all__ = ["made"]
+
+_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+
+
+class _Wanted(NamedTuple):
+    question: Question
+    parameters: Mapping[str, Value]
+    name: str
+    title: str
+    of: Range
+
+
+async def made(request: Request, query: ExportQuery, kind: str, language: str) -> export.Download:
+    """The file, begun: what can't be read has raised by now.
+
+    Raises:
+        ApiError: 400, 404.
+        StoreError: the database can't be read.
+    """
+    admin = admin_of(request)
+    wanted = _wanted(query, admin.zone, language)
+    download = export.Download(
+        lambda: _chunks(admin.database, wanted, query, kind, language),
+        admin.exports,
+        _TYPES[kind],
+        {"content-disposition": export.disposition(wanted.name, wanted.title, kind)},
+    )
+    await download.prepare()
+    return download
+
+
+def _wanted(query: ExportQuery, default_zone: Zone, language: str) -> _Wanted:
+    if (query.page is None) != (query.panel is None):
+        field = "panel" if query.panel is None else "page"
+        raise ApiError(HTTPStatus.BAD_REQUEST, "export_of_what", field=field)
+    if query.page is None or query.panel is None:
+        question = catalogue()["events"]
+        title, name, own = question.title_in(language), "events", ""
+        parameters: Mapping[str, Value] = {}
+    else:
+        page = find_page(query.page)
+        panel = find_panel(page, query.panel)
+        refuse_foreign_filters(page, query)
+        question = catalogue()[panel.question]
+        title = panel.titles.get(language) or question.title_in(language)
+        name, own, parameters = f"{page.id}-{panel.id}", panel.since, panel.parameters
+    of = range_of(query, default_zone, own=own)
+    day = of.zone.iso(of.to_ns - 1)[:10]
+    return _Wanted(question, parameters, f"cortex-{name}-{day}", f"{title} {day}", of)
+
+
+def _chunks(
+    database: Path, wanted: _Wanted, query: ExportQuery, kind: str, language: str
+) -> Iterator[bytes]:
+    """Read and write at once; in one thread at a time, but not always in the same."""
+    connection = open_reader(database)
+    try:
+        of = from_the_first_record(connection, wanted.of) if wanted.of.is_all else wanted.of
+        parameters = values_of(wanted.question, query, of, wanted.parameters)
+        rows = stream(connection, wanted.question, parameters)
+        columns, most = wanted.question.columns, query.max_mb * 10**6
+        if kind == "csv":
+            yield from export.as_csv(columns, rows, of.zone, most)
+        else:
+            head = {
+                "question": wanted.question.name,
+                "title": wanted.title,
+                "range": of.told(),
+                "columns": columns_of(wanted.question, language),
+            }
+            yield from export.as_json(head, columns, rows, of.zone, most)
+    finally:
+        connection.close()

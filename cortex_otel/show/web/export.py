@@ -1,0 +1,192 @@
+"""CSV and JSON of a panel or of events: streamed from one consistent read, in constant memory.
+
+The rows are pulled from SQLite as the client takes them. A client that stops taking is left, since
+an open read keeps the database's log from being emptied.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import orjson
+from starlette.responses import Response
+
+from cortex_otel.show.web.values import cell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from concurrent.futures import Executor
+
+    from starlette.types import Receive, Scope, Send
+
+    from cortex_otel.query.catalogue import Column
+    from cortex_otel.query.runner import Value
+    from cortex_otel.show.web.zones import Zone
+
+__all__ = ["Download", "as_csv", "as_json", "disposition"]
+
+_CHUNK = 64 * 1024
+_SECONDS_FOR_A_CHUNK = 30.0
+#: What a spreadsheet takes for a formula; it also looks behind spaces and line ends.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+_BOM = "\ufeff"
+
+
+def as_csv(
+    columns: tuple[Column, ...], rows: Iterator[tuple[Value, ...]], zone: Zone, most_bytes: int
+) -> Iterator[bytes]:
+    """CSV (RFC 4180) for spreadsheets: UTF-8 with a mark that Excel needs, and no formulas.
+
+    Args:
+        columns: of the rows.
+        rows: as the question gives them.
+        zone: of times.
+        most_bytes: where it is cut; its last line then says so.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    text.write(_BOM)
+    writer.writerow([column.name for column in columns])
+    units = [column.unit for column in columns]
+    size, count = 0, 0
+    for row in rows:
+        if size + text.tell() > most_bytes:
+            writer.writerow([f"# cut after {count} rows: {most_bytes / 1e6:g} MB are reached"])
+            break
+        writer.writerow(
+            [_harmless(cell(value, unit, zone)) for value, unit in zip(row, units, strict=True)]
+        )
+        count += 1
+        if text.tell() >= _CHUNK:
+            size += text.tell()
+            yield _taken(text)
+    yield _taken(text)
+
+
+def as_json(
+    head: Mapping[str, Any],
+    columns: tuple[Column, ...],
+    rows: Iterator[tuple[Value, ...]],
+    zone: Zone,
+    most_bytes: int,
+) -> Iterator[bytes]:
+    """One JSON object: ``head``, then ``rows`` as objects, then whether it was cut.
+
+    Args:
+        head: what stands before the rows.
+        columns: of the rows.
+        rows: as the question gives them.
+        zone: of times.
+        most_bytes: where it is cut.
+    """
+    names = [column.name for column in columns]
+    units = [column.unit for column in columns]
+    pieces = [orjson.dumps(head)[:-1], b',"rows":[']
+    size, count, is_cut, held = 0, 0, False, len(pieces[0])
+    for row in rows:
+        if size + held > most_bytes:
+            is_cut = True
+            break
+        shown = [cell(value, unit, zone) for value, unit in zip(row, units, strict=True)]
+        told = orjson.dumps(dict(zip(names, shown, strict=True)))
+        pieces.append(b",\n" + told if count else b"\n" + told)
+        held += len(told) + 2
+        count += 1
+        if held >= _CHUNK:
+            size += held
+            held = 0
+            yield b"".join(pieces)
+            pieces = []
+    end = {"row_count": count, "truncated": is_cut}
+    yield b"".join([*pieces, b"\n],", orjson.dumps(end)[1:], b"\n"])
+
+
+def disposition(name: str, title: str, kind: str) -> str:
+    """``Content-Disposition`` of a file (RFC 6266).
+
+    Args:
+        name: in letters, digits and ``-``, for clients that know nothing else.
+        title: the same in any language.
+        kind: ``csv``, ``json``.
+    """
+    title = "".join(
+        letter for letter in title if letter.isprintable() and letter not in '/\\:*?"<>|'
+    )
+    return (
+        f"attachment; filename=\"{name}.{kind}\"; filename*=UTF-8''{quote(title, safe='')}.{kind}"
+    )
+
+
+class Download(Response):
+    """A file that is made while it is sent.
+
+    Args:
+        chunks: called in a thread of ``threads``: opens what it reads, and yields.
+        threads: that it is made in.
+        media_type: of the file.
+        headers: besides.
+    """
+
+    def __init__(
+        self,
+        chunks: Callable[[], Iterator[bytes]],
+        threads: Executor,
+        media_type: str,
+        headers: Mapping[str, str],
+    ) -> None:
+        super().__init__(None, HTTPStatus.OK, headers, media_type)
+        del self.headers["content-length"]
+        self._chunks = chunks
+        self._threads = threads
+
+    async def prepare(self) -> None:
+        """Make the first chunk, so that what can't be read is answered with its status.
+
+        Raises:
+            Exception: what reading raises.
+        """
+        self._made = await self._in_thread(self._chunks)
+        self._first = await self._in_thread(self._next)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await send(
+                {
+                    "type": "http.response.start", "status": self.status_code,
+                    "headers": self.raw_headers,
+                }
+            )  # fmt: skip
+            chunk = self._first
+            while chunk:
+                async with asyncio.timeout(_SECONDS_FOR_A_CHUNK):
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                chunk = await self._in_thread(self._next)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            await asyncio.shield(self._in_thread(self._made.close))
+
+    def _next(self) -> bytes:
+        return next(self._made, b"")
+
+    async def _in_thread(self, call: Callable[..., Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+
+def _taken(text: io.StringIO) -> bytes:
+    content = text.getvalue().encode()
+    text.seek(0)
+    text.truncate()
+    return content
+
+
+def _harmless(value: Value) -> Value:
+    """Text that no spreadsheet runs; and none that ends a line of its own."""
+    if isinstance(value, str) and value.lstrip(" \u00a0").startswith(_FORMULA_STARTS):
+        return f"'{value}"
+    return value

@@ -1,0 +1,293 @@
+"""Who may look: Host, Origin, token; and the headers that every answer carries.
+
+What it protects from: a page of another site that asks on the reader's behalf, a name of that site
+that leads here (DNS rebinding), other users of this machine, and, where the admin listens to a
+network, that network. What it can't protect from: another program of the same user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import ipaddress
+import logging
+import os
+import re
+import secrets
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from cortex_otel.show.web import views
+from cortex_otel.show.web.problems import ApiError, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from cortex_otel.settings import Settings
+
+_logger = logging.getLogger("cortex_otel")
+
+__all__ = ["TOKEN_FILE", "Gate", "language_of", "token_of"]
+
+TOKEN_FILE: Final = "admin.token"  # noqa: S105 - the name of a file
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,256}")
+_COOKIE_SECONDS: Final = 90 * 86_400
+_OPEN_TO_ALL: Final = ("/static/",)
+_PAGES: Final = "/admin/"
+_SAFE: Final = frozenset({"GET", "HEAD"})
+
+#: ``style-src 'self'`` and no ``unsafe-inline`` anywhere: charts set styles through the CSSOM.
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+_HEADERS: Final = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def token_of(settings: Settings) -> str:
+    """The token of this installation: of the settings, else of its file, which is made if need be.
+
+    Raises:
+        OSError: the file can be neither read nor written.
+    """
+    if settings.admin_token:
+        return settings.admin_token
+    path = settings.home / TOKEN_FILE
+    while (found := _read_token(path)) is None:
+        # One that is no token, or that others could have read, is worth nothing.
+        path.unlink(missing_ok=True)
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Whole or not at all, never readable by others whatever the umask; and where two begin at
+        # once, both have the token of the first.
+        temporary = path.with_name(f"{TOKEN_FILE}.{secrets.token_hex(8)}")
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(f"{secrets.token_urlsafe(32)}\n")
+            with contextlib.suppress(FileExistsError):
+                os.link(temporary, path)
+        finally:
+            temporary.unlink()
+    return found
+
+
+def language_of(headers: Headers, query: bytes) -> str:
+    """``en`` or ``ko``, by URL, cookie and browser."""
+    wish = dict(parse_qsl(query.decode("latin-1"))).get("lang")
+    cookie = _cookies(headers).get(views.LANGUAGE_COOKIE)
+    return views.chosen_language(wish, cookie, headers.get("accept-language"))
+
+
+class Gate:
+    """ASGI middleware in front of everything.
+
+    Args:
+        app: what is behind.
+        token: of this installation.
+        host: that the server listens on.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, host: str) -> None:
+        self._app = app
+        self._token = token.encode()
+        digest = hashlib.sha256(b"cookie:" + self._token).hexdigest()
+        # Cookies know no ports: two installations on one machine must not sign each other out.
+        self._cookie = f"cortex_otel_{digest[:8]}"
+        self._cookie_value = digest[8:]
+        self._host = host.lower()
+        # Who listens to a network may be reached by any name, and has set a token of their own.
+        self._any_host = not _is_loopback(host)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection of ASGI."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refused = self._refused(scope, headers)
+        if scope["type"] == "websocket":
+            if refused is None:
+                await self._app(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008, "reason": refused.code})
+            return
+        guarded = _with_headers(send, is_head=scope["method"] == "HEAD")
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        if (answer := self._signing_in(scope, headers)) is not None:
+            await answer(scope, receive, guarded)
+        elif refused is not None:
+            await self._told(refused, scope, headers)(scope, receive, guarded)
+        else:
+            await self._passed_on(scope, receive, guarded, headers)
+
+    async def _passed_on(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Callable[[Message], Awaitable[None]],
+        headers: Headers,
+    ) -> None:
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as error:
+            if begun:
+                raise  # half an answer: the server closes the connection, so that it shows
+            _logger.error("fault of the web admin at %s", scope["path"], exc_info=error)
+            fault = ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "fault")
+            await self._told(fault, scope, headers)(scope, receive, send)
+
+    def _refused(self, scope: Scope, headers: Headers) -> ApiError | None:
+        """Why this request is not let in; ``None`` if it is."""
+        host = headers.get("host", "")
+        if not self._is_our_host(host):
+            return ApiError(HTTPStatus.FORBIDDEN, "foreign_host")
+        if not self._is_own_page(scope, headers, host):
+            return ApiError(HTTPStatus.FORBIDDEN, "foreign_origin")
+        if scope["path"].startswith(_OPEN_TO_ALL):
+            return None
+        shown = headers.get("authorization")
+        if shown is not None:
+            scheme, _, token = shown.partition(" ")
+            if scheme.lower() == "bearer" and self._is_token(token.strip()):
+                return None
+            return _unauthorized("wrong_token")
+        if hmac.compare_digest(
+            _cookies(headers).get(self._cookie, "").encode(), self._cookie_value.encode()
+        ):
+            return None
+        return _unauthorized("no_token")
+
+    def _is_our_host(self, host: str) -> bool:
+        name = _host_name(host)
+        return bool(name) and (self._any_host or name == self._host or _is_loopback(name))
+
+    def _is_own_page(self, scope: Scope, headers: Headers, host: str) -> bool:
+        """Whether a page of ours asks, or nobody's: an address that was typed, or a program."""
+        is_page = scope["path"].startswith(_PAGES) or scope["path"] == "/"
+        is_socket = scope["type"] == "websocket"
+        if not is_socket and is_page and scope["method"] in _SAFE:
+            site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
+            # A link on another site may lead here: what it opens is a page of ours. It must not be
+            # put in a frame, nor be read by a script.
+            return site in {None, "none", "same-origin"} or mode == "navigate"
+        origin = headers.get("origin")
+        if origin is not None and origin.lower() not in {f"http://{host}", f"https://{host}"}:
+            return False
+        return headers.get("sec-fetch-site") in {None, "none", "same-origin"}
+
+    def _is_token(self, told: str) -> bool:
+        return hmac.compare_digest(told.encode(), self._token)
+
+    def _signing_in(self, scope: Scope, headers: Headers) -> Response | None:
+        """The answer to an address with the right token in it: a cookie, and the same without."""
+        if scope["method"] != "GET" or not scope["path"].startswith(_PAGES):
+            return None
+        pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        told = [value for name, value in pairs if name == "token"]
+        if not told or not self._is_token(told[-1]):
+            return None
+        if not self._is_our_host(headers.get("host", "")):
+            return None
+        rest = urlencode([pair for pair in pairs if pair[0] != "token"])
+        # The path is ours to choose: "//elsewhere" would lead there.
+        path = "/" + scope["path"].lstrip("/")
+        answer = RedirectResponse(f"{path}?{rest}" if rest else path, HTTPStatus.SEE_OTHER)
+        answer.set_cookie(
+            self._cookie, self._cookie_value, max_age=_COOKIE_SECONDS, path="/", httponly=True,
+            samesite="strict",
+        )  # fmt: skip
+        return answer
+
+    def _told(self, error: ApiError, scope: Scope, headers: Headers) -> Response:
+        language = language_of(headers, scope["query_string"])
+        if not scope["path"].startswith(_PAGES) and scope["path"] != "/":
+            return refusal(error, language)
+        if error.status != HTTPStatus.UNAUTHORIZED:
+            html = views.error_html(error.status, error.code, error.message(language), language)
+            return HTMLResponse(html, error.status)
+        answer = HTMLResponse(views.sign_in_html(language), error.status, error.headers)
+        if headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
+            # A browser keeps a strict cookie back where a link of another site was followed. Asked
+            # again by a page of ours, it sends it.
+            answer.headers["refresh"] = "0"
+        return answer
+
+
+def _with_headers(send: Send, *, is_head: bool) -> Callable[[Message], Awaitable[None]]:
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers[name] = value
+            headers.setdefault("cache-control", "no-store")
+        elif is_head and message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return guarded
+
+
+def _unauthorized(code: str) -> ApiError:
+    return ApiError(HTTPStatus.UNAUTHORIZED, code, headers={"www-authenticate": "Bearer"})
+
+
+def _read_token(path: Path) -> str | None:
+    """The token in the file; ``None`` if there is none, or one that others could have read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        text = file.read(1024).decode("ascii", "replace").strip()
+    if not _TOKEN.fullmatch(text) or (os.name == "posix" and mode & 0o077):
+        return None
+    return text
+
+
+def _cookies(headers: Headers) -> dict[str, str]:
+    return cookie_parser(headers.get("cookie", ""))
+
+
+def _host_name(host: str) -> str:
+    """Without port and brackets, lower-case; empty if it is none."""
+    host = host.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    name, _, port = host.partition(":")
+    return name if not port or port.isdigit() else ""
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

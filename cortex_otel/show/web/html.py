@@ -1,0 +1,107 @@
+"""The routes of the pages: HTML that the browser fills from the API."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.routing import Route, WebSocketRoute
+
+from cortex_otel.show import pages
+from cortex_otel.show.web import views
+from cortex_otel.show.web.gate import language_of
+from cortex_otel.show.web.problems import ApiError, known_problem
+from cortex_otel.show.web.state import admin_of
+from cortex_otel.show.web.static_files import static_file
+from cortex_otel_exporters.sqlite.reader import StoreError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.websockets import WebSocket
+
+__all__ = ["HOME", "ROUTES"]
+
+HOME = "/admin/telemetry/overview"
+_HASH = re.compile(r"[0-9a-fA-F]{64}")
+_TRACE = re.compile(r"[0-9a-fA-F]{32}")
+
+
+async def _page(request: Request) -> Response:
+    name = request.path_params["page"]
+    if name not in pages.PAGES or name == "user":
+        raise ApiError(HTTPStatus.NOT_FOUND, "not_found")
+    return await _shown(request, name, "")
+
+
+async def _user(request: Request) -> Response:
+    user = request.path_params["user"]
+    if not _HASH.fullmatch(user):
+        raise ApiError(HTTPStatus.NOT_FOUND, "not_found")
+    return await _shown(request, "user", user.lower())
+
+
+async def _shown(request: Request, name: str, subject: str) -> Response:
+    language, theme = _preferences(request)
+    problem = await _problem(request, language)
+    html = views.page_html(
+        pages.PAGES[name], language=language, theme=theme, query=dict(request.query_params),
+        problem=problem, subject=subject,
+    )  # fmt: skip
+    return HTMLResponse(html, problem.status if problem else HTTPStatus.OK)
+
+
+async def _trace(request: Request) -> Response:
+    trace_id = request.path_params["trace_id"]
+    if not _TRACE.fullmatch(trace_id):
+        raise ApiError(HTTPStatus.NOT_FOUND, "not_found")
+    language, theme = _preferences(request)
+    problem = await _problem(request, language)
+    html = views.trace_html(
+        trace_id.lower(), language=language, theme=theme, query=dict(request.query_params),
+        problem=problem,
+    )  # fmt: skip
+    return HTMLResponse(html, problem.status if problem else HTTPStatus.OK)
+
+
+async def _home(request: Request) -> Response:
+    query = request.scope["query_string"].decode("latin-1")
+    return RedirectResponse(f"{HOME}?{query}" if query else HOME, HTTPStatus.TEMPORARY_REDIRECT)
+
+
+async def _live(socket: WebSocket) -> None:
+    await admin_of(socket).live.serve(socket)
+
+
+async def _problem(request: Request, language: str) -> views.Problem | None:
+    """What is wrong with the store; the page is shown all the same, and fills when it is better."""
+    try:
+        await admin_of(request).readers.ask(lambda _: None)
+    except (StoreError, ApiError) as error:
+        if (known := known_problem(error)) is None:
+            raise
+        return views.Problem(
+            known.status, known.code, known.message(language), known.hint(language)
+        )
+    return None
+
+
+def _preferences(request: Request) -> tuple[str, str]:
+    return (
+        language_of(request.headers, request.scope["query_string"]),
+        views.chosen_theme(request.cookies.get(views.THEME_COOKIE)),
+    )
+
+
+ROUTES = [
+    Route("/", _home),
+    Route("/admin", _home),
+    Route("/admin/telemetry", _home),
+    Route("/admin/telemetry/users/{user}", _user),
+    Route("/admin/telemetry/traces/{trace_id}", _trace),
+    Route("/admin/telemetry/{page}", _page),
+    WebSocketRoute("/admin/telemetry/live", _live),
+    Route("/static/{version}/{path:path}", static_file),
+]

@@ -1,0 +1,245 @@
+"""News for open pages: one thread that looks at the store, whoever many listen.
+
+``PRAGMA data_version`` changes when any process has committed, and costs a few microseconds to
+look at. While nobody listens, nobody looks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from starlette.websockets import WebSocketDisconnect
+
+from cortex_otel.query.events import EventFilter, committed_after, newest_key
+from cortex_otel_exporters.sqlite.reader import StoreError, data_version, open_reader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import apsw
+    from starlette.websockets import WebSocket
+
+    from cortex_otel.show.web.zones import Zone
+
+__all__ = ["MOST_SOCKETS", "Live"]
+
+MOST_SOCKETS = 64
+_SECONDS_BETWEEN_LOOKS = 0.05
+#: A writer commits four times a second; several of them need not be told one by one.
+_SECONDS_BETWEEN_NEWS = 0.15
+#: After which it is seen that the file is another one, or there at last.
+_SECONDS_BETWEEN_FILES = 1.0
+_NEWEST = 5
+_POLICY_VIOLATION, _TRY_AGAIN_LATER = 1008, 1013
+
+
+class Live:
+    """Tells listeners what was committed.
+
+    Args:
+        path: the database.
+        zone: of the times in the events that are told.
+    """
+
+    def __init__(self, path: Path, zone: Zone) -> None:
+        self._path = path
+        self._zone = zone
+        # Never the number of an earlier run: a page that was open then must see a change.
+        self._version = time.time_ns() // 10**6
+        self._newest_id = 0
+        self._listeners: set[_Listener] = set()
+        self._sockets = 0
+        self._condition = threading.Condition()
+        self._ended = False
+        self._thread: threading.Thread | None = None
+
+    async def serve(self, socket: WebSocket) -> None:
+        """One page, until it goes."""
+        if self._sockets >= MOST_SOCKETS:
+            await socket.close(_TRY_AGAIN_LATER)
+            return
+        self._sockets += 1
+        listener = _Listener(asyncio.get_running_loop())
+        try:
+            await socket.accept()
+            await self._listen(listener)
+            await socket.send_bytes(b"") if False else None
+            await _send(socket, await self._hello())
+            sending = asyncio.create_task(_send_news(socket, listener))
+            try:
+                await self._obey(socket, listener)
+            finally:
+                sending.cancel()
+                with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
+                    await sending
+        except (WebSocketDisconnect, RuntimeError):
+            pass  # it went away while it was told something
+        finally:
+            self._sockets -= 1
+            self._rest(listener)
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._condition:
+            self._ended = True
+            self._condition.notify()
+
+    async def _obey(self, socket: WebSocket, listener: _Listener) -> None:
+        while True:
+            message = await socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            match _wish(message):
+                case "pause":
+                    self._rest(listener)
+                case "resume":
+                    await self._listen(listener)
+                    await _send(socket, await self._hello())
+                case _:
+                    await socket.close(_POLICY_VIOLATION)
+                    return
+
+    async def _listen(self, listener: _Listener) -> None:
+        with self._condition:
+            self._listeners.add(listener)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._look, name="cortex-otel-live", daemon=True
+                )
+                self._thread.start()
+            self._condition.notify()
+
+    def _rest(self, listener: _Listener) -> None:
+        with self._condition:
+            self._listeners.discard(listener)
+
+    async def _hello(self) -> dict[str, Any]:
+        newest = await asyncio.to_thread(_newest_key, self._path)
+        return {
+            "type": "hello", "data_version": self._version, "newest_id": newest, "events": [],
+        }  # fmt: skip
+
+    def _look(self) -> None:
+        """The thread."""
+        while True:
+            with self._condition:
+                while not self._listeners and not self._ended:
+                    self._condition.wait()
+                if self._ended:
+                    return
+            try:
+                self._watch()
+            except StoreError:
+                # No database yet, or none that can be read: a page says so itself.
+                time.sleep(_SECONDS_BETWEEN_FILES)
+
+    def _watch(self) -> None:
+        """Follow one file for as long as somebody listens and it is the one at the path."""
+        connection = open_reader(self._path)
+        try:
+            identity = _identity(self._path)
+            seen = data_version(connection)
+            self._told(connection, newest_key(connection))
+            looked = time.monotonic()
+            while self._listeners and not self._ended:
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+                now = time.monotonic()
+                if now - looked >= _SECONDS_BETWEEN_FILES:
+                    looked = now
+                    if _identity(self._path) != identity:
+                        return
+                found = data_version(connection)
+                if found != seen:
+                    seen = found
+                    self._told(connection, newest_key(connection))
+                    time.sleep(_SECONDS_BETWEEN_NEWS - _SECONDS_BETWEEN_LOOKS)
+        finally:
+            connection.close()
+
+    def _told(self, connection: apsw.Connection, newest_id: int) -> None:
+        after = max(self._newest_id, newest_id - _NEWEST)
+        events = committed_after(connection, after, EventFilter(), _NEWEST) if after else []
+        self._newest_id = newest_id
+        self._version += 1
+        news = {
+            "type": "change",
+            "data_version": self._version,
+            "newest_id": newest_id,
+            "events": [self._shown(event) for event in events],
+        }
+        with self._condition:
+            for listener in self._listeners:
+                listener.tell(news)
+
+    def _shown(self, event: dict[str, Any]) -> dict[str, Any]:
+        return {**event, "timestamp": self._zone.iso_micros(event["timestamp"])}
+
+
+class _Listener:
+    """One page: what it has not been told yet. What is newer takes the place of what is older."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._news: dict[str, Any] | None = None
+        self._is_new = asyncio.Event()
+
+    def tell(self, news: dict[str, Any]) -> None:
+        """From any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            self._loop.call_soon_threadsafe(self._take, news)
+
+    async def next(self) -> dict[str, Any]:
+        """What there is to tell, as soon as there is something."""
+        await self._is_new.wait()
+        self._is_new.clear()
+        news, self._news = self._news, None
+        return news or {}
+
+    def _take(self, news: dict[str, Any]) -> None:
+        if self._news is not None:
+            news = {**news, "events": [*self._news["events"], *news["events"]][-_NEWEST:]}
+        self._news = news
+        self._is_new.set()
+
+
+async def _send_news(socket: WebSocket, listener: _Listener) -> None:
+    while True:
+        await _send(socket, await listener.next())
+
+
+async def _send(socket: WebSocket, message: dict[str, Any]) -> None:
+    await socket.send_text(orjson.dumps(message).decode())
+
+
+def _wish(message: dict[str, Any]) -> str:
+    try:
+        told = orjson.loads(message.get("text") or b"")
+    except orjson.JSONDecodeError:
+        return ""
+    return str(told.get("type")) if isinstance(told, dict) else ""
+
+
+def _newest_key(path: Path) -> int:
+    try:
+        connection = open_reader(path)
+    except StoreError:
+        return 0
+    try:
+        return newest_key(connection)
+    except StoreError:
+        return 0
+    finally:
+        connection.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

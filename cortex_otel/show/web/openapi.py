@@ -1,0 +1,47 @@
+"""The description of the API: OpenAPI, also committed as ``docs/reference/openapi.json``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi.openapi.utils import get_openapi
+
+from cortex_otel.show.web.api import PREFIX
+from cortex_otel.show.web.problems import Json
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.requests import Request
+
+__all__ = ["PATH", "add_to", "described"]
+
+PATH = f"{PREFIX}/openapi.json"
+_ABOUT = """\
+What the web admin shows, for programs. Every path takes GET and wants the token of the
+installation: `Authorization: Bearer …`. Unknown and repeated parameters are refused; every error
+has one shape.
+"""
+
+
+def add_to(app: FastAPI) -> None:
+    """Serve the description of ``app`` at :data:`PATH`."""
+
+    async def description(_: Request) -> Json:
+        return Json(described(app))
+
+    app.router.add_route(PATH, description, include_in_schema=False)
+
+
+def described(app: FastAPI) -> dict[str, Any]:
+    """The description, without what FastAPI would answer and we don't."""
+    found = get_openapi(
+        title="cortex-otel admin", version="1", description=_ABOUT, routes=app.routes
+    )
+    for path in found["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        found["components"]["schemas"].pop(name, None)
+    found["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    found["security"] = [{"token": []}]
+    return found

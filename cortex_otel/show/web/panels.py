@@ -1,0 +1,285 @@
+"""The answer to one panel: its question asked, and all that is needed to draw it.
+
+The shape is the contract with the browser, and documented in ``docs/reference/api.md``.
+"""
+
+from __future__ import annotations
+
+import base64
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from cortex_otel.query.catalogue import catalogue
+from cortex_otel.query.runner import Result, Value, run
+from cortex_otel.show import pages
+from cortex_otel.show.web.api_texts import said
+from cortex_otel.show.web.parameters import FILTERS, Range, range_of
+from cortex_otel.show.web.problems import ApiError, shown
+from cortex_otel.show.web.values import cell, columns_of, utc_offset
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import apsw
+
+    from cortex_otel.query.catalogue import Question
+    from cortex_otel.show.pages import Page, Panel
+    from cortex_otel.show.web.parameters import PageQuery, RangeQuery
+    from cortex_otel.show.web.zones import Zone
+
+__all__ = [
+    "TIME_LIMIT_MS",
+    "answer",
+    "cursor_after",
+    "cursor_values",
+    "find_page",
+    "find_panel",
+    "refuse_foreign_filters",
+    "values_of",
+]
+
+TIME_LIMIT_MS = 5000
+_LONGEST_CURSOR = 400
+_BIGGEST = 2**63
+_TYPES: Mapping[str, type] = {"integer": int, "text": str, "real": float}
+
+
+def find_page(name: str) -> Page:
+    """The page ``name``.
+
+    Raises:
+        ApiError: 404.
+    """
+    if name not in pages.PAGES:
+        raise ApiError(HTTPStatus.NOT_FOUND, "unknown_page", field="page", value=shown(name))
+    return pages.PAGES[name]
+
+
+def find_panel(page: Page, name: str) -> Panel:
+    """The panel ``name`` of ``page``.
+
+    Raises:
+        ApiError: 404.
+    """
+    for panel in page.panels:
+        if panel.id == name:
+            return panel
+    raise ApiError(
+        HTTPStatus.NOT_FOUND, "unknown_panel", field="panel", value=shown(name), page=page.id
+    )
+
+
+def refuse_foreign_filters(page: Page, query: PageQuery) -> None:
+    """See that ``page`` has every filter that is set.
+
+    Raises:
+        ApiError: 400.
+    """
+    for name in FILTERS:
+        of_subject = page.id == "user" and name == "user"
+        if getattr(query, name) is not None and name not in page.filters and not of_subject:
+            raise ApiError(HTTPStatus.BAD_REQUEST, "not_of_this_page", field=name, page=page.id)
+
+
+def values_of(
+    question: Question, query: RangeQuery, of: Range, more: Mapping[str, Value] | None = None
+) -> dict[str, Value]:
+    """Parameters of ``question`` for the filters of ``query``; those it has no use for are left."""
+    values: dict[str, Value] = {
+        "from_ns": of.from_ns,
+        "to_ns": of.to_ns,
+        "service": query.service or "",
+        "user_tier": query.tier or "",
+        "utc_offset_minutes": of.utc_offset_minutes,
+        **(more or {}),
+    }
+    for name in FILTERS:
+        told = getattr(query, name, None)
+        if told is not None and name not in (more or {}) and question.accepts(name):
+            values[name] = told.lower() if name == "user" else told
+    return values
+
+
+def answer(
+    connection: apsw.Connection,
+    page: Page,
+    panel: Panel,
+    query: PageQuery,
+    default_zone: Zone,
+    language: str,
+    cursor: str | None = None,
+    *,
+    time_limit_ms: float = TIME_LIMIT_MS,
+) -> dict[str, Any]:
+    """Ask the question of ``panel`` and tell how it is drawn.
+
+    Args:
+        connection: to the store.
+        page: that the panel is on.
+        panel: what is asked.
+        query: the filters, checked.
+        default_zone: where the filters name none.
+        language: ``en`` or ``ko``.
+        cursor: ``next`` of the answer before.
+        time_limit_ms: after which it is given up; milliseconds.
+
+    Raises:
+        ApiError: the filters make no sense.
+        QueryError, StoreError: from the runner.
+    """
+    question = catalogue()[panel.question]
+    of = range_of(query, default_zone, own=panel.since)
+    if of.is_all:
+        of = from_the_first_record(connection, of)
+    more: dict[str, Value] = dict(panel.parameters)
+    if cursor is not None:
+        more |= cursor_values(question, cursor)
+    values = values_of(question, query, of, more)
+    result = run(connection, question, values, time_limit_ms=time_limit_ms, row_limit=panel.limit)
+    before = of.before() if query.compare == "1" else None
+    return {
+        "page": page.id,
+        "panel": panel.id,
+        "question": question.name,
+        "title": panel.titles.get(language) or question.title_in(language),
+        "about": _about(question, of, language),
+        "draw": panel.draw,
+        "x": panel.x,
+        "values": panel.values,
+        "split": panel.split,
+        "target": panel.target,
+        "stacked": panel.stacked,
+        "links": dict(panel.links),
+        "wide": panel.wide,
+        "range": of.told(),
+        "columns": columns_of(question, language),
+        "rows": rows_of(result, of.zone),
+        "previous": _previous(connection, question, panel, query, before),
+        "exact": result.exact,
+        "truncated": result.truncated,
+        "next": cursor_after(result),
+        "elapsed_ms": round(result.elapsed_ms, 2),
+        "empty": _empty(connection, panel, result, query, of, language),
+        "incomplete": said("partial", language) if _has_partial(result) else None,
+        "unfiltered": [
+            name for name in page.filters if _is_set(query, name) and not question.accepts(name)
+        ],
+    }  # fmt: skip
+
+
+def rows_of(result: Result, zone: Zone) -> list[list[Value]]:
+    """Rows as the API gives them."""
+    units = [column.unit for column in result.columns]
+    return [[cell(value, unit, zone) for value, unit in zip(row, units, strict=True)]
+            for row in result.rows]  # fmt: skip
+
+
+def cursor_after(result: Result) -> str | None:
+    """Where the rows after those of ``result`` begin; ``None`` if there are none."""
+    question = result.question
+    if not result.truncated or not result.rows or not question.cursor:
+        return None
+    last = dict(zip([column.name for column in result.columns], result.rows[-1], strict=True))
+    told = orjson.dumps([question.name, *(last[column] for column in question.cursor)])
+    return base64.urlsafe_b64encode(told).decode().rstrip("=")
+
+
+def cursor_values(question: Question, cursor: str) -> dict[str, Value]:
+    """What a cursor of :func:`cursor_after` means to ``question``.
+
+    Raises:
+        ApiError: 400: it is of another question, or none.
+    """
+    refused = ApiError(HTTPStatus.BAD_REQUEST, "bad_cursor", field="cursor")
+    if not question.cursor or len(cursor) > _LONGEST_CURSOR or not cursor.isascii():
+        raise refused
+    try:
+        told = orjson.loads(base64.b64decode(f"{cursor}===", altchars=b"-_"))
+    except ValueError:
+        raise refused from None
+    types = {parameter.name: parameter.type for parameter in question.parameters}
+    wanted = [_TYPES[types[parameter]] for parameter in question.cursor.values()]
+    if not isinstance(told, list) or told[:1] != [question.name]:
+        raise refused
+    keys = told[1:]
+    if [type(key) for key in keys] != wanted:
+        raise refused
+    if any(isinstance(key, int) and abs(key) >= _BIGGEST for key in keys):
+        raise refused
+    return dict(zip(question.cursor.values(), keys, strict=True))
+
+
+def from_the_first_record(connection: apsw.Connection, of: Range) -> Range:
+    """A range of all time, from the first hour that holds anything."""
+    hour = connection.execute("SELECT min(hour) FROM rollup_hour").get
+    if hour is None or hour * 3_600 * 10**9 >= of.to_ns:
+        return of
+    return Range(hour * 3_600 * 10**9, of.to_ns, of.zone, of.reaches_now, is_all=True)
+
+
+def _is_set(query: PageQuery, name: str) -> bool:
+    return bool(getattr(query, "tier" if name == "user_tier" else name, None))
+
+
+def _about(question: Question, of: Range, language: str) -> str:
+    about = question.about_in(language)
+    by_days = any(column.unit == "epoch_day" for column in question.columns)
+    if by_days and question.accepts("utc_offset_minutes") and of.has_clock_change:
+        offset = utc_offset(of.utc_offset_minutes)
+        about += " " + said("clocks_changed", language, zone=of.zone.name, offset=offset)
+    return about
+
+
+def _previous(
+    connection: apsw.Connection,
+    question: Question,
+    panel: Panel,
+    query: PageQuery,
+    before: Range | None,
+) -> dict[str, Any] | None:
+    if before is None:
+        return None
+    values = values_of(question, query, before, panel.parameters)
+    result = run(connection, question, values, time_limit_ms=TIME_LIMIT_MS, row_limit=panel.limit)
+    told = before.told()
+    return {"from": told["from"], "to": told["to"], "rows": rows_of(result, before.zone)}
+
+
+def _has_partial(result: Result) -> bool:
+    names = [column.name for column in result.columns]
+    if "partial" not in names:
+        return False
+    index = names.index("partial")
+    return any(row[index] for row in result.rows)
+
+
+def _empty(
+    connection: apsw.Connection,
+    panel: Panel,
+    result: Result,
+    query: PageQuery,
+    of: Range,
+    language: str,
+) -> dict[str, str] | None:
+    """Why there is nothing to draw, and what would fill it; ``None`` if there is something."""
+    if result.rows and not (panel.draw == "cards" and not any(map(any, result.rows))):
+        return None
+    last = connection.execute(
+        "SELECT max(last_time) FROM rollup_user_day"
+        " WHERE day = (SELECT max(day) FROM rollup_user_day)"
+    ).get
+    last = last or connection.execute("SELECT max(time) FROM events").get
+    hint = panel.empty.get(language, "")
+    if last is None:
+        reason = "empty_store"
+        hint = hint or said("empty_store_hint", language)
+    elif any(_is_set(query, name) for name in ("service", "tier", *FILTERS)):
+        reason = "empty_filtered"
+        hint = said("empty_filtered_hint", language)
+    else:
+        reason = "empty_range_of"
+        told = of.zone.iso(last)[:16].replace("T", " ")
+        hint = hint or said("empty_range_hint", language, last=told)
+    return {"reason": reason, "message": said(reason, language), "hint": hint}

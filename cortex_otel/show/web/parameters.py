@@ -1,0 +1,290 @@
+"""What can be asked with a request, checked: an unknown name or a senseless value is refused.
+
+An answer that left out a filter that it didn't understand would be a wrong answer.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from cortex_otel.query.ranges import RangeError, parse_moment
+from cortex_otel.semconv import TIERS
+from cortex_otel.show.web.problems import ApiError, shown
+from cortex_otel.show.web.zones import Zone, zone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "FILTERS",
+    "MOST_EVENTS",
+    "EventsQuery",
+    "ExportQuery",
+    "LanguageQuery",
+    "PageQuery",
+    "PanelQuery",
+    "Range",
+    "RangeQuery",
+    "UsersQuery",
+    "bad_parameter",
+    "range_of",
+]
+
+#: Filters that only some pages have, by the name of the parameter.
+FILTERS = ("user", "event_type", "error_type", "tool", "q")
+MOST_EVENTS = 1000
+_DEFAULT_SINCE = "30d"
+_TIER = "^(" + "|".join(TIERS) + ")$"
+_AGE = re.compile(r"[0-9]{1,6}[smhdw]|now|all")
+
+_Text = Annotated[str, Field(max_length=200)]
+_Language = Annotated[
+    Literal["en", "ko"] | None,
+    Field(description="Language of titles and messages; else what the browser prefers."),
+]
+
+
+class _Query(BaseModel):
+    """Parameters of a request; an empty one counts as not given, as a form sends it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            return {name: value for name, value in given.items() if value not in {"", None}}
+        return given
+
+
+class LanguageQuery(_Query):
+    """The language alone."""
+
+    lang: _Language = None
+
+
+class RangeQuery(LanguageQuery):
+    """The filters that every question has."""
+
+    since: Annotated[
+        str | None,
+        Field(
+            pattern=r"^([0-9]{1,6}[smhdw]|all)$", examples=["7d"],
+            description="Range up to now: an age (`24h`, `7d`, `30d`, `2w`) or `all`; 30d.",
+        ),
+    ] = None  # fmt: skip
+    from_: Annotated[
+        str | None,
+        Field(
+            alias="from", max_length=40, examples=["2026-11-01"],
+            description="Start, inclusive: ISO 8601, in `tz` unless it names its offset.",
+        ),
+    ] = None  # fmt: skip
+    to: Annotated[
+        str | None,
+        Field(
+            max_length=40, examples=["2026-11-08T12:00+09:00"],
+            description="End, exclusive; the same. Now, if left out.",
+        ),
+    ] = None  # fmt: skip
+    service: Annotated[
+        str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="One service: `mcp` …")
+    ] = None
+    tier: Annotated[
+        str | None, Field(pattern=_TIER, description=f"One tier: {', '.join(TIERS)}.")
+    ] = None
+    tz: Annotated[
+        str | None,
+        Field(
+            max_length=64, examples=["Asia/Seoul"],
+            description="Time zone of days and times (IANA); the setting, else this machine's.",
+        ),
+    ] = None  # fmt: skip
+
+
+class PageQuery(RangeQuery):
+    """The filters of a page; which of them it has is in `filters` of its answer."""
+
+    compare: Annotated[
+        Literal["0", "1"], Field(description="1: also the rows of the period before.")
+    ] = "0"
+    user: Annotated[
+        str | None,
+        Field(pattern=r"^[0-9a-fA-F]{1,64}$", description="Beginning of a user hash, or all."),
+    ] = None
+    event_type: Annotated[
+        str | None, Field(pattern=r"^[A-Za-z0-9_.\-]{1,64}$", description="`mcp.tool_call` …")
+    ] = None
+    error_type: Annotated[_Text | None, Field(description="Class of an error.")] = None
+    tool: Annotated[_Text | None, Field(description="Name of a tool.")] = None
+    q: Annotated[_Text | None, Field(description="Text that a message contains.")] = None
+
+
+_Cursor = Annotated[
+    str | None,
+    Field(max_length=400, description="`next` of the answer before: goes on where it ended."),
+]
+
+
+class PanelQuery(PageQuery):
+    """The filters of a panel, and where its rows go on."""
+
+    cursor: _Cursor = None
+
+
+class EventsQuery(RangeQuery):
+    """Which events."""
+
+    user: Annotated[
+        str | None,
+        Field(pattern=r"^[0-9a-fA-F]{1,64}$", description="Beginning of a user hash, or all."),
+    ] = None
+    event_type: Annotated[
+        str | None, Field(pattern=r"^[A-Za-z0-9_.\-]{1,64}$", description="`mcp.tool_call` …")
+    ] = None
+    error_type: Annotated[_Text | None, Field(description="Class of an error.")] = None
+    tool: Annotated[_Text | None, Field(description="Name of a tool.")] = None
+    q: Annotated[_Text | None, Field(description="Text that a message contains.")] = None
+    limit: Annotated[
+        int, Field(ge=1, le=MOST_EVENTS, description=f"Rows at most, to {MOST_EVENTS}.")
+    ] = 100
+    cursor: _Cursor = None
+
+
+class UsersQuery(RangeQuery):
+    """Which users."""
+
+    user: Annotated[
+        str | None,
+        Field(pattern=r"^[0-9a-fA-F]{1,64}$", description="Beginning of a user hash, or all."),
+    ] = None
+    limit: Annotated[
+        int, Field(ge=1, le=MOST_EVENTS, description=f"Rows at most, to {MOST_EVENTS}.")
+    ] = 100
+    cursor: _Cursor = None
+
+
+class ExportQuery(PageQuery):
+    """What is exported: a panel (`page` and `panel`), else events."""
+
+    page: Annotated[_Text | None, Field(description="Page of the panel.")] = None
+    panel: Annotated[_Text | None, Field(description="A panel; without one: events.")] = None
+    max_mb: Annotated[
+        int, Field(ge=1, le=1000, description="Where the export is cut; megabytes.")
+    ] = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What a question is asked about."""
+
+    from_ns: int
+    to_ns: int
+    zone: Zone
+    reaches_now: bool
+    is_all: bool = False
+
+    @property
+    def utc_offset_minutes(self) -> int:
+        """Of the last moment of the range, by which its days are counted."""
+        return self.zone.offset_minutes(self.to_ns - 1)
+
+    @property
+    def has_clock_change(self) -> bool:
+        """Whether clocks are changed in it, so that its days have no offset in common."""
+        return self.zone.changes_between(self.from_ns, self.to_ns)
+
+    def before(self) -> Range | None:
+        """The period before, as long as this one; none before everything."""
+        start = self.from_ns - (self.to_ns - self.from_ns)
+        if self.is_all or start < 0:
+            return None
+        return Range(start, self.from_ns, self.zone, reaches_now=False)
+
+    def told(self) -> dict[str, object]:
+        """For an answer."""
+        return {
+            "from": self.zone.iso(self.from_ns),
+            "to": self.zone.iso(self.to_ns),
+            "time_zone": self.zone.name,
+            "utc_offset_minutes": self.utc_offset_minutes,
+        }
+
+
+def range_of(query: RangeQuery, default_zone: Zone, *, own: str = "") -> Range:
+    """The range that ``query`` asks about.
+
+    Args:
+        query: with checked names, and values of the right form.
+        default_zone: where it names none.
+        own: a range that counts in place of the one given, e.g. ``24h``.
+
+    Raises:
+        ApiError: 400, with the parameter.
+    """
+    chosen = default_zone
+    if query.tz:
+        try:
+            chosen = zone(query.tz)
+        except ValueError:
+            raise _bad("bad_time_zone", "tz", query.tz) from None
+    now_ns = time.time_ns()
+    if query.since and (query.from_ or query.to):
+        raise ApiError(HTTPStatus.BAD_REQUEST, "both_ranges", field="since")
+    from_ns = None if query.from_ is None else _moment(chosen, "from", query.from_)
+    to_ns = now_ns if query.to is None else _moment(chosen, "to", query.to)
+    since = own or query.since or _DEFAULT_SINCE
+    if own or from_ns is None:
+        base = now_ns if own or query.to is None else to_ns
+        to_ns = now_ns if own else to_ns
+        try:
+            from_ns = parse_moment(since, base)
+        except RangeError:  # its form was checked; the model and this must not drift apart
+            raise _bad("bad_since", "since", since) from None
+    if from_ns >= to_ns:
+        field = "from" if query.from_ else "to" if query.to else "since"
+        raise ApiError(HTTPStatus.BAD_REQUEST, "empty_range", field=field)
+    return Range(
+        from_ns, to_ns, chosen, reaches_now=to_ns >= now_ns,
+        is_all=since == "all" and query.from_ is None,
+    )  # fmt: skip
+
+
+def bad_parameter(errors: Iterable[Any]) -> ApiError:
+    """What pydantic found wrong, as an error of ours: the first of it."""
+    error = next(iter(errors))
+    field = str(error["loc"][-1])
+    if error["type"] == "extra_forbidden":
+        return ApiError(HTTPStatus.BAD_REQUEST, "unknown_parameter", field=field[:64])
+    value = error.get("input")
+    match field:
+        case "tier":
+            return _bad("bad_tier", field, value, allowed=", ".join(TIERS))
+        case "limit":
+            return _bad("bad_limit", field, value, most=MOST_EVENTS)
+        case "from" | "to":
+            return _bad("bad_moment", field, value)
+        case "tz":
+            return _bad("bad_time_zone", field, value)
+        case "since" | "service" | "user" | "event_type":
+            return _bad(f"bad_{field}", field, value)
+        case "cursor":
+            return ApiError(HTTPStatus.BAD_REQUEST, "bad_cursor", field=field)
+    return _bad("bad_value", field, value)
+
+
+def _moment(chosen: Zone, field: str, text: str) -> int:
+    try:
+        return chosen.moment(text)
+    except ValueError:
+        raise _bad("bad_moment", field, text) from None
+
+
+def _bad(code: str, field: str, value: object, **values: object) -> ApiError:
+    return ApiError(HTTPStatus.BAD_REQUEST, code, field=field, value=shown(value), **values)

@@ -1,0 +1,36 @@
+"""What the routes share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    from starlette.requests import HTTPConnection
+
+    from cortex_otel.show.web.live import Live
+    from cortex_otel.show.web.readers import Readers
+    from cortex_otel.show.web.zones import Zone
+
+__all__ = ["Admin", "admin_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """One admin over one database."""
+
+    database: Path
+    zone: Zone
+    """Of days and times where a request names none."""
+    readers: Readers
+    live: Live
+    exports: Executor
+    """Threads of their own: an export holds one for as long as its client takes."""
+
+
+def admin_of(connection: HTTPConnection) -> Admin:
+    """The admin that a request came to."""
+    return cast("Admin", connection.app.state.admin)

@@ -1,0 +1,40 @@
+"""Values and columns of an answer, as the API gives them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cortex_otel.query.formats import plain
+
+if TYPE_CHECKING:
+    from cortex_otel.query.catalogue import Question, Unit
+    from cortex_otel.query.runner import Value
+    from cortex_otel.show.web.zones import Zone
+
+__all__ = ["cell", "columns_of", "utc_offset"]
+
+
+def cell(value: Value, unit: Unit, zone: Zone) -> Value:
+    """One value: times in ISO 8601 with the offset of that very moment, days as dates."""
+    if unit == "unix_ns" and isinstance(value, int):
+        return zone.iso(value)
+    return plain(value, unit)
+
+
+def columns_of(question: Question, language: str) -> list[dict[str, str]]:
+    """Name, unit, title and meaning of each column."""
+    return [
+        {
+            "name": column.name,
+            "unit": column.unit,
+            "title": column.title_in(language),
+            "meaning": column.meaning_in(language),
+        }
+        for column in question.columns
+    ]
+
+
+def utc_offset(minutes: int) -> str:
+    """As a reader knows it: ``+09:00``, ``−05:00``."""
+    size = abs(minutes)
+    return f"{'−' if minutes < 0 else '+'}{size // 60:02d}:{size % 60:02d}"

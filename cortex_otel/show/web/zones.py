@@ -1,0 +1,113 @@
+"""Time zones: moments as they read there, and what is to be said where clocks were changed."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+__all__ = ["Zone", "local_zone", "zone"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NS = 10**9
+_LONGEST_NAME = 64
+#: Of the SQL, which counts days and half hours of 64-bit nanoseconds.
+_LAST_NS = 2**63 - 1
+_HALF_YEAR = timedelta(days=182)
+
+
+class Zone:
+    """A zone of the IANA database.
+
+    Args:
+        name: as the database has it.
+        rules: of the zone.
+    """
+
+    def __init__(self, name: str, rules: ZoneInfo) -> None:
+        self.name = name
+        self._rules = rules
+
+    def offset_minutes(self, at_ns: int) -> int:
+        """What this zone is ahead of UTC by at a moment; whole minutes."""
+        offset = self._local(at_ns).utcoffset()
+        return int(offset.total_seconds() // 60) if offset else 0
+
+    def iso(self, at_ns: int) -> str:
+        """ISO 8601 with milliseconds and the offset of that moment."""
+        return self._local(at_ns).isoformat(timespec="milliseconds")
+
+    def iso_micros(self, at_ns: int) -> str:
+        """The same with microseconds, to order spans by."""
+        return self._local(at_ns).isoformat(timespec="microseconds")
+
+    def moment(self, text: str) -> int:
+        """An ISO 8601 date or time as Unix ns; local to this zone unless it names its offset.
+
+        Raises:
+            ValueError: it is none, or not between 1970 and 2262.
+        """
+        try:
+            told = datetime.fromisoformat(text)
+            if told.tzinfo is None:
+                told = told.replace(tzinfo=self._rules)
+            since = told.astimezone(UTC) - _EPOCH
+        except OverflowError:
+            raise ValueError(text) from None
+        at_ns = (since.days * 86_400 + since.seconds) * _NS + since.microseconds * 1000
+        if not 0 <= at_ns <= _LAST_NS:
+            raise ValueError(text)
+        return at_ns
+
+    def changes_between(self, from_ns: int, to_ns: int) -> bool:
+        """Whether clocks are changed in a range: its days have no offset in common."""
+        end = self.offset_minutes(to_ns)
+        step = int(_HALF_YEAR.total_seconds()) * _NS // 2
+        at = max(from_ns, to_ns - 8 * step)  # two years tell every rule there is
+        while at < to_ns:
+            if self.offset_minutes(at) != end:
+                return True
+            at += step
+        return False
+
+    def _local(self, at_ns: int) -> datetime:
+        moment = _EPOCH + timedelta(microseconds=at_ns // 1000)
+        try:
+            return moment.astimezone(self._rules)
+        except OverflowError:
+            return moment
+
+
+@lru_cache(maxsize=64)
+def zone(name: str) -> Zone:
+    """The zone called ``name``.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if len(name) > _LONGEST_NAME or not name.isascii():
+        raise ValueError(name)
+    try:
+        return Zone(name, ZoneInfo(name))
+    except (ZoneInfoNotFoundError, OSError):  # OSError: a directory of zones
+        raise ValueError(name) from None
+
+
+def local_zone() -> Zone:
+    """This machine's own; UTC where it can't be told by name."""
+    told = os.environ.get("TZ", "").lstrip(":")
+    link = Path("/etc/localtime")
+    try:
+        target = link.resolve().as_posix() if link.is_symlink() else ""
+    except OSError:
+        target = ""
+    for name in (told, target.partition("zoneinfo/")[2], "UTC"):
+        if not name:
+            continue
+        try:
+            return zone(name)
+        except ValueError:
+            continue
+    return Zone("UTC", ZoneInfo("UTC"))
