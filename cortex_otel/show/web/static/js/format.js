@@ -85,12 +85,14 @@ function utc(minutes) {
 }
 
 const NAMED = new Set(["free", "trial", "paid", "enterprise"]);
+const KINDS = new Set(["automatic", "manual", "active", "inactive", "never_used", "unknown"]);
 const RESULTS = new Set(["success", "error", "timeout", "cancelled"]);
 
 /** A word of the data in the reader's language where it is one of ours. */
 export function word(value) {
   if (NAMED.has(value)) return maybe(`tier_${value}`, value);
   if (RESULTS.has(value)) return maybe(`result_${value}`, value);
+  if (KINDS.has(value)) return maybe(`kind_${value}`, value);
   return value;
 }
 
@@ -119,6 +121,7 @@ export function value(raw, unit, { long = false } = {}) {
 /** The same, but as short as an axis needs it. */
 export function brief(raw, unit) {
   if (unit === "count" || unit === "tokens") return short.format(raw);
+  if (unit === "ms" && raw === 0) return "0";
   return value(raw, unit);
 }
 

@@ -6,6 +6,8 @@ import { isPercentile, sense } from "../meaning.js";
 import { columnIndex } from "../pivot.js";
 
 const COUNTED = ["n", "timed", "measured"];
+// A time or a name is no number: nothing to compare it with.
+const WORDS = new Set(["unix_ns", "epoch_day", "text", "flag"]);
 const ARROWS = { 1: "▲", 0: "=", "-1": "▼" };
 
 export function cards(body, answer) {
@@ -17,6 +19,8 @@ export function cards(body, answer) {
     list = h("dl", { class: "cards" });
     body.replaceChildren(list);
   }
+  list.style.setProperty("--all", String(names.length));
+  list.style.setProperty("--half", String(Math.ceil(names.length / 2)));
   const known = new Map([...list.children].map((card) => [card.dataset.column, card]));
   for (const [name, card] of known) if (!names.includes(name)) card.remove();
   for (const name of names) {
@@ -40,14 +44,15 @@ function shown(answer) {
 
 function one(answer, column, now, before, row) {
   const below = h("div", { class: "below" });
-  const change = answer.previous ? format.delta(now, before, column.unit) : null;
+  const isNumber = !WORDS.has(column.unit);
+  const change = answer.previous && isNumber ? format.delta(now, before, column.unit) : null;
   if (change) {
     const tone = sense(column.name, column.unit, change.direction);
     const words = t("since_before", { change: change.text, before: format.value(before, column.unit) });
     below.append(h("span", { class: "delta", "data-sense": tone || null, title: words },
       h("span", { "aria-hidden": "true" }, `${ARROWS[change.direction]} ${change.text}`),
       h("span", { class: "sr-only" }, tone ? `${words} (${t(`sense_${tone}`)})` : words)));
-  } else if (answer.previous && now !== null && now !== undefined) {
+  } else if (answer.previous && isNumber && now !== null && now !== undefined) {
     below.append(h("span", {}, t("nothing_before")));
   }
   if (isPercentile(column.name) || column.name === "avg_ms") {
@@ -56,7 +61,7 @@ function one(answer, column, now, before, row) {
   }
   return [
     h("dt", { title: column.meaning }, column.title || column.name),
-    h("dd", { class: "big", title: now === null || now === undefined ? null : format.value(now, column.unit) }, ...big(now, column.unit)),
+    h("dd", { class: isNumber ? "big" : "big worded", title: now === null || now === undefined ? null : format.value(now, column.unit) }, ...big(now, column.unit)),
     h("dd", { class: "under" }, below),
   ];
 }

@@ -18,7 +18,7 @@ export function matrix(body, answer) {
       raw === null ? "" : format.brief(raw, unit));
   };
   const table = h("table", { class: "matrix" },
-    h("thead", {}, h("tr", {}, h("td"), columns.map((x) => h("th", { scope: "col" }, label(x, across))))),
-    h("tbody", {}, rows.map((y) => h("tr", {}, h("th", { scope: "row" }, label(y, down)), columns.map((x) => one(x, y))))));
+    h("thead", {}, h("tr", {}, h("td"), columns.map((x) => h("th", { scope: "col" }, h("span", { title: label(x, across) }, label(x, across)))))),
+    h("tbody", {}, rows.map((y) => h("tr", {}, h("th", { scope: "row", title: label(y, down) }, label(y, down)), columns.map((x) => one(x, y))))));
   body.replaceChildren(h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": answer.title }, table));
 }

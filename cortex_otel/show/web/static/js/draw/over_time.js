@@ -130,7 +130,7 @@ function target(answer, unit) {
   return {
     silent: true, symbol: "none", animation: false,
     lineStyle: { color: colour("good"), type: "dashed", width: 1.5 },
-    label: { color: colour("good"), position: "insideEndTop", fontWeight: 600, formatter: () => t("target", { value: format.value(answer.target, unit) }) },
+    label: { color: colour("good"), position: "insideEndTop", fontWeight: 600, backgroundColor: colour("surface"), padding: [1, 4], borderRadius: 3, distance: 3, formatter: () => t("target", { value: format.value(answer.target, unit) }) },
     data: [{ yAxis: answer.target }],
   };
 }

@@ -23,7 +23,7 @@ export function ranking(body, answer) {
       h("td", { class: "bar" }, h("span", { class: "sr-only" }, t("bar"))),
       columns.map(({ column }) => h("th", { scope: "col", class: "num", title: column.meaning }, column.title)))),
     h("tbody", {}, rows.map((row) => h("tr", {},
-      h("td", { class: "text" }, linked(answer, answer.x, row.raw, format.value(row.raw, answer.columns[nameAt].unit))),
+      h("td", { class: "text", title: format.value(row.raw, answer.columns[nameAt].unit) }, linked(answer, answer.x, row.raw, format.value(row.raw, answer.columns[nameAt].unit))),
       h("td", { class: "bar" }, meter(most ? (row.values[0] ?? 0) / most : 0, variable)),
       columns.map(({ column }, index) => h("td", { class: "num" }, format.value(row.values[index], column.unit)))))),
   );

@@ -94,7 +94,7 @@ export function cell(answer, { column, index }, row) {
   const text = format.value(raw, column.unit);
   const nothing = raw === null || raw === undefined || raw === "";
   const kind = kindOf(column, text);
-  let content = kind === "hash" && !nothing && text.length > 14 ? `${text.slice(0, 12)}…` : text;
+  let content = kind === "hash" && !nothing && text.length > 14 ? `${text.slice(0, 8)}…` : text;
   if (!nothing && TAGS.has(column.name)) content = h("span", { class: "tag", "data-sense": tone(raw) }, text);
   const exact = kind === "hash" && !nothing ? raw : column.unit === "unix_ns" && !nothing ? raw : null;
   return h("td", { class: nothing ? `${kind} none` : kind, title: exact }, nothing ? content : linked(answer, column.name, raw, content));
