@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import apsw
 
@@ -55,7 +55,7 @@ def whole_page(
             left = max(_LEAST_MS, (end - time.monotonic()) * 1000)
             try:
                 told[panel.id] = answer(
-                    connection, page, panel, query, default_zone, language,
+                    connection, page, panel, query, default_zone=default_zone, language=language,
                     time_limit_ms=min(left, TIME_LIMIT_MS),
                 )  # fmt: skip
             except QueryTimeoutError as error:
@@ -144,7 +144,8 @@ def trace(connection: apsw.Connection, trace_id: str, zone: Zone) -> dict[str, A
     return {
         "trace_id": trace_id.lower(),
         "spans": [
-            {**row, "timestamp": zone.iso_micros(row["timestamp"])} for row in rows[:_MOST_SPANS]
+            {**row, "timestamp": zone.iso_micros(cast("int", row["timestamp"]))}
+            for row in rows[:_MOST_SPANS]
         ],
         "truncated": len(rows) > _MOST_SPANS,
     }

@@ -9,18 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the annotations
 
-from cortex_otel.show.web import answers, downloads, schemas
+from cortex_otel.show.web import answers, downloads, parameters, schemas
 from cortex_otel.show.web.gate import language_of
 from cortex_otel.show.web.panels import answer, find_page, find_panel, refuse_foreign_filters
-from cortex_otel.show.web.parameters import (
-    EventsQuery,
-    ExportQuery,
-    LanguageQuery,
-    PageQuery,
-    PanelQuery,
-    RangeQuery,
-    UsersQuery,
-)
 from cortex_otel.show.web.problems import Json
 from cortex_otel.show.web.state import admin_of
 
@@ -58,31 +49,35 @@ def _of(model: type) -> dict[int | str, dict[str, Any]]:
 
 
 @router.get("/overview", responses=_of(schemas.PageAnswer), tags=["pages"])
-async def overview(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
+async def overview(request: Request, query: Annotated[parameters.PageQuery, Query()]) -> Response:
     """Active users, errors, durations, tiers, services: every panel of the overview."""
     return await _page(request, "overview", query)
 
 
 @router.get("/mcp/summary", responses=_of(schemas.PageAnswer), tags=["pages"])
-async def mcp_summary(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
+async def mcp_summary(
+    request: Request, query: Annotated[parameters.PageQuery, Query()]
+) -> Response:
     """Every panel of the MCP page."""
     return await _page(request, "mcp", query)
 
 
 @router.get("/mcp/tools", responses=_of(schemas.Tools), tags=["lists"])
-async def mcp_tools(request: Request, query: Annotated[RangeQuery, Query()]) -> Response:
+async def mcp_tools(request: Request, query: Annotated[parameters.RangeQuery, Query()]) -> Response:
     """Calls, errors and durations of each tool."""
     return await _records(request, "tool_calls", query, key="tools", limit=_MOST_TOOLS)
 
 
 @router.get("/extension/summary", responses=_of(schemas.PageAnswer), tags=["pages"])
-async def extension_summary(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
+async def extension_summary(
+    request: Request, query: Annotated[parameters.PageQuery, Query()]
+) -> Response:
     """Every panel of the extension page."""
     return await _page(request, "extension", query)
 
 
 @router.get("/users", responses=_of(schemas.Users), tags=["lists"])
-async def users(request: Request, query: Annotated[UsersQuery, Query()]) -> Response:
+async def users(request: Request, query: Annotated[parameters.UsersQuery, Query()]) -> Response:
     """Users by the beginning of their hash, last active first."""
     return await _records(
         request, "users", query, key="users", limit=query.limit, cursor=query.cursor
@@ -93,7 +88,7 @@ async def users(request: Request, query: Annotated[UsersQuery, Query()]) -> Resp
     "/users/{user_id_hash}", responses={**_of(schemas.PageAnswer), **_not_found}, tags=["pages"]
 )
 async def user(
-    request: Request, user_id_hash: _UserHash, query: Annotated[PageQuery, Query()]
+    request: Request, user_id_hash: _UserHash, query: Annotated[parameters.PageQuery, Query()]
 ) -> Response:
     """Totals, tools, sessions and timeline of one user."""
 
@@ -110,7 +105,7 @@ async def user(
 
 
 @router.get("/errors", responses=_of(schemas.Errors), tags=["lists"])
-async def errors(request: Request, query: Annotated[EventsQuery, Query()]) -> Response:
+async def errors(request: Request, query: Annotated[parameters.EventsQuery, Query()]) -> Response:
     """Errors one by one, newest first."""
     return await _records(
         request, "errors", query, key="errors", limit=query.limit, cursor=query.cursor
@@ -118,7 +113,7 @@ async def errors(request: Request, query: Annotated[EventsQuery, Query()]) -> Re
 
 
 @router.get("/events", responses=_of(schemas.Events), tags=["lists"])
-async def events(request: Request, query: Annotated[EventsQuery, Query()]) -> Response:
+async def events(request: Request, query: Annotated[parameters.EventsQuery, Query()]) -> Response:
     """Product events one by one, newest first."""
     return await _records(
         request, "events", query, key="events", limit=query.limit, cursor=query.cursor
@@ -127,7 +122,7 @@ async def events(request: Request, query: Annotated[EventsQuery, Query()]) -> Re
 
 @router.get("/traces/{trace_id}", responses={**_of(schemas.Trace), **_not_found}, tags=["lists"])
 async def trace(
-    request: Request, trace_id: _TraceId, query: Annotated[LanguageQuery, Query()]
+    request: Request, trace_id: _TraceId, query: Annotated[parameters.LanguageQuery, Query()]
 ) -> Response:
     """The spans and events of one trace, in the order of time."""
     del query  # its language is that of an error
@@ -139,7 +134,7 @@ async def trace(
     "/panels/{page}/{panel}", responses={**_of(schemas.PanelAnswer), **_not_found}, tags=["pages"]
 )
 async def panel_of_page(
-    request: Request, page: _Name, panel: _Name, query: Annotated[PanelQuery, Query()]
+    request: Request, page: _Name, panel: _Name, query: Annotated[parameters.PanelQuery, Query()]
 ) -> Response:
     """One panel: its rows, and how they are drawn."""
     asked_page = find_page(page)
@@ -149,15 +144,17 @@ async def panel_of_page(
         await _ask(
             request,
             lambda connection: answer(
-                connection, asked_page, asked_panel, query, admin_of(request).zone,
-                _language(request), query.cursor,
+                connection, asked_page, asked_panel, query, default_zone=admin_of(request).zone,
+                language=_language(request), cursor=query.cursor,
             ),
         )
     )  # fmt: skip
 
 
 @router.get("/questions", responses=_of(schemas.Questions), tags=["lists"])
-async def questions(request: Request, query: Annotated[LanguageQuery, Query()]) -> Response:
+async def questions(
+    request: Request, query: Annotated[parameters.LanguageQuery, Query()]
+) -> Response:
     """Every question with its columns, and every page with its panels."""
     del query  # the language is found with the browser's in mind
     return Json(answers.known_questions(_language(request)))
@@ -167,7 +164,9 @@ async def questions(request: Request, query: Annotated[LanguageQuery, Query()]) 
     "/export/csv", tags=["export"],
     responses={200: {"content": {"text/csv": {}}, "description": "A file"}, **_not_found},
 )  # fmt: skip
-async def export_csv(request: Request, query: Annotated[ExportQuery, Query()]) -> Response:
+async def export_csv(
+    request: Request, query: Annotated[parameters.ExportQuery, Query()]
+) -> Response:
     """A panel, or events, as CSV for spreadsheets; its last line says if it was cut."""
     return await downloads.made(request, query, "csv", _language(request))
 
@@ -176,12 +175,14 @@ async def export_csv(request: Request, query: Annotated[ExportQuery, Query()]) -
     "/export/json", tags=["export"],
     responses={200: {"content": {"application/json": {}}, "description": "A file"}, **_not_found},
 )  # fmt: skip
-async def export_json(request: Request, query: Annotated[ExportQuery, Query()]) -> Response:
+async def export_json(
+    request: Request, query: Annotated[parameters.ExportQuery, Query()]
+) -> Response:
     """A panel, or events, as one JSON object; `truncated` says if it was cut."""
     return await downloads.made(request, query, "json", _language(request))
 
 
-async def _page(request: Request, name: str, query: PageQuery) -> Response:
+async def _page(request: Request, name: str, query: parameters.PageQuery) -> Response:
     page = find_page(name)
     refuse_foreign_filters(page, query)
     zone, language = admin_of(request).zone, _language(request)
@@ -196,7 +197,7 @@ async def _page(request: Request, name: str, query: PageQuery) -> Response:
 async def _records(
     request: Request,
     question: str,
-    query: RangeQuery,
+    query: parameters.RangeQuery,
     *,
     key: str,
     limit: int,

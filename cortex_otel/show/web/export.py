@@ -53,15 +53,14 @@ def as_csv(
     text.write(_BOM)
     writer.writerow([column.name for column in columns])
     units = [column.unit for column in columns]
-    size, count = 0, 0
-    for row in rows:
+    size = 0
+    for count, row in enumerate(rows):
         if size + text.tell() > most_bytes:
             writer.writerow([f"# cut after {count} rows: {most_bytes / 1e6:g} MB are reached"])
             break
         writer.writerow(
             [_harmless(cell(value, unit, zone)) for value, unit in zip(row, units, strict=True)]
         )
-        count += 1
         if text.tell() >= _CHUNK:
             size += text.tell()
             yield _taken(text)
@@ -153,7 +152,12 @@ class Download(Response):
         self._made = await self._in_thread(self._chunks)
         self._first = await self._in_thread(self._next)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(
+        self,
+        scope: Scope,  # noqa: ARG002 - of ASGI
+        receive: Receive,  # noqa: ARG002 - the same
+        send: Send,
+    ) -> None:
         """Send it."""
         try:
             await send(

@@ -155,14 +155,16 @@ class Gate:
 
         try:
             await self._app(scope, receive, noted)
-        except Exception as error:
+        except Exception:
             if begun:
                 raise  # half an answer: the server closes the connection, so that it shows
-            _logger.error("fault of the web admin at %s", scope["path"], exc_info=error)
+            _logger.exception("fault of the web admin at %s", scope["path"])
             fault = ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "fault")
             await self._told(fault, scope, headers)(scope, receive, send)
 
-    def _refused(self, scope: Scope, headers: Headers) -> ApiError | None:
+    def _refused(  # noqa: PLR0911 - one for each reason
+        self, scope: Scope, headers: Headers
+    ) -> ApiError | None:
         """Why this request is not let in; ``None`` if it is."""
         host = headers.get("host", "")
         if not self._is_our_host(host):

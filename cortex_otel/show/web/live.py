@@ -10,15 +10,17 @@ import asyncio
 import contextlib
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from starlette.websockets import WebSocketDisconnect
 
 from cortex_otel.query.events import EventFilter, committed_after, newest_key
+from cortex_otel.show.web.readers import file_identity
 from cortex_otel_exporters.sqlite.reader import StoreError, data_version, open_reader
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import apsw
@@ -31,7 +33,7 @@ __all__ = ["MOST_SOCKETS", "Live"]
 MOST_SOCKETS = 64
 _SECONDS_BETWEEN_LOOKS = 0.05
 #: A writer commits four times a second; several of them need not be told one by one.
-_SECONDS_BETWEEN_NEWS = 0.15
+_SECONDS_BETWEEN_NEWS = 0.1
 #: After which it is seen that the file is another one, or there at last.
 _SECONDS_BETWEEN_FILES = 1.0
 _NEWEST = 5
@@ -52,9 +54,10 @@ class Live:
         # Never the number of an earlier run: a page that was open then must see a change.
         self._version = time.time_ns() // 10**6
         self._newest_id = 0
-        self._listeners: set[_Listener] = set()
-        self._sockets = 0
         self._condition = threading.Condition()
+        self._listeners: set[_Listener] = set()
+        self._to_greet: set[_Listener] = set()
+        self._sockets = 0
         self._ended = False
         self._thread: threading.Thread | None = None
 
@@ -65,23 +68,19 @@ class Live:
             return
         self._sockets += 1
         listener = _Listener(asyncio.get_running_loop())
+        sending = None
         try:
             await socket.accept()
-            await self._listen(listener)
-            await socket.send_bytes(b"") if False else None
-            await _send(socket, await self._hello())
+            self._listen(listener)
             sending = asyncio.create_task(_send_news(socket, listener))
-            try:
-                await self._obey(socket, listener)
-            finally:
-                sending.cancel()
-                with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
-                    await sending
-        except (WebSocketDisconnect, RuntimeError):
-            pass  # it went away while it was told something
+            await self._obey(socket, listener)
+        except WebSocketDisconnect:
+            pass
         finally:
             self._sockets -= 1
             self._rest(listener)
+            if sending is not None:
+                sending.cancel()
 
     def close(self) -> None:
         """End the thread."""
@@ -98,15 +97,15 @@ class Live:
                 case "pause":
                     self._rest(listener)
                 case "resume":
-                    await self._listen(listener)
-                    await _send(socket, await self._hello())
+                    self._listen(listener)
                 case _:
                     await socket.close(_POLICY_VIOLATION)
                     return
 
-    async def _listen(self, listener: _Listener) -> None:
+    def _listen(self, listener: _Listener) -> None:
         with self._condition:
             self._listeners.add(listener)
+            self._to_greet.add(listener)
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._look, name="cortex-otel-live", daemon=True
@@ -117,67 +116,79 @@ class Live:
     def _rest(self, listener: _Listener) -> None:
         with self._condition:
             self._listeners.discard(listener)
-
-    async def _hello(self) -> dict[str, Any]:
-        newest = await asyncio.to_thread(_newest_key, self._path)
-        return {
-            "type": "hello", "data_version": self._version, "newest_id": newest, "events": [],
-        }  # fmt: skip
+            self._to_greet.discard(listener)
 
     def _look(self) -> None:
-        """The thread."""
-        while True:
+        """The thread: watches the store while somebody listens."""
+        was_away = False
+        while not self._ended:
             with self._condition:
-                while not self._listeners and not self._ended:
+                if not self._listeners:
+                    was_away = False
                     self._condition.wait()
-                if self._ended:
-                    return
+                    continue
             try:
-                self._watch()
+                self._watch(was_away=was_away)
             except StoreError:
                 # No database yet, or none that can be read: a page says so itself.
-                time.sleep(_SECONDS_BETWEEN_FILES)
+                self._greet()
+                with self._condition:
+                    self._condition.wait(_SECONDS_BETWEEN_FILES)
+            was_away = True
 
-    def _watch(self) -> None:
+    def _watch(self, *, was_away: bool) -> None:
         """Follow one file for as long as somebody listens and it is the one at the path."""
         connection = open_reader(self._path)
         try:
-            identity = _identity(self._path)
+            identity = file_identity(self._path)
             seen = data_version(connection)
-            self._told(connection, newest_key(connection))
+            self._newest_id = newest_key(connection)
+            if was_away:
+                self._tell([])
             looked = time.monotonic()
             while self._listeners and not self._ended:
+                self._greet()
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
                 now = time.monotonic()
                 if now - looked >= _SECONDS_BETWEEN_FILES:
                     looked = now
-                    if _identity(self._path) != identity:
+                    if file_identity(self._path) != identity:
                         return
                 found = data_version(connection)
                 if found != seen:
                     seen = found
-                    self._told(connection, newest_key(connection))
-                    time.sleep(_SECONDS_BETWEEN_NEWS - _SECONDS_BETWEEN_LOOKS)
+                    self._tell(self._newest(connection))
+                    time.sleep(_SECONDS_BETWEEN_NEWS)
         finally:
             connection.close()
 
-    def _told(self, connection: apsw.Connection, newest_id: int) -> None:
-        after = max(self._newest_id, newest_id - _NEWEST)
-        events = committed_after(connection, after, EventFilter(), _NEWEST) if after else []
-        self._newest_id = newest_id
+    def _newest(self, connection: apsw.Connection) -> list[dict[str, Any]]:
+        """The events that were committed since the last look; the newest few of them."""
+        newest = newest_key(connection)
+        after = max(self._newest_id, newest - _NEWEST)
+        self._newest_id = newest
+        return [
+            {**event, "timestamp": self._zone.iso_micros(cast("int", event["timestamp"]))}
+            for event in committed_after(connection, after, EventFilter(), _NEWEST)
+        ]
+
+    def _greet(self) -> None:
+        with self._condition:
+            for listener in self._to_greet:
+                listener.tell(self._news("hello", []))
+            self._to_greet.clear()
+
+    def _tell(self, events: list[dict[str, Any]]) -> None:
         self._version += 1
-        news = {
-            "type": "change",
-            "data_version": self._version,
-            "newest_id": newest_id,
-            "events": [self._shown(event) for event in events],
-        }
         with self._condition:
             for listener in self._listeners:
-                listener.tell(news)
+                listener.tell(self._news("change", events))
 
-    def _shown(self, event: dict[str, Any]) -> dict[str, Any]:
-        return {**event, "timestamp": self._zone.iso_micros(event["timestamp"])}
+    def _news(self, kind: str, events: list[dict[str, Any]]) -> dict[str, Any]:
+        return {
+            "type": kind, "data_version": self._version, "newest_id": self._newest_id,
+            "events": events,
+        }  # fmt: skip
 
 
 class _Listener:
@@ -208,38 +219,14 @@ class _Listener:
 
 
 async def _send_news(socket: WebSocket, listener: _Listener) -> None:
-    while True:
-        await _send(socket, await listener.next())
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it went away meanwhile
+        while True:
+            await socket.send_text(orjson.dumps(await listener.next()).decode())
 
 
-async def _send(socket: WebSocket, message: dict[str, Any]) -> None:
-    await socket.send_text(orjson.dumps(message).decode())
-
-
-def _wish(message: dict[str, Any]) -> str:
+def _wish(message: Mapping[str, Any]) -> str:
     try:
         told = orjson.loads(message.get("text") or b"")
     except orjson.JSONDecodeError:
         return ""
     return str(told.get("type")) if isinstance(told, dict) else ""
-
-
-def _newest_key(path: Path) -> int:
-    try:
-        connection = open_reader(path)
-    except StoreError:
-        return 0
-    try:
-        return newest_key(connection)
-    except StoreError:
-        return 0
-    finally:
-        connection.close()
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

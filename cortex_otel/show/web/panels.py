@@ -107,10 +107,10 @@ def answer(
     page: Page,
     panel: Panel,
     query: PageQuery,
+    *,
     default_zone: Zone,
     language: str,
     cursor: str | None = None,
-    *,
     time_limit_ms: float = TIME_LIMIT_MS,
 ) -> dict[str, Any]:
     """Ask the question of ``panel`` and tell how it is drawn.
@@ -161,7 +161,9 @@ def answer(
         "truncated": result.truncated,
         "next": cursor_after(result),
         "elapsed_ms": round(result.elapsed_ms, 2),
-        "empty": _empty(connection, panel, result, query, of, language),
+        "empty": _empty(
+            connection, panel, result, query=query, of=of, language=language
+        ),
         "incomplete": said("partial", language) if _has_partial(result) else None,
         "unfiltered": [
             name for name in page.filters if _is_set(query, name) and not question.accepts(name)
@@ -259,6 +261,7 @@ def _empty(
     connection: apsw.Connection,
     panel: Panel,
     result: Result,
+    *,
     query: PageQuery,
     of: Range,
     language: str,

@@ -5,7 +5,6 @@ An answer that left out a filter that it didn't understand would be a wrong answ
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -41,7 +40,12 @@ FILTERS = ("user", "event_type", "error_type", "tool", "q")
 MOST_EVENTS = 1000
 _DEFAULT_SINCE = "30d"
 _TIER = "^(" + "|".join(TIERS) + ")$"
-_AGE = re.compile(r"[0-9]{1,6}[smhdw]|now|all")
+#: What is said of a value that makes no sense; of others, that it makes none.
+_CODES = {
+    "since": "bad_since", "from": "bad_moment", "to": "bad_moment", "service": "bad_service",
+    "tier": "bad_tier", "tz": "bad_time_zone", "user": "bad_user", "event_type": "bad_event_type",
+    "limit": "bad_limit", "user_id_hash": "bad_user", "trace_id": "bad_trace",
+}  # fmt: skip
 
 _Text = Annotated[str, Field(max_length=200)]
 _Language = Annotated[
@@ -262,21 +266,9 @@ def bad_parameter(errors: Iterable[Any]) -> ApiError:
     field = str(error["loc"][-1])
     if error["type"] == "extra_forbidden":
         return ApiError(HTTPStatus.BAD_REQUEST, "unknown_parameter", field=field[:64])
-    value = error.get("input")
-    match field:
-        case "tier":
-            return _bad("bad_tier", field, value, allowed=", ".join(TIERS))
-        case "limit":
-            return _bad("bad_limit", field, value, most=MOST_EVENTS)
-        case "from" | "to":
-            return _bad("bad_moment", field, value)
-        case "tz":
-            return _bad("bad_time_zone", field, value)
-        case "since" | "service" | "user" | "event_type":
-            return _bad(f"bad_{field}", field, value)
-        case "cursor":
-            return ApiError(HTTPStatus.BAD_REQUEST, "bad_cursor", field=field)
-    return _bad("bad_value", field, value)
+    if field == "cursor":
+        return ApiError(HTTPStatus.BAD_REQUEST, "bad_cursor", field=field)
+    return _bad(_CODES.get(field, "bad_value"), field, error.get("input"))
 
 
 def _moment(chosen: Zone, field: str, text: str) -> int:
@@ -286,5 +278,8 @@ def _moment(chosen: Zone, field: str, text: str) -> int:
         raise _bad("bad_moment", field, text) from None
 
 
-def _bad(code: str, field: str, value: object, **values: object) -> ApiError:
-    return ApiError(HTTPStatus.BAD_REQUEST, code, field=field, value=shown(value), **values)
+def _bad(code: str, field: str, value: object) -> ApiError:
+    return ApiError(
+        HTTPStatus.BAD_REQUEST, code, field=field, value=shown(value),
+        allowed=", ".join(TIERS), most=MOST_EVENTS,
+    )  # fmt: skip

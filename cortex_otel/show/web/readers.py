@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import apsw
     from starlette.requests import Request
 
-__all__ = ["Readers"]
+__all__ = ["Readers", "file_identity"]
 
 _Answer = TypeVar("_Answer")
 
@@ -91,7 +91,7 @@ class Readers:
     @contextlib.contextmanager
     def _connection(self) -> Iterator[apsw.Connection]:
         """This thread's connection; a new one where the file at the path is another."""
-        identity = _identity(self.path)
+        identity = file_identity(self.path)
         kept: tuple[tuple[int, int], apsw.Connection] | None = getattr(self._local, "kept", None)
         if kept is not None and kept[0] != identity:
             self._local.kept = None
@@ -146,7 +146,8 @@ class _Job(Generic[_Answer]):
                 self._running.interrupt()
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def file_identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode of the file at ``path``; ``None`` if there is none."""
     try:
         status = path.stat()
     except OSError:

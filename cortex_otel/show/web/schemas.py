@@ -7,7 +7,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
-    "Error", "Events", "Errors", "PageAnswer", "PanelAnswer", "Questions", "Tools", "Trace",
+    "Error",
+    "Errors",
+    "Events",
+    "PageAnswer",
+    "PanelAnswer",
+    "Questions",
+    "Tools",
+    "Trace",
     "Users",
 ]  # fmt: skip
 

@@ -35,6 +35,6 @@ def columns_of(question: Question, language: str) -> list[dict[str, str]]:
 
 
 def utc_offset(minutes: int) -> str:
-    """As a reader knows it: ``+09:00``, ``−05:00``."""
+    """As ISO 8601 has it: ``+09:00``."""
     size = abs(minutes)
-    return f"{'−' if minutes < 0 else '+'}{size // 60:02d}:{size % 60:02d}"
+    return f"{'-' if minutes < 0 else '+'}{size // 60:02d}:{size % 60:02d}"
