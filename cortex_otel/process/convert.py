@@ -300,7 +300,7 @@ class Converter:
         """The rows of all data points that say something; empty histograms don't."""
         return metric_points(
             data, self._clean_point, self.service, self._resolver.current().tier,
-            self._names.of,
+            self._names.of_instrument,
         )  # fmt: skip
 
     def _record(  # noqa: PLR0917 - the columns of the row, in their order

@@ -75,6 +75,13 @@ class Names:
             self._spans[name, tool_name] = safe
         return safe
 
+    def of_instrument(self, text: str) -> str:
+        """A metric's name or unit, redacted and bounded; neither is a path."""
+        return self.bounded(self._placeless(text))
+
+    def _placeless(self, text: str) -> str:
+        return self._clean(_PATH.sub("", text))
+
     def of_scope(self, scope: InstrumentationScope | None) -> str:
         """``name@version``; ``""`` without a scope."""
         if scope is None:
@@ -82,8 +89,8 @@ class Names:
         key = (scope.name, scope.version)
         found = self._scopes.get(key)
         if found is None:
-            version = f"@{self._clean(scope.version)}" if scope.version else ""
-            found = self.bounded(self._clean(scope.name) + version)
+            version = f"@{self._placeless(scope.version)}" if scope.version else ""
+            found = self.bounded(self._placeless(scope.name) + version)
             if len(self._scopes) < MOST:
                 self._scopes[key] = found
         return found

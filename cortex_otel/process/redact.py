@@ -328,7 +328,9 @@ class Redactor:
                 continue
             value = str.__str__(value)
             if kind == "name":
-                kept[key] = self.name(value)
+                # A service is no path; whoever calls it by one hasn't named it.
+                if _PATH.match(value) is None:
+                    kept[key] = self.name(value)
             elif _is_token(value):
                 kept[key] = value
         return kept

@@ -41,6 +41,8 @@ def told(plant, shape):
     """Attributes with a canary in each allowed key that must not keep this shape, and elsewhere."""
     given = {f"unknown.{shape}": plant("unknown value", shape), plant("unknown key", shape): 1}
     for key, kind in ALLOWED.items():
+        if key == "http.route" and shape in PLACES:
+            continue  # a route is a path: one with the values taken out
         if shape in (NAMED if kind in KEPT_AS_NAMES else OF_KIND.get(kind, ALL)):
             given[key] = plant(key, shape)
     text = plant("in a list", shape)
@@ -142,7 +144,7 @@ def private(make_server):
 def hunt(server, planted, answers=()):
     server.stop()
     outputs = {"stderr": server.errors.read_bytes()}
-    outputs |= {f"answer {number}": content for number, content in enumerate(answers)}
+    outputs["answers"] = b"\n".join(answers)
     assert Hunt(server.home, outputs).all_found(planted) == []
 
 
