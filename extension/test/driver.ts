@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 
 import type { ExtensionContext } from 'vscode';
 
-import { createTunedTelemetry } from '@cortex/telemetry';
+import { createTelemetry, createTunedTelemetry } from '@cortex/telemetry';
 import * as sample from '../sample/src/extension';
 import { userHash } from '../src/hashing';
 import { summarizeStack } from '../src/stack';
@@ -61,6 +61,17 @@ async function runSample(given: Job): Promise<unknown> {
   return { found, deactivateMs };
 }
 
+/** One click on something. */
+async function clickOn(given: { storage: string; endpoint: string; element: string }): Promise<unknown> {
+  const context = contextOf(given.storage) as unknown as ExtensionContext;
+  const telemetry = createTelemetry(context, { endpoint: given.endpoint, tier: 'free' });
+  telemetry.uiInteraction('click', given.element);
+  await telemetry.flush();
+  const status = telemetry.status();
+  await telemetry.deactivate();
+  return status;
+}
+
 /** Events one after the other while a test kills the receiver; says what was recorded. */
 async function sendMany(given: Job): Promise<unknown> {
   const context = contextOf(given.storage) as unknown as ExtensionContext;
@@ -85,7 +96,8 @@ async function sendMany(given: Job): Promise<unknown> {
 }
 
 const JOBS: Readonly<Record<string, (given: never) => Promise<unknown>>> = {
-  hash: hashUsers, stack: summarizeStacks, sample: runSample, load: sendMany,
+  hash: hashUsers, stack: summarizeStacks, sample: runSample, click: clickOn,
+  load: sendMany,
 };
 const run = JOBS[process.argv[2] ?? ''];
 const result = await run?.(JSON.parse(readFileSync(0, 'utf8')) as never);

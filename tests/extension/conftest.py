@@ -23,7 +23,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EXTENSION = ROOT / "extension"
 SECONDS = 120
-_URL = re.compile(r"http://127\.0\.0\.1:\d+")
+CODE_SERVER = "4.139.1"
+_URL = re.compile(r"http://127\.0\.0\.1:\d+\S*")
+_CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
+_FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-quic",
+)  # fmt: skip
 
 
 def missing(what: str) -> None:
@@ -104,12 +110,18 @@ def drive(bundle, tmp_path_factory):
 
 
 class Serve:
-    """`cortex-otel serve` in a process of its own, over one home and on one port."""
+    """`cortex-otel serve` in a process of its own, over one home and on one port.
+
+    Args:
+        home: of the database.
+        only: ``receiver``, or ``""`` for the web admin too.
+    """
 
     def __init__(self, home: Path, *, only: str = "receiver") -> None:
         self.home = home
         self.port = 0
         self.url = ""
+        self.admin = ""
         self.only = only
         self.process: subprocess.Popen[str] | None = None
 
@@ -128,8 +140,8 @@ class Serve:
         urls = _URL.findall("".join(said))
         assert urls, "".join(said)
         self.url = urls[-1]
+        self.admin = "" if self.only else urls[0]
         self.port = int(self.url.rpartition(":")[2])
-        self.said = "".join(said)
         return self
 
     def kill(self) -> None:
@@ -162,3 +174,45 @@ def serve_with(tmp_path):
 @pytest.fixture
 def serve(serve_with):
     return serve_with()
+
+
+@pytest.fixture
+def chromium():
+    """A new page of Chromium."""
+    program = next(filter(None, map(shutil.which, _CHROMIUM)), None)
+    if program is None:
+        missing("Chromium is not installed (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(_FLAGS))
+        yield browser.new_page(viewport={"width": 1300, "height": 900})
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def code_server(packages):
+    """VS Code as code-server packs it: its real extension host, without native modules."""
+    directory = ROOT / ".stacks" / f"code-server-{CODE_SERVER}"
+    installed = directory / "node_modules" / "code-server"
+    stamp = directory / "installed"
+    with (ROOT / ".stacks" / "code-server.lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        if not stamp.exists():
+            directory.mkdir(exist_ok=True)
+            (directory / "package.json").write_text('{"private": true}')
+            options = ("--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund")
+            _npm(directory, "install", *options, f"code-server@{CODE_SERVER}")
+            _npm(installed / "lib" / "vscode", "install", *options)
+            stamp.touch()
+    return installed / "out" / "node" / "entry.js"
+
+
+def _npm(directory: Path, *arguments: str) -> None:
+    npm = shutil.which("npm", path=_search_path())
+    done = subprocess.run(
+        [npm, *arguments], cwd=directory, capture_output=True, check=False, text=True,
+        timeout=600, env={**os.environ, "PATH": _search_path()},
+    )  # fmt: skip
+    if done.returncode:
+        missing(f"npm {' '.join(arguments)} failed: {done.stderr[-800:]}")
