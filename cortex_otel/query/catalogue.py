@@ -253,7 +253,8 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
             for each in columns.values()
         ),
         parameters=tuple(parameters), cursor=MappingProxyType(cursor),
-        since=texts["since"].get("en", "30d"), limit=_whole(name, texts["limit"].get("en", "10000")),
+        since=texts["since"].get("en", "30d"),
+        limit=_whole(name, texts["limit"].get("en", "10000")),
     )  # fmt: skip
     if "en" not in question.titles or not question.about or not columns:
         raise QuestionError(f"{name}.sql: title, about and column are needed")

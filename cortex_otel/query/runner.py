@@ -121,9 +121,11 @@ def run(
         QueryTimeoutError: it took too long.
         StoreError: the database can't be read.
     """
-    values = _values(question, parameters or {})
     if row_limit is None:
         row_limit = question.limit
+    # One more than wanted: then it shows that there are more.
+    bound = {"row_limit": row_limit + 1} if question.accepts("row_limit") else {}
+    values = _values(question, {**bound, **(parameters or {})})
     started = time.monotonic()
     deadline = started + time_limit_ms / 1000
     handler = object()

@@ -295,7 +295,7 @@ _USER = Page(
             limit=100, empty=_NO_USERS,
         ),
         Panel(
-            id="timeline", question="user_timeline", draw="table",
+            id="timeline", question="events", draw="table",
             values=("time", "service", "event_type", "user_tier", "feature", "result",
                     "duration_ms", "error_type", "message", "trace_id"),
             links={"trace_id": "trace"}, limit=50, empty=_NO_USERS, wide=True,
@@ -312,7 +312,7 @@ _USER = Page(
 _ERRORS = Page(
     id="errors",
     titles=_both("Errors", "오류"),
-    filters=("service", "user_tier", "event_type", "error_type", "tool", "user"),
+    filters=("service", "user_tier", "event_type", "error_type", "tool", "user", "q"),
     panels=(
         Panel(
             id="summary", question="error_summary", draw="cards",

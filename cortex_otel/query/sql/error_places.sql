@@ -11,6 +11,7 @@
 -- parameter: event_type text '' an event type, or its beginning; empty for all
 -- parameter: error_type text '' a class of error; empty for all
 -- parameter: tool text '' a tool; empty for all
+-- parameter: user text '' the beginning of a user hash, or all of it; empty for all
 -- column: event_type text the event type
 -- column.ko: event_type 이벤트 유형
 -- column: tool_name text the tool, if it was a tool call
@@ -23,21 +24,25 @@
 -- column.ko: events 해당 유형과 도구의 모든 이벤트
 -- column: error_rate ratio errors / events
 -- column.ko: error_rate 오류 / 이벤트
-WITH
+WITH RECURSIVE
 -- with: bounds
 -- with: counted
+-- with: chosen_users
+-- with: user_windows
+-- with: user_events
+-- with: counted_for_user
 -- with: failed_series
 failures AS (
     SELECT
         f.event_type, f.tool_name,
         sum(c.events) AS errors,
         coalesce(sum(c.events) FILTER (WHERE f.result = 'timeout'), 0) AS timeouts
-    FROM counted c JOIN failed_series f ON f.series_key = c.series_key
+    FROM counted_for_user c JOIN failed_series f ON f.series_key = c.series_key
     GROUP BY f.event_type, f.tool_name
 ),
 totals AS (
     SELECT s.event_type, s.tool_name, sum(c.events) AS events
-    FROM counted c JOIN series s ON s.series_key = c.series_key
+    FROM counted_for_user c JOIN series s ON s.series_key = c.series_key
     WHERE (:service = '' OR s.service = :service)
       AND (:user_tier = '' OR s.user_tier = :user_tier)
     GROUP BY s.event_type, s.tool_name

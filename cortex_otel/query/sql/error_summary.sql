@@ -11,6 +11,7 @@
 -- parameter: event_type text '' an event type, or its beginning; empty for all
 -- parameter: error_type text '' a class of error; empty for all
 -- parameter: tool text '' a tool; empty for all
+-- parameter: user text '' the beginning of a user hash, or all of it; empty for all
 -- column: errors count events that failed or timed out, weighted by sampling
 -- column.ko: errors 실패하거나 시간 초과된 이벤트(샘플링 보정)
 -- column: timeouts count of these, timed out
@@ -23,20 +24,24 @@
 -- column.ko: events 제품 이벤트 수
 -- column: last_error unix_ns start of the last hour with an error
 -- column.ko: last_error 오류가 있던 마지막 시간대의 시작
-WITH
+WITH RECURSIVE
 -- with: bounds
 -- with: counted
+-- with: chosen_users
+-- with: user_windows
+-- with: user_events
+-- with: counted_for_user
 -- with: failed_series
 totals AS (
     SELECT
         coalesce(sum(c.events), 0) AS errors,
         coalesce(sum(c.events) FILTER (WHERE f.result = 'timeout'), 0) AS timeouts,
         count(DISTINCT f.error_type) AS error_types
-    FROM counted c JOIN failed_series f ON f.series_key = c.series_key
+    FROM counted_for_user c JOIN failed_series f ON f.series_key = c.series_key
 ),
 everything AS (
     SELECT coalesce(sum(c.events), 0) AS events
-    FROM counted c JOIN series s ON s.series_key = c.series_key
+    FROM counted_for_user c JOIN series s ON s.series_key = c.series_key
     WHERE s.event_type NOT IN ('span', 'log')
       AND (:service = '' OR s.service = :service)
       AND (:user_tier = '' OR s.user_tier = :user_tier)

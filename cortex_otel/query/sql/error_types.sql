@@ -9,21 +9,26 @@
 -- parameter: event_type text '' an event type, or its beginning; empty for all
 -- parameter: error_type text '' a class of error; empty for all
 -- parameter: tool text '' a tool; empty for all
+-- parameter: user text '' the beginning of a user hash, or all of it; empty for all
 -- column: error_type text class of the error; unknown where it was not told
 -- column.ko: error_type 오류의 종류. 알려지지 않았으면 unknown
 -- column: errors count events, weighted by sampling
 -- column.ko: errors 이벤트 수(샘플링 보정)
 -- column: share ratio errors / all errors
 -- column.ko: share 오류 / 모든 오류
-WITH
+WITH RECURSIVE
 -- with: bounds
 -- with: counted
+-- with: chosen_users
+-- with: user_windows
+-- with: user_events
+-- with: counted_for_user
 -- with: failed_series
 totals AS (
     SELECT
         CASE WHEN f.error_type = '' THEN 'unknown' ELSE f.error_type END AS error_type,
         sum(c.events) AS errors
-    FROM counted c JOIN failed_series f ON f.series_key = c.series_key
+    FROM counted_for_user c JOIN failed_series f ON f.series_key = c.series_key
     GROUP BY CASE WHEN f.error_type = '' THEN 'unknown' ELSE f.error_type END
 )
 SELECT

@@ -17,6 +17,7 @@
 -- parameter: q text '' words of the message; empty for all
 -- parameter: before_ns integer 0 only those before this time, Unix ns; 0 for all
 -- parameter: before_id integer 0 and of those at that very time, only ids below this
+-- parameter: row_limit integer 1000 how many at most
 -- column: time unix_ns when it happened
 -- column.ko: time 일어난 때
 -- column: service text the service
@@ -39,6 +40,14 @@
 -- column.ko: trace_id 속한 트레이스
 -- column: id text its id in telemetry_events
 -- column.ko: id telemetry_events의 id
+WITH RECURSIVE
+-- with: failed_series
+wanted AS (
+    SELECT series_key FROM failed_series
+),
+-- with: chosen_users
+-- with: user_windows
+-- with: newest_events
 SELECT
     v.timestamp AS time,
     v.service AS service,
@@ -51,17 +60,6 @@ SELECT
     v.user_id_hash AS user_id_hash,
     nullif(v.trace_id, '') AS trace_id,
     v.id AS id
-FROM telemetry_events v
-WHERE v.timestamp >= :from_ns AND v.timestamp < :to_ns
-  AND v.result IN ('error', 'timeout')
-  AND v.event_type NOT IN ('span', 'log')
-  AND (:service = '' OR v.service = :service)
-  AND (:user_tier = '' OR v.user_tier = :user_tier)
-  AND (:event_type = '' OR substr(v.event_type, 1, length(:event_type)) = :event_type)
-  AND (:error_type = '' OR v.error_type = :error_type)
-  AND (:tool = '' OR v.tool_name = :tool)
-  AND (:q = '' OR replace(lower(v.error_message), lower(:q), '') <> lower(v.error_message))
-  AND (:before_ns = 0 OR v.timestamp < :before_ns
-       OR (v.timestamp = :before_ns AND v.id < :before_id))
-  AND (:user = '' OR substr(v.user_id_hash, 1, length(:user)) = :user)
-ORDER BY v.timestamp DESC, v.id DESC
+FROM newest_events n CROSS JOIN telemetry_events v
+WHERE v.id = n.event_key
+ORDER BY n.time DESC, n.event_key DESC

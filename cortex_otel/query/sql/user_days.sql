@@ -17,16 +17,15 @@
 -- column: partial flag 1 if the range has only a part of the day
 -- column.ko: partial 기간에 그날의 일부만 들어 있으면 1
 WITH RECURSIVE
+-- with: chosen_users
 -- with: user_windows
+-- with: user_events
 chosen AS (
     SELECT
         (e.time / 60000000000 + :utc_offset_minutes) / 1440 AS day,
         e.weight,
         CASE WHEN s.result IN ('error', 'timeout') THEN e.weight ELSE 0 END AS failed
     FROM user_events e JOIN series s ON s.series_key = e.series_key
-    WHERE s.event_type NOT IN ('span', 'log')
-      AND (:service = '' OR s.service = :service)
-      AND (:user_tier = '' OR s.user_tier = :user_tier)
 )
 SELECT
     day AS day,

@@ -22,13 +22,12 @@
 -- column: last_used unix_ns the last time
 -- column.ko: last_used 마지막으로 쓴 때
 WITH RECURSIVE
+-- with: chosen_users
 -- with: user_windows
+-- with: user_events
 chosen AS (
     SELECT e.time, e.duration, e.weight, s.result, s.event_type, s.feature
     FROM user_events e JOIN series s ON s.series_key = e.series_key
-    WHERE s.event_type NOT IN ('span', 'log')
-      AND (:service = '' OR s.service = :service)
-      AND (:user_tier = '' OR s.user_tier = :user_tier)
 )
 SELECT
     event_type AS event_type,

@@ -31,13 +31,12 @@
 -- column: user_tier text the tier of that event
 -- column.ko: user_tier 그 이벤트의 등급
 WITH RECURSIVE
+-- with: chosen_users
 -- with: user_windows
+-- with: user_events
 chosen AS (
     SELECT e.time, e.weight, s.result, s.tool_name, s.user_tier
     FROM user_events e JOIN series s ON s.series_key = e.series_key
-    WHERE s.event_type NOT IN ('span', 'log')
-      AND (:service = '' OR s.service = :service)
-      AND (:user_tier = '' OR s.user_tier = :user_tier)
 ),
 totals AS (
     SELECT
