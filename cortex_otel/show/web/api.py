@@ -6,13 +6,13 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the annotations
 
 from cortex_otel.show.web import answers, downloads, parameters, schemas
 from cortex_otel.show.web.gate import language_of
 from cortex_otel.show.web.panels import answer, find_page, find_panel, refuse_foreign_filters
-from cortex_otel.show.web.problems import Json
+from cortex_otel.show.web.problems import ApiError, Json
 from cortex_otel.show.web.state import admin_of
 
 if TYPE_CHECKING:
@@ -32,8 +32,18 @@ _UserHash = Annotated[
 ]
 _TraceId = Annotated[str, Path(pattern="^[0-9a-fA-F]{32}$", description="32 hex digits.")]
 
+
+async def _once(request: Request) -> None:
+    """Of two values of one parameter, which is meant?"""
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in names:
+        if names.count(name) > 1:
+            raise ApiError(HTTPStatus.BAD_REQUEST, "repeated_parameter", field=name[:64])
+
+
 router = APIRouter(
     prefix=PREFIX,
+    dependencies=[Depends(_once)],
     responses={
         status: {"model": schemas.Error, "description": HTTPStatus(status).phrase}
         for status in (400, 401, 403, 503, 504)

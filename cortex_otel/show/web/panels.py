@@ -43,6 +43,7 @@ __all__ = [
 TIME_LIMIT_MS = 5000
 _LONGEST_CURSOR = 400
 _BIGGEST = 2**63
+_MEASURED = frozenset({"count", "ratio", "ms", "tokens"})
 _TYPES: Mapping[str, type] = {"integer": int, "text": str, "real": float}
 
 
@@ -111,7 +112,7 @@ def answer(
     default_zone: Zone,
     language: str,
     cursor: str | None = None,
-    time_limit_ms: float = TIME_LIMIT_MS,
+    time_limit_ms: float | None = None,
 ) -> dict[str, Any]:
     """Ask the question of ``panel`` and tell how it is drawn.
 
@@ -123,7 +124,7 @@ def answer(
         default_zone: where the filters name none.
         language: ``en`` or ``ko``.
         cursor: ``next`` of the answer before.
-        time_limit_ms: after which it is given up; milliseconds.
+        time_limit_ms: after which it is given up; milliseconds, :data:`TIME_LIMIT_MS`.
 
     Raises:
         ApiError: the filters make no sense.
@@ -137,7 +138,8 @@ def answer(
     if cursor is not None:
         more |= cursor_values(question, cursor)
     values = values_of(question, query, of, more)
-    result = run(connection, question, values, time_limit_ms=time_limit_ms, row_limit=panel.limit)
+    limit_ms = TIME_LIMIT_MS if time_limit_ms is None else time_limit_ms
+    result = run(connection, question, values, time_limit_ms=limit_ms, row_limit=panel.limit)
     before = of.before() if query.compare == "1" else None
     return {
         "page": page.id,
@@ -267,7 +269,12 @@ def _empty(
     language: str,
 ) -> dict[str, str] | None:
     """Why there is nothing to draw, and what would fill it; ``None`` if there is something."""
-    if result.rows and not (panel.draw == "cards" and not any(map(any, result.rows))):
+    measured = [index for index, column in enumerate(result.columns) if column.unit in _MEASURED]
+    if panel.draw == "cards":
+        # Always one row: there is nothing if nothing was counted.
+        if any(row[index] for row in result.rows for index in measured):
+            return None
+    elif result.rows:
         return None
     last = connection.execute(
         "SELECT max(last_time) FROM rollup_user_day"

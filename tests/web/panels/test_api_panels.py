@@ -1,0 +1,209 @@
+"""Panels: what the browser is given to draw, and the filters that make it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from cortex_otel.query.catalogue import catalogue
+from cortex_otel.query.formats import plain
+from cortex_otel.query.runner import run
+from cortex_otel.show.pages import PAGES
+from cortex_otel_exporters.sqlite.reader import open_reader
+
+ALL = [(page.id, panel.id) for page in PAGES.values() for panel in page.panels]
+KEYS = {
+    "page", "panel", "question", "title", "about", "draw", "x", "values", "split", "target",
+    "stacked", "links", "wide", "range", "columns", "rows", "previous", "exact", "truncated",
+    "next", "elapsed_ms", "empty", "incomplete", "unfiltered",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def somebody(admin):
+    return admin.json("users", limit=1)["users"][0]["user_id_hash"]
+
+
+@pytest.mark.parametrize(("page", "panel"), ALL)
+def test_every_panel_is_answered_as_it_is_declared(admin, somebody, page, panel):
+    subject = {"user": somebody} if page == "user" else {}
+    told = admin.json(f"panels/{page}/{panel}", since="30d", **subject)
+    assert told.keys() == KEYS
+    names = [column["name"] for column in told["columns"]]
+    assert names == [column.name for column in catalogue()[told["question"]].columns]
+    assert {told["x"], told["split"], *told["values"], *told["links"]} - {""} <= set(names)
+    assert all(len(row) == len(names) for row in told["rows"])
+    assert told["rows"] or told["empty"]
+    assert all(column["title"] and column["meaning"] for column in told["columns"])
+    korean = admin.json(f"panels/{page}/{panel}", since="30d", lang="ko", **subject)
+    assert korean["about"] != told["about"]
+    assert (korean["title"] != told["title"]) or told["title"].isupper()
+
+
+def test_a_store_with_nothing_in_it_says_so_in_every_panel(serve, empty_home):
+    served = serve(empty_home)
+    for page, panel in ALL:
+        for language in ("en", "ko"):
+            told = served.json(f"panels/{page}/{panel}", lang=language)
+            assert told["empty"], (page, panel)
+            assert told["empty"]["reason"] == "empty_store"
+            assert told["empty"]["hint"]
+
+
+def test_why_a_panel_is_empty(admin):
+    told = admin.json("panels/mcp/tools", tier="enterprise", from_="2020-01-01", to="2020-02-01")
+    assert told["empty"]["reason"] == "empty_filtered"
+    told = admin.json("panels/mcp/tools", from_="2020-01-01", to="2020-02-01")
+    assert told["empty"]["reason"] == "empty_range_of"
+    assert told["empty"]["hint"]
+
+
+@pytest.mark.parametrize("filters", [{}, {"tier": "paid"}, {"service": "mcp", "since": "7d"}])
+def test_the_rows_are_those_of_the_question(admin, filters):
+    told = admin.json("panels/mcp/tools", **filters)
+    bounds = [
+        int(datetime.fromisoformat(told["range"][side]).timestamp() * 1000) * 10**6
+        for side in ("from", "to")
+    ]
+    connection = open_reader(admin.database)
+    result = run(
+        connection, catalogue()["tool_calls"],
+        {"from_ns": bounds[0], "to_ns": bounds[1], "service": filters.get("service", ""),
+         "user_tier": filters.get("tier", ""), "utc_offset_minutes": 540},
+    )  # fmt: skip
+    connection.close()
+    units = [column.unit for column in result.columns]
+    assert told["rows"] == [[plain(*each, 540) for each in zip(row, units)] for row in result.rows]
+
+
+def test_the_period_before_ends_where_the_range_begins_and_is_as_long(admin):
+    told = admin.json("panels/overview/totals", since="7d", compare="1")
+    start, end = (datetime.fromisoformat(told["range"][side]) for side in ("from", "to"))
+    before = told["previous"]
+    assert datetime.fromisoformat(before["to"]) == start
+    assert datetime.fromisoformat(before["from"]) == start - (end - start)
+    events = [column["name"] for column in told["columns"]].index("events")
+    asked = admin.json("panels/overview/totals", from_=before["from"], to=before["to"])
+    assert before["rows"][0][events] == asked["rows"][0][events] > 0
+    assert admin.json("panels/overview/totals", since="7d")["previous"] is None
+    assert admin.json("panels/overview/totals", since="all", compare="1")["previous"] is None
+
+
+def test_all_of_it_begins_with_the_first_record(admin, population_now):
+    told = admin.json("panels/overview/totals", since="all")
+    begin = datetime.fromisoformat(told["range"]["from"]).timestamp()
+    assert 35 < (population_now / 1e9 - begin) / 86_400 < 42
+
+
+def test_a_panel_with_a_range_of_its_own_keeps_it(admin):
+    told = admin.json("panels/overview/hours", from_="2020-01-01", to="2020-01-02")
+    start, end = (datetime.fromisoformat(told["range"][side]) for side in ("from", "to"))
+    assert (end - start).total_seconds() == 86_400
+    assert told["rows"]
+
+
+def test_a_filter_that_a_question_has_no_use_for_is_said(admin):
+    told = admin.json("panels/users/summary", user="ab")
+    assert told["unfiltered"] in ([], ["user"])
+    told = admin.json("panels/overview/totals", tier="paid")
+    assert told["unfiltered"] == []
+
+
+def test_times_carry_the_offset_of_their_own_moment(serve, tmp_path, record):
+    # Clocks in New York went back on 2026-11-01 at 06:00 UTC.
+    before, after = 1_793_505_600_000_000_000, 1_793_592_000_000_000_000
+    record(tmp_path, ["a"], time_ns=before)
+    record(tmp_path, ["b"], time_ns=after)
+    served = serve(tmp_path, time_zone="America/New_York")
+    told = served.json("events", from_="2026-10-31", to="2026-11-03")
+    assert [event["time"] for event in told["events"]] == [
+        "2026-11-01T23:00:00.000-05:00", "2026-11-01T00:00:00.000-04:00",
+    ]  # fmt: skip
+    assert told["range"] == {
+        "from": "2026-10-31T00:00:00.000-04:00", "to": "2026-11-03T00:00:00.000-05:00",
+        "time_zone": "America/New_York", "utc_offset_minutes": -300,
+    }  # fmt: skip
+    days = served.json("panels/overview/dau", from_="2026-10-31", to="2026-11-03")
+    assert "UTC-05:00" in days["about"]
+    later = served.json("panels/overview/dau", from_="2026-11-02", to="2026-11-05")
+    assert "UTC-05:00" not in later["about"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [
+        ("Asia/Seoul", "2026-11-02T00:00:00.000+09:00"),
+        ("Asia/Kolkata", "2026-11-02T00:00:00.000+05:30"),
+        ("Asia/Kathmandu", "2026-11-02T00:00:00.000+05:45"),
+        ("Pacific/Apia", "2026-11-02T00:00:00.000+13:00"),
+        ("UTC", "2026-11-02T00:00:00.000+00:00"),
+    ],
+)
+def test_a_time_without_an_offset_is_of_the_zone_asked_for(admin, zone, expected):
+    told = admin.json("panels/overview/dau", from_="2026-11-02", to="2026-11-05", tz=zone)
+    assert told["range"]["from"] == expected
+    assert told["range"]["time_zone"] == zone
+
+
+def test_a_time_with_an_offset_is_that_moment(admin):
+    told = admin.json("events", from_="2026-11-02T00:00Z", to="2026-11-02T12:00-05:00")
+    assert told["range"]["from"] == "2026-11-02T09:00:00.000+09:00"
+    assert told["range"]["to"] == "2026-11-03T02:00:00.000+09:00"
+
+
+@pytest.mark.parametrize("name", ["overview", "mcp/summary", "extension/summary"])
+def test_a_whole_page_is_its_panels_of_one_moment(admin, name):
+    told = admin.json(name, since="7d")
+    page = PAGES[told["page"]]
+    assert list(told["panels"]) == [panel.id for panel in page.panels]
+    for panel in told["panels"].values():
+        assert panel.keys() == KEYS
+
+
+def test_tools_as_objects(admin):
+    told = admin.json("mcp/tools", since="30d")
+    panel = admin.json("panels/mcp/tools", since="30d")
+    names = [column["name"] for column in panel["columns"]]
+    assert [tool["tool_name"] for tool in told["tools"]] == [
+        row[names.index("tool_name")] for row in panel["rows"]
+    ]
+
+
+def test_a_user_by_the_whole_hash(admin, somebody):
+    told = admin.json(f"users/{somebody}", since="30d")
+    assert told["page"] == "user"
+    timeline = told["panels"]["timeline"]
+    index = [column["name"] for column in timeline["columns"]].index("user_id_hash")
+    assert {row[index] for row in timeline["rows"]} == {somebody}
+    assert admin.json(f"users/{somebody.upper()}")["panels"]["totals"]["rows"]
+    assert admin.error(f"users/{'0' * 64}")[0] == 404
+    status, error = admin.error("users/xyz")
+    assert (status, error["code"], error["field"]) == (400, "bad_user", "user_id_hash")
+
+
+def test_users_by_the_beginning_of_the_hash(admin, somebody):
+    found = admin.json("users", user=somebody[:8].upper())["users"]
+    assert [user["user_id_hash"] for user in found] == [somebody]
+    assert admin.json("users", user="0123456789abcdef")["users"] == []
+
+
+def test_a_trace_in_the_order_of_time(admin):
+    rows = admin.json("events", since="7d", limit=500)["events"]
+    trace_id = next(row["trace_id"] for row in rows if row["trace_id"])
+    told = admin.json(f"traces/{trace_id}")
+    assert told["trace_id"] == trace_id
+    assert {span["trace_id"] for span in told["spans"]} == {trace_id}
+    times = [span["timestamp"] for span in told["spans"]]
+    assert times == sorted(times)
+    assert isinstance(told["spans"][0]["event_data"], dict)
+    assert admin.error(f"traces/{'0' * 32}")[1]["code"] == "unknown_trace"
+    assert admin.error("traces/xyz")[0] == 400
+
+
+def test_the_catalogue_and_the_pages_are_listed(admin):
+    told = admin.json("questions")
+    assert [question["name"] for question in told["questions"]] == list(catalogue())
+    for page in told["pages"]:
+        for panel in page["panels"]:
+            assert admin.get(f"panels/{page['page']}/{panel['panel']}").status_code == 200
