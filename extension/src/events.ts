@@ -5,7 +5,8 @@
 import { type Attributes, choice, count, errorName, flag, type Kind, label, text } from './attributes';
 import type { TextHash } from './hashing';
 import * as sc from './semconv';
-import { ERROR_TYPE_OTHER, summarizeStack } from './stack';
+import { ERROR_TYPE_OTHER, summarizeError, summarizeStack } from './stack';
+import type { ErrorOptions } from './types';
 
 interface Field {
   readonly key: string;
@@ -152,4 +153,29 @@ export function markFailure(attributes: Attributes): void {
   if (result === 'error' || result === 'timeout') {
     attributes[sc.ERROR_TYPE] ??= result === 'timeout' ? 'timeout' : ERROR_TYPE_OTHER;
   }
+}
+
+/** Field values of {@link ERROR} from whatever was thrown. */
+export function valuesOfError(error: unknown, options: ErrorOptions): Record<string, unknown> {
+  const summary = summarizeError(error);
+  return {
+    errorType: options.type ?? summary.type,
+    message: summary.message,
+    location: summary.location || undefined,
+    crash: options.crash,
+    result: options.result ?? (summary.isTimeout ? 'timeout' : 'error'),
+  };
+}
+
+/** What the outcome of work is when it throws. */
+export function outcomeOf(thrown: unknown): Attributes {
+  const summary = summarizeError(thrown);
+  if (summary.isCancellation) {
+    return { [sc.CORTEX_RESULT]: 'cancelled' };
+  }
+  return {
+    [sc.CORTEX_RESULT]: summary.isTimeout ? 'timeout' : 'error',
+    [sc.ERROR_TYPE]: summary.type,
+    ...(summary.location ? { [sc.CORTEX_ERROR_LOCATION]: summary.location } : {}),
+  };
 }

@@ -26,11 +26,12 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 
 import { detectIde, osType } from './ide';
+import { versionOf } from './identity';
 import { LIMITS, type Limits, Outbox } from './outbox';
 import { Pipeline } from './pipeline';
 import * as sc from './semconv';
 import { Sender, SENDER_DEFAULTS } from './sender';
-import { CortexTelemetry, Counter, versionOf } from './telemetry';
+import { CortexTelemetry, Counter } from './telemetry';
 import type { Telemetry, TelemetryOptions, TelemetryStatus } from './types';
 
 export type { Level } from './consent';

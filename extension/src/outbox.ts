@@ -92,11 +92,12 @@ export class Outbox {
       return; // nothing was ever written
     }
     for (const name of names) {
-      const envelope = this.parse(name);
-      if (envelope && !this.envelopes.has(name) && this.isOrphan(envelope)) {
-        this.envelopes.set(name, envelope);
-      } else if (!envelope && name.endsWith(DRAFT) && this.isOldDraft(name)) {
+      if (name.endsWith(DRAFT) && this.isOldDraft(name)) {
         this.unlink(name);
+      }
+      const envelope = this.envelopes.has(name) ? undefined : this.orphan(name);
+      if (envelope) {
+        this.envelopes.set(name, envelope);
       }
     }
     this.allow(level);
@@ -224,15 +225,19 @@ export class Outbox {
     return { name, timeMs, kind, signal, records, bytes };
   }
 
-  private parse(name: string): Envelope | undefined {
+  /** An envelope that nobody else is about to send: its window is gone, or hasn't managed to. */
+  private orphan(name: string): Envelope | undefined {
     const found = NAME.exec(name);
-    if (!found) {
+    const timeMs = Number(found?.[1]);
+    const pid = Number(found?.[2]);
+    const isOthers = pid !== process.pid && this.now() - timeMs <= this.limits.orphanAgeMs && isAlive(pid);
+    if (!found || isOthers) {
       return undefined;
     }
     try {
       return {
         name,
-        timeMs: Number(found[1]),
+        timeMs,
         kind: found[5] as EnvelopeKind,
         signal: found[6] as Signal,
         records: Number(found[4]),
@@ -241,14 +246,6 @@ export class Outbox {
     } catch {
       return undefined; // another window has just sent it
     }
-  }
-
-  /** Nobody else is about to send it: its window is gone, or has not managed to for a while. */
-  private isOrphan(envelope: Envelope): boolean {
-    const pid = Number(NAME.exec(envelope.name)?.[2]);
-    return (
-      pid === process.pid || !isAlive(pid) || this.now() - envelope.timeMs > this.limits.orphanAgeMs
-    );
   }
 
   private isOldDraft(name: string): boolean {

@@ -9,13 +9,13 @@ import * as vscode from 'vscode';
 import { type Attributes, sieve } from './attributes';
 import { Consent, type Level } from './consent';
 import * as events from './events';
-import { textHash, userHash } from './hashing';
+import { textHash } from './hashing';
 import type { Ide } from './ide';
+import { Identity, versionOf } from './identity';
 import type { Outbox } from './outbox';
 import type { Pipeline } from './pipeline';
 import * as sc from './semconv';
 import type { Sender } from './sender';
-import { summarizeError } from './stack';
 import { ActiveTrace, type TraceContext } from './trace';
 import type {
   CodeInsert, ContextSwitch, ErrorOptions, Telemetry, TelemetryOptions, TelemetryStatus,
@@ -57,17 +57,17 @@ export class CortexTelemetry implements Telemetry {
   private readonly active = new ActiveTrace();
   private readonly drafts = new Map<string, Draft>();
   private readonly rejectedValues = new Counter();
+  private readonly identity: Identity;
   private readonly texts: ReturnType<typeof textHash>;
   private readonly logger: vscode.TelemetryLogger;
   private readonly consent: Consent;
   private readonly onExit = (): void => this.guard(() => this.parts.pipeline.flush(true));
-  private user: { id: string; hash: string } = { id: '', hash: '' };
-  private tier: sc.Tier = 'free';
   private faults = 0;
   private closing: Promise<void> | undefined;
 
   constructor(private readonly parts: Parts) {
     const { options, outbox, sender } = parts;
+    this.identity = new Identity(options, parts.sessionId, () => this.rejectedValues.add('tier'));
     this.texts = textHash(dirname(outbox.directory));
     this.logger = vscode.env.createTelemetryLogger(
       {
@@ -135,7 +135,7 @@ export class CortexTelemetry implements Telemetry {
 
   error(error: unknown, options: ErrorOptions = {}): void {
     this.guard(() => {
-      this.record(events.ERROR, valuesOfError(error, options));
+      this.record(events.ERROR, events.valuesOfError(error, options));
       if (options.crash) {
         this.parts.pipeline.flush(true);
       }
@@ -211,7 +211,7 @@ export class CortexTelemetry implements Telemetry {
       if (this.level === 'off') {
         return;
       }
-      const values = valuesOfError(error, { crash: true });
+      const values = events.valuesOfError(error, { crash: true });
       const attributes = this.attributesOf(events.ERROR, values);
       this.emit(events.ERROR, sieve(attributes, () => this.rejectedValues.add('error')), Date.now());
       this.parts.pipeline.flush(true);
@@ -242,7 +242,7 @@ export class CortexTelemetry implements Telemetry {
     if (span === undefined) {
       return work();
     }
-    const identity = this.guard(() => this.identity()) ?? {};
+    const identity = this.identity.attributes();
     const end = (failure?: { thrown: unknown }): void => {
       this.guard(() => {
         if (!this.isAllowed(false)) {
@@ -250,17 +250,16 @@ export class CortexTelemetry implements Telemetry {
         }
         const attributes = this.attributesOf(event, values);
         if (failure !== undefined) {
-          Object.assign(attributes, outcomeOf(failure.thrown));
+          Object.assign(attributes, events.outcomeOf(failure.thrown));
           events.markFailure(attributes);
         }
-        const endTime = Date.now();
         this.submit(event, attributes, {
           finish: ({ [sc.LOG_RECORD_UID]: _, ...clean }) => {
             span.setAttributes({ ...clean, ...identity, [sc.CORTEX_EVENT_TYPE]: event.name });
             if (clean[sc.CORTEX_RESULT] === 'error' || clean[sc.CORTEX_RESULT] === 'timeout') {
               span.setStatus({ code: SpanStatusCode.ERROR });
             }
-            span.end(endTime);
+            span.end();
           },
         });
       });
@@ -323,7 +322,7 @@ export class CortexTelemetry implements Telemetry {
       attributes: {
         [sc.LOG_RECORD_UID]: randomBytes(16).toString('hex'),
         ...clean,
-        ...this.identity(),
+        ...this.identity.attributes(),
       },
     });
   }
@@ -332,27 +331,6 @@ export class CortexTelemetry implements Telemetry {
     event: events.EventType, values: Readonly<Record<string, unknown>>,
   ): Attributes {
     return events.attributesOf(event, values, this.texts.hash, (field) => this.rejectedValues.add(field));
-  }
-
-  /** Tier, user and session as of now. */
-  private identity(): Attributes {
-    const { tier, userId, userHashKey } = this.parts.options;
-    const told = this.guard(() => (typeof tier === 'function' ? tier() : tier));
-    if ((sc.TIERS as readonly unknown[]).includes(told)) {
-      this.tier = told as sc.Tier;
-    } else if (told !== undefined) {
-      this.rejectedValues.add('tier');
-    }
-    const given: unknown = this.guard(() => (typeof userId === 'function' ? userId() : userId));
-    const id = typeof given === 'string' || typeof given === 'number' ? String(given) : '';
-    if (id !== this.user.id) {
-      this.user = { id, hash: id ? userHash(id, userHashKey) : '' };
-    }
-    return {
-      [sc.CORTEX_USER_TIER]: this.tier,
-      [sc.SESSION_ID]: this.parts.sessionId,
-      ...(this.user.hash ? { [sc.USER_HASH]: this.user.hash } : {}),
-    };
   }
 
   /** Asked of the editor each time; what can't be asked is a no. */
@@ -414,33 +392,4 @@ export class CortexTelemetry implements Telemetry {
       return undefined;
     }
   }
-}
-
-/** `version` of the extension's `package.json`. */
-export function versionOf(context: vscode.ExtensionContext): string {
-  const { version } = (context.extension?.packageJSON ?? {}) as { version?: unknown };
-  return typeof version === 'string' ? version : '';
-}
-
-function valuesOfError(error: unknown, options: ErrorOptions): Record<string, unknown> {
-  const summary = summarizeError(error);
-  return {
-    errorType: options.type ?? summary.type,
-    message: summary.message,
-    location: summary.location || undefined,
-    crash: options.crash,
-    result: options.result ?? (summary.isTimeout ? 'timeout' : 'error'),
-  };
-}
-
-function outcomeOf(thrown: unknown): Attributes {
-  const summary = summarizeError(thrown);
-  if (summary.isCancellation) {
-    return { [sc.CORTEX_RESULT]: 'cancelled' };
-  }
-  return {
-    [sc.CORTEX_RESULT]: summary.isTimeout ? 'timeout' : 'error',
-    [sc.ERROR_TYPE]: summary.type,
-    ...(summary.location ? { [sc.CORTEX_ERROR_LOCATION]: summary.location } : {}),
-  };
 }
