@@ -11,7 +11,6 @@ import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from grafana_foundation_sdk.builders import dashboard, dashboardlist
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -20,13 +19,14 @@ from grafana_foundation_sdk.models import dashboard as models
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.semconv import TIERS
 from cortex_otel.show import grafana_alerts, grafana_sql
-from cortex_otel.show.grafana_pages import HOME, LIVE, PAGES_OF_GRAFANA
-from cortex_otel.show.grafana_panels import (
+from cortex_otel.show.grafana_links import filters_of, link_of, uid_of
+from cortex_otel.show.grafana_pages import HOME, LIVE, PAGES_OF_GRAFANA, TRACE
+from cortex_otel.show.grafana_panels import panel_of, waterfall
+from cortex_otel.show.grafana_targets import (
     DATASOURCE,
     DATASOURCE_TYPE,
     DATASOURCE_UID,
     Context,
-    panel_of,
 )
 from cortex_otel.show.grafana_words import WORDS
 
@@ -35,12 +35,14 @@ if TYPE_CHECKING:
 
     from cortex_otel.show.pages import Page
 
-__all__ = ["SCHEMA_VERSION", "generated", "main"]
+__all__ = ["SCHEMA_VERSION", "dashboard_of", "generated", "main"]
 
 SCHEMA_VERSION = 42
 _GRAFANA = Path(__file__).parents[2] / "grafana"
 _COLUMNS, _HALF, _HEIGHT, _CARDS_HEIGHT = 24, 12, 9, 4
-_TAG = "cortex"
+_TAG, _TAG_OF_DETAIL = "cortex", "cortex-detail"
+#: Empty until somebody clicks on a user or trace elsewhere, so not in the list.
+_DETAILS = {"user", TRACE.id}
 
 #: Raw SQL, not a value: Grafana doesn't format a custom "All".
 _ALL = "''"
@@ -62,11 +64,6 @@ def generated() -> dict[str, str]:
     return files | {"provisioning/alerting/rules.yaml": grafana_alerts.rules()}
 
 
-def uid_of(page: Page) -> str:
-    """Uid of a page's dashboard: part of its address."""
-    return f"cortex-{page.id.replace('_', '-')}"
-
-
 def dashboard_of(page: Page, language: str) -> dict[str, Any]:
     """One dashboard as plain JSON."""
     words = WORDS[language]
@@ -76,7 +73,7 @@ def dashboard_of(page: Page, language: str) -> dict[str, Any]:
         dashboard.Dashboard(f"Cortex · {page.titles[language]}")
         .uid(uid_of(page))
         .description(words.get(f"{page.id}_about", words["pages_about"]))
-        .tags([_TAG])
+        .tags([_TAG_OF_DETAIL if page.id in _DETAILS else _TAG])
         .timezone("utc")
         .week_start("monday")
         .editable()
@@ -95,13 +92,16 @@ def dashboard_of(page: Page, language: str) -> dict[str, Any]:
             .include_vars(include_vars=True)
         )
     )
-    for name in _filters(page):
+    for name in filters_of(page):
         builder.with_variable(_variable(name, language))
-    context = Context(page, language, lambda *link: _link(page, language, *link))
+    context = Context(page, language, lambda column, to: link_of(page, language, column, to))
     for position, panel in _placed(page):
         builder.with_panel(panel_of(panel, context).grid_pos(position))
     if page.id == HOME.id:
         builder.with_panel(_list(language, _bottom(page)))
+    if page.id == TRACE.id:
+        below = models.GridPos(x=0, y=_bottom(page), w=_COLUMNS, h=2 * _HEIGHT)
+        builder.with_panel(waterfall(context).grid_pos(below))
     plain: dict[str, Any] = json.loads(json.dumps(builder.build(), cls=JSONEncoder))
     # What the SDK has no word for.
     plain["schemaVersion"] = SCHEMA_VERSION
@@ -109,16 +109,6 @@ def dashboard_of(page: Page, language: str) -> dict[str, Any]:
     for number, panel in enumerate(plain["panels"], 1):
         panel["id"] = number
     return plain
-
-
-def _filters(page: Page) -> list[str]:
-    """Parameters that the dashboard has a variable for: those that an answer depends on."""
-    questions = [catalogue()[name] for name in ("error_rate", *(p.question for p in page.panels))]
-    return [
-        name
-        for name in (*page.filters, "utc_offset_minutes")
-        if any(question.accepts(name) for question in questions)
-    ]
 
 
 def _placed(page: Page) -> Iterator[tuple[models.GridPos, Any]]:
@@ -160,27 +150,6 @@ def _list(language: str, y: int) -> dashboardlist.Panel:
         .max_items(30)
         .grid_pos(models.GridPos(x=0, y=y, w=_COLUMNS, h=7))
     )
-
-
-def _link(page: Page, language: str, column: str, to: str, written: str) -> tuple[str, str] | None:
-    target = next(
-        (each for each in (f"{to}", to.removesuffix("s")) if each in PAGES_OF_GRAFANA), None
-    )
-    # `users` lists them, `user` is one of them: a hash leads to the one.
-    if column == "user_id_hash" and "user" in PAGES_OF_GRAFANA:
-        target = "user"
-    if target is None:
-        return None
-    other = PAGES_OF_GRAFANA[target]
-    variable = grafana_sql.VARIABLES.get(column, column)
-    if variable not in {grafana_sql.VARIABLES.get(name, name) for name in _filters(other)}:
-        return None
-    common = {"service", "user_tier", "utc_offset_minutes"}
-    names = common.intersection(_filters(page), _filters(other))
-    kept = {grafana_sql.VARIABLES.get(name, name) for name in names} - {variable}
-    rest = "".join(f"&${{{name}:queryparam}}" for name in sorted(kept))
-    url = f"/d/{quote(uid_of(other))}?var-{variable}={written}&${{__url_time_range}}{rest}"
-    return WORDS[language]["follow"].format(page=other.titles[language]), url
 
 
 def _variable(name: str, language: str) -> Any:

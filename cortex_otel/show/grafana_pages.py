@@ -11,7 +11,7 @@ from cortex_otel.show.pages import PAGES, Page, Panel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["HOME", "LIVE", "PAGES_OF_GRAFANA"]
+__all__ = ["HOME", "LIVE", "PAGES_OF_GRAFANA", "TRACE"]
 
 
 def _titles(key: str) -> Mapping[str, str]:
@@ -46,5 +46,24 @@ LIVE = Page(
     ),
 )
 
-PAGES_OF_GRAFANA: Mapping[str, Page] = MappingProxyType({HOME.id: HOME, **PAGES, LIVE.id: LIVE})
+#: Where a click on a trace id leads; a waterfall stands below its table.
+TRACE = Page(
+    id="trace",
+    titles=_titles("trace_page"),
+    panels=(
+        Panel(
+            id="spans", question="trace", draw="table", wide=True,
+            values=(
+                "time", "name", "service", "event_type", "result", "duration_ms", "error_type",
+                "message", "user_id_hash",
+            ),
+            links={"user_id_hash": "users", "error_type": "errors"},
+        ),
+    ),
+    filters=("trace_id",),
+)  # fmt: skip
+
+PAGES_OF_GRAFANA: Mapping[str, Page] = MappingProxyType(
+    {HOME.id: HOME, **PAGES, LIVE.id: LIVE, TRACE.id: TRACE}
+)
 """By id, in the order of the list of dashboards."""

@@ -1,15 +1,11 @@
 """Panels of :data:`cortex_otel.show.pages.PAGES` as panels of Grafana.
 
 Needs ``grafana-foundation-sdk``, which only who develops has: its output is committed.
-Every target is a *table*, also of a chart over time. The plugin's ``time series`` turns text
-columns into labels, but answers an empty range with an error; Grafana's own transformation does the
-same work and shows what the panel says where it is empty.
-Longer than other files by one function a way of drawing.
+Longer than other files by one function for each way of drawing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from grafana_foundation_sdk.builders import (
@@ -22,26 +18,24 @@ from grafana_foundation_sdk.builders import (
     table,
     timeseries,
 )
-from grafana_foundation_sdk.cog.builder import Builder
-from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import piechart as pie_kinds
 
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.show import grafana_sql
+from cortex_otel.show.grafana_links import AROUND
+from cortex_otel.show.grafana_targets import DATASOURCE, Drawn, Target, column_of
 from cortex_otel.show.grafana_words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cortex_otel.query.catalogue import Column, Question
-    from cortex_otel.show.pages import Page, Panel
+    from cortex_otel.query.catalogue import Column
+    from cortex_otel.show.grafana_targets import Context
+    from cortex_otel.show.pages import Panel
 
-__all__ = ["DATASOURCE", "DATASOURCE_TYPE", "DATASOURCE_UID", "Context", "Target", "panel_of"]
-
-DATASOURCE_TYPE, DATASOURCE_UID = "frser-sqlite-datasource", "cortex-sqlite"
-DATASOURCE = kinds.DataSourceRef(DATASOURCE_TYPE, DATASOURCE_UID)
+__all__ = ["panel_of", "waterfall"]
 
 _UNITS = {
     "count": "locale", "ratio": "percentunit", "ms": "ms", "tokens": "short", "flag": "bool_yes_no",
@@ -55,78 +49,6 @@ _GREEN, _BLUE = "green", "blue"
 _PanelBuilder: TypeAlias = Any
 
 
-class Target(Dataquery, Builder[Dataquery]):
-    """A query of the SQLite plugin, which the SDK has no builder for."""
-
-    def __init__(self, sql: str, time_columns: list[str]) -> None:
-        self.sql, self.time_columns = sql, time_columns
-
-    def build(self) -> Dataquery:
-        """Itself."""
-        return self
-
-    def to_json(self) -> dict[str, object]:
-        """``queryText`` is what alerts and the API run, ``rawQueryText`` what the browser does."""
-        return {
-            "refId": "A",
-            "datasource": {"type": DATASOURCE_TYPE, "uid": DATASOURCE_UID},
-            "queryType": "table",
-            "rawQueryText": self.sql,
-            "queryText": self.sql,
-            "timeColumns": self.time_columns,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """Where a panel stands."""
-
-    page: Page
-    language: str
-    link: Callable[[str, str, str], tuple[str, str] | None]
-    """Column and page it leads to, and how the value is written → title and URL; or none."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    panel: Panel
-    question: Question
-    context: Context
-
-    def column(self, name: str) -> Column:
-        return next(each for each in self.question.columns if each.name == name)
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """Columns that are drawn: as told, else all that are numbers."""
-        if self.panel.values:
-            return self.panel.values
-        drawn = {"count", "ratio", "ms", "tokens"}
-        return tuple(each.name for each in self.question.columns if each.unit in drawn)
-
-    @property
-    def over_time(self) -> bool:
-        return bool(self.panel.x) and self.column(self.panel.x).unit in {"unix_ns", "epoch_day"}
-
-    @property
-    def has_partial(self) -> bool:
-        return any(each.name == "partial" for each in self.question.columns)
-
-    def answer(self, *, previous: bool = False) -> str:
-        return grafana_sql.answer(
-            self.question,
-            given=self.panel.parameters,
-            filters=(*self.context.page.filters, "utc_offset_minutes"),
-            previous=previous,
-        )
-
-    def target(self, columns: tuple[str, ...], tail: str = "") -> Target:
-        """The answer's ``columns``, each as it is or as ``expression AS name``."""
-        sql = f"SELECT {', '.join(columns)}\nFROM (\n{self.answer()}\n) AS shown"
-        times = [name for name in grafana_sql.time_columns(self.question) if name in columns]
-        return Target(f"{sql}\n{tail}".rstrip(), times)
-
-
 def panel_of(panel: Panel, context: Context) -> _PanelBuilder:
     """The builder of ``panel``, without its place.
 
@@ -134,11 +56,11 @@ def panel_of(panel: Panel, context: Context) -> _PanelBuilder:
         KeyError: its question isn't in the catalogue.
     """
     question = catalogue()[panel.question]
-    drawn = _Drawn(panel, question, context)
+    drawn = Drawn(panel, question, context)
     builder: _PanelBuilder = _DRAWINGS[panel.draw](drawn)
     language = context.language
     builder.title(panel.titles.get(language) or question.title_in(language))
-    builder.description(question.about)
+    builder.description(question.about_in(language))
     builder.datasource(DATASOURCE)
     builder.no_value(panel.empty.get(language) or WORDS[language]["nothing"])
     if panel.since:
@@ -148,10 +70,10 @@ def panel_of(panel: Panel, context: Context) -> _PanelBuilder:
     return builder
 
 
-def _column_properties(drawn: _Drawn, column: Column) -> list[models.DynamicConfigValue]:
+def _column_properties(drawn: Drawn, column: Column) -> list[models.DynamicConfigValue]:
     properties = [
-        _set("displayName", _title(column, drawn.context.language)),
-        _set("description", column.meaning),
+        _set("displayName", column.title_in(drawn.context.language)),
+        _set("description", column.meaning_in(drawn.context.language)),
     ]
     if column.unit in _UNITS:
         properties.append(_set("unit", _UNITS[column.unit]))
@@ -162,35 +84,40 @@ def _column_properties(drawn: _Drawn, column: Column) -> list[models.DynamicConf
                    for place, (name, colour) in enumerate(_RESULTS.items())}  # fmt: skip
         properties.append(_set("mappings", [{"type": "value", "options": colours}]))
         properties.append(_set("custom.cellOptions", {"type": "color-text"}))
-    target = drawn.panel.links.get(column.name)
-    written = f'${{__data.fields["{column.name}"]:percentencode}}'
-    if target and (link := drawn.context.link(column.name, target, written)):
-        title, url = link
-        properties.append(_set("links", [{"title": title, "url": url, "targetBlank": False}]))
+    if links := _links(drawn, column.name):
+        properties.append(_set("links", links))
     return properties
 
 
-def _title(column: Column, language: str) -> str:  # noqa: ARG001 - titles by language are on their way
-    return column.name.replace("_", " ")
+def _links(drawn: Drawn, column: str) -> list[dict[str, object]]:
+    panel = drawn.panel
+    if panel.draw in {"ranking", "pie", "bars"} and column in drawn.values:
+        column = panel.x  # what is clicked there is a number; what it belongs to stands beside it
+    to = panel.links.get(column)
+    link = drawn.context.link(column, to) if to else None
+    return [{"title": link[0], "url": link[1], "targetBlank": False}] if link else []
 
 
 def _set(name: str, value: object) -> models.DynamicConfigValue:
     return models.DynamicConfigValue(name, value)
 
 
-def _cards(drawn: _Drawn) -> _PanelBuilder:
-    # Two rows: Grafana shows the last, and by how much it differs from the first.
+def _cards(drawn: Drawn) -> _PanelBuilder:
+    # Two rows: Grafana shows the last, and by how much it differs from the first. Of a time that
+    # would be nonsense, so it has no first.
+    times = [name for name in grafana_sql.time_columns(drawn.question) if name in drawn.values]
     columns = ", ".join(drawn.values)
+    before = ", ".join(f"NULL AS {name}" if name in times else name for name in drawn.values)
     sql = (
         f"SELECT {columns}\nFROM (\n"  # noqa: S608 - names of the catalogue's own columns
-        f"SELECT 0 AS period, {columns} FROM (\n{drawn.answer(previous=True)}\n) AS before\n"
+        f"SELECT 0 AS period, {before} FROM (\n{drawn.answer(previous=True)}\n) AS before\n"
         f"UNION ALL\nSELECT 1, {columns} FROM (\n{drawn.answer()}\n) AS now\n"
         ") AS periods\nORDER BY period"
     )
     return (
         stat.Panel()
-        .with_target(Target(sql, []))
-        .reduce_options(_reduced(values=False))
+        .with_target(Target(sql, times))
+        .reduce_options(_reduced(values=False, fields="/.*/"))
         .graph_mode(kinds.BigValueGraphMode.NONE)
         .text_mode(kinds.BigValueTextMode.VALUE_AND_NAME)
         .color_mode(kinds.BigValueColorMode.VALUE)
@@ -202,7 +129,7 @@ def _cards(drawn: _Drawn) -> _PanelBuilder:
     )
 
 
-def _over_time(drawn: _Drawn) -> _PanelBuilder:
+def _over_time(drawn: Drawn) -> _PanelBuilder:
     if not drawn.over_time:
         return _by_category(drawn)
     panel = drawn.panel
@@ -237,7 +164,7 @@ def _over_time(drawn: _Drawn) -> _PanelBuilder:
     return builder
 
 
-def _split_over_time(drawn: _Drawn, builder: timeseries.Panel, name: str) -> None:
+def _split_over_time(drawn: Drawn, builder: timeseries.Panel, name: str) -> None:
     panel = drawn.panel
     builder.with_target(
         drawn.target((panel.x, panel.split, *drawn.values), f"ORDER BY {panel.x}, {panel.split}")
@@ -248,7 +175,7 @@ def _split_over_time(drawn: _Drawn, builder: timeseries.Panel, name: str) -> Non
     builder.override_by_field_type("number", [_set("displayName", name)])
 
 
-def _mark_partial(drawn: _Drawn, builder: timeseries.Panel) -> None:
+def _mark_partial(drawn: Drawn, builder: timeseries.Panel) -> None:
     """What isn't over yet is a dashed line, or a pale bar, of its own: never a fall."""
     words = WORDS[drawn.context.language]
     is_partial = "partial = 1"
@@ -263,7 +190,7 @@ def _mark_partial(drawn: _Drawn, builder: timeseries.Panel) -> None:
             f"CASE WHEN {is_partial} THEN {value} END AS {value}_partial",
         ]
         column = drawn.column(value)
-        title = f"{_title(column, drawn.context.language)} ({words['partial']})"
+        title = f"{column.title_in(drawn.context.language)} ({words['partial']})"
         builder.override_by_name(
             f"{value}_partial",
             [
@@ -291,7 +218,7 @@ def _draw_target(builder: timeseries.Panel, target: float) -> None:
         builder.axis_soft_max(1)
 
 
-def _by_category(drawn: _Drawn) -> _PanelBuilder:
+def _by_category(drawn: Drawn) -> _PanelBuilder:
     panel = drawn.panel
     horizontal = panel.draw == "ranking"
     builder = (
@@ -315,7 +242,7 @@ def _by_category(drawn: _Drawn) -> _PanelBuilder:
     )
 
 
-def _ranking(drawn: _Drawn) -> _PanelBuilder:
+def _ranking(drawn: Drawn) -> _PanelBuilder:
     if len(drawn.values) > 1 or drawn.panel.split:
         return _by_category(drawn)
     return (
@@ -331,7 +258,7 @@ def _ranking(drawn: _Drawn) -> _PanelBuilder:
     )
 
 
-def _pie(drawn: _Drawn) -> _PanelBuilder:
+def _pie(drawn: Drawn) -> _PanelBuilder:
     return (
         piechart.Panel()
         .with_target(_named_values(drawn))
@@ -348,23 +275,31 @@ def _pie(drawn: _Drawn) -> _PanelBuilder:
     )
 
 
-def _named_values(drawn: _Drawn) -> Target:
+def _named_values(drawn: Drawn) -> Target:
     # One text and one number: then Grafana names each value by the text beside it.
     return drawn.target((drawn.panel.x, drawn.values[0]), f"LIMIT {drawn.panel.limit}")
 
 
-def _table(drawn: _Drawn) -> _PanelBuilder:
+def _table(drawn: Drawn) -> _PanelBuilder:
     columns = drawn.panel.values or tuple(each.name for each in drawn.question.columns)
-    return (
+    builder = (
         table.Panel()
-        .with_target(drawn.target(columns, f"LIMIT {drawn.panel.limit}"))
         .show_header(show_header=True)
         .cell_height(kinds.TableCellHeight.SM)
         .filterable(filterable=True)
     )
+    if "trace" in drawn.panel.links.values():
+        for name, hours in zip(AROUND, (-1, 1), strict=True):
+            # As text: a number would be written with separators. In ms, as an address has it.
+            columns += (f"CAST(CAST((time + {hours} * 3600) * 1000 AS bigint) AS text) AS {name}",)
+            # The name until Grafana 12.2, and the one after it.
+            hidden = {"viz": True, "legend": False, "tooltip": False}
+            properties = [_set("custom.hidden", value=True), _set("custom.hideFrom", hidden)]
+            builder.override_by_name(name, [*properties, _set("displayName", name)])
+    return builder.with_target(drawn.target(columns, f"LIMIT {drawn.panel.limit}"))
 
 
-def _matrix(drawn: _Drawn) -> _PanelBuilder:
+def _matrix(drawn: Drawn) -> _PanelBuilder:
     panel, value = drawn.panel, drawn.values[0]
     unit = drawn.column(value).unit
     builder = (
@@ -383,7 +318,49 @@ def _matrix(drawn: _Drawn) -> _PanelBuilder:
     return builder.max(1) if unit == "ratio" else builder
 
 
-def _as_matrix(drawn: _Drawn) -> models.DataTransformerConfig:
+def waterfall(context: Context) -> _PanelBuilder:
+    """The spans of a trace as bars, each from its start to its end."""
+    question, words = catalogue()["trace"], WORDS[context.language]
+    answer = grafana_sql.answer(question, filters=context.page.filters)
+    sql = (
+        "SELECT name, (time - min(time) OVER ()) * 1000 AS start_ms,"
+        f" coalesce(duration_ms, 0.0) AS duration_ms\nFROM (\n{answer}\n) AS spans\n"
+        "ORDER BY time\nLIMIT 200"
+    )
+    return (
+        barchart.Panel()
+        .title(words["waterfall"])
+        .description(words["waterfall_about"])
+        .datasource(DATASOURCE)
+        .no_value(words["no_trace"])
+        .with_target(Target(sql, []))
+        .x_field("name")
+        .orientation(kinds.VizOrientation.HORIZONTAL)
+        .stacking(kinds.StackingMode.NORMAL)
+        .legend(_legend(shown=False))
+        .unit("ms")
+        .x_tick_label_max_length(40)
+        .override_by_name(
+            # Takes the room before the bar, and is not seen.
+            "start_ms",
+            [
+                _set("displayName", words["start"]),
+                _set("color", {"mode": "fixed", "fixedColor": "transparent"}),
+                _set("unit", "ms"),
+            ],
+        )
+        .override_by_name(
+            "duration_ms",
+            [
+                _set("displayName", column_of(question, "duration_ms").title_in(context.language)),
+                _set("color", {"mode": "fixed", "fixedColor": _BLUE}),
+                _set("unit", "ms"),
+            ],
+        )
+    )
+
+
+def _as_matrix(drawn: Drawn) -> models.DataTransformerConfig:
     return models.DataTransformerConfig(
         "groupingToMatrix",
         options={
@@ -395,8 +372,9 @@ def _as_matrix(drawn: _Drawn) -> models.DataTransformerConfig:
     )
 
 
-def _reduced(*, values: bool) -> common.ReduceDataOptions:
-    return common.ReduceDataOptions().values(values).calcs(["lastNotNull"]).fields("")
+def _reduced(*, values: bool, fields: str = "") -> common.ReduceDataOptions:
+    # No fields: the numbers.
+    return common.ReduceDataOptions().values(values).calcs(["lastNotNull"]).fields(fields)
 
 
 def _legend(*, shown: bool) -> common.VizLegendOptions:
@@ -413,7 +391,7 @@ def _fixed(colour: str) -> dashboard.FieldColor:
     return dashboard.FieldColor().mode(models.FieldColorModeId.FIXED).fixed_color(colour)
 
 
-_DRAWINGS: Mapping[str, Callable[[_Drawn], _PanelBuilder]] = {
+_DRAWINGS: Mapping[str, Callable[[Drawn], _PanelBuilder]] = {
     "cards": _cards,
     "lines": _over_time,
     "bars": _over_time,

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import sys
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,11 @@ if "seeding" not in sys.modules:
     _loaded("seeding", HERE.parent / "query" / "seeding.py")
 import seeding  # noqa: E402
 
+from cortex_otel_exporters.sqlite.reader import open_reader  # noqa: E402
+
 LANGUAGES = ("en", "ko")
+#: A whole second; half past two in the afternoon of a Wednesday in Seoul.
+NOW = 1_771_997_400_000_000_000
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +75,56 @@ def grafana_over(seeded):
     over = plugin.Plugin(seeded)
     yield over
     over.close()
+
+
+@pytest.fixture(scope="session")
+def population(tmp_path_factory):
+    """What the demo makes, through the real write path: every kind of event, and an incident."""
+    from cortex_otel.demo.population import fill
+
+    path = tmp_path_factory.mktemp("grafana") / "population.db"
+    fill(path, days=50, users=150, seed=3, now_ns=NOW)
+    return path
+
+
+@dataclass
+class Store:
+    """A database, the end of what is in it, and one of its users."""
+
+    over: plugin.Plugin
+    connection: object
+    end: int
+    user: str
+
+    def close(self):
+        self.over.close()
+        self.connection.close()
+
+
+def _store(path, end):
+    connection = open_reader(path)
+    # With errors and traces, where there are any, so that there is something to see.
+    sql = (
+        "SELECT user_id_hash FROM telemetry_events WHERE user_id_hash IS NOT NULL"
+        " GROUP BY 1 ORDER BY sum(result = 'error' AND trace_id <> '') DESC, 1 LIMIT 1"
+    )
+    return Store(plugin.Plugin(path), connection, end, connection.execute(sql).get)
+
+
+@pytest.fixture(scope="session")
+def random_store(seeded):
+    store = _store(seeded, seeding.MONDAY + 50 * seeding.DAY)
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def population_store(population):
+    store = _store(population, NOW)
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=["random_store", "population_store"])
+def store(request):
+    return request.getfixturevalue(request.param)

@@ -136,7 +136,7 @@ def test_no_hole_is_left(plain):
 
 
 @EACH
-def test_every_panel_says_what_it_shows(plain, language):
+def test_every_panel_says_what_it_shows(plain, language, uid):
     for panel in plain["panels"]:
         assert panel["title"].strip()
         assert len(panel["description"]) > 20
@@ -146,7 +146,8 @@ def test_every_panel_says_what_it_shows(plain, language):
     assert len(titles) == len(set(titles))
     if language == "ko":
         assert all(re.search("[가-힣]", title) for title in titles)
-        assert re.search("[가-힣]", plain["title"])
+        page = PAGES_OF_GRAFANA[uid.removeprefix("cortex-")]
+        assert plain["title"] == f"Cortex · {page.titles['ko']}"
 
 
 @EACH
@@ -220,12 +221,14 @@ def test_links_lead_somewhere_and_keep_time_and_filters(plain, dashboards, langu
     for url in urls:
         found = re.fullmatch(
             r"/d/([\w-]+)\?var-(\w+)=\$\{__data\.fields\[\"(\w+)\"\]:percentencode\}"
-            r"&\$\{__url_time_range\}((?:&\$\{\w+:queryparam\})*)", url,
+            r"(?:&\$\{__url_time_range\}((?:&\$\{\w+:queryparam\})*)"
+            r"|&from=\$\{__data\.fields\[\"trace_from\"\]\}&to=\$\{__data\.fields\[\"trace_to\"\]\})",
+            url,
         )  # fmt: skip
         assert found, url
         other = dashboards[language][found[1]]
         known = {each["name"] for each in other["templating"]["list"]}
-        kept = set(re.findall(r"\$\{(\w+):queryparam", found[4]))
+        kept = set(re.findall(r"\$\{(\w+):queryparam", found[4] or ""))
         assert {found[2], *kept} <= known
         assert kept <= {each["name"] for each in plain["templating"]["list"]}
     for link in plain["links"]:
