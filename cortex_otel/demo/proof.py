@@ -71,7 +71,8 @@ class Proof:
             self.pages.append(seen)
             began = time.perf_counter()
             try:
-                self._fetch(f"/admin/telemetry/{page.id}", token)
+                place = f"users/{user}" if page.id == "user" else page.id
+                self._fetch(f"/admin/telemetry/{place}", token)
                 self._look_at(page, seen, token, user)
             except (OSError, ValueError, http.client.HTTPException) as error:
                 seen.failure = _told(error)

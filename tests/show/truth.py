@@ -1,0 +1,228 @@
+"""What panels should say, computed from rows one by one, never from a roll-up.
+
+Written from the definitions (what a panel says about itself), not from the SQL.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+import math
+from collections import defaultdict
+
+import apsw
+
+from cortex_otel.show.pages import PAGES
+from cortex_otel.show.web.panels import answer
+from cortex_otel.show.web.parameters import PageQuery
+from cortex_otel.show.web.zones import zone
+from cortex_otel_exporters.sqlite.reader import open_reader
+
+NS = 10**9
+HOUR, HALF, DAY = 3600 * NS, 1800 * NS, 86_400 * NS
+MINUTE = 60 * NS
+FAILED = ("error", "timeout")
+#: 2026-12-01T12:00:00Z: a month that has the end of New York's summer time in it.
+NOW_NS = 1_796_126_400 * NS
+
+
+def asker(database):
+    connection = open_reader(database)
+
+    def ask(page, panel, **filters):
+        of = PAGES[page]
+        found = next(each for each in of.panels if each.id == panel)
+        given = {"from": filters.pop("from_", None), **filters}
+        query = PageQuery.model_validate({k: v for k, v in given.items() if v is not None})
+        return answer(connection, of, found, query, default_zone=zone("UTC"), language="en")
+
+    return ask
+
+
+def read(database):
+    """Every row of the view, and no roll-up."""
+    connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
+    cursor = connection.execute("SELECT * FROM telemetry_events")
+    names = [column[0] for column in cursor.get_description()]
+    found = [dict(zip(names, row, strict=True)) for row in cursor]
+    sittings = connection.execute("SELECT session_id, os, ide FROM telemetry_user_sessions")
+    platforms = {session: (os, ide) for session, os, ide in sittings}
+    connection.close()
+    for row in found:
+        row["data"] = json.loads(row["event_data"])
+        row["failed"] = row["result"] in FAILED
+        row["product"] = row["event_type"] not in {"span", "log"}
+    return found, platforms
+
+
+class Truth:
+    """Rows of one range and its filters, by the words of the definitions.
+
+    Args:
+        found: what :func:`read` gave.
+        told: an answer; its range and what it says of exactness count.
+        service: only this one.
+        tier: only this one.
+    """
+
+    def __init__(self, found, told, *, service=None, tier=None):
+        self.everything, self.platforms = found
+        self.told, self.service, self.tier = told, service, tier
+        self.from_ns, self.to_ns = (moment(told["range"][end]) for end in ("from", "to"))
+        self.offset = told["range"]["utc_offset_minutes"]
+        self.exact = told["exact"]
+        self.all = [row for row in self.everything if row["product"] and self.chosen(row)]
+        self.first_ns = min(row["timestamp"] for row in self.everything if row["product"])
+
+    def chosen(self, row):
+        return (not self.service or row["service"] == self.service) and (
+            not self.tier or row["user_tier"] == self.tier
+        )
+
+    def events(self, step=HOUR, rows=None):
+        """Product events in the range, widened to whole steps unless the answer is exact."""
+        step = 1 if self.exact else step
+        begin, end = self.from_ns // step * step, -(-self.to_ns // step) * step
+        rows = self.all if rows is None else rows
+        return [row for row in rows if begin <= row["timestamp"] < end]
+
+    def users(self, step=HALF, rows=None):
+        exact, self.exact = self.exact, False
+        found = users(self.events(step, rows))
+        self.exact = exact
+        return found
+
+    def of_utc_days(self, rows=None):
+        exact, self.exact = self.exact, False
+        found = self.events(DAY, rows)
+        self.exact = exact
+        return found
+
+    def of_active_days(self):
+        """All that was done on the UTC days of a user that reach into the range."""
+
+        def day_of(row):
+            return (row["timestamp"] // DAY, row["user_id_hash"], row["service"], row["user_tier"])
+
+        exact, self.exact = self.exact, False
+        reaching = {day_of(row) for row in self.events(HALF)}
+        self.exact = exact
+        return [row for row in self.all if day_of(row) in reaching]
+
+    def local_day(self, at_ns):
+        return (at_ns // MINUTE + self.offset) // 1440
+
+    def days(self):
+        """Local days of the range, from the first event ever on."""
+        return range(
+            self.local_day(max(self.from_ns, self.first_ns)),
+            (self.to_ns // MINUTE + self.offset + 1439) // 1440,
+        )
+
+    def by_local_day(self, rows, step=HOUR):
+        """Rows by the local day that their hour begins in."""
+        found = defaultdict(list)
+        for row in rows:
+            found[self.local_day(row["timestamp"] // step * step)].append(row)
+        return found
+
+    def is_over(self, day):
+        return ((day + 1) * 1440 - self.offset) * MINUTE <= self.to_ns
+
+    def is_whole(self, day):
+        return self.is_over(day) and (day * 1440 - self.offset) * MINUTE >= self.from_ns
+
+    def sessions(self, service=None):
+        """Sessions with a product event, by what all of their events say."""
+        by_id = defaultdict(list)
+        for row in self.everything:
+            by_id[row["session_id"]].append(row)
+        found = []
+        for session_id, own in by_id.items():
+            products = [row for row in own if row["product"]]
+            last = max(own, key=lambda row: row["timestamp"])
+            if products and session_id and self.chosen(last):
+                end = max(end_of(row) for row in own)
+                start = min(row["timestamp"] for row in own)
+                os, ide = self.platforms[session_id]
+                found.append({
+                    "session_id": session_id, "user_id_hash": last["user_id_hash"],
+                    "start": start, "end": end, "ms": (end - start) / 1e6,
+                    "service": last["service"], "user_tier": last["user_tier"],
+                    "events": weigh(products), "errors": errors(products),
+                    "os": os, "ide": ide,
+                })  # fmt: skip
+        return [one for one in found if service in {None, one["service"]}]
+
+    def overlapping(self, service=None):
+        return [
+            one for one in self.sessions(service)
+            if one["end"] >= self.from_ns and one["start"] < self.to_ns
+        ]  # fmt: skip
+
+
+def end_of(row):
+    return row["timestamp"] + round((row["duration_ms"] or 0) * 1e6)
+
+
+def moment(text):
+    since = dt.datetime.fromisoformat(text) - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    return (since.days * 86_400 + since.seconds) * NS + since.microseconds * 1000
+
+
+def iso_day(day):
+    return dt.date.fromordinal(719_163 + day).isoformat()
+
+
+def weigh(rows, value=lambda _: 1.0):
+    return math.fsum(row["weight"] * value(row) for row in rows)
+
+
+def errors(rows):
+    return weigh([row for row in rows if row["failed"]])
+
+
+def ratio(part, whole):
+    return part / whole if whole else None
+
+
+def users(rows):
+    return {row["user_id_hash"] for row in rows if row["user_id_hash"]}
+
+
+def mean(values):
+    values = list(values)
+    return math.fsum(values) / len(values) if values else None
+
+
+def timed(rows):
+    return [row for row in rows if row["duration_ms"] is not None]
+
+
+def average_ms(rows):
+    rows = timed(rows)
+    return ratio(weigh(rows, lambda row: row["duration_ms"]), weigh(rows))
+
+
+def percentile(rows, share):
+    """Nearest rank, each row as often as its weight says."""
+    rows = sorted(timed(rows), key=lambda row: row["duration_ms"])
+    total = weigh(rows)
+    for row, reached in zip(rows, itertools.accumulate(r["weight"] for r in rows), strict=True):
+        if reached * 100 >= total * share - 1e-9:
+            return row["duration_ms"]
+    return None
+
+
+def durations(rows, *shares):
+    return {f"p{share}_ms": percentile(rows, share) for share in shares}
+
+
+def of_type(rows, event_type):
+    return [row for row in rows if row["event_type"] == event_type]
+
+
+def measure(rows, key):
+    """Sum of a number that events tell, by weight."""
+    return weigh([row for row in rows if key in row["data"]], lambda row: row["data"][key])
