@@ -6,9 +6,17 @@ from pathlib import Path
 
 import pytest
 
-_spec = importlib.util.spec_from_file_location("seeding", Path(__file__).parent / "seeding.py")
-seeding = sys.modules["seeding"] = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(seeding)
+
+def _helper(name):
+    # Test files are modules of no package, so they can't import each other by name.
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+seeding = _helper("seeding")
+_helper("counting")
 
 from cortex_otel_exporters.sqlite.reader import open_reader  # noqa: E402
 
@@ -21,6 +29,24 @@ def events():
 @pytest.fixture(scope="session")
 def database(events, tmp_path_factory):
     return seeding.build(tmp_path_factory.mktemp("store") / "cortex.db", events)
+
+
+@pytest.fixture(scope="session")
+def varied():
+    """Events of every type of both services, of users who use one or both."""
+    return seeding.varied_events(12_000, days=40, users=70)
+
+
+@pytest.fixture(scope="session")
+def varied_database(varied, tmp_path_factory):
+    return seeding.build(tmp_path_factory.mktemp("varied") / "cortex.db", varied)
+
+
+@pytest.fixture
+def varied_store(varied_database):
+    connection = open_reader(varied_database)
+    yield connection
+    connection.close()
 
 
 @pytest.fixture

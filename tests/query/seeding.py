@@ -42,6 +42,8 @@ class Event:
     data: dict = field(default_factory=dict)
     measures: dict = field(default_factory=dict)
     feature: str | None = None
+    ide: str = "vscode"
+    trace: str = ""
 
     @property
     def used(self) -> str:
@@ -82,7 +84,7 @@ def build(path: Path, events: list[Event], ledger: list[tuple] = ()) -> Path:
 
 def _fill(connection, events):  # noqa: PLR0915 - one statement a table
     segments, features, series, users, sessions = _Keys(), _Keys(), _Keys(), _Keys(), _Keys()
-    shapes = _Keys()
+    shapes, platforms = _Keys(), _Keys()
     first_seen: dict[int, int] = {}
     session_rows: dict[int, list] = {}
     hours = defaultdict(lambda: [0, 0.0, 0.0, 0.0])
@@ -121,11 +123,12 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
             total = measures[hour, feature, segment, measure]
             total[0] += event.weight
             total[1] += event.weight * value
-        row = session_rows.setdefault(session, [user, segment, event.time, event.time, 0, 0])
+        row = session_rows.setdefault(session, [user, segment, event.time, event.time, 0, 0, 0])
         end = event.time + (event.duration or 0)
         row[1:4] = [segment, min(row[2], event.time), max(row[3], end)]
         row[4] += event.product * round(event.weight)
         row[5] += event.product * event.failed * round(event.weight)
+        row[6] = platforms[event.ide]
         if user is not None:
             first_seen[user] = min(first_seen.get(user, event.time), event.time)
         if user is not None and event.product:
@@ -148,6 +151,7 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
                 None if event.weight == 1 else event.weight, event.error_message or None,
                 shapes[json.dumps(list(event.data))] if event.data else None,
                 json.dumps(list(event.data.values())) if event.data else None,
+                bytes.fromhex(event.trace) or None,
             )
         )  # fmt: skip
     many = connection.executemany
@@ -158,15 +162,19 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
         [(key, *of) for of, key in series.items()],
     )
     many("INSERT INTO contexts VALUES (?, ?, ?, ?, ?, ?)", [(1, "s@1", "{}", "", "", '{"a": 1}')])
-    connection.execute("INSERT INTO platforms VALUES (1, 'linux', 'vscode', '', '', '', '')")
+    many(
+        "INSERT INTO platforms VALUES (?, 'linux', ?, '', '', '', '')",
+        [(key, of) for of, key in platforms.items()],
+    )
     many("INSERT INTO users VALUES (?, ?, ?)", [(k, of, first_seen[k]) for of, k in users.items()])
     many(
-        "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, '')",
+        "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '')",
         [(key, of, *session_rows[key]) for of, key in sessions.items()],
     )
     many(
         "INSERT INTO events (time, duration, series_key, context_key, session_key, user_key,"
-        " weight, error_message, shape_key, event_values) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?)",
+        " weight, error_message, shape_key, event_values, trace_id)"
+        " VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
         rows,
     )
     many("INSERT INTO shapes VALUES (?, ?)", [(key, of) for of, key in shapes.items()])
@@ -260,3 +268,83 @@ def random_events(count: int, days: int, users: int, seed: int = 7) -> list[Even
         else:
             events.append(Event(**common, event_type="span", name="GET", duration=duration))
     return events
+
+
+def varied_events(count: int, days: int, users: int, seed: int = 11) -> list[Event]:
+    """``count`` events of every type over ``days`` from :data:`MONDAY`, in the order of time.
+
+    Users come from the 9th day on too, some only once; a session is of one service and IDE.
+    """
+    choose = random.Random(seed)
+    events = []
+    for time in sorted(MONDAY + choose.randrange(days * DAY) for _ in range(count)):
+        number = min(int(choose.expovariate(5 / users)), users - 1)
+        if time < MONDAY + number % 9 * DAY:
+            continue
+        service = "extension" if choose.random() < (0, 0.3, 0.8)[number % 3] else "mcp"
+        tier = TIERS[number % 4]
+        if number % 4 == 1 and time > MONDAY + 20 * DAY:
+            tier = "paid"
+        result = choose.choices(("success", "error", "timeout", "cancelled"), (90, 6, 2, 2))[0]
+        kinds = _EXTENSION if service == "extension" else _MCP
+        event_type = choose.choices(*zip(*kinds.items(), strict=True))[0]
+        if event_type == "ext.error":
+            result = "error"
+        error = choose.choice(("ValueError", "KeyError")) if result == "error" else ""
+        event = Event(
+            time, service=service, event_type=event_type, tier=tier, result=result,
+            error_type="TimeoutError" if result == "timeout" else error,
+            user=user_hash(number) if number % 17 else "",
+            session=f"{service}-{number}-{time // (DAY // 3)}",
+            ide=("vscode", "cursor", "")[number % 3] if service == "extension" else "",
+            weight=4.0 if number % 5 == 0 and result == "success" else 1.0,
+            trace=f"{number:016x}{time // HOUR:016x}",
+        )  # fmt: skip
+        if event.failed:
+            event.error_message = f"{error or 'TimeoutError'} at cortex.Tools:run:{number}"
+        _dress(event, choose)
+        events.append(event)
+    return events
+
+
+_MCP = {
+    "mcp.tool_call": 50, "mcp.search_context": 12, "mcp.branch_create": 8, "span": 8,
+    "mcp.compress_context": 8, "mcp.reference_suggest": 8,
+}  # fmt: skip
+_EXTENSION = {
+    "ext.install": 2, "ext.activate": 8, "ext.ui_interaction": 50, "ext.code_insert": 20,
+    "ext.error": 6, "ext.context_switch": 8,
+}  # fmt: skip
+
+
+def _dress(event: Event, choose: random.Random) -> None:
+    """What an event of its type has beside the common fields."""
+    duration = int(choose.lognormvariate(math.log(20e6), 1.2))
+    match event.event_type:
+        case "mcp.tool_call":
+            event.duration = duration
+            event.tool_name = f"tool_{min(int(choose.expovariate(0.3)), 15)}"
+        case "mcp.search_context":
+            event.duration = duration
+            event.measures = {"results": choose.randrange(11)}
+            if choose.random() < 0.2:
+                event.measures["recall"] = choose.random()
+        case "mcp.branch_create":
+            event.feature = choose.choice(("automatic", "automatic", "manual", ""))
+        case "mcp.compress_context":
+            before = choose.randrange(1000, 9000)
+            event.measures = {"tokens_before": before, "tokens_after": before // 3}
+        case "mcp.reference_suggest":
+            event.measures = {"suggested": 3, "accepted": choose.randrange(4)}
+        case "span":
+            event.duration, event.name = duration, "GET"
+        case "ext.install" | "ext.activate":
+            event.feature = event.ide or "unknown"
+        case "ext.ui_interaction":
+            event.feature = f"click {choose.choice('abcdefghijklmn')}"
+        case "ext.code_insert":
+            event.feature = choose.choice(("python", "go"))
+            event.measures = {
+                "lines_inserted": choose.randrange(40),
+                "completions_accepted": choose.randrange(2),
+            }

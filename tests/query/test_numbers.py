@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 
 import pytest
+from counting import ask, assert_near, chosen, local_day, nearest_rank, ratio, weight_of
 from seeding import DAY, HOUR, MONDAY, TIERS
-
-from cortex_otel.query.catalogue import catalogue
-from cortex_otel.query.runner import run
 
 FILTERS = [
     {},
@@ -36,51 +33,6 @@ HOURS = [  # whole hours, so that roll-ups answer for exactly the range
 DAYS = [(2, 30), (0, 1), (13, 14), (20, 45), (21, 22), (22, 23), (21, 24), (5, 49)]
 MOMENTS = [(MONDAY + 7 * HOUR + 12_345, MONDAY + 3 * DAY + 987_654_321)]
 OFFSETS = [0, 540, -300, 330, -210, 840, -720]
-
-
-def ask(connection, name, **parameters):
-    result = run(connection, catalogue()[name], parameters)
-    return result.records()
-
-
-def chosen(events, from_ns, to_ns, service="", user_tier=""):
-    return [
-        event
-        for event in events
-        if event.product
-        and from_ns <= event.time < to_ns
-        and service in {"", event.service}
-        and user_tier in {"", event.tier}
-    ]
-
-
-def weight_of(events):
-    return sum(event.weight for event in events)
-
-
-def nearest_rank(events, percent):
-    timed = sorted((event.duration, event.weight) for event in events if event.duration is not None)
-    wanted, reached = sum(weight for _, weight in timed) * percent, 0
-    for duration, weight in timed:
-        reached += weight
-        if reached * 100 >= wanted:
-            return duration / 1e6
-    return None
-
-
-def assert_near(found, expected):
-    if expected is None:
-        assert found is None
-    else:
-        assert math.isclose(found, expected, rel_tol=0.045)
-
-
-def ratio(part, whole):
-    return part / whole if whole else None
-
-
-def local_day(event, offset):
-    return (event.time // 60_000_000_000 + offset) // 1440
 
 
 @pytest.mark.parametrize("filters", FILTERS)
