@@ -93,6 +93,9 @@ def _values(
             values[name] = literal(given[name])
         elif name not in chosen:
             values[name] = literal(parameter.default if parameter.default is not None else 0)
+        elif name == "user":
+            # As the web admin reads it: hashes are small letters, what is pasted may not be.
+            values[name] = f"lower(trim({variable}))"
         elif parameter.type == "text":
             values[name] = variable
         else:

@@ -90,6 +90,24 @@ class Plugin:
         self.connection.close()
 
 
+def shown_of(plain, place, variables, over, span):
+    """The frame of one panel, its variables set as in the browser."""
+    (target,) = plain["panels"][place]["targets"]
+    return asked(plain, target, variables, over, span)
+
+
+def asked(plain, target, variables, over, span):
+    known = plain["templating"]["list"]
+    all_values = {each["name"]: each.get("allValue") for each in known}
+    standing = {
+        each["name"]: ALL if each["current"]["value"] == "$__all" else each["current"]["value"]
+        for each in known
+    }
+    values = {**standing, **{name: value for name, value in variables.items() if name in standing}}
+    sql = in_the_browser(target["rawQueryText"], values, all_values)
+    return over.query({**target, "queryText": sql}, *span)
+
+
 def _type(name, declared, time_columns):
     if name in time_columns:
         return "TIME"

@@ -8,7 +8,7 @@ import apsw
 import grafana_plugin
 import pytest
 import seeding
-from grafana_plugin import ALL
+from grafana_plugin import asked, shown_of
 
 from cortex_otel.query import runner
 from cortex_otel.query.catalogue import catalogue
@@ -28,7 +28,7 @@ FILTERS = {
     "part": (37, {"service": "mcp", "tier": "paid", "utc_offset": "540"}),
     "few": (3, {"tier": "free", "utc_offset": "-330"}),
     "one_user": (50, {"user": "USER", "utc_offset": "60"}),
-    "beginning": (20, {"user": "USE", "event_type": "mcp.tool_call", "tool": "search_context"}),
+    "beginning": (20, {"user": " USE", "event_type": "mcp.tool_call", "tool": "search_context"}),
     "errors": (50, {"error_type": "TimeoutError", "service": "mcp", "utc_offset": "540"}),
     "hostile": (50, dict.fromkeys(
         ("service", "tier", "user", "event_type", "error_type", "tool", "trace", "session", "q"),
@@ -43,30 +43,14 @@ def page_and_panel(page_id, panel_id):
     return page, page.panels[place], place
 
 
-def shown_of(plain, place, variables, over, span):
-    """The frame of one panel, its variables set as in the browser."""
-    (target,) = plain["panels"][place]["targets"]
-    return asked(plain, target, variables, over, span)
-
-
-def asked(plain, target, variables, over, span):
-    known = plain["templating"]["list"]
-    all_values = {each["name"]: each.get("allValue") for each in known}
-    standing = {
-        each["name"]: ALL if each["current"]["value"] == "$__all" else each["current"]["value"]
-        for each in known
-    }
-    values = {**standing, **{name: value for name, value in variables.items() if name in standing}}
-    sql = grafana_plugin.in_the_browser(target["rawQueryText"], values, all_values)
-    return over.query({**target, "queryText": sql}, *span)
-
-
 def parameters(page, panel, variables, span):
     """What the web admin would ask the runner."""
     question = catalogue()[panel.question]
     given = {"from_ns": span[0], "to_ns": span[1], **panel.parameters}
     for name in (*page.filters, "utc_offset_minutes"):
         value = variables.get(VARIABLES.get(name, name))
+        if name == "user" and value is not None:
+            value = value.strip().lower()
         if value is not None and question.accepts(name) and name not in panel.parameters:
             given[name] = int(value) if name == "utc_offset_minutes" else value
     return given
@@ -108,7 +92,8 @@ def expected(shown, names, variables, connection, span):
 def test_a_panel_shows_what_the_web_shows(page_id, panel_id, filters, dashboards, store):
     page, panel, place = page_and_panel(page_id, panel_id)
     days, variables = FILTERS[filters]
-    known = {"USER": store.user, "USE": store.user[:6]}
+    # As somebody may paste it.
+    known = {"USER": store.user, " USE": f" {store.user[:6].upper()} "}
     variables = {name: known.get(value, value) for name, value in variables.items()}
     span = (store.end - days * seeding.DAY, store.end)
     plain = dashboards["en"][generator.uid_of(page)]
