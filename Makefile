@@ -9,8 +9,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-matrix test-fast lint types lock docs bench clean venv
 
-demo: venv ## real MCP servers, recorded into a database of the demo's own, and what happened
-	@$(BIN)/cortex-otel demo --once $(ARGS)
+demo: venv ## real MCP servers, 90 days of made-up users, and the web admin over both
+	@$(BIN)/cortex-otel demo --serve $(ARGS)
 
 test: lint types ## everything that must pass: lint, types, all tests but the whole matrix
 	@$(PYTEST) -m 'not matrix' $(ARGS)
