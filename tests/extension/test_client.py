@@ -65,6 +65,9 @@ def test_bundle_is_small_and_needs_nothing_but_the_editor(bundle):
     builtin = {name for name in required if name.startswith("node:")} | {"perf_hooks", "crypto"}
     assert required <= builtin | {"vscode", "util"}
     assert str(EXTENSION.parent) not in text
+    licences = bundle.with_name("THIRD-PARTY.txt").read_text()
+    for name in ("api", "core", "otlp-transformer", "resources", "sdk-logs", "sdk-trace"):
+        assert re.search(rf"^@opentelemetry/{name} [\d.]+ \(Apache-2.0\)$", licences, re.MULTILINE)
 
 
 def test_the_lock_names_no_registry_and_pins_every_package():
