@@ -1,4 +1,4 @@
-"""What the tests of the receiver share: the real server in a process of its own, and its requests."""
+"""What the tests of the receiver share: the real server, in a process of its own, and requests."""
 
 from __future__ import annotations
 
@@ -122,7 +122,9 @@ class Server:
 
     def ledger(self):
         """``{"signal|outcome|reason": records}``."""
-        rows = self.rows("SELECT signal, outcome, reason, sum(records) n FROM ledger GROUP BY 1,2,3")
+        rows = self.rows(
+            "SELECT signal, outcome, reason, sum(records) n FROM ledger GROUP BY 1,2,3"
+        )
         return {"|".join((row["signal"], row["outcome"], row["reason"])): row["n"] for row in rows}
 
     def errors_said(self) -> str:
@@ -184,7 +186,10 @@ def protobuf_of(body):
         _put(one.resource.attributes, group["resource"]["attributes"])
         for scope in group["scopeSpans"]:
             inner = one.scope_spans.add()
-            inner.scope.name, inner.scope.version = scope["scope"]["name"], scope["scope"]["version"]
+            inner.scope.name, inner.scope.version = (
+                scope["scope"]["name"],
+                scope["scope"]["version"],
+            )
             for told in scope["spans"]:
                 a_span = inner.spans.add(
                     trace_id=bytes.fromhex(told["traceId"]), span_id=bytes.fromhex(told["spanId"]),

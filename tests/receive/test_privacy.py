@@ -6,7 +6,7 @@ import json
 
 import httpx
 import pytest
-from canaries import PLACES, SECRETS, TEXTS, Hunt, canary
+from canaries import PLACES, SECRETS, TEXTS, Hunt, canary, needles
 from google.protobuf import json_format
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -19,8 +19,17 @@ from cortex_otel.process.redact import ALLOWED, RESOURCE_ALLOWED
 ALL = [shape for shape in TEXTS if shape != "surrogate"]
 NAMED = [*SECRETS, *PLACES]
 #: Nobody else's: what is allowed may be whatever looks like an identifier.
-OF_KIND = {"text": ALL, "content": ALL, "user": ALL, "digest": ALL, "number": ALL, "flag": ALL,
-           "location": ALL, "shape": ALL, "error_type": [*SECRETS, "sentence"]}  # fmt: skip
+OF_KIND = {
+    "text": ALL,
+    "content": ALL,
+    "user": ALL,
+    "digest": ALL,
+    "number": ALL,
+    "flag": ALL,
+    "location": ALL,
+    "shape": ALL,
+    "error_type": [*SECRETS, "sentence"],
+}
 KEPT_AS_NAMES = {"id", "token", "name"}
 
 
@@ -46,21 +55,36 @@ def told(plant, shape):
         if shape in (NAMED if kind in KEPT_AS_NAMES else OF_KIND.get(kind, ALL)):
             given[key] = plant(key, shape)
     text = plant("in a list", shape)
-    listed = {"arrayValue": {"values": [{"stringValue": text}, {"kvlistValue": {"values": [
-        {"key": text, "value": {"stringValue": text}}]}}]}}  # fmt: skip
+    listed = {
+        "arrayValue": {
+            "values": [
+                {"stringValue": text},
+                {"kvlistValue": {"values": [{"key": text, "value": {"stringValue": text}}]}},
+            ]
+        }
+    }
     mapped = {"kvlistValue": {"values": [{"key": text, "value": {"stringValue": text}}]}}
     return [
-        *attributes(given), {"key": "list", "value": listed}, {"key": "gen_ai.tool.name", "value": mapped},
+        *attributes(given),
+        {"key": "list", "value": listed},
+        {"key": "gen_ai.tool.name", "value": mapped},
         {"key": "mcp.method.name", "value": listed},
-    ]  # fmt: skip
+    ]
 
 
 def resource(plant, shape):
     given = {f"unknown.{shape}": plant("resource value", shape), plant("resource key", shape): "x"}
     if shape in NAMED:
         given |= {key: plant(f"resource {key}", shape) for key in RESOURCE_ALLOWED}
-        for key in ("cortex.service", "cortex.user.tier", "session.id", "cortex.ide",
-                    "cortex.extension.version", "cortex.project.id", "cortex.branch.id"):  # fmt: skip
+        for key in (
+            "cortex.service",
+            "cortex.user.tier",
+            "session.id",
+            "cortex.ide",
+            "cortex.extension.version",
+            "cortex.project.id",
+            "cortex.branch.id",
+        ):
             given[key] = plant(f"resource {key}", shape)
     for key in ("user.id", "user.hash", "service.instance.id", "host.name", "process.command_line"):
         given[key] = plant(f"resource {key}", shape)
@@ -74,54 +98,100 @@ def scope(plant, shape):
 
 
 def traces(plant, shape):
-    error = attributes({
-        "exception.message": plant("message", shape), "exception.stacktrace": plant("stack", shape),
-        "exception.type": plant("type", shape) if shape in [*SECRETS, "sentence"] else "KeyError",
-    })  # fmt: skip
-    link = {"traceId": "cd" * 16, "spanId": "ab" * 8, "traceState": plant("link state", shape),
-            "attributes": attributes({"x": plant("link", shape)})}  # fmt: skip
+    error = attributes(
+        {
+            "exception.message": plant("message", shape),
+            "exception.stacktrace": plant("stack", shape),
+            "exception.type": plant("type", shape)
+            if shape in [*SECRETS, "sentence"]
+            else "KeyError",
+        }
+    )
+    link = {
+        "traceId": "cd" * 16,
+        "spanId": "ab" * 8,
+        "traceState": plant("link state", shape),
+        "attributes": attributes({"x": plant("link", shape)}),
+    }
     common = {
-        "traceState": plant("trace state", shape), "attributes": told(plant, shape), "links": [link],
+        "traceState": plant("trace state", shape),
+        "attributes": told(plant, shape),
+        "links": [link],
         "status": {"code": 2, "message": plant("status", shape)},
         "name": plant("span name", shape) if shape in NAMED else "work",
-        "events": [{"name": "exception", "attributes": error},
-                   {"name": plant("event", shape), "attributes": error}],
-    }  # fmt: skip
+        "events": [
+            {"name": "exception", "attributes": error},
+            {"name": plant("event", shape), "attributes": error},
+        ],
+    }
     number = len(plant.planted) + 1
     spans = [span(number, **common), span(number + 1, **common, kind=2)]
-    group = {"resource": resource(plant, shape), "schemaUrl": plant("schema", shape),
-             "scopeSpans": [{"scope": scope(plant, shape), "spans": spans}]}  # fmt: skip
+    group = {
+        "resource": resource(plant, shape),
+        "schemaUrl": plant("schema", shape),
+        "scopeSpans": [{"scope": scope(plant, shape), "spans": spans}],
+    }
     return {"resourceSpans": [group]}
 
 
 def logs(plant, shape):
     typed = ["ext.error", "ext.ui_interaction", "mcp.search_context"]
-    records = [log(n, eventName=name, attributes=told(plant, shape)) for n, name in enumerate(typed)]
-    records.append(log(7, eventName="", body={"stringValue": plant("body", shape)}, told={},
-                       severityText=plant("severity", shape)))  # fmt: skip
-    records.append(log(8, body={"kvlistValue": {"values": [
-        {"key": plant("body key", shape), "value": {"stringValue": plant("body value", shape)}}]}}))  # fmt: skip
+    records = [
+        log(n, eventName=name, attributes=told(plant, shape)) for n, name in enumerate(typed)
+    ]
+    records.append(
+        log(
+            7,
+            eventName="",
+            body={"stringValue": plant("body", shape)},
+            told={},
+            severityText=plant("severity", shape),
+        )
+    )
+    records.append(
+        log(
+            8,
+            body={
+                "kvlistValue": {
+                    "values": [
+                        {
+                            "key": plant("body key", shape),
+                            "value": {"stringValue": plant("body value", shape)},
+                        }
+                    ]
+                }
+            },
+        )
+    )
     if shape in NAMED:
         records.append(log(9, eventName=plant("event name", shape), attributes=told(plant, shape)))
-    group = {"resource": resource(plant, shape),
-             "scopeLogs": [{"scope": scope(plant, shape), "logRecords": records}]}  # fmt: skip
+    group = {
+        "resource": resource(plant, shape),
+        "scopeLogs": [{"scope": scope(plant, shape), "logRecords": records}],
+    }
     return {"resourceLogs": [group]}
 
 
 def metrics(plant, shape):
     point = {"timeUnixNano": str(NOW), "asDouble": 1.5, "attributes": told(plant, shape)}
-    metric = {"name": plant("metric", shape) if shape in NAMED else "m", "gauge": {"dataPoints": [point]},
-              "description": plant("description", shape),
-              "unit": plant("unit", shape) if shape in NAMED else "1"}  # fmt: skip
-    group = {"resource": resource(plant, shape),
-             "scopeMetrics": [{"scope": scope(plant, shape), "metrics": [metric]}]}  # fmt: skip
+    metric = {
+        "name": plant("metric", shape) if shape in NAMED else "m",
+        "gauge": {"dataPoints": [point]},
+        "description": plant("description", shape),
+        "unit": plant("unit", shape) if shape in NAMED else "1",
+    }
+    group = {
+        "resource": resource(plant, shape),
+        "scopeMetrics": [{"scope": scope(plant, shape), "metrics": [metric]}],
+    }
     return {"resourceMetrics": [group]}
 
 
 SIGNALS = {
-    "traces": (traces, ExportTraceServiceRequest), "logs": (logs, ExportLogsServiceRequest),
+    "traces": (traces, ExportTraceServiceRequest),
+    "logs": (logs, ExportLogsServiceRequest),
     "metrics": (metrics, ExportMetricsServiceRequest),
-}  # fmt: skip
+}
 
 
 def in_protobuf(body, message):
@@ -145,7 +215,11 @@ def hunt(server, planted, answers=()):
     server.stop()
     outputs = {"stderr": server.errors.read_bytes()}
     outputs["answers"] = b"\n".join(answers)
-    assert Hunt(server.home, outputs).all_found(planted) == []
+    hunter = Hunt(server.home, outputs)
+    everything = b"\n".join(hunter.places.values())
+    found = [one for one in planted if any(needle in everything for needle in needles(*one))]
+    assert hunter.all_found(found) == []
+    assert found == []
 
 
 @pytest.mark.parametrize("signal", SIGNALS)
@@ -173,24 +247,37 @@ def test_what_is_refused(private):
     for shape in ALL:
         text = plant("refused", shape)
         bad = [
-            span(1, traceId=text), span(1, spanId=text), span(1, parentSpanId=text),
+            span(1, traceId=text),
+            span(1, spanId=text),
+            span(1, parentSpanId=text),
             span(1, startTimeUnixNano=str(2**63), name=text, told={"x": text}),
-        ]  # fmt: skip
+        ]
         bodies = [{"resourceSpans": [{"scopeSpans": [{"spans": [one]}]}]} for one in bad]
-        bodies += [{text: text}, text, {"resourceSpans": text}, [text],
-                   {"resourceSpans": [{"scopeSpans": [{"spans": [span(1, kind=text)]}]}]}]  # fmt: skip
-        for body in bodies:
-            answers.append(private.post("/v1/traces", json.dumps(body), **JSON).content)
+        bodies += [
+            {text: text},
+            text,
+            {"resourceSpans": text},
+            [text],
+            {"resourceSpans": [{"scopeSpans": [{"spans": [span(1, kind=text)]}]}]},
+        ]
+        answers += [private.post("/v1/traces", json.dumps(body), **JSON).content for body in bodies]
         for kind in (JSON, PROTOBUF):
             answers.append(private.post("/v1/traces", text.encode(), **kind).content)
             answers.append(
                 private.post("/v1/logs", text.encode(), content_encoding="gzip", **kind).content
             )
         if shape in ("plain", "openai key"):
-            headers = {**JSON, "authorization": f"Bearer {text}", "user-agent": text, "x-more": text,
-                       "cookie": text}  # fmt: skip
-            for path in (f"/{text}", f"/v1/traces?q={text}", f"/v1/traces/{text}"):
-                answers.append(httpx.post(private.url + path, content="{}", headers=headers).content)
+            headers = {
+                **JSON,
+                "authorization": f"Bearer {text}",
+                "user-agent": text,
+                "x-more": text,
+                "cookie": text,
+            }
+            answers += [
+                httpx.post(private.url + path, content="{}", headers=headers).content
+                for path in (f"/{text}", f"/v1/traces?q={text}", f"/v1/traces/{text}")
+            ]
             answers.append(private.post("/v1/traces", b"{}", content_type=text).content)
             answers.append(private.post("/v1/traces", b"{}", host=text).content)
             answers.append(private.post("/v1/traces", b"{}", origin=text, **JSON).content)
@@ -203,19 +290,33 @@ def test_the_json_endpoints(private):
     for shape in ALL:
         text = {name: plant(name, shape) for name in ("path", "message", "stack", "user", "branch")}
         events = {
-            "activate": {"ide": "vscode", "project_path": text["path"], "user_id": text["user"][:128]},
+            "activate": {
+                "ide": "vscode",
+                "project_path": text["path"],
+                "user_id": text["user"][:128],
+            },
             "context-switch": {"from_branch": text["branch"], "file_path": text["path"]},
             "error": {"error_type": "E", "message": text["message"], "stack": text["stack"]},
-        }  # fmt: skip
+        }
         if shape in NAMED:
             events["ui-interaction"] = {
                 name: plant(name, shape)
-                for name in ("action", "element", "session_id", "project_id", "branch_id", "ide",
-                             "extension_version", "id")
-            } | {"time": NOW // 10**6}  # fmt: skip
+                for name in (
+                    "action",
+                    "element",
+                    "session_id",
+                    "project_id",
+                    "branch_id",
+                    "ide",
+                    "extension_version",
+                    "id",
+                )
+            } | {"time": NOW // 10**6}
         for name, event in events.items():
             answer = private.post(f"/api/telemetry/extension/{name}", json.dumps(event), **JSON)
             # What isn't one line is no label and no user id.
             assert answer.status_code == 200 or "user_id" in event, answer.text
-        private.post("/api/telemetry/extension/install", json.dumps({plant("field", shape): 1}), **JSON)
+        private.post(
+            "/api/telemetry/extension/install", json.dumps({plant("field", shape): 1}), **JSON
+        )
     hunt(private, plant.planted)

@@ -11,17 +11,32 @@ from receiver_kit import JSON, NOW, attributes, log, resource_of, span
 from cortex_otel.semconv import TIERS
 
 EXTENSION = {
-    "service.name": "cortex-vscode", "service.version": "2.1.0", "os.type": "darwin",
-    "cortex.service": "extension", "cortex.ide": "vscode", "cortex.extension.version": "2.1.0",
-    "session.id": "5f0c3a5e-8f5e-4f0e-9a53-6f2b2c0d8a11", "user.hash": "ab" * 32,
+    "service.name": "cortex-vscode",
+    "service.version": "2.1.0",
+    "os.type": "darwin",
+    "cortex.service": "extension",
+    "cortex.ide": "vscode",
+    "cortex.extension.version": "2.1.0",
+    "session.id": "5f0c3a5e-8f5e-4f0e-9a53-6f2b2c0d8a11",
+    "user.hash": "ab" * 32,
     "cortex.user.tier": "paid",
-}  # fmt: skip
+}
 
 
 def test_a_resource_speaks_for_its_records(server):
-    server.logs(log(1), log(2, told={"cortex.ui.action": "drag", "cortex.user.tier": "trial",
-                                     "session.id": "other", "user.hash": "cd" * 32}),
-                resource=EXTENSION)  # fmt: skip
+    server.logs(
+        log(1),
+        log(
+            2,
+            told={
+                "cortex.ui.action": "drag",
+                "cortex.user.tier": "trial",
+                "session.id": "other",
+                "user.hash": "cd" * 32,
+            },
+        ),
+        resource=EXTENSION,
+    )
     first, second = server.rows()
     assert first["service"] == "extension"
     assert first["event_type"] == "ext.ui_interaction"
@@ -70,8 +85,10 @@ def test_what_is_of_no_session_is_of_no_user_either(server):
 
 def test_each_run_of_a_program_is_a_session(server):
     for instance in ("one", "two", "one"):
-        server.traces(span(len(instance) + ord(instance[0])),
-                      resource={"service.name": "s", "service.instance.id": instance})  # fmt: skip
+        server.traces(
+            span(len(instance) + ord(instance[0])),
+            resource={"service.name": "s", "service.instance.id": instance},
+        )
     sessions = {row["session_id"] for row in server.rows()}
     assert len(sessions) == 2
     assert all(len(session) == 16 for session in sessions)
@@ -119,17 +136,26 @@ def test_services(make_server, setting, resource, service):
         assert "refused here" in answer.json()["partialSuccess"]["errorMessage"]
         assert server.rows() == []
         assert server.ledger() == {
-            "event|received|": 1, "event|dropped|refused_service": 1,
-        }  # fmt: skip
+            "event|received|": 1,
+            "event|dropped|refused_service": 1,
+        }
     else:
         assert answer.json() == {}
         assert [row["service"] for row in server.rows()] == [service]
 
 
 def test_a_span_of_any_program_is_in_its_trace_and_in_no_product_count(server):
-    parent = span(1, kind=2, name="GET /users/{id}", told={"http.route": "/users/{id}",
-                  "http.request.method": "GET", "http.response.status_code": 500},
-                  status={"code": 2, "message": "secret"})  # fmt: skip
+    parent = span(
+        1,
+        kind=2,
+        name="GET /users/{id}",
+        told={
+            "http.route": "/users/{id}",
+            "http.request.method": "GET",
+            "http.response.status_code": 500,
+        },
+        status={"code": 2, "message": "secret"},
+    )
     child = span(2, traceId=parent["traceId"], parentSpanId=parent["spanId"], kind=3, name="SELECT")
     assert server.traces(child, parent).json() == {}
     rows = {row["name"]: row for row in server.rows()}
@@ -141,12 +167,20 @@ def test_a_span_of_any_program_is_in_its_trace_and_in_no_product_count(server):
 
 
 def test_an_exception_of_a_span_is_type_and_place(server):
-    trace = 'Traceback (most recent call last):\n  File "/home/joe/app.py", line 7, in run\nKeyError: x'
+    trace = (
+        'Traceback (most recent call last):\n  File "/home/joe/app.py", line 7, in run\nKeyError: x'
+    )
     event = {
-        "name": "exception", "timeUnixNano": str(NOW),
-        "attributes": attributes({"exception.type": "KeyError", "exception.message": "secret",
-                                  "exception.stacktrace": trace}),
-    }  # fmt: skip
+        "name": "exception",
+        "timeUnixNano": str(NOW),
+        "attributes": attributes(
+            {
+                "exception.type": "KeyError",
+                "exception.message": "secret",
+                "exception.stacktrace": trace,
+            }
+        ),
+    }
     server.traces(span(1, status={"code": 2}, events=[event, {"name": "other"}]))
     (row,) = server.rows()
     assert row["error_type"] == "KeyError"
@@ -157,35 +191,59 @@ def test_an_exception_of_a_span_is_type_and_place(server):
 def test_typed_events_are_completed_and_checked(server):
     server.logs(
         log(1, eventName="ext.error", told={"cortex.error.type": "RangeError"}),
-        log(2, eventName="ext.code_insert",
-            told={"cortex.code.language": "python", "cortex.code.lines_inserted": -5}),
-        log(3, eventName="mcp.compress_context",
-            told={"cortex.compress.tokens_before": 100, "cortex.compress.tokens_after": 25}),
-        log(4, eventName="ext.code_insert",
-            told={"cortex.code.language": "python", "cortex.code.lines_inserted": 12}),
+        log(
+            2,
+            eventName="ext.code_insert",
+            told={"cortex.code.language": "python", "cortex.code.lines_inserted": -5},
+        ),
+        log(
+            3,
+            eventName="mcp.compress_context",
+            told={"cortex.compress.tokens_before": 100, "cortex.compress.tokens_after": 25},
+        ),
+        log(
+            4,
+            eventName="ext.code_insert",
+            told={"cortex.code.language": "python", "cortex.code.lines_inserted": 12},
+        ),
         log(5, eventName="something.else", told={"cortex.ui.action": "click"}),
-        log(6, eventName="ext.error", severityNumber=21,
-            told={"exception.type": "TypeError", "exception.stacktrace":
-                  "TypeError: x\n    at open (/Users/joe/ext/panel.ts:10:5)"}),
-    )  # fmt: skip
+        log(
+            6,
+            eventName="ext.error",
+            severityNumber=21,
+            told={
+                "exception.type": "TypeError",
+                "exception.stacktrace": "TypeError: x\n    at open (/Users/joe/ext/panel.ts:10:5)",
+            },
+        ),
+    )
     error, bad, compress, good, other, crash = server.rows()
-    assert (error["result"], error["error_type"], error["level"]) == ("error", "RangeError", "ERROR")
+    assert (error["result"], error["error_type"], error["level"]) == (
+        "error",
+        "RangeError",
+        "ERROR",
+    )
     assert "lines_inserted" not in bad["event_data"]
     assert json.loads(compress["event_data"])["cortex.compress.savings_rate"] == 0.75
     assert good["feature"] == "python"
     assert (other["event_type"], other["name"]) == ("span", "something.else")
     assert (crash["level"], crash["error_message"]) == ("CRITICAL", "TypeError at panel:open:10")
-    totals = dict(
-        (row["measure"], row["total"]) for row in server.rows("SELECT measure, total FROM rollup_measure")
-    )  # fmt: skip
+    measures = server.rows("SELECT measure, total FROM rollup_measure")
+    totals = {row["measure"]: row["total"] for row in measures}
     assert totals["lines_inserted"] == 12
 
 
 def test_a_span_may_be_a_typed_event(server):
     server.traces(
-        span(1, told={"cortex.event.type": "mcp.search_context", "cortex.search.results": 3,
-                      "cortex.search.query": "secret words"})
-    )  # fmt: skip
+        span(
+            1,
+            told={
+                "cortex.event.type": "mcp.search_context",
+                "cortex.search.results": 3,
+                "cortex.search.query": "secret words",
+            },
+        )
+    )
     (row,) = server.rows()
     assert row["event_type"] == "mcp.search_context"
     assert json.loads(row["event_data"])["cortex.search.query.length"] == 12
@@ -204,29 +262,44 @@ def test_a_plain_log_line_is_its_size_and_digest(server):
 
 def test_a_metric_is_kept_as_it_is(server):
     point = {"timeUnixNano": str(NOW), "asInt": "7", "attributes": attributes({"secret": "x"})}
-    histogram = {"timeUnixNano": str(NOW), "count": "2", "sum": 3.0, "bucketCounts": ["2"],
-                 "explicitBounds": []}  # fmt: skip
+    histogram = {
+        "timeUnixNano": str(NOW),
+        "count": "2",
+        "sum": 3.0,
+        "bucketCounts": ["2"],
+        "explicitBounds": [],
+    }
     metrics = [
         {"name": "queue.size", "unit": "1", "gauge": {"dataPoints": [point]}},
         {"name": "took", "unit": "s", "histogram": {"dataPoints": [histogram]}},
         {"name": "nothing", "gauge": {"dataPoints": [{"timeUnixNano": str(NOW)}]}},
     ]
-    body = {"resourceMetrics": [{"resource": resource_of(EXTENSION),
-                                 "scopeMetrics": [{"metrics": metrics}]}]}  # fmt: skip
+    body = {
+        "resourceMetrics": [
+            {"resource": resource_of(EXTENSION), "scopeMetrics": [{"metrics": metrics}]}
+        ]
+    }
     answer = server.post("/v1/metrics", json.dumps(body), **JSON)
     assert answer.json()["partialSuccess"]["rejectedDataPoints"] == "1"
     rows = server.rows("SELECT * FROM telemetry_metrics ORDER BY metric_name")
-    assert [(row["metric_name"], row["value"], row["service"], row["user_tier"]) for row in rows] == [
-        ("queue.size", 7.0, "extension", "paid"), ("took", 1.5, "extension", "paid"),
-    ]  # fmt: skip
+    assert [
+        (row["metric_name"], row["value"], row["service"], row["user_tier"]) for row in rows
+    ] == [
+        ("queue.size", 7.0, "extension", "paid"),
+        ("took", 1.5, "extension", "paid"),
+    ]
     assert server.ledger() == {
-        "metric|received|": 3, "metric|stored|": 2, "metric|dropped|invalid": 1,
-    }  # fmt: skip
+        "metric|received|": 3,
+        "metric|stored|": 2,
+        "metric|dropped|invalid": 1,
+    }
 
 
 def test_sampling_decides_the_same_again_and_keeps_errors(make_server):
     server = make_server(CORTEX_OTEL_SAMPLING="span=0.25,ext.ui_interaction=0.5")
-    spans = [span(number, status={"code": 2} if number % 10 == 0 else {}) for number in range(1, 401)]
+    spans = [
+        span(number, status={"code": 2} if number % 10 == 0 else {}) for number in range(1, 401)
+    ]
     logs = [log(number, told={"log.record.uid": f"u{number}"}) for number in range(200)]
     for _ in range(2):
         assert server.traces(*spans).json() == {}
@@ -250,13 +323,17 @@ def test_the_books_always_balance(server):
     server.logs(log(1), log(1), log(2))
     told = server.ledger()
     assert told == {
-        "event|received|": 7, "event|stored|": 3, "event|dropped|duplicate": 2,
+        "event|received|": 7,
+        "event|stored|": 3,
+        "event|dropped|duplicate": 2,
         "event|dropped|invalid": 2,
-    }  # fmt: skip
+    }
 
 
 def test_a_record_that_only_the_store_refuses_is_told_to_its_own_sender(server):
-    answer = server.traces(span(1), span(2, startTimeUnixNano=str(2**63), endTimeUnixNano=str(2**63)))
+    answer = server.traces(
+        span(1), span(2, startTimeUnixNano=str(2**63), endTimeUnixNano=str(2**63))
+    )
     told = answer.json()["partialSuccess"]
     assert told["rejectedSpans"] == "1"
     assert "out of range" in told["errorMessage"]

@@ -21,7 +21,8 @@ def status(answer):
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "127.0.0.1", "[::1]", "LOCALHOST", "127.0.0.1:4318", "[::1]:4318", "127.9.9.9"]
+    "host",
+    ["localhost", "127.0.0.1", "[::1]", "LOCALHOST", "127.0.0.1:4318", "[::1]:4318", "127.9.9.9"],
 )
 def test_this_machine_has_several_names(shared, host):
     assert status(raw(shared.port, POST + f"host: {host}\r\n".encode() + REST)) == 200
@@ -29,9 +30,19 @@ def test_this_machine_has_several_names(shared, host):
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:4318", "10.0.0.1", "", "::",
-     "[::2]", "localhost:4318:1", "évil", "169.254.169.254"],
-)  # fmt: skip
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example:4318",
+        "10.0.0.1",
+        "",
+        "::",
+        "[::2]",
+        "localhost:4318:1",
+        "évil",
+        "169.254.169.254",
+    ],
+)
 def test_a_foreign_host_is_refused(shared, host):
     answer = raw(shared.port, POST + f"host: {host}\r\n".encode("latin-1") + REST)
     assert status(answer) == 403
@@ -45,10 +56,14 @@ def test_a_request_without_a_host_is_refused(shared):
 @pytest.mark.parametrize(
     "headers",
     [
-        {"origin": "http://127.0.0.1:8080"}, {"origin": "null"}, {"origin": "vscode-webview://x"},
-        {"origin": ""}, {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-origin"},
+        {"origin": "http://127.0.0.1:8080"},
+        {"origin": "null"},
+        {"origin": "vscode-webview://x"},
+        {"origin": ""},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-origin"},
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("path", ["/v1/traces", "/api/telemetry/extension/install"])
 def test_a_page_is_refused(shared, path, headers):
     before = shared.ledger() if shared.database.exists() else {}
@@ -69,13 +84,19 @@ def test_a_preflight_gets_no_permission(shared):
 
 def test_a_token(make_server):
     server = make_server(CORTEX_OTEL_RECEIVER_TOKEN=TOKEN)
-    for shown in ({}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {TOKEN}"},
-                  {"authorization": TOKEN}, {"authorization": f"Bearer {TOKEN}x"},
-                  {"authorization": "Bearer " + "é" * 9}):  # fmt: skip
+    for shown in (
+        {},
+        {"authorization": "Bearer wrong"},
+        {"authorization": f"Basic {TOKEN}"},
+        {"authorization": TOKEN},
+        {"authorization": f"Bearer {TOKEN}x"},
+        {"authorization": "Bearer " + "é" * 9},
+    ):
         answer = httpx.post(
-            f"{server.url}/v1/traces", content=b"",
+            f"{server.url}/v1/traces",
+            content=b"",
             headers={**PROTOBUF, **{k: v.encode() for k, v in shown.items()}},
-        )  # fmt: skip
+        )
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
         assert TOKEN.encode() not in answer.content
@@ -86,10 +107,16 @@ def test_a_token(make_server):
 
 @pytest.mark.parametrize(
     "data",
-    [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET\r\n\r\n", b"\0" * 99, b"PRI * HTTP/2.0\r\n\r\n",
-     b"POST http://[ HTTP/1.1\r\n\r\n", POST + b"host: localhost\r\ncontent-length: -1\r\n\r\n",
-     POST + b"host: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"],
-)  # fmt: skip
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET\r\n\r\n",
+        b"\0" * 99,
+        b"PRI * HTTP/2.0\r\n\r\n",
+        b"POST http://[ HTTP/1.1\r\n\r\n",
+        POST + b"host: localhost\r\ncontent-length: -1\r\n\r\n",
+        POST + b"host: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
 def test_what_is_no_http(shared, data):
     answer = raw(shared.port, data)
     assert answer == b"" or status(answer) in {400, 403, 404}
@@ -104,7 +131,7 @@ def test_an_endless_head_is_cut_off(shared):
     with socket.create_connection(("127.0.0.1", shared.port)) as connection:
         connection.sendall(head)
         sent = 0
-        with pytest.raises(OSError):
+        with pytest.raises(ConnectionError):  # noqa: PT012 - which of the pieces fails is chance
             while sent < 20_000_000:
                 sent += connection.send(b"x-%d: " % sent + b"a" * 1000 + b"\r\n")
                 time.sleep(0.0005)
@@ -140,7 +167,9 @@ def test_slow_clients_are_not_waited_for(impatient):
     started = time.monotonic()
     assert status(raw(impatient, b"")) == 408
     assert status(raw(impatient, POST + b"host: loc")) == 408
-    body = POST + b"host: localhost\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{"
+    body = (
+        POST + b"host: localhost\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{"
+    )
     assert status(raw(impatient, body)) == 408
     assert time.monotonic() - started < 6
 
@@ -148,7 +177,7 @@ def test_slow_clients_are_not_waited_for(impatient):
 def test_a_head_that_trickles_is_not_waited_for_either(impatient):
     with socket.create_connection(("127.0.0.1", impatient), timeout=5) as connection:
         started = time.monotonic()
-        with pytest.raises(OSError):
+        with pytest.raises(ConnectionError):  # noqa: PT012 - the same
             for byte in POST * 50:
                 connection.sendall(bytes([byte]))
                 time.sleep(0.05)
@@ -179,5 +208,11 @@ def test_too_many_connections(impatient):
     finally:
         for connection in held:
             connection.close()
-    wait_for(lambda: httpx.post(
-        f"http://127.0.0.1:{impatient}/v1/traces", content="{}", headers=JSON).status_code == 200)  # fmt: skip
+    wait_for(
+        lambda: (
+            httpx.post(
+                f"http://127.0.0.1:{impatient}/v1/traces", content="{}", headers=JSON
+            ).status_code
+            == 200
+        )
+    )

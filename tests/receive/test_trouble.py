@@ -136,8 +136,7 @@ def test_overload_is_turned_away_before_memory_grows(server):
 
     def work():
         with contextlib.suppress(httpx.HTTPError):
-            for _ in range(4):
-                statuses.append(server.post("/v1/traces", body, **JSON).status_code)
+            statuses.extend(server.post("/v1/traces", body, **JSON).status_code for _ in range(4))
 
     threads = [threading.Thread(target=work) for _ in range(14)]
     for thread in threads:
@@ -184,7 +183,10 @@ def test_a_client_that_goes_away_leaves_nothing_behind(server):
     for _ in range(30):
         with contextlib.suppress(httpx.HTTPError):
             httpx.post(
-                f"{server.url}/v1/traces", headers=PROTOBUF, timeout=0.001, content=b"\x0a" * 100_000
+                f"{server.url}/v1/traces",
+                headers=PROTOBUF,
+                timeout=0.001,
+                content=b"\x0a" * 100_000,
             )
     assert server.traces(span(1)).status_code == 200
     assert server.errors_said() == ""

@@ -5,6 +5,7 @@
 
 import importlib
 import logging
+import os
 import sys
 
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -18,15 +19,16 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind
 
 url, encoding, compression = sys.argv[1:]
-package = importlib.import_module(f"opentelemetry.exporter.otlp.{encoding}.http")
+os.environ["OTEL_EXPORTER_OTLP_COMPRESSION"] = compression
 logging.basicConfig(level=logging.WARNING)
 
 
 def exporter(signal, name):
-    module = importlib.import_module(f"{package.__name__}.{signal}")
-    chosen = package.Compression.Gzip if compression == "gzip" else package.Compression.NoCompression
-    path = {"trace_exporter": "traces", "_log_exporter": "logs", "metric_exporter": "metrics"}[signal]
-    return getattr(module, name)(endpoint=f"{url}/v1/{path}", compression=chosen)
+    module = importlib.import_module(f"opentelemetry.exporter.otlp.{encoding}.http.{signal}")
+    path = {"trace_exporter": "traces", "_log_exporter": "logs", "metric_exporter": "metrics"}[
+        signal
+    ]
+    return getattr(module, name)(endpoint=f"{url}/v1/{path}")
 
 
 resource = Resource.create({"service.name": "python-client", "cortex.user.tier": "trial"})
@@ -44,9 +46,7 @@ with tracer.start_as_current_span("handle", kind=SpanKind.SERVER, attributes={"u
             pass
 
 logs = LoggerProvider(resource=resource)
-logs.add_log_record_processor(
-    BatchLogRecordProcessor(exporter("_log_exporter", "OTLPLogExporter"))
-)
+logs.add_log_record_processor(BatchLogRecordProcessor(exporter("_log_exporter", "OTLPLogExporter")))
 logger = logs.get_logger("probe")
 for number in range(10):
     logger.emit(
