@@ -34,6 +34,7 @@ Value = int | float | str | None
 #: can be: sorting that many costs about 50 ms.
 EXACT_EVENTS = 50_000
 
+_ROWS_OF_A_PAGE = 5000  # of an export
 _STEPS_BETWEEN_CHECKS = 10_000  # of SQLite's virtual machine: about every millisecond
 
 #: Whether a range holds few events, and all that were ever stored of it; parameter ``limit``.
@@ -187,6 +188,9 @@ def stream(
     )
     try:
         connection.execute("BEGIN")
+        if question.accepts("row_limit"):
+            yield from _in_pages(connection, question, values)
+            return
         exact = question.exact_sql is not None and _events_are_complete(connection, values)
         sql = question.exact_sql if exact and question.exact_sql else question.sql
         yield from connection.execute(sql, values)
@@ -200,6 +204,21 @@ def stream(
         connection.set_progress_handler(None, id=handler)
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _in_pages(
+    connection: apsw.Connection, question: Question, values: Mapping[str, Value]
+) -> Iterator[tuple[Value, ...]]:
+    # All of them at once would be sorted before the first: memory by their number.
+    names = [column.name for column in question.columns]
+    values = {**values, "row_limit": _ROWS_OF_A_PAGE}
+    while True:
+        rows = list(connection.execute(question.sql, values))
+        yield from rows
+        if len(rows) < _ROWS_OF_A_PAGE:
+            return
+        last = dict(zip(names, rows[-1], strict=True))
+        values |= {parameter: last[column] for column, parameter in question.cursor.items()}
 
 
 def _events_are_complete(connection: apsw.Connection, values: Mapping[str, Value]) -> bool:

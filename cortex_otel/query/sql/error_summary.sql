@@ -54,8 +54,13 @@ SELECT
     t.errors * 1.0 / nullif(e.events, 0) AS error_rate,
     t.error_types AS error_types,
     e.events AS events,
-    (SELECT h.hour * 3600000000000 FROM rollup_hour h
-     WHERE h.hour >= (SELECT from_hour FROM bounds) AND h.hour < (SELECT to_hour FROM bounds)
-       AND h.series_key IN (SELECT series_key FROM failed_series)
-     ORDER BY h.hour DESC LIMIT 1) AS last_error
+    CASE WHEN :user = '' THEN (
+        SELECT h.hour * 3600000000000 FROM rollup_hour h
+        WHERE h.hour >= (SELECT from_hour FROM bounds) AND h.hour < (SELECT to_hour FROM bounds)
+          AND h.series_key IN (SELECT series_key FROM failed_series)
+        ORDER BY h.hour DESC LIMIT 1
+    ) ELSE (
+        SELECT max(u.time) / 3600000000000 * 3600000000000 FROM user_events u
+        WHERE u.series_key IN (SELECT series_key FROM failed_series)
+    ) END AS last_error
 FROM totals t CROSS JOIN everything e
