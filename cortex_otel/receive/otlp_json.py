@@ -109,13 +109,13 @@ class JsonReader:
                 parent_id = get("parentSpanId")
                 start = _integer(get("startTimeUnixNano"), "startTimeUnixNano")
                 end = _integer(get("endTimeUnixNano"), "endTimeUnixNano")
-                kind = get("kind") or 0
-                if type(kind) is not int:
+                kind = get("kind")
+                if type(kind) is not int or kind >= len(KINDS):
                     kind = _enum(kind, "kind")
                 attributes = _attributes(span)
-                status, events, name = get("status"), get("events"), get("name") or ""
+                status, events, name = get("status"), get("events"), get("name")
                 if type(name) is not str:
-                    raise MalformedError("name isn't text")
+                    name = _text(span, "name")
                 if refused := _refused(trace_id, span_id, parent_id):
                     yield refused
                     continue
@@ -131,8 +131,8 @@ class JsonReader:
                     ParentSpan(int(parent_id, 16)) if parent_id else None,
                     start,
                     end,
-                    NOT_FAILED if not status else _status(span),
-                    [] if not events else _events(span),
+                    NOT_FAILED if status is None else _status(span),
+                    [] if events is None else _events(span),
                     scope,
                     told,
                 )
@@ -149,7 +149,7 @@ class JsonReader:
                     None if body is None else _value(body),
                     _integer(log.get("timeUnixNano"), "timeUnixNano"),
                     _integer(log.get("observedTimeUnixNano"), "observedTimeUnixNano"),
-                    _enum(log.get("severityNumber") or 0, "severityNumber"),
+                    _enum(log.get("severityNumber"), "severityNumber"),
                     0,
                     0,
                     scope,
@@ -223,6 +223,8 @@ def _integer(value: Any, name: str, low: int = 0, high: int = _TWO_TO_64) -> int
 
 
 def _enum(value: Any, name: str) -> int:
+    if value is None:
+        return 0
     if type(value) is not int or not -_TWO_TO_31 <= value < _TWO_TO_31:
         raise MalformedError(f"{name} isn't an integer: names of enums aren't allowed in OTLP/JSON")
     return value
@@ -336,7 +338,7 @@ def _refused(trace_id: Any, span_id: Any, parent_id: Any) -> str:
 
 
 def _status(span: dict[str, Any]) -> Any:
-    code = _enum(_object(span, "status").get("code") or 0, "status.code")
+    code = _enum(_object(span, "status").get("code"), "status.code")
     return FAILED if code == _STATUS_ERROR else NOT_FAILED
 
 

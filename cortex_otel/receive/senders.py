@@ -37,7 +37,8 @@ _OF_RECORDS: Final = (
     sc.CORTEX_PROJECT_ID, sc.CORTEX_BRANCH_ID, sc.CORTEX_IDE, sc.CORTEX_EXTENSION_VERSION,
 )  # fmt: skip
 _FIELDS: Final = (sc.CORTEX_IDE, sc.CORTEX_EXTENSION_VERSION)
-_MOST_SENDERS: Final = 256
+# Each remembers up to a thousand rows of spans that repeat: 1 MB, of a sender that wants it so.
+_MOST_SENDERS: Final = 32
 _EXTENSION: Final = "extension"
 
 

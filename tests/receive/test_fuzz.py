@@ -189,7 +189,7 @@ def test_nothing_that_is_remembered_grows_without_end(intake, store):
         for name, value in vars(holder).items():
             if isinstance(value, dict):
                 remembered[name] = len(value)
-    assert remembered["_senders"] <= 256
+    assert remembered["_senders"] <= 32
     assert remembered["_resources"] <= 256
     assert remembered["_attributes"] <= 8192
     assert max(remembered.values()) <= 8192
