@@ -48,9 +48,11 @@ def whole_page(
     A panel that takes too long has an ``error`` in its place, and the others are there.
     """
     told: dict[str, Any] = {}
+    of = range_of(query, default_zone)
     end = time.monotonic() + _PAGE_LIMIT_MS / 1000
     connection.execute("BEGIN")
     try:
+        of = from_the_first_record(connection, of)
         for panel in page.panels:
             left = max(_LEAST_MS, (end - time.monotonic()) * 1000)
             try:
@@ -66,7 +68,7 @@ def whole_page(
     return {
         "page": page.id,
         "title": page.titles.get(language, page.titles["en"]),
-        "range": range_of(query, default_zone).told(),
+        "range": of.told(),
         "panels": told,
     }
 
@@ -89,9 +91,7 @@ def records(
         QueryError, StoreError: from the runner.
     """
     question = catalogue()[name]
-    of = range_of(query, default_zone)
-    if of.is_all:
-        of = from_the_first_record(connection, of)
+    of = from_the_first_record(connection, range_of(query, default_zone))
     more: dict[str, Value] = {} if cursor is None else cursor_values(question, cursor)
     result = run(
         connection, question, values_of(question, query, of, more),

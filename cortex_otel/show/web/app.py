@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from starlette.responses import HTMLResponse
 
 from cortex_otel.query.runner import QueryError
 from cortex_otel.show.web import api, html, openapi, views
+from cortex_otel.show.web.export import Exports
 from cortex_otel.show.web.gate import Gate, language_of, token_of
 from cortex_otel.show.web.live import Live
 from cortex_otel.show.web.parameters import bad_parameter
@@ -38,7 +38,6 @@ __all__ = ["create_app", "create_server"]
 _GRACEFUL_SECONDS = 2
 #: A browser sends two words at most; frames beyond that are none of ours.
 _LONGEST_FRAME = 4096
-_EXPORTS_AT_A_TIME = 2
 
 
 def create_server(settings: Settings, url: str) -> tuple[uvicorn.Server, str]:
@@ -50,9 +49,6 @@ def create_server(settings: Settings, url: str) -> tuple[uvicorn.Server, str]:
 
     Returns:
         The server, and the path that opens it: it holds the token.
-
-    Raises:
-        OSError: the token can be neither read nor written.
     """
     del url  # a browser is answered under whatever name of this machine it used
     token = token_of(settings)
@@ -89,13 +85,13 @@ def create_app(settings: Settings, token: str) -> ASGIApp:
             zone=default_zone,
             readers=Readers(settings.database),
             live=Live(settings.database, default_zone),
-            exports=ThreadPoolExecutor(_EXPORTS_AT_A_TIME, "cortex-otel-export"),
+            exports=Exports(),
         )
         app.state.admin = admin
         yield
         admin.live.close()
         admin.readers.close()
-        admin.exports.shutdown(wait=False, cancel_futures=True)
+        admin.exports.close()
 
     app = FastAPI(
         title="cortex-otel admin", docs_url=None, redoc_url=None, openapi_url=None,

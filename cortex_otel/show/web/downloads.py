@@ -49,19 +49,16 @@ async def made(request: Request, query: ExportQuery, kind: str, language: str) -
     """The file, begun: what can't be read has raised by now.
 
     Raises:
-        ApiError: 400, 404.
+        ApiError: 400, 404; 503: too many are being made.
         StoreError: the database can't be read.
     """
     admin = admin_of(request)
     wanted = _wanted(query, admin.zone, language)
-    download = export.Download(
+    return await admin.exports.begin(
         lambda: _chunks(admin.database, wanted, query, kind, language),
-        admin.exports,
         _TYPES[kind],
         {"content-disposition": export.disposition(wanted.name, wanted.title, kind)},
     )
-    await download.prepare()
-    return download
 
 
 def _wanted(query: ExportQuery, default_zone: Zone, language: str) -> _Wanted:
@@ -90,7 +87,7 @@ def _chunks(
     """Read and write at once; in one thread at a time, but not always in the same."""
     connection = open_reader(database)
     try:
-        of = from_the_first_record(connection, wanted.of) if wanted.of.is_all else wanted.of
+        of = from_the_first_record(connection, wanted.of)
         parameters = values_of(wanted.question, query, of, wanted.parameters)
         rows = stream(connection, wanted.question, parameters)
         columns, most = wanted.question.columns, query.max_mb * 10**6

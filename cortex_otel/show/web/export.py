@@ -9,18 +9,19 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import orjson
 from starlette.responses import Response
 
+from cortex_otel.show.web.problems import ApiError
 from cortex_otel.show.web.values import cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from concurrent.futures import Executor
 
     from starlette.types import Receive, Scope, Send
 
@@ -28,9 +29,13 @@ if TYPE_CHECKING:
     from cortex_otel.query.runner import Value
     from cortex_otel.show.web.zones import Zone
 
-__all__ = ["Download", "as_csv", "as_json", "disposition"]
+__all__ = ["Download", "Exports", "as_csv", "as_json", "disposition"]
+
+_Answer = TypeVar("_Answer")
 
 _CHUNK = 64 * 1024
+_THREADS = 2
+_MOST_AT_A_TIME = 8
 _SECONDS_FOR_A_CHUNK = 30.0
 #: What a spreadsheet takes for a formula; it also looks behind spaces and line ends.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
@@ -121,44 +126,88 @@ def disposition(name: str, title: str, kind: str) -> str:
     )
 
 
+class Exports:
+    """Those that are being made: how many, and in which threads."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_THREADS, "cortex-otel-export")
+        self._begun = 0
+
+    async def begin(
+        self, made: Callable[[], Iterator[bytes]], media_type: str, headers: Mapping[str, str]
+    ) -> Download:
+        """Make the first chunk, so that what can't be read is answered with its status.
+
+        Args:
+            made: opens what it reads, and yields chunks; runs in a thread, not always the same.
+            media_type: of the file.
+            headers: besides.
+
+        Raises:
+            ApiError: 503: too many are being made.
+            Exception: what reading raises.
+        """
+        # Each keeps a connection with its page cache, for as long as its client takes.
+        if self._begun >= _MOST_AT_A_TIME:
+            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", headers={"retry-after": "5"})
+        self._begun += 1
+        download = Download(self, made(), media_type, headers)
+        try:
+            await download.prepare()
+        except BaseException:
+            await download.end()
+            raise
+        return download
+
+    async def in_thread(self, call: Callable[[], _Answer]) -> _Answer:
+        """What ``call`` returns."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    def ended(self) -> None:
+        """One of them is over."""
+        self._begun -= 1
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
 class Download(Response):
     """A file that is made while it is sent.
 
     Args:
-        chunks: called in a thread of ``threads``: opens what it reads, and yields.
-        threads: that it is made in.
+        exports: it is one of.
+        chunks: of it; nothing is read before the first is asked for.
         media_type: of the file.
         headers: besides.
     """
 
     def __init__(
         self,
-        chunks: Callable[[], Iterator[bytes]],
-        threads: Executor,
+        exports: Exports,
+        chunks: Iterator[bytes],
         media_type: str,
         headers: Mapping[str, str],
     ) -> None:
         super().__init__(None, HTTPStatus.OK, headers, media_type)
         del self.headers["content-length"]
+        self._exports = exports
         self._chunks = chunks
-        self._threads = threads
+        self._first = b""
+        self._making: asyncio.Task[bytes] | None = None
 
     async def prepare(self) -> None:
-        """Make the first chunk, so that what can't be read is answered with its status.
-
-        Raises:
-            Exception: what reading raises.
-        """
-        self._made = await self._in_thread(self._chunks)
-        self._first = await self._in_thread(self._next)
+        """Make the first chunk."""
+        self._first = await self._next()
 
     async def __call__(
         self,
         scope: Scope,  # noqa: ARG002 - of ASGI
-        receive: Receive,  # noqa: ARG002 - the same
+        receive: Receive,
         send: Send,
     ) -> None:
         """Send it."""
+        gone = asyncio.create_task(_until_gone(receive))
         try:
             await send(
                 {
@@ -167,19 +216,32 @@ class Download(Response):
                 }
             )  # fmt: skip
             chunk = self._first
-            while chunk:
+            while chunk and not gone.done():
                 async with asyncio.timeout(_SECONDS_FOR_A_CHUNK):
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                chunk = await self._in_thread(self._next)
+                chunk = await self._next()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
-            await asyncio.shield(self._in_thread(self._made.close))
+            gone.cancel()
+            await self.end()
 
-    def _next(self) -> bytes:
-        return next(self._made, b"")
+    async def end(self) -> None:
+        """Close what it reads."""
+        self._exports.ended()
+        if self._making is not None:
+            await asyncio.wait({self._making})  # a generator that runs can't be closed
+        close = getattr(self._chunks, "close", None)
+        if close is not None:
+            await self._exports.in_thread(close)
 
-    async def _in_thread(self, call: Callable[..., Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+    async def _next(self) -> bytes:
+        self._making = asyncio.create_task(self._exports.in_thread(lambda: next(self._chunks, b"")))
+        return await asyncio.shield(self._making)
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _taken(text: io.StringIO) -> bytes:

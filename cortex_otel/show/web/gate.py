@@ -65,27 +65,19 @@ _HEADERS: Final = {
 def token_of(settings: Settings) -> str:
     """The token of this installation: of the settings, else of its file, which is made if need be.
 
-    Raises:
-        OSError: the file can be neither read nor written.
+    Where the file can't be had, e.g. in a home that is read-only, the token is of this run alone.
     """
     if settings.admin_token:
         return settings.admin_token
     path = settings.home / TOKEN_FILE
-    while (found := _read_token(path)) is None:
-        # One that is no token, or that others could have read, is worth nothing.
-        path.unlink(missing_ok=True)
-        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Whole or not at all, never readable by others whatever the umask; and where two begin at
-        # once, both have the token of the first.
-        temporary = path.with_name(f"{TOKEN_FILE}.{secrets.token_hex(8)}")
-        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(f"{secrets.token_urlsafe(32)}\n")
-            with contextlib.suppress(FileExistsError):
-                os.link(temporary, path)
-        finally:
-            temporary.unlink()
+    try:
+        while (found := _read_token(path)) is None:
+            _make_token(path)
+    except OSError as error:
+        _logger.warning(
+            "no token in %s (%s): the one of this address ends with this run", path, error.strerror
+        )
+        return secrets.token_urlsafe(32)
     return found
 
 
@@ -259,6 +251,23 @@ def _unauthorized(code: str) -> ApiError:
     return ApiError(HTTPStatus.UNAUTHORIZED, code, headers={"www-authenticate": "Bearer"})
 
 
+def _make_token(path: Path) -> None:
+    # One that is no token, or that others could have read, is worth nothing.
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Whole or not at all, never readable by others whatever the umask; and where two begin at once,
+    # both have the token of the first.
+    temporary = path.with_name(f"{TOKEN_FILE}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{secrets.token_urlsafe(32)}\n")
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink()
+
+
 def _read_token(path: Path) -> str | None:
     """The token in the file; ``None`` if there is none, or one that others could have read."""
     try:
@@ -281,7 +290,8 @@ def _host_name(host: str) -> str:
     """Without port and brackets, lower-case; empty if it is none."""
     host = host.strip().lower()
     if host.startswith("["):
-        return host[1:].partition("]")[0]
+        name, bracket, _ = host[1:].partition("]")
+        return name if bracket else ""
     name, _, port = host.partition(":")
     return name if not port or port.isdigit() else ""
 

@@ -131,9 +131,7 @@ def answer(
         QueryError, StoreError: from the runner.
     """
     question = catalogue()[panel.question]
-    of = range_of(query, default_zone, own=panel.since)
-    if of.is_all:
-        of = from_the_first_record(connection, of)
+    of = from_the_first_record(connection, range_of(query, default_zone, own=panel.since))
     more: dict[str, Value] = dict(panel.parameters)
     if cursor is not None:
         more |= cursor_values(question, cursor)
@@ -216,7 +214,9 @@ def cursor_values(question: Question, cursor: str) -> dict[str, Value]:
 
 
 def from_the_first_record(connection: apsw.Connection, of: Range) -> Range:
-    """A range of all time, from the first hour that holds anything."""
+    """A range of all time begins with the first hour that holds anything; others stay."""
+    if not of.is_all:
+        return of
     hour = connection.execute("SELECT min(hour) FROM rollup_hour").get
     if hour is None or hour * 3_600 * 10**9 >= of.to_ns:
         return of

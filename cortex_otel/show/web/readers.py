@@ -15,15 +15,17 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+import apsw
+
 from cortex_otel.show.web.problems import ApiError
-from cortex_otel_exporters.sqlite.reader import open_reader
+from cortex_otel_exporters.sqlite.reader import open_reader, store_error
+from cortex_otel_exporters.sqlite.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    import apsw
     from starlette.requests import Request
 
 __all__ = ["Readers", "file_identity"]
@@ -71,7 +73,7 @@ class Readers:
         if self._asked >= self._longest_line:
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", headers={"retry-after": "2"})
         self._asked += 1
-        job = _Job(question, self._connection)
+        job = _Job(question, self._connection, self.path)
         try:
             future = asyncio.get_running_loop().run_in_executor(self._threads, job.run)
             if request is not None:
@@ -93,7 +95,8 @@ class Readers:
         """This thread's connection; a new one where the file at the path is another."""
         identity = file_identity(self.path)
         kept: tuple[tuple[int, int], apsw.Connection] | None = getattr(self._local, "kept", None)
-        if kept is not None and kept[0] != identity:
+        # A writer of a newer version brings the file up to date while it is open here.
+        if kept is not None and (kept[0] != identity or _version(kept[1]) != SCHEMA_VERSION):
             self._local.kept = None
             kept[1].close()
             kept = None
@@ -119,9 +122,11 @@ class _Job(Generic[_Answer]):
         self,
         question: Callable[[apsw.Connection], _Answer],
         connection: Callable[[], AbstractContextManager[apsw.Connection]],
+        path: Path,
     ) -> None:
         self._question = question
         self._connection = connection
+        self._path = path
         self._lock = threading.Lock()
         self._running: apsw.Connection | None = None
         self._given_up = False
@@ -129,14 +134,22 @@ class _Job(Generic[_Answer]):
     def run(self) -> _Answer:
         if self._given_up:
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "busy")
-        with self._connection() as connection:
+        try:
+            with self._connection() as connection:
+                return self._asked(connection)
+        except (apsw.SQLError, apsw.InterruptError):
+            raise  # a mistake of ours; nobody waits
+        except apsw.Error as error:
+            raise store_error(error, self._path) from error
+
+    def _asked(self, connection: apsw.Connection) -> _Answer:
+        with self._lock:
+            self._running = connection
+        try:
+            return self._question(connection)
+        finally:
             with self._lock:
-                self._running = connection
-            try:
-                return self._question(connection)
-            finally:
-                with self._lock:
-                    self._running = None
+                self._running = None
 
     def give_up(self) -> None:
         """Stop at once; nothing if it is over."""
@@ -144,6 +157,10 @@ class _Job(Generic[_Answer]):
         with self._lock:
             if self._running is not None:
                 self._running.interrupt()
+
+
+def _version(connection: apsw.Connection) -> int:
+    return int(connection.pragma("user_version"))
 
 
 def file_identity(path: Path) -> tuple[int, int] | None:

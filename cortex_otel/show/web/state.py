@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
     from pathlib import Path
 
     from starlette.requests import HTTPConnection
 
+    from cortex_otel.show.web.export import Exports
     from cortex_otel.show.web.live import Live
     from cortex_otel.show.web.readers import Readers
     from cortex_otel.show.web.zones import Zone
@@ -27,8 +27,8 @@ class Admin:
     """Of days and times where a request names none."""
     readers: Readers
     live: Live
-    exports: Executor
-    """Threads of their own: an export holds one for as long as its client takes."""
+    exports: Exports
+    """Those that are being made."""
 
 
 def admin_of(connection: HTTPConnection) -> Admin:

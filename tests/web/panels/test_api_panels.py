@@ -74,7 +74,9 @@ def test_the_rows_are_those_of_the_question(admin, filters):
     )  # fmt: skip
     connection.close()
     units = [column.unit for column in result.columns]
-    assert told["rows"] == [[plain(*each, 540) for each in zip(row, units)] for row in result.rows]
+    assert told["rows"] == [
+        [plain(*each, 540) for each in zip(row, units, strict=True)] for row in result.rows
+    ]
 
 
 def test_the_period_before_ends_where_the_range_begins_and_is_as_long(admin):
