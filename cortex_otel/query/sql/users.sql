@@ -14,12 +14,12 @@
 -- parameter: before_user text '' and of those last active at that very time, only hashes after this
 -- column: user_id_hash text the user, hashed
 -- column.ko: user_id_hash 사용자(해시)
--- column: user_tier text the tier they had last in the range
--- column.ko: user_tier 기간의 마지막 등급
+-- column: user_tier text the tier they had then
+-- column.ko: user_tier 그때의 등급
 -- column: first_seen unix_ns when they were seen first of all
 -- column.ko: first_seen 처음으로 기록된 때
--- column: last_active unix_ns the last product event in the range
--- column.ko: last_active 기간의 마지막 제품 이벤트
+-- column: last_active unix_ns the last product event on those days
+-- column.ko: last_active 그 날들의 마지막 제품 이벤트
 -- column: active_days count UTC days with an event
 -- column.ko: active_days 이벤트가 있는 날 수(UTC)
 -- column: events count product events, weighted by sampling

@@ -1,0 +1,231 @@
+"""Users, their sessions and days, against plain Python over the events."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+import pytest
+from counting import (
+    ask,
+    chosen,
+    failed_of,
+    local_day,
+    mean_ms,
+    ratio,
+    sittings_of,
+    users_of,
+    weight_of,
+    widened,
+)
+from seeding import DAY, HOUR, MONDAY, Event, user_hash
+
+from cortex_otel.query.catalogue import catalogue
+from cortex_otel.query.runner import run
+
+HALF = HOUR // 2
+RANGES = [
+    (MONDAY, MONDAY + 40 * DAY),
+    (MONDAY + 3 * DAY + 5 * HOUR + 17, MONDAY + 19 * DAY + 7 * HOUR + 1_234_567),
+    (MONDAY + 30 * DAY + 1, MONDAY + 30 * DAY + 7 * HOUR),
+    (MONDAY - 5 * DAY, MONDAY - DAY),
+]
+FILTERS = [{}, {"service": "mcp"}, {"service": "extension", "user_tier": "paid"}]
+OFFSETS = [0, 540, -300, 330]
+PEOPLE = [user_hash(1), user_hash(5), user_hash(44), user_hash(6)[:3]]
+
+
+def minute_of(time, offset):
+    return time // 60_000_000_000 + offset
+
+
+def is_partial(day, from_ns, to_ns, offset):
+    return int(
+        day * 1440 < minute_of(from_ns, offset) or (day + 1) * 1440 > minute_of(to_ns, offset)
+    )
+
+
+@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.parametrize("filters", FILTERS)
+def test_active_users(varied_store, varied, offset, filters):
+    to_ns = MONDAY + 36 * DAY + 5 * HOUR
+    (row,) = ask(varied_store, "active_users", to_ns=to_ns, utc_offset_minutes=offset, **filters)
+    last = minute_of(to_ns, offset) // 1440 - 1
+    days = defaultdict(set)
+    for event in chosen(varied, 0, 1 << 62, **filters):
+        days[local_day(event, offset)].add(event.user)
+
+    def active(count):
+        return len(set().union(*(days[day] for day in range(last - count + 1, last + 1))) - {""})
+
+    assert (row["day"], row["dau"], row["wau"], row["mau"], row["partial"]) == (
+        last, active(1), active(7), active(30), 0,
+    )  # fmt: skip
+    assert row["stickiness"] == ratio(active(1), active(30))
+
+
+def test_active_users_of_less_than_30_days_say_so(varied_store):
+    for days, partial in ((29, 1), (30, 0)):
+        (row,) = ask(varied_store, "active_users", to_ns=MONDAY + days * DAY + HOUR)
+        assert row["partial"] == partial
+
+
+@pytest.mark.parametrize("when", RANGES)
+@pytest.mark.parametrize("filters", FILTERS)
+def test_user_summary(varied_store, varied, when, filters):
+    from_ns, to_ns = when
+    (row,) = ask(varied_store, "user_summary", from_ns=from_ns, to_ns=to_ns, **filters)
+    active = users_of(chosen(varied, *widened(from_ns, to_ns, HALF), **filters))
+    first = {}
+    for event in varied:
+        first.setdefault(event.user, event.time)
+    assert row["active_users"] == len(active)
+    assert row["new_users"] == sum(from_ns <= first[user] < to_ns for user in active)
+    sittings = sittings_of(varied, from_ns, to_ns, **filters)
+    assert row["sessions"] == len(sittings)
+    lengths = [(end - start) / 1e6 for _, start, end, _ in sittings]
+    assert row["avg_session_ms"] == (
+        pytest.approx(sum(lengths) / len(lengths)) if lengths else None
+    )
+    known = [of[0].user for _, _, _, of in sittings if of[0].user]
+    assert row["sessions_per_user"] == ratio(len(known), len(set(known)))
+
+
+@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.parametrize("when", RANGES)
+@pytest.mark.parametrize("filters", FILTERS)
+def test_new_users(varied_store, varied, offset, when, filters):
+    from_ns, to_ns = when
+    first, segments = {}, defaultdict(list)
+    for event in varied:
+        if event.user:
+            first.setdefault(event.user, event)
+            segments[event.user, event.time // DAY].append(event)
+    expected = Counter()
+    for user, event in first.items():
+        # In the service and tier asked for on the UTC day on which they came.
+        if chosen(segments[user, event.time // DAY], 0, 1 << 62, **filters):
+            expected[local_day(event, offset)] += 1
+    given = {"from_ns": from_ns, "to_ns": to_ns, "utc_offset_minutes": offset, **filters}
+    rows = ask(varied_store, "new_users", **given)
+    start = max(minute_of(from_ns, offset), minute_of(varied[0].time, offset)) // 1440
+    end = -(-minute_of(to_ns, offset) // 1440)
+    assert [(row["day"], row["new_users"]) for row in rows] == [
+        (day, expected[day]) for day in range(start, end)
+    ]
+    assert [row["day"] for row in rows if row["partial"]] == [
+        day for day in range(start, end) if (day + 1) * 1440 > minute_of(to_ns, offset)
+    ]
+
+
+@pytest.mark.parametrize("when", RANGES)
+@pytest.mark.parametrize(
+    "filters", [*FILTERS, *({"user": user} for user in PEOPLE), {"user": "ffff"}]
+)
+def test_users_page_after_page(varied_store, varied, when, filters):
+    from_ns, to_ns = when
+    prefix = filters.get("user", "")
+    common = {key: value for key, value in filters.items() if key != "user"}
+
+    def cell(event):
+        return event.user, event.time // DAY, event.service, event.tier
+
+    # Whole UTC days of who was active in the range, by service and tier: a roll-up has no less.
+    active = {cell(e) for e in chosen(varied, *widened(from_ns, to_ns, HALF), **common)}
+    people = defaultdict(list)
+    for event in chosen(varied, *widened(from_ns, to_ns, DAY), **common):
+        if cell(event) in active and event.user and event.user.startswith(prefix):
+            people[event.user].append(event)
+    question, rows = catalogue()["users"], []
+    given = {"from_ns": from_ns, "to_ns": to_ns, **filters}
+    while True:
+        result = run(varied_store, question, given, row_limit=7)
+        rows += result.records()
+        if not result.truncated:
+            break
+        last = rows[-1]
+        given |= {parameter: last[column] for column, parameter in question.cursor.items()}
+    first = {}
+    for event in varied:
+        first.setdefault(event.user, event.time)
+    assert rows == [
+        {
+            "user_id_hash": user, "user_tier": of[-1].tier, "first_seen": first[user],
+            "last_active": of[-1].time, "active_days": len({e.time // DAY for e in of}),
+            "events": weight_of(of), "errors": weight_of(failed_of(of)),
+            "error_rate": ratio(weight_of(failed_of(of)), weight_of(of)),
+        }
+        for user, of in sorted(people.items(), key=lambda each: -each[1][-1].time)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("offset", [0, 540, -300])
+@pytest.mark.parametrize("when", RANGES)
+@pytest.mark.parametrize("user", PEOPLE)
+def test_one_user(varied_store, varied, offset, when, user):
+    from_ns, to_ns = when
+    own = [event for event in chosen(varied, *when) if event.user.startswith(user)]
+    given = {"from_ns": from_ns, "to_ns": to_ns, "user": user, "utc_offset_minutes": offset}
+
+    rows = ask(varied_store, "user_totals", **given)
+    sittings = [
+        (end - start) / 1e6
+        for _, start, end, of in sittings_of(varied, *when)
+        if of[0].user.startswith(user)
+    ]
+    first = min((e.time for e in varied if e.user.startswith(user)), default=None)
+    assert rows == ([] if not own else [{
+        "events": weight_of(own), "errors": weight_of(failed_of(own)),
+        "error_rate": ratio(weight_of(failed_of(own)), weight_of(own)),
+        "active_days": len({local_day(event, offset) for event in own}),
+        "tools": len({event.tool_name for event in own} - {""}),
+        "sessions": len(sittings),
+        "avg_session_ms": pytest.approx(sum(sittings) / len(sittings)) if sittings else None,
+        "first_seen": first, "last_active": own[-1].time, "user_tier": own[-1].tier,
+    }])  # fmt: skip
+
+    days = defaultdict(list)
+    for event in own:
+        days[local_day(event, offset)].append(event)
+    assert ask(varied_store, "user_days", **given) == [
+        {"day": day, "events": weight_of(of), "errors": weight_of(failed_of(of)),
+         "partial": is_partial(day, from_ns, to_ns, offset)}
+        for day, of in sorted(days.items())
+    ]  # fmt: skip
+
+    used = defaultdict(list)
+    for event in own:
+        used[event.event_type, event.used or None].append(event)
+    rows = ask(varied_store, "user_tools", **given)
+    assert {(row["event_type"], row["feature"]): row["events"] for row in rows} == {
+        feature: weight_of(of) for feature, of in used.items()
+    }
+    for row in rows:
+        of = used[row["event_type"], row["feature"]]
+        assert row["errors"] == weight_of(failed_of(of))
+        assert row["last_used"] == of[-1].time
+        assert row["avg_ms"] == (None if mean_ms(of) is None else pytest.approx(mean_ms(of)))
+    assert [row["events"] for row in rows] == sorted((r["events"] for r in rows), reverse=True)
+
+
+@pytest.mark.parametrize("name", ["user_totals", "user_days", "user_tools"])
+def test_without_a_user_there_is_nobody(varied_store, name):
+    assert ask(varied_store, name, from_ns=0, to_ns=MONDAY + 40 * DAY) == []
+
+
+def test_a_user_of_the_present_hour_and_the_half_hour_before(store_of):
+    now = MONDAY + 10 * HOUR + 29 * 60 * 10**9
+    times = (now - HALF - 1, now - HALF, now - 1, now)
+    connection = store_of([Event(time, user=user_hash(3)) for time in times])
+    (row,) = ask(connection, "user_totals", from_ns=now - HALF, to_ns=now, user=user_hash(3))
+    assert row["events"] == 2
+
+
+@pytest.mark.parametrize("user", PEOPLE)
+def test_sessions_of_a_user(varied_store, varied, user):
+    when = MONDAY + 3 * DAY + 5 * HOUR, MONDAY + 19 * DAY
+    rows = ask(varied_store, "sessions", from_ns=when[0], to_ns=when[1], user=user)
+    assert {row["session_id"]: (row["start_time"], row["ide"]) for row in rows} == {
+        session: (start, of[0].ide or None)
+        for session, start, _, of in sittings_of(varied, *when)
+        if of[0].user.startswith(user)
+    }
