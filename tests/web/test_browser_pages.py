@@ -96,6 +96,20 @@ async def test_a_phone_needs_no_sideways_scrolling(admin, visit, name):
     clean(page)
 
 
+async def test_a_page_is_there_in_two_seconds(admin, visit, record_testsuite_property):
+    """First paint and the last panel, cold; the bar is 2 s on a machine that does nothing else."""
+    painted, complete = [], []
+    for name in PATHS:
+        page = await visit(admin, f"{name}?since=30d")
+        paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+        painted.append(await page.evaluate(paint))
+        complete.append(await page.evaluate("performance.now()"))
+    record_testsuite_property("first contentful paint, ms", [round(each) for each in painted])
+    record_testsuite_property("all panels drawn, ms", [round(each) for each in complete])
+    assert sorted(painted)[len(painted) // 2] < 2000
+    assert max(complete) < 8000
+
+
 async def test_every_filter_of_a_page_has_its_texts():
     for page in PAGES.values():
         for name in page.filters:
