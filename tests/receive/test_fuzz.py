@@ -12,6 +12,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from receiver_kit import JSON, PROTOBUF, log, protobuf_of, request, resource_of, span
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from cortex_otel.receive import openapi, plain
 from cortex_otel.receive.intake import SIGNALS, Intake, TooLargeError, unpacked
@@ -224,7 +225,9 @@ def test_the_endpoints_do_what_their_openapi_says(shared, path):
         names = {"method", "url", "headers", "params", "json", "content", "data"}
         with httpx.Client() as client:
             answer = client.request(**{name: given[name] for name in names & given.keys()})
-        case.validate_response(answer)
+        # A schema can't say that a label is printable: some of what it allows is refused.
+        case.validate_response(answer, excluded_checks=[positive_data_acceptance])
+        assert answer.status_code in {200, 400, 415}
 
     call()
     assert shared.errors_said() == ""
