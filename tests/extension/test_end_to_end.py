@@ -130,6 +130,44 @@ def test_receiver_killed_again_and_again_nothing_is_lost_and_nothing_stored_twic
     assert sorted(lines) == list(range(600))
 
 
+def test_two_windows_on_one_storage_one_of_them_killed(drive, serve, tmp_path):
+    given = {**JOB, "storage": str(tmp_path / "storage"), "endpoint": serve.url, "events": 400}
+    windows = [
+        subprocess.Popen(
+            ["node", str(drive.program), "load"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=os.environ | drive.environ,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    for window in windows:
+        window.stdin.write(json.dumps(given))
+        window.stdin.close()
+    killed, survivor = windows
+    end = time.monotonic() + 30
+    while not list((tmp_path / "storage").rglob("*.json")) and time.monotonic() < end:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    killed.kill()
+    killed.wait(timeout=10)
+    killed.stdout.close()
+    status = json.loads(survivor.stdout.read())
+    survivor.stdout.close()
+    assert survivor.wait(timeout=30) == 0
+    assert (status["dropped"], status["rejected"], status["faults"]) == ({}, 0, 0)
+    drive("load", {**given, "events": 0})
+
+    lines = {}
+    for row in rows(serve.home, "SELECT session_id, event_data FROM telemetry_events ORDER BY id"):
+        number = json.loads(row["event_data"])["cortex.code.lines_inserted"]
+        lines.setdefault(row["session_id"], []).append(number)
+    assert sorted(lines.pop(status["sessionId"])) == list(range(400))
+    # Of the killed one: all but what it still gathered, without a gap, and none twice.
+    for numbers in lines.values():
+        assert sorted(numbers) == list(range(len(numbers)))
+    assert not list((tmp_path / "storage").rglob("*.json"))
+
+
 @pytest.mark.parametrize("token", ["", "a-wrong-token-of-24-letters"])
 def test_a_receiver_that_wants_a_token(drive, tmp_path, monkeypatch, token, serve_with):
     monkeypatch.setenv("CORTEX_OTEL_RECEIVER_TOKEN", "the-right-token-of-the-operator")
