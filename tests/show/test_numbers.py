@@ -48,8 +48,10 @@ def people(true):
         return len(set().union(*(users(by_day[day]) for day in range(last - days + 1, last + 1))))
 
     dau, wau, mau = active(1), active(7), active(30)
-    return [{"day": iso_day(last), "dau": dau, "wau": wau, "mau": mau,
-             "stickiness": ratio(dau, mau), "partial": int(true.local_day(true.first_ns) > last - 29)}]  # fmt: skip
+    return [{
+        "day": iso_day(last), "dau": dau, "wau": wau, "mau": mau, "stickiness": ratio(dau, mau),
+        "partial": int(true.local_day(true.first_ns) > last - 29),
+    }]  # fmt: skip
 
 
 def totals(true):
@@ -170,8 +172,8 @@ def pairs(true):
     by_tool = defaultdict(set)
     for row in of_type(true.of_utc_days(), "mcp.tool_call"):
         by_tool[row["tool_name"]].add((row["user_id_hash"], row["timestamp"] // DAY))
-    counts = {tool: len({user for user, _ in seen}) for tool, seen in by_tool.items()}
-    top = sorted(counts, key=lambda tool: (-counts[tool], tool))[:12]
+    calls = grouped(of_type(true.events(), "mcp.tool_call"), "tool_name")
+    top = [tool for (tool,) in sorted(calls, key=lambda key: (-weigh(calls[key]), key))[:12]]
     return [{"tool_name": one, "with_tool": other,
              "users": len({user for user, _ in by_tool[one] & by_tool[other]})}
             for one in top for other in top if by_tool[one] & by_tool[other]]  # fmt: skip

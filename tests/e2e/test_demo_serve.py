@@ -1,0 +1,246 @@
+"""``cortex-otel demo --serve`` for real: servers, population, pages, and a clean end."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+
+import apsw
+import pytest
+
+pytest.importorskip("uvicorn", reason="pip install 'cortex-otel[serve]'")
+
+from cortex_otel.demo.population import fill, filled_at
+from cortex_otel.demo.serving import prepare
+from cortex_otel.demo.texts import TEXTS
+from cortex_otel.show.pages import PAGES
+
+DEMO = [sys.executable, "-P", "-m", "cortex_otel.cli", "demo"]
+# Building the population and a round of servers, on a machine that does other things too.
+SECONDS = 280
+pytestmark = pytest.mark.timeout(600)
+
+
+def surroundings(home, **more):
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return kept | {
+        "CORTEX_OTEL_HOME": str(home / "real"), "CORTEX_OTEL_ADMIN_PORT": "0",
+        "CORTEX_OTEL_RECEIVER_PORT": "0",
+        # Settings that must not reach the demo.
+        "CORTEX_OTEL_SAMPLING": "*=0.01", "CORTEX_OTEL_ADMIN_HOST": "0.0.0.0",
+        "CORTEX_OTEL_ADMIN_TOKEN": "a-token-of-the-user-0123456789", "LC_ALL": "C.UTF-8",
+    } | more  # fmt: skip
+
+
+def run(place, *options, expected=0, **more):
+    done = subprocess.run(
+        [*DEMO, *options, "--home", str(place / "home")],
+        cwd=place, env=surroundings(place, **more), capture_output=True, text=True,
+        timeout=SECONDS, check=False,
+    )  # fmt: skip
+    assert done.returncode == expected, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """One run without a terminal, in an empty directory: its place and its process."""
+    place = tmp_path_factory.mktemp("served")
+    return place, run(place, "--serve", "--json")
+
+
+def database_of(place):
+    return place / "home" / "demo" / "cortex.db"
+
+
+def number(database, sql):
+    connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        return connection.execute(sql).get
+    finally:
+        connection.close()
+
+
+def test_without_a_terminal_it_proves_the_pages_and_ends(served):
+    told = json.loads(served[1].stdout)
+    assert served[1].stdout.count("\n") == 1
+    assert served[1].stderr == ""
+    assert told["ok"] is True
+    assert [page["page"] for page in told["pages"]] == list(PAGES)
+    for page in told["pages"]:
+        assert page["failure"] is None
+        assert page["dark"] == []
+        assert page["lit"] == page["panels"] == len(PAGES[page["page"]].panels) > 0
+
+
+def test_the_books_of_the_real_calls_hold_beside_the_population(served):
+    told = json.loads(served[1].stdout)
+    assert told["calls"] == sum(server["rows"] for server in told["servers"]) > 100
+    ledger = told["ledger"]
+    assert ledger["received"] == ledger["stored"]
+    assert ledger["stored"] < 1000  # of the round alone
+
+
+def test_it_is_ninety_days_and_hundreds_of_users(served):
+    database = database_of(served[0])
+    assert number(database, "SELECT count(*) FROM users") > 600
+    assert 100_000 < number(database, "SELECT count(*) FROM events") < 250_000
+    days = "SELECT (max(time) - min(time)) / 86400000000000 FROM events"
+    assert 87 <= number(database, days) <= 90
+
+
+def test_it_touches_nothing_but_its_own_directory(served):
+    place, _ = served
+    assert not (place / "real").exists()
+    assert stat.S_IMODE(database_of(place).stat().st_mode) == 0o600
+    assert [entry.name for entry in (place / "home").iterdir()] == ["demo"]
+
+
+def test_the_next_run_keeps_the_population_and_says_so_in_korean(served):
+    database = database_of(served[0])
+    before = filled_at(database)
+    rows = number(database, "SELECT count(*) FROM events")
+    done = run(served[0], "--serve", CORTEX_OTEL_LANG="ko")
+    assert filled_at(database) == before
+    assert 0 < number(database, "SELECT count(*) FROM events") - rows < 1000  # the round's
+    assert "가상 데이터 이미 있음" in done.stderr
+    assert "모든 패널을 한 번씩" in done.stdout
+    for page in PAGES.values():
+        assert page.titles["ko"] in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_told_and_another_one_used(served):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run(served[0], "--serve", CORTEX_OTEL_ADMIN_PORT=str(port))
+    assert re.search(rf"Port {port} is taken: \d+ in its place", done.stderr)
+    assert "http://127.0.0.1:" in done.stderr
+    assert "0.0.0.0" not in done.stderr
+
+
+def test_on_a_terminal_it_serves_and_calls_until_ctrl_c(served):
+    place, _ = served
+    database = database_of(place)
+    terminal, side = pty.openpty()
+    process = subprocess.Popen(
+        [*DEMO, "--serve", "--home", str(place / "home")],
+        cwd=place, env=surroundings(place, TERM="xterm"), stdin=side, stdout=side, stderr=side,
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(side)
+    try:
+        seen = read_until(terminal, b"Ctrl-C ends", seconds=SECONDS)
+        url = re.search(rb"http://[^\s]*overview\?token=[\w-]+", seen)[0].decode()
+        newest = "SELECT value FROM store WHERE key = 'next_event_key'"
+        before = number(database, newest)
+        # The token is in the address once, and in a cookie from then on.
+        browser = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor()
+        )
+        with browser.open(url, timeout=60) as page:
+            assert page.status == 200
+            assert "token" not in page.url
+        deadline = time.monotonic() + 60
+        while number(database, newest) <= before and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert number(database, newest) > before  # real calls go on
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal's Ctrl-C: to the whole group
+        began = time.monotonic()
+        seen += read_until(terminal, b"Meanwhile", seconds=60)
+        code = process.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(terminal)
+    assert code == 0, seen.decode()
+    assert time.monotonic() - began < 20
+    calls, rows = re.search(rb"Meanwhile: (\d+) tool calls, (\d+) rows", seen).groups()
+    assert calls == rows != b"0"
+    assert b"Traceback" not in seen
+    listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    assert str(place) not in listing.stdout
+
+
+def test_clean_removes_all_of_it(tmp_path, served):
+    # A copy: the others want what the fixture has made.
+    home = tmp_path / "home" / "demo"
+    home.mkdir(parents=True)
+    for entry in (served[0] / "home" / "demo").iterdir():
+        if entry.is_file():
+            (home / entry.name).write_bytes(entry.read_bytes())
+    (home / "admin.token").write_text("made by a server without one of the environment")
+    run(tmp_path, "--clean")
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def read_until(terminal, wanted, *, seconds):
+    seen, deadline = b"", time.monotonic() + seconds
+    while wanted not in seen and time.monotonic() < deadline:
+        if select.select([terminal], [], [], 0.1)[0]:
+            try:
+                seen += os.read(terminal, 65536)
+            except OSError:  # the other side is closed
+                break
+    return seen
+
+
+NOW_NS = 1_795_623_600 * 10**9
+
+
+def test_a_half_population_makes_way(tmp_path, capsys):
+    database = tmp_path / "cortex.db"
+
+    def stop(_done, _of):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fill(database, days=2, users=5, now_ns=NOW_NS, progress=stop)
+    prepare(database)
+    assert list(tmp_path.glob("cortex.db*")) == []
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_an_old_population_makes_way(tmp_path, capsys):
+    database = tmp_path / "cortex.db"
+    (tmp_path / "text-hash.key").write_text("stays")
+    fill(database, days=2, users=5, now_ns=time.time_ns() - 7 * 3600 * 10**9)
+    prepare(database)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["text-hash.key"]
+    assert "7 h" in capsys.readouterr().err
+
+
+def test_a_fresh_population_and_a_demo_without_one_stay(tmp_path, capsys):
+    database = tmp_path / "cortex.db"
+    prepare(database)
+    fill(database, days=2, users=5, now_ns=time.time_ns())
+    prepare(database)
+    assert database.exists()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_damaged_database_makes_way(tmp_path):
+    database = tmp_path / "cortex.db"
+    database.write_bytes(b"no database at all, but long enough to look like one" * 100)
+    prepare(database)
+    assert not database.exists()
+
+
+def test_both_languages_say_the_same_things():
+    english, korean = TEXTS["en"], TEXTS["ko"]
+    assert english.keys() == korean.keys()
+    for key, text in english.items():
+        fields = re.compile(r"\{\w+\}")
+        assert sorted(fields.findall(text)) == sorted(fields.findall(korean[key])), key
