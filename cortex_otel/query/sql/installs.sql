@@ -3,9 +3,8 @@
 -- about: Of the users who installed the extension until the end of the range, how many used it in
 --   the range, how many did only before, and how many never. Used means activated, clicked or
 --   inserted code. Whole UTC days.
--- about.ko: 기간이 끝날 때까지 확장을 설치한 사용자를 기간에 쓴 사용자, 다른 때에만 쓴 사용자, 쓴
---   적 없는 사용자로 나눕니다. 쓴다는 것은 설치 외의 확장 이벤트가 있다는 뜻입니다. UTC 하루
---   단위입니다.
+-- about.ko: 기간이 끝날 때까지 확장을 설치한 사용자를 기간에 쓴 사용자, 다른 때에만 쓴 사용자, 쓴 적
+--   없는 사용자로 나눕니다. 쓴다는 것은 활성화, 클릭, 코드 삽입을 뜻합니다. UTC 하루 단위입니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
