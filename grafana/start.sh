@@ -40,6 +40,13 @@ case $error_rate in
     ;;
 esac
 
+case ${CORTEX_OTEL_LANG:-} in # as everywhere else: Korean, or English
+[kK][oO]*) CORTEX_DASHBOARDS=$from/dashboards/ko ;;
+*) CORTEX_DASHBOARDS=$from/dashboards/en ;;
+esac
+GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH=$CORTEX_DASHBOARDS/cortex-home.json
+export CORTEX_DASHBOARDS GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH
+
 rm -rf "$to"
 mkdir -p "$to"
 cp -R "$from/provisioning/." "$to/"

@@ -42,6 +42,8 @@ _UNITS = {
     "unix_ns": "time:YYYY-MM-DD HH:mm:ss", "epoch_day": "time:YYYY-MM-DD",
 }  # fmt: skip
 _DECIMALS = {"count": 0, "ratio": 1, "ms": 1, "tokens": 0}
+#: In place of a missing value: else each NULL would show what the panel says where it is empty.
+_NO_VALUE = "–"
 _RESULTS = {"success": "green", "error": "red", "timeout": "orange", "cancelled": "text"}
 _GREEN, _BLUE = "green", "blue"
 
@@ -74,6 +76,7 @@ def _column_properties(drawn: Drawn, column: Column) -> list[models.DynamicConfi
     properties = [
         _set("displayName", column.title_in(drawn.context.language)),
         _set("description", column.meaning_in(drawn.context.language)),
+        _set("noValue", _NO_VALUE),
     ]
     if column.unit in _UNITS:
         properties.append(_set("unit", _UNITS[column.unit]))
@@ -196,6 +199,7 @@ def _mark_partial(drawn: Drawn, builder: timeseries.Panel) -> None:
             [
                 _set("displayName", title),
                 _set("description", words["partial_about"]),
+                _set("noValue", _NO_VALUE),
                 _set("unit", _UNITS[column.unit]),
                 _set("custom.lineStyle", {"fill": "dash", "dash": [6, 6]}),
                 _set("custom.fillOpacity", 0 if drawn.panel.draw == "lines" else 15),
@@ -312,7 +316,11 @@ def _matrix(drawn: Drawn) -> _PanelBuilder:
         .min(0)
         .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.CONTINUOUS_BLUES))
         .override_by_field_type(
-            "number", [_set("custom.cellOptions", {"type": "color-background", "mode": "basic"})]
+            "number",
+            [
+                _set("custom.cellOptions", {"type": "color-background", "mode": "basic"}),
+                _set("noValue", _NO_VALUE),
+            ],
         )
     )
     return builder.max(1) if unit == "ratio" else builder

@@ -257,6 +257,18 @@ def test_units_stand_on_numbers(plain):
                 assert properties["unit"] == "ms"
 
 
+@EACH
+def test_a_missing_value_is_a_dash_and_an_empty_panel_a_sentence(plain):
+    """``noValue`` of the panel is what it says without rows, but also what each NULL would show."""
+    for panel in plain["panels"]:
+        for override in panel.get("fieldConfig", {}).get("overrides", []):
+            if override["matcher"] == {"id": "byName", "options": "start_ms"}:
+                continue
+            properties = {each["id"]: each["value"] for each in override["properties"]}
+            if "custom.hidden" not in properties and panel["type"] != "barchart":
+                assert properties["noValue"] == "–", panel["title"]
+
+
 def test_targets_of_the_spec_are_drawn_as_lines(dashboards):
     drawn = {}
     for uid, plain in dashboards["en"].items():

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -90,6 +91,16 @@ def test_a_senseless_threshold_stops_it_by_name(start, name, value):
     assert done.returncode == 2
     assert name in done.stderr
     assert seen == {}
+
+
+@pytest.mark.parametrize(
+    ("language", "folder"), [("", "en"), ("ko", "ko"), ("ko_KR.UTF-8", "ko"), ("fr", "en")]
+)
+def test_the_dashboards_are_in_the_users_language(start, grafana, language, folder):
+    _, seen, _ = start(CORTEX_OTEL_LANG=language)
+    assert seen["CORTEX_DASHBOARDS"] == str(grafana / "dashboards" / folder)
+    home = Path(seen["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert home.is_file()
 
 
 def test_secrets_are_made_once_and_printed_nowhere(start, tmp_path):
