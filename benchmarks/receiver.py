@@ -10,7 +10,8 @@ Client and server share the machine: with two cores the client has most of the s
 and minutes; it is left out otherwise). It is sent the very same requests and answers before it has
 stored them, so its time is until the last span can be counted in its database, or a limit is over.
 
-Repeat: ``python benchmarks/receiver.py --phoenix``; `--phoenix-python` names one that has it.
+Repeat: ``python benchmarks/receiver.py --phoenix``; ``--phoenix-python``, or ``PHOENIX_PYTHON`` in the
+environment, names an interpreter that has it already.
 """
 
 from __future__ import annotations
@@ -246,8 +247,9 @@ def _columns(blocks: list[dict[str, Any]]) -> list[Any]:
 
 def _phoenix_python(run: Run) -> str | None:
     """The interpreter that has Phoenix; installed if that was asked for."""
-    if run.options.phoenix_python:
-        return str(run.options.phoenix_python)
+    known = run.options.phoenix_python or os.environ.get("PHOENIX_PYTHON")
+    if known:
+        return str(known)
     if not run.options.phoenix:
         return None
     place = run.homes / "phoenix"
