@@ -1,4 +1,4 @@
-"""Write docs/reference/settings.md and docs/reference/attributes.md from the code they describe.
+"""Write settings.md, attributes.md and openapi.json of docs/reference from the code they describe.
 
 ``make docs`` runs it; ``tests/contracts/test_drift.py`` fails where a file is out of date.
 Meanings come from the docstrings that stand below fields and constants, read with ``ast``.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +73,7 @@ development; those under `cortex.` are ours; the others follow the
 
 
 def main() -> None:
-    """Write both files."""
+    """Write them."""
     for name, text in generated().items():
         path = REFERENCE / name
         path.write_text(text, encoding="utf-8")
@@ -81,7 +82,22 @@ def main() -> None:
 
 def generated() -> dict[str, str]:
     """What each generated file must hold, by its name in docs/reference."""
-    return {"settings.md": settings_page(), "attributes.md": attributes_page()}
+    return {
+        "settings.md": settings_page(),
+        "attributes.md": attributes_page(),
+        "openapi.json": api_description(),
+    }
+
+
+def api_description() -> str:
+    """OpenAPI of the web admin."""
+    from fastapi import FastAPI  # noqa: PLC0415 - the extra `serve`
+
+    from cortex_otel.show.web import api, openapi  # noqa: PLC0415 - the same
+
+    app = FastAPI()
+    app.include_router(api.router)
+    return json.dumps(openapi.described(app), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def settings_page() -> str:

@@ -1,0 +1,205 @@
+"""News over the WebSocket: soon, once, only while somebody looks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+from pathlib import Path
+
+import apsw
+import pytest
+import websockets.exceptions
+import websockets.sync.client
+
+from cortex_otel.show.web.live import MOST_SOCKETS
+
+INSERT = (
+    "INSERT INTO events SELECT (SELECT max(event_key) + 1 FROM events), ?, duration, series_key,"
+    " context_key, session_key, user_key, trace_id, span_id, parent_span_id, weight,"
+    " error_message, shape_key, event_values FROM events LIMIT 1"
+)
+
+
+@pytest.fixture(scope="module")
+def own(serve, home, tmp_path_factory):
+    """An admin over a copy that may be written to."""
+    path = tmp_path_factory.mktemp("live")
+    with sqlite3.connect(home / "cortex.db") as source:
+        source.execute("VACUUM INTO ?", (str(path / "cortex.db"),))
+    source.close()
+    writer = apsw.Connection(str(path / "cortex.db"))
+    writer.pragma("journal_mode", "WAL")
+    writer.close()
+    return serve(path)
+
+
+def socket_of(admin):
+    token = admin.url.partition("token=")[2]
+    return websockets.sync.client.connect(
+        f"{admin.origin.replace('http', 'ws')}/admin/telemetry/live",
+        additional_headers={"authorization": f"Bearer {token}"}, proxy=None, open_timeout=10,
+    )  # fmt: skip
+
+
+def commit(admin):
+    writer = apsw.Connection(str(admin.home / "cortex.db"))
+    writer.execute(INSERT, (time.time_ns(),))
+    newest = writer.execute("SELECT max(event_key) FROM events").get
+    writer.close()
+    return newest
+
+
+def told(socket, timeout=5):
+    return json.loads(socket.recv(timeout))
+
+
+def quiet(socket, seconds=0.8):
+    with pytest.raises(TimeoutError):
+        socket.recv(seconds)
+
+
+def settled(socket):
+    """The greeting, and whatever else there is to say at first."""
+    first = told(socket)
+    assert first["type"] == "hello"
+    try:
+        while True:
+            told(socket, 0.7)
+    except TimeoutError:
+        return first
+
+
+def test_a_commit_of_another_process_is_told_in_a_moment(own):
+    with socket_of(own) as socket:
+        settled(socket)
+        took = []
+        for _ in range(5):
+            newest = commit(own)
+            started = time.monotonic()
+            while (news := told(socket))["newest_id"] < newest:
+                pass
+            took.append(time.monotonic() - started)
+            assert news["type"] == "change"
+            assert news["events"][-1]["id"] == newest
+            assert {"timestamp", "service", "event_type", "result"} <= news["events"][-1].keys()
+            time.sleep(0.3)
+        assert sorted(took)[2] < 0.5
+        assert max(took) < 3
+
+
+def test_every_listener_hears_of_it(own):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket_of(own)) for _ in range(8)]
+        for socket in sockets:
+            settled(socket)
+        newest = commit(own)
+        for socket in sockets:
+            assert told(socket)["newest_id"] == newest
+
+
+def test_who_paused_hears_nothing_and_catches_up(own):
+    with socket_of(own) as socket:
+        first = settled(socket)
+        socket.send(json.dumps({"type": "pause"}))
+        time.sleep(0.3)
+        newest = commit(own)
+        quiet(socket)
+        socket.send(json.dumps({"type": "resume"}))
+        again = told(socket)
+        assert again["newest_id"] == newest > first["newest_id"]
+
+
+def ends(socket):
+    """Whether the other side ends the talk, after all it had to say."""
+    try:
+        while True:
+            socket.recv(5)
+    except websockets.exceptions.ConnectionClosed:
+        return True
+
+
+def switches(admin):
+    """How often any thread of the process has given up its core: what only waits doesn't."""
+    tasks = Path(f"/proc/{admin.process.pid}/task")
+    return sum(
+        int(line.split()[1])
+        for task in tasks.iterdir()
+        for line in (task / "status").read_text(encoding="ascii").splitlines()
+        if "ctxt_switches" in line
+    )
+
+
+def test_a_paused_page_costs_nothing(own):
+    with socket_of(own) as socket:
+        settled(socket)
+        before = switches(own)
+        time.sleep(2)
+        looking = switches(own) - before
+        socket.send(json.dumps({"type": "pause"}))
+        time.sleep(1.5)
+        before = switches(own)
+        time.sleep(2)
+        paused = switches(own) - before
+    time.sleep(1.5)
+    before = switches(own)
+    time.sleep(2)
+    alone = switches(own) - before  # the server's own clock ticks ten times a second
+    assert looking > alone + 20
+    assert paused < alone + 10
+
+
+@pytest.mark.parametrize(
+    "wish", ["nonsense", "[]", "{}", '{"type": 1}', '{"type": "drop"}', "{" * 3000, ""]
+)
+def test_a_wish_that_is_none_ends_the_talk_and_nothing_else(own, wish):
+    with socket_of(own) as socket:
+        settled(socket)
+        socket.send(wish)
+        assert ends(socket)
+    with socket_of(own) as socket:
+        assert told(socket)["type"] == "hello"
+
+
+def test_too_long_a_wish_is_refused(own):
+    with socket_of(own) as socket:
+        socket.send("x" * 100_000)
+        assert ends(socket)
+
+
+def test_there_is_room_for_so_many_pages_and_no_more(own):
+    refused = 0
+    with contextlib.ExitStack() as stack:
+        for _ in range(MOST_SOCKETS + 4):
+            try:
+                socket = stack.enter_context(socket_of(own))
+                assert told(socket)["type"] == "hello"
+            except websockets.exceptions.WebSocketException:
+                refused += 1
+    assert refused == 4
+    time.sleep(0.5)
+    with socket_of(own) as socket:
+        assert told(socket)["type"] == "hello"
+
+
+def test_a_database_that_appears_later_is_followed(serve, home, tmp_path):
+    admin = serve(tmp_path)
+    with socket_of(admin) as socket:
+        assert told(socket)["newest_id"] == 0
+        with sqlite3.connect(home / "cortex.db") as source:
+            source.execute("VACUUM INTO ?", (str(tmp_path / "cortex.db"),))
+        source.close()
+        deadline = time.monotonic() + 10
+        while told(socket, max(0.1, deadline - time.monotonic()))["newest_id"] == 0:
+            pass
+
+
+def test_an_open_socket_does_not_hold_up_the_end(serve, home):
+    admin = serve(home)
+    with socket_of(admin) as socket:
+        told(socket)
+        started = time.monotonic()
+        admin.process.terminate()
+        assert admin.process.wait(10) == 0
+        assert time.monotonic() - started < 4

@@ -1,0 +1,115 @@
+"""The description of the API: committed, true, and no request that it allows or not is a fault."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+import jsonschema
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.generation import GenerationMode
+
+from cortex_otel.show.pages import PAGES
+from cortex_otel.show.web.openapi import PATH
+
+DOCS = Path(__file__).parents[3] / "docs" / "reference"
+TRACE = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def described(client):
+    return client.get(PATH).json()
+
+
+def test_the_committed_description_is_this_one(described):
+    committed = json.loads((DOCS / "openapi.json").read_text(encoding="utf-8"))
+    assert committed == described, "run: make docs"
+
+
+def test_every_path_is_in_the_reference(described):
+    text = (DOCS / "api.md").read_text(encoding="utf-8")
+    for path in described["paths"]:
+        assert f"`{path.removeprefix('/api/telemetry')}`" in text, path
+
+
+def test_every_parameter_says_what_it_is(described):
+    for path, operations in described["paths"].items():
+        assert operations.keys() == {"get"}
+        for parameter in operations["get"].get("parameters", []):
+            assert parameter.get("description"), (path, parameter["name"])
+
+
+def test_the_endpoints_of_the_spec_are_there(described):
+    for path in ("overview", "mcp/summary", "mcp/tools", "extension/summary",
+                 "users/{user_id_hash}", "errors", "export/csv", "export/json"):  # fmt: skip
+        assert f"/api/telemetry/{path}" in described["paths"]
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+def test_no_request_is_a_fault(client, described, mode):
+    """Values that fit the description, and values that don't, at every path."""
+    statuses = set()
+    for found in schemathesis.openapi.from_dict(described).get_all_operations():
+        ask_often(found.ok(), mode, client, statuses)
+    assert statuses >= {200, 400} if mode is GenerationMode.POSITIVE else 400 in statuses
+
+
+def ask_often(operation, mode, client, statuses):
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(
+        max_examples=15, deadline=None, database=None, derandomize=True,
+        phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    def ask(case):
+        told = case.as_transport_kwargs(base_url=str(client.base_url))
+        try:
+            request = client.build_request(
+                told["method"], told["url"], params=told.get("params") or None
+            )
+            answer = client.send(request)
+        except (httpx.InvalidURL, UnicodeError, httpx.UnsupportedProtocol):
+            return  # nothing that a client could send
+        statuses.add(answer.status_code)
+        checked(answer, operation.definition.raw["responses"])
+
+    ask()
+
+
+def checked(answer, responses):
+    """The answer is one that the description knows, or of a path or method that isn't there."""
+    status = answer.status_code
+    assert status < 500, answer.text
+    assert str(status) in responses or status in {404, 405}
+    if status == 405:
+        return
+    kind = answer.headers["content-type"].partition(";")[0]
+    if status == 200:
+        assert kind in responses["200"]["content"]
+    else:
+        assert kind == "application/json"
+        assert answer.json()["error"].keys() >= {"code", "message", "field"}
+
+
+def test_answers_are_as_described(client, described):
+    """Of every list and page: validated against the schema of its answer."""
+    hash_ = client.get("/api/telemetry/users").json()["users"][0]["user_id_hash"]
+    for path, operations in described["paths"].items():
+        if "export" in path or "panels" in path:
+            continue
+        url = path.replace("{user_id_hash}", hash_).replace("{trace_id}", TRACE)
+        answer = client.get(url)
+        assert answer.status_code == 200, answer.text
+        schema = operations["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        jsonschema.validate(answer.json(), {**schema, "components": described["components"]})
+
+
+def test_every_panel_is_as_described(client, described):
+    schema = {"$ref": "#/components/schemas/PanelAnswer", "components": described["components"]}
+    for page in PAGES.values():
+        for panel in page.panels:
+            asked = {"since": "7d", "compare": "1", "lang": "ko"}
+            answer = client.get(f"/api/telemetry/panels/{page.id}/{panel.id}", params=asked)
+            jsonschema.validate(answer.json(), schema)

@@ -1,0 +1,135 @@
+"""A store that is missing, empty, newer, damaged, locked or gone: a status and a clear word."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import apsw
+import pytest
+
+from cortex_otel_exporters.sqlite import schema
+
+API = "/api/telemetry"
+PATHS = (f"{API}/overview", f"{API}/panels/mcp/tools", f"{API}/errors", f"{API}/export/csv",
+         f"{API}/traces/" + "a" * 32)  # fmt: skip
+
+
+def copied(home, path):
+    with sqlite3.connect(home / "cortex.db") as source:
+        source.execute("VACUUM INTO ?", (str(path),))
+    source.close()
+
+
+def missing(home, path):
+    pass
+
+
+def newer(home, path):
+    copied(home, path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 9999")
+    connection.close()
+
+
+def other(home, path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE recipes (name)")
+    connection.close()
+
+
+def garbage(home, path):
+    path.write_bytes(b"not a database at all" * 500)
+
+
+def directory(home, path):
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("made", "code"),
+    [
+        (missing, "store_missing"),
+        (newer, "store_newer"),
+        (other, "store_not_ours"),
+        (garbage, "store_damaged"),
+        (directory, "store_directory"),
+    ],
+)
+def test_a_store_that_cant_be_read_is_told_and_its_page_is_still_served(  # noqa: PLR0917 - fixtures
+    serve, client_of, home, tmp_path, made, code
+):
+    made(home, tmp_path / "cortex.db")
+    client = client_of(serve(tmp_path))
+    for path in PATHS:
+        answer = client.get(path)
+        assert answer.status_code == 503, path
+        error = answer.json()["error"]
+        assert error["code"] == code
+        assert error["message"]
+        assert str(tmp_path) in error["hint"]
+        assert "Traceback" not in answer.text
+    for language in ("en", "ko"):
+        page = client.get(f"/admin/telemetry/overview?lang={language}")
+        assert page.status_code == 503
+        assert f'data-code="{code}"' in page.text
+        assert 'id="panel-dau"' in page.text
+
+
+def test_an_empty_store_says_what_would_fill_each_panel(serve, client_of, tmp_path):
+    connection = apsw.Connection(str(tmp_path / "cortex.db"))
+    connection.pragma("journal_mode", "WAL")
+    schema.migrate(connection)
+    connection.close()
+    client = client_of(serve(tmp_path))
+    from cortex_otel.show.pages import PAGES
+
+    for page in PAGES.values():
+        for panel in page.panels:
+            for language in ("en", "ko"):
+                told = client.get(f"{API}/panels/{page.id}/{panel.id}?lang={language}&since=all")
+                assert told.status_code == 200, told.text
+                empty = told.json()["empty"]
+                assert empty, (page.id, panel.id, told.json()["rows"])
+                assert empty["reason"] == "empty_store"
+                assert empty["message"]
+                assert empty["hint"]
+
+
+def test_what_appears_while_it_serves_is_read_and_what_goes_is_missed(
+    serve, client_of, home, tmp_path
+):
+    client = client_of(serve(tmp_path))
+    assert client.get(f"{API}/panels/mcp/tools").status_code == 503
+    copied(home, tmp_path / "cortex.db")
+    assert client.get(f"{API}/panels/mcp/tools").json()["rows"]
+    for file in tmp_path.glob("cortex.db*"):
+        file.unlink()
+    assert client.get(f"{API}/panels/mcp/tools").json()["error"]["code"] == "store_missing"
+    copied(home, tmp_path / "cortex.db")
+    assert client.get(f"{API}/panels/mcp/tools").json()["rows"]
+
+
+def test_a_locked_store_is_told_and_read_again_when_it_is_free(serve, client_of, home, tmp_path):
+    copied(home, tmp_path / "cortex.db")
+    client = client_of(serve(tmp_path))
+    holder = apsw.Connection(str(tmp_path / "cortex.db"))
+    holder.pragma("locking_mode", "EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+    answer = client.get(f"{API}/panels/mcp/tools")
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "store_locked"
+    assert answer.headers["retry-after"]
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert client.get(f"{API}/panels/mcp/tools").status_code == 200
+
+
+def test_nothing_that_reads_changes_the_store(serve, client_of, home, tmp_path):
+    copied(home, tmp_path / "cortex.db")
+    before = (tmp_path / "cortex.db").read_bytes()
+    admin = serve(tmp_path)
+    client = client_of(admin)
+    for path in PATHS:
+        client.get(path)
+    admin.stop()
+    assert (tmp_path / "cortex.db").read_bytes() == before
