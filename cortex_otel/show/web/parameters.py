@@ -242,7 +242,8 @@ def range_of(query: RangeQuery, default_zone: Zone, *, own: str = "") -> Range:
     if query.since and (query.from_ or query.to):
         raise ApiError(HTTPStatus.BAD_REQUEST, "both_ranges", field="since")
     from_ns = None if query.from_ is None else _moment(chosen, "from", query.from_)
-    to_ns = now_ns if query.to is None else _moment(chosen, "to", query.to)
+    # Nothing has happened after now: days to come would be shown as days without anything.
+    to_ns = now_ns if query.to is None else min(now_ns, _moment(chosen, "to", query.to))
     since = own or query.since or _DEFAULT_SINCE
     if own or from_ns is None:
         base = now_ns if own or query.to is None else to_ns

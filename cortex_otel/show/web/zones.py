@@ -15,7 +15,10 @@ _NS = 10**9
 _LONGEST_NAME = 64
 #: Of the SQL, which counts days and half hours of 64-bit nanoseconds.
 _LAST_NS = 2**63 - 1
-_HALF_YEAR = timedelta(days=182)
+#: The shortest time between two changes of clocks is a month: Ramadan in Morocco.
+_STEP_NS = 14 * 86_400 * _NS
+#: Two years tell every rule there is.
+_LOOKED_AT = 52
 
 
 class Zone:
@@ -64,13 +67,8 @@ class Zone:
     def changes_between(self, from_ns: int, to_ns: int) -> bool:
         """Whether clocks are changed in a range: its days have no offset in common."""
         end = self.offset_minutes(to_ns)
-        step = int(_HALF_YEAR.total_seconds()) * _NS // 2
-        at = max(from_ns, to_ns - 8 * step)  # two years tell every rule there is
-        while at < to_ns:
-            if self.offset_minutes(at) != end:
-                return True
-            at += step
-        return False
+        at = max(from_ns, to_ns - _LOOKED_AT * _STEP_NS)
+        return any(self.offset_minutes(each) != end for each in range(at, to_ns, _STEP_NS))
 
     def _local(self, at_ns: int) -> datetime:
         moment = _EPOCH + timedelta(microseconds=at_ns // 1000)
