@@ -63,6 +63,8 @@ export class CortexTelemetry implements Telemetry {
   private readonly consent: Consent;
   private readonly onExit = (): void => this.guard(() => this.parts.pipeline.flush(true));
   private faults = 0;
+  /** Raised when consent ends: what began before it is not recorded when it is given again. */
+  private consents = 0;
   private closing: Promise<void> | undefined;
 
   constructor(private readonly parts: Parts) {
@@ -243,9 +245,10 @@ export class CortexTelemetry implements Telemetry {
       return work();
     }
     const identity = this.identity.attributes();
+    const { consents } = this;
     const end = (failure?: { thrown: unknown }): void => {
       this.guard(() => {
-        if (!this.isAllowed(false)) {
+        if (!this.isAllowed(false) || consents !== this.consents) {
           return;
         }
         const attributes = this.attributesOf(event, values);
@@ -347,6 +350,7 @@ export class CortexTelemetry implements Telemetry {
   private allow(level: Level): void {
     const { outbox, pipeline, sender } = this.parts;
     if (level !== 'all') {
+      this.consents += 1;
       this.drafts.clear();
       pipeline.allow(level);
       sender.cancel();

@@ -152,6 +152,16 @@ test('consent that ends while the work of a click runs: the work goes on, the cl
   expect(machine.stored).toBe('');
 });
 
+test('and not when consent is back before the work ends', async () => {
+  const telemetry = machine.open();
+  await telemetry.uiInteraction('click', 'x', async () => {
+    host.setLevel('off');
+    host.setLevel('all');
+  });
+  await telemetry.flush();
+  expect(machine.envelopes).toEqual([]);
+});
+
 test('a window that opens while telemetry is off deletes what an earlier one left', async () => {
   const telemetry = await filled();
   telemetry.dispose();

@@ -79,14 +79,31 @@ test('a full disk', async (context) => {
   }
 });
 
-test.skipIf(process.getuid?.() === 0)('a directory that may not be written', async () => {
+test('a directory that may be read and not written', async () => {
   mkdirSync(machine.outbox, { recursive: true });
-  chmodSync(machine.outbox, 0o500);
-  const telemetry = machine.open();
-  telemetry.uiInteraction('click', 'x');
-  await telemetry.flush();
-  await until(() => telemetry.status().sent === 1, 'it was sent');
-  chmodSync(machine.outbox, 0o700);
+  for (const directory of [machine.storage, join(machine.storage, 'cortex-telemetry'), machine.outbox]) {
+    chmodSync(directory, 0o555);
+  }
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) {
+    process.seteuid?.(65_534); // root may write anywhere
+  }
+  try {
+    const telemetry = machine.open();
+    telemetry.contextSwitch({ toBranch: 'main' });
+    telemetry.error(new Error('x'), { crash: true });
+    await telemetry.flush();
+    await until(() => telemetry.status().sent === 2, 'both were sent');
+    expect(telemetry.status()).toMatchObject({ dropped: {}, faults: 0 });
+    expect(machine.envelopes).toEqual([]);
+  } finally {
+    if (isRoot) {
+      process.seteuid?.(0);
+    }
+    for (const directory of [machine.outbox, join(machine.storage, 'cortex-telemetry'), machine.storage]) {
+      chmodSync(directory, 0o700);
+    }
+  }
 });
 
 test('an editor without a telemetry logger: nothing is recorded, and all work is done', async () => {
