@@ -1,0 +1,130 @@
+"""The pages as declarations: everything they name exists, in both languages."""
+
+from __future__ import annotations
+
+import re
+
+import apsw
+import pytest
+
+from cortex_otel.query.catalogue import COMMON_PARAMETERS, catalogue
+from cortex_otel.query.runner import run
+from cortex_otel.query.titles import COLUMN_TITLES
+from cortex_otel.show.pages import PAGES
+from cortex_otel_exporters.sqlite import schema
+from cortex_otel_exporters.sqlite.reader import open_reader
+
+PANELS = [
+    pytest.param(page, panel, id=f"{page.id}-{panel.id}")
+    for page in PAGES.values()
+    for panel in page.panels
+]
+HANGUL = re.compile("[가-힣]")
+#: Without a particle or a word of Korean: they are the same in both languages.
+SAME = {"IDE", "n", "P50", "P95", "P99", "DAU", "WAU", "MAU", "DAU / MAU"}
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory):
+    path = tmp_path_factory.mktemp("empty") / "cortex.db"
+    writer = apsw.Connection(str(path))
+    writer.pragma("journal_mode", "WAL")
+    schema.migrate(writer)
+    connection = open_reader(path)
+    yield connection
+    connection.close()
+    writer.close()
+
+
+def test_the_pages_of_the_specification_come_first():
+    assert list(PAGES) == ["overview", "mcp", "extension", "users", "user", "errors"]
+    for name, page in PAGES.items():
+        assert page.id == name
+        assert len({panel.id for panel in page.panels}) == len(page.panels)
+        assert page.titles.keys() == {"en", "ko"}
+
+
+@pytest.mark.parametrize(("page", "panel"), PANELS)
+def test_a_panel_names_what_there_is(page, panel):
+    question = catalogue()[panel.question]
+    columns = {column.name: column for column in question.columns}
+    named = {*panel.values, *panel.links, *filter(None, (panel.x, panel.split))}
+    assert named <= columns.keys()
+    assert set(panel.links.values()) <= {*PAGES, "trace"}
+    assert re.fullmatch("[a-z_]+", panel.id)
+    known = {parameter.name for parameter in question.parameters} | COMMON_PARAMETERS.keys()
+    assert panel.parameters.keys() <= known
+    if panel.draw != "table":
+        assert panel.values, "what is drawn is said, so that a new column changes no chart"
+    for name in panel.values:
+        numbers = {"count", "ratio", "ms", "tokens", "unix_ns"}
+        assert panel.draw == "table" or columns[name].unit in numbers
+    if panel.draw in {"lines", "bars"}:
+        assert columns[panel.x].unit in {"unix_ns", "epoch_day"}
+        assert "partial" in columns, "a period that is not over would look like a fall"
+    if panel.draw in {"pie", "ranking", "matrix"}:
+        assert columns[panel.x].unit == "text"
+    for column in panel.values:
+        if re.fullmatch(r"p\d\d_ms", column):
+            assert columns.keys() & {"n", "timed"}, "percentiles come with their n"
+
+
+@pytest.mark.parametrize(("page", "panel"), PANELS)
+def test_a_panel_speaks_both_languages(page, panel):
+    question = catalogue()[panel.question]
+    for texts in filter(None, (panel.titles, panel.empty)):
+        assert texts.keys() == {"en", "ko"}
+        assert HANGUL.search(texts["ko"])
+        assert not HANGUL.search(texts["en"])
+    assert panel.empty, "what would fill it is said"
+    assert HANGUL.search(question.about_in("ko"))
+
+
+@pytest.mark.parametrize("question", catalogue().values(), ids=lambda each: each.name)
+def test_a_question_speaks_both_languages(question):
+    assert question.abouts.keys() == {"ko"}
+    for column in question.columns:
+        assert column.name in COLUMN_TITLES
+        assert column.meanings.keys() == {"ko"}
+        assert column.meaning_in("ko") != column.meaning or not re.search("[a-z]", column.meaning)
+
+
+def test_titles_of_columns_are_of_both_languages_and_of_columns_that_are():
+    used = {column.name for question in catalogue().values() for column in question.columns}
+    assert COLUMN_TITLES.keys() == used
+    for name, titles in COLUMN_TITLES.items():
+        assert titles.keys() == {"en", "ko"}, name
+        assert titles["ko"] in SAME | {"ID"} or HANGUL.search(titles["ko"]), name
+        assert len(titles["en"]) <= 24, "it heads a column"
+
+
+@pytest.mark.parametrize(("page", "panel"), PANELS)
+def test_a_filter_that_a_panel_has_no_use_for_is_the_exception(page, panel):
+    """Service and tier narrow every panel; what the page is about narrows it too."""
+    question = catalogue()[panel.question]
+    assert question.accepts("service")
+    assert question.accepts("user_tier") or question.name == "tiers"
+    if page.id == "user":
+        assert question.accepts("user")
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=lambda page: page.id)
+def test_every_filter_of_a_page_narrows_one_of_its_panels(page):
+    for name in page.filters:
+        assert any(catalogue()[panel.question].accepts(name) for panel in page.panels), name
+
+
+@pytest.mark.parametrize(("page", "panel"), PANELS)
+def test_an_empty_store_answers_at_once(empty_store, page, panel):
+    question = catalogue()[panel.question]
+    result = run(empty_store, question, dict(panel.parameters), row_limit=panel.limit)
+    assert not result.truncated
+    for row in result.records():
+        # Counts are 0, and nothing is claimed of what can't be known: no mean, no ratio, no time.
+        for column in result.columns:
+            mean = column.name.startswith("avg_") or "_per_" in column.name
+            known = column.unit == "count" and not mean
+            assert row[column.name] == (0 if known else None) or column.unit in {
+                "epoch_day",
+                "flag",
+            }, column.name
