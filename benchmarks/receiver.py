@@ -10,8 +10,8 @@ Client and server share the machine: with two cores the client has most of the s
 and minutes; it is left out otherwise). It is sent the very same requests and answers before it has
 stored them, so its time is until the last span can be counted in its database, or a limit is over.
 
-Repeat: ``python benchmarks/receiver.py --phoenix``; ``--phoenix-python``, or ``PHOENIX_PYTHON`` in the
-environment, names an interpreter that has it already.
+Repeat: ``python benchmarks/receiver.py --phoenix``; ``--phoenix-python``, or ``PHOENIX_PYTHON`` in
+the environment, names an interpreter that has it already.
 """
 
 from __future__ import annotations
