@@ -39,6 +39,7 @@ VARIABLES: Mapping[str, str] = {
 }
 """Parameter of a question → variable of the dashboard, where it has another name."""
 
+_COMMENT = re.compile(r"\s*--[^\n]*")
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)\b")
 
 
@@ -105,7 +106,8 @@ def _values(
 
 
 def _filled(sql: str, values: Mapping[str, str]) -> str:
-    return _PARAMETER.sub(lambda found: values[found[1]], sql)
+    # A comment may name a parameter, and a value with a line break would end the comment.
+    return _PARAMETER.sub(lambda found: values[found[1]], _COMMENT.sub("", sql))
 
 
 def _either_way(question: Question, sql: str, values: Mapping[str, str]) -> str:

@@ -20,7 +20,7 @@ from cortex_otel_exporters.sqlite.reader import open_reader
 
 END = seeding.MONDAY + 50 * seeding.DAY
 USER = seeding.user_hash(7)
-HOSTILE = "o'brien' OR '1'='1'; DROP TABLE events; --"
+HOSTILE = "o'brien'\n OR '1'='1'; DROP TABLE events; --"
 PANELS = [(page.id, panel.id) for page in PAGES_OF_GRAFANA.values() for panel in page.panels]
 #: Length of the range in days, and values of variables; what isn't named stands on All or is empty.
 FILTERS = {
