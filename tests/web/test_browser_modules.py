@@ -155,6 +155,18 @@ async def test_what_is_measured_has_a_gap_where_nothing_was(modules):
     assert found["series"][0]["points"] == [3, None, 5, 5]
 
 
+async def test_the_axis_is_what_was_asked_for_not_what_was_found(modules):
+    zone = {"from": "2026-10-22T14:30:00.000+09:00", "to": "2026-10-28T00:00:00.000+09:00"}
+    one = answer([["2026-10-25", 3, 0]], range=zone)
+    found = await modules("en", "pivot", "m.pivot(a)", one)
+    assert found["categories"] == [f"2026-10-{day}" for day in range(22, 28)]
+    assert found["series"][0]["points"] == [0, 0, 0, 3, 0, 0]
+    hour = {"from": "2026-10-22T14:30:00.000+09:00", "to": "2026-10-22T17:00:00.001+09:00"}
+    given = answer([["2026-10-22T15:00:00.000+09:00", 3, 0]], "hour", "unix_ns", range=hour)
+    found = await modules("en", "pivot", "m.pivot(a)", given)
+    assert [each[11:16] for each in found["categories"]] == ["14:00", "15:00", "16:00", "17:00"]
+
+
 async def test_weeks_stay_weeks(modules):
     rows = [["2026-10-05", 3, 0], ["2026-10-19", 4, 0], ["2026-10-26", 5, 0]]
     found = await modules("en", "pivot", "m.pivot(a)", answer(rows))
@@ -177,6 +189,15 @@ async def test_rows_that_the_axis_does_not_tell_apart_add_up(modules):
     rows = [["2026-10-24", 3, 0], ["2026-10-24", 4, 0], ["2026-10-25", 1, 0]]
     found = await modules("en", "pivot", "m.pivot(a)", answer(rows))
     assert found["series"][0]["points"] == [7, 1]
+
+
+async def test_how_many_values_a_percentile_speaks_of_is_known(modules):
+    given = answer([["2026-10-24", 3, 40], ["2026-10-26", 5, 7]])
+    given["columns"][1]["unit"], given["columns"][2] = (
+        "ms",
+        {"name": "n", "unit": "count", "title": "n"},
+    )
+    assert (await modules("en", "pivot", "m.pivot(a)", given))["counts"] == [40, None, 7]
 
 
 async def test_one_row_and_none(modules):

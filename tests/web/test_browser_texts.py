@@ -68,7 +68,7 @@ def test_every_text_that_a_script_or_template_asks_for_exists_and_none_is_left_o
     # Named by a part and a value: tiers, results, filters, presets, pages.
     composed = (
         "tier_", "result_", "filter_", "placeholder_", "since_", "theme_", "link_", "sense_",
-        "key_", "live_", "kind_",
+        "key_", "live_", "kind_", "see_",
     )  # fmt: skip
     unused = {key for key in texts.TEXTS["en"].keys() - asked if not key.startswith(composed)}
     assert not unused

@@ -195,7 +195,7 @@ export class Panel {
     this.#offerMore(null);
     // What is wrong with a filter, or with the store, is said aloud once; the panels only wait.
     if (ofFilter || known.status === 401 || OF_ALL.has(known.status)) {
-      this.#state("waits", "", ofFilter ? t("see_filters") : known.message, null, known.code);
+      this.#state("waits", "", t(ofFilter ? "see_filters" : "see_above"), null, known.code);
       return;
     }
     this.#state("error", known.message, known.hint, () => this.load(), known.code);

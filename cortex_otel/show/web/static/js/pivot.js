@@ -2,7 +2,7 @@
 import { DAY, wall } from "./format.js";
 
 const HOUR = 3_600_000;
-const MOST_SLOTS = 2000;
+const MOST_SLOTS = 10_000;
 const ADDS_UP = new Set(["count", "tokens"]);
 
 export function columnIndex(answer, name) {
@@ -10,8 +10,9 @@ export function columnIndex(answer, name) {
 }
 
 /**
- * `{categories, unit, series: [{name, column, unit, points, partial}], partial}`: `points` has a
- * value or null for each category; `partial` says of each category whether its period is over.
+ * `{categories, unit, series: [{name, column, unit, points}], partial, counts}`: `points` has a
+ * value or null for each category; `partial` says of each category whether its period is over,
+ * and `counts` (null if nobody knows) of how many values it speaks.
  *
  * Days and hours without a row are in the axis all the same: as 0 where things were counted, as a
  * gap where there is nothing to measure.
@@ -23,13 +24,16 @@ export function pivot(answer) {
   const splitIndex = answer.split ? at(answer.split) : -1;
   const partialIndex = at("partial");
   const values = answer.values.length ? answer.values : drawable(answer, xIndex, splitIndex);
-  const categories = axis(answer.rows.map((row) => row[xIndex]), xUnit);
+  const categories = axis(answer.rows.map((row) => row[xIndex]), xUnit, answer.range);
   const position = new Map(categories.map((category, index) => [category, index]));
   const partial = categories.map(() => false);
+  const nIndex = splitIndex < 0 ? at("n") : -1;
+  const counts = nIndex < 0 || values.includes("n") ? null : categories.map(() => null);
   const found = new Map();
   for (const row of answer.rows) {
     const slot = position.get(row[xIndex]);
     if (partialIndex >= 0 && row[partialIndex]) partial[slot] = true;
+    if (counts) counts[slot] = row[nIndex];
     for (const value of values) {
       const column = answer.columns[at(value)];
       const split = splitIndex >= 0 ? String(row[splitIndex] ?? "") : "";
@@ -48,7 +52,7 @@ export function pivot(answer) {
       points[slot] = ADDS_UP.has(column.unit) && raw !== null ? points[slot] + raw : raw;
     }
   }
-  return { categories, unit: xUnit, series: [...found.values()], partial };
+  return { categories, unit: xUnit, series: [...found.values()], partial, counts };
 }
 
 function drawable(answer, xIndex, splitIndex) {
@@ -58,26 +62,35 @@ function drawable(answer, xIndex, splitIndex) {
     .map((column) => column.name);
 }
 
-function axis(raw, unit) {
+function axis(raw, unit, range) {
   const seen = [...new Set(raw)];
-  if (unit === "epoch_day") return filled(seen, DAY, (time) => new Date(time).toISOString().slice(0, 10));
+  if (unit === "epoch_day") return filled(seen, DAY, (time) => new Date(time).toISOString().slice(0, 10), range);
   if (unit === "unix_ns") {
     const offset = /([+-]\d\d:\d\d|Z)$/.exec(seen[0] ?? "")?.[0] ?? "+00:00";
     if (seen.some((each) => !each.endsWith(offset))) return seen.sort((a, b) => Date.parse(a) - Date.parse(b));
-    return filled(seen, HOUR, (time) => `${new Date(time).toISOString().slice(0, 23)}${offset}`);
+    return filled(seen, HOUR, (time) => `${new Date(time).toISOString().slice(0, 23)}${offset}`, range);
   }
   return seen;
 }
 
-function filled(seen, smallest, written) {
+function filled(seen, smallest, written, range) {
+  if (!seen.length) return [];
   const times = seen.map(wall).sort((a, b) => a - b);
   const byTime = new Map(seen.map((each) => [wall(each), each]));
-  let step = Number.POSITIVE_INFINITY;
-  for (let index = 1; index < times.length; index += 1) step = Math.min(step, times[index] - times[index - 1]);
-  const whole = Number.isFinite(step) && step >= smallest && times.every((time) => (time - times[0]) % step === 0);
-  if (!whole || (times.at(-1) - times[0]) / step > MOST_SLOTS) return times.map((time) => byTime.get(time));
-  // Weeks and months in a series of days: the smallest distance is the period.
+  // Weeks in a series of days, days in one of hours: if all rows are so far apart, that is the period.
+  const longer = smallest === DAY ? 7 * DAY : DAY;
+  const apart = (step) => times.every((time) => (time - times[0]) % step === 0);
+  const step = times.length > 2 && apart(longer) ? longer : smallest;
+  if (!apart(step)) return times.map((time) => byTime.get(time));
+  let [first, last] = [times[0], times.at(-1)];
+  if (range && step === smallest) {
+    // To both ends of what was asked for: three days of a month are not the whole picture.
+    const [from, to] = [wall(range.from), wall(range.to)];
+    while (first - step > from - step) first -= step;
+    while (last + step < to) last += step;
+  }
+  if ((last - first) / step > MOST_SLOTS) return times.map((time) => byTime.get(time));
   const slots = [];
-  for (let time = times[0]; time <= times.at(-1); time += step) slots.push(byTime.get(time) ?? written(time));
+  for (let time = first; time <= last; time += step) slots.push(byTime.get(time) ?? written(time));
   return slots;
 }

@@ -141,6 +141,8 @@ function content(parameters, data, variables, answer, off) {
     .map((series, at) => ({ variable: variables[at], key: series.name, name: String(format.word(series.name)), raw: series.points[index], value: format.value(series.points[index], series.unit) }))
     .filter((row) => !off.has(row.key) && (row.raw !== null || data.series.length === 1));
   if (answer.stacked) rows.reverse();
+  const count = data.counts?.[index];
+  if (count !== null && count !== undefined) rows.push({ name: "n", value: format.number(count) });
   const heading = format.value(data.categories[index], data.unit, { long: true });
   return tip(heading, rows, data.partial[index] ? t("so_far") : null);
 }
