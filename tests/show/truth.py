@@ -23,8 +23,8 @@ NS = 10**9
 HOUR, HALF, DAY = 3600 * NS, 1800 * NS, 86_400 * NS
 MINUTE = 60 * NS
 FAILED = ("error", "timeout")
-#: 2026-12-01T12:00:00Z: a month that has the end of New York's summer time in it.
-NOW_NS = 1_796_126_400 * NS
+#: 2025-12-01T12:00:00Z: a time that is over, and that has the end of New York's summer time in it.
+NOW_NS = 1_764_590_400 * NS
 
 
 def asker(database):
