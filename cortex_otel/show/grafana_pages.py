@@ -42,9 +42,24 @@ LIVE = Page(
     titles=_titles("live"),
     panels=(
         Panel(id="health", question="health", draw="table", wide=True),
-        Panel(id="errors", question="errors", draw="table", limit=50, wide=True),
+        Panel(
+            id="events", question="events", draw="table", limit=50, wide=True,
+            values=(
+                "time", "service", "event_type", "user_tier", "feature", "result", "duration_ms",
+                "user_id_hash", "trace_id",
+            ),
+            links={"user_id_hash": "users", "trace_id": "trace"},
+        ),
+        Panel(
+            id="errors", question="errors", draw="table", limit=50, wide=True,
+            values=(
+                "time", "service", "event_type", "tool_name", "error_type", "message",
+                "user_id_hash", "trace_id",
+            ),
+            links={"error_type": "errors", "user_id_hash": "users", "trace_id": "trace"},
+        ),
     ),
-)
+)  # fmt: skip
 
 #: Where a click on a trace id leads; a waterfall stands below its table.
 TRACE = Page(

@@ -105,9 +105,11 @@ class Drawn:
 
     def answer(self, *, previous: bool = False) -> str:
         """The whole answer, or that of the period before."""
+        # Some stop by themselves at so many rows, which is quicker than being cut.
+        limit = {"row_limit": self.panel.limit} if self.question.accepts("row_limit") else {}
         return grafana_sql.answer(
             self.question,
-            given=self.panel.parameters,
+            given={**limit, **self.panel.parameters},
             filters=(*self.context.page.filters, "utc_offset_minutes"),
             previous=previous,
         )
