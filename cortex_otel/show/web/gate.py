@@ -150,7 +150,7 @@ class Gate:
         except Exception:
             if begun:
                 raise  # half an answer: the server closes the connection, so that it shows
-            _logger.exception("fault of the web admin at %s", scope["path"])
+            _logger.exception("fault of the web admin at %r", scope["path"])
             fault = ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "fault")
             await self._told(fault, scope, headers)(scope, receive, send)
 

@@ -1,0 +1,180 @@
+"""Threads that read: how many may wait, what becomes of who goes away, and of another file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+
+import apsw
+import pytest
+
+from cortex_otel.show.web.problems import ApiError
+from cortex_otel.show.web.readers import Readers
+from cortex_otel_exporters.sqlite.reader import (
+    StoreMissingError,
+    StoreNewerError,
+    StoreUnreadableError,
+)
+
+FOR_EVER = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
+COUNT = "SELECT count(*) FROM events"
+
+
+def count(connection):
+    return connection.execute(COUNT).get
+
+
+@pytest.fixture
+def readers_of():
+    made = []
+
+    def make(path, **options):
+        made.append(Readers(path, **options))
+        return made[-1]
+
+    yield make
+    for readers in made:
+        readers.close()
+
+
+class Request:
+    """One whose client goes away when it is told."""
+
+    def __init__(self):
+        self.is_gone = False
+
+    async def is_disconnected(self):
+        return self.is_gone
+
+
+async def test_a_line_that_is_full_is_said_at_once(populated, readers_of):
+    readers = readers_of(populated / "cortex.db", threads=1, longest_line=2)
+    hold = threading.Event()
+    held = [asyncio.create_task(readers.ask(lambda _: hold.wait(20))) for _ in range(3)]
+    await asyncio.sleep(0.1)
+    with pytest.raises(ApiError) as refused:
+        await readers.ask(count)
+    assert (refused.value.status, refused.value.code) == (503, "busy")
+    assert refused.value.headers["retry-after"]
+    hold.set()
+    assert await asyncio.gather(*held) == [True] * 3
+    assert await readers.ask(count) > 0
+
+
+async def test_a_question_nobody_waits_for_is_given_up(populated, readers_of):
+    readers = readers_of(populated / "cortex.db", threads=1)
+    request = Request()
+    asked = asyncio.create_task(
+        readers.ask(lambda connection: connection.execute(FOR_EVER).get, request)
+    )
+    await asyncio.sleep(0.3)
+    request.is_gone = True
+    with pytest.raises(apsw.InterruptError):
+        await asyncio.wait_for(asked, 5)
+    assert await asyncio.wait_for(readers.ask(count), 5) > 0
+
+
+async def test_a_question_whose_task_is_cancelled_is_given_up_too(populated, readers_of):
+    readers = readers_of(populated / "cortex.db", threads=1)
+    asked = asyncio.create_task(readers.ask(lambda connection: connection.execute(FOR_EVER).get))
+    await asyncio.sleep(0.3)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert await asyncio.wait_for(readers.ask(count), 5) > 0
+
+
+async def test_who_went_away_in_the_line_is_never_asked(populated, readers_of):
+    readers = readers_of(populated / "cortex.db", threads=1)
+    hold, request, ran = threading.Event(), Request(), []
+    first = asyncio.create_task(readers.ask(lambda _: hold.wait(20)))
+    second = asyncio.create_task(readers.ask(ran.append, request))
+    await asyncio.sleep(0.1)
+    request.is_gone = True
+    await asyncio.sleep(0.6)
+    hold.set()
+    await first
+    with pytest.raises(ApiError):
+        await second
+    assert not ran
+
+
+async def test_a_connection_is_kept_until_the_file_is_another(populated, readers_of, tmp_path):
+    path = tmp_path / "cortex.db"
+    readers = readers_of(path, threads=1)
+    with pytest.raises(StoreMissingError):
+        await readers.ask(count)
+    source = apsw.Connection(str(populated / "cortex.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    source.execute("VACUUM INTO ?", (str(path),))
+    source.close()
+    first = await readers.ask(id)
+    events = await readers.ask(count)
+    assert await readers.ask(id) == first
+    other = tmp_path / "other.db"
+    copy = apsw.Connection(str(path))
+    copy.execute("VACUUM INTO ?", (str(other),))
+    copy.close()
+    emptied = apsw.Connection(str(other))
+    emptied.execute("DELETE FROM events")
+    emptied.close()
+    other.replace(path)
+    assert events > 0
+    assert await readers.ask(count) == 0
+    path.unlink()
+    with pytest.raises(StoreMissingError):
+        await readers.ask(count)
+
+
+async def test_a_file_that_is_brought_up_to_date_meanwhile_is_looked_at_again(
+    populated, readers_of, tmp_path
+):
+    path = tmp_path / "cortex.db"
+    source = apsw.Connection(str(populated / "cortex.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    source.execute("VACUUM INTO ?", (str(path),))
+    source.close()
+    readers = readers_of(path, threads=1)
+    assert await readers.ask(count) > 0
+    writer = apsw.Connection(str(path))
+    writer.pragma("user_version", 99)
+    writer.close()
+    with pytest.raises(StoreNewerError):
+        await readers.ask(count)
+
+
+async def test_what_sqlite_says_is_said_in_our_words(populated, readers_of, tmp_path):
+    path = tmp_path / "cortex.db"
+    source = apsw.Connection(str(populated / "cortex.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    source.execute("VACUUM INTO ?", (str(path),))
+    source.close()
+    content = bytearray(path.read_bytes())
+    # The head and the schema stay, the rest is noise.
+    content[len(content) // 3 :] = os.urandom(len(content) - len(content) // 3)
+    path.write_bytes(content)
+    readers = readers_of(path)
+    with pytest.raises(StoreUnreadableError) as said:
+        await readers.ask(
+            lambda connection: (
+                connection.execute("PRAGMA integrity_check").get
+                and list(connection.execute("SELECT * FROM telemetry_events"))
+            )
+        )
+    assert said.value.reason == "damaged"
+
+
+async def test_the_event_loop_never_waits(populated, readers_of):
+    readers = readers_of(populated / "cortex.db", threads=2)
+    asked = [
+        asyncio.create_task(readers.ask(lambda connection: connection.execute(FOR_EVER).get))
+        for _ in range(2)
+    ]
+    longest = 0.0
+    for _ in range(20):
+        started = time.monotonic()
+        await asyncio.sleep(0.01)
+        longest = max(longest, time.monotonic() - started)
+    for each in asked:
+        each.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+    assert longest < 1
