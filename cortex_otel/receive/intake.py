@@ -42,8 +42,8 @@ __all__ = ["MOST_BYTES", "SIGNALS", "Intake", "Part", "TooLargeError", "unpacked
 #: A request's body at most, before and after decompression; what the protocol recommends.
 MOST_BYTES: Final = 64 * 1024 * 1024
 # Ids and times don't compress: of real requests a byte becomes 3 to 15. What becomes more than this
-# beyond the first few megabytes is a bomb, and isn't blown up to the limit above.
-_HARMLESS_BYTES, _MOST_RATIO = 4 * 1024 * 1024, 200
+# in its first few megabytes is a bomb, and isn't blown up to the limit above.
+_HARMLESS_BYTES, _MOST_RATIO = 4 * 1024 * 1024, 100
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _STEP: Final = 1024 * 1024
 #: Records a part at most: what is held as rows at once.
@@ -233,9 +233,10 @@ def unpacked(body: bytes, most: int = MOST_BYTES) -> bytes:
                 member = zlib.decompressobj(_GZIP)
             pieces.append(_inflated(member, rest))
             size += len(pieces[-1])
-            if size > most or (size > _HARMLESS_BYTES and size > _MOST_RATIO * len(body)):
-                raise TooLargeError
             rest = member.unused_data if member.eof else member.unconsumed_tail
+            eaten = min(start + _STEP, len(body)) - len(rest)
+            if size > most or (size > _HARMLESS_BYTES and size > _MOST_RATIO * eaten):
+                raise TooLargeError
     if body and not member.eof:
         raise MalformedError("gzip that ends too early")
     return b"".join(pieces)

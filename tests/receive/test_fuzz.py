@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
+import tracemalloc
 from collections import Counter
 
 import httpx
@@ -164,6 +166,18 @@ def test_gzip_of_anything(body, level, cut):
             unpacked(broken)
         except (MalformedError, TooLargeError):
             continue
+
+
+def test_a_bomb_is_seen_in_its_first_megabytes():
+    bomb = gzip.compress(bytes(200 << 20), 9)
+    tracemalloc.start()
+    with pytest.raises(TooLargeError):
+        unpacked(bomb)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12 << 20
+    with pytest.raises(TooLargeError):
+        unpacked(gzip.compress(random.Random(1).randbytes(2 << 20)), most=1 << 20)
 
 
 def test_nothing_that_is_remembered_grows_without_end(intake, store):
