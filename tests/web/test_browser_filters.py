@@ -181,3 +181,13 @@ async def test_the_language_can_be_changed_and_stays(admin, visit):
 async def test_the_browsers_language_decides_at_first(admin, visit):
     page = await visit(admin, "overview", locale="ko-KR")
     assert await page.get_attribute("html", "lang") == "ko"
+
+
+async def test_an_empty_panel_offers_to_clear_the_filters(admin, visit):
+    page = await visit(admin, "mcp?lang=en&since=30d&service=nobody")
+    assert await page.locator(".state[data-reason=empty_filtered]").count()
+    await page.locator(".state button").first.click()
+    await page.wait_for_function(SETTLED)
+    assert query_of(page) == {"lang": "en", "since": "30d"}
+    assert await page.locator(".cards").count()
+    assert await page.input_value("select[name=service]") == ""

@@ -50,7 +50,9 @@ export function walk(place, count, say) {
   let at = -1;
   place.addEventListener("keydown", (event) => {
     const { count: length, say: text } = entry.walk;
-    const to = { ArrowLeft: at < 0 ? length - 1 : at - 1, ArrowRight: at + 1, Home: 0, End: length - 1 }[event.key];
+    const to = { ArrowLeft: at < 0 ? length - 1 : at - 1, ArrowRight: at + 1, Home: 0, End: length - 1 }[
+      event.key
+    ];
     if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     at = Math.min(length - 1, Math.max(0, to));
@@ -106,13 +108,21 @@ export function tooltip(build, extra = {}) {
 
 /** The inside of a tooltip: a heading and rows of `{variable, name, value}`. */
 export function tip(heading, rows, note = null) {
-  return h("div", { class: "tip" },
+  return h(
+    "div",
+    { class: "tip" },
     h("b", {}, heading),
-    rows.map(({ variable, name, value }) => h("div", {},
-      variable && swatch(variable),
-      h("span", { class: "name" }, name),
-      h("span", { class: "value" }, value))),
-    note && h("em", {}, note));
+    rows.map(({ variable, name, value }) =>
+      h(
+        "div",
+        {},
+        variable && swatch(variable),
+        h("span", { class: "name" }, name),
+        h("span", { class: "value" }, value),
+      ),
+    ),
+    note && h("em", {}, note),
+  );
 }
 
 export function swatch(variable) {

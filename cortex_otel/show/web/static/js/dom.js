@@ -6,7 +6,8 @@ export function h(tag, attributes = {}, ...children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name === "vars") for (const key of Object.keys(value)) element.style.setProperty(`--${key}`, value[key]);
+    else if (name === "vars")
+      for (const key of Object.keys(value)) element.style.setProperty(`--${key}`, value[key]);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
   element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));

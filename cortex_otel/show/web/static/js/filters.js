@@ -60,6 +60,11 @@ export function offer(answer) {
   }
 }
 
+/** Take away every filter but the range. */
+export function clear() {
+  address.change(Object.fromEntries(["service", "tier", ...client.filters].map((name) => [name, ""])));
+}
+
 export function choosePreset(index) {
   const since = client.presets[index];
   if (since && form) address.change({ since, from: "", to: "" });
@@ -76,7 +81,9 @@ function typedInputs() {
 }
 
 function typed() {
-  address.change(Object.fromEntries(typedInputs().map((input) => [input.name, input.value.trim()])), { replace: true });
+  address.change(Object.fromEntries(typedInputs().map((input) => [input.name, input.value.trim()])), {
+    replace: true,
+  });
 }
 
 function custom() {
@@ -95,7 +102,8 @@ function sync(filters) {
   const free = Boolean(filters.from || filters.to);
   for (const input of form.querySelectorAll("select, input")) {
     const wanted = filters[input.name] ?? "";
-    if (input.tagName === "SELECT" && ![...input.options].some((option) => option.value === wanted)) input.add(new Option(wanted, wanted));
+    if (input.tagName === "SELECT" && ![...input.options].some((option) => option.value === wanted))
+      input.add(new Option(wanted, wanted));
     const value = input.type === "datetime-local" ? wanted.replace(" ", "T").slice(0, 16) : wanted;
     // Not under the fingers of somebody who types.
     if (input.value !== value && document.activeElement !== input) input.value = value;
@@ -104,7 +112,8 @@ function sync(filters) {
     input.removeAttribute("aria-describedby");
   }
   const since = free ? "" : (filters.since ?? client.default_since);
-  for (const button of form.querySelectorAll("button[name=since]")) button.setAttribute("aria-pressed", String(button.value === since));
+  for (const button of form.querySelectorAll("button[name=since]"))
+    button.setAttribute("aria-pressed", String(button.value === since));
   document.getElementById("custom-button").setAttribute("aria-pressed", String(free));
   if (free) openCustom(true);
 }

@@ -16,8 +16,22 @@ const dayStyle = style({ month: "short", day: "numeric" });
 const dayLong = style({ year: "numeric", month: "short", day: "numeric", weekday: "short" });
 const dayPlain = style({ year: "numeric", month: "short", day: "numeric" });
 const clock = style({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const stamp = style({ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const minute = style({ year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const stamp = style({
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
+const minute = style({
+  year: "numeric",
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -74,7 +88,9 @@ export function range({ from, to, time_zone: zone, utc_offset_minutes: offset })
   const [a, b] = [wall(from), wall(to)];
   const formatter = b - a > 2 * DAY ? dayPlain : minute;
   const end = formatter === dayPlain ? b - 1 : b;
-  const between = formatter.formatRange ? formatter.formatRange(a, end) : `${formatter.format(a)} – ${formatter.format(end)}`;
+  const between = formatter.formatRange
+    ? formatter.formatRange(a, end)
+    : `${formatter.format(a)} – ${formatter.format(end)}`;
   return `${between} · ${zone} (${utc(offset)})`;
 }
 
@@ -125,7 +141,11 @@ export function brief(raw, unit) {
   return value(raw, unit);
 }
 
-const signed = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1, signDisplay: "exceptZero" });
+const signed = new Intl.NumberFormat(language, {
+  style: "percent",
+  maximumFractionDigits: 1,
+  signDisplay: "exceptZero",
+});
 const points = new Intl.NumberFormat(language, { maximumFractionDigits: 1, signDisplay: "exceptZero" });
 
 /** What became of a value since the period before: text and direction; null if nothing can be said. */

@@ -10,7 +10,15 @@ let went = Number.NEGATIVE_INFINITY;
 export function start(panels) {
   document.getElementById("keys-button").addEventListener("click", () => dialog.showModal());
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || isTyping(event.target) || dialog.open) return;
+    if (
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      event.isComposing ||
+      isTyping(event.target) ||
+      dialog.open
+    )
+      return;
     if (act(event.key, event.timeStamp, panels)) event.preventDefault();
   });
 }
@@ -50,5 +58,8 @@ function act(key, now, panels) {
 }
 
 function isTyping(target) {
-  return target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName));
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName))
+  );
 }

@@ -15,8 +15,10 @@ export function linked(answer, column, raw, text) {
 function target(page, column, raw) {
   if (page === "trace") return linkTo(`traces/${encodeURIComponent(raw)}`);
   const filter = FILTER[column] ?? column;
-  if (filter === "user" && (page === "users" || page === "user")) return linkTo(`users/${encodeURIComponent(raw)}`);
+  if (filter === "user" && (page === "users" || page === "user"))
+    return linkTo(`users/${encodeURIComponent(raw)}`);
   // On the same page it narrows what is chosen already.
-  const own = page === client.page ? Object.entries(read()).filter(([name]) => client.filters.includes(name)) : [];
+  const own =
+    page === client.page ? Object.entries(read()).filter(([name]) => client.filters.includes(name)) : [];
   return linkTo(page, { ...Object.fromEntries(own), [filter]: raw });
 }

@@ -9,7 +9,9 @@ import { Panel } from "./panel.js";
 import * as preferences from "./preferences.js";
 import { Trace } from "./trace.js";
 
-const panels = client.panels.map((config) => new Panel(document.getElementById(`panel-${config.id}`), config));
+const panels = client.panels.map(
+  (config) => new Panel(document.getElementById(`panel-${config.id}`), config),
+);
 const waterfall = document.querySelector("[data-trace]");
 if (waterfall) panels.push(new Trace(document.getElementById("trace"), waterfall.dataset.trace));
 

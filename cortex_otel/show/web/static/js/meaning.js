@@ -1,7 +1,9 @@
 // Which way is good. A rise in errors is not a success, whatever its arrow.
 
-const UP_IS_GOOD = /(^|_)(dau|wau|mau|active|users|accept|accuracy|savings?|conversion|recall|sessions?|success)(_|$)/;
-const UP_IS_BAD = /(^|_)(errors?|error_rate|failed|failures|timeouts?|avg_ms|p\d+_ms|p\d+|lost|dropped|inactive|crashes)(_|$)/;
+const UP_IS_GOOD =
+  /(^|_)(dau|wau|mau|active|users|accept|accuracy|savings?|conversion|recall|sessions?|success)(_|$)/;
+const UP_IS_BAD =
+  /(^|_)(errors?|error_rate|failed|failures|timeouts?|avg_ms|p\d+_ms|p\d+|lost|dropped|inactive|crashes)(_|$)/;
 
 /** "good", "bad" or "" for a change in `direction` of the column `name` with `unit`. */
 export function sense(name, unit, direction) {

@@ -19,7 +19,14 @@ export function signedOut(message) {
 /** A notice at the top of the page, once for each `code`; the server may have put it there. */
 export function notice(code, message, hint = "") {
   if (find(code)) return;
-  place.append(h("div", { class: "notice", "data-kind": "error", "data-code": code, role: "alert" }, h("strong", {}, message), hint && h("p", {}, hint)));
+  place.append(
+    h(
+      "div",
+      { class: "notice", "data-kind": "error", "data-code": code, role: "alert" },
+      h("strong", {}, message),
+      hint && h("p", {}, hint),
+    ),
+  );
 }
 
 /** Nothing is wrong with the page any more. */

@@ -1,9 +1,17 @@
 // Colours of the theme as canvases need them, and one colour for one name on every page.
 
 const FIXED = {
-  free: 8, trial: 3, paid: 1, enterprise: 4,
-  mcp: 1, extension: 2, web: 3,
-  success: 2, automatic: 1, manual: 2, auto: 1,
+  free: 8,
+  trial: 3,
+  paid: 1,
+  enterprise: 4,
+  mcp: 1,
+  extension: 2,
+  web: 3,
+  success: 2,
+  automatic: 1,
+  manual: 2,
+  auto: 1,
 };
 const probe = document.createElement("span");
 probe.hidden = true;
@@ -24,7 +32,9 @@ export function seriesVariable(name, index) {
 /** Variables for several names; two never share one as long as there are enough. */
 export function seriesVariables(names) {
   const taken = new Set(names.filter((name) => name in FIXED).map((name) => seriesVariable(name, 0)));
-  const free = [1, 2, 3, 4, 5, 6, 7, 8].map((number) => `series-${number}`).filter((each) => !taken.has(each));
+  const free = [1, 2, 3, 4, 5, 6, 7, 8]
+    .map((number) => `series-${number}`)
+    .filter((each) => !taken.has(each));
   let next = 0;
   return names.map((name) => {
     if (name in FIXED || ["error", "errors", "timeout"].includes(name)) return seriesVariable(name, 0);

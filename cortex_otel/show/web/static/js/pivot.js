@@ -24,7 +24,11 @@ export function pivot(answer) {
   const splitIndex = answer.split ? at(answer.split) : -1;
   const partialIndex = at("partial");
   const values = answer.values.length ? answer.values : drawable(answer, xIndex, splitIndex);
-  const categories = axis(answer.rows.map((row) => row[xIndex]), xUnit, answer.range);
+  const categories = axis(
+    answer.rows.map((row) => row[xIndex]),
+    xUnit,
+    answer.range,
+  );
   const position = new Map(categories.map((category, index) => [category, index]));
   const partial = categories.map(() => false);
   const nIndex = splitIndex < 0 ? at("n") : -1;
@@ -37,7 +41,12 @@ export function pivot(answer) {
     for (const value of values) {
       const column = answer.columns[at(value)];
       const split = splitIndex >= 0 ? String(row[splitIndex] ?? "") : "";
-      const key = splitIndex >= 0 && values.length === 1 ? split : splitIndex >= 0 ? `${split} · ${column.title}` : value;
+      const key =
+        splitIndex >= 0 && values.length === 1
+          ? split
+          : splitIndex >= 0
+            ? `${split} · ${column.title}`
+            : value;
       if (!found.has(key)) {
         found.set(key, {
           key,
@@ -57,17 +66,26 @@ export function pivot(answer) {
 
 function drawable(answer, xIndex, splitIndex) {
   return answer.columns
-    .filter((column, index) => index !== xIndex && index !== splitIndex && column.name !== "partial"
-      && column.unit !== "text" && column.unit !== "flag" && column.name !== "n")
+    .filter(
+      (column, index) =>
+        index !== xIndex &&
+        index !== splitIndex &&
+        column.name !== "partial" &&
+        column.unit !== "text" &&
+        column.unit !== "flag" &&
+        column.name !== "n",
+    )
     .map((column) => column.name);
 }
 
 function axis(raw, unit, range) {
   const seen = [...new Set(raw)];
-  if (unit === "epoch_day") return filled(seen, DAY, (time) => new Date(time).toISOString().slice(0, 10), range);
+  if (unit === "epoch_day")
+    return filled(seen, DAY, (time) => new Date(time).toISOString().slice(0, 10), range);
   if (unit === "unix_ns") {
     const offset = /([+-]\d\d:\d\d|Z)$/.exec(seen[0] ?? "")?.[0] ?? "+00:00";
-    if (seen.some((each) => !each.endsWith(offset))) return seen.sort((a, b) => Date.parse(a) - Date.parse(b));
+    if (seen.some((each) => !each.endsWith(offset)))
+      return seen.sort((a, b) => Date.parse(a) - Date.parse(b));
     return filled(seen, HOUR, (time) => `${new Date(time).toISOString().slice(0, 23)}${offset}`, range);
   }
   return seen;

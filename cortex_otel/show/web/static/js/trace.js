@@ -8,7 +8,9 @@ import { nested, starts } from "./spans.js";
 const TICKS = 5;
 
 export class Trace {
-  #place; #id; #seen = "";
+  #place;
+  #id;
+  #seen = "";
 
   constructor(place, id) {
     this.#place = place;
@@ -24,7 +26,14 @@ export class Trace {
     } catch (error) {
       const known = error instanceof ApiError ? error : new ApiError(-1, { message: t("error_display") });
       if (known !== error) console.error(error);
-      this.#place.replaceChildren(h("div", { class: "state", "data-kind": "error", "data-reason": known.code }, h("strong", {}, known.message), known.hint && h("p", {}, known.hint)));
+      this.#place.replaceChildren(
+        h(
+          "div",
+          { class: "state", "data-kind": "error", "data-reason": known.code },
+          h("strong", {}, known.message),
+          known.hint && h("p", {}, known.hint),
+        ),
+      );
     }
     this.#place.setAttribute("aria-busy", "false");
   }
@@ -45,11 +54,25 @@ function drawn({ spans }) {
   const begin = Math.min(...rows.map(({ span }) => starts(span)));
   const end = Math.max(...rows.map(({ span }) => starts(span) + (span.duration_ms ?? 0)));
   const total = end - begin || 1;
-  document.getElementById("range").textContent = t("trace_total", { spans: format.number(rows.length), duration: format.value(end - begin, "ms") });
-  const ticks = Array.from({ length: TICKS }, (_, index) => h("span", {}, format.value((total * index) / (TICKS - 1), "ms")));
-  return h("div", { class: "waterfall" },
-    h("div", { class: "head", "aria-hidden": "true" }, h("span", {}, t("span")), h("span", { class: "ticks" }, ticks), h("span", { class: "span-time" }, t("duration"))),
-    rows.map((row) => line(row, begin, total)));
+  document.getElementById("range").textContent = t("trace_total", {
+    spans: format.number(rows.length),
+    duration: format.value(end - begin, "ms"),
+  });
+  const ticks = Array.from({ length: TICKS }, (_, index) =>
+    h("span", {}, format.value((total * index) / (TICKS - 1), "ms")),
+  );
+  return h(
+    "div",
+    { class: "waterfall" },
+    h(
+      "div",
+      { class: "head", "aria-hidden": "true" },
+      h("span", {}, t("span")),
+      h("span", { class: "ticks" }, ticks),
+      h("span", { class: "span-time" }, t("duration")),
+    ),
+    rows.map((row) => line(row, begin, total)),
+  );
 }
 
 function line({ span, depth }, begin, total) {
@@ -57,26 +80,46 @@ function line({ span, depth }, begin, total) {
   const instant = span.duration_ms === null || span.duration_ms === undefined;
   const took = instant ? t("instant") : format.value(span.duration_ms, "ms");
   const bar = h("i", {
-    "data-result": span.result ?? null, "data-instant": instant,
-    vars: { start: ((starts(span) - begin) / total).toFixed(5), length: ((span.duration_ms ?? 0) / total).toFixed(5) },
-  });
-  const button = h("button", {
-    type: "button", class: "span-row", "aria-expanded": "false",
-    onclick: () => {
-      if (!facts.childElementCount) facts.append(...about(span));
-      facts.hidden = !facts.hidden;
-      button.setAttribute("aria-expanded", String(!facts.hidden));
+    "data-result": span.result ?? null,
+    "data-instant": instant,
+    vars: {
+      start: ((starts(span) - begin) / total).toFixed(5),
+      length: ((span.duration_ms ?? 0) / total).toFixed(5),
     },
-  },
-  h("span", { class: "span-name", vars: { depth } }, span.name || span.tool_name || span.event_type, h("small", {}, span.service), span.result && span.result !== "success" ? h("span", { class: "sr-only" }, ` ${format.word(span.result)}`) : null),
-  h("span", { class: "track", "aria-hidden": "true" }, bar),
-  h("span", { class: "span-time" }, took));
+  });
+  const button = h(
+    "button",
+    {
+      type: "button",
+      class: "span-row",
+      "aria-expanded": "false",
+      onclick: () => {
+        if (!facts.childElementCount) facts.append(...about(span));
+        facts.hidden = !facts.hidden;
+        button.setAttribute("aria-expanded", String(!facts.hidden));
+      },
+    },
+    h(
+      "span",
+      { class: "span-name", vars: { depth } },
+      span.name || span.tool_name || span.event_type,
+      h("small", {}, span.service),
+      span.result && span.result !== "success"
+        ? h("span", { class: "sr-only" }, ` ${format.word(span.result)}`)
+        : null,
+    ),
+    h("span", { class: "track", "aria-hidden": "true" }, bar),
+    h("span", { class: "span-time" }, took),
+  );
   return h("div", {}, button, facts);
 }
 
 function about(span) {
   return Object.entries(span)
-    .filter(([, value]) => value !== null && value !== "" && !(typeof value === "object" && Object.keys(value).length === 0))
+    .filter(
+      ([, value]) =>
+        value !== null && value !== "" && !(typeof value === "object" && Object.keys(value).length === 0),
+    )
     .flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, shown(name, value))]);
 }
 

@@ -39,7 +39,9 @@ export function cards(body, answer) {
 }
 
 function shown(answer) {
-  return answer.columns.filter((column) => column.unit !== "text" && column.unit !== "flag" && !COUNTED.includes(column.name)).map((column) => column.name);
+  return answer.columns
+    .filter((column) => column.unit !== "text" && column.unit !== "flag" && !COUNTED.includes(column.name))
+    .map((column) => column.name);
 }
 
 function one(answer, column, now, before, row) {
@@ -49,19 +51,32 @@ function one(answer, column, now, before, row) {
   if (change) {
     const tone = sense(column.name, column.unit, change.direction);
     const words = t("since_before", { change: change.text, before: format.value(before, column.unit) });
-    below.append(h("span", { class: "delta", "data-sense": tone || null, title: words },
-      h("span", { "aria-hidden": "true" }, `${ARROWS[change.direction]} ${change.text}`),
-      h("span", { class: "sr-only" }, tone ? `${words} (${t(`sense_${tone}`)})` : words)));
+    below.append(
+      h(
+        "span",
+        { class: "delta", "data-sense": tone || null, title: words },
+        h("span", { "aria-hidden": "true" }, `${ARROWS[change.direction]} ${change.text}`),
+        h("span", { class: "sr-only" }, tone ? `${words} (${t(`sense_${tone}`)})` : words),
+      ),
+    );
   } else if (answer.previous && isNumber && now !== null && now !== undefined) {
     below.append(h("span", {}, t("nothing_before")));
   }
   if (isPercentile(column.name) || column.name === "avg_ms") {
     const count = COUNTED.map((name) => columnIndex(answer, name)).find((index) => index >= 0);
-    if (count !== undefined && row?.[count] !== null && row) below.append(h("span", { title: t("n_meaning") }, `n = ${format.compact(row[count])}`));
+    if (count !== undefined && row?.[count] !== null && row)
+      below.append(h("span", { title: t("n_meaning") }, `n = ${format.compact(row[count])}`));
   }
   return [
     h("dt", { title: column.meaning }, column.title || column.name),
-    h("dd", { class: isNumber ? "big" : "big worded", title: now === null || now === undefined ? null : format.value(now, column.unit) }, ...big(now, column.unit)),
+    h(
+      "dd",
+      {
+        class: isNumber ? "big" : "big worded",
+        title: now === null || now === undefined ? null : format.value(now, column.unit),
+      },
+      ...big(now, column.unit),
+    ),
     h("dd", { class: "under" }, below),
   ];
 }

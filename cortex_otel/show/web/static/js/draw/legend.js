@@ -23,16 +23,26 @@ export function legend(body, series, redraw) {
   if (list?.dataset.names === names) return;
   list?.remove();
   const off = hidden(body);
-  list = h("ul", { class: "legend", "data-names": names }, series.map(({ name, variable }) => {
-    const button = h("button", {
-      type: "button", "aria-pressed": String(!off.has(name)),
-      onclick: () => {
-        if (!off.delete(name)) off.add(name);
-        button.setAttribute("aria-pressed", String(!off.has(name)));
-        redraw();
-      },
-    }, swatch(variable), String(format.word(name)));
-    return h("li", {}, button);
-  }));
+  list = h(
+    "ul",
+    { class: "legend", "data-names": names },
+    series.map(({ name, variable }) => {
+      const button = h(
+        "button",
+        {
+          type: "button",
+          "aria-pressed": String(!off.has(name)),
+          onclick: () => {
+            if (!off.delete(name)) off.add(name);
+            button.setAttribute("aria-pressed", String(!off.has(name)));
+            redraw();
+          },
+        },
+        swatch(variable),
+        String(format.word(name)),
+      );
+      return h("li", {}, button);
+    }),
+  );
   body.prepend(list);
 }

@@ -23,10 +23,16 @@ export async function overTime(body, answer, kind) {
   place.setAttribute("aria-label", described(answer, data));
   dataTable(body, answer);
   const redraw = () => draw(place, () => option(answer, data, variables, kind, hidden(body)));
-  legend(body, data.series.map(({ name }, index) => ({ name, variable: variables[index] })), redraw);
+  legend(
+    body,
+    data.series.map(({ name }, index) => ({ name, variable: variables[index] })),
+    redraw,
+  );
   await redraw();
   walk(place, data.categories.length, (index) => {
-    const values = data.series.map((series) => `${format.word(series.name)} ${format.value(series.points[index], series.unit)}`);
+    const values = data.series.map(
+      (series) => `${format.word(series.name)} ${format.value(series.points[index], series.unit)}`,
+    );
     return `${format.value(data.categories[index], data.unit, { long: true })}: ${values.join(", ")}`;
   });
 }
@@ -40,7 +46,9 @@ function limited(data) {
   const rest = order.slice(MOST_SERIES - 1);
   const series = data.series.filter((each) => shown.has(each));
   if (rest.every(({ unit }) => unit === "count" || unit === "tokens")) {
-    const points = data.categories.map((_, index) => rest.reduce((sum, each) => sum + (each.points[index] ?? 0), 0));
+    const points = data.categories.map((_, index) =>
+      rest.reduce((sum, each) => sum + (each.points[index] ?? 0), 0),
+    );
     series.push({ key: "…", name: t("others", { count: rest.length }), unit: rest[0].unit, points });
   }
   return { ...data, series };
@@ -55,24 +63,46 @@ function described(answer, data) {
 function option(answer, data, variables, kind, off) {
   const [unit] = data.series.map((series) => series.unit);
   const colours = variables.map(colour);
-  const series = data.series.flatMap((each, index) => (kind === "line"
-    ? lines(each, colours[index], data, answer)
-    : bars(each, colours[index], data, answer)));
-  if (answer.target !== null && answer.target !== undefined && series.length) series[0].markLine = target(answer, unit);
-  const highest = Math.max(answer.target ?? 0, ...data.series.filter(({ name }) => !off.has(name)).flatMap((each) => each.points.map((point) => point ?? 0)));
+  const series = data.series.flatMap((each, index) =>
+    kind === "line" ? lines(each, colours[index], data, answer) : bars(each, colours[index], data, answer),
+  );
+  if (answer.target !== null && answer.target !== undefined && series.length)
+    series[0].markLine = target(answer, unit);
+  const highest = Math.max(
+    answer.target ?? 0,
+    ...data.series
+      .filter(({ name }) => !off.has(name))
+      .flatMap((each) => each.points.map((point) => point ?? 0)),
+  );
   return {
     grid: { left: 6, right: 14, top: 14, bottom: 4, outerBoundsMode: "same" },
-    legend: { show: false, selected: Object.fromEntries(data.series.map(({ name }) => [name, !off.has(name)])) },
+    legend: {
+      show: false,
+      selected: Object.fromEntries(data.series.map(({ name }) => [name, !off.has(name)])),
+    },
     tooltip: tooltip((parameters) => content(parameters, data, variables, answer, off), {
-      trigger: "axis", axisPointer: { type: kind === "line" ? "line" : "shadow", lineStyle: { color: colour("line-strong") }, shadowStyle: { color: colour("line"), opacity: 0.35 } },
+      trigger: "axis",
+      axisPointer: {
+        type: kind === "line" ? "line" : "shadow",
+        lineStyle: { color: colour("line-strong") },
+        shadowStyle: { color: colour("line"), opacity: 0.35 },
+      },
     }),
     xAxis: {
-      type: "category", data: data.categories, boundaryGap: kind !== "line",
-      axisTick: { show: false }, axisLine: { lineStyle: { color: colour("line-strong") } },
-      axisLabel: { color: colour("muted"), hideOverlap: true, formatter: (raw, index) => tick(raw, index, data) },
+      type: "category",
+      data: data.categories,
+      boundaryGap: kind !== "line",
+      axisTick: { show: false },
+      axisLine: { lineStyle: { color: colour("line-strong") } },
+      axisLabel: {
+        color: colour("muted"),
+        hideOverlap: true,
+        formatter: (raw, index) => tick(raw, index, data),
+      },
     },
     yAxis: {
-      type: "value", min: 0,
+      type: "value",
+      min: 0,
       max: unit === "ratio" && highest > 0.5 ? 1 : null,
       interval: unit === "ratio" && highest > 0.5 ? 0.25 : undefined,
       minInterval: unit === "count" ? 1 : 0,
@@ -99,38 +129,90 @@ function shortened(text) {
 
 function lines(series, paint, data, answer) {
   const common = {
-    type: "line", name: series.name, color: paint, smooth: false, connectNulls: false,
-    symbol: "circle", symbolSize: 5, showSymbol: series.points.length <= SMALL_DOTS_UP_TO,
-    emphasis: { focus: "none" }, lineStyle: { width: 2, color: paint },
+    type: "line",
+    name: series.name,
+    color: paint,
+    smooth: false,
+    connectNulls: false,
+    symbol: "circle",
+    symbolSize: 5,
+    showSymbol: series.points.length <= SMALL_DOTS_UP_TO,
+    emphasis: { focus: "none" },
+    lineStyle: { width: 2, color: paint },
     stack: answer.stacked ? "all" : undefined,
-    areaStyle: answer.stacked ? { opacity: 0.35, color: paint } : data.series.length === 1 ? { opacity: 0.09, color: paint } : undefined,
+    areaStyle: answer.stacked
+      ? { opacity: 0.35, color: paint }
+      : data.series.length === 1
+        ? { opacity: 0.09, color: paint }
+        : undefined,
   };
-  if (answer.stacked || !data.partial.includes(true)) return [{ ...common, id: series.key, data: series.points }];
+  if (answer.stacked || !data.partial.includes(true))
+    return [{ ...common, id: series.key, data: series.points }];
   const over = series.points.map((point, index) => (data.partial[index] ? null : point));
   // The dashed part begins at the last point that is complete, so that the line is not torn.
-  const open = series.points.map((point, index) => (data.partial[index] || data.partial[index + 1] || data.partial[index - 1] ? point : null));
+  const open = series.points.map((point, index) =>
+    data.partial[index] || data.partial[index + 1] || data.partial[index - 1] ? point : null,
+  );
   return [
     { ...common, id: series.key, data: over },
-    { ...common, id: `${series.key}/partial`, data: open, areaStyle: undefined, lineStyle: { width: 2, color: paint, type: [4, 4] }, itemStyle: { color: colour("surface"), borderColor: paint, borderWidth: 1.5 }, showSymbol: true, symbolSize: 6 },
+    {
+      ...common,
+      id: `${series.key}/partial`,
+      data: open,
+      areaStyle: undefined,
+      lineStyle: { width: 2, color: paint, type: [4, 4] },
+      itemStyle: { color: colour("surface"), borderColor: paint, borderWidth: 1.5 },
+      showSymbol: true,
+      symbolSize: 6,
+    },
   ];
 }
 
 function bars(series, paint, data, answer) {
-  return [{
-    type: "bar", name: series.name, id: series.key, color: paint, barMaxWidth: 34, barGap: "12%", barCategoryGap: "28%",
-    stack: answer.stacked ? "all" : undefined,
-    itemStyle: { color: paint, borderRadius: answer.stacked ? 0 : [3, 3, 0, 0] },
-    data: series.points.map((point, index) => (data.partial[index] ? { value: point, itemStyle: { color: paint, opacity: 0.75, decal: HATCHED } } : point)),
-  }];
+  return [
+    {
+      type: "bar",
+      name: series.name,
+      id: series.key,
+      color: paint,
+      barMaxWidth: 34,
+      barGap: "12%",
+      barCategoryGap: "28%",
+      stack: answer.stacked ? "all" : undefined,
+      itemStyle: { color: paint, borderRadius: answer.stacked ? 0 : [3, 3, 0, 0] },
+      data: series.points.map((point, index) =>
+        data.partial[index]
+          ? { value: point, itemStyle: { color: paint, opacity: 0.75, decal: HATCHED } }
+          : point,
+      ),
+    },
+  ];
 }
 
-const HATCHED = { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [3, 4], rotation: -Math.PI / 4, color: "rgba(255,255,255,0.65)" };
+const HATCHED = {
+  symbol: "rect",
+  dashArrayX: [1, 0],
+  dashArrayY: [3, 4],
+  rotation: -Math.PI / 4,
+  color: "rgba(255,255,255,0.65)",
+};
 
 function target(answer, unit) {
   return {
-    silent: true, symbol: "none", animation: false,
+    silent: true,
+    symbol: "none",
+    animation: false,
     lineStyle: { color: colour("good"), type: "dashed", width: 1.5 },
-    label: { color: colour("good"), position: "insideEndTop", fontWeight: 600, backgroundColor: colour("surface"), padding: [1, 4], borderRadius: 3, distance: 3, formatter: () => t("target", { value: format.value(answer.target, unit) }) },
+    label: {
+      color: colour("good"),
+      position: "insideEndTop",
+      fontWeight: 600,
+      backgroundColor: colour("surface"),
+      padding: [1, 4],
+      borderRadius: 3,
+      distance: 3,
+      formatter: () => t("target", { value: format.value(answer.target, unit) }),
+    },
     data: [{ yAxis: answer.target }],
   };
 }
@@ -138,7 +220,13 @@ function target(answer, unit) {
 function content(parameters, data, variables, answer, off) {
   const index = parameters[0]?.dataIndex ?? 0;
   const rows = data.series
-    .map((series, at) => ({ variable: variables[at], key: series.name, name: String(format.word(series.name)), raw: series.points[index], value: format.value(series.points[index], series.unit) }))
+    .map((series, at) => ({
+      variable: variables[at],
+      key: series.name,
+      name: String(format.word(series.name)),
+      raw: series.points[index],
+      value: format.value(series.points[index], series.unit),
+    }))
     .filter((row) => !off.has(row.key) && (row.raw !== null || data.series.length === 1));
   if (answer.stacked) rows.reverse();
   const count = data.counts?.[index];
@@ -146,4 +234,3 @@ function content(parameters, data, variables, answer, off) {
   const heading = format.value(data.categories[index], data.unit, { long: true });
   return tip(heading, rows, data.partial[index] ? t("so_far") : null);
 }
-

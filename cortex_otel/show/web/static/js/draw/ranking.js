@@ -10,22 +10,53 @@ const ADDS_UP = new Set(["count", "tokens"]);
 
 export function ranking(body, answer) {
   const nameAt = columnIndex(answer, answer.x);
-  const columns = (answer.values.length ? answer.values : [answer.columns.find((column) => ADDS_UP.has(column.unit))?.name])
-    .map((name) => ({ index: columnIndex(answer, name), column: answer.columns[columnIndex(answer, name)] }));
+  const columns = (
+    answer.values.length ? answer.values : [answer.columns.find((column) => ADDS_UP.has(column.unit))?.name]
+  ).map((name) => ({ index: columnIndex(answer, name), column: answer.columns[columnIndex(answer, name)] }));
   const rows = grouped(answer.rows, nameAt, columns);
   const most = Math.max(0, ...rows.map((row) => row.values[0] ?? 0));
-  const scroll = body.querySelector(":scope > .scroll") ?? h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": answer.title }, h("table", { class: "ranking" }));
+  const scroll =
+    body.querySelector(":scope > .scroll") ??
+    h(
+      "div",
+      { class: "scroll", tabindex: "0", role: "group", "aria-label": answer.title },
+      h("table", { class: "ranking" }),
+    );
   if (!scroll.isConnected) body.replaceChildren(scroll);
   const variable = seriesVariable(columns[0].column.name, 0);
   scroll.firstElementChild.replaceChildren(
-    h("thead", {}, h("tr", {},
-      h("th", { scope: "col", title: answer.columns[nameAt].meaning }, answer.columns[nameAt].title),
-      h("td", { class: "bar" }, h("span", { class: "sr-only" }, t("bar"))),
-      columns.map(({ column }) => h("th", { scope: "col", class: "num", title: column.meaning }, column.title)))),
-    h("tbody", {}, rows.map((row) => h("tr", {},
-      h("td", { class: "text", title: format.value(row.raw, answer.columns[nameAt].unit) }, linked(answer, answer.x, row.raw, format.value(row.raw, answer.columns[nameAt].unit))),
-      h("td", { class: "bar" }, meter(most ? (row.values[0] ?? 0) / most : 0, variable)),
-      columns.map(({ column }, index) => h("td", { class: "num" }, format.value(row.values[index], column.unit)))))),
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        h("th", { scope: "col", title: answer.columns[nameAt].meaning }, answer.columns[nameAt].title),
+        h("td", { class: "bar" }, h("span", { class: "sr-only" }, t("bar"))),
+        columns.map(({ column }) =>
+          h("th", { scope: "col", class: "num", title: column.meaning }, column.title),
+        ),
+      ),
+    ),
+    h(
+      "tbody",
+      {},
+      rows.map((row) =>
+        h(
+          "tr",
+          {},
+          h(
+            "td",
+            { class: "text", title: format.value(row.raw, answer.columns[nameAt].unit) },
+            linked(answer, answer.x, row.raw, format.value(row.raw, answer.columns[nameAt].unit)),
+          ),
+          h("td", { class: "bar" }, meter(most ? (row.values[0] ?? 0) / most : 0, variable)),
+          columns.map(({ column }, index) =>
+            h("td", { class: "num" }, format.value(row.values[index], column.unit)),
+          ),
+        ),
+      ),
+    ),
   );
 }
 
@@ -38,11 +69,15 @@ function meter(share, variable) {
 // Rows of one name (by tier, say) are one bar if what is drawn can be added; else each stays.
 function grouped(rows, nameAt, columns) {
   const additive = columns.every(({ column }) => ADDS_UP.has(column.unit));
-  if (!additive) return rows.map((row) => ({ raw: row[nameAt], values: columns.map(({ index }) => row[index]) }));
+  if (!additive)
+    return rows.map((row) => ({ raw: row[nameAt], values: columns.map(({ index }) => row[index]) }));
   const sums = new Map();
   for (const row of rows) {
     const values = sums.get(row[nameAt]) ?? columns.map(() => 0);
-    sums.set(row[nameAt], values.map((sum, index) => sum + (row[columns[index].index] ?? 0)));
+    sums.set(
+      row[nameAt],
+      values.map((sum, index) => sum + (row[columns[index].index] ?? 0)),
+    );
   }
   return [...sums].map(([raw, values]) => ({ raw, values })).sort((a, b) => b.values[0] - a.values[0]);
 }

@@ -16,8 +16,16 @@ export function table(body, answer) {
   const names = columns.map(({ column }) => column.name).join();
   let scroll = body.querySelector(":scope > .scroll");
   if (scroll?.dataset.columns !== names) {
-    scroll = h("div", { class: "scroll", "data-columns": names, tabindex: "0", role: "group", "aria-label": answer.title },
-      h("table", {}, heading(answer, columns, (name) => sort(scroll, name)), h("tbody")));
+    scroll = h(
+      "div",
+      { class: "scroll", "data-columns": names, tabindex: "0", role: "group", "aria-label": answer.title },
+      h(
+        "table",
+        {},
+        heading(answer, columns, (name) => sort(scroll, name)),
+        h("tbody"),
+      ),
+    );
     body.replaceChildren(scroll);
   }
   shown.set(scroll, { answer, columns });
@@ -28,7 +36,12 @@ const shown = new WeakMap();
 
 // A click on a heading: downwards first, since the most is what one looks for; then up; then as it came.
 function sort(scroll, name) {
-  const next = scroll.dataset.sort !== name ? "descending" : scroll.dataset.direction === "descending" ? "ascending" : "";
+  const next =
+    scroll.dataset.sort !== name
+      ? "descending"
+      : scroll.dataset.direction === "descending"
+        ? "ascending"
+        : "";
   scroll.dataset.sort = next ? name : "";
   scroll.dataset.direction = next;
   for (const cell of scroll.querySelectorAll("thead th")) {
@@ -42,7 +55,8 @@ function refill(scroll) {
   const { answer, columns } = shown.get(scroll);
   const index = scroll.dataset.sort ? columnIndex(answer, scroll.dataset.sort) : -1;
   const turn = scroll.dataset.direction === "ascending" ? 1 : -1;
-  const rows = index < 0 ? answer.rows : [...answer.rows].sort((a, b) => turn * compared(a[index], b[index], turn));
+  const rows =
+    index < 0 ? answer.rows : [...answer.rows].sort((a, b) => turn * compared(a[index], b[index], turn));
   fill(scroll.querySelector("tbody"), answer, columns, rows);
 }
 
@@ -55,18 +69,41 @@ function compared(a, b, turn) {
 }
 
 export function columnsOf(answer) {
-  const names = answer.values.length && answer.draw === "table" ? answer.values : answer.columns.map((column) => column.name);
-  return names.map((name) => ({ index: columnIndex(answer, name), column: answer.columns[columnIndex(answer, name)] }))
-    .filter(({ column }) => column && !(column.name === "partial" && answer.rows.every((row) => !row[columnIndex(answer, "partial")])));
+  const names =
+    answer.values.length && answer.draw === "table"
+      ? answer.values
+      : answer.columns.map((column) => column.name);
+  return names
+    .map((name) => ({ index: columnIndex(answer, name), column: answer.columns[columnIndex(answer, name)] }))
+    .filter(
+      ({ column }) =>
+        column &&
+        !(column.name === "partial" && answer.rows.every((row) => !row[columnIndex(answer, "partial")])),
+    );
 }
 
 export function heading(answer, columns, onSort = null) {
-  return h("thead", {}, h("tr", {}, columns.map(({ column }) => {
-    const title = column.title || column.name;
-    return h("th", {
-      scope: "col", class: NUMERIC.has(column.unit) ? "num" : null, title: column.meaning, "data-column": column.name,
-    }, onSort ? h("button", { type: "button", onclick: () => onSort(column.name) }, title) : title);
-  })));
+  return h(
+    "thead",
+    {},
+    h(
+      "tr",
+      {},
+      columns.map(({ column }) => {
+        const title = column.title || column.name;
+        return h(
+          "th",
+          {
+            scope: "col",
+            class: NUMERIC.has(column.unit) ? "num" : null,
+            title: column.meaning,
+            "data-column": column.name,
+          },
+          onSort ? h("button", { type: "button", onclick: () => onSort(column.name) }, title) : title,
+        );
+      }),
+    ),
+  );
 }
 
 /** Rows into `tbody`: those that are there already stay, by their content. */
@@ -82,7 +119,13 @@ export function fill(tbody, answer, columns, rows) {
   for (const row of rows) {
     const key = JSON.stringify(row);
     const kept = present.get(key)?.shift();
-    const element = kept ?? h("tr", { "data-key": key, class: first ? null : "flash" }, columns.map((each) => cell(answer, each, row)));
+    const element =
+      kept ??
+      h(
+        "tr",
+        { "data-key": key, class: first ? null : "flash" },
+        columns.map((each) => cell(answer, each, row)),
+      );
     if (element === cursor) cursor = cursor.nextElementSibling;
     else tbody.insertBefore(element, cursor);
   }
@@ -97,7 +140,11 @@ export function cell(answer, { column, index }, row) {
   let content = kind === "hash" && !nothing && text.length > 14 ? `${text.slice(0, 8)}…` : text;
   if (!nothing && TAGS.has(column.name)) content = h("span", { class: "tag", "data-sense": tone(raw) }, text);
   const exact = kind === "hash" && !nothing ? raw : column.unit === "unix_ns" && !nothing ? raw : null;
-  return h("td", { class: nothing ? `${kind} none` : kind, title: exact }, nothing ? content : linked(answer, column.name, raw, content));
+  return h(
+    "td",
+    { class: nothing ? `${kind} none` : kind, title: exact },
+    nothing ? content : linked(answer, column.name, raw, content),
+  );
 }
 
 function kindOf({ name, unit }, text) {
@@ -115,8 +162,23 @@ export function dataTable(body, answer) {
   body.querySelector(":scope > .data-table")?.remove();
   const columns = columnsOf({ ...answer, draw: "" });
   const rows = h("tbody");
-  const wrapped = h("div", { class: open ? "data-table scroll" : "data-table sr-only", tabindex: open ? "0" : null, role: "group", "aria-label": t("table_of", { title: answer.title }) },
-    h("table", {}, h("caption", { class: "sr-only" }, answer.title), heading(answer, columns), rows));
-  for (const row of answer.rows) rows.append(h("tr", {}, columns.map((each) => cell(answer, each, row))));
+  const wrapped = h(
+    "div",
+    {
+      class: open ? "data-table scroll" : "data-table sr-only",
+      tabindex: open ? "0" : null,
+      role: "group",
+      "aria-label": t("table_of", { title: answer.title }),
+    },
+    h("table", {}, h("caption", { class: "sr-only" }, answer.title), heading(answer, columns), rows),
+  );
+  for (const row of answer.rows)
+    rows.append(
+      h(
+        "tr",
+        {},
+        columns.map((each) => cell(answer, each, row)),
+      ),
+    );
   body.append(wrapped);
 }

@@ -1,0 +1,98 @@
+// What surrounds the drawing of a panel: its marks and tools, and what stands in place of a drawing.
+import { dispose } from "./chart.js";
+import { API, client, maybe, t } from "./client.js";
+import { h, say } from "./dom.js";
+import * as format from "./format.js";
+
+export class Frame {
+  #element;
+  #config;
+
+  constructor(element, config) {
+    this.#element = element;
+    this.#config = config;
+    this.body = element.querySelector("[data-body]");
+    const about = element.querySelector("button[data-about]");
+    about.addEventListener("click", () => {
+      const text = element.querySelector("[data-about-text]");
+      text.hidden = !text.hidden;
+      about.setAttribute("aria-expanded", String(!text.hidden));
+    });
+  }
+
+  /** An answer is on its way that the reader waits for; what is shown is no longer it. */
+  waits() {
+    this.body.setAttribute("aria-busy", "true");
+    this.#element.toggleAttribute("data-stale", true);
+  }
+
+  /** It is there, or will not come. */
+  ready() {
+    this.body.setAttribute("aria-busy", "false");
+    this.#element.removeAttribute("data-stale");
+  }
+
+  /** Make room for a drawing where something else stood. */
+  makeRoom() {
+    if (this.body.querySelector(":scope > .state, :scope > .skeleton")) this.body.replaceChildren();
+  }
+
+  /** Say beside the drawing what must be known to read `answer`. */
+  marks(answer) {
+    say(this.#element.querySelector("[data-about-text]"), answer.about);
+    const mark = this.#element.querySelector("[data-mark]");
+    mark.hidden = !answer.incomplete;
+    say(mark, t("incomplete"));
+    mark.title = answer.incomplete ?? "";
+    const words = [];
+    if (this.#config.since) words.push(t("own_range", { range: format.range(answer.range) }));
+    if (answer.truncated && !answer.next) {
+      words.push(t("truncated", { count: format.number(answer.rows.length) }));
+    }
+    if (answer.unfiltered?.length) {
+      words.push(t("unfiltered", { filters: answer.unfiltered.map(nameOf).join(", ") }));
+    }
+    const foot = this.#element.querySelector("[data-foot]");
+    foot.hidden = words.length === 0;
+    say(foot, words.join(" · "));
+  }
+
+  /** In place of a drawing: why there is none, and what can be done (`[label, what]`). */
+  state(kind, message, hint, action, reason) {
+    dispose(this.body);
+    if (kind !== "empty") {
+      this.#element.querySelector("[data-mark]").hidden = true;
+      this.#element.querySelector("[data-foot]").hidden = true;
+    }
+    this.body.replaceChildren(
+      h(
+        "div",
+        { class: "state", "data-kind": kind, "data-reason": reason || null },
+        message && h("strong", {}, message),
+        hint && h("p", {}, hint),
+        action && h("button", { type: "button", class: "quiet", onclick: () => action[1]() }, action[0]),
+      ),
+    );
+  }
+
+  /** A button below the rows that calls `go(button)`; none if `go` is null. */
+  offerMore(go) {
+    this.#element.querySelector(".more")?.remove();
+    if (!go) return;
+    const button = h("button", { type: "button", onclick: () => go(button) }, t("more"));
+    this.body.after(h("div", { class: "more" }, button));
+  }
+
+  /** Let the links for export ask what the panel asks. */
+  exports(parameters) {
+    const { compare: _compare, ...rest } = parameters;
+    const query = new URLSearchParams({ page: client.page, panel: this.#config.id, ...rest });
+    for (const link of this.#element.querySelectorAll("a[data-export]")) {
+      link.href = `${API}/export/${link.dataset.export}?${query}`;
+    }
+  }
+}
+
+function nameOf(filter) {
+  return maybe(`filter_${filter}`, t(filter === "user_tier" ? "tier" : filter));
+}
