@@ -14,6 +14,9 @@ import apsw
 import httpx
 import pytest
 from receiver_kit import JSON, PROTOBUF, is_ours, request, span, wait_for
+from store_kit import record
+
+from cortex_otel_exporters.sqlite.writer import Writer
 
 
 def mount(*arguments):
@@ -190,3 +193,20 @@ def test_a_client_that_goes_away_leaves_nothing_behind(server):
             )
     assert server.traces(span(1)).status_code == 200
     assert server.errors_said() == ""
+
+
+def test_beside_a_process_that_records_by_itself(server):
+    """Both write the same file at once: nobody is turned away, nothing is lost, all adds up."""
+    writer = Writer(server.database, interval_ms=5)
+    recorded = 0
+    for first in range(1, 3001, 100):
+        for number in range(100):
+            assert writer.submit(record(first + number, trace_id=1 << 100, span_id=first + number))
+            recorded += 1
+        assert server.traces(*[span(first + number) for number in range(100)]).json() == {}
+    assert writer.force_flush(10_000)
+    assert writer.shutdown()
+    assert server.rows("SELECT count(*) n FROM events")[0]["n"] == 2 * recorded
+    told = server.ledger()
+    assert told["event|received|"] == told["event|stored|"] == 2 * recorded
+    assert server.rows("SELECT sum(stored) n FROM rollup_day")[0]["n"] == 2 * recorded
