@@ -31,14 +31,14 @@ lock: venv ## pin what pyproject.toml asks for (ARGS=--upgrade for the newest)
 	@$(COMPILE) pyproject.toml --all-extras --group dev -o requirements/dev.lock
 	@echo uv | $(COMPILE) - --constraint requirements/dev.lock -o requirements/uv.lock
 
-docs: venv ## generate docs/reference/settings.md and attributes.md
-	@$(BIN)/python docs/generate.py
+docs: venv ## generate the reference and the Grafana dashboards
+	@$(BIN)/python docs/generate.py && $(BIN)/python -m cortex_otel.show.grafana
 
 bench: venv ## every benchmark, and docs/performance.md from them (ARGS=--quick for a try)
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 clean: ## delete what the other targets made
-	@rm -rf .venv .stacks .demo dist build .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache && find . -name __pycache__ -prune -exec rm -rf {} +
+	@rm -rf .venv .stacks .demo dist build extension/node_modules extension/dist .screenshots .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache && find . -name __pycache__ -prune -exec rm -rf {} +
 
 venv:
 	@.ci/venv $(if $(CI),wheel,editable)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cortex_otel import semconv
 from cortex_otel.process import redact
+from cortex_otel.query.catalogue import catalogue
 from cortex_otel.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,6 +57,21 @@ event type without one of its own, with weights, and errors are kept. Others are
 | `OTEL_PYTHON_DISTRO`, `OTEL_PYTHON_CONFIGURATOR` | `cortex` unless you set them. |
 """
 
+_QUESTIONS_HEAD = """\
+<!-- Generated from cortex_otel/query/sql by docs/generate.py.
+     Change it there, then `make docs`. -->
+# Questions
+
+What can be asked of the store: `cortex-otel query NAME`, and what the panels of the views ask.
+Each is one SQL file in `cortex_otel/query/sql`; `cortex-otel query NAME --show` prints it.
+
+Units: `ratio` is 0 to 1, `ms` milliseconds, `unix_ns` Unix nanoseconds, `epoch_day` days since
+1970-01-01, `flag` 0 or 1. Counts are weighted where events were sampled.
+
+| question | what it answers |
+| --- | --- |
+"""
+
 _ATTRIBUTES_HEAD = """\
 <!-- Generated from cortex_otel/semconv.py and cortex_otel/process/redact.py by docs/generate.py.
      Change it there, then `make docs`. -->
@@ -86,6 +102,7 @@ def generated() -> dict[str, str]:
         "settings.md": settings_page(),
         "attributes.md": attributes_page(),
         "openapi.json": api_description(),
+        "questions.md": questions_page(),
     }
 
 
@@ -114,6 +131,28 @@ def settings_page() -> str:
         )
         sections.append(f"### {setting.name}\n\n`{variable}`. {docstrings[setting.name]}\n\n")
     return "".join([_SETTINGS_HEAD, *rows, "\n## What they mean\n\n", *sections, _OTEL_VARIABLES])
+
+
+def questions_page() -> str:
+    """The reference of questions."""
+    page = [_QUESTIONS_HEAD]
+    page += [f"| [`{name}`](#{name}) | {each.title} |\n" for name, each in catalogue().items()]
+    for name, each in catalogue().items():
+        page.append(f"\n## {name}\n\n{each.about}\n\nRange if none is given: `{each.since}`.\n")
+        special = [one for one in each.parameters if one.is_special]
+        if special:
+            page.append("\n| parameter | default | meaning |\n| --- | --- | --- |\n")
+            page += [
+                f"| `{one.name}` | {_default_of(one.default)} | {one.meaning} |\n"
+                for one in special
+            ]
+        page.append("\n| column | unit | meaning |\n| --- | --- | --- |\n")
+        page += [f"| `{one.name}` | {one.unit} | {one.meaning} |\n" for one in each.columns]
+    return "".join(page)
+
+
+def _default_of(value: object) -> str:
+    return f"`{value}`" if value not in ("", None) else "-"
 
 
 def attributes_page() -> str:

@@ -74,6 +74,8 @@ def test_the_wheel_holds_every_file_of_both_packages(files_in_wheel, tracked, ro
         name = path.relative_to(root).as_posix().removeprefix("exporters/")
         if name.startswith(("cortex_otel/", "cortex_otel_exporters/")):
             expected.add(name)
+        elif name.startswith("grafana/"):
+            expected.add(f"cortex_otel/show/grafana_files/{name.removeprefix('grafana/')}")
     assert {"cortex_otel/py.typed", "cortex_otel_exporters/py.typed"} <= expected
     assert "cortex_otel/query/sql/tools.sql" in expected
     assert expected == {name for name in files_in_wheel if ".dist-info/" not in name}
