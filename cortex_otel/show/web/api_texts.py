@@ -67,6 +67,7 @@ _ENGLISH = {
     # Panels
     "empty_store": "Nothing is recorded yet",
     "empty_range_of": "Nothing was recorded in this range",
+    "empty_kind": "Nothing of this kind was recorded in this range",
     "empty_filtered": "Nothing here matches the filters",
     "empty_store_hint": "It fills as soon as an instrumented server or the extension is used.",
     "empty_range_hint": "The latest record is of {last}: choose a longer range.",
@@ -129,6 +130,7 @@ _KOREAN = {
     "store_hint": "데이터베이스: {path}",
     "empty_store": "아직 기록이 없습니다",
     "empty_range_of": "이 기간에는 기록이 없습니다",
+    "empty_kind": "이 기간에는 해당 기록이 없습니다",
     "empty_filtered": "필터에 맞는 기록이 없습니다",
     "empty_store_hint": "계측된 서버나 확장 프로그램을 사용하면 채워집니다.",
     "empty_range_hint": "마지막 기록: {last}. 더 긴 기간을 선택해 보세요.",

@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 TIME_LIMIT_MS = 5000
+_HOUR_NS = 3_600 * 10**9
 _LONGEST_CURSOR = 400
 _BIGGEST = 2**63
 _MEASURED = frozenset({"count", "ratio", "ms", "tokens"})
@@ -218,9 +219,9 @@ def from_the_first_record(connection: apsw.Connection, of: Range) -> Range:
     if not of.is_all:
         return of
     hour = connection.execute("SELECT min(hour) FROM rollup_hour").get
-    if hour is None or hour * 3_600 * 10**9 >= of.to_ns:
+    if hour is None or hour * _HOUR_NS >= of.to_ns:
         return of
-    return Range(hour * 3_600 * 10**9, of.to_ns, of.zone, of.reaches_now, is_all=True)
+    return Range(hour * _HOUR_NS, of.to_ns, of.zone, of.reaches_now, is_all=True)
 
 
 def _is_set(query: PageQuery, name: str) -> bool:
@@ -288,8 +289,17 @@ def _empty(
     elif any(_is_set(query, name) for name in ("service", "tier", *FILTERS)):
         reason = "empty_filtered"
         hint = said("empty_filtered_hint", language)
-    else:
+    elif not _holds_anything(connection, of):
         reason = "empty_range_of"
         told = of.zone.iso(last)[:16].replace("T", " ")
-        hint = hint or said("empty_range_hint", language, last=told)
+        hint = said("empty_range_hint", language, last=told)
+    else:
+        # Other panels have something to show: it is this kind that is missing.
+        reason = "empty_kind"
     return {"reason": reason, "message": said(reason, language), "hint": hint}
+
+
+def _holds_anything(connection: apsw.Connection, of: Range) -> bool:
+    found = "SELECT 1 FROM rollup_hour WHERE hour >= ? AND hour <= ? LIMIT 1"
+    hours = (of.from_ns // _HOUR_NS, (of.to_ns - 1) // _HOUR_NS)
+    return connection.execute(found, hours).get is not None

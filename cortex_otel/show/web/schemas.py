@@ -84,7 +84,7 @@ class Previous(BaseModel):
 class Empty(BaseModel):
     """Why there are no rows."""
 
-    reason: Literal["empty_store", "empty_range_of", "empty_filtered"]
+    reason: Literal["empty_store", "empty_range_of", "empty_kind", "empty_filtered"]
     message: str
     hint: str
 

@@ -133,3 +133,23 @@ def test_nothing_that_reads_changes_the_store(serve, client_of, home, tmp_path):
         client.get(path)
     admin.stop()
     assert (tmp_path / "cortex.db").read_bytes() == before
+
+
+def test_an_empty_panel_tells_what_is_missing(client):
+    """Nothing at all in the range, nothing of this kind, nothing that matches: three answers."""
+
+    def reason(path, **asked):
+        return client.get(f"{API}/panels/{path}", params=asked).json()["empty"]
+
+    # Searches and installations are in no event of this store.
+    kind = reason("mcp/search_days", since="7d", lang="en")
+    assert kind["reason"] == "empty_kind"
+    assert "events.search_context" in kind["hint"]
+    assert reason("extension/installs", since="7d")["reason"] == "empty_kind"
+    later = reason("mcp/tools", **{"from": "2100-01-01", "to": "2100-01-02"}, lang="en")
+    assert later["reason"] == "empty_range_of"
+    assert "20" in later["hint"]
+    assert (
+        reason("mcp/tools", since="7d", tier="trial", service="web")["reason"] == "empty_filtered"
+    )
+    assert reason("mcp/tools", since="7d") is None
