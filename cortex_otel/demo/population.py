@@ -32,7 +32,7 @@ from cortex_otel_exporters.sqlite.batch import BatchWriter
 from cortex_otel_exporters.sqlite.files import open_for_writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from cortex_otel.demo.people import Person
@@ -91,6 +91,7 @@ def fill(
     users: int = 800,
     seed: int = 1,
     now_ns: int,
+    sampling: Mapping[str, float] = SAMPLING,
     progress: Callable[[int, int], None] | None = None,
 ) -> Facts:
     """Add a population to a database.
@@ -101,6 +102,7 @@ def fill(
         users: how many people.
         seed: the same one makes the same rows.
         now_ns: the last events are just before it; Unix nanoseconds.
+        sampling: share kept by event type.
         progress: told how many days of how many are stored.
 
     Returns:
@@ -115,7 +117,7 @@ def fill(
         raise ValueError("a population has at least a day and a user")
     plan = _Plan(days, now_ns)
     sink = _Sink()
-    pipeline = _Pipeline(sink, random.Random(seed + 1))  # noqa: S311 - repeatable on purpose
+    pipeline = _Pipeline(sink, sampling, random.Random(seed + 1))  # noqa: S311 - repeatable on purpose
     writer = BatchWriter(open_for_writing(database, busy_timeout_ms=_BUSY_MS))
     try:
         _mark(database, _BEGUN, now_ns)
@@ -284,14 +286,14 @@ def _sitting(
 class _Pipeline:
     """From what was sent to safe rows, as the receiver and the in-process sampler do it."""
 
-    def __init__(self, sink: _Sink, choose: random.Random) -> None:
+    def __init__(self, sink: _Sink, sampling: Mapping[str, float], choose: random.Random) -> None:
         # No key of an installation: what is hashed here was made up, and must repeat.
         resolver = IdentityResolver()
         redactor = Redactor(hash_text=resolver.hash_text, hash_user=resolver.hash_user)
         self._senders = Senders(redactor, resolver.hash_text, {}, _ignore)
         # A process decides on its own part of a trace.
         self._samplers = {
-            service: TraceSampler(SAMPLING, sink, choose.random) for service in ("mcp", "extension")
+            service: TraceSampler(sampling, sink, choose.random) for service in ("mcp", "extension")
         }
 
     def take(self, items: Sequence[Item]) -> None:

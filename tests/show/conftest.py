@@ -24,7 +24,7 @@ _spec.loader.exec_module(truth)
 def population(tmp_path_factory):
     """A database of 40 days of 150 users that ends at a fixed moment."""
     database = tmp_path_factory.mktemp("numbers") / "cortex.db"
-    fill(database, days=40, users=150, seed=2, now_ns=truth.NOW_NS)
+    fill(database, days=40, users=150, seed=2, now_ns=truth.NOW_NS, sampling=truth.SAMPLING)
     return database
 
 
@@ -32,7 +32,7 @@ def population(tmp_path_factory):
 def population_of_now(tmp_path_factory):
     """The same up to this very minute, for panels with a range of their own."""
     database = tmp_path_factory.mktemp("numbers-now") / "cortex.db"
-    fill(database, days=12, users=100, seed=2, now_ns=time.time_ns())
+    fill(database, days=12, users=100, seed=2, now_ns=time.time_ns(), sampling=truth.SAMPLING)
     return database
 
 

@@ -58,10 +58,11 @@ def people(true):
 
 def totals(true):
     events = true.events()
+    people = users(events) if true.exact else true.users()
     return [{
         "events": weigh(events), "errors": errors(events),
         "error_rate": ratio(errors(events), weigh(events)),
-        "active_users": len(true.users()), "sessions": len(true.overlapping()),
+        "active_users": len(people), "sessions": len(true.overlapping()),
         "avg_ms": average_ms(events), "timed": weigh(timed(events)),
         **durations(events, 50, 95, 99),
     }]  # fmt: skip
@@ -415,6 +416,10 @@ def user_tools(true):
 
 
 def timeline(true):
+    return event_list(true, of_user(true))
+
+
+def event_list(true, rows):
     return [{
         "time": row["timestamp"] // 10**6, "service": row["service"],
         "event_type": row["event_type"], "user_tier": row["user_tier"], "feature": row["feature"],
@@ -422,7 +427,7 @@ def timeline(true):
         "error_type": row["error_type"], "message": row["error_message"],
         "user_id_hash": row["user_id_hash"], "session_id": row["session_id"],
         "trace_id": row["trace_id"] or None, "id": row["id"],
-    } for row in newest(true, of_user(true))[:50]]  # fmt: skip
+    } for row in newest(true, rows)[:50]]  # fmt: skip
 
 
 def user_sessions(true):
@@ -499,6 +504,7 @@ EXPECTED = {
     "extension.errors": (extension_errors, ("id",)),
     "users.summary": (user_summary, ()), "users.new_users": (new_users, ("day",)),
     "users.tiers": (tiers, ("user_tier",)), "users.users": (user_list, ("user_id_hash",)),
+    "users.events": (lambda true: event_list(true, true.all), ("id",)),
     "user.totals": (user_totals, ()), "user.days": (user_days, ("day",)),
     "user.tools": (user_tools, ("event_type", "feature")), "user.timeline": (timeline, ("id",)),
     "user.sessions": (user_sessions, ("session_id",)),
@@ -522,6 +528,9 @@ ASKED = {
     },
     "ragged ends": {
         "from_": "2025-11-12T07:41:13", "to": "2025-11-26T03:12:59", "tz": "Asia/Seoul",
+    },
+    "in the middle of sittings": {
+        "from_": "2025-11-21T05:36", "to": "2025-11-21T06:10", "tz": "UTC",
     },
     "an afternoon": {"from_": "2025-11-18T13:10", "to": "2025-11-18T18:40", "tz": "Asia/Seoul"},
     "the MCP server": {"from_": "2025-11-01", "to": "2025-11-30", "tz": "UTC", "service": "mcp"},
