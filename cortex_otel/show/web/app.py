@@ -64,6 +64,7 @@ def create_server(settings: Settings, url: str) -> tuple[uvicorn.Server, str]:
         date_header=False,
         ws_max_size=_LONGEST_FRAME,
         ws_per_message_deflate=False,
+        timeout_keep_alive=30,  # longer than clients keep a connection: none is cut as it is used
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,
     )
     return uvicorn.Server(config), f"{html.HOME}?token={token}"

@@ -35,7 +35,7 @@ _Answer = TypeVar("_Answer")
 # A page asks about ten questions at once, and a browser sends six of them; SQLite is read by as
 # many threads as there are, but more than there are cores only take turns.
 _THREADS = 4
-_LONGEST_LINE = 200
+_LONGEST_LINE = 64
 _SECONDS_BETWEEN_LOOKS = 0.25
 
 
@@ -71,7 +71,7 @@ class Readers:
             StoreError: the database can't be read.
         """
         if self._asked >= self._longest_line:
-            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", headers={"retry-after": "2"})
+            raise _busy()
         self._asked += 1
         job = _Job(question, self._connection, self.path)
         try:
@@ -133,13 +133,16 @@ class _Job(Generic[_Answer]):
 
     def run(self) -> _Answer:
         if self._given_up:
-            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "busy")
+            raise _busy()
         try:
             with self._connection() as connection:
                 return self._asked(connection)
-        except (apsw.SQLError, apsw.InterruptError):
-            raise  # a mistake of ours; nobody waits
         except apsw.Error as error:
+            if self._given_up:
+                # Whatever SQLite says of being interrupted: in the middle of a view, odd things.
+                raise _busy() from error
+            if isinstance(error, apsw.SQLError):
+                raise  # a mistake of ours
             raise store_error(error, self._path) from error
 
     def _asked(self, connection: apsw.Connection) -> _Answer:
@@ -157,6 +160,10 @@ class _Job(Generic[_Answer]):
         with self._lock:
             if self._running is not None:
                 self._running.interrupt()
+
+
+def _busy() -> ApiError:
+    return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", headers={"retry-after": "2"})
 
 
 def _version(connection: apsw.Connection) -> int:

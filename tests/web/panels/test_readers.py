@@ -71,7 +71,7 @@ async def test_a_question_nobody_waits_for_is_given_up(populated, readers_of):
     )
     await asyncio.sleep(0.3)
     request.is_gone = True
-    with pytest.raises(apsw.InterruptError):
+    with pytest.raises(ApiError):
         await asyncio.wait_for(asked, 5)
     assert await asyncio.wait_for(readers.ask(count), 5) > 0
 
