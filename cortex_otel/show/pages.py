@@ -251,7 +251,7 @@ _EXTENSION = Page(
 _USERS = Page(
     id="users",
     titles=_both("Users", "사용자"),
-    filters=("service", "user_tier", "user"),
+    filters=("service", "user_tier", "user", "event_type"),
     panels=(
         Panel(
             id="summary", question="user_summary", draw="cards",
@@ -270,6 +270,12 @@ _USERS = Page(
         Panel(
             id="users", question="users", draw="table", links=_USER_LINK, limit=50,
             empty=_NO_USERS, wide=True,
+        ),
+        Panel(
+            id="events", question="events", draw="table",
+            values=("time", "service", "event_type", "user_tier", "feature", "result",
+                    "duration_ms", "user_id_hash", "trace_id"),
+            links=_ERROR_LINKS, limit=50, empty=_NO_EVENTS, wide=True,
         ),
     ),
 )  # fmt: skip
@@ -295,7 +301,7 @@ _USER = Page(
             limit=100, empty=_NO_USERS,
         ),
         Panel(
-            id="timeline", question="events", draw="table",
+            id="timeline", question="events", draw="table", titles=_both("Timeline", "타임라인"),
             values=("time", "service", "event_type", "user_tier", "feature", "result",
                     "duration_ms", "error_type", "message", "trace_id"),
             links={"trace_id": "trace"}, limit=50, empty=_NO_USERS, wide=True,
