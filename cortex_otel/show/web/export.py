@@ -221,6 +221,8 @@ class Download(Response):
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 chunk = await self._next()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:
+            pass  # it takes nothing any more: the server closes what isn't complete
         finally:
             gone.cancel()
             await self.end()
