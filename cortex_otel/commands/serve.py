@@ -158,7 +158,8 @@ async def _run_all(servers: Sequence[Any], sockets: Sequence[socket.socket]) -> 
 
 def _bound(listener: _Listener) -> socket.socket:
     family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # Named, or asyncio leaves out TCP_NODELAY, which held back each answer by 40 ms.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform != "win32":  # there it would let two servers share the port
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
