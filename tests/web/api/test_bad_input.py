@@ -41,6 +41,7 @@ def refused(answer, status, code, field=None):
         ("from=2026-02-02&to=2026-02-01", "empty_range", "from"),
         ("from=2026-02-02&to=2026-02-02", "empty_range", "from"),
         ("from=2100-01-01", "empty_range", "from"),
+        ("from=2262-01-01&to=2262-01-02", "empty_range", "from"),
         ("since=7d&from=2026-01-01", "both_ranges", "since"),
         ("tz=Mars/Olympus", "bad_time_zone", "tz"),
         ("tz=../../etc/passwd", "bad_time_zone", "tz"),
@@ -170,7 +171,7 @@ def test_a_very_long_address_is_refused_without_a_fault(client):
 @pytest.mark.parametrize(
     "query",
     ["since=999999w", "from=1970-01-01T00:00:00Z", "since=all", "since=1s",
-     "from=2262-01-01&to=2262-01-02", "to=2262-04-11T23:47:16Z"],
+     "from=1990-01-01&to=1990-01-02", "to=2262-04-11T23:47:16Z"],
 )  # fmt: skip
 @pytest.mark.parametrize("page", PAGES)
 def test_ranges_at_the_edges_are_answered(client, page, query):
