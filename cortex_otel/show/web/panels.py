@@ -167,7 +167,8 @@ def answer(
         ),
         "incomplete": said("partial", language) if _has_partial(result) else None,
         "unfiltered": [
-            name for name in page.filters if _is_set(query, name) and not question.accepts(name)
+            name for name in page.filters
+            if _is_set(query, name) and (name in panel.parameters or not question.accepts(name))
         ],
     }  # fmt: skip
 

@@ -105,11 +105,20 @@ def test_a_panel_with_a_range_of_its_own_keeps_it(admin):
     assert told["rows"]
 
 
-def test_a_filter_that_a_question_has_no_use_for_is_said(admin):
-    told = admin.json("panels/users/summary", user="ab")
-    assert told["unfiltered"] in ([], ["user"])
-    told = admin.json("panels/overview/totals", tier="paid")
-    assert told["unfiltered"] == []
+def test_a_filter_that_does_not_count_is_said(admin):
+    """Of a question that has no use for it, and of a panel that is about one service anyway."""
+    for page in PAGES.values():
+        for panel in page.panels:
+            told = admin.json(f"panels/{page.id}/{panel.id}", service="mcp", tier="paid")
+            accepts = catalogue()[panel.question].accepts
+            own = panel.parameters
+            assert told["unfiltered"] == [
+                name for name in page.filters if name in {"service", "user_tier"}
+                and (name in own or not accepts(name))
+            ]  # fmt: skip
+    told = admin.json("panels/extension/session_length", service="mcp")
+    assert told["unfiltered"] == ["service"]
+    assert told["rows"] == admin.json("panels/extension/session_length")["rows"]
 
 
 def test_times_carry_the_offset_of_their_own_moment(serve, tmp_path, record):
