@@ -275,7 +275,8 @@ _USERS = Page(
             id="events", question="events", draw="table",
             values=("time", "service", "event_type", "user_tier", "feature", "result",
                     "duration_ms", "user_id_hash", "trace_id"),
-            links={"user_id_hash": "users", "trace_id": "trace"}, limit=50, empty=_NO_EVENTS, wide=True,
+            links={"user_id_hash": "users", "trace_id": "trace"},
+            limit=50, empty=_NO_EVENTS, wide=True,
         ),
     ),
 )  # fmt: skip

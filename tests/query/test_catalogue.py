@@ -102,6 +102,36 @@ def test_a_header_is_read():
     assert not question.accepts("user_tier")
 
 
+def test_a_header_says_it_in_korean_and_how_rows_go_on():
+    question = parse(
+        "q",
+        "-- title: T\n-- about: one\n-- about.ko: 하나,\n--   둘\n-- limit: 50\n"
+        "-- cursor: time before_ns, id before_id\n"
+        "-- parameter: before_ns integer 0 a\n-- parameter: before_id integer 0 b\n"
+        "-- column: time unix_ns when\n-- column.ko: time 언제 일어났는지\n"
+        "-- column: id text its id\nSELECT 1 AS time, 2 AS id",
+    )
+    assert (question.about_in("ko"), question.about_in("fr")) == ("하나, 둘", "one")
+    time, identifier = question.columns
+    assert (time.meaning_in("ko"), time.meaning_in("en")) == ("언제 일어났는지", "when")
+    assert identifier.meaning_in("ko") == "its id"
+    assert (time.title_in("ko"), time.title_in("en")) == ("시각", "Time")
+    assert dict(question.cursor) == {"time": "before_ns", "id": "before_id"}
+    assert question.limit == 50
+    assert parse("q", "-- title: T\n-- about: a\n-- column: n count m\nSELECT 1").limit == 10_000
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_what_a_cursor_needs_is_there(name):
+    question = catalogue()[name]
+    parameters = {parameter.name: parameter for parameter in question.parameters}
+    if any(each.startswith("before_") for each in parameters):
+        assert set(question.cursor.values()) == {p for p in parameters if p.startswith("before_")}
+    for column, parameter in question.cursor.items():
+        assert column in {each.name for each in question.columns}
+        assert parameters[parameter].default in {0, ""}
+
+
 @pytest.mark.parametrize(
     "header",
     [
@@ -112,6 +142,13 @@ def test_a_header_is_read():
         "-- title: T\n-- about: a\n-- column: n count m\n-- parameter: days integer many of them",
         "-- title: T\n-- about: a\n-- column: n count m\n-- parameter: days",
         "-- something else",
+        "-- title: T\n-- about: a\n-- column: n count m\n-- column.ko: m 뜻",
+        "-- title: T\n-- about: a\n-- column: n count m\n-- column.ko: n",
+        "-- title: T\n-- about: a\n-- column: n count m\n-- cursor: n before_n",
+        "-- title: T\n-- about: a\n-- column: n count m\n-- cursor: n",
+        "-- title: T\n-- about: a\n-- column: n count m\n-- limit: many",
+        "-- title: T\n-- about: a\n-- column: n count m\n-- limit: 0",
+        "-- title: T\n-- about: a\n-- column: n count m\n-- since.ko: 7d",
     ],
 )
 def test_a_bad_header_is_refused_by_name(header):

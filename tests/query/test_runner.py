@@ -34,6 +34,26 @@ def test_the_row_limit_shows(connection, limit, rows, truncated):
     assert result.rows[0] == (1,)
 
 
+def test_a_question_has_a_row_limit_of_its_own(connection):
+    header = HEADER.replace("-- column", "-- limit: 3\n-- column")
+    ten = parse("ten", header + NUMBERS.format(10) + "SELECT n FROM c")
+    result = run(connection, ten)
+    assert (len(result.rows), result.truncated) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("limit", "rows", "truncated"), [(9, 9, True), (10, 10, False), (11, 10, False)]
+)
+def test_a_question_that_finds_no_more_than_wanted_says_that_there_are_more(
+    connection, limit, rows, truncated
+):
+    header = HEADER + "-- parameter: row_limit integer 5 how many at most\n"
+    sql = header + NUMBERS.format(10) + "SELECT n FROM c LIMIT :row_limit"
+    result = run(connection, parse("ten", sql), row_limit=limit)
+    assert (len(result.rows), result.truncated) == (rows, truncated)
+    assert len(run(connection, parse("ten", sql), {"row_limit": 2}).rows) == 2
+
+
 @pytest.mark.parametrize(
     "given", [{"colour": 1}, {"service": 1}, {"from_ns": "1"}, {"to_ns": 1.5}, {"from_ns": True}]
 )
