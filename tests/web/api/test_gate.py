@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import httpx
@@ -249,3 +253,42 @@ def test_static_files_are_kept_for_ever_compressed_and_only_ours(client, strange
         answer = stranger.get(f"/static/{version}/{escape}")
         assert answer.status_code in {401, 404}
         assert "import" not in answer.text
+
+
+def test_on_a_network_any_name_will_do_but_no_other_site_and_nobody_without_the_token(
+    serve, client_of, tmp_path
+):
+    told = "token-for-the-network-1234"
+    admin = serve(tmp_path, CORTEX_OTEL_ADMIN_HOST="0.0.0.0", CORTEX_OTEL_ADMIN_TOKEN=told)
+    port = urlsplit(admin.origin).port
+    admin.url = admin.url.replace("0.0.0.0", "127.0.0.1")
+    client, stranger = client_of(admin), client_of(admin, signed_in=False)
+    name = {"host": f"box.lan:{port}"}
+    assert client.get(f"{API}/questions", headers=name).status_code == 200
+    assert stranger.get(f"{API}/questions", headers=name).status_code == 401
+    own = {**name, "origin": f"http://box.lan:{port}", "sec-fetch-site": "same-origin"}
+    assert client.get(f"{API}/questions", headers=own).status_code == 200
+    other = {**name, "origin": "http://evil.example"}
+    assert client.get(f"{API}/questions", headers=other).status_code == 403
+
+
+def test_on_a_network_it_does_not_begin_without_a_token_of_ones_own(tmp_path):
+    environment = {
+        "PATH": os.environ["PATH"], "CORTEX_OTEL_HOME": str(tmp_path),
+        "CORTEX_OTEL_ADMIN_HOST": "0.0.0.0", "LC_ALL": "C.UTF-8",
+    }  # fmt: skip
+    command = [sys.executable, "-P", "-m", "cortex_otel.cli", "serve", "--only", "admin",
+               "--port", "0"]  # fmt: skip
+    ended = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ended.returncode == 1
+    assert "CORTEX_OTEL_ADMIN_TOKEN" in ended.stderr
+    assert not (tmp_path / "admin.token").exists()
+
+
+def test_two_admins_begun_at_once_share_one_token(serve, tmp_path):
+    with ThreadPoolExecutor(4) as threads:
+        admins = list(threads.map(lambda _: serve(tmp_path), range(4)))
+    assert len({token_of(admin) for admin in admins}) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["admin.token"]
