@@ -4,6 +4,11 @@
 * :mod:`.scenario`: who calls what; :mod:`.drive` starts the servers and calls.
 * :mod:`.books`: checks what is stored against the calls; :mod:`.report` prints it.
 * :mod:`.directory`: where the demo's own database lies.
+* :mod:`.population`: 90 days of made-up users, through the real write path; :mod:`.people` are who
+  they are, :mod:`.sittings` what they do, :mod:`.product` what they do it with.
+* :mod:`.serving`: shows it all in the web admin; :mod:`.calling` keeps it moving, :mod:`.proof`
+  looks at every page once.
 
-``cortex-otel demo --once`` runs it; its packages are the extra ``cortex-otel[demo]``.
+``cortex-otel demo --once`` runs the calls, ``--serve`` the pages too; what they need is the extra
+``cortex-otel[demo]``.
 """

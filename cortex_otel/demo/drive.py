@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.metadata
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -61,6 +62,8 @@ def main(arguments: argparse.Namespace) -> int:
         if arguments.clean:
             return _clean(directory, as_json=arguments.json)
         _check_packages()
+        if arguments.serve:
+            _check_packages_of_serve()
         with demo_directory(directory), _repository() as repository:
             if arguments.serve:
                 return _serve(directory, repository, as_json=arguments.json)
@@ -248,6 +251,13 @@ def _check_packages() -> None:
             raise DemoError(text("demo_missing", module=script))
     if shutil.which("git") is None:
         raise DemoError(text("demo_no_git"))
+
+
+def _check_packages_of_serve() -> None:
+    # Before minutes are spent on what nobody could look at.
+    for module in ("uvicorn", "fastapi", "jinja2"):
+        if importlib.util.find_spec(module) is None:
+            raise DemoError(text("demo_missing", module=module))
 
 
 def _script(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import time
 import urllib.error
 import urllib.parse
@@ -18,13 +19,16 @@ from cortex_otel.show.pages import PAGES
 from cortex_otel_exporters.sqlite.reader import open_reader
 
 if TYPE_CHECKING:
+    import threading
+
     from cortex_otel.settings import Settings
     from cortex_otel.show.pages import Page
 
 __all__ = ["PageSeen", "Proof"]
 
 _SECONDS = 20.0
-_SECONDS_TO_START = 10.0
+_SECONDS_TO_START = 30.0
+_SECONDS_BETWEEN_TRIES = 0.05
 _SINCE = "30d"
 # Not through a proxy: it is this machine's own server.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -62,8 +66,14 @@ class Proof:
         """Whether every page was fetched and every panel has something to show."""
         return bool(self.pages) and not any(page.failure or page.dark for page in self.pages)
 
-    def look(self) -> None:
-        """Fetch them all; never raises for what a page does."""
+    def look(self, has_ended: threading.Event) -> None:
+        """Fetch them all; never raises for what a page does.
+
+        Args:
+            has_ended: set when the server has ended: then there is nothing to wait for.
+        """
+        if not self._is_listening(has_ended):
+            return
         user = self._a_user()
         token = self._token()
         for page in PAGES.values():
@@ -120,6 +130,17 @@ class Proof:
         with _OPENER.open(request, timeout=_SECONDS) as answer:
             return bytes(answer.read())
 
+    def _is_listening(self, has_ended: threading.Event) -> bool:
+        place = (self._settings.admin_host, self._settings.admin_port)
+        deadline = time.monotonic() + _SECONDS_TO_START
+        while time.monotonic() < deadline and not has_ended.wait(_SECONDS_BETWEEN_TRIES):
+            try:
+                socket.create_connection(place, timeout=1).close()
+            except OSError:
+                continue
+            return True
+        return False
+
     def _token(self) -> str:
         """The one of the environment, or the one that the server makes when it starts."""
         if self._settings.admin_token:
@@ -129,7 +150,7 @@ class Proof:
         while time.monotonic() < deadline:
             if file.exists() and (token := file.read_text(encoding="utf-8").strip()):
                 return token
-            time.sleep(0.05)
+            time.sleep(_SECONDS_BETWEEN_TRIES)
         return ""
 
     def _a_user(self) -> str:

@@ -126,7 +126,10 @@ def show(directory: Path, servers: Sequence[Server], *, as_json: bool) -> tuple[
 
 def _show_once(settings: Settings, *, quiet: bool) -> tuple[int, Any]:
     proof = Proof(settings)
-    looking = threading.Thread(target=_look, args=(proof,), name="cortex-otel-demo", daemon=True)
+    has_ended = threading.Event()
+    looking = threading.Thread(
+        target=_look, args=(proof, has_ended), name="cortex-otel-demo", daemon=True
+    )
     stdout = sys.stdout
     # Its lines tell of a server that is gone by the time they are read in a pipe.
     sys.stdout = sys.stderr if not quiet else _Nowhere()
@@ -134,6 +137,7 @@ def _show_once(settings: Settings, *, quiet: bool) -> tuple[int, Any]:
     try:
         code = serve(settings)
     finally:
+        has_ended.set()
         sys.stdout = stdout
     looking.join()
     if not quiet:
@@ -150,12 +154,13 @@ def _show_once(settings: Settings, *, quiet: bool) -> tuple[int, Any]:
     return code or int(not proof.holds), proof.as_json()
 
 
-def _look(proof: Proof) -> None:
+def _look(proof: Proof, has_ended: threading.Event) -> None:
     try:
-        proof.look()
+        proof.look(has_ended)
     finally:
-        # As Ctrl-C would: the servers end in their own time.
-        os.kill(os.getpid(), signal.SIGINT)
+        if not has_ended.is_set():
+            # As Ctrl-C would: the servers end in their own time.
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 def _show_until_ctrl_c(settings: Settings, servers: Sequence[Server]) -> int:

@@ -197,6 +197,23 @@ def read_until(terminal, wanted, *, seconds):
     return seen
 
 
+def test_without_the_packages_of_the_admin_it_says_so_at_once(tmp_path):
+    blocked = (
+        "import importlib.util as util, sys; find = util.find_spec;"
+        "util.find_spec = lambda name, *rest: None if name == 'fastapi' else find(name, *rest);"
+        "import cortex_otel.cli;"
+        f"sys.exit(cortex_otel.cli.main(['demo', '--serve', '--home', {str(tmp_path / 'h')!r}]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", blocked], env=surroundings(tmp_path), capture_output=True,
+        text=True, check=False, timeout=SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'cortex-otel[demo]'" in done.stderr
+    assert not (tmp_path / "h").exists()
+
+
 NOW_NS = 1_795_623_600 * 10**9
 
 
