@@ -252,7 +252,10 @@ def test_the_catalogue_is_listed(capsys, monkeypatch):
     monkeypatch.setenv("CORTEX_OTEL_LANG", "ko")
     assert "도구 호출" in said(capsys, "query")[1]
     _, out, _ = said(capsys, "query", "--format", "json")
-    assert {question["name"] for question in json.loads(out)} == catalogue().keys()
+    told = {question["name"]: question for question in json.loads(out)}
+    assert told.keys() == catalogue().keys()
+    assert told["dau"]["about"] == catalogue()["dau"].about_in("ko")
+    assert {column["title"] for column in told["dau"]["columns"]} == {"날짜", "사용자", "집계 중"}
 
 
 @pytest.mark.parametrize("name", sorted(catalogue()))
@@ -264,9 +267,13 @@ def test_what_is_shown_can_be_run(capsys, monkeypatch, home, name, lang):
     assert not home.exists()
     question = catalogue()[name]
     assert out.startswith(f"-- {question.title_in(lang)}\n")
-    for each in (*question.parameters, *question.columns):
-        assert f"{each.name} " in out
+    for each in question.parameters:
+        assert f":{each.name} " in out
         assert f" {each.meaning}\n" in out
+    for each in question.columns:
+        assert f" {each.name} " in out
+        assert f" {each.meaning_in(lang)}\n" in out
+    assert question.about_in(lang)[:40] in out
     connection = apsw.Connection(str(seed(home)))
     values = dict.fromkeys(re.findall(r"(?<!:):([a-z_]+)", out), 0)
     list(connection.execute(out, values))

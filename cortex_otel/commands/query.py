@@ -121,12 +121,14 @@ def _assigned(question: Question, assignments: list[str]) -> dict[str, Value]:
 def _show(question: Question) -> None:
     """SQL with its meaning in comments, to be copied as it is."""
     line(f"-- {question.title_in(language())}")
-    for sentence in textwrap.wrap(question.about, 96):
+    # Korean letters are two columns wide.
+    for sentence in textwrap.wrap(question.about_in(language()), 56 if language() == "ko" else 96):
         line(f"-- {sentence}")
     for heading, rows in (
         ("show_parameters", [(f":{each.name}", each.type, each.meaning)
                              for each in question.parameters]),
-        ("show_columns", [(each.name, each.unit, each.meaning) for each in question.columns]),
+        ("show_columns", [(each.name, each.unit, each.meaning_in(language()))
+                          for each in question.columns]),
     ):  # fmt: skip
         line("--")
         line(f"-- {text(heading)}")
@@ -147,14 +149,19 @@ def _list(form: str) -> None:
             {
                 "name": question.name,
                 "title": question.title_in(language()),
-                "about": question.about,
+                "about": question.about_in(language()),
                 "since": question.since,
                 "parameters": [
                     {"name": each.name, "type": each.type, "meaning": each.meaning}
                     for each in question.parameters
                 ],
                 "columns": [
-                    {"name": each.name, "unit": each.unit, "meaning": each.meaning}
+                    {
+                        "name": each.name,
+                        "unit": each.unit,
+                        "title": each.title_in(language()),
+                        "meaning": each.meaning_in(language()),
+                    }
                     for each in question.columns
                 ],
             }
