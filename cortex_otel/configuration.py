@@ -356,7 +356,7 @@ def _span_implementation(settings: Settings) -> tuple[type[TracerProvider], str]
 
 
 def reset_for_tests() -> None:
-    """Forget the pipeline, so that the next :func:`configure` begins anew. For the tests of this project."""
+    """Forget the pipeline, so that the next :func:`configure` begins anew; of our own tests."""
     global _pipeline  # noqa: PLW0603
     with _lock:
         if _pipeline is not None:
