@@ -71,7 +71,9 @@ def token_of(settings: Settings) -> str:
         return settings.admin_token
     path = settings.home / TOKEN_FILE
     try:
-        while (found := _read_token(path)) is None:
+        while not (found := _read_token(path)):
+            if found is not None:
+                _remove_worthless(path)
             _make_token(path)
     except OSError as error:
         _logger.warning(
@@ -251,9 +253,20 @@ def _unauthorized(code: str) -> ApiError:
     return ApiError(HTTPStatus.UNAUTHORIZED, code, headers={"www-authenticate": "Bearer"})
 
 
+def _remove_worthless(path: Path) -> None:
+    """One that is no token, or that others could have read; what another has just made stays."""
+    aside = path.with_name(f"{TOKEN_FILE}.{secrets.token_hex(8)}")
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return
+    if _read_token(aside):
+        with contextlib.suppress(FileExistsError):
+            os.link(aside, path)
+    aside.unlink()
+
+
 def _make_token(path: Path) -> None:
-    # One that is no token, or that others could have read, is worth nothing.
-    path.unlink(missing_ok=True)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Whole or not at all, never readable by others whatever the umask; and where two begin at once,
     # both have the token of the first.
@@ -269,7 +282,7 @@ def _make_token(path: Path) -> None:
 
 
 def _read_token(path: Path) -> str | None:
-    """The token in the file; ``None`` if there is none, or one that others could have read."""
+    """The token in the file; empty if it is none, or others could have read it; ``None``: no file."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -278,7 +291,7 @@ def _read_token(path: Path) -> str | None:
         mode = os.fstat(descriptor).st_mode
         text = file.read(1024).decode("ascii", "replace").strip()
     if not _TOKEN.fullmatch(text) or (os.name == "posix" and mode & 0o077):
-        return None
+        return ""
     return text
 
 
