@@ -125,7 +125,7 @@ def test_tool_pairs(varied_store, varied, days, filters):
         calls[event.tool_name] += event.weight
         if event.user:
             used[event.tool_name].add((event.user, event.time // DAY))
-    shown = sorted(calls, key=lambda tool: (-calls[tool], tool))[:12]
+    shown = sorted(calls, key=lambda tool: (-calls[tool], tool))[:10]
     expected = {
         (one, other): len({user for user, _ in used[one] & used[other]})
         for one in shown

@@ -176,7 +176,7 @@ def pairs(true):
     for row in of_type(true.of_utc_days(), "mcp.tool_call"):
         by_tool[row["tool_name"]].add((row["user_id_hash"], row["timestamp"] // DAY))
     calls = grouped(of_type(true.events(), "mcp.tool_call"), "tool_name")
-    top = [tool for (tool,) in sorted(calls, key=lambda key: (-weigh(calls[key]), key))[:12]]
+    top = [tool for (tool,) in sorted(calls, key=lambda key: (-weigh(calls[key]), key))[:10]]
     return [{"tool_name": one, "with_tool": other,
              "users": len({user for user, _ in by_tool[one] & by_tool[other]})}
             for one in top for other in top if by_tool[one] & by_tool[other]]  # fmt: skip

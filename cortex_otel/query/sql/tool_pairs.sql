@@ -1,9 +1,9 @@
 -- title: Tools used together
 -- title.ko: 함께 쓰인 도구
 -- about: How many users called both tools on the same UTC day; of a tool with itself, how many
---   called it at all. The twelve tools that were called most. Users are of whole UTC days.
+--   called it at all. The ten tools that were called most. Users are of whole UTC days.
 -- about.ko: 같은 날(UTC) 두 도구를 모두 호출한 사용자 수입니다. 같은 도구끼리는 그 도구를 호출한
---   사용자 수입니다. 호출이 많은 도구 12개를 표시합니다.
+--   사용자 수입니다. 호출이 많은 도구 10개를 표시합니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -29,22 +29,22 @@ most_called AS (
         GROUP BY s.tool_name
     ) AS called
     ORDER BY place
-    LIMIT 12
+    LIMIT 10
 ),
 tool_days AS MATERIALIZED (
-    SELECT m.place, u.user_key, u.block, u.days
+    SELECT m.place, u.user_key * 65536 + u.block AS user_block, u.days
     -- CROSS JOIN: left to itself, SQLite begins with all features.
     FROM most_called m CROSS JOIN features f CROSS JOIN used_features u
     WHERE f.event_type = 'mcp.tool_call' AND f.feature = m.tool_name
       AND u.feature_key = f.feature_key
 ),
--- Two places and a user are one number: SQLite sorts numbers in half the time.
+-- Keys are one number while they are compared: SQLite does so in half the time.
 pairs AS MATERIALIZED (
     SELECT cell / 68719476736 AS place, cell / 4294967296 % 16 AS with_place, count(*) AS users
     FROM (
-        SELECT DISTINCT (a.place * 16 + b.place) * 4294967296 + a.user_key AS cell
+        SELECT DISTINCT (a.place * 16 + b.place) * 4294967296 + a.user_block / 65536 AS cell
         FROM tool_days a
-        JOIN tool_days b ON b.user_key = a.user_key AND b.block = a.block
+        JOIN tool_days b ON b.user_block = a.user_block
         WHERE b.place >= a.place AND (a.days & b.days) <> 0
     ) AS cells
     GROUP BY cell / 4294967296
