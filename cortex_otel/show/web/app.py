@@ -15,12 +15,13 @@ from starlette.responses import HTMLResponse
 from cortex_otel.query.runner import QueryError
 from cortex_otel.show.web import api, html, openapi, views
 from cortex_otel.show.web.export import Exports
-from cortex_otel.show.web.gate import Gate, language_of, token_of
+from cortex_otel.show.web.gate import Gate, language_of
 from cortex_otel.show.web.live import Live
 from cortex_otel.show.web.parameters import bad_parameter
 from cortex_otel.show.web.problems import ApiError, known_problem, refusal
 from cortex_otel.show.web.readers import Readers
 from cortex_otel.show.web.state import Admin
+from cortex_otel.show.web.tokens import token_of
 from cortex_otel.show.web.zones import local_zone, zone
 from cortex_otel_exporters.sqlite.reader import StoreError
 

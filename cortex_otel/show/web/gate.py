@@ -7,14 +7,10 @@ network, that network. What it can't protect from: another program of the same u
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import ipaddress
 import logging
-import os
-import re
-import secrets
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlencode
@@ -28,18 +24,14 @@ from cortex_otel.show.web.problems import ApiError, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from cortex_otel.settings import Settings
 
 _logger = logging.getLogger("cortex_otel")
 
-__all__ = ["TOKEN_FILE", "Gate", "language_of", "token_of"]
+__all__ = ["Gate", "language_of"]
 
-TOKEN_FILE: Final = "admin.token"  # noqa: S105 - the name of a file
-_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,256}")
 _COOKIE_SECONDS: Final = 90 * 86_400
 _OPEN_TO_ALL: Final = ("/static/",)
 _PAGES: Final = "/admin/"
@@ -60,27 +52,6 @@ _HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-
-
-def token_of(settings: Settings) -> str:
-    """The token of this installation: of the settings, else of its file, which is made if need be.
-
-    Where the file can't be had, e.g. in a home that is read-only, the token is of this run alone.
-    """
-    if settings.admin_token:
-        return settings.admin_token
-    path = settings.home / TOKEN_FILE
-    try:
-        while not (found := _read_token(path)):
-            if found is not None:
-                _remove_worthless(path)
-            _make_token(path)
-    except OSError as error:
-        _logger.warning(
-            "no token in %s (%s): the one of this address ends with this run", path, error.strerror
-        )
-        return secrets.token_urlsafe(32)
-    return found
 
 
 def language_of(headers: Headers, query: bytes) -> str:
@@ -251,48 +222,6 @@ def _with_headers(send: Send, *, is_head: bool) -> Callable[[Message], Awaitable
 
 def _unauthorized(code: str) -> ApiError:
     return ApiError(HTTPStatus.UNAUTHORIZED, code, headers={"www-authenticate": "Bearer"})
-
-
-def _remove_worthless(path: Path) -> None:
-    """One that is no token, or that others could have read; what another has just made stays."""
-    aside = path.with_name(f"{TOKEN_FILE}.{secrets.token_hex(8)}")
-    try:
-        path.rename(aside)
-    except FileNotFoundError:
-        return
-    if _read_token(aside):
-        with contextlib.suppress(FileExistsError):
-            os.link(aside, path)
-    aside.unlink()
-
-
-def _make_token(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Whole or not at all, never readable by others whatever the umask; and where two begin at once,
-    # both have the token of the first.
-    temporary = path.with_name(f"{TOKEN_FILE}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{secrets.token_urlsafe(32)}\n")
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
-    finally:
-        temporary.unlink()
-
-
-def _read_token(path: Path) -> str | None:
-    """The token in the file; empty if it is none, or others could have read it; ``None``: no file."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    with os.fdopen(descriptor, "rb") as file:
-        mode = os.fstat(descriptor).st_mode
-        text = file.read(1024).decode("ascii", "replace").strip()
-    if not _TOKEN.fullmatch(text) or (os.name == "posix" and mode & 0o077):
-        return ""
-    return text
 
 
 def _cookies(headers: Headers) -> dict[str, str]:

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from cortex_otel.settings import read_environment
-from cortex_otel.show.web.gate import TOKEN_FILE, token_of
+from cortex_otel.show.web.tokens import TOKEN_FILE, token_of
 
 
 def settings_of(home):
