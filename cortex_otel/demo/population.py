@@ -265,7 +265,7 @@ def _extras(
             start_ns = plan.incident[0] + int(choose.random() * 40) * _NS_A_MINUTE
             yield from _sitting(choose.choice(workers), day, start_ns, plan, choose)
     if day == plan.days - 1:
-        for _ in range(3 + len(there) // 40):
+        for _ in range(3 + len(there) // 100):
             start_ns = plan.now_ns - int(choose.random() * _LAST_MINUTES * _NS_A_MINUTE)
             yield from _sitting(choose.choice(workers), day, start_ns, plan, choose)
 
