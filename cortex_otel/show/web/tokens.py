@@ -19,6 +19,8 @@ __all__ = ["TOKEN_FILE", "token_of"]
 _logger = logging.getLogger("cortex_otel")
 
 TOKEN_FILE: Final = "admin.token"  # noqa: S105 - the name of a file
+#: Where another makes it at the same time, or there is a worthless one; not where no mode is kept.
+_ATTEMPTS: Final = 3
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,256}")
 
 
@@ -30,21 +32,25 @@ def token_of(settings: Settings) -> str:
     if settings.admin_token:
         return settings.admin_token
     path = settings.home / TOKEN_FILE
+    why: str | None = "a file there is readable by others, whatever its mode"
     try:
-        while not (found := _read_token(path)):
+        for _ in range(_ATTEMPTS):
+            if found := _read_token(path):
+                return found
             if found is not None:
                 _remove_worthless(path)
             _make_token(path)
     except OSError as error:
-        _logger.warning(
-            "no token in %s (%s): the one of this address ends with this run", path, error.strerror
-        )
-        return secrets.token_urlsafe(32)
-    return found
+        why = error.strerror
+    _logger.warning("no token in %s (%s): the one of this address ends with this run", path, why)
+    return secrets.token_urlsafe(32)
 
 
 def _read_token(path: Path) -> str | None:
-    """The token in the file; empty if others could have read it or it is none; ``None``: no file."""
+    """The token in the file; empty if it is none, or others could have read it.
+
+    ``None`` if there is no file.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:

@@ -68,3 +68,12 @@ def test_where_no_file_can_be_the_token_is_of_this_run(tmp_path, caplog):
     assert first != second
     assert "ends with this run" in caplog.text
     assert first not in caplog.text
+
+
+def test_where_no_mode_is_kept_the_token_is_of_this_run(tmp_path, caplog, monkeypatch):
+    """As on the drives of Windows in WSL."""
+    monkeypatch.setattr("os.fstat", lambda _: os.stat_result((0o100777, *[0] * 9)))
+    first, second = token_of(settings_of(tmp_path)), token_of(settings_of(tmp_path))
+    assert len(first) >= 40
+    assert first != second
+    assert "readable by others" in caplog.text
