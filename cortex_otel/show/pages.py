@@ -86,6 +86,10 @@ _NO_USERS = _both(
     "사용자 ID가 있는 이벤트로 채워집니다. configure()에 identity provider를 주거나 "
     "CORTEX_OTEL_USER_ID 값을 정하세요.",
 )
+_NOTHING_OF_THEM = _both(
+    "Nothing of this user is in this range: choose a longer one.",
+    "이 기간에는 이 사용자의 기록이 없습니다. 더 긴 기간을 선택해 보세요.",
+)
 _NO_EXTENSION = _both(
     "Events of the IDE extension fill this: it sends them to cortex-otel serve.",
     "IDE 확장의 이벤트로 채워집니다. 확장에서 cortex-otel serve 쪽으로 이벤트를 보냅니다.",
@@ -290,28 +294,28 @@ _USER = Page(
             id="totals", question="user_totals", draw="cards",
             values=("events", "errors", "error_rate", "active_days", "tools", "sessions",
                     "avg_session_ms"),
-            empty=_NO_USERS, wide=True,
+            empty=_NOTHING_OF_THEM, wide=True,
         ),
         Panel(
             id="days", question="user_days", draw="bars", x="day", values=("events", "errors"),
-            empty=_NO_USERS,
+            empty=_NOTHING_OF_THEM,
         ),
         Panel(
             id="tools", question="user_tools", draw="table",
             values=("event_type", "feature", "events", "errors", "avg_ms", "last_used"),
-            limit=100, empty=_NO_USERS,
+            limit=100, empty=_NOTHING_OF_THEM,
         ),
         Panel(
             id="timeline", question="events", draw="table", titles=_both("Timeline", "타임라인"),
             values=("time", "service", "event_type", "user_tier", "feature", "result",
                     "duration_ms", "error_type", "message", "trace_id"),
-            links={"trace_id": "trace"}, limit=50, empty=_NO_USERS, wide=True,
+            links={"trace_id": "trace"}, limit=50, empty=_NOTHING_OF_THEM, wide=True,
         ),
         Panel(
             id="sessions", question="sessions", draw="table",
             values=("start_time", "end_time", "service", "user_tier", "duration_ms", "events",
                     "errors", "ide", "os", "session_id"),
-            limit=50, empty=_NO_USERS, wide=True,
+            limit=50, empty=_NOTHING_OF_THEM, wide=True,
         ),
     ),
 )  # fmt: skip

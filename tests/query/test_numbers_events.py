@@ -34,8 +34,9 @@ FILTERS = [
     {"q": ":run:1", "user": user_hash(1)},
     {"event_type": "no.such"},
 ]
-#: Of a user as active as this one, events are looked for backwards and not in their half hours.
-BUSY = pytest.param({"user": user_hash(0)}, id="busy")
+#: Events of a user who is active nearly always are looked for backwards, of others in the half
+#: hours in which they were active.
+BUSY, OTHER = {"user": user_hash(1)}, {"user": user_hash(30)}
 
 
 def matching(events, from_ns, to_ns, **filters):
@@ -84,9 +85,7 @@ def test_newest_first(varied_store, varied, name, when, filters):
     assert result.truncated == (len(expected) > 25)
 
 
-@pytest.mark.parametrize(
-    "filters", [{}, {"event_type": "ext."}, {"user": user_hash(1)}, {"q": "keyerror"}, BUSY]
-)
+@pytest.mark.parametrize("filters", [{}, {"event_type": "ext."}, {"q": "keyerror"}, BUSY, OTHER])
 @pytest.mark.parametrize("name", ["events", "errors"])
 def test_pages_make_the_whole(varied_store, varied, name, filters):
     from_ns, to_ns = MONDAY + 9 * DAY + 5, MONDAY + 24 * DAY
@@ -98,9 +97,11 @@ def test_pages_make_the_whole(varied_store, varied, name, filters):
     assert len({row["id"] for row in rows}) == len(rows)
 
 
-def test_a_busy_user_has_more_half_hours_than_are_looked_into(varied):
-    halves = {event.time // (HOUR // 2) for event in varied if event.user == user_hash(1)}
-    assert len(halves) > 400
+def test_both_ways_to_one_users_events_are_tested(varied):
+    for user, busy in ((BUSY["user"], True), (OTHER["user"], False)):
+        halves = {event.time // (HOUR // 2) for event in varied if event.user == user}
+        assert (len(halves) > 400) == busy
+        assert len(halves) > 30
 
 
 def test_pages_of_events_at_one_instant(store_of):

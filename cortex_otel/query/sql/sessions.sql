@@ -50,5 +50,7 @@ WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
   AND n.events > 0 AND n.session_id <> ''
   AND (:service = '' OR g.service = :service)
   AND (:user_tier = '' OR g.user_tier = :user_tier)
-  AND (:user = '' OR substr(u.user_id_hash, 1, length(:user)) = :user)
+  AND (:user = '' OR n.user_key IN (
+    SELECT user_key FROM users WHERE substr(user_id_hash, 1, length(:user)) = :user
+  ))
 ORDER BY n.end_time DESC, n.session_key DESC
