@@ -28,11 +28,11 @@
 -- column.ko: p95_ms 검색의 95 %가 이 시간 이하
 -- column: p99_ms ms 99 % of the searches took at most this
 -- column.ko: p99_ms 검색의 99 %가 이 시간 이하
-WITH
+WITH RECURSIVE
 -- with: bounds
 -- with: chosen_segments
 -- with: counted
--- with: durations
+-- with: search_durations
 -- with: measured
 totals AS (
     SELECT
@@ -46,9 +46,7 @@ totals AS (
 ranked AS (
     SELECT bucket, sum(events) OVER (ORDER BY bucket) AS reached, sum(events) OVER () AS total
     FROM (
-        SELECT bucket, sum(events) AS events FROM durations
-        WHERE feature_key IN (SELECT feature_key FROM features WHERE event_type = 'mcp.search_context')
-        GROUP BY bucket
+        SELECT bucket, sum(events) AS events FROM search_durations GROUP BY bucket
     ) AS histogram
 ),
 percentiles AS (

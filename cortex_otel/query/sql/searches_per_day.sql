@@ -19,15 +19,14 @@
 -- column.ko: p95_ms 검색의 95 %가 이 시간 이하
 -- column: partial flag 1 if the range has only a part of the day
 -- column.ko: partial 기간에 그날의 일부만 들어 있으면 1
-WITH
+WITH RECURSIVE
 -- with: bounds
 -- with: chosen_segments
+-- with: search_durations
 histogram AS (
-    SELECT (d.hour * 60 + :utc_offset_minutes) / 1440 AS day, d.bucket, sum(d.events) AS events
-    FROM bounds b JOIN rollup_hour_duration d ON d.hour >= b.from_hour AND d.hour < b.to_hour
-    WHERE d.feature_key IN (SELECT feature_key FROM features WHERE event_type = 'mcp.search_context')
-      AND d.segment_key IN (SELECT segment_key FROM chosen_segments)
-    GROUP BY (d.hour * 60 + :utc_offset_minutes) / 1440, d.bucket
+    SELECT (hour * 60 + :utc_offset_minutes) / 1440 AS day, bucket, sum(events) AS events
+    FROM search_durations
+    GROUP BY (hour * 60 + :utc_offset_minutes) / 1440, bucket
 ),
 ranked AS (
     SELECT
