@@ -20,7 +20,7 @@ __all__ = ["NAMES", "RESULTS"]
 
 NAMES = (
     "write_path", "tool_call", "wire_hook", "sustained", "burst", "startup", "writers", "disk",
-    "questions", "host_latency", "receiver",
+    "questions", "pages", "host_latency", "receiver",
 )  # fmt: skip
 _HERE = Path(__file__).parent
 RESULTS = _HERE / "results.json"
