@@ -269,7 +269,7 @@ def test_what_is_shown_can_be_run(capsys, monkeypatch, home, name, lang):
     assert out.startswith(f"-- {question.title_in(lang)}\n")
     for each in question.parameters:
         assert f":{each.name} " in out
-        assert f" {each.meaning}\n" in out
+        assert f" {each.meaning_in(lang)}\n" in out
     for each in question.columns:
         assert f" {each.name} " in out
         assert f" {each.meaning_in(lang)}\n" in out

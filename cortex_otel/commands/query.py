@@ -125,7 +125,7 @@ def _show(question: Question) -> None:
     for sentence in textwrap.wrap(question.about_in(language()), 56 if language() == "ko" else 96):
         line(f"-- {sentence}")
     for heading, rows in (
-        ("show_parameters", [(f":{each.name}", each.type, each.meaning)
+        ("show_parameters", [(f":{each.name}", each.type, each.meaning_in(language()))
                              for each in question.parameters]),
         ("show_columns", [(each.name, each.unit, each.meaning_in(language()))
                           for each in question.columns]),
@@ -152,7 +152,7 @@ def _list(form: str) -> None:
                 "about": question.about_in(language()),
                 "since": question.since,
                 "parameters": [
-                    {"name": each.name, "type": each.type, "meaning": each.meaning}
+                    {"name": each.name, "type": each.type, "meaning": each.meaning_in(language())}
                     for each in question.parameters
                 ],
                 "columns": [

@@ -12,6 +12,7 @@ A header is made of comment lines before the first line of SQL::
     -- cursor: time before_ns, id before_id
     -- parameter: service
     -- parameter: window_days integer 30 days after which a user counts as lost
+    -- parameter.ko: window_days 사용자를 잃은 것으로 보는 일수
     -- column: calls count number of calls, weighted
     -- column.ko: calls 호출 수, 가중
 
@@ -73,11 +74,18 @@ class Parameter:
     default: int | float | str | None
     """``None``: the present moment."""
     meaning: str
+    """In English."""
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    """In other languages."""
 
     @property
     def is_special(self) -> bool:
         """Whether it belongs to its question alone."""
         return self.name not in COMMON_PARAMETERS
+
+    def meaning_in(self, language: str) -> str:
+        """The meaning in ``language`` (``en``, ``ko``), else in English."""
+        return self.meanings.get(language, self.meaning)
 
     def parse(self, text: str) -> int | float | str:
         """``text`` as a value of this parameter's type.
@@ -154,14 +162,19 @@ COMMON_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
     {
         parameter.name: parameter
         for parameter in (
-            Parameter("from_ns", "integer", 0, "start of the range, Unix ns, inclusive"),
-            Parameter("to_ns", "integer", None, "end of the range, Unix ns, exclusive"),
-            Parameter("service", "text", "", "one service; empty for all"),
-            Parameter("user_tier", "text", "", "one tier; empty for all"),
-            Parameter("utc_offset_minutes", "integer", 0, "what local time is ahead of UTC by"),
+            Parameter("from_ns", "integer", 0, "start of the range, Unix ns, inclusive",
+                      {"ko": "기간의 시작(Unix ns, 포함)"}),
+            Parameter("to_ns", "integer", None, "end of the range, Unix ns, exclusive",
+                      {"ko": "기간의 끝(Unix ns, 제외)"}),
+            Parameter("service", "text", "", "one service; empty for all",
+                      {"ko": "서비스 하나. 비우면 전체"}),
+            Parameter("user_tier", "text", "", "one tier; empty for all",
+                      {"ko": "등급 하나. 비우면 전체"}),
+            Parameter("utc_offset_minutes", "integer", 0, "what local time is ahead of UTC by",
+                      {"ko": "현지 시각이 UTC보다 앞선 분"}),
         )
     }
-)
+)  # fmt: skip
 """What every page passes to every question; one that has no use for it isn't asked to name it."""
 
 _LINE = re.compile(r"-- (?P<key>[a-z.]+): (?P<value>.+)")
@@ -223,7 +236,7 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
     """
     texts: dict[str, dict[str, str]] = {"title": {}, "about": {}, "since": {}, "limit": {}}
     columns: dict[str, Column] = {}
-    meanings: dict[str, dict[str, str]] = {}
+    meanings: dict[tuple[str, str], dict[str, str]] = {}
     parameters: list[Parameter] = []
     cursor: dict[str, str] = {}
     for key, value in _header(name, sql):
@@ -239,9 +252,9 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
             case "column", "", "":
                 column = _column(name, value)
                 columns[column.name] = column
-            case "column", _, language:
+            case (("column" | "parameter") as kind, _, language):
                 of, meaning = _pair(name, key, value)
-                meanings.setdefault(of, {})[language] = meaning
+                meanings.setdefault((kind, of), {})[language] = meaning
             case _:
                 raise QuestionError(f"{name}.sql: {key!r} isn't known")
     question = Question(
@@ -249,10 +262,14 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
         about=texts["about"].pop("en", ""), abouts=MappingProxyType(texts["about"]),
         titles=MappingProxyType(texts["title"]),
         columns=tuple(
-            replace(each, meanings=MappingProxyType(meanings.pop(each.name, {})))
+            replace(each, meanings=MappingProxyType(meanings.pop(("column", each.name), {})))
             for each in columns.values()
         ),
-        parameters=tuple(parameters), cursor=MappingProxyType(cursor),
+        parameters=tuple(
+            replace(each, meanings=MappingProxyType(found)) if found else each
+            for each in parameters for found in [meanings.pop(("parameter", each.name), {})]
+        ),
+        cursor=MappingProxyType(cursor),
         since=texts["since"].get("en", "30d"),
         limit=_whole(name, texts["limit"].get("en", "10000")),
     )  # fmt: skip
@@ -261,7 +278,7 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
     if meanings or not (
         cursor.keys() <= columns.keys() and all(map(question.accepts, cursor.values()))
     ):
-        raise QuestionError(f"{name}.sql: column.ko or cursor name what isn't there")
+        raise QuestionError(f"{name}.sql: column.ko, parameter.ko or cursor name what isn't there")
     return question
 
 

@@ -144,6 +144,7 @@ def test_what_a_cursor_needs_is_there(name):
         "-- something else",
         "-- title: T\n-- about: a\n-- column: n count m\n-- column.ko: m 뜻",
         "-- title: T\n-- about: a\n-- column: n count m\n-- column.ko: n",
+        "-- title: T\n-- about: a\n-- column: n count m\n-- parameter.ko: n 뜻",
         "-- title: T\n-- about: a\n-- column: n count m\n-- cursor: n before_n",
         "-- title: T\n-- about: a\n-- column: n count m\n-- cursor: n",
         "-- title: T\n-- about: a\n-- column: n count m\n-- limit: many",

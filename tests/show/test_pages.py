@@ -83,6 +83,9 @@ def test_a_panel_speaks_both_languages(page, panel):
 @pytest.mark.parametrize("question", catalogue().values(), ids=lambda each: each.name)
 def test_a_question_speaks_both_languages(question):
     assert question.abouts.keys() == {"ko"}
+    for parameter in question.parameters:
+        assert parameter.meanings.keys() == {"ko"}
+        assert HANGUL.search(parameter.meaning_in("ko"))
     for column in question.columns:
         assert column.name in COLUMN_TITLES
         assert column.meanings.keys() == {"ko"}

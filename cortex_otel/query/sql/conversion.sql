@@ -12,6 +12,7 @@
 -- parameter: service
 -- parameter: utc_offset_minutes
 -- parameter: window_days integer 30 days from the first event to the first paid one, inclusive
+-- parameter.ko: window_days 첫 이벤트부터 첫 유료 이벤트까지의 일수(포함)
 -- column: week epoch_day the Monday of the week in which they were first seen
 -- column.ko: week 처음 기록된 주의 월요일
 -- column: eligible_users count distinct users who started free and whose window is over

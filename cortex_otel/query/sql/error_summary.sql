@@ -9,9 +9,13 @@
 -- parameter: service
 -- parameter: user_tier
 -- parameter: event_type text '' an event type, or its beginning; empty for all
+-- parameter.ko: event_type 이벤트 유형 또는 그 앞부분. 비우면 전체
 -- parameter: error_type text '' a class of error; empty for all
+-- parameter.ko: error_type 오류 유형. 비우면 전체
 -- parameter: tool text '' a tool; empty for all
+-- parameter.ko: tool 도구. 비우면 전체
 -- parameter: user text '' the beginning of a user hash, or all of it; empty for all
+-- parameter.ko: user 사용자 해시 또는 그 앞부분. 비우면 전체
 -- column: errors count events that failed or timed out, weighted by sampling
 -- column.ko: errors 실패하거나 시간 초과된 이벤트(샘플링 보정)
 -- column: timeouts count of these, timed out

@@ -10,13 +10,21 @@
 -- parameter: service
 -- parameter: user_tier
 -- parameter: event_type text '' an event type, or its beginning; empty for all
+-- parameter.ko: event_type 이벤트 유형 또는 그 앞부분. 비우면 전체
 -- parameter: error_type text '' a class of error; empty for all
+-- parameter.ko: error_type 오류 유형. 비우면 전체
 -- parameter: tool text '' a tool; empty for all
+-- parameter.ko: tool 도구. 비우면 전체
 -- parameter: user text '' the beginning of a user hash, or all of it; empty for all
+-- parameter.ko: user 사용자 해시 또는 그 앞부분. 비우면 전체
 -- parameter: q text '' words of the error's place; empty for all
+-- parameter.ko: q 오류 위치에 들어 있는 말. 비우면 전체
 -- parameter: before_ns integer 0 only those before this time, Unix ns; 0 for all
+-- parameter.ko: before_ns 이 시각(Unix ns) 이전만. 0이면 전체
 -- parameter: before_id integer 0 and of those at that very time, only ids below this
+-- parameter.ko: before_id 그 시각의 것은 이보다 작은 ID만
 -- parameter: row_limit integer 1000 how many at most
+-- parameter.ko: row_limit 최대 행 수
 -- column: time unix_ns when it began
 -- column.ko: time 시작된 때
 -- column: service text the service

@@ -9,6 +9,7 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: window_days integer 30 days from the first event to the step, inclusive
+-- parameter.ko: window_days 첫 이벤트부터 해당 단계까지의 일수(포함)
 -- column: step count 1, 2, 3
 -- column.ko: step 1, 2, 3
 -- column: reached text free: started free; trial: had a trial or paid; paid: became paid or enterprise

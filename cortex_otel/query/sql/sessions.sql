@@ -8,6 +8,7 @@
 -- parameter: service
 -- parameter: user_tier
 -- parameter: user text '' the beginning of a user hash, or all of it; empty for all
+-- parameter.ko: user 사용자 해시 또는 그 앞부분. 비우면 전체
 -- column: session_id text the session
 -- column.ko: session_id 세션
 -- column: user_id_hash text the user, hashed; null if unknown

@@ -5,6 +5,7 @@
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: trace_id text '' 32 hex digits
+-- parameter.ko: trace_id 16진수 32자리
 -- column: time unix_ns when it began
 -- column.ko: time 시작된 때
 -- column: name text name of the span or event

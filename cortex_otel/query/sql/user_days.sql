@@ -8,6 +8,7 @@
 -- parameter: user_tier
 -- parameter: utc_offset_minutes
 -- parameter: user text '' the user hash, or its beginning; empty for nobody
+-- parameter.ko: user 사용자 해시 또는 그 앞부분. 비우면 아무도 없음
 -- column: day epoch_day the calendar day
 -- column.ko: day 날짜
 -- column: events count product events, weighted by sampling

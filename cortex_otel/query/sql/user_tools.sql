@@ -7,6 +7,7 @@
 -- parameter: service
 -- parameter: user_tier
 -- parameter: user text '' the user hash, or its beginning; empty for nobody
+-- parameter.ko: user 사용자 해시 또는 그 앞부분. 비우면 아무도 없음
 -- column: event_type text the event type
 -- column.ko: event_type 이벤트 유형
 -- column: feature text the tool, element or category; null where the event type says it all

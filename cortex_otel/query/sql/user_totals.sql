@@ -10,6 +10,7 @@
 -- parameter: user_tier
 -- parameter: utc_offset_minutes
 -- parameter: user text '' the user hash, or its beginning; empty for nobody
+-- parameter.ko: user 사용자 해시 또는 그 앞부분. 비우면 아무도 없음
 -- column: events count product events, weighted by sampling
 -- column.ko: events 제품 이벤트 수(샘플링 보정)
 -- column: errors count of these, failed or timed out

@@ -10,8 +10,11 @@
 -- parameter: service
 -- parameter: user_tier
 -- parameter: user text '' the beginning of a user hash, or all of it; empty for all
+-- parameter.ko: user 사용자 해시 또는 그 앞부분. 비우면 전체
 -- parameter: before_ns integer 0 only those last active before this, Unix ns; 0 for all
+-- parameter.ko: before_ns 마지막 활동이 이 시각(Unix ns) 이전인 사용자만. 0이면 전체
 -- parameter: before_user text '' and of those last active at that very time, only hashes after this
+-- parameter.ko: before_user 마지막 활동이 그 시각인 사용자는 이보다 뒤의 해시만
 -- column: user_id_hash text the user, hashed
 -- column.ko: user_id_hash 사용자(해시)
 -- column: user_tier text the tier they had then

@@ -164,7 +164,7 @@ def known_questions(language: str) -> dict[str, Any]:
                 "about": question.about_in(language),
                 "since": question.since,
                 "parameters": [
-                    {"name": each.name, "type": each.type, "meaning": each.meaning}
+                    {"name": each.name, "type": each.type, "meaning": each.meaning_in(language)}
                     for each in question.parameters
                 ],
                 "columns": columns_of(question, language),
