@@ -63,7 +63,9 @@ def test_odd_values_are_replaced(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("pid", "exists"), [(os.getpid(), True), (1, True), (0, False), (1 << 70, False)]
+    ("pid", "exists"),
+    [(os.getpid(), True), (1, True), (0, False), (1 << 70, False)],
+    ids=["this", "the first", "none", "beyond"],
 )
 def test_processes(pid, exists):
     assert process_exists(pid) is exists

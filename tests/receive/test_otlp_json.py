@@ -58,7 +58,7 @@ def test_a_parent_may_be_absent(parent):
     assert (found.span_id if found else 0) == (int(parent, 16) if parent else 0)
 
 
-@pytest.mark.parametrize("time", [NOW, str(NOW), float(2**60)])
+@pytest.mark.parametrize("time", [NOW, str(NOW), float(2**60)], ids=["number", "text", "real"])
 def test_64_bit_integers_are_numbers_or_text(time):
     assert one(startTimeUnixNano=time).start_time == int(time)
 
