@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["create_app", "create_server"]
 
-_GRACEFUL_SECONDS = 2
+_GRACEFUL_SECONDS = 1
 #: A browser sends two words at most; frames beyond that are none of ours.
 _LONGEST_FRAME = 4096
 

@@ -137,13 +137,13 @@ class _Job(Generic[_Answer]):
         try:
             with self._connection() as connection:
                 return self._asked(connection)
-        except apsw.Error as error:
+        except Exception as error:
             if self._given_up:
                 # Whatever SQLite says of being interrupted: in the middle of a view, odd things.
                 raise _busy() from error
-            if isinstance(error, apsw.SQLError):
-                raise  # a mistake of ours
-            raise store_error(error, self._path) from error
+            if isinstance(error, apsw.Error) and not isinstance(error, apsw.SQLError):
+                raise store_error(error, self._path) from error
+            raise
 
     def _asked(self, connection: apsw.Connection) -> _Answer:
         with self._lock:
