@@ -26,6 +26,7 @@ from cortex_otel.show.web.zones import local_zone, zone
 from cortex_otel_exporters.sqlite.reader import StoreError
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import AsyncIterator
 
     from starlette.requests import Request
@@ -53,8 +54,9 @@ def create_server(settings: Settings, url: str) -> tuple[uvicorn.Server, str]:
     """
     del url  # a browser is answered under whatever name of this machine it used
     token = token_of(settings)
+    readers = Readers(settings.database)
     config = uvicorn.Config(
-        create_app(settings, token),
+        create_app(settings, token, readers),
         http="httptools",
         ws="websockets-sansio",
         lifespan="on",
@@ -68,16 +70,30 @@ def create_server(settings: Settings, url: str) -> tuple[uvicorn.Server, str]:
         timeout_keep_alive=30,  # longer than clients keep a connection: none is cut as it is used
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,
     )
-    return uvicorn.Server(config), f"{html.HOME}?token={token}"
+    return _Server(config, readers), f"{html.HOME}?token={token}"
 
 
-def create_app(settings: Settings, token: str) -> ASGIApp:
+class _Server(uvicorn.Server):
+    """Gives up what is being asked before it waits for clients, so that none is cut off."""
+
+    def __init__(self, config: uvicorn.Config, readers: Readers) -> None:
+        super().__init__(config)
+        self._readers = readers
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._readers.give_up()
+        await super().shutdown(sockets)
+
+
+def create_app(settings: Settings, token: str, readers: Readers | None = None) -> ASGIApp:
     """The application.
 
     Args:
         settings: database, host and time zone.
         token: that opens it.
+        readers: of the database; made here if not given.
     """
+    reading = Readers(settings.database) if readers is None else readers
     default_zone = zone(settings.time_zone) if settings.time_zone else local_zone()
 
     @contextlib.asynccontextmanager
@@ -85,7 +101,7 @@ def create_app(settings: Settings, token: str) -> ASGIApp:
         admin = Admin(
             database=settings.database,
             zone=default_zone,
-            readers=Readers(settings.database),
+            readers=reading,
             live=Live(settings.database, default_zone),
             exports=Exports(),
         )

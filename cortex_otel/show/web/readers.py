@@ -13,7 +13,7 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import apsw
 
@@ -55,6 +55,8 @@ class Readers:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="cortex-otel-read")
         self._longest_line = threads + longest_line
         self._asked = 0
+        self._ended = False
+        self._jobs: set[_Job[Any]] = set()
         self._local = threading.local()
 
     async def ask(
@@ -70,10 +72,11 @@ class Readers:
             ApiError: 503: too many wait.
             StoreError: the database can't be read.
         """
-        if self._asked >= self._longest_line:
+        if self._ended or self._asked >= self._longest_line:
             raise _busy()
         self._asked += 1
         job = _Job(question, self._connection, self.path)
+        self._jobs.add(job)
         try:
             future = asyncio.get_running_loop().run_in_executor(self._threads, job.run)
             if request is not None:
@@ -84,7 +87,14 @@ class Readers:
         finally:
             # Also where the task was cancelled: nobody waits any more.
             job.give_up()
+            self._jobs.discard(job)
             self._asked -= 1
+
+    def give_up(self) -> None:
+        """Answer what is being asked with 503 at once, and all that comes: the server ends."""
+        self._ended = True
+        for job in tuple(self._jobs):
+            job.give_up()
 
     def close(self) -> None:
         """End the threads; questions that are being answered come to their end."""

@@ -178,3 +178,17 @@ async def test_the_event_loop_never_waits(populated, readers_of):
         each.cancel()
     await asyncio.gather(*asked, return_exceptions=True)
     assert longest < 1
+
+
+async def test_at_the_end_all_that_is_asked_is_answered(populated, readers_of):
+    readers = readers_of(populated / "cortex.db", threads=1)
+    asked = [
+        asyncio.create_task(readers.ask(lambda connection: connection.execute(FOR_EVER).get))
+        for _ in range(3)
+    ]
+    await asyncio.sleep(0.3)
+    readers.give_up()
+    told = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 5)
+    assert [each.code for each in told] == ["busy"] * 3
+    with pytest.raises(ApiError):
+        await readers.ask(count)
