@@ -6,6 +6,7 @@ they fail.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -90,8 +91,14 @@ class Stack:
         self._wheel = wheel
 
     def make(self) -> None:
-        """Make the environment, or what of it has changed."""
+        """Make the environment, or what of it has changed; one process at a time."""
         home = self.bin.parent
+        home.parent.mkdir(exist_ok=True)
+        with home.with_name(f"{self.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._make(home)
+
+    def _make(self, home: Path) -> None:
         requirements = STACKS[self.name]
         wanted = "\n".join([sys.version, *requirements])
         if not _stamped(home / "requirements.stamp", wanted):
