@@ -59,7 +59,7 @@ def measure(run: Run) -> Report:
     a_wakeup = 1 if run.options.one_a_wakeup else 10
     tables, bars = [], []
     for path in ("decorator",) if run.quick else ("span", "decorator"):
-        blocks, events = (2, 1000) if run.quick else (12, 5000)
+        blocks, events = (2, 1000) if run.quick else (8, 5000)
         hot = run.interleave(_ALTERNATIVES, blocks, pattern="hot", path=path, events=events)
         rows: list[list[Any]] = [
             [
@@ -76,7 +76,7 @@ def measure(run: Run) -> Report:
         bars.append(Bar(f"hot CPU of naive's, {path}", of_naive, _BAR_OF_NAIVE, "×"))
         tables.append(Table(f"{path}, hot ({blocks * events:,} events)", columns, rows))
 
-        blocks, seconds = (1, 0.4) if run.quick else (9, 3.0)
+        blocks, seconds = (1, 0.4) if run.quick else (5, 3.0)
         paced = run.interleave(
             _ALTERNATIVES, blocks, pattern="paced", path=path, seconds=seconds, a_wakeup=a_wakeup
         )
