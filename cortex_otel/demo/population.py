@@ -344,12 +344,12 @@ class _Sink:
         self.sampled_out += number
 
     def submit_metrics(self, points: list[MetricPoint]) -> bool:
-        """There are none."""
-        raise NotImplementedError
+        """There are none: the population has no metrics."""
+        raise AssertionError(points)
 
     def count_dropped(self, reason: str, number: int = 1, signal: str = "event") -> None:
         """A row of ours that breaks a rule is a mistake of ours."""
-        raise NotImplementedError(reason)
+        raise AssertionError(signal, reason, number)
 
     def force_flush(self, timeout_millis: float = 1000) -> bool:
         """Nothing waits here."""
