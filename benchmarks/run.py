@@ -19,8 +19,8 @@ from _harness import render
 __all__ = ["NAMES", "RESULTS"]
 
 NAMES = (
-    "write_path", "tool_call", "wire_hook", "sustained", "burst", "startup", "writers", "disk",
-    "questions", "pages", "host_latency", "receiver",
+    "write_path", "stages", "tool_call", "wire_hook", "sustained", "burst", "startup", "writers",
+    "disk", "questions", "pages", "host_latency", "receiver",
 )  # fmt: skip
 _HERE = Path(__file__).parent
 RESULTS = _HERE / "results.json"
