@@ -127,7 +127,7 @@ def switches(admin):
         int(line.split()[1])
         for task in tasks.iterdir()
         for line in (task / "status").read_text(encoding="ascii").splitlines()
-        if "ctxt_switches" in line
+        if line.startswith("voluntary_ctxt_switches")
     )
 
 
