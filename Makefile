@@ -2,9 +2,6 @@
 # PYTHON=/path/to/python3 chooses another Python; ARGS='…' are passed on (make test-fast ARGS='-k redact').
 
 BIN := .venv/bin
-# Tests run beside the tree, not in it: what they import is what is installed (the wheel in CI).
-# Most tests wait for processes, so more of them run than there are cores; a file stays in one.
-PYTEST := cd .venv && $(if $(CI),CORTEX_TEST_WHEEL=1) bin/pytest -c ../pyproject.toml --rootdir=.. -n $(or $(JOBS),4) --dist loadfile
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(ARGS)
 
 .DEFAULT_GOAL := help
@@ -14,13 +11,13 @@ demo: venv ## real MCP servers, 90 days of made-up users, and the web admin over
 	@$(BIN)/cortex-otel demo --serve $(ARGS)
 
 test: lint types ## everything that must pass: lint, types, all tests but the whole matrix
-	@$(PYTEST) ../tests -m 'not matrix' $(ARGS)
+	@.ci/tests 'not matrix' ../tests $(ARGS)
 
 test-matrix: venv ## the whole matrix of MCP stacks, transports and servers of other people
-	@$(PYTEST) ../tests/stacks $(ARGS)
+	@.ci/tests 'stacks' ../tests/stacks $(ARGS)
 
 test-fast: venv ## the tests that need no environment of another MCP stack
-	@$(PYTEST) ../tests -q -m 'not stacks' $(ARGS)
+	@.ci/tests 'not stacks' ../tests -q $(ARGS)
 
 lint: venv ## ruff, format and the import contracts
 	@$(BIN)/ruff check && $(BIN)/ruff format --check --quiet && $(BIN)/lint-imports --no-cache

@@ -5,6 +5,9 @@ The reference MCP client closes stdin, waits two seconds and sends SIGTERM; Pyth
 the same signal, with the exit status the parent expects. A handler that the host installs, before
 or after, is left alone: then the host ends by itself, and ``atexit`` runs. A child that
 ``multiprocessing`` has forked runs no ``atexit`` either, only multiprocessing's own finalizers.
+
+As with every Python handler, a signal that comes in the microseconds in which the main thread goes
+to sleep is acted on when that thread wakes: by what it waits for, or by the next signal.
 """
 
 from __future__ import annotations

@@ -149,6 +149,7 @@ def test_the_answer_is_kept_for_its_time_and_asked_for_again(monkeypatch):
     assert len(asked) == 2
 
 
+@pytest.mark.timing
 def test_while_a_slow_provider_answers_others_get_the_last_answer():
     who = resolver()
     assert who.current().tier == "free"

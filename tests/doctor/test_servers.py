@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.timing
+
 BIN = Path(sys.executable).parent
 LAUNCHER = BIN / "opentelemetry-instrument"
 

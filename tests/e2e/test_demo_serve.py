@@ -131,6 +131,7 @@ def test_a_taken_port_is_told_and_another_one_used(served):
     assert "0.0.0.0" not in done.stderr
 
 
+@pytest.mark.timing
 def test_on_a_terminal_it_serves_and_calls_until_ctrl_c(served):
     place, _ = served
     database = database_of(place)

@@ -64,6 +64,12 @@ def tool(packages):
 
 
 @pytest.fixture(scope="session")
+def attempt(packages):
+    """As `tool`, for a program that may fail; gives its `CompletedProcess`."""
+    return run
+
+
+@pytest.fixture(scope="session")
 def packages():
     """`extension/node_modules` as its lock file says."""
     npm = shutil.which("npm", path=_search_path())

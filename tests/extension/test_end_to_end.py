@@ -13,6 +13,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.timing
+
 JOB = {
     "user": "alice@example.com", "tier": "paid", "queries": [], "events": 0, "server": [],
     "editor": {"uriScheme": "cursor", "appName": "Cursor"},

@@ -13,6 +13,8 @@ from cortex_otel.process.convert import Converter
 from cortex_otel.process.redact import Redactor
 from cortex_otel_exporters.sqlite.exporters import SqliteSpanExporter
 
+pytestmark = pytest.mark.timing
+
 YEAR = 365 * DAY
 JUMPS = [-2 * DAY, 3 * DAY, -3 * YEAR, 5 * YEAR, -60 * YEAR, 100 * YEAR, -1, 0]
 

@@ -6,6 +6,8 @@ import time
 import pytest
 from store_kit import count, end, ledger, numbers, record, start, verify, wait_for
 
+pytestmark = pytest.mark.timing
+
 OLD = 3000
 
 

@@ -10,6 +10,8 @@ import time
 import pytest
 from store_kit import end, heartbeats, ledger, numbers, record, start, verify, wait_for
 
+pytestmark = pytest.mark.timing
+
 
 def mount(*arguments):
     return subprocess.run(["mount", *arguments], capture_output=True, check=False).returncode == 0

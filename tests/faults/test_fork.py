@@ -10,6 +10,7 @@ import pytest
 from store_kit import end, numbers, record, rows, start, verify
 
 pytestmark = [
+    pytest.mark.timing,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork"),
     # Python 3.12 and later warn about what these tests are about.
     pytest.mark.filterwarnings(

@@ -14,6 +14,8 @@ from store_kit import end, ledger, numbers, record, start, verify, wait_for
 
 from cortex_otel_exporters.sqlite import accounts as accounts_module
 
+pytestmark = pytest.mark.timing
+
 
 def test_a_storm_of_threads(path, make_writer):
     writer = make_writer(queue_size=100_000)

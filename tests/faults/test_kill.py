@@ -4,7 +4,10 @@ import random
 import signal
 import time
 
+import pytest
 from store_kit import end, heartbeats, numbers, record, start, verify, wait_for
+
+pytestmark = pytest.mark.timing
 
 LOAD = """
 writer = Writer(path)

@@ -6,6 +6,8 @@ import time
 import pytest
 from store_kit import count, end, heartbeats, held, ledger, numbers, record, start, verify, wait_for
 
+pytestmark = pytest.mark.timing
+
 
 @pytest.mark.parametrize("mode", ["IMMEDIATE", "EXCLUSIVE"])
 def test_a_locked_database_is_waited_for_and_nothing_is_lost(path, writer, mode, caplog):

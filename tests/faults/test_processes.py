@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
 from store_kit import count, end, ledger, numbers, start, verify
+
+pytestmark = pytest.mark.timing
 
 EACH = 12_000
 

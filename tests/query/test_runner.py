@@ -14,6 +14,7 @@ HEADER = "-- title: T\n-- about: a\n-- column: n count m\n"
 NUMBERS = "WITH RECURSIVE c AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM c WHERE n < {}) "
 
 
+@pytest.mark.timing
 def test_a_slow_question_is_given_up_and_the_connection_lives_on(connection):
     slow = parse("slow", HEADER + NUMBERS.format(10**12) + "SELECT count(*) AS n FROM c")
     started = time.monotonic()

@@ -19,6 +19,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from receiver_kit import JSON, PROTOBUF, protobuf_of, raw, request, span
 
+pytestmark = pytest.mark.timing
+
 PATHS = ["/v1/traces", "/v1/logs", "/v1/metrics"]
 TOO_MUCH = 64 * 1024 * 1024 + 1
 

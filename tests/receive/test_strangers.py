@@ -11,6 +11,8 @@ from receiver_kit import JSON, PROTOBUF, next_answer, raw, span, wait_for
 
 from cortex_otel.receive import protocol
 
+pytestmark = pytest.mark.timing
+
 TOKEN = "0123456789abcdefTOKEN"
 POST = b"POST /v1/traces HTTP/1.1\r\n"
 REST = b"content-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"

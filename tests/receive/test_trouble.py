@@ -18,6 +18,8 @@ from store_kit import record
 
 from cortex_otel_exporters.sqlite.writer import Writer
 
+pytestmark = pytest.mark.timing
+
 
 def mount(*arguments):
     return subprocess.run(["mount", *arguments], capture_output=True, check=False).returncode == 0

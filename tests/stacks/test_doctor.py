@@ -13,7 +13,7 @@ import pytest
 BIN = Path(sys.executable).parent
 LAUNCHER = "opentelemetry-instrument"
 
-pytestmark = pytest.mark.stacks
+pytestmark = [pytest.mark.timing, pytest.mark.stacks]
 
 
 def diagnose(*command, cwd):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.timing, pytest.mark.asyncio(loop_scope="module")]
 
 EMITTER = Path(__file__).with_name("emitter.py")
 #: The bar is 1 s on a machine that does nothing else; this one may run other tests beside.

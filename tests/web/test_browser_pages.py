@@ -96,6 +96,7 @@ async def test_a_phone_needs_no_sideways_scrolling(admin, visit, name):
     clean(page)
 
 
+@pytest.mark.timing
 async def test_a_page_is_there_in_two_seconds(admin, visit, record_testsuite_property):
     """First paint and the last panel, cold; the bar is 2 s on a machine that does nothing else."""
     painted, complete = [], []

@@ -15,6 +15,8 @@ import websockets.sync.client
 
 from cortex_otel.show.web.live import MOST_SOCKETS
 
+pytestmark = pytest.mark.timing
+
 INSERT = (
     "INSERT INTO events SELECT (SELECT max(event_key) + 1 FROM events), ?, duration, series_key,"
     " context_key, session_key, user_key, trace_id, span_id, parent_span_id, weight,"

@@ -163,6 +163,7 @@ async def test_what_sqlite_says_is_said_in_our_words(populated, readers_of, tmp_
     assert said.value.reason == "damaged"
 
 
+@pytest.mark.timing
 async def test_the_event_loop_never_waits(populated, readers_of):
     readers = readers_of(populated / "cortex.db", threads=2)
     asked = [
