@@ -312,7 +312,7 @@ class Settings:
         parse=_choice("lean", "sdk"),
         allowed="lean or sdk",
     )
-    """Span implementation: `lean` behaves as OpenTelemetry's own and costs a fifth of it; `sdk` is
+    """Span implementation: `lean` behaves as OpenTelemetry's own and costs a third of it; `sdk` is
     OpenTelemetry's own. Under an SDK version that `lean` wasn't tested with it is `sdk` anyway, and
     where the host made its own tracer provider, spans are the host's: `cortex-otel status` tells
     which."""
