@@ -201,8 +201,8 @@ def verify(path):  # noqa: PLR0915 - a line or two a table
         row = sessions.setdefault(session, [at, at, 0, 0])
         row[0], row[1] = min(row[0], at), max(row[1], at + (duration or 0))
         if product:
-            row[2] += round(weight)
-            row[3] += round(weight) if failed else 0
+            row[2] += weight
+            row[3] += weight if failed else 0
         if user is None:
             continue
         first_seen[user] = min(at, first_seen.get(user, at))

@@ -116,6 +116,17 @@ def test_a_session_row_adds_up_its_events(path, writer):
     }  # fmt: skip
 
 
+def test_a_session_counts_events_of_any_weight_without_bias(path, make_writer):
+    session = Session("s", "linux", "vscode", "1.2", "git", "3.4", "python 3.11", "instance")
+    series = SERIES._replace(result="error")
+    for writer in (make_writer(), make_writer()):  # batches are added up as events are
+        for number in range(10):
+            writer.submit(record(number, session=session, series=series, weight=1.25))
+        assert writer.force_flush()
+    (row,) = as_dicts(path, "telemetry_user_sessions")
+    assert (row["event_count"], row["error_count"]) == (25, 25)
+
+
 def test_ids_are_in_the_order_of_commits(path, make_writer):
     first, second = make_writer(), make_writer()
     for number in range(20):

@@ -126,8 +126,8 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
         row = session_rows.setdefault(session, [user, segment, event.time, event.time, 0, 0, 0])
         end = event.time + (event.duration or 0)
         row[1:4] = [segment, min(row[2], event.time), max(row[3], end)]
-        row[4] += event.product * round(event.weight)
-        row[5] += event.product * event.failed * round(event.weight)
+        row[4] += event.product * event.weight
+        row[5] += event.product * event.failed * event.weight
         row[6] = platforms[event.ide]
         if user is not None:
             first_seen[user] = min(first_seen.get(user, event.time), event.time)

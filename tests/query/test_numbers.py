@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 import pytest
 from counting import ask, assert_near, chosen, local_day, nearest_rank, ratio, weight_of
-from seeding import DAY, HOUR, MONDAY, TIERS
+from seeding import DAY, HOUR, MONDAY, TIERS, Event
 
 FILTERS = [
     {},
@@ -332,3 +332,12 @@ def test_sessions_that_overlap(connection, events):
     )
     (overview,) = ask(connection, "overview", from_ns=from_ns, to_ns=to_ns)
     assert overview["sessions"] == len(expected)
+
+
+def test_a_session_shows_whole_events_of_fractional_weights(store_of):
+    events = [
+        Event(MONDAY + number, session="s", weight=1.25, result=("success", "error")[number % 2])
+        for number in range(7)
+    ]
+    (row,) = ask(store_of(events), "sessions", from_ns=MONDAY, to_ns=MONDAY + DAY)
+    assert (row["events"], row["errors"]) == (9, 4)  # of 8.75 and 3.75

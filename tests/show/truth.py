@@ -192,8 +192,8 @@ def ratio(part, whole):
 
 
 def whole(rows):
-    """As a session counts: each event as often as its weight says, in whole events."""
-    return sum(round(row["weight"]) for row in rows)
+    """As a session is shown: its events weighted, added up, and then rounded."""
+    return math.floor(weigh(rows) + 0.5)
 
 
 def users(rows):

@@ -23,8 +23,8 @@
 -- column.ko: end_time 마지막 이벤트의 끝
 -- column: duration_ms ms from start to end
 -- column.ko: duration_ms 시작부터 끝까지
--- column: events count product events
--- column.ko: events 제품 이벤트 수
+-- column: events count product events, weighted by sampling, rounded
+-- column.ko: events 제품 이벤트 수(샘플링 보정, 반올림)
 -- column: errors count of these, failed or timed out
 -- column.ko: errors 그중 실패하거나 시간 초과된 것
 -- column: ide text the editor, if known
@@ -39,8 +39,8 @@ SELECT
     n.start_time AS start_time,
     n.end_time AS end_time,
     (n.end_time - n.start_time) / 1e6 AS duration_ms,
-    n.events AS events,
-    n.errors AS errors,
+    CAST(round(n.events) AS bigint) AS events,
+    CAST(round(n.errors) AS bigint) AS errors,
     nullif(p.ide, '') AS ide,
     nullif(p.os, '') AS os
 FROM sessions n

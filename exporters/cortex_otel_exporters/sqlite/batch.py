@@ -276,7 +276,7 @@ class _SessionTotals:
         self._user_key: int | None = None
         self._last_order = self._last_with_user = -1
         self._start, self._end = group.first, group.end
-        self._events = self._errors = 0
+        self._events = self._errors = 0.0
 
     def add(self, place: Place, group: Group) -> None:
         if group.order > self._last_order:
@@ -286,11 +286,12 @@ class _SessionTotals:
             self._last_with_user, self._user_key = group.order, place.user_key
         self._start = min(self._start, group.first)
         self._end = max(self._end, group.end)
-        # Counts of a session are of product events, weighted like every count, in whole events.
+        # Counts of a session are of product events, weighted like every count: a sum of weights,
+        # since rounding each would count a weight of 1.25 as 1. INTEGER columns keep the fraction.
         if place.is_product:
-            self._events += group.whole
+            self._events += group.events
             if place.is_failed:
-                self._errors += group.whole
+                self._errors += group.events
 
     def row(self) -> tuple[object, ...]:
         return (

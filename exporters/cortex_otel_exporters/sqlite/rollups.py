@@ -49,11 +49,11 @@ class Group:
 
     __slots__ = (
         "buckets", "duration_us", "end", "events", "first", "last", "measures", "order", "stored",
-        "timed", "whole",
+        "timed",
     )  # fmt: skip
 
     def __init__(self, time_ns: int) -> None:
-        self.stored = self.whole = self.order = 0
+        self.stored = self.order = 0
         self.events = self.timed = self.duration_us = 0.0
         self.first = self.last = self.end = time_ns
         self.buckets: dict[int, float] = {}
@@ -64,7 +64,6 @@ class Group:
         self.order = order
         self.stored += 1
         self.events += weight
-        self.whole += 1 if weight == 1 else round(weight)
         if time_ns < self.first:
             self.first = time_ns
         elif time_ns > self.last:
