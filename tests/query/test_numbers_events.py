@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import apsw
 import pytest
 from counting import ask, chosen, failed_of, ratio, weight_of, widened
 from seeding import DAY, HOUR, MONDAY, Event, user_hash
@@ -185,11 +186,55 @@ def test_errors_counted(varied_store, varied, when, filters):
 
 
 def test_the_last_error_is_that_of_the_filters(varied_store, varied):
-    for filters in ({}, {"tool": "tool_3"}, {"user": user_hash(4)}):
-        expected = failed_of(matching(varied, MONDAY, MONDAY + 30 * DAY, **filters))
-        given = {"from_ns": MONDAY, "to_ns": MONDAY + 30 * DAY, **filters}
-        (row,) = ask(varied_store, "error_summary", **given)
-        assert row["last_error"] == expected[-1].time // HOUR * HOUR, filters
+    last = failed_of(varied)[-1].time
+    for filters in ({}, {"tool": "tool_3"}, {"user": user_hash(4)}, {"error_type": "KeyError"}):
+        # Also of an end before, at and after an error; and of a range without any.
+        for from_ns, to_ns in (
+            (MONDAY, MONDAY + 30 * DAY), (MONDAY, last), (MONDAY, last + 1), (last, last + 1),
+            (last + 1, last + DAY),
+        ):  # fmt: skip
+            expected = failed_of(matching(varied, from_ns, to_ns, **filters))
+            (row,) = ask(varied_store, "error_summary", from_ns=from_ns, to_ns=to_ns, **filters)
+            assert row["last_error"] == (expected[-1].time if expected else None), filters
+
+
+def test_an_error_whose_event_is_gone_is_told_by_its_hour(store_of):
+    events = [
+        Event(MONDAY + 90 * 60 * 10**9, result="error"), Event(MONDAY + DAY, result="success"),
+    ]  # fmt: skip
+    connection = store_of(events)
+    store = apsw.Connection(connection.filename)
+    store.execute("DELETE FROM events WHERE time < ?", (MONDAY + DAY,))  # as retention does
+    store.close()
+    (row,) = ask(connection, "error_summary", from_ns=MONDAY, to_ns=MONDAY + 2 * DAY)
+    assert row["last_error"] == MONDAY + HOUR
+
+
+def test_errors_of_no_class_are_asked_for_by_the_name_they_are_shown_under(store_of):
+    events = [
+        Event(MONDAY + number, result=result, error_type=error_type, error_message="here")
+        for number, (result, error_type) in enumerate(
+            [("error", ""), ("error", "KeyError"), ("timeout", ""), ("success", ""),
+             ("cancelled", "CancelledError")]
+        )
+    ]  # fmt: skip
+    store = store_of(events)
+    given = {"from_ns": MONDAY, "to_ns": MONDAY + HOUR}
+    for row in ask(store, "error_types", **given):
+        filters = {**given, "error_type": row["error_type"]}
+        assert len(ask(store, "errors", **filters)) == row["errors"]
+        assert len(ask(store, "events", **filters)) == row["errors"]
+        (summary,) = ask(store, "error_summary", **filters)
+        assert (summary["errors"], summary["error_types"]) == (row["errors"], 1)
+        hours = ask(store, "errors_per_hour", **filters)
+        assert sum(hour["errors"] + hour["timeouts"] for hour in hours) == row["errors"]
+        places = ask(store, "error_places", **filters)
+        assert sum(place["errors"] for place in places) == row["errors"]
+    assert [row["error_type"] for row in ask(store, "error_types", **given)] == [
+        "unknown", "KeyError",
+    ]  # fmt: skip
+    (found,) = ask(store, "events", **given, error_type="CancelledError")
+    assert found["result"] == "cancelled"
 
 
 def test_a_trace_is_all_that_belongs_to_it(varied_store, varied):

@@ -447,10 +447,11 @@ def user_sessions(true):
 def error_summary(true):
     events = true.events()
     failed = [row for row in events if row["failed"]]
+    last = max(row["timestamp"] for row in failed if true.from_ns <= row["timestamp"] < true.to_ns)
     return [{
         **rated(events), "timeouts": weigh([row for row in failed if row["result"] == "timeout"]),
         "error_types": len({row["error_type"] for row in failed}),
-        "last_error": max(row["timestamp"] for row in failed) // HOUR * 3_600_000,
+        "last_error": last // 10**6,
     }]  # fmt: skip
 
 

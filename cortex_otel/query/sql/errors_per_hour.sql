@@ -8,8 +8,8 @@
 -- parameter: user_tier
 -- parameter: event_type text '' an event type, or its beginning; empty for all
 -- parameter.ko: event_type 이벤트 유형 또는 그 앞부분. 비우면 전체
--- parameter: error_type text '' a class of error; empty for all
--- parameter.ko: error_type 오류 유형. 비우면 전체
+-- parameter: error_type text '' a class of error, unknown where none was told; empty for all
+-- parameter.ko: error_type 오류 유형. 알려지지 않은 것은 unknown. 비우면 전체
 -- parameter: tool text '' a tool; empty for all
 -- parameter.ko: tool 도구. 비우면 전체
 -- parameter: user text '' the beginning of a user hash, or all of it; empty for all

@@ -11,8 +11,8 @@
 -- parameter: user_tier
 -- parameter: event_type text '' an event type, or its beginning; empty for all
 -- parameter.ko: event_type 이벤트 유형 또는 그 앞부분. 비우면 전체
--- parameter: error_type text '' a class of error; empty for all
--- parameter.ko: error_type 오류 유형. 비우면 전체
+-- parameter: error_type text '' a class of error, unknown where none was told; empty for all
+-- parameter.ko: error_type 오류 유형. 알려지지 않은 것은 unknown. 비우면 전체
 -- parameter: tool text '' a tool; empty for all
 -- parameter.ko: tool 도구. 비우면 전체
 -- parameter: user text '' the beginning of a user hash, or all of it; empty for all
@@ -58,7 +58,9 @@ wanted AS (
       AND (:service = '' OR service = :service)
       AND (:user_tier = '' OR user_tier = :user_tier)
       AND (:event_type = '' OR substr(event_type, 1, length(:event_type)) = :event_type)
-      AND (:error_type = '' OR error_type = :error_type)
+      -- Only a failure has a class that is unknown; a cancelled call may have one.
+      AND (:error_type = '' OR :error_type = CASE
+        WHEN error_type = '' AND result IN ('error', 'timeout') THEN 'unknown' ELSE error_type END)
       AND (:tool = '' OR tool_name = :tool)
       -- Only what failed has a place.
       AND (:q = '' OR result IN ('error', 'timeout'))
