@@ -228,7 +228,7 @@ _EXTENSION = Page(
         ),
         Panel(
             id="session_length", question="session_length", draw="lines", x="day",
-            values=("avg_session_ms",), parameters={"service": "extension"}, empty=_NO_EXTENSION,
+            values=("avg_session_ms",), parameters={"of_service": "extension"}, empty=_NO_EXTENSION,
         ),
         Panel(
             id="installs", question="installs", draw="pie", x="state", values=("users",),

@@ -273,14 +273,15 @@ def test_ui_interactions(varied_store, varied, days, filters):
 
 @pytest.mark.parametrize("offset", OFFSETS)
 @pytest.mark.parametrize("filters", FILTERS)
-def test_session_length(varied_store, varied, offset, filters):
+@pytest.mark.parametrize("of_service", ["", "extension"])
+def test_session_length(varied_store, varied, offset, filters, of_service):
     when = MONDAY + 3 * DAY + 5 * HOUR, MONDAY + 19 * DAY
     days = defaultdict(list)
-    for _, start, end, _ in sittings_of(varied, *when, **filters):
-        if start >= when[0]:
+    for _, start, end, of in sittings_of(varied, *when, **filters):
+        if start >= when[0] and of_service in {"", of[-1].service}:
             days[(start // 60_000_000_000 + offset) // 1440].append((end - start) / 1e6)
     given = {"from_ns": when[0], "to_ns": when[1], "utc_offset_minutes": offset, **filters}
-    rows = ask(varied_store, "session_length", **given)
+    rows = ask(varied_store, "session_length", **given, of_service=of_service)
     assert [(row["day"], row["sessions"], row["partial"]) for row in rows] == [
         (day, len(of), is_partial(day, *when, offset)) for day, of in sorted(days.items())
     ]

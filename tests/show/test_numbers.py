@@ -268,8 +268,6 @@ def interactions(true):
 
 def session_length(true):
     by_day = defaultdict(list)
-    # Of the extension, whatever service the page is filtered by.
-    true = Truth((true.everything, true.platforms), true.told, tier=true.tier)
     for one in true.sessions("extension"):
         if true.from_ns <= one["start"] < true.to_ns:
             by_day[true.local_day(one["start"])].append(one["ms"])

@@ -9,6 +9,8 @@
 -- parameter: service
 -- parameter: user_tier
 -- parameter: utc_offset_minutes
+-- parameter: of_service text '' of the sessions asked for, those of this service; empty for all
+-- parameter.ko: of_service 선택한 세션 중 이 서비스의 세션만. 비우면 전체
 -- column: day epoch_day the calendar day
 -- column.ko: day 날짜
 -- column: sessions count sessions that began on it
@@ -27,7 +29,9 @@ sittings AS (
     FROM sessions n
     WHERE n.end_time >= :from_ns AND n.start_time >= :from_ns AND n.start_time < :to_ns
       AND n.events > 0 AND n.session_id <> ''
-      AND n.segment_key IN (SELECT segment_key FROM chosen_segments)
+      AND n.segment_key IN (
+        SELECT segment_key FROM chosen_segments WHERE :of_service = '' OR service = :of_service
+      )
     GROUP BY (n.start_time / 60000000000 + :utc_offset_minutes) / 1440
 )
 SELECT

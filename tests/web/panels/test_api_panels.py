@@ -106,7 +106,7 @@ def test_a_panel_with_a_range_of_its_own_keeps_it(admin):
 
 
 def test_a_filter_that_does_not_count_is_said(admin):
-    """Of a question that has no use for it, and of a panel that is about one service anyway."""
+    """Of a question that has no use for it, and of a panel that fixes it."""
     for page in PAGES.values():
         for panel in page.panels:
             told = admin.json(f"panels/{page.id}/{panel.id}", service="mcp", tier="paid")
@@ -116,9 +116,17 @@ def test_a_filter_that_does_not_count_is_said(admin):
                 name for name in page.filters if name in {"service", "user_tier"}
                 and (name in own or not accepts(name))
             ]  # fmt: skip
-    told = admin.json("panels/extension/session_length", service="mcp")
-    assert told["unfiltered"] == ["service"]
-    assert told["rows"] == admin.json("panels/extension/session_length")["rows"]
+
+
+def test_the_filters_of_the_extension_page_count_in_every_panel(admin):
+    """It is about one service: of another one there is nothing on it."""
+    for panel in PAGES["extension"].panels:
+        told = admin.json(f"panels/extension/{panel.id}", service="mcp")
+        assert told["empty"], panel.id
+        assert told["unfiltered"] == []
+    everything = admin.json("panels/extension/session_length")["rows"]
+    assert everything
+    assert everything == admin.json("panels/extension/session_length", service="extension")["rows"]
 
 
 def test_times_carry_the_offset_of_their_own_moment(serve, tmp_path, record):
