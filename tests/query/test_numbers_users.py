@@ -76,7 +76,7 @@ def test_user_summary(varied_store, varied, when, filters):
     (row,) = ask(varied_store, "user_summary", from_ns=from_ns, to_ns=to_ns, **filters)
     active = users_of(chosen(varied, *widened(from_ns, to_ns, HALF), **filters))
     first = {}
-    for event in varied:
+    for event in chosen(varied, 0, 1 << 62):
         first.setdefault(event.user, event.time)
     assert row["active_users"] == len(active)
     assert row["new_users"] == sum(from_ns <= first[user] < to_ns for user in active)
@@ -97,7 +97,7 @@ def test_new_users(varied_store, varied, offset, when, filters):
     from_ns, to_ns = when
     first, segments = {}, defaultdict(list)
     for event in varied:
-        if event.user:
+        if event.user and event.product:
             first.setdefault(event.user, event)
             segments[event.user, event.time // DAY].append(event)
     expected = Counter()
@@ -115,6 +115,22 @@ def test_new_users(varied_store, varied, offset, when, filters):
     assert [row["day"] for row in rows if row["partial"]] == [
         day for day in range(start, end) if (day + 1) * 1440 > minute_of(to_ns, offset)
     ]
+
+
+def test_a_user_is_new_on_the_day_of_the_first_product_event(store_of):
+    """Spans of other instrumentations are kept, but count nobody."""
+    store = store_of([
+        Event(MONDAY, event_type="span", user=user_hash(1)),
+        Event(MONDAY + 2 * DAY, user=user_hash(1)),
+        Event(MONDAY + 3 * DAY, user=user_hash(1)),
+    ])  # fmt: skip
+    rows = ask(store, "new_users", from_ns=MONDAY, to_ns=MONDAY + 4 * DAY)
+    new_on = {row["day"] - MONDAY // DAY: row["new_users"] for row in rows if row["new_users"]}
+    assert new_on == {2: 1}
+    for day, new in ((2, 1), (3, 0)):
+        of = {"from_ns": MONDAY + day * DAY, "to_ns": MONDAY + (day + 1) * DAY}
+        (row,) = ask(store, "user_summary", **of)
+        assert (row["active_users"], row["new_users"]) == (1, new)
 
 
 @pytest.mark.parametrize("when", RANGES)

@@ -1,10 +1,12 @@
 -- title: Installed and used
 -- title.ko: 설치와 사용
 -- about: Of the users who installed the extension until the end of the range, how many used it in
---   the range, how many did only before, and how many never. Used means activated, clicked or
---   inserted code. Whole UTC days.
+--   the range, how many only at another time, and how many never. Used means activated, clicked or
+--   inserted code; in the range in the service and tier asked for, at another time in any. Whole
+--   UTC days.
 -- about.ko: 기간이 끝날 때까지 확장을 설치한 사용자를 기간에 쓴 사용자, 다른 때에만 쓴 사용자, 쓴 적
---   없는 사용자로 나눕니다. 쓴다는 것은 활성화, 클릭, 코드 삽입을 뜻합니다. UTC 하루 단위입니다.
+--   없는 사용자로 나눕니다. 쓴다는 것은 활성화, 클릭, 코드 삽입을 뜻합니다. 기간의 사용은 선택한
+--   서비스와 등급에서, 다른 때의 사용은 모두에서 셉니다. UTC 하루 단위입니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

@@ -1,8 +1,9 @@
 -- title: New users per day
 -- title.ko: 일간 신규 사용자
--- about: Users by the calendar day on which they were first seen, in the service and tier asked for.
---   A day without any is 0.
--- about.ko: 사용자를 처음 기록된 날별로 셉니다(선택한 서비스와 등급). 없는 날은 0입니다.
+-- about: Users by the calendar day of their first product event, in any service or tier. Of one service
+--   or tier, those who had an event of it on the UTC day on which they came. A day without any is 0.
+-- about.ko: 사용자를 서비스와 등급에 상관없이 첫 제품 이벤트가 있던 날별로 셉니다. 서비스나 등급을
+--   선택하면 처음 온 날(UTC)에 그 이벤트가 있던 사용자만 셉니다. 없는 날은 0입니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -10,16 +11,17 @@
 -- parameter: utc_offset_minutes
 -- column: day epoch_day the calendar day
 -- column.ko: day 날짜
--- column: new_users count users first seen on it
--- column.ko: new_users 그날 처음 기록된 사용자 수
+-- column: new_users count users whose first product event was on it
+-- column.ko: new_users 첫 제품 이벤트가 그날 있던 사용자 수
 -- column: partial flag 1 if the range ends before the day does
 -- column.ko: partial 기간이 그날 중간에 끝나면 1
 WITH RECURSIVE
 -- with: chosen_segments
 -- with: local_days
+-- with: first_events
 newcomers AS (
     SELECT (u.first_seen / 60000000000 + :utc_offset_minutes) / 1440 AS day, count(*) AS users
-    FROM users u
+    FROM first_events u
     WHERE EXISTS (
         SELECT 1 FROM rollup_user_day d
         WHERE d.day = u.first_seen / 86400000000000 AND d.user_key = u.user_key

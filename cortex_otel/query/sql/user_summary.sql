@@ -1,17 +1,17 @@
 -- title: Users in short
 -- title.ko: 사용자 요약
 -- about: Users with a product event in the range widened to half hours, how many of them were new,
---   and their sessions. New is who was never seen before, in any service or tier.
+--   and their sessions. New is who had no product event before, in any service or tier.
 -- about.ko: 30분 단위로 넓힌 기간에 제품 이벤트가 있는 사용자, 그중 신규 사용자, 그리고 세션입니다.
---   신규는 어떤 서비스나 등급으로도 기록된 적이 없던 사용자입니다.
+--   신규는 그전에 어떤 서비스나 등급으로도 제품 이벤트가 없던 사용자입니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- column: active_users count distinct users
 -- column.ko: active_users 서로 다른 사용자 수
--- column: new_users count of these, first seen in the range
--- column.ko: new_users 그중 기간에 처음 기록된 사용자
+-- column: new_users count of these, with their first product event in the range
+-- column.ko: new_users 그중 첫 제품 이벤트가 기간에 있는 사용자
 -- column: sessions count sessions that overlap the range
 -- column.ko: sessions 기간과 겹치는 세션 수
 -- column: avg_session_ms ms their mean length; null without sessions
@@ -23,6 +23,7 @@
 WITH
 -- with: chosen_segments
 -- with: active_rows
+-- with: first_events
 people AS (
     SELECT user_key, sum(errors) AS errors FROM active_rows GROUP BY user_key
 ),
@@ -38,7 +39,7 @@ sittings AS (
 )
 SELECT
     (SELECT count(*) FROM people) AS active_users,
-    (SELECT count(*) FROM people p JOIN users u ON u.user_key = p.user_key
+    (SELECT count(*) FROM people p JOIN first_events u ON u.user_key = p.user_key
      WHERE u.first_seen >= :from_ns AND u.first_seen < :to_ns) AS new_users,
     n.sessions AS sessions,
     n.avg_session_ms AS avg_session_ms,

@@ -1,9 +1,11 @@
 -- title: Users
 -- title.ko: 사용자
--- about: Users with a product event on the UTC days of the range, last active first. Search by the
+-- about: Users with a product event in the range widened to half hours, last active first. What they
+--   did is that of the whole UTC days of these events, in their services and tiers. Search by the
 --   beginning of the hash.
--- about.ko: 기간(UTC 하루 단위)에 제품 이벤트가 있는 사용자이며, 마지막에 활동한 것부터 표시합니다.
---   해시의 앞부분으로 검색합니다.
+-- about.ko: 30분 단위로 넓힌 기간에 제품 이벤트가 있는 사용자이며, 마지막에 활동한 것부터 표시합니다.
+--   활동은 그 이벤트가 있던 날(UTC) 전체를 같은 서비스와 등급에서 셉니다. 해시의 앞부분으로
+--   검색합니다.
 -- cursor: last_active before_ns, user_id_hash before_user
 -- parameter: from_ns
 -- parameter: to_ns
@@ -17,14 +19,14 @@
 -- parameter.ko: before_user 마지막 활동이 그 시각인 사용자는 이보다 뒤의 해시만
 -- column: user_id_hash text the user, hashed
 -- column.ko: user_id_hash 사용자(해시)
--- column: user_tier text the tier they had then
--- column.ko: user_tier 그때의 등급
--- column: first_seen unix_ns when they were seen first of all
--- column.ko: first_seen 처음으로 기록된 때
+-- column: user_tier text the tier they had last on those days
+-- column.ko: user_tier 그 날들의 마지막 등급
+-- column: first_seen unix_ns when they were seen first of all, in any service or tier
+-- column.ko: first_seen 어떤 서비스나 등급으로든 처음으로 기록된 때
 -- column: last_active unix_ns the last product event on those days
 -- column.ko: last_active 그 날들의 마지막 제품 이벤트
--- column: active_days count UTC days with an event
--- column.ko: active_days 이벤트가 있는 날 수(UTC)
+-- column: active_days count UTC days with an event in the range
+-- column.ko: active_days 기간에 이벤트가 있는 날 수(UTC)
 -- column: events count product events, weighted by sampling
 -- column.ko: events 제품 이벤트 수(샘플링 보정)
 -- column: errors count of these, failed or timed out
