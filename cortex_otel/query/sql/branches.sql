@@ -17,21 +17,26 @@
 WITH
 -- with: bounds
 -- with: counted
+-- MATERIALIZED: the few that are wanted are found before anything is counted.
+wanted AS MATERIALIZED (
+    SELECT series_key, result, CASE WHEN feature = '' THEN 'unknown' ELSE feature END AS mode
+    FROM series
+    WHERE event_type = 'mcp.branch_create'
+      AND (:service = '' OR service = :service)
+      AND (:user_tier = '' OR user_tier = :user_tier)
+),
 totals AS (
     SELECT
-        CASE WHEN s.feature = '' THEN 'unknown' ELSE s.feature END AS mode,
+        s.mode,
         coalesce(sum(c.events) FILTER (WHERE s.result NOT IN ('error', 'timeout')), 0) AS branches,
         coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors
-    FROM counted c JOIN series s ON s.series_key = c.series_key
-    WHERE s.event_type = 'mcp.branch_create'
-      AND (:service = '' OR s.service = :service)
-      AND (:user_tier = '' OR s.user_tier = :user_tier)
-    GROUP BY CASE WHEN s.feature = '' THEN 'unknown' ELSE s.feature END
+    FROM counts c JOIN wanted s ON s.series_key = c.series_key
+    GROUP BY s.mode
 )
 SELECT
     mode AS mode,
     branches AS branches,
-    branches * 1.0 / nullif((SELECT sum(branches) FROM totals), 0) AS share,
+    branches * 1.0 / nullif(sum(branches) OVER (), 0) AS share,
     errors AS errors
 FROM totals
 ORDER BY branches DESC, mode

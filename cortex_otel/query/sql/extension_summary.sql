@@ -34,6 +34,12 @@ WITH
 -- with: counted
 -- with: measured
 -- with: active_rows
+-- MATERIALIZED: the few that are wanted are found before anything is counted.
+wanted AS MATERIALIZED (
+    SELECT series_key, event_type, result FROM series
+    WHERE substr(event_type, 1, 4) = 'ext.'
+      AND segment_key IN (SELECT segment_key FROM chosen_segments)
+),
 totals AS (
     SELECT
         sum(c.events) AS events,
@@ -42,9 +48,7 @@ totals AS (
         coalesce(sum(c.events) FILTER (WHERE s.event_type = 'ext.ui_interaction'), 0) AS interactions,
         coalesce(sum(c.events) FILTER (WHERE s.event_type = 'ext.code_insert'), 0) AS code_inserts,
         coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors
-    FROM counted c JOIN series s ON s.series_key = c.series_key
-    WHERE substr(s.event_type, 1, 4) = 'ext.'
-      AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
+    FROM counts c JOIN wanted s ON s.series_key = c.series_key
 ),
 measures AS (
     SELECT

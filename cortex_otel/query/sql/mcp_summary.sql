@@ -42,8 +42,8 @@ totals AS (
         coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors,
         count(DISTINCT s.tool_name) AS tools,
         coalesce(sum(c.timed), 0) AS timed,
-        sum(c.duration_ms) AS duration_ms
-    FROM counted c JOIN series s ON s.series_key = c.series_key
+        sum(c.duration_us) / 1000.0 AS duration_ms
+    FROM counts c JOIN series s ON s.series_key = c.series_key
     WHERE s.event_type = 'mcp.tool_call'
       AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
 ),

@@ -34,14 +34,18 @@ WITH RECURSIVE
 -- with: counted
 -- with: search_durations
 -- with: measured
+-- MATERIALIZED: the few that are wanted are found before anything is counted.
+wanted AS MATERIALIZED (
+    SELECT series_key, result FROM series
+    WHERE event_type = 'mcp.search_context'
+      AND segment_key IN (SELECT segment_key FROM chosen_segments)
+),
 totals AS (
     SELECT
         coalesce(sum(c.events), 0) AS searches,
         coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors,
         coalesce(sum(c.timed), 0) AS timed
-    FROM counted c JOIN series s ON s.series_key = c.series_key
-    WHERE s.event_type = 'mcp.search_context'
-      AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
+    FROM counts c JOIN wanted s ON s.series_key = c.series_key
 ),
 ranked AS (
     SELECT bucket, sum(events) OVER (ORDER BY bucket) AS reached, sum(events) OVER () AS total

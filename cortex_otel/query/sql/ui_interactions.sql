@@ -23,11 +23,15 @@ people AS (
     WHERE f.event_type = 'ext.ui_interaction'
     GROUP BY f.feature
 ),
+-- MATERIALIZED: the few that are wanted are found before anything is counted.
+wanted AS MATERIALIZED (
+    SELECT series_key, feature FROM series
+    WHERE event_type = 'ext.ui_interaction' AND feature <> ''
+      AND segment_key IN (SELECT segment_key FROM chosen_segments)
+),
 totals AS (
     SELECT s.feature, sum(c.events) AS interactions
-    FROM counted c JOIN series s ON s.series_key = c.series_key
-    WHERE s.event_type = 'ext.ui_interaction' AND s.feature <> ''
-      AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
+    FROM counts c JOIN wanted s ON s.series_key = c.series_key
     GROUP BY s.feature
 )
 SELECT

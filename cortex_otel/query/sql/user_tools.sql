@@ -26,18 +26,26 @@ WITH RECURSIVE
 -- with: chosen_users
 -- with: user_windows
 -- with: user_events
-chosen AS (
-    SELECT e.time, e.duration, e.weight, s.result, s.event_type, s.feature
-    FROM user_events e JOIN series s ON s.series_key = e.series_key
+-- By series first: numbers are sorted in place of text.
+used AS (
+    SELECT
+        series_key,
+        sum(weight) AS events,
+        sum(weight) FILTER (WHERE duration IS NOT NULL) AS timed,
+        sum(weight * duration / 1e6) AS duration_ms,
+        max(time) AS last_used
+    FROM user_events
+    GROUP BY series_key
 )
 SELECT
-    event_type AS event_type,
-    nullif(feature, '') AS feature,
-    sum(weight) AS events,
-    coalesce(sum(weight) FILTER (WHERE result IN ('error', 'timeout')), 0) AS errors,
-    coalesce(sum(weight) FILTER (WHERE result IN ('error', 'timeout')), 0) / sum(weight) AS error_rate,
-    sum(weight * duration / 1e6) / sum(weight) FILTER (WHERE duration IS NOT NULL) AS avg_ms,
-    max(time) AS last_used
-FROM chosen
-GROUP BY event_type, feature
-ORDER BY sum(weight) DESC, event_type, feature
+    s.event_type AS event_type,
+    nullif(s.feature, '') AS feature,
+    sum(u.events) AS events,
+    coalesce(sum(u.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors,
+    coalesce(sum(u.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) / sum(u.events)
+        AS error_rate,
+    sum(u.duration_ms) / sum(u.timed) AS avg_ms,
+    max(u.last_used) AS last_used
+FROM used u JOIN series s ON s.series_key = u.series_key
+GROUP BY s.event_type, s.feature
+ORDER BY sum(u.events) DESC, s.event_type, s.feature

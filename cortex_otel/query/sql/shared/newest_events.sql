@@ -52,7 +52,7 @@ windows AS (
     SELECT hour * 3600000000000 AS from_time, (hour + 1) * 3600000000000 AS to_time
     FROM hours_needed
     UNION ALL
-    SELECT from_time, from_time + 1800000000000
+    SELECT from_time, to_time
     FROM user_windows
     WHERE from_time < (SELECT to_ns FROM asked) AND (SELECT is_backwards FROM way) = 0
 ),

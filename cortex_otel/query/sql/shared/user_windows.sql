@@ -1,5 +1,6 @@
 -- The half hours of the range in which the chosen_users were active: no index leads from a user to
--- the events, so those are looked for in these alone.
+-- the events, so those are looked for in these alone. Cut to the range here, once a half hour and not
+-- once an event.
 user_bounds AS (
     SELECT
         CASE WHEN :from_ns / 86400000000000 > first_day
@@ -20,7 +21,7 @@ utc_days AS (
 half_hours AS (
     SELECT 0 AS half UNION ALL SELECT half + 1 FROM half_hours WHERE half < 47
 ),
-user_windows AS (
+active_halves AS (
     SELECT DISTINCT (u.day * 48 + h.half) * 1800000000000 AS from_time
     FROM utc_days d
     CROSS JOIN chosen_users c
@@ -31,4 +32,12 @@ user_windows AS (
         SELECT segment_key FROM segments
         WHERE (:service = '' OR service = :service) AND (:user_tier = '' OR user_tier = :user_tier)
       )
+),
+user_windows AS (
+    SELECT
+        CASE WHEN from_time < :from_ns THEN :from_ns ELSE from_time END AS from_time,
+        CASE WHEN from_time + 1800000000000 > :to_ns
+             THEN :to_ns ELSE from_time + 1800000000000 END AS to_time
+    FROM active_halves
+    WHERE from_time + 1800000000000 > :from_ns AND from_time < :to_ns
 )
