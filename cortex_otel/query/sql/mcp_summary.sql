@@ -47,21 +47,13 @@ totals AS (
     WHERE s.event_type = 'mcp.tool_call'
       AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
 ),
-ranked AS (
-    SELECT bucket, sum(events) OVER (ORDER BY bucket) AS reached, sum(events) OVER () AS total
-    FROM (
-        SELECT bucket, sum(events) AS events FROM durations
-        WHERE feature_key IN (SELECT feature_key FROM features WHERE event_type = 'mcp.tool_call')
-        GROUP BY bucket
-    ) AS histogram
+histogram AS (
+    SELECT bucket, sum(events) AS events
+    FROM durations
+    WHERE feature_key IN (SELECT feature_key FROM features WHERE event_type = 'mcp.tool_call')
+    GROUP BY bucket
 ),
-percentiles AS (
-    SELECT
-        min(bucket) FILTER (WHERE reached * 100 >= total * 50) AS p50,
-        min(bucket) FILTER (WHERE reached * 100 >= total * 95) AS p95,
-        min(bucket) FILTER (WHERE reached * 100 >= total * 99) AS p99
-    FROM ranked
-),
+-- with: percentiles
 measures AS (
     SELECT
         sum(total) FILTER (WHERE measure = 'tokens_before') AS tokens_before,
@@ -77,9 +69,9 @@ SELECT
     t.tools AS tools,
     t.duration_ms / nullif(t.timed, 0) AS avg_ms,
     t.timed AS timed,
-    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p50) AS p50_ms,
-    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p95) AS p95_ms,
-    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p99) AS p99_ms,
+    p.p50_ms AS p50_ms,
+    p.p95_ms AS p95_ms,
+    p.p99_ms AS p99_ms,
     1 - coalesce(m.tokens_after, 0) * 1.0 / nullif(m.tokens_before, 0) AS savings_rate,
     m.accepted * 1.0 / nullif(m.suggested, 0) AS accuracy
 FROM totals t CROSS JOIN percentiles p CROSS JOIN measures m

@@ -38,8 +38,8 @@ totals AS (
         coalesce(sum(c.events), 0) AS events,
         coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors,
         sum(c.timed) AS timed,
-        sum(c.duration_ms) AS duration_ms
-    FROM counted c JOIN series s ON s.series_key = c.series_key
+        sum(c.duration_us) / 1000.0 AS duration_ms
+    FROM counts c JOIN series s ON s.series_key = c.series_key
     WHERE s.event_type NOT IN ('span', 'log')
       AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
 ),
@@ -50,17 +50,7 @@ histogram AS (
     WHERE feature_key NOT IN (SELECT feature_key FROM features WHERE event_type IN ('span', 'log'))
     GROUP BY bucket
 ),
-ranked AS (
-    SELECT bucket, sum(events) OVER (ORDER BY bucket) AS reached, sum(events) OVER () AS total
-    FROM histogram
-),
-percentiles AS (
-    SELECT
-        min(bucket) FILTER (WHERE reached * 100 >= total * 50) AS p50,
-        min(bucket) FILTER (WHERE reached * 100 >= total * 95) AS p95,
-        min(bucket) FILTER (WHERE reached * 100 >= total * 99) AS p99
-    FROM ranked
-)
+-- with: percentiles
 SELECT
     t.events AS events,
     t.errors AS errors,
@@ -73,7 +63,7 @@ SELECT
        AND n.segment_key IN (SELECT segment_key FROM chosen_segments)) AS sessions,
     t.duration_ms / nullif(t.timed, 0) AS avg_ms,
     coalesce(t.timed, 0) AS timed,
-    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p50) AS p50_ms,
-    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p95) AS p95_ms,
-    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p99) AS p99_ms
+    p.p50_ms AS p50_ms,
+    p.p95_ms AS p95_ms,
+    p.p99_ms AS p99_ms
 FROM totals t CROSS JOIN percentiles p

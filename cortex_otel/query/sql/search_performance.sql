@@ -47,19 +47,10 @@ totals AS (
         coalesce(sum(c.timed), 0) AS timed
     FROM counts c JOIN wanted s ON s.series_key = c.series_key
 ),
-ranked AS (
-    SELECT bucket, sum(events) OVER (ORDER BY bucket) AS reached, sum(events) OVER () AS total
-    FROM (
-        SELECT bucket, sum(events) AS events FROM search_durations GROUP BY bucket
-    ) AS histogram
+histogram AS (
+    SELECT bucket, sum(events) AS events FROM search_durations GROUP BY bucket
 ),
-percentiles AS (
-    SELECT
-        min(bucket) FILTER (WHERE reached * 100 >= total * 50) AS p50,
-        min(bucket) FILTER (WHERE reached * 100 >= total * 95) AS p95,
-        min(bucket) FILTER (WHERE reached * 100 >= total * 99) AS p99
-    FROM ranked
-),
+-- with: percentiles
 measures AS (
     SELECT
         sum(total) FILTER (WHERE measure = 'results') AS results,
@@ -76,8 +67,8 @@ SELECT
     m.recall * 1.0 / nullif(m.checks, 0) AS recall,
     coalesce(m.checks, 0) AS checks,
     t.timed AS n,
-    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p50) AS p50_ms,
-    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p95) AS p95_ms,
-    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p99) AS p99_ms
+    p.p50_ms AS p50_ms,
+    p.p95_ms AS p95_ms,
+    p.p99_ms AS p99_ms
 FROM totals t CROSS JOIN percentiles p CROSS JOIN measures m
 WHERE t.searches > 0
