@@ -298,6 +298,51 @@ def test_the_hours_of_a_range_that_begins_within_one_are_whole(store_of):
     assert row["calls"] == len(chosen(events, *widened(*when, HOUR)))
 
 
+@pytest.mark.parametrize("filters", FILTERS)
+@pytest.mark.parametrize(
+    "when",
+    [
+        (MONDAY, MONDAY + 40 * DAY),
+        (MONDAY + 3 * DAY + 5 * HOUR + 17, MONDAY + 19 * DAY + 7 * HOUR + 1_234_567),
+        (MONDAY + 3 * DAY + 1, MONDAY + 3 * DAY + 9 * HOUR - 1),  # hours, and no day
+        (MONDAY + 30 * DAY + HALF, MONDAY + 30 * DAY + 2 * HALF + HALF // 2),  # no whole hour
+        (MONDAY + 30 * DAY + 5, MONDAY + 30 * DAY + HALF),  # within an hour
+        (MONDAY + 39 * DAY, MONDAY + 60 * DAY),  # silent for long
+        (MONDAY - 9 * DAY, MONDAY - DAY),
+    ],
+)
+def test_health(varied_store, varied, when, filters):
+    """Of exactly the range, whichever part of it the roll-ups answer."""
+    by_service = defaultdict(list)
+    for event in chosen(varied, *when, **filters):
+        by_service[event.service].append(event)
+    rows = ask(varied_store, "health", from_ns=when[0], to_ns=when[1], **filters)
+    assert [row["service"] for row in rows] == sorted(by_service)
+    for row in rows:
+        of = by_service[row["service"]]
+        assert row["events"] == weight_of(of)
+        assert row["errors"] == weight_of(failed_of(of))
+        assert row["error_rate"] == ratio(weight_of(failed_of(of)), weight_of(of))
+        assert row["avg_ms"] == (pytest.approx(mean_ms(of), rel=1e-6) if mean_ms(of) else None)
+        assert row["last_event"] == of[-1].time
+        assert row["silent_ms"] == pytest.approx((when[1] - of[-1].time) / 1e6)
+
+
+def test_the_last_event_of_a_service_that_fell_silent(store_of):
+    events = [
+        Event(MONDAY + 10, service="early"),  # before the first whole hour
+        Event(MONDAY + 2 * HOUR + 30, service="middle"),
+        Event(MONDAY + 2 * HOUR + 40, service="middle", event_type="span"),
+        Event(MONDAY + 5 * HOUR + 50, service="late"),  # after the last one
+        *(Event(MONDAY + n * HOUR + 60, service="steady") for n in range(9)),
+    ]
+    events.sort(key=lambda event: event.time)
+    rows = ask(store_of(events), "health", from_ns=MONDAY + 5, to_ns=MONDAY + 5 * HOUR + 55)
+    assert {row["service"]: row["last_event"] - MONDAY for row in rows} == {
+        "early": 10, "middle": 2 * HOUR + 30, "late": 5 * HOUR + 50, "steady": 4 * HOUR + 60,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "question", ["token_savings", "reference_accuracy", "searches_per_day", "session_length"]
 )

@@ -1,8 +1,8 @@
 -- title: Health of each service
 -- title.ko: 서비스 상태
--- about: How each service did in a short range, from the events themselves: what alerts are put on.
---   A service without any event in the range has no row.
--- about.ko: 짧은 기간에 각 서비스가 어땠는지 이벤트에서 직접 계산합니다. 경고의 기준이 됩니다.
+-- about: How each service did in exactly the range, usually a short one: what alerts are put on. A
+--   service without any event in the range has no row.
+-- about.ko: 정확히 그 기간(보통 짧은 기간)에 각 서비스가 어땠는지 계산합니다. 경고의 기준이 됩니다.
 --   기간에 이벤트가 없는 서비스는 행이 없습니다.
 -- since: 15m
 -- parameter: from_ns
@@ -23,22 +23,93 @@
 -- column.ko: last_event 가장 최근 이벤트가 시작된 때
 -- column: silent_ms ms from then to the end of the range
 -- column.ko: silent_ms 그때부터 기간 끝까지
-WITH chosen AS (
-    SELECT s.service, s.result, e.time, e.duration, coalesce(e.weight, 1.0) AS weight
-    FROM events e JOIN series s ON s.series_key = e.series_key
-    WHERE e.time >= :from_ns AND e.time < :to_ns
-      AND s.event_type NOT IN ('span', 'log')
-      AND (:service = '' OR s.service = :service)
-      AND (:user_tier = '' OR s.user_tier = :user_tier)
+WITH
+-- Whole hours within the range are for the roll-ups, what is before and after them for the events.
+bounds AS (
+    SELECT
+        from_hour, to_hour, from_day, to_day,
+        CASE WHEN from_day * 24 < to_hour THEN from_day * 24 ELSE to_hour END AS head_end,
+        CASE WHEN to_day >= from_day THEN to_day * 24 ELSE to_hour END AS tail_start
+    FROM (
+        SELECT from_hour, to_hour, (from_hour + 23) / 24 AS from_day, to_hour / 24 AS to_day
+        FROM (
+            SELECT
+                (:from_ns + 3599999999999) / 3600000000000 AS from_hour,
+                CASE WHEN :from_ns + 3599999999999 > :to_ns
+                     THEN (:from_ns + 3599999999999) / 3600000000000
+                     ELSE :to_ns / 3600000000000 END AS to_hour
+        ) AS hours
+    ) AS days
+),
+-- with: counted
+edges AS (
+    SELECT :from_ns AS from_time,
+        CASE WHEN from_hour * 3600000000000 < :to_ns
+             THEN from_hour * 3600000000000 ELSE :to_ns END AS to_time
+    FROM bounds
+    UNION ALL
+    SELECT to_hour * 3600000000000, :to_ns FROM bounds
+),
+wanted AS (
+    SELECT series_key, service, CASE WHEN result IN ('error', 'timeout') THEN 1 ELSE 0 END AS failed
+    FROM series
+    WHERE event_type NOT IN ('span', 'log')
+      AND (:service = '' OR service = :service)
+      AND (:user_tier = '' OR user_tier = :user_tier)
+),
+parts AS (
+    SELECT series_key, events, timed, duration_ms, NULL AS last_time FROM counted
+    UNION ALL
+    SELECT
+        e.series_key,
+        coalesce(e.weight, 1.0),
+        CASE WHEN e.duration IS NULL THEN 0 ELSE coalesce(e.weight, 1.0) END,
+        coalesce(e.weight, 1.0) * e.duration / 1e6,
+        e.time
+    FROM edges g CROSS JOIN events e
+    WHERE e.time >= g.from_time AND e.time < g.to_time
+),
+totals AS (
+    SELECT
+        w.service,
+        sum(p.events) AS events,
+        sum(p.events * w.failed) AS errors,
+        sum(p.timed) AS timed,
+        sum(p.duration_ms) AS duration_ms,
+        max(p.last_time) AS last_time,
+        -- Of those whose last event is in a whole hour.
+        (SELECT h.hour
+         FROM rollup_hour h
+         WHERE h.hour >= (SELECT from_hour FROM bounds) AND h.hour < (SELECT to_hour FROM bounds)
+           AND h.series_key + 0 IN (SELECT series_key FROM wanted o WHERE o.service = w.service)
+         ORDER BY h.hour DESC LIMIT 1) AS last_hour
+    FROM parts p JOIN wanted w ON w.series_key = p.series_key
+    GROUP BY w.service
+),
+lasts AS (
+    SELECT
+        t.service, t.events, t.errors, t.timed, t.duration_ms,
+        CASE WHEN t.last_time >= (SELECT to_hour FROM bounds) * 3600000000000
+               OR t.last_hour IS NULL
+             THEN t.last_time
+             ELSE coalesce((
+                SELECT e.time FROM events e
+                WHERE e.time >= t.last_hour * 3600000000000
+                  AND e.time < (t.last_hour + 1) * 3600000000000
+                  AND e.series_key + 0 IN (
+                    SELECT series_key FROM wanted o WHERE o.service = t.service
+                  )
+                ORDER BY e.time DESC LIMIT 1
+             ), t.last_hour * 3600000000000) END AS last_event
+    FROM totals t
 )
 SELECT
     service AS service,
-    sum(weight) AS events,
-    coalesce(sum(weight) FILTER (WHERE result IN ('error', 'timeout')), 0) AS errors,
-    coalesce(sum(weight) FILTER (WHERE result IN ('error', 'timeout')), 0) / sum(weight) AS error_rate,
-    sum(weight * duration / 1e6) / sum(weight) FILTER (WHERE duration IS NOT NULL) AS avg_ms,
-    max(time) AS last_event,
-    (:to_ns - max(time)) / 1e6 AS silent_ms
-FROM chosen
-GROUP BY service
+    events AS events,
+    errors AS errors,
+    errors * 1.0 / events AS error_rate,
+    duration_ms / nullif(timed, 0) AS avg_ms,
+    last_event AS last_event,
+    (:to_ns - last_event) / 1e6 AS silent_ms
+FROM lasts
 ORDER BY service
