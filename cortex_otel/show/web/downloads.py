@@ -5,9 +5,12 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
+from starlette.responses import Response
+
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.runner import stream
 from cortex_otel.show.web import export
+from cortex_otel.show.web.gate import IS_HEAD
 from cortex_otel.show.web.panels import (
     find_page,
     find_panel,
@@ -45,8 +48,8 @@ class _Wanted(NamedTuple):
     of: Range
 
 
-async def made(request: Request, query: ExportQuery, kind: str, language: str) -> export.Download:
-    """The file, begun: what can't be read has raised by now.
+async def made(request: Request, query: ExportQuery, kind: str, language: str) -> Response:
+    """The file, begun: what can't be read has raised by now. For HEAD its headers alone.
 
     Raises:
         ApiError: 400, 404; 503: too many are being made.
@@ -54,10 +57,15 @@ async def made(request: Request, query: ExportQuery, kind: str, language: str) -
     """
     admin = admin_of(request)
     wanted = _wanted(query, admin.zone, language)
+    headers = {"content-disposition": export.disposition(wanted.name, wanted.title, kind)}
+    if IS_HEAD in request.scope:
+        # Only that it can be read is looked at: the file itself may take seconds to make.
+        await admin.readers.ask(lambda connection: from_the_first_record(connection, wanted.of))
+        answer = Response(None, HTTPStatus.OK, headers, _TYPES[kind])
+        del answer.headers["content-length"]  # nobody knows it before the file is made
+        return answer
     return await admin.exports.begin(
-        lambda: _chunks(admin.database, wanted, query, kind, language),
-        _TYPES[kind],
-        {"content-disposition": export.disposition(wanted.name, wanted.title, kind)},
+        lambda: _chunks(admin.database, wanted, query, kind, language), _TYPES[kind], headers
     )
 
 

@@ -30,11 +30,13 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("cortex_otel")
 
-__all__ = ["Gate", "language_of"]
+__all__ = ["IS_HEAD", "Gate", "language_of"]
 
 _COOKIE_SECONDS: Final = 90 * 86_400
 _OPEN_TO_ALL: Final = ("/static/",)
 _PAGES: Final = "/admin/"
+#: In the scope of a HEAD, which is routed as GET: whose answer is dear can leave the body out.
+IS_HEAD: Final = "cortex_otel.is_head"
 _SAFE: Final = frozenset({"GET", "HEAD"})
 
 #: ``style-src 'self'`` and no ``unsafe-inline`` anywhere: charts set styles through the CSSOM.
@@ -96,7 +98,7 @@ class Gate:
             return
         guarded = _with_headers(send, is_head=scope["method"] == "HEAD")
         if scope["method"] == "HEAD":
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", IS_HEAD: True}
         if (answer := self._signing_in(scope, headers)) is not None:
             await answer(scope, receive, guarded)
         elif refused is not None:

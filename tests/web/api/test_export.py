@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 import sqlite3
 import time
@@ -165,3 +166,36 @@ def test_a_reader_that_goes_away_leaves_nothing_open(large):
     )
     assert answer.status_code == 200
     assert time.monotonic() - started < 15
+
+
+def cpu_seconds_of(admin):
+    with open(f"/proc/{admin.process.pid}/stat", encoding="ascii") as file:  # noqa: PTH123
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_head_tells_the_headers_and_makes_no_file(large, kind):
+    admin, client = large
+    asked = {"since": "all", "max_mb": 200}
+    spent = {}
+    headers = {}
+    for method in ("GET", "HEAD"):
+        before = cpu_seconds_of(admin)
+        answer = client.request(method, f"{API}/export/{kind}", params=asked)
+        spent[method] = cpu_seconds_of(admin) - before
+        assert answer.status_code == 200
+        headers[method] = {
+            name: value for name, value in answer.headers.items() if name != "transfer-encoding"
+        }
+    assert answer.content == b""
+    assert headers["HEAD"] == headers["GET"]
+    assert spent["HEAD"] < spent["GET"] / 10
+
+
+def test_head_is_refused_as_get_is(client, serve, client_of, tmp_path):
+    asked = {"page": "mcp", "panel": "nothing"}
+    assert client.head(f"{API}/export/csv", params=asked).status_code == 404
+    nowhere = client_of(serve(tmp_path))
+    told = nowhere.get(f"{API}/export/csv").status_code
+    assert told == nowhere.head(f"{API}/export/csv").status_code == 503
