@@ -122,35 +122,33 @@ def ends(socket):
         return True
 
 
-def switches(admin):
-    """How often any thread of the process has given up its core: what only waits doesn't."""
-    tasks = Path(f"/proc/{admin.process.pid}/task")
-    return sum(
-        int(line.split()[1])
-        for task in tasks.iterdir()
-        for line in (task / "status").read_text(encoding="ascii").splitlines()
-        if line.startswith("voluntary_ctxt_switches")
-    )
+def threads(admin):
+    return {int(task.name) for task in Path(f"/proc/{admin.process.pid}/task").iterdir()}
 
 
-def test_a_paused_page_costs_nothing(own):
-    with socket_of(own) as socket:
+def switches(admin, thread):
+    """How often it has begun to wait: what sleeps until it is woken doesn't, however long."""
+    status = Path(f"/proc/{admin.process.pid}/task/{thread}/status").read_text(encoding="ascii")
+    return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+
+def test_a_paused_page_costs_nothing(serve, own):
+    admin = serve(own.home)
+    before = threads(admin)
+    with socket_of(admin) as socket:
         settled(socket)
-        before = switches(own)
-        time.sleep(2)
-        looking = switches(own) - before
+        (looking,) = threads(admin) - before  # the thread that looks begins with the first page
+        seen = switches(admin, looking)
+        deadline = time.monotonic() + 20
+        while switches(admin, looking) < seen + 20:
+            assert time.monotonic() < deadline, "it doesn't look"
+            time.sleep(0.05)
         socket.send(json.dumps({"type": "pause"}))
-        time.sleep(1.5)
-        before = switches(own)
+        while (seen := switches(admin, looking)) != (time.sleep(1) or switches(admin, looking)):
+            assert time.monotonic() < deadline + 20, "it goes on looking"
+        # None at all, so that a busy machine makes no difference.
         time.sleep(2)
-        paused = switches(own) - before
-    time.sleep(1.5)
-    before = switches(own)
-    time.sleep(2)
-    alone = switches(own) - before  # the server's own clock ticks ten times a second
-    assert looking > alone + 20
-    # A busy machine adds some to each; looking is far above both.
-    assert paused < (looking + alone) / 2
+        assert switches(admin, looking) == seen
 
 
 @pytest.mark.parametrize(
