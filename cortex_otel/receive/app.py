@@ -101,22 +101,20 @@ class Receiver:
         headers = dict(scope["headers"])
         path = scope["path"]
         is_plain = path.startswith(plain.PREFIX)
-        wanted = _answer_type(headers)
+        kind = JSON if is_plain else _answer_type(headers)
         try:
             status, body, more = await self._answered(scope["method"], path, headers, receive)
-            kind = JSON if is_plain else wanted
         except Refusal as refusal:
             status, more = refusal.status, dict(refusal.headers)
             if is_plain:
-                kind, body = JSON, plain.failure(refusal)
+                body = plain.failure(refusal)
             else:
-                kind, body = wanted, answers.failure(status, refusal.message, wanted)
+                body = answers.failure(status, refusal.message, kind)
         except _GoneError:
             return
         except Exception as error:  # noqa: BLE001 - never a stack trace to a stranger
             guard.swallowed("receive.http", error)
             status, more = 500, {}
-            kind = JSON if is_plain else wanted
             body = answers.failure(status, "a fault of the receiver", kind)
         told = {"content-type": kind, "content-length": str(len(body)), **more}
         await send(

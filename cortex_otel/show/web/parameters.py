@@ -112,28 +112,34 @@ class RangeQuery(LanguageQuery):
     ] = None  # fmt: skip
 
 
+_User = Annotated[
+    str | None,
+    Field(pattern=r"^[0-9a-fA-F]{1,64}$", description="Beginning of a user hash, or all."),
+]
+_EventType = Annotated[
+    str | None, Field(pattern=r"^[A-Za-z0-9_.\-]{1,64}$", description="`mcp.tool_call` …")
+]
+_ErrorType = Annotated[_Text | None, Field(description="Class of an error.")]
+_Tool = Annotated[_Text | None, Field(description="Name of a tool.")]
+_Search = Annotated[_Text | None, Field(description="Text that a message contains.")]
+_Limit = Annotated[int, Field(ge=1, le=MOST_EVENTS, description=f"Rows at most, to {MOST_EVENTS}.")]
+_Cursor = Annotated[
+    str | None,
+    Field(max_length=400, description="`next` of the answer before: goes on where it ended."),
+]
+
+
 class PageQuery(RangeQuery):
     """The filters of a page; which of them it has is in `filters` of its answer."""
 
     compare: Annotated[
         Literal["0", "1"], Field(description="1: also the rows of the period before.")
     ] = "0"
-    user: Annotated[
-        str | None,
-        Field(pattern=r"^[0-9a-fA-F]{1,64}$", description="Beginning of a user hash, or all."),
-    ] = None
-    event_type: Annotated[
-        str | None, Field(pattern=r"^[A-Za-z0-9_.\-]{1,64}$", description="`mcp.tool_call` …")
-    ] = None
-    error_type: Annotated[_Text | None, Field(description="Class of an error.")] = None
-    tool: Annotated[_Text | None, Field(description="Name of a tool.")] = None
-    q: Annotated[_Text | None, Field(description="Text that a message contains.")] = None
-
-
-_Cursor = Annotated[
-    str | None,
-    Field(max_length=400, description="`next` of the answer before: goes on where it ended."),
-]
+    user: _User = None
+    event_type: _EventType = None
+    error_type: _ErrorType = None
+    tool: _Tool = None
+    q: _Search = None
 
 
 class PanelQuery(PageQuery):
@@ -145,32 +151,20 @@ class PanelQuery(PageQuery):
 class EventsQuery(RangeQuery):
     """Which events."""
 
-    user: Annotated[
-        str | None,
-        Field(pattern=r"^[0-9a-fA-F]{1,64}$", description="Beginning of a user hash, or all."),
-    ] = None
-    event_type: Annotated[
-        str | None, Field(pattern=r"^[A-Za-z0-9_.\-]{1,64}$", description="`mcp.tool_call` …")
-    ] = None
-    error_type: Annotated[_Text | None, Field(description="Class of an error.")] = None
-    tool: Annotated[_Text | None, Field(description="Name of a tool.")] = None
-    q: Annotated[_Text | None, Field(description="Text that a message contains.")] = None
-    limit: Annotated[
-        int, Field(ge=1, le=MOST_EVENTS, description=f"Rows at most, to {MOST_EVENTS}.")
-    ] = 100
+    user: _User = None
+    event_type: _EventType = None
+    error_type: _ErrorType = None
+    tool: _Tool = None
+    q: _Search = None
+    limit: _Limit = 100
     cursor: _Cursor = None
 
 
 class UsersQuery(RangeQuery):
     """Which users."""
 
-    user: Annotated[
-        str | None,
-        Field(pattern=r"^[0-9a-fA-F]{1,64}$", description="Beginning of a user hash, or all."),
-    ] = None
-    limit: Annotated[
-        int, Field(ge=1, le=MOST_EVENTS, description=f"Rows at most, to {MOST_EVENTS}.")
-    ] = 100
+    user: _User = None
+    limit: _Limit = 100
     cursor: _Cursor = None
 
 
