@@ -2,6 +2,10 @@
 
 The dashboards are part of the package, made by :mod:`cortex_otel.show.grafana`; only what differs
 from one installation to the next is put in here: paths, thresholds, time zone, language.
+
+Thresholds and webhook are no :class:`~cortex_otel.settings.Settings`: those are read by every host
+at its start, which has no use for them and shouldn't hold a secret of Grafana's. They are wanted
+once, as these files are written, or by ``grafana/start.sh`` in a container that has no Python.
 """
 
 from __future__ import annotations
