@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -86,6 +87,45 @@ async def test_a_page_that_was_there_before_the_first_event_fills_itself(serve, 
     assert emitter.stdout
     await page.wait_for_selector("main .panel:has-text('the_first')")
     assert not await page.locator(".notice[data-kind=error]").count()
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "could not be refreshed"), ("ko", "새로 고치지 못했습니다")]
+)
+async def test_a_panel_that_cannot_refresh_says_of_when_it_is(
+    serve, visit, population_home, language, words
+):
+    page = await visit(serve(population_home), f"overview?lang={language}&since=24h")
+    await page.clock.install()
+    await page.reload()
+    await page.wait_for_selector("#live[data-state=on]")
+    await page.wait_for_function("() => !document.querySelector('[aria-busy=true], .skeleton')")
+    failing = page.locator(".panel").first
+    panel = await failing.get_attribute("data-panel")
+    shown = await failing.locator("[data-body]").inner_text()
+    broken = True
+
+    async def route(route):
+        if broken:
+            fault = {"error": {"code": "fault", "message": "not <b>now</b>"}}
+            await route.fulfill(status=500, json=fault)
+        else:
+            await route.continue_()
+
+    await page.route(f"**/panels/overview/{panel}?*", route)
+    await page.clock.run_for(61_000)  # a page of the last 24 hours moves on once a minute
+    late = failing.locator("[data-late]")
+    await late.wait_for()
+    told = await late.inner_text()
+    assert words in told
+    assert "not <b>now</b>" in told
+    assert re.search(r"\b\d\d:\d\d\b", told)
+    assert told in await page.locator("#announcer").inner_text()
+    assert await failing.locator("[data-body]").inner_text() == shown
+    assert await page.locator("[data-late]:visible").count() == 1
+    broken = False
+    await page.clock.run_for(16_000)
+    await late.wait_for(state="hidden")
 
 
 async def test_an_empty_panel_says_what_would_fill_it(serve, visit, tmp_path_factory):

@@ -68,6 +68,38 @@ async def test_a_shortcut_does_nothing_while_somebody_types(admin, visit):
     assert await page.get_attribute("#live", "data-state") == "on"
 
 
+@pytest.mark.parametrize(
+    ("language", "label"), [("en", "Use these keys"), ("ko", "이 단축키 사용")]
+)
+async def test_shortcuts_can_be_switched_off_and_on_again(admin, visit, language, label):
+    page = await visit(admin, f"overview?lang={language}")
+    await page.click("#keys-button")
+    await page.get_by_label(label).uncheck()
+    await page.keyboard.press("Escape")
+    for _ in range(2):  # also after the page was loaded anew
+        for key in ("?", "d", "l", "1", "g", "m"):
+            await page.keyboard.press(key)
+        await page.wait_for_timeout(300)
+        assert not await page.locator("#keys").is_visible()
+        assert await page.get_attribute("html", "data-theme") == "auto"
+        assert await page.get_attribute("#live", "data-state") == "on"
+        assert page.url.endswith(f"overview?lang={language}")
+        await page.reload()
+        await page.wait_for_selector("#live[data-state=on]")
+    await page.click("#keys-button")
+    await page.get_by_label(label).check()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("?")
+    assert await page.locator("#keys").is_visible()
+    assert not page.watch.errors
+
+
+async def test_the_switch_is_in_reach_where_a_page_is_zoomed(admin, visit):
+    page = await visit(admin, viewport={"width": 360, "height": 640})
+    await page.click("#keys-button")
+    assert await page.locator("#keys-on").is_visible()
+
+
 async def test_d_changes_the_theme_and_the_page_remembers(admin, visit):
     page = await visit(admin, color_scheme="light")
     ground = "getComputedStyle(document.documentElement).backgroundColor"

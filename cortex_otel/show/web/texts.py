@@ -97,6 +97,7 @@ _ENGLISH = {
     "see_above": "Shown as soon as it can be read",
     "incomplete": "incomplete",
     "so_far": "this period is incomplete",
+    "late": "As of {time}; could not be refreshed: {reason}",
     "truncated": "The first {count} rows; the export has more",
     "own_range": "Always {range}",
     "unfiltered": "Not filtered by: {filters}",
@@ -164,6 +165,7 @@ _ENGLISH = {
     "key_tables": "Data tables of all charts",
     "key_walk": "Along the chart that has the focus",
     "key_help": "This list",
+    "keys_on": "Use these keys",
 }
 
 _KOREAN = {
@@ -245,6 +247,7 @@ _KOREAN = {
     "see_above": "읽을 수 있게 되면 바로 표시됩니다",
     "incomplete": "미완료 포함",
     "so_far": "일부만 집계된 기간",
+    "late": "{time} 기준 수치이며 새로 고치지 못했습니다. {reason}",
     "truncated": "처음 {count}행만 표시합니다. 내보내기에는 더 많은 행이 들어 있습니다",
     "own_range": "항상 {range}",
     "unfiltered": "적용되지 않는 필터: {filters}",
@@ -308,6 +311,7 @@ _KOREAN = {
     "key_tables": "모든 차트의 데이터 표",
     "key_walk": "포커스가 있는 차트에서 이동",
     "key_help": "이 목록",
+    "keys_on": "이 단축키 사용",
 }
 
 TEXTS: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": _ENGLISH, "ko": _KOREAN})

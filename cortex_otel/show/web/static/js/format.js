@@ -73,6 +73,10 @@ export function day(iso, { long = false } = {}) {
   return Number.isNaN(time) ? String(iso) : (long ? dayLong : dayStyle).format(time);
 }
 
+export function clockTime(iso) {
+  return clock.format(wall(iso));
+}
+
 export function moment(iso, { long = false } = {}) {
   const time = wall(iso);
   return Number.isNaN(time) ? String(iso) : (long ? minute : stamp).format(time);

@@ -57,6 +57,13 @@ export class Frame {
     say(foot, words.join(" · "));
   }
 
+  /** Say below the drawing that it is old, and why; nothing if `text` is empty. */
+  late(text) {
+    const place = this.#element.querySelector("[data-late]");
+    place.hidden = !text;
+    say(place, text);
+  }
+
   /** In place of a drawing: why there is none, and what can be done (`[label, what]`). */
   state(kind, message, hint, action, reason) {
     dispose(this.body);

@@ -5,12 +5,20 @@ import { toggleTheme } from "./preferences.js";
 
 const SEQUENCE_MS = 1200;
 const dialog = document.getElementById("keys");
+// Who dictates, or hits keys by accident, must be able to do without them (WCAG 2.1.4).
+const toggle = document.getElementById("keys-on");
+const KEPT = "cortex_otel_keys";
+let isOn = true;
 let went = Number.NEGATIVE_INFINITY;
 
 export function start(panels) {
   document.getElementById("keys-button").addEventListener("click", () => dialog.showModal());
+  switchTo(kept() !== "off");
+  toggle.addEventListener("change", () => switchTo(toggle.checked, true));
+  addEventListener("storage", ({ key }) => key === KEPT && switchTo(kept() !== "off"));
   addEventListener("keydown", (event) => {
     if (
+      !isOn ||
       event.ctrlKey ||
       event.metaKey ||
       event.altKey ||
@@ -54,6 +62,24 @@ function act(key, now, panels) {
       if (!/^[1-6]$/.test(key)) return false;
       filters.choosePreset(Number(key) - 1);
       return true;
+  }
+}
+
+function switchTo(on, keep = false) {
+  isOn = toggle.checked = on;
+  document.documentElement.toggleAttribute("data-keys-off", !on);
+  try {
+    if (keep) localStorage.setItem(KEPT, on ? "on" : "off");
+  } catch {
+    // Storage is blocked or full: it holds for this page.
+  }
+}
+
+function kept() {
+  try {
+    return localStorage.getItem(KEPT);
+  } catch {
+    return null;
   }
 }
 

@@ -39,6 +39,11 @@ export function toggle() {
   tell();
 }
 
+/** Whether the reader wants no news. */
+export function isPaused() {
+  return paused;
+}
+
 function reconnect() {
   clearTimeout(timer);
   if (!socket) connect();

@@ -11,6 +11,7 @@ import { dataTable, table } from "./draw/table.js";
 import * as filters from "./filters.js";
 import * as format from "./format.js";
 import { Frame } from "./frame.js";
+import { isPaused } from "./live.js";
 import * as notices from "./notices.js";
 
 const DRAW = {
@@ -28,6 +29,8 @@ const REST_PER_ELAPSED = 8;
 // No server, or no store: the same for every panel, and worth another try by itself.
 const OF_ALL = new Set([0, 503]);
 const AGAIN_MS = 4000;
+// What failed for one panel alone may be a dear question: it isn't asked all the time.
+const LATER_MS = 15_000;
 
 function withFurther(answer, further) {
   if (!further.length) return answer;
@@ -47,6 +50,7 @@ export class Panel {
   #retry = 0;
   #loading = false;
   #again = false;
+  #late = false;
   #further = [];
 
   constructor(element, config) {
@@ -129,6 +133,7 @@ export class Panel {
   async #show(answer) {
     this.#answer = answer;
     this.#frame.ready();
+    this.#upToDate();
     if (!this.#config.since) notices.showRange(answer.range);
     filters.offer(answer);
     const seen = JSON.stringify([
@@ -179,9 +184,25 @@ export class Panel {
     this.#frame.state("empty", message, hint || this.#config.empty, clear, reason);
   }
 
-  // While nobody looks, nothing is asked.
-  #later() {
-    this.#retry = setTimeout(() => (document.hidden ? this.#later() : this.load({ quiet: true })), AGAIN_MS);
+  // While nobody looks, or nobody wants news of what is shown, nothing is asked.
+  #later(ms) {
+    const rests = () => document.hidden || (this.#answer && isPaused());
+    this.#retry = setTimeout(() => (rests() ? this.#later(ms) : this.load({ quiet: true })), ms);
+  }
+
+  // Said aloud once, and not at all if the page says it for all of its panels.
+  #outOfDate(known) {
+    const text = t("late", { time: format.clockTime(this.#answer.range.to), reason: known.message });
+    if (!this.#late && known.status !== 401 && !OF_ALL.has(known.status)) {
+      announce(`${this.#config.title}: ${text}`);
+    }
+    this.#late = true;
+    this.#frame.late(text);
+  }
+
+  #upToDate() {
+    this.#late = false;
+    this.#frame.late("");
   }
 
   #failed(error, quiet) {
@@ -195,9 +216,14 @@ export class Panel {
     if (known.status === 401) notices.signedOut(known.message);
     else if (OF_ALL.has(known.status)) {
       notices.notice(known.code, known.message, known.hint);
-      this.#later();
+      this.#later(AGAIN_MS);
     }
-    if (keeps) return;
+    if (keeps) {
+      if (known.status !== 401 && !OF_ALL.has(known.status)) this.#later(LATER_MS);
+      this.#outOfDate(known);
+      return;
+    }
+    this.#upToDate();
     this.#drawn = "";
     this.#answer = null;
     this.#offerMore(null);
