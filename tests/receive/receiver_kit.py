@@ -107,6 +107,11 @@ class Server:
                 return int(line.split()[1]) * 1024 / 1e6
         raise RuntimeError
 
+    def cpu_seconds(self) -> float:
+        """CPU time of all its threads until now, to a hundredth."""
+        stat = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+
     def rows(self, sql="SELECT * FROM telemetry_events ORDER BY id", *values):
         """Rows as dictionaries."""
         connection = apsw.Connection(str(self.database), flags=apsw.SQLITE_OPEN_READONLY)
