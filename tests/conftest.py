@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
 from cortex_otel import guard, identity
+
+# Signals that a shell ignores for us (`nohup`, `&`), programs that tests start would ignore too. A
+# handler that does nothing ends with `exec`.
+for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

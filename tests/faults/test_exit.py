@@ -15,8 +15,6 @@ import asyncio, atexit, os, signal, threading, time
 import cortex_otel
 from opentelemetry import trace
 
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests run under nohup
-
 def emit(number):
     for _ in range(number):
         trace.get_tracer("host").start_span("work").end()
