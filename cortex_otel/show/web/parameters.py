@@ -119,7 +119,9 @@ _User = Annotated[
 _EventType = Annotated[
     str | None, Field(pattern=r"^[A-Za-z0-9_.\-]{1,64}$", description="`mcp.tool_call` …")
 ]
-_ErrorType = Annotated[_Text | None, Field(description="Class of an error; `unknown`: none was told.")]
+_ErrorType = Annotated[
+    _Text | None, Field(description="Class of an error; `unknown`: none was told.")
+]
 _Tool = Annotated[_Text | None, Field(description="Name of a tool.")]
 _Search = Annotated[_Text | None, Field(description="Text that a message contains.")]
 _Limit = Annotated[int, Field(ge=1, le=MOST_EVENTS, description=f"Rows at most, to {MOST_EVENTS}.")]
