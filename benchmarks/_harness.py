@@ -196,11 +196,14 @@ class _Worker:
 
 
 def clean_environment(home: str) -> dict[str, str]:
-    """The environment without settings that would change what is measured."""
+    """The environment without settings that would change what is measured.
+
+    Without ``PYTHONDONTWRITEBYTECODE`` above all: with it each start compiles every module again.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("OTEL_", "CORTEX_")) and name != "PYTHONPATH"
+        if not name.startswith(("OTEL_", "CORTEX_", "PYTHON"))
     }
     return {**kept, "CORTEX_OTEL_HOME": home, "NO_COLOR": "1"}
 
