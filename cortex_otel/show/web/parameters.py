@@ -116,14 +116,6 @@ _User = Annotated[
     str | None,
     Field(pattern=r"^[0-9a-fA-F]{1,64}$", description="Beginning of a user hash, or all."),
 ]
-_EventType = Annotated[
-    str | None, Field(pattern=r"^[A-Za-z0-9_.\-]{1,64}$", description="`mcp.tool_call` …")
-]
-_ErrorType = Annotated[
-    _Text | None, Field(description="Class of an error; `unknown`: none was told.")
-]
-_Tool = Annotated[_Text | None, Field(description="Name of a tool.")]
-_Search = Annotated[_Text | None, Field(description="Text that a message contains.")]
 _Limit = Annotated[int, Field(ge=1, le=MOST_EVENTS, description=f"Rows at most, to {MOST_EVENTS}.")]
 _Cursor = Annotated[
     str | None,
@@ -131,17 +123,26 @@ _Cursor = Annotated[
 ]
 
 
-class PageQuery(RangeQuery):
+class FilterQuery(RangeQuery):
+    """Range, and what the events of it are filtered by."""
+
+    user: _User = None
+    event_type: Annotated[
+        str | None, Field(pattern=r"^[A-Za-z0-9_.\-]{1,64}$", description="`mcp.tool_call` …")
+    ] = None
+    error_type: Annotated[
+        _Text | None, Field(description="Class of an error; `unknown`: none was told.")
+    ] = None
+    tool: Annotated[_Text | None, Field(description="Name of a tool.")] = None
+    q: Annotated[_Text | None, Field(description="Text that a message contains.")] = None
+
+
+class PageQuery(FilterQuery):
     """The filters of a page; which of them it has is in `filters` of its answer."""
 
     compare: Annotated[
         Literal["0", "1"], Field(description="1: also the rows of the period before.")
     ] = "0"
-    user: _User = None
-    event_type: _EventType = None
-    error_type: _ErrorType = None
-    tool: _Tool = None
-    q: _Search = None
 
 
 class PanelQuery(PageQuery):
@@ -150,14 +151,9 @@ class PanelQuery(PageQuery):
     cursor: _Cursor = None
 
 
-class EventsQuery(RangeQuery):
+class EventsQuery(FilterQuery):
     """Which events."""
 
-    user: _User = None
-    event_type: _EventType = None
-    error_type: _ErrorType = None
-    tool: _Tool = None
-    q: _Search = None
     limit: _Limit = 100
     cursor: _Cursor = None
 
