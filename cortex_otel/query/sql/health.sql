@@ -50,13 +50,7 @@ edges AS (
     UNION ALL
     SELECT to_hour * 3600000000000, :to_ns FROM bounds
 ),
-wanted AS (
-    SELECT series_key, service, CASE WHEN result IN ('error', 'timeout') THEN 1 ELSE 0 END AS failed
-    FROM series
-    WHERE event_type NOT IN ('span', 'log')
-      AND (:service = '' OR service = :service)
-      AND (:user_tier = '' OR user_tier = :user_tier)
-),
+-- with: chosen_series
 parts AS (
     SELECT series_key, events, timed, duration_ms, NULL AS last_time FROM counted
     UNION ALL
@@ -71,9 +65,9 @@ parts AS (
 ),
 totals AS (
     SELECT
-        w.service,
+        s.service,
         sum(p.events) AS events,
-        sum(p.events * w.failed) AS errors,
+        sum(p.events * s.failed) AS errors,
         sum(p.timed) AS timed,
         sum(p.duration_ms) AS duration_ms,
         max(p.last_time) AS last_time,
@@ -81,10 +75,10 @@ totals AS (
         (SELECT h.hour
          FROM rollup_hour h
          WHERE h.hour >= (SELECT from_hour FROM bounds) AND h.hour < (SELECT to_hour FROM bounds)
-           AND h.series_key + 0 IN (SELECT series_key FROM wanted o WHERE o.service = w.service)
+           AND h.series_key + 0 IN (SELECT series_key FROM chosen_series o WHERE o.service = s.service)
          ORDER BY h.hour DESC LIMIT 1) AS last_hour
-    FROM parts p JOIN wanted w ON w.series_key = p.series_key
-    GROUP BY w.service
+    FROM parts p JOIN chosen_series s ON s.series_key = p.series_key
+    GROUP BY s.service
 ),
 lasts AS (
     SELECT
@@ -97,7 +91,7 @@ lasts AS (
                 WHERE e.time >= t.last_hour * 3600000000000
                   AND e.time < (t.last_hour + 1) * 3600000000000
                   AND e.series_key + 0 IN (
-                    SELECT series_key FROM wanted o WHERE o.service = t.service
+                    SELECT series_key FROM chosen_series o WHERE o.service = t.service
                   )
                 ORDER BY e.time DESC LIMIT 1
              ), t.last_hour * 3600000000000) END AS last_event
