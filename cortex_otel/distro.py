@@ -121,6 +121,9 @@ class _Nowhere:
     def count_dropped(self, reason: str, number: int = 1, signal: str = "event") -> None:
         del reason, number, signal
 
+    def note(self, signal: str, outcome: str, reason: str, number: int = 1) -> None:
+        del signal, outcome, reason, number
+
     def force_flush(self, timeout_millis: float = 1000) -> bool:
         del timeout_millis
         return True

@@ -84,6 +84,8 @@ class Recorded:
         """Records that sampling let go."""
         self.dropped: Counter[str] = Counter()
         """Records that were refused, by reason."""
+        self.noted: Counter[tuple[str, str, str]] = Counter()
+        """What else went into the ledger: counts by signal, outcome and reason."""
 
     def events(self, event_type: str | None = None) -> list[Record]:
         """The rows, in the order in which they ended.
@@ -126,6 +128,10 @@ class Recorded:
         """Note what was refused."""
         del signal
         self.dropped[reason] += number
+
+    def note(self, signal: str, outcome: str, reason: str, number: int = 1) -> None:
+        """Note what else is worth a line of the ledger."""
+        self.noted[signal, outcome, reason] += number
 
     def force_flush(self, timeout_millis: float = 1000) -> bool:
         """Everything is here already."""

@@ -154,6 +154,9 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
         yield text("label_ledger"), _ledger(facts["ledger"].get("event", {}))
         if "metric" in facts["ledger"]:
             yield "", text("ledger_metrics", ledger=_ledger(facts["ledger"]["metric"]))
+        for signal, outcomes in facts["noted"].items():
+            for outcome, counts in outcomes.items():
+                yield _noted_label(signal, outcome), _counts(counts)
         yield text("label_schema"), str(facts["schema_version"])
     yield text("label_disk"), size(facts["disk_free_bytes"])
     if facts["exists"]:
@@ -174,6 +177,12 @@ def _process_rows(facts: Facts) -> Iterator[tuple[str, str]]:
         yield text("label_faults"), _counts(facts["faults"])
     for note in dict.fromkeys(note for writer in facts["writers"] for note in writer["notes"]):
         yield text("label_notes"), _note(note)
+
+
+def _noted_label(signal: str, outcome: str) -> str:
+    """What is noted in the ledger, in words where they are known."""
+    key = f"noted_{signal}_{outcome}"
+    return text(key) if key in TEXTS["en"] else printable(f"{signal} {outcome}")
 
 
 def _note(note: str) -> str:

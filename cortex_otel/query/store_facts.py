@@ -22,9 +22,14 @@ _LEDGER = (
     "SELECT signal, outcome, reason, sum(records) FROM ledger GROUP BY signal, outcome, reason"
 )
 
+_ENDS_OF_RECORDS = frozenset({"received", "stored", "sampled_out", "dropped"})
+
 
 def store_facts(connection: apsw.Connection) -> dict[str, Any]:
     """Schema version, totals, first and last event (Unix ns), and the ledger by signal.
+
+    ``ledger`` has the ends of records (``event``, ``metric``); ``noted`` all else that was entered:
+    ``{signal: {outcome: {reason: count}}}``.
 
     Raises:
         StoreError: the database can't be read.
@@ -36,7 +41,11 @@ def store_facts(connection: apsw.Connection) -> dict[str, Any]:
     except apsw.Error as error:
         raise store_error(error, connection.filename) from error
     ledger: dict[str, dict[str, Any]] = {}
+    noted: dict[str, dict[str, dict[str, int]]] = {}
     for signal, outcome, reason, records in entries:
+        if outcome not in _ENDS_OF_RECORDS:
+            noted.setdefault(signal, {}).setdefault(outcome, {})[reason] = records
+            continue
         of_signal = ledger.setdefault(
             signal, {"received": 0, "stored": 0, "sampled_out": 0, "dropped": {}}
         )
@@ -52,4 +61,5 @@ def store_facts(connection: apsw.Connection) -> dict[str, Any]:
         "first_event_ns": first,
         "last_event_ns": last,
         "ledger": ledger,
+        "noted": noted,
     }

@@ -138,6 +138,17 @@ class Sink(Protocol):
         """Note records that were refused before they became rows, by reason."""
         ...
 
+    def note(self, signal: str, outcome: str, reason: str, number: int = 1) -> None:
+        """Enter into the ledger something beside the ends of records.
+
+        Args:
+            signal: what it is about: ``fault``, ``name``, ``argument``; or ``event``, ``metric``.
+            outcome: what became of it (``swallowed``, ``overflowed``, ``refused``, ``sent`` …).
+            reason: where or why; low-cardinality, never a value of the host's.
+            number: how many.
+        """
+        ...
+
     def force_flush(self, timeout_millis: float = 1000) -> bool:
         """Store what was taken before this call; ``True`` only if all of it is on disk."""
         ...

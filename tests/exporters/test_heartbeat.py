@@ -67,13 +67,15 @@ def test_it_tells_of_trouble_and_of_its_end(home, path, writer):
 
 def test_drops_of_a_dead_process_are_entered_by_the_next(home, path, writer, orphan):
     orphan({"unrecorded": {"event|locked": 5, "metric|disk_full": 2}})
-    orphan({"unrecorded": {"event|locked": 1}}, f"{DEAD}-2.json")
+    noted = {"fault|swallowed|mcp1.answer": 3}
+    orphan({"unrecorded": {"event|locked": 1} | noted}, f"{DEAD}-2.json")
     orphan({"unrecorded": {"event|locked": 1}}, f"{DEAD - 1}-3.json.{DEAD}")  # died adopting it
     alive = orphan({"unrecorded": {"event|locked": 100}}, f"{os.getpid()}-1.json")
     writer.submit(record())
     assert writer.force_flush()
     assert ledger(path) == {"received": 8, "stored": 1, "dropped|locked": 7}
     assert ledger(path, "metric") == {"received": 2, "dropped|disk_full": 2}
+    assert ledger(path, "fault") == {"swallowed|mcp1.answer": 3}
     verify(path)
     assert alive.exists()
     assert len(list((home / "writers").iterdir())) == 2  # that, and the writer's own

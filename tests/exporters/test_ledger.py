@@ -203,3 +203,13 @@ def test_metric_sources_are_collected_at_flushes(path, writer, source_fails):
     assert writer.force_flush()
     assert count(path, "telemetry_metrics") == (0 if source_fails else 1)
     assert count(path) == 1
+
+
+def test_what_is_noted_is_entered_beside_the_ends_of_records(path, writer):
+    writer.submit(record())
+    writer.note("fault", "swallowed", "mcp1.answer", 2)
+    writer.note("fault", "swallowed", "mcp1.answer")
+    assert writer.force_flush()
+    assert ledger(path, "fault") == {"swallowed|mcp1.answer": 3}
+    assert ledger(path) == {"received": 1, "stored": 1}
+    verify(path)

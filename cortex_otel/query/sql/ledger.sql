@@ -8,8 +8,8 @@
 -- parameter: to_ns
 -- column: day epoch_day the UTC day
 -- column.ko: day 날짜(UTC)
--- column: signal text event or metric
--- column.ko: signal event 또는 metric
+-- column: signal text event or metric; or what else was noted (fault, name, argument)
+-- column.ko: signal event 또는 metric. 그 밖에 적어 둔 것(fault, name, argument)
 -- column: received count records handed over
 -- column.ko: received 전달된 기록 수
 -- column: stored count of these, on disk
@@ -18,8 +18,8 @@
 -- column.ko: sampled_out 그중 샘플링으로 제외된 것
 -- column: dropped count of these, lost
 -- column.ko: dropped 그중 유실된 것
--- column: reasons text why they were dropped, with numbers
--- column.ko: reasons 유실된 이유와 수
+-- column: reasons text why they were dropped, with numbers; of other signals, what was noted
+-- column.ko: reasons 유실된 이유와 수. 다른 신호는 적어 둔 내용
 WITH bounds AS (
     SELECT
         :from_ns / 86400000000000 AS from_day,
@@ -33,7 +33,7 @@ SELECT
     coalesce(sum(l.records) FILTER (WHERE l.outcome = 'sampled_out'), 0) AS sampled_out,
     coalesce(sum(l.records) FILTER (WHERE l.outcome = 'dropped'), 0) AS dropped,
     string_agg(l.reason || ' ' || CAST(l.records AS text), ', ' ORDER BY l.reason)
-        FILTER (WHERE l.outcome = 'dropped') AS reasons
+        FILTER (WHERE l.outcome NOT IN ('received', 'stored', 'sampled_out')) AS reasons
 FROM bounds b JOIN ledger l ON l.day >= b.from_day AND l.day < b.to_day
 GROUP BY l.day, l.signal
 ORDER BY l.day DESC, l.signal

@@ -48,6 +48,11 @@ class Accounts:
             self._unrecorded[signal, "dropped", reason] += number
             self.totals[f"dropped|{reason}"] += number
 
+    def noted(self, entry: LedgerEntry, number: int) -> None:
+        """Something of ``entry`` (signal, outcome, reason) happened that is no record's end."""
+        with self.lock:
+            self._unrecorded[entry] += number
+
     def has_news(self) -> bool:
         """Whether the ledger lacks something that no stored batch will bring."""
         return bool(self._unrecorded) or self._is_behind
@@ -104,11 +109,15 @@ class Accounts:
                 self.totals["dropped|invalid"] += refused
 
     def undelivered(self) -> dict[str, int]:
-        """Drops that the ledger has not been told of: ``{"signal|reason": count}``."""
+        """What the ledger has not been told of, but for what sampling let go.
+
+        Returns:
+            Counts by ``"signal|reason"`` for drops, ``"signal|outcome|reason"`` for what was noted.
+        """
         return {
-            f"{signal}|{reason}": count
+            f"{signal}|{reason}" if outcome == "dropped" else f"{signal}|{outcome}|{reason}": count
             for (signal, outcome, reason), count in list(self._unrecorded.items())
-            if outcome == "dropped" and count
+            if outcome != "sampled_out" and count
         }
 
     def summary(self) -> dict[str, object]:

@@ -2,8 +2,8 @@
 
 ``writers/<pid>-<start>.json`` beside the database, of fixed size and rewritten in place: its
 blocks are allocated at start, so that it can tell of a full disk on a full disk. ``cortex-otel
-status`` reads it. Drops that could not reach the ledger wait here; the next process that opens
-the database enters them.
+status`` reads it. What could not reach the ledger waits here; the next process that opens
+the database enters it.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def claim_orphans(home: Path) -> tuple[Counter[tuple[str, str, str]], list[Path]
     """Take the files of processes that are gone.
 
     Returns:
-        Ledger entries of their drops, and the files to delete once those are committed.
+        Ledger entries of what they couldn't enter, and the files to delete once those are
+        committed.
     """
     entries: Counter[tuple[str, str, str]] = Counter()
     claimed: list[Path] = []
@@ -87,9 +88,10 @@ def claim_orphans(home: Path) -> tuple[Counter[tuple[str, str, str]], list[Path]
         with contextlib.suppress(OSError):
             path.rename(claim)  # atomic: of two processes that start together one gets it
             claimed.append(claim)
-            for signal, reason, count in _unrecorded(claim):
-                entries[signal, "dropped", reason] += count
-                entries[signal, "received", ""] += count
+            for (signal, outcome, reason), count in _unrecorded(claim):
+                entries[signal, outcome, reason] += count
+                if outcome == "dropped":
+                    entries[signal, "received", ""] += count
     return entries, claimed
 
 
@@ -100,17 +102,24 @@ def give_back(claimed: list[Path]) -> None:
             claim.rename(claim.with_suffix(""))
 
 
-def _unrecorded(path: Path) -> list[tuple[str, str, int]]:
-    """``(signal, reason, drops)``; its process may have died in the middle of writing it."""
+def _unrecorded(path: Path) -> list[tuple[tuple[str, str, str], int]]:
+    """Ledger entries with counts; its process may have died in the middle of writing them."""
     try:
         counts = json.loads(path.read_bytes())["unrecorded"]
         return [
-            (*key.split("|", 1), count)
+            (_entry(key), count)
             for key, count in counts.items()
             if "|" in key and type(count) is int and 0 < count < _MAX_COUNT
         ]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
+
+
+def _entry(key: str) -> tuple[str, str, str]:
+    """``signal|reason`` of a drop, ``signal|outcome|reason`` of what was noted."""
+    signal, _, rest = key.partition("|")
+    outcome, is_noted, reason = rest.partition("|")
+    return (signal, outcome, reason) if is_noted else (signal, "dropped", rest)
 
 
 def _alive(pid: int) -> bool:

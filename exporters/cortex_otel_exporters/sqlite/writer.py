@@ -153,6 +153,14 @@ class Writer:
         if not self._rung and not self._closed:
             self._ring()
 
+    def note(self, signal: str, outcome: str, reason: str, number: int = 1) -> None:
+        """Enter into the ledger something beside the ends of records."""
+        self._accounts.noted((signal, outcome, reason), number)
+        with self._accounts.lock:
+            self._tell_if_closed()
+        if not self._rung and not self._closed:
+            self._ring()
+
     def add_metric_source(self, source: Callable[[], list[MetricPoint]]) -> None:
         """Collect ``source`` every ``metrics_interval_ms`` and at flushes, on the thread."""
         self._metric_sources.append(source)
