@@ -226,7 +226,7 @@ class Converter:
              self._session_of(columns, scope) if columns else self._session(),
              columns.get(sc.USER_HASH) or who.user_hash,
              context.trace_id, context.span_id, parent.span_id if parent is not None else 0,
-             1.0, record.error_message, data, measures),
+             1.0, record.error_message, data, measures, None),
         )  # fmt: skip
 
     def _fresh(
