@@ -70,20 +70,17 @@ class Fingerprints:
         uid = attributes.get(sc.LOG_RECORD_UID)
         if uid is not None:
             who = [attributes.get(key) for key in _WHO]
-            said: tuple[Any, ...] = (
-                log.event_name,
-                log.timestamp,
-                uid,
-                who,
-            )
-            return self._hash(_canonical(said) + _digests(log.resource)[1])
+            told = _canonical((log.event_name, log.timestamp, uid, who))
+            return self._hash(told + _digests(log.resource)[1])
         trace_id = log.trace_id
-        said = (
-            log.event_name, log.timestamp, log.observed_timestamp, log.severity_number,
-            log.severity_text, trace_id >> 64, trace_id & _LOW, log.span_id, log.body,
-            attributes, _scope(log.instrumentation_scope),
+        told = _canonical(
+            (
+                log.event_name, log.timestamp, log.observed_timestamp, log.severity_number,
+                log.severity_text, trace_id >> 64, trace_id & _LOW, log.span_id, log.body,
+                attributes, _scope(log.instrumentation_scope),
+            )
         )  # fmt: skip
-        return self._hash(_canonical(said) + _digests(log.resource)[0])
+        return self._hash(told + _digests(log.resource)[0])
 
     def point(self, point: Point, told: Told) -> int:
         """Of a metric point."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry.sdk.metrics.export import (
@@ -98,6 +99,8 @@ def _broken_rule(name: str, kind: str, numbers: dict[str, Any]) -> str:
     bounds, counts = numbers.get("bounds", []), numbers.get("counts", [])
     if counts and len(counts) != len(bounds) + 1:
         return "a histogram point whose buckets don't fit its bounds"
+    if not all(map(math.isfinite, bounds)):
+        return "a histogram point with a bound that is no number"
     return ""
 
 
