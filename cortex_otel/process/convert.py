@@ -84,6 +84,7 @@ _PLACES: Final = {
 _MEASURES: Final = frozenset(sc.MEASURES)
 _SERVICE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LONGEST_DURATION_MS = 1e11
+_LARGEST_MEASURE: Final = 1e18  # as a store takes it; what is larger is kept, and not summed
 
 _KINDS: Final = {kind: kind.name.lower() for kind in SpanKind}
 _LEVEL_BY_RESULT: Final = {
@@ -508,7 +509,7 @@ def _measures(data: Mapping[str, object]) -> tuple[tuple[str, float], ...]:
     found = [
         (measure, float(value))
         for key, measure in sc.MEASURES.items()
-        if isinstance(value := data.get(key), (int, float))
+        if isinstance(value := data.get(key), (int, float)) and abs(value) <= _LARGEST_MEASURE
     ]
     return tuple(found)
 

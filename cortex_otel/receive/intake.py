@@ -226,7 +226,8 @@ def _severity(attributes: Mapping[str, Any]) -> SeverityNumber:
     """Of a record that says none: as of an event in process."""
     if attributes.get(sc.CORTEX_ERROR_CRASH) is True:
         return SeverityNumber.FATAL
-    has_failed = attributes.get(sc.CORTEX_RESULT) in _FAILED
+    result = attributes.get(sc.CORTEX_RESULT)
+    has_failed = isinstance(result, str) and result in _FAILED
     return SeverityNumber.ERROR if has_failed else SeverityNumber.INFO
 
 

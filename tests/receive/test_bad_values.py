@@ -24,12 +24,14 @@ from receiver_kit import (
     span,
 )
 
+from cortex_otel.process.redact import ALLOWED
 from cortex_otel.receive import lenient_json
 from cortex_otel.receive.intake import Intake
 from cortex_otel.receive.otlp_json import JsonReader
 from cortex_otel.receive.protobuf import ProtobufReader
 from cortex_otel.receive.records import MalformedError
 from cortex_otel.settings import read_environment
+from cortex_otel_exporters.sqlite.store import Store
 
 REQUESTS = {
     "traces": trace_service_pb2.ExportTraceServiceRequest,
@@ -293,6 +295,30 @@ def test_a_scope_that_cant_be_read_is_none(intake):
 def test_a_frame_that_cant_be_read_is_malformed(body):
     with pytest.raises(MalformedError):
         list(JsonReader().traces(body))
+
+
+def test_no_value_of_an_attribute_that_is_kept_costs_its_record(intake, tmp_path):
+    odd = [
+        {"doubleValue": "NaN"}, {"doubleValue": "-Infinity"}, {"intValue": 1e20}, {"intValue": -5},
+        {"doubleValue": 1.7e308}, {"boolValue": True}, {"stringValue": "x" * 40_000}, {},
+        {"stringValue": "a\0b"}, {"arrayValue": {"values": [{"doubleValue": "NaN"}, {}]}},
+        {"kvlistValue": {"values": [{"key": "a", "value": {}}]}}, {"bytesValue": "AAAA"},
+    ]  # fmt: skip
+    told = [[{"key": key, "value": value}] for key in sorted(ALLOWED) for value in odd]
+    logs = [
+        log(number, eventName=name, attributes=one)
+        for number, one in enumerate(told)
+        for name in ("mcp.compress_context", "other")
+    ]
+    scopes = [{"logRecords": logs}]
+    body = {"resourceLogs": [{"resource": resource_of(None), "scopeLogs": scopes}]}
+    spans = [span(number + 1, attributes=one) for number, one in enumerate(told)]
+    store = Store(tmp_path / "cortex.db", once=True)
+    for signal, sent in (("logs", body), ("traces", request(*spans))):
+        (part,) = intake.parts(signal, json.dumps(sent).encode(), is_json=True)
+        assert len(part.records) == len(logs if signal == "logs" else spans)
+        assert store.write(part.records, [], part.ledger).refused_records == []
+    store.close()
 
 
 # --- protobuf ------------------------------------------------------------------------------------
