@@ -121,10 +121,13 @@ class IdentityResolver:
 
     def hash_text(self, text: str) -> str:
         """16 hex digits of free text, keyed by this installation."""
+        return hashlib.blake2b(_utf8(text), key=self.text_key(), digest_size=8).hexdigest()
+
+    def text_key(self) -> bytes:
+        """The key of this installation, for hashes that never leave it."""
         if self._text_key is None:
             self._text_key = _installation_key(self._home)
-        data = _utf8(text)
-        return hashlib.blake2b(data, key=self._text_key, digest_size=8).hexdigest()
+        return self._text_key
 
     def _resolve(self) -> Resolved:
         given = self._from_provider()

@@ -177,6 +177,7 @@ _ENGLISH = {
         "{received} received = {stored} stored + {sampled_out} sampled out + {dropped} dropped"
     ),
     "ledger_metrics": "metrics: {ledger}",
+    "noted_value_left_out": "Values left out",
     "ago": "{time} ({age} ago)",
     "writer": "pid {pid}, {service}: {stored} stored, {queued} waiting",
     "modes": "directory {directory}, database {database}",
@@ -352,6 +353,7 @@ _KOREAN = {
     "size": "{total} (그중 WAL {wal})",
     "ledger": "받음 {received} = 저장 {stored} + 표본 제외 {sampled_out} + 버림 {dropped}",
     "ledger_metrics": "지표: {ledger}",
+    "noted_value_left_out": "제외된 값",
     "ago": "{time} ({age} 전)",
     "writer": "pid {pid}, {service}: 저장 {stored}, 대기 {queued}",
     "modes": "디렉터리 {directory}, 데이터베이스 {database}",

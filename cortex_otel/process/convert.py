@@ -84,6 +84,7 @@ _PLACES: Final = {
 _MEASURES: Final = frozenset(sc.MEASURES)
 _SERVICE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LONGEST_DURATION_MS = 1e11
+_LARGEST_MEASURE: Final = 1e18  # as a store takes it; what is larger is kept, and not summed
 
 _KINDS: Final = {kind: kind.name.lower() for kind in SpanKind}
 _LEVEL_BY_RESULT: Final = {
@@ -226,7 +227,7 @@ class Converter:
              self._session_of(columns, scope) if columns else self._session(),
              columns.get(sc.USER_HASH) or who.user_hash,
              context.trace_id, context.span_id, parent.span_id if parent is not None else 0,
-             1.0, record.error_message, data, measures),
+             1.0, record.error_message, data, measures, None),
         )  # fmt: skip
 
     def _fresh(
@@ -508,7 +509,7 @@ def _measures(data: Mapping[str, object]) -> tuple[tuple[str, float], ...]:
     found = [
         (measure, float(value))
         for key, measure in sc.MEASURES.items()
-        if isinstance(value := data.get(key), (int, float))
+        if isinstance(value := data.get(key), (int, float)) and abs(value) <= _LARGEST_MEASURE
     ]
     return tuple(found)
 

@@ -25,7 +25,9 @@ _UNKNOWN: Final = 2
 
 
 def success(answer: Answer, content_type: str, rejected_field: str) -> bytes:
-    """The body of a 200: empty, or with ``partial_success`` where records were refused.
+    """The body of a 200: empty, or with ``partial_success`` where something wasn't taken.
+
+    With no record refused, its message is a warning, as the protocol has it: values were left out.
 
     Args:
         answer: what became of the request.
@@ -34,13 +36,13 @@ def success(answer: Answer, content_type: str, rejected_field: str) -> bytes:
     """
     message = answer.message[:_LONGEST_MESSAGE]
     if content_type == JSON:
-        if not answer.rejected:
+        if not message:
             return b"{}"
         # 64-bit integers are text in OTLP/JSON.
         told = {rejected_field: str(answer.rejected), "errorMessage": message}
         return orjson.dumps({"partialSuccess": told})
     response = ExportTraceServiceResponse()
-    if answer.rejected:
+    if message:
         # The answers of all three signals are the same on the wire.
         response.partial_success.rejected_spans = answer.rejected
         response.partial_success.error_message = message

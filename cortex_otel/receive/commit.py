@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from cortex_otel import guard
 from cortex_otel.receive.intake import Intake, Part, TooLargeError, unpacked
 from cortex_otel.receive.records import MalformedError
+from cortex_otel_exporters.sqlite.duplicates import Delivery
 from cortex_otel_exporters.sqlite.store import Store
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Answer(NamedTuple):
     rejected: int = 0
     """Records that were refused for what they are."""
     message: str = ""
+    duplicates: int = 0
+    """Records that were stored already, by an earlier request."""
 
 
 class Request:
@@ -63,7 +66,7 @@ class Request:
     """
 
     __slots__ = (
-        "answer", "body", "events", "future", "is_gzip", "is_json", "loop", "signal",
+        "answer", "body", "delivery", "events", "future", "is_gzip", "is_json", "loop", "signal",
     )  # fmt: skip
 
     def __init__(
@@ -81,6 +84,7 @@ class Request:
         self.is_gzip = is_gzip
         self.events = events
         self.answer = Answer()
+        self.delivery = Delivery()
         self.loop: asyncio.AbstractEventLoop
         self.future: asyncio.Future[Answer]
 
@@ -219,10 +223,11 @@ class Committer:
         ledger = batch.parts[0][1].ledger
         for _, part in batch.parts[1:]:
             ledger.update(part.ledger)
-        outcome = store.write(records, points, ledger)
+        shares = [(one.delivery, len(part.records), len(part.points)) for one, part in batch.parts]
+        outcome = store.write(records, points, ledger, shares)
         deadline = time.monotonic() + _LOCKED_FOR_SECONDS
         while outcome.trouble == "locked" and time.monotonic() < deadline and not self._closing:
-            outcome = store.write(records, points, ledger)
+            outcome = store.write(records, points, ledger, shares)
         if outcome.trouble:
             self._warn(outcome.trouble)
             for request, _ in batch.parts:
@@ -233,18 +238,17 @@ class Committer:
             refused = {*outcome.refused_records}, {*outcome.refused_points}
             done = [0, 0]
             for request, part in batch.parts:
-                rejected, message = sum(part.refusals.values()), ""
+                rejected = sum(part.refusals.values())
                 for which, rows in enumerate((len(part.records), len(part.points))):
                     places = range(done[which], done[which] + rows)
                     late = len(refused[which].intersection(places)) if refused[which] else 0
                     part.refusals["a time, a number or a size is out of range"] += late
                     rejected += late
                     done[which] = places.stop
-                if rejected:
-                    message = "; ".join(
-                        f"{rule} ({count})" for rule, count in part.refusals.most_common() if count
-                    )
-                    request.answer = Answer(200, request.answer.rejected + rejected, message)
+                request.answer = Answer(
+                    200, request.answer.rejected + rejected,
+                    _message(part) or request.answer.message, request.delivery.duplicates,
+                )  # fmt: skip
         ended = [one for one, _ in batch.parts if one.answer.status != Answer().status]
         _answer(list(dict.fromkeys([*batch.ending, *ended])))
 
@@ -264,6 +268,13 @@ def _parts(intake: Intake, request: Request) -> Iterator[Part]:
     body = unpacked(request.body) if request.is_gzip else request.body
     request.body = b""
     yield from intake.parts(request.signal, body, is_json=request.is_json)
+
+
+def _message(part: Part) -> str:
+    """What its sender is told of a part: the rules that were broken, and how often."""
+    broken = [*part.refusals.most_common()]
+    broken += [(f"left out: {rule}", count) for rule, count in part.left_out.most_common()]
+    return "; ".join(f"{rule} ({count})" for rule, count in broken if count)
 
 
 def _answer(requests: list[Request]) -> None:

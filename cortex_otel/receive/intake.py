@@ -8,7 +8,6 @@ the place of its trace, as in every process, or outside a trace by its own ident
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
@@ -20,12 +19,14 @@ from cortex_otel import semconv as sc
 from cortex_otel.identity import IdentityResolver
 from cortex_otel.process.redact import Redactor
 from cortex_otel.process.sample import place_of
+from cortex_otel.receive.fingerprints import Fingerprints
 from cortex_otel.receive.metric_data import metrics_data
 from cortex_otel.receive.otlp_json import JsonReader
 from cortex_otel.receive.protobuf import ProtobufReader
-from cortex_otel.receive.records import MalformedError, OtlpLog, OtlpSpan
+from cortex_otel.receive.records import Losses, MalformedError, OtlpLog, OtlpSpan
 from cortex_otel.receive.senders import Senders
 from cortex_otel.receive.typed import complete
+from cortex_otel_exporters.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from cortex_otel.receive.records import Group
     from cortex_otel.receive.senders import Sender
     from cortex_otel.settings import Settings
-    from cortex_otel_exporters.record import MetricPoint, Record
+    from cortex_otel_exporters.record import MetricPoint
     from cortex_otel_exporters.sqlite.batch import LedgerEntry
 
 __all__ = ["MOST_BYTES", "SIGNALS", "Intake", "Part", "TooLargeError", "unpacked"]
@@ -50,6 +51,8 @@ _STEP: Final = 1024 * 1024
 _PART: Final = 4096
 _FAILED: Final = frozenset({"error", "timeout"})
 _RECEIVED: Final = ("event", "received", "")
+_MASK: Final = (1 << 64) - 1
+_new_tuple = tuple.__new__  # half the time of `_replace`, once a record
 
 #: By path; what the signal calls the number of refused records in JSON.
 SIGNALS: Final = {
@@ -66,7 +69,7 @@ class TooLargeError(ValueError):
 class Part:
     """Some records of a request, or all of them, and what the ledger is to be told."""
 
-    __slots__ = ("ledger", "points", "records", "refusals")
+    __slots__ = ("ledger", "left_out", "points", "records", "refusals")
 
     def __init__(self) -> None:
         self.records: list[Record] = []
@@ -74,11 +77,19 @@ class Part:
         self.ledger: Counter[LedgerEntry] = Counter()
         self.refusals: Counter[str] = Counter()
         """Records that break a rule, by the rule."""
+        self.left_out: Counter[str] = Counter()
+        """Values that break one; their records are taken without them."""
 
-    def refuse(self, signal: str, reason: str, rule: str) -> None:
-        """Count a record that isn't stored, and say to its sender why."""
-        self.ledger[signal, "dropped", reason] += 1
-        self.refusals[rule] += 1
+    def refuse(self, signal: str, reason: str, rule: str, number: int = 1) -> None:
+        """Count records that aren't stored, and say to their sender why."""
+        self.ledger[signal, "dropped", reason] += number
+        self.refusals[rule] += number
+
+    def leave_out(self, values: Counter[str]) -> None:
+        """Count values that couldn't be read, by the rule, and say so to their sender."""
+        if values:
+            self.ledger["value", "left_out", "unreadable"] += values.total()
+            self.left_out.update(values)
 
 
 class Intake:
@@ -104,6 +115,7 @@ class Intake:
         self._rates = dict(settings.sampling)
         self._samples = any(rate < 1 for rate in self._rates.values())
         self._protobuf, self._json = ProtobufReader(), JsonReader()
+        self._fingerprints = Fingerprints(resolver.text_key())
 
     def parts(self, signal: str, body: bytes, *, is_json: bool) -> Iterator[Part]:
         """The records of a request, a part at a time; at least one part.
@@ -120,6 +132,7 @@ class Intake:
         groups: Iterable[Group] = getattr(reader, signal)(body)
         take = self._take_point if signal == "metrics" else self._take_record
         part = Part()
+        losses = reader.losses = Losses()  # those of a malformed request are of no interest
         for group in groups:
             sender = self.senders.of(group.told)
             for item in group.items:
@@ -127,6 +140,11 @@ class Intake:
                 if len(part.records) >= _PART or len(part.points) >= _PART:
                     yield part
                     part = Part()
+        kind = "metric" if signal == "metrics" else "event"
+        for rule, count in losses.refused.items():
+            part.ledger[kind, "received", ""] += count
+            part.refuse(kind, "invalid", rule, count)
+        part.leave_out(losses.left_out)
         yield part
 
     def events(self, logs: Iterable[OtlpLog]) -> Part:
@@ -144,11 +162,13 @@ class Intake:
             return
         try:
             if type(item) is OtlpSpan:
+                identity = self._fingerprints.span(item)
                 if sc.CORTEX_EVENT_TYPE in item.attributes:
                     event_type = item.attributes[sc.CORTEX_EVENT_TYPE]
                     item.attributes = self._completed(event_type, item.attributes, sender)
                 record = sender.converter.span(item)  # type: ignore[arg-type]
             elif type(item) is OtlpLog:
+                identity = self._fingerprints.log(item)  # of what was sent, not of what is added
                 item.attributes = self._completed(item.event_name, item.attributes, sender)
                 if item.severity_number is None:
                     item.severity_number = _severity(item.attributes)
@@ -163,11 +183,11 @@ class Intake:
         if self._samples:
             rate = self._rate(record)
             if rate < 1:
-                if _place(record) >= rate:
+                if place_of(record.trace_id or identity & _MASK) >= rate:
                     ledger["event", "sampled_out", ""] += 1
                     return
                 record = record._replace(weight=1 / rate)
-        part.records.append(record)
+        part.records.append(_new_tuple(Record, (*record[:-1], identity)))
 
     def _take_point(self, part: Part, sender: Sender, item: Point | str) -> None:
         part.ledger["metric", "received", ""] += 1
@@ -176,7 +196,14 @@ class Intake:
         elif isinstance(item, str):
             part.refuse("metric", "invalid", item)
         else:
-            part.points += sender.converter.metrics(metrics_data([item]))
+            try:
+                identity = self._fingerprints.point(item, sender.told)
+                rows = sender.converter.metrics(metrics_data([item]))
+            except Exception as error:  # noqa: BLE001 - as of a record
+                part.refuse("metric", "invalid", "it can't be stored")
+                guard.swallowed("receive.point", error)
+                return
+            part.points += [row._replace(identity=identity) for row in rows]
 
     def _completed(
         self, name: object, attributes: dict[str, Any], sender: Sender
@@ -199,17 +226,9 @@ def _severity(attributes: Mapping[str, Any]) -> SeverityNumber:
     """Of a record that says none: as of an event in process."""
     if attributes.get(sc.CORTEX_ERROR_CRASH) is True:
         return SeverityNumber.FATAL
-    has_failed = attributes.get(sc.CORTEX_RESULT) in _FAILED
+    result = attributes.get(sc.CORTEX_RESULT)
+    has_failed = isinstance(result, str) and result in _FAILED
     return SeverityNumber.ERROR if has_failed else SeverityNumber.INFO
-
-
-def _place(record: Record) -> float:
-    if record.trace_id:
-        return place_of(record.trace_id)
-    uid = record.event_data.get(sc.LOG_RECORD_UID)
-    identity = (record.time_unix_nano, record.series, record.session.session_id, uid)
-    digest = hashlib.blake2b(repr(identity).encode("utf-8", "replace"), digest_size=16).digest()
-    return place_of(int.from_bytes(digest, "big"))
 
 
 def unpacked(body: bytes, most: int = MOST_BYTES) -> bytes:

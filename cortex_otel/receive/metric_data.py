@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry.sdk.metrics.export import (
@@ -43,10 +44,17 @@ class Point(NamedTuple):
     name: str
     unit: str
     data: Any
+    told: tuple[Any, ...]
+    """What tells it from other points of the metric: scope, kind, attributes, numbers."""
 
 
-def point_of(
-    name: str, unit: str, kind: str, attributes: dict[str, Any], numbers: dict[str, Any]
+def point_of(  # noqa: PLR0917 - what there is of a point
+    name: str,
+    unit: str,
+    kind: str,
+    attributes: dict[str, Any],
+    numbers: dict[str, Any],
+    scope: tuple[str, str] = ("", ""),
 ) -> Point | str:
     """A point of a metric; text says why it can't be one.
 
@@ -57,22 +65,24 @@ def point_of(
         attributes: of the point.
         numbers: ``time``, ``start`` (Unix ns), ``flags``, ``value``, ``count``, ``sum``, ``min``,
             ``max``, ``bounds``, ``counts``; those that were sent.
+        scope: name and version of the instrumentation scope.
     """
     if rule := _broken_rule(name, kind, numbers):
         return rule
+    told = (scope, kind, attributes, numbers)
     time_ns, start_ns = numbers["time"], numbers["start"]
     if kind in _NUMBERS:
         points = [NumberDataPoint(attributes, start_ns, time_ns, numbers["value"])]
         data = Gauge(points) if kind == "gauge" else Sum(points, _CUMULATIVE, is_monotonic=False)
-        return Point(name, unit, data)
+        return Point(name, unit, data, told)
     extremes: list[Any] = [numbers.get(field) for field in ("min", "max")]  # the SDK's are None too
     one = HistogramDataPoint(
         attributes, start_ns, time_ns, numbers["count"], numbers["sum"],
         numbers.get("counts", []), numbers.get("bounds", []), *extremes,
     )  # fmt: skip
     if kind == "histogram":
-        return Point(name, unit, Histogram([one], _CUMULATIVE))
-    return Point(name, unit, _WithoutBuckets([one]))
+        return Point(name, unit, Histogram([one], _CUMULATIVE), told)
+    return Point(name, unit, _WithoutBuckets([one]), told)
 
 
 def _broken_rule(name: str, kind: str, numbers: dict[str, Any]) -> str:
@@ -89,6 +99,8 @@ def _broken_rule(name: str, kind: str, numbers: dict[str, Any]) -> str:
     bounds, counts = numbers.get("bounds", []), numbers.get("counts", [])
     if counts and len(counts) != len(bounds) + 1:
         return "a histogram point whose buckets don't fit its bounds"
+    if not all(map(math.isfinite, bounds)):
+        return "a histogram point with a bound that is no number"
     return ""
 
 

@@ -57,6 +57,11 @@ _STORED: Final = {
     "properties": {
         "accepted": {"type": "integer", "minimum": 0},
         "rejected": {"type": "integer", "minimum": 0},
+        "duplicates": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "Events that an earlier request has stored; absent if there are none.",
+        },
         "errors": {
             "type": "array",
             "items": {

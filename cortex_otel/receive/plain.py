@@ -17,6 +17,7 @@ import orjson
 from cortex_otel import semconv as sc
 from cortex_otel.instrument.event_types import EVENTS
 from cortex_otel.instrument.validate import RejectedValue, stack, text
+from cortex_otel.receive import lenient_json
 from cortex_otel.receive.checks import Refusal
 from cortex_otel.receive.records import OtlpLog, Told
 
@@ -144,10 +145,12 @@ def read(event_type: str, body: bytes) -> Batch:
     Raises:
         Refusal: 400: it is no JSON, too many events, or not one that can be taken.
     """
+    is_strict = True
     try:
         sent = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise Refusal(400, "the body isn't JSON", code="not_json") from None
+        is_strict = False
+        sent = _leniently(body)
     is_list = type(sent) is list
     items = sent if is_list else [sent]
     if not 0 < len(items) <= MOST_EVENTS:
@@ -160,10 +163,24 @@ def read(event_type: str, body: bytes) -> Batch:
         except _WrongError as wrong:
             batch.errors.append({"index": index, "field": wrong.field, "message": wrong.message})
     if not batch.events:
+        if not is_strict:
+            raise _not_json()
         first = batch.errors[0]
         where = f"event {first['index']}: " if is_list else ""
         raise Refusal(400, where + first["message"], code="bad_event", field=first["field"])
     return batch
+
+
+def _leniently(body: bytes) -> Any:
+    """What a body means that is no JSON to the letter: half a surrogate pair, a byte order mark."""
+    try:
+        return lenient_json.loads(body)
+    except ValueError:
+        raise _not_json() from None
+
+
+def _not_json() -> Refusal:
+    return Refusal(400, "the body isn't JSON", code="not_json")
 
 
 def success(batch: Batch, answer: Answer) -> bytes:
@@ -174,11 +191,14 @@ def success(batch: Batch, answer: Answer) -> bytes:
         answer: what the store said to it.
     """
     rejected = len(batch.errors) + answer.rejected
-    accepted = len(batch.events) - answer.rejected
+    accepted = len(batch.events) - answer.rejected - answer.duplicates
     errors = batch.errors
     if answer.rejected:
         errors = [*errors, {"index": None, "field": None, "message": answer.message}]
-    return orjson.dumps({"accepted": accepted, "rejected": rejected, "errors": errors})
+    told: dict[str, Any] = {"accepted": accepted, "rejected": rejected, "errors": errors}
+    if answer.duplicates:
+        told["duplicates"] = answer.duplicates
+    return orjson.dumps(told)
 
 
 def failure(refusal: Refusal) -> bytes:

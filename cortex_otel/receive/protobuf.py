@@ -5,6 +5,10 @@ by a description that differs from the official one in this: what repeats (a res
 status, each attribute) is declared ``bytes``, which is the same on the wire. Equal bytes are then
 looked up, and parsed once. 4.5 µs a span, and ids, times and names are read as ever.
 
+One bad value never takes its batch: what the parser refuses is mended, or its record alone is
+refused (:mod:`.lenient_protobuf`). Malformed is only a request whose outermost fields can't be
+read.
+
 Source: https://opentelemetry.io/docs/specs/otlp/ (1.11.0)
 """
 
@@ -29,6 +33,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from cortex_otel import semconv as sc
+from cortex_otel.receive.lenient_protobuf import mended, mended_request
 from cortex_otel.receive.metric_data import Point, point_of
 from cortex_otel.receive.records import (
     FAILED,
@@ -38,16 +43,18 @@ from cortex_otel.receive.records import (
     TRACE_ID_BYTES,
     Event,
     Group,
+    Losses,
     MalformedError,
     OtlpLog,
     OtlpSpan,
     ParentSpan,
     Told,
+    refused_all,
     refused_ids,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from opentelemetry.trace import Status
 
@@ -65,6 +72,7 @@ _FILES: Final = (
     logs_service_pb2, metrics_service_pb2,
 )  # fmt: skip
 _STATUS_ERROR: Final = 2
+_NO_SCOPE: Final = InstrumentationScope("", "")
 # What is remembered: few, and short. A user id or a query is new each time, and turns it over.
 _MOST_REMEMBERED, _LONGEST_REMEMBERED = 8192, 192
 _MOST_RESOURCES, _LONGEST_RESOURCE = 256, 16_384
@@ -98,6 +106,7 @@ class ProtobufReader:
     """Reads requests and remembers what repeats in them; for one thread."""
 
     def __init__(self) -> None:
+        self.losses = Losses()
         self._attributes: dict[bytes, tuple[str, Any]] = {}
         self._statuses: dict[bytes, Status] = {b"": NOT_FAILED}
         self._scopes: dict[bytes, InstrumentationScope] = {}
@@ -109,23 +118,36 @@ class ProtobufReader:
         Raises:
             MalformedError: it is none; also while the groups are walked.
         """
-        for resource_spans in _parsed(_Traces, body).resource_spans:
-            key = resource_spans.resource
-            told = self._resource(key)
-            yield Group(key, told, self._spans(resource_spans, told))
+        for resource_spans in self._request(_Traces, body).resource_spans:
+            yield self._group(resource_spans, self._spans)
 
     def logs(self, body: bytes) -> Iterator[Group]:
         """The log records of an ``ExportLogsServiceRequest``; raises as :meth:`traces`."""
-        for resource_logs in _parsed(_Logs, body).resource_logs:
-            key = resource_logs.resource
-            told = self._resource(key)
-            yield Group(key, told, self._logs(resource_logs, told))
+        for resource_logs in self._request(_Logs, body).resource_logs:
+            yield self._group(resource_logs, self._logs)
 
     def metrics(self, body: bytes) -> Iterator[Group]:
         """The points of an ``ExportMetricsServiceRequest``; raises as :meth:`traces`."""
-        for resource_metrics in _parsed(_Metrics, body).resource_metrics:
-            key = resource_metrics.resource
-            yield Group(key, self._resource(key), _points(resource_metrics))
+        for resource_metrics in self._request(_Metrics, body).resource_metrics:
+            yield self._group(resource_metrics, _points)
+
+    def _request(self, kind: Any, body: bytes) -> Any:
+        try:
+            return kind.FromString(body)
+        except DecodeError:
+            made = mended_request(kind, body, self.losses.refused)
+        try:
+            return kind.FromString(made)
+        except DecodeError:
+            raise MalformedError("not a protobuf message of this signal") from None
+
+    def _group(self, group: Any, items: Callable[[Any, Told], Iterator[Any]]) -> Group:
+        try:
+            told = self._resource(group.resource)
+        except MalformedError as error:
+            told = Told({})
+            return Group(told, refused_all(items(group, told), str(error)))
+        return Group(told, items(group, told))
 
     def _spans(self, resource_spans: Any, told: Told) -> Iterator[OtlpSpan | str]:
         remembered = self._attributes.get
@@ -138,7 +160,12 @@ class ProtobufReader:
                 parent_id = span.parent_span_id
                 kind, status = span.kind, span.status
                 start, end = span.start_time_unix_nano, span.end_time_unix_nano
-                attributes = dict([remembered(raw) or parsed(raw) for raw in span.attributes])
+                try:
+                    attributes = dict([remembered(raw) or parsed(raw) for raw in span.attributes])
+                    status = self._statuses.get(status) or self._status(status)
+                except MalformedError as error:
+                    yield str(error)
+                    continue
                 refused = refused_ids(trace_id, span_id)
                 if parent_id and len(parent_id) != SPAN_ID_BYTES:
                     refused = "parent span id isn't 8 bytes"
@@ -156,7 +183,7 @@ class ProtobufReader:
                     ParentSpan(number(parent_id, "big")) if parent_id else None,
                     start,
                     end,
-                    self._statuses.get(status) or self._status(status),
+                    status,
                     _events(span.events) if span.events else [],
                     scope,
                     told,
@@ -168,9 +195,13 @@ class ProtobufReader:
             scope = self._scope(scope_logs.scope)
             for log in scope_logs.log_records:
                 trace_id, span_id = log.trace_id, log.span_id
-                attributes = dict(
-                    [remembered(raw) or self._attribute(raw) for raw in log.attributes]
-                )
+                try:
+                    attributes = dict(
+                        [remembered(raw) or self._attribute(raw) for raw in log.attributes]
+                    )
+                except MalformedError as error:
+                    yield str(error)
+                    continue
                 if len(trace_id) not in {0, TRACE_ID_BYTES}:
                     yield "trace id isn't 16 bytes"
                 elif len(span_id) not in {0, SPAN_ID_BYTES}:
@@ -187,6 +218,7 @@ class ProtobufReader:
                         int.from_bytes(span_id, "big"),
                         scope,
                         told,
+                        log.severity_text,
                     )
 
     def _attribute(self, raw: bytes) -> tuple[str, Any]:
@@ -205,7 +237,11 @@ class ProtobufReader:
     def _scope(self, raw: bytes) -> InstrumentationScope:
         found = self._scopes.get(raw)
         if found is None:
-            scope = _parsed(common_pb2.InstrumentationScope, raw)
+            try:
+                scope = _parsed(common_pb2.InstrumentationScope, raw)
+            except MalformedError as error:
+                self.losses.left_out[str(error)] += 1
+                return _NO_SCOPE
             found = InstrumentationScope(scope.name, scope.version)
             if len(self._scopes) >= _MOST_REMEMBERED or len(raw) > _LONGEST_RESOURCE:
                 self._scopes.clear()
@@ -223,11 +259,11 @@ class ProtobufReader:
         return found
 
 
-def _parsed(kind: Any, body: bytes) -> Any:
+def _parsed(kind: Any, raw: bytes) -> Any:
     try:
-        return kind.FromString(body)
+        return kind.FromString(raw)
     except DecodeError:
-        raise MalformedError("not a protobuf message of this signal") from None
+        return kind.FromString(mended(kind, raw))
 
 
 def _pair(attribute: Any) -> tuple[str, Any]:
@@ -253,15 +289,18 @@ def _events(events: Any) -> list[Event]:
     ]
 
 
-def _points(resource_metrics: Any) -> Iterator[Point | str]:
+def _points(resource_metrics: Any, _told: Told) -> Iterator[Point | str]:
     for scope_metrics in resource_metrics.scope_metrics:
+        scope = scope_metrics.scope.name, scope_metrics.scope.version
         for metric in scope_metrics.metrics:
             kind = metric.WhichOneof("data")
             if kind is None:
                 continue
             for point in getattr(metric, kind).data_points:
                 attributes = dict(map(_pair, point.attributes))
-                yield point_of(metric.name, metric.unit, kind, attributes, _numbers(kind, point))
+                yield point_of(
+                    metric.name, metric.unit, kind, attributes, _numbers(kind, point), scope
+                )
 
 
 def _numbers(kind: str, point: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Made by the hundred thousand, so they are slots and nothing else. A span offers 
 
 from __future__ import annotations
 
+from collections import Counter
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -13,13 +14,13 @@ from opentelemetry._logs import SeverityNumber
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 __all__ = [
-    "FAILED", "KINDS", "NOT_FAILED", "SEVERITIES", "Event", "Group", "MalformedError", "OtlpLog",
-    "OtlpSpan", "ParentSpan", "Told", "refused_ids",
+    "FAILED", "KINDS", "NOT_FAILED", "SEVERITIES", "Event", "Group", "Losses", "MalformedError",
+    "OtlpLog", "OtlpSpan", "ParentSpan", "Told", "refused_all", "refused_ids",
 ]  # fmt: skip
 
 _PLAIN: Final = frozenset({str, int, float, bool, NoneType})
@@ -42,10 +43,27 @@ class MalformedError(ValueError):
     """The request can't be read: one line that says where, without a word of its content."""
 
 
-class Told(NamedTuple):
+class Losses:
+    """What couldn't be read of a request, beside records that say so in their own place."""
+
+    __slots__ = ("left_out", "refused")
+
+    def __init__(self) -> None:
+        self.refused: Counter[str] = Counter()
+        """Records, or what held some, by the rule that was broken."""
+        self.left_out: Counter[str] = Counter()
+        """Values of records that were taken, by the same."""
+
+
+class Told:
     """A resource as it was told: compared by identity, so there is one for equal bytes."""
 
-    attributes: Mapping[str, Any]
+    __slots__ = ("attributes", "digests")
+
+    def __init__(self, attributes: Mapping[str, Any]) -> None:
+        self.attributes = attributes
+        self.digests: tuple[bytes, bytes] | None = None
+        """Kept here by :mod:`.fingerprints`."""
 
 
 class Event(NamedTuple):
@@ -130,7 +148,7 @@ class OtlpLog:
 
     __slots__ = (
         "attributes", "body", "event_name", "instrumentation_scope", "observed_timestamp",
-        "resource", "severity_number", "span_id", "timestamp", "trace_id",
+        "resource", "severity_number", "severity_text", "span_id", "timestamp", "trace_id",
     )  # fmt: skip
 
     #: Of the SDK's records that were made in this process.
@@ -149,6 +167,7 @@ class OtlpLog:
         span_id: int,
         scope: InstrumentationScope | None,
         resource: Told,
+        severity_text: str = "",
     ) -> None:
         self.attributes = attributes
         self.event_name = event_name
@@ -156,6 +175,7 @@ class OtlpLog:
         self.timestamp = timestamp
         self.observed_timestamp = observed_timestamp
         self.severity_number = SEVERITIES.get(severity_number)
+        self.severity_text = severity_text
         self.trace_id = trace_id
         self.span_id = span_id
         self.instrumentation_scope = scope
@@ -170,11 +190,16 @@ class OtlpLog:
 class Group(NamedTuple):
     """The records of one resource in a request."""
 
-    key: bytes
-    """The resource as it was sent: equal bytes, equal sender."""
     told: Told
+    """The resource; the same object for equal ones of late."""
     items: Iterable[Any]
     """Records; text in place of one that breaks a rule says which."""
+
+
+def refused_all(items: Iterable[Any], rule: str) -> Iterator[str]:
+    """The rule in place of each of ``items``: what they hang on breaks it."""
+    for _ in items:
+        yield rule
 
 
 def refused_ids(trace_id: bytes, span_id: bytes) -> str:

@@ -53,7 +53,7 @@ def complete(
     if event.result != "success":
         values.setdefault(sc.CORTEX_RESULT, event.result)
     result = values.get(sc.CORTEX_RESULT)
-    if result in _FAILED and sc.EXCEPTION_TYPE not in values:
+    if isinstance(result, str) and result in _FAILED and sc.EXCEPTION_TYPE not in values:
         values.setdefault(sc.ERROR_TYPE, "timeout" if result == "timeout" else ERROR_TYPE_OTHER)
     event.derive(values)
     feature = event.feature(values)

@@ -94,6 +94,8 @@ class Record(NamedTuple):
     """JSON-serialisable values by attribute key."""
     measures: tuple[tuple[str, float], ...] = ()
     """Values that roll-ups sum, by name (tokens before, suggestions accepted …)."""
+    identity: int | None = None
+    """Keyed hash of what was received, before redaction: 64 bits, signed. ``None`` in process."""
 
 
 class MetricPoint(NamedTuple):
@@ -117,6 +119,8 @@ class MetricPoint(NamedTuple):
     """Histogram: JSON ``{"bounds": […], "counts": […]}``; else ``""``."""
     attributes: str
     """Allow-listed attributes, a JSON object."""
+    identity: int | None = None
+    """As of a :class:`Record`."""
 
 
 class Sink(Protocol):

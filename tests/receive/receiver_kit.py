@@ -214,6 +214,27 @@ def _put(target, given):
         setattr(target.add(key=one["key"]).value, fields[kind], value)
 
 
+def of_bytes(number, content):
+    """A field of protobuf that holds bytes, text or a message."""
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(number):
+    made = bytearray()
+    while number > 127:
+        made.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*made, number])
+
+
+def raw_span(number, more=b"", **changes):
+    """A span as protobuf, and ``more`` bytes in it."""
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    parsed = ExportTraceServiceRequest.FromString(protobuf_of(request(span(number, **changes))))
+    return parsed.resource_spans[0].scope_spans[0].spans[0].SerializeToString() + more
+
+
 def raw(port, data, *, wait=5.0):
     """What the server answers to bytes, until it closes or ``wait`` seconds are over."""
     answer = b""

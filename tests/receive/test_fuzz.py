@@ -8,12 +8,23 @@ import random
 import tracemalloc
 from collections import Counter
 
+import apsw
 import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from receiver_kit import JSON, PROTOBUF, log, protobuf_of, request, resource_of, span
+from receiver_kit import (
+    JSON,
+    PROTOBUF,
+    log,
+    of_bytes,
+    protobuf_of,
+    raw_span,
+    request,
+    resource_of,
+    span,
+)
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from cortex_otel.receive import openapi, plain
@@ -91,6 +102,12 @@ def intake(tmp_path):
 
 
 @pytest.fixture
+def keeper(tmp_path):
+    """One that samples nothing out."""
+    return Intake(read_environment({"CORTEX_OTEL_HOME": str(tmp_path)}))
+
+
+@pytest.fixture
 def store(tmp_path):
     made = Store(tmp_path / "cortex.db", once=True)
     yield made
@@ -107,7 +124,9 @@ def take(intake, store, signal, body, *, is_json):
         outcome = store.write(part.records, part.points, part.ledger)
         assert outcome.trouble == ""
         received = sum(n for (_, what, _), n in part.ledger.items() if what == "received")
-        settled = sum(n for (_, what, _), n in part.ledger.items() if what != "received")
+        settled = sum(
+            n for (_, what, _), n in part.ledger.items() if what in {"dropped", "sampled_out"}
+        )
         assert received == settled + len(part.records) + len(part.points)
     return True
 
@@ -153,6 +172,61 @@ def test_json_with_a_part_replaced(intake, store, data, signal):
         except (KeyError, IndexError, TypeError):
             continue  # an earlier replacement took it away
     take(intake, store, signal, json.dumps(body).encode(), is_json=True)
+
+
+def _stored(store, names):
+    """How often each of ``names`` is stored; nothing is kept for the next example."""
+    path = store._path
+    store.close()
+    connection = apsw.Connection(str(path))
+    found = Counter(name for (name,) in connection.execute("SELECT name FROM telemetry_events"))
+    connection.execute("DELETE FROM received_events")
+    connection.execute("DELETE FROM events")
+    connection.close()
+    return [found[name] for name in names]
+
+
+GOOD = [f"good {number}" for number in range(9)]
+RAW = ["@", "1e999", "NaN", r'"\ud800"', "1" * 40, "[" * 400 + "]" * 400]
+
+
+@LIMITS
+@given(data=st.data(), place=st.integers(0, 9), raw=st.sampled_from(RAW))
+def test_one_span_of_anything_costs_no_other(keeper, store, data, place, raw):
+    """JSON: whatever stands in its place or in a part of it, the others are stored, and once."""
+    spans = [span(number + 1, name=name) for number, name in enumerate(GOOD)]
+    bad = span(99, kind=3, status={"code": 2}, events=[{"name": "exception"}], told={"a": "b"})
+    put = "@" if raw != "@" else data.draw(ANYTHING)
+    *path, last = data.draw(st.sampled_from([("bad",), *(("bad", *at) for at in _paths(bad))]))
+    holder = target = {"bad": bad}
+    for key in path:
+        target = target[key]
+    target[last] = put
+    spans.insert(place, holder["bad"])
+    body = json.dumps(request(*spans))
+    body = body.replace('"@"', raw) if raw != "@" else body
+    for _ in range(2):
+        assert take(keeper, store, "traces", body.encode(), is_json=True)
+    assert _stored(store, GOOD) == [1] * 9
+
+
+@LIMITS
+@given(
+    place=st.integers(0, 9),
+    changes=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), min_size=1, max_size=6),
+    cut=st.integers(0, 300),
+)
+def test_one_span_of_any_bytes_costs_no_other(keeper, store, place, changes, cut):
+    """Protobuf: the same, where the lengths around it hold."""
+    spans = [raw_span(number + 1, name=name) for number, name in enumerate(GOOD)]
+    bad = bytearray(raw_span(99, told={"a": "b", "n": 1}, kind=3))
+    for at, byte in changes:
+        bad[at % len(bad)] = byte
+    spans.insert(place, bytes(bad[:cut] if cut < len(bad) else bad))
+    body = of_bytes(1, of_bytes(2, b"".join(of_bytes(2, one) for one in spans)))
+    for _ in range(2):
+        assert take(keeper, store, "traces", body, is_json=False)
+    assert _stored(store, GOOD) == [1] * 9
 
 
 @LIMITS

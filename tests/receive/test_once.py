@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import random
 import threading
 import time
+from collections import Counter
 
+import apsw
 import httpx
-from receiver_kit import JSON, NOW, PROTOBUF, is_ours, log, protobuf_of, request, resource_of, span
+import pytest
+from google.protobuf import json_format
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+from receiver_kit import (
+    JSON,
+    NOW,
+    PROTOBUF,
+    attributes,
+    is_ours,
+    log,
+    protobuf_of,
+    request,
+    resource_of,
+    span,
+)
+
+from cortex_otel.receive.intake import Intake
+from cortex_otel.settings import read_environment
+from cortex_otel_exporters.sqlite import schema
+from cortex_otel_exporters.sqlite.duplicates import Delivery
+from cortex_otel_exporters.sqlite.store import Store
 
 
 def test_spans_in_other_company(server):
@@ -62,15 +87,244 @@ def test_an_event_in_a_span_at_its_very_start_is_not_the_span(server):
     assert sorted(row["kind"] for row in server.rows()) == ["event", "internal"]
 
 
-def test_metric_points(server):
-    points = [{"timeUnixNano": str(NOW + n), "asDouble": n / 2} for n in range(3)]
-    metrics = [{"name": "m", "gauge": {"dataPoints": points}}]
-    body = {"resourceMetrics": [{"resource": resource_of(None),
-                                 "scopeMetrics": [{"metrics": metrics}]}]}  # fmt: skip
+def test_a_uid_of_two_windows_is_of_two_events(server):
+    click = log(1, told={"cortex.ui.action": "click", "log.record.uid": "1"})
     for _ in range(2):
-        assert server.post("/v1/metrics", json.dumps(body), **JSON).json() == {}
-    assert len(server.rows("SELECT * FROM telemetry_metrics")) == 3
+        for window in ("a", "b"):
+            server.logs(click, resource={"service.name": "vscode", "session.id": window})
+        for window in ("c", "d"):
+            more = attributes({"session.id": window})
+            server.logs({**click, "attributes": click["attributes"] + more})
+    assert len(server.rows()) == 4
+    assert server.ledger()["event|dropped|duplicate"] == 4
+
+
+def test_programs_that_share_the_ids_of_a_span(server):
+    """As Zipkin's client and server do, and copies of one process."""
+    for _ in range(2):
+        server.traces(span(1, kind=3), span(1, kind=2))
+        server.traces(span(1, endTimeUnixNano=str(NOW + 9)))
+        for instance in ("a", "b"):
+            server.traces(span(1), resource={"service.name": "s", "service.instance.id": instance})
+    assert len(server.rows()) == 5
+
+
+def test_a_span_that_came_through_a_collector_too_is_the_same(server):
+    server.traces(span(1), resource={"service.name": "s"})
+    server.traces(span(1, told={"k8s.pod": "x"}), resource={"service.name": "s", "host.name": "h"})
+    assert len(server.rows()) == 1
+
+
+def points_of(*points, resource=None, name="calls"):
+    """A metric request: one sum."""
+    metrics = [{"name": name, "sum": {"dataPoints": list(points)}}]
+    return {
+        "resourceMetrics": [
+            {"resource": resource_of(resource), "scopeMetrics": [{"metrics": metrics}]}
+        ]
+    }
+
+
+def point(tool="t", value=3, time=NOW):
+    return {"timeUnixNano": str(time), "asDouble": value, "attributes": attributes({"tool": tool})}
+
+
+def send_points(server, body, *, is_json=True):
+    if is_json:
+        return server.post("/v1/metrics", json.dumps(body), **JSON)
+    official = json_format.ParseDict(body, ExportMetricsServiceRequest())
+    return server.post("/v1/metrics", official.SerializeToString(), **PROTOBUF)
+
+
+def stored_points(server):
+    return server.rows("SELECT count(*) n FROM telemetry_metrics")[0]["n"]
+
+
+def test_metric_points(server):
+    body = points_of(*[point(value=n / 2, time=NOW + n) for n in range(3)])
+    for _ in range(2):
+        assert send_points(server, body).json() == {}
+    assert stored_points(server) == 3
     assert server.ledger()["metric|dropped|duplicate"] == 3
+
+
+def test_points_that_differ_in_labels_that_are_removed(server):
+    points = [point(f"t{number}") for number in range(40)]
+    assert send_points(server, points_of(*points)).json() == {}
+    assert stored_points(server) == 40
+    for again in (points, points[:7], points[5:]):  # whole, and split
+        send_points(server, points_of(*again), is_json=again is points)
+        send_points(server, points_of(*reversed(again)), is_json=again is not points)
+    assert stored_points(server) == 40
+    told = server.ledger()
+    assert told["metric|stored|"] == 40
+    assert told["metric|received|"] == 40 + told["metric|dropped|duplicate"]
+
+
+def test_points_of_two_instances_of_a_program(server):
+    for _ in range(2):
+        for instance in ("a", "b"):
+            resource = {"service.name": "s", "service.instance.id": instance}
+            send_points(server, points_of(point(), resource=resource))
+    assert stored_points(server) == 2
+
+
+def test_each_thing_a_point_says_counts(server):
+    first = point()
+    told = [
+        points_of(first), points_of(first, name="others"),
+        points_of({**first, "startTimeUnixNano": str(NOW - 1)}), points_of(point(value=4)),
+        points_of(first, resource={"service.name": "other"}),
+    ]  # fmt: skip
+    for part, other in (
+        ('"sum"', '"gauge"'), ('"calls"', '"calls", "unit": "s"'),
+        ('"metrics"', '"scope": {"name": "x"}, "metrics"'),
+    ):  # fmt: skip
+        told.append(json.loads(json.dumps(points_of(first)).replace(part, other)))
+    for _ in range(2):
+        for body in told:
+            send_points(server, body)
+    assert stored_points(server) == len(told)
+
+
+def test_equal_events_of_one_moment_all_count_and_sent_again_none(server):
+    clicks = [log(1)] * 10
+    assert server.logs(*clicks).json() == {}
+    assert len(server.rows()) == 10
+    server.logs(*clicks)  # whole
+    server.logs(*clicks[:4])  # in part
+    server.logs(*clicks[4:])
+    assert len(server.rows()) == 10
+    server.logs(*clicks, log(2), log(1), log(1))  # with others, and two more of its kind
+    assert len(server.rows()) == 13
+    told = server.ledger()
+    assert told["event|stored|"] == 13
+    assert told["event|received|"] == 13 + told["event|dropped|duplicate"]
+    assert server.rows("SELECT sum(stored) n FROM rollup_hour")[0]["n"] == 13
+
+
+def test_lines_that_differ_in_text_that_is_removed(server):
+    lines = [log(1, eventName="", told={}, body={"stringValue": f"line {n}"}) for n in range(3)]
+    server.logs(*lines)
+    for line in lines:
+        server.logs(line)
+    server.logs(log(1, eventName="", told={}, body={"stringValue": "another"}))
+    assert len(server.rows()) == 4
+
+
+def test_what_was_stored_is_known_after_a_restart(server):
+    body = points_of(*[point(f"t{number}") for number in range(5)])
+    server.logs(*[log(1)] * 5)
+    send_points(server, body)
+    server.kill()
+    server.start()
+    server.logs(*[log(1)] * 5)
+    send_points(server, body, is_json=False)
+    assert len(server.rows()) == 5
+    assert stored_points(server) == 5
+
+
+def test_attributes_in_another_order_are_the_same(server):
+    told = attributes({"cortex.ui.action": "click", "n": 1, "secret": "x"})
+    server.logs(log(1, attributes=told))
+    server.logs(log(1, attributes=told[::-1]))
+    assert len(server.rows()) == 1
+
+
+@pytest.fixture
+def receive(tmp_path):
+    """The receiver without its server: requests that share a transaction, or fill several."""
+    intake = Intake(read_environment({"CORTEX_OTEL_HOME": str(tmp_path)}))
+    store = Store(tmp_path / "cortex.db", once=True)
+
+    def take(*requests, together=False):
+        """Store requests of equal events, each given by their number; how many were stored."""
+        parts = []
+        for number in requests:
+            delivery = Delivery()
+            logs = {"logRecords": [log(1)] * number}
+            body = {"resourceLogs": [{"resource": resource_of(None), "scopeLogs": [logs]}]}
+            made = intake.parts("logs", json.dumps(body).encode(), is_json=True)
+            parts += [(delivery, part) for part in made]
+        batches = [parts] if together else [[one] for one in parts]
+        before = count()
+        for batch in batches:
+            records = [record for _, part in batch for record in part.records]
+            ledger = sum((part.ledger for _, part in batch), Counter())
+            shares = [(delivery, len(part.records), 0) for delivery, part in batch]
+            assert store.write(records, [], ledger, shares).trouble == ""
+        deliveries = dict.fromkeys(delivery for delivery, _ in parts)
+        found = count() - before
+        assert sum(one.duplicates for one in deliveries) == sum(requests) - found
+        return found
+
+    def count():
+        with contextlib.closing(apsw.Connection(str(tmp_path / "cortex.db"))) as connection:
+            return connection.execute("SELECT count(*) FROM events").get
+
+    store.write([], [], Counter())
+    yield take
+    store.close()
+
+
+def test_several_requests_in_one_transaction(receive):
+    assert receive(3, 3, 5, together=True) == 5
+    assert receive(5, 2, 7, 7, together=True) == 2
+
+
+def test_a_request_in_several_parts(receive):
+    """More than a transaction takes: what its first part stored isn't another request's."""
+    assert receive(9_000) == 9_000
+    assert receive(9_500) == 500
+    assert receive(5_000, 5_000) == 0
+
+
+def test_parts_and_other_requests_in_one_transaction(receive):
+    assert receive(4_100, 4_097, 3, together=True) == 4_100
+    assert receive(3, 4_100, 4_101, together=True) == 1
+
+
+def test_rows_from_before_there_were_identities(tmp_path, monkeypatch):
+    """An older file upgrades; what was stored there stands for one record that is sent again."""
+    path = tmp_path / "cortex.db"
+    intake = Intake(read_environment({"CORTEX_OTEL_HOME": str(tmp_path)}))
+    logs = [log(1), log(2, told={"cortex.ui.action": "drag", "log.record.uid": "u"})]
+    resource = resource_of(None)
+    requests = {
+        "traces": request(span(1)),
+        "logs": {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": logs}]}]},
+        "metrics": points_of(point("a"), point("b")),
+    }
+
+    def parts(signal):
+        return intake.parts(signal, json.dumps(requests[signal]).encode(), is_json=True)
+
+    with monkeypatch.context() as older:
+        older.setattr(schema, "_MIGRATIONS", schema._MIGRATIONS[:1])
+        older.setattr(schema, "SCHEMA_VERSION", 1)
+        store = Store(path)
+        for signal in ("traces", "logs"):
+            for part in parts(signal):
+                records = [record._replace(identity=None) for record in part.records]
+                assert store.write(records, [], part.ledger).trouble == ""
+        store.close()
+        (part,) = parts("metrics")
+        with contextlib.closing(apsw.Connection(str(path))) as connection:
+            connection.execute(
+                f"INSERT INTO telemetry_metrics VALUES (1, {'?, ' * 12} nullif(?, ''), ?)",
+                part.points[0][:-1],
+            )
+    store = Store(path, once=True)
+    for _ in range(2):
+        for signal in requests:
+            for part in parts(signal):
+                assert store.write(part.records, part.points, part.ledger).trouble == ""
+    store.close()
+    with contextlib.closing(apsw.Connection(str(path))) as connection:
+        assert connection.pragma("user_version") == schema.SCHEMA_VERSION
+        assert connection.execute("SELECT count(*) FROM events").get == 3
+        # Two points were one row then; they are two.
+        assert connection.execute("SELECT count(*) FROM telemetry_metrics").get == 2
 
 
 def test_many_senders_at_once(server):

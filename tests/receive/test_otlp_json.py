@@ -66,15 +66,18 @@ def test_64_bit_integers_are_numbers_or_text(time):
 @pytest.mark.parametrize(
     "time", ["1_0", " 1", "1.5", "٣", "-1", 1.5, -1, 2**64, True, [], "9" * 21]
 )
-def test_what_is_no_64_bit_integer_is_malformed(time):
-    with pytest.raises(MalformedError):
-        one(startTimeUnixNano=time)
+def test_a_span_whose_time_is_no_64_bit_integer_is_refused(time):
+    assert one(startTimeUnixNano=time) == "startTimeUnixNano isn't a 64-bit integer"
 
 
-@pytest.mark.parametrize("kind", ["SPAN_KIND_SERVER", 1.5, True, [], 2**31])
-def test_enums_are_integers_only(kind):
-    with pytest.raises(MalformedError, match="enum"):
-        one(kind=kind)
+@pytest.mark.parametrize("kind", ["server", 1.5, True, [], 2**31])
+def test_a_span_whose_kind_is_no_enum_is_refused(kind):
+    assert "enum" in one(kind=kind)
+
+
+def test_enums_may_be_told_by_their_names():
+    found = one(kind="SPAN_KIND_SERVER", status={"code": "STATUS_CODE_ERROR"})
+    assert (found.kind.name, found.status.status_code.name) == ("SERVER", "ERROR")
 
 
 def test_unknown_enum_numbers_are_taken():
@@ -120,25 +123,14 @@ def test_values(told, meant):
     assert type(found) is type(meant)
 
 
-@pytest.mark.parametrize(
-    "told",
-    [
-        {"stringValue": 5}, {"intValue": "x"}, {"intValue": 2**63}, {"boolValue": "true"},
-        {"doubleValue": "one"}, {"doubleValue": True}, {"bytesValue": "a"}, {"arrayValue": []},
-        {"kvlistValue": {"values": [5]}}, "x", [], {"arrayValue": {"values": [None]}},
-    ],
-)  # fmt: skip
-def test_values_of_a_wrong_type_are_malformed(told):
-    with pytest.raises(MalformedError):
-        value(told)
-
-
 def test_nesting_is_limited():
     told = {"intValue": 1}
     for _ in range(150):
         told = {"arrayValue": {"values": [told]}}
-    with pytest.raises(MalformedError, match="deep"):
-        value(told)
+    levels, found = 0, value(told)
+    while found and isinstance(found, list):
+        levels, found = levels + 1, found[0]
+    assert (levels, found) == (100, None)
     with pytest.raises(MalformedError):
         list(JsonReader().traces(b'{"resourceSpans":' + b"[" * 5000))
 
@@ -203,8 +195,8 @@ def test_metrics_in_both_encodings():
     "changes",
     [{"bucketCounts": 5}, {"explicitBounds": ["x"]}, {"count": "x"}, {"sum": "y"}, {"flags": -1}],
 )
-def test_a_malformed_metric(changes):
+def test_a_point_of_a_wrong_type_is_refused(changes):
     point = {"timeUnixNano": str(NOW), "count": "1", "sum": 1, **changes}
     metrics = [{"name": "h", "histogram": {"dataPoints": [point]}}]
-    with pytest.raises(MalformedError):
-        read({"resourceMetrics": [{"scopeMetrics": [{"metrics": metrics}]}]}, "metrics")
+    (found,) = read({"resourceMetrics": [{"scopeMetrics": [{"metrics": metrics}]}]}, "metrics")
+    assert isinstance(found, str)

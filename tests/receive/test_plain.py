@@ -138,9 +138,26 @@ def test_no_json(shared, body):
 def test_an_id_makes_it_idempotent(server):
     event = {"action": "click", "id": "a", "time": NOW // 1_000_000}
     post(server, "ui-interaction", [event, {**event, "id": "b"}])
-    post(server, "ui-interaction", event)
+    answer = post(server, "ui-interaction", event)
+    assert answer.json() == {"accepted": 0, "rejected": 0, "errors": [], "duplicates": 1}
     post(server, "ui-interaction", [{"action": "click"}, {"action": "click"}])
     assert len(server.rows()) == 4
+
+
+def test_accepted_is_stored(server):
+    events = [{"action": "click", "time": NOW // 1_000_000}] * 3
+    assert post(server, "ui-interaction", events).json()["accepted"] == 3
+    assert len(server.rows()) == 3
+    answer = post(server, "ui-interaction", [*events, events[0]])
+    assert answer.json() == {"accepted": 1, "rejected": 0, "errors": [], "duplicates": 3}
+    assert len(server.rows()) == 4
+
+
+def test_an_id_is_of_one_window(server):
+    event = {"action": "click", "id": "1", "time": NOW // 1_000_000}
+    for window in ("a", "b", "a"):
+        post(server, "ui-interaction", {**event, "session_id": window})
+    assert len(server.rows()) == 2
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import apsw
 
 from cortex_otel_exporters.sqlite.checks import check_point, check_record
-from cortex_otel_exporters.sqlite.duplicates import KnownEvents, is_known_point
+from cortex_otel_exporters.sqlite.duplicates import (
+    Delivery,
+    KnownEvents,
+    KnownPoints,
+)
 from cortex_otel_exporters.sqlite.files import trouble_of
 from cortex_otel_exporters.sqlite.inserts import Insert
 from cortex_otel_exporters.sqlite.places import Places
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cortex_otel_exporters.record import MetricPoint, Record
+    from cortex_otel_exporters.sqlite.duplicates import Share
     from cortex_otel_exporters.sqlite.places import Place
 
 __all__ = ["BatchWriter", "LedgerEntry", "Refused"]
@@ -77,6 +82,7 @@ class BatchWriter:
         records: Sequence[Record],
         points: Sequence[MetricPoint],
         ledger: Counter[LedgerEntry],
+        shares: Sequence[Share] = (),
     ) -> Refused:
         """Store a batch in one transaction.
 
@@ -85,6 +91,7 @@ class BatchWriter:
             points: metric points; may be empty.
             ledger: what else happened since the last batch, by signal, outcome and reason. What
                 this batch stores and refuses is added to the ledger table, not to this argument.
+            shares: the requests it came in, where it may be sent again; told what was found.
 
         Returns:
             Which of ``records`` and ``points`` were refused for what they are.
@@ -94,11 +101,16 @@ class BatchWriter:
                 the batch may be tried again.
         """
         connection = self._connection
+        if self._once and not shares:
+            shares = [(Delivery(), len(records), len(points))]
         connection.execute("BEGIN IMMEDIATE")
         try:
             entries = Counter(ledger)
+            known = KnownEvents(connection, records, shares) if shares and records else None
+            known_points = KnownPoints(connection, points, shares) if shares and points else None
             refused = Refused(
-                self._write_events(records, entries), self._write_metrics(points, entries)
+                self._write_events(records, entries, known),
+                self._write_metrics(points, entries, known_points),
             )
             self._write_ledger(entries)
             connection.execute("COMMIT")
@@ -108,6 +120,9 @@ class BatchWriter:
                 connection.execute("ROLLBACK")
             raise
         self._places.commit()
+        for one in (known, known_points):
+            if one is not None:
+                one.committed()
         return refused
 
     def accepts(self, records: Sequence[Record], points: Sequence[MetricPoint]) -> bool:
@@ -131,7 +146,12 @@ class BatchWriter:
                 connection.execute("ROLLBACK")
         return True
 
-    def _write_events(self, records: Sequence[Record], entries: Counter[LedgerEntry]) -> list[int]:
+    def _write_events(
+        self,
+        records: Sequence[Record],
+        entries: Counter[LedgerEntry],
+        known: KnownEvents | None = None,
+    ) -> list[int]:
         """Insert what can be; counts all in ``entries`` and gives the places of what can't."""
         refused: list[int] = []
         if not records:
@@ -140,15 +160,17 @@ class BatchWriter:
         first_key = _integer(connection, "SELECT value FROM store WHERE key = 'next_event_key'")
         next_key = first_key
         totals = _BatchTotals()
-        known = KnownEvents(connection, records) if self._once else None
         # A host to be gentle to is one that records by itself; a receiver is asked to hurry.
         gently = len(records) <= _MANY and known is None
         piece = _PIECE if gently else _LARGE_PIECE
         for start in range(0, len(records), piece):
+            received: list[_Row] = []
             rows = self._rows(
-                records, range(start, start + piece), next_key, totals, refused, known
+                records, range(start, start + piece), next_key, totals, refused, known, received
             )
             _EVENTS.run(connection, rows, pause=gently)
+            if received:
+                _RECEIVED.run(connection, received)
             next_key += len(rows)
         totals.write(connection, pause=gently)
         connection.execute("UPDATE store SET value = ? WHERE key = 'next_event_key'", (next_key,))
@@ -166,8 +188,12 @@ class BatchWriter:
         totals: _BatchTotals,
         refused: list[int],
         known: KnownEvents | None,
+        received: list[_Row],
     ) -> list[_Row]:
-        """The rows of those of ``records`` in ``span`` that are stored, counted in ``totals``."""
+        """The rows of those of ``records`` in ``span`` that are stored, counted in ``totals``.
+
+        Key and identity of those that have one are added to ``received``.
+        """
         connection, places = self._connection, self._places
         rows: list[_Row] = []
         key = first_key
@@ -187,7 +213,7 @@ class BatchWriter:
                 continue
             (
                 time_ns, duration_ns, _, _, _, _, trace_id, span_id, parent_span_id, weight,
-                message, _, measures,
+                message, _, measures, identity,
             ) = record  # fmt: skip
             row = (
                 key, time_ns, duration_ns, place[1][0], place[2], place[3], place[4],
@@ -195,9 +221,11 @@ class BatchWriter:
                 _signed(span_id), _signed(parent_span_id),
                 None if weight == 1 else weight, message or None, shape_key, values,
             )  # fmt: skip
-            if known is not None and not known.add(record, row):
+            if known is not None and not known.add(number, record, row):
                 continue
             rows.append(row)
+            if identity is not None:
+                received.append((key, identity))
             group = totals.group(place, time_ns)
             group.add(key, time_ns, duration_ns, weight)
             if measures:
@@ -207,21 +235,23 @@ class BatchWriter:
         return rows
 
     def _write_metrics(
-        self, points: Sequence[MetricPoint], entries: Counter[LedgerEntry]
+        self,
+        points: Sequence[MetricPoint],
+        entries: Counter[LedgerEntry],
+        known: KnownPoints | None = None,
     ) -> list[int]:
         refused: list[int] = []
-        duplicates = 0
         for place, point in enumerate(points):
             try:
                 check_point(point)
-                if self._once and is_known_point(self._connection, point):
-                    duplicates += 1
+                if known is not None and not known.add(place, point):
                     continue
                 self._connection.execute(_METRIC, point)
             except Exception as error:
                 if trouble_of(error) is not None:
                     raise
                 refused.append(place)
+        duplicates = known.duplicates if known is not None else 0
         entries["metric", "stored", ""] += len(points) - len(refused) - duplicates
         entries["metric", "dropped", "invalid"] += len(refused)
         entries["metric", "dropped", "duplicate"] += duplicates
@@ -314,6 +344,7 @@ def _signed(identifier: int) -> int | None:
 
 
 _EVENTS = Insert("events", 14)
+_RECEIVED = Insert("received_events", 2)
 _SESSION_TOTALS = """
 UPDATE sessions SET start_time = min(start_time, ?), end_time = max(end_time, ?),
     events = events + ?, errors = errors + ?, segment_key = ?, user_key = coalesce(?, user_key)
@@ -323,8 +354,8 @@ _FIRST_SEEN = "UPDATE users SET first_seen = ? WHERE user_key = ? AND first_seen
 _METRIC = """
 INSERT INTO telemetry_metrics (
     timestamp, start_timestamp, metric_name, unit, kind, service, user_tier, value,
-    count, sum, min, max, buckets, attributes
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), ?)
+    count, sum, min, max, buckets, attributes, identity
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), ?, ?)
 """
 _LEDGER = """
 INSERT INTO ledger VALUES (?, ?, ?, ?, ?)

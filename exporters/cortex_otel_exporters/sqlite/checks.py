@@ -40,7 +40,7 @@ def check_record(record: Record) -> tuple[tuple[str, ...], str] | None:
     """
     (
         time_ns, duration, _, _, _, _, trace_id, span_id, parent_span_id, weight, message, data,
-        measures,
+        measures, _,
     ) = record  # fmt: skip
     if type(time_ns) is not int or not 0 < time_ns < _TWO_TO_63:
         raise ValueError("time out of range")

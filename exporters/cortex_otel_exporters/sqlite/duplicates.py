@@ -3,11 +3,21 @@
 A sender that got no answer sends again, maybe in other company. Its record has the same time, and
 times have an index already: one ``time IN (…)`` a few hundred records finds what could be the same.
 No index of its own is needed, which would cost each row of every process (a random trace id: 4 to
-11 µs and 30 bytes); this costs the receiver alone about 1 µs a record.
+11 µs and 30 bytes); this costs the receiver alone about 1 µs a record. Only metric points, which
+have an index by name and time, get one by time for those that were received.
 
-* A span is the same if time, trace id and span id are.
-* An event is the same if time and ``log.record.uid`` are; without a uid, if the whole row is.
-* A metric point is the same if the whole row is.
+Two records are the same if their ``identity`` is: a hash of what was sent, made before redaction,
+so that what looks alike in the store can still be told apart. And *how many* there are counts: of
+n equal records a request stores n less those that *earlier* requests have stored. Ten equal log
+lines of one millisecond are ten, and sent again they are none. Only a span, and an event with a
+``log.record.uid``, has an id of its own: that is stored once, however often it is sent.
+
+Rows of a process by itself, and rows from before there were identities (schema 1), have none. They
+are compared as they stand, and each stands for one record that is sent again:
+
+* A span by time, trace id and span id.
+* An event by time and ``log.record.uid``; without a uid, by the whole row.
+* A metric point by the whole row.
 
 Of a weight nothing is asked: what sampling was set to may have changed in between.
 """
@@ -15,53 +25,206 @@ Of a weight nothing is asked: what sampling was set to may have changed in betwe
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import apsw
 
     from cortex_otel_exporters.record import MetricPoint, Record
 
-__all__ = ["KnownEvents", "is_known_point"]
+__all__ = ["Delivery", "KnownEvents", "KnownPoints", "Share"]
 
 _UID: Final = "log.record.uid"
 _EVENT: Final = "event"
 _SIZES: Final = (256, 32, 1)  # few, so that SQLite compiles each once
+_TWO_TO_63: Final = 1 << 63  # a time from there on is refused
 _TIME, _TRACE, _SPAN, _WEIGHT = 1, 7, 8, 10  # places in a row of `events`
 
-_Identity = tuple[object, ...]
+#: The hash of what was sent, or the row of what has none.
+_Identity = int | tuple[object, ...] | None
 _Row = tuple[object, ...]
 
 
-class KnownEvents:
+class _Settled:
+    """What the parts of a request that are on disk have stored and found, of one table."""
+
+    __slots__ = ("first_key", "matched")
+
+    def __init__(self) -> None:
+        self.first_key: int | None = None
+        """Rows from this key on aren't an earlier request's."""
+        self.matched: Counter[_Identity] = Counter()
+        """Records that were taken for one an earlier request had stored."""
+
+
+class Delivery:
+    """A request on its way into the store, in one transaction or in several."""
+
+    __slots__ = ("duplicates", "events", "points")
+
+    def __init__(self) -> None:
+        self.duplicates = 0
+        """Its records that were stored already; of those transactions that are on disk."""
+        self.events, self.points = _Settled(), _Settled()
+
+
+#: A request, and how many events and points of a batch are its; in the order of the batch.
+Share = tuple[Delivery, int, int]
+
+
+class _Known:
+    """Counts of what is stored, by identity: of earlier requests, and of the one at hand.
+
+    Args:
+        shares: each request of the batch, what is known of it, and how many records it has here.
+        found: key and identity of the rows that could be the same.
+    """
+
+    def __init__(
+        self,
+        shares: Iterable[tuple[Delivery, _Settled, int]],
+        found: Iterable[tuple[int, _Identity]],
+    ) -> None:
+        self._shares = iter(shares)
+        self._end = 0
+        self._done: list[tuple[Delivery, _Settled, _Settled, int]] = []
+        self._earlier: Counter[_Identity] = Counter()
+        self._stored: Counter[_Identity] = Counter()
+        self._delivery: Delivery | None = None
+        self._next()
+        first_key = self._now.first_key
+        for key, identity in found:
+            is_own = first_key is not None and key >= first_key
+            (self._stored if is_own else self._earlier)[identity] += 1
+        self.duplicates = 0
+
+    def _next(self) -> None:
+        """Go on to the next request: what those before it have stored is earlier now."""
+        delivery, settled, count = next(self._shares)
+        self._end += count
+        if delivery is self._delivery:
+            return
+        self._end_of_share()
+        self._earlier.update(self._stored)
+        self._stored.clear()
+        self._now = _Settled()
+        self._now.first_key = settled.first_key
+        self._now.matched = Counter(settled.matched)
+        self._found = 0
+        self._delivery, self._settled = delivery, settled
+
+    def _is_new(
+        self, place: int, key: int, identities: Sequence[_Identity], *, is_unique: bool
+    ) -> bool:
+        """Whether the record at ``place`` of the batch is to be stored, under ``key``."""
+        while place >= self._end:
+            self._next()
+        if self._now.first_key is None:
+            self._now.first_key = key
+        for identity in identities:
+            stored = self._earlier.get(identity, 0)
+            if is_unique:
+                is_known = stored or identity in self._stored
+            else:
+                is_known = stored and stored > self._now.matched[identity]
+                if is_known:
+                    self._now.matched[identity] += 1
+            if is_known:
+                self._found += 1
+                self.duplicates += 1
+                return False
+        self._stored[identities[0]] += 1
+        return True
+
+    def _end_of_share(self) -> None:
+        if self._delivery is not None:
+            self._done.append((self._delivery, self._settled, self._now, self._found))
+
+    def committed(self) -> None:
+        """What was found is on disk: tell the requests."""
+        self._end_of_share()
+        for delivery, settled, now, found in self._done:
+            delivery.duplicates += found
+            settled.first_key, settled.matched = now.first_key, now.matched
+
+
+class KnownEvents(_Known):
     """The events that are stored at the times of a batch, and those the batch has added."""
 
-    def __init__(self, connection: apsw.Connection, records: Iterable[Record]) -> None:
-        self._known: set[_Identity] = set()
-        times = list({record.time_unix_nano for record in records})
-        done = 0
-        for size in _SIZES:
-            while len(times) - done >= size:
-                found = connection.execute(_STATEMENTS[size], times[done : done + size])
-                for kind, keys, *row in found:
-                    uid = _uid_of(keys, row[-1]) if kind == _EVENT else None
-                    self._known.add(_identity(row, uid, is_event=kind == _EVENT))
-                done += size
+    def __init__(
+        self, connection: apsw.Connection, records: Sequence[Record], shares: Iterable[Share]
+    ) -> None:
+        times = {record.time_unix_nano for record in records}
+        found: list[tuple[int, _Identity]] = list(_rows(connection, _EVENTS, times))
+        self._has_rows = any(identity is None for _, identity in found)
+        if self._has_rows:
+            found = [one for one in found if one[1] is not None]
+            for kind, keys, *row in _rows(connection, _EVENT_ROWS, times):
+                uid = _uid_of(keys, row[-1]) if kind == _EVENT else None
+                found.append((row[0], _row_of_event(row, uid, is_event=kind == _EVENT)))
+        super().__init__(((one, one.events, count) for one, count, _ in shares), found)
 
-    def add(self, record: Record, row: _Row) -> bool:
+    def add(self, place: int, record: Record, row: _Row) -> bool:
         """Note the ``row`` of ``record``; ``False`` if it is there already."""
         is_event = record.series.kind == _EVENT
         uid = record.event_data.get(_UID) if is_event else None
-        identity = _identity(row, uid, is_event=is_event)
-        if identity in self._known:
-            return False
-        self._known.add(identity)
-        return True
+        identities: Sequence[_Identity] = (record.identity,)
+        if self._has_rows or record.identity is None:
+            by_row = _row_of_event(row, uid, is_event=is_event)
+            identities = (by_row,) if record.identity is None else (record.identity, by_row)
+        is_unique = not is_event or uid is not None
+        return self._is_new(place, row[0], identities, is_unique=is_unique)  # type: ignore[arg-type]
 
 
-def _identity(row: Sequence[object], uid: object, *, is_event: bool) -> _Identity:
+class KnownPoints(_Known):
+    """The same for metric points."""
+
+    def __init__(
+        self, connection: apsw.Connection, points: Sequence[MetricPoint], shares: Iterable[Share]
+    ) -> None:
+        found: list[tuple[int, _Identity]] = list(
+            _rows(connection, _POINTS, {point.time_unix_nano for point in points})
+        )
+        times_by_name: dict[str, set[int]] = {}
+        for point in points:
+            times_by_name.setdefault(point.name, set()).add(point.time_unix_nano)
+        by_row: list[tuple[int, _Identity]] = [
+            (key, tuple(row))
+            for name, times in times_by_name.items()
+            for key, *row in _rows(connection, _POINT_ROWS, times, name)
+        ]
+        self._has_rows = bool(by_row)
+        row = connection.execute("SELECT max(id) FROM telemetry_metrics").fetchone()
+        self._next_key = (row[0] if row and row[0] else 0) + 1
+        super().__init__(((one, one.points, count) for one, _, count in shares), found + by_row)
+
+    def add(self, place: int, point: MetricPoint) -> bool:
+        """Note ``point``; ``False`` if it is there already."""
+        identities: Sequence[_Identity] = (point.identity,)
+        if self._has_rows or point.identity is None:
+            by_row = point[:-1]
+            identities = (by_row,) if point.identity is None else (point.identity, by_row)
+        is_new = self._is_new(place, self._next_key, identities, is_unique=False)
+        self._next_key += is_new
+        return is_new
+
+
+def _rows(
+    connection: apsw.Connection, statements: dict[int, str], times: set[int], *first: object
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query for several times, a few hundred a statement."""
+    every = [time for time in times if type(time) is int and 0 < time < _TWO_TO_63]
+    done = 0
+    for size in _SIZES:
+        while len(every) - done >= size:
+            yield from connection.execute(statements[size], (*first, *every[done : done + size]))
+            done += size
+
+
+def _row_of_event(row: Sequence[object], uid: object, *, is_event: bool) -> _Identity:
     if not is_event:
         return row[_TIME], row[_TRACE], row[_SPAN]
     if uid is not None:
@@ -76,27 +239,29 @@ def _uid_of(keys: str | None, values: object) -> object:
     return data.get(_UID)
 
 
-def is_known_point(connection: apsw.Connection, point: MetricPoint) -> bool:
-    """Whether the same point is stored; those of the transaction under way count."""
-    return connection.execute(_POINT, point).fetchone() is not None
+def _sized(statement: str) -> dict[int, str]:
+    return {size: statement.replace("(?)", f"({','.join('?' * size)})") for size in _SIZES}
 
 
-def _statement(size: int) -> str:
-    return f"""
-    SELECT s.kind, h.keys, e.event_key, e.time, e.duration, e.series_key, e.context_key,
-        e.session_key, e.user_key, e.trace_id, e.span_id, e.parent_span_id, e.weight,
-        e.error_message, e.shape_key, e.event_values
-    FROM events e
-    JOIN series s USING (series_key)
-    LEFT JOIN shapes h USING (shape_key)
-    WHERE e.time IN ({",".join("?" * size)})
-    """  # noqa: S608 - question marks
-
-
-_STATEMENTS: Final = {size: _statement(size) for size in _SIZES}
-_POINT: Final = """
-SELECT 1 FROM telemetry_metrics
-WHERE timestamp = ? AND start_timestamp = ? AND metric_name = ? AND unit = ? AND kind = ?
-    AND service = ? AND user_tier = ? AND value = ? AND count IS ? AND sum IS ? AND min IS ?
-    AND max IS ? AND buckets IS nullif(?, '') AND attributes = ?
-"""
+_EVENTS: Final = _sized("""
+SELECT event_key, r.identity FROM events LEFT JOIN received_events r USING (event_key)
+WHERE time IN (?)
+""")
+_EVENT_ROWS: Final = _sized("""
+SELECT s.kind, h.keys, e.event_key, e.time, e.duration, e.series_key, e.context_key,
+    e.session_key, e.user_key, e.trace_id, e.span_id, e.parent_span_id, e.weight,
+    e.error_message, e.shape_key, e.event_values
+FROM events e
+JOIN series s USING (series_key)
+LEFT JOIN shapes h USING (shape_key)
+WHERE e.time IN (?)
+    AND NOT EXISTS (SELECT 1 FROM received_events r WHERE r.event_key = e.event_key)
+""")
+_POINTS: Final = _sized("""
+SELECT id, identity FROM telemetry_metrics WHERE timestamp IN (?) AND identity IS NOT NULL
+""")
+_POINT_ROWS: Final = _sized("""
+SELECT id, timestamp, start_timestamp, metric_name, unit, kind, service, user_tier, value, count,
+    sum, min, max, coalesce(buckets, ''), attributes
+FROM telemetry_metrics WHERE metric_name = ? AND timestamp IN (?) AND identity IS NULL
+""")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from bisect import bisect_left
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from cortex_otel_exporters.record import MetricPoint, Record
     from cortex_otel_exporters.sqlite.batch import BatchWriter, LedgerEntry
+    from cortex_otel_exporters.sqlite.duplicates import Share
 
 __all__ = ["Outcome", "Store"]
 
@@ -62,23 +64,31 @@ class Store:
         records: Sequence[Record],
         points: Sequence[MetricPoint],
         ledger: Counter[LedgerEntry],
+        shares: Sequence[Share] = (),
     ) -> Outcome:
-        """Store a batch in one transaction, or say why not; never raises."""
+        """Store a batch in one transaction, or say why not; never raises.
+
+        Args:
+            records: events.
+            points: metric points.
+            ledger: what else there is to count.
+            shares: the requests they came in; what they find is theirs only if this succeeds.
+        """
         from cortex_otel_exporters.sqlite.files import trouble_of  # noqa: PLC0415 - needs apsw
 
         try:
-            refused = self._open().write(records, points, ledger)
+            refused = self._open().write(records, points, ledger, shares)
             outcome = Outcome(
                 len(refused), refused_records=refused.records, refused_points=refused.points
             )
         except Exception as error:  # noqa: BLE001 - named below
             trouble = trouble_of(error)
             if trouble == "corrupt" and self._replaced():
-                return self.write(records, points, ledger)
+                return self.write(records, points, ledger, shares)
             if trouble is not None:
                 return self._failed(trouble, error)
             try:
-                outcome = self._write_one_by_one(records, points, ledger)
+                outcome = self._write_one_by_one(records, points, ledger, shares)
             except Exception as other:  # noqa: BLE001 - the store's, or records that only break together
                 return self._failed(trouble_of(other) or "unavailable", other)
         self._just_replaced = False
@@ -181,6 +191,7 @@ class Store:
         records: Sequence[Record],
         points: Sequence[MetricPoint],
         ledger: Counter[LedgerEntry],
+        shares: Sequence[Share],
     ) -> Outcome:
         """A record broke the whole batch in a way nobody foresaw: find it, keep the others.
 
@@ -193,8 +204,9 @@ class Store:
         told["event", "dropped", "invalid"] += len(records) - len(good)
         told["metric", "dropped", "invalid"] += len(points) - len(good_points)
         later = batches.write(
-            [records[place] for place in good], [points[place] for place in good_points], told
-        )
+            [records[place] for place in good], [points[place] for place in good_points], told,
+            _shares_of(shares, good, good_points),
+        )  # fmt: skip
         refused = sorted({*range(len(records))} - {*good} | {good[one] for one in later.records})
         refused_points = sorted(
             {*range(len(points))} - {*good_points} | {good_points[one] for one in later.points}
@@ -204,3 +216,20 @@ class Store:
             refused_records=refused,
             refused_points=refused_points,
         )
+
+
+def _shares_of(shares: Sequence[Share], records: list[int], points: list[int]) -> list[Share]:
+    """What is left of ``shares`` if of a batch only these places are written; they are sorted."""
+    left: list[Share] = []
+    last_record = last_point = 0
+    for delivery, count, count_points in shares:
+        first_record, last_record = last_record, last_record + count
+        first_point, last_point = last_point, last_point + count_points
+        left.append(
+            (
+                delivery,
+                bisect_left(records, last_record) - bisect_left(records, first_record),
+                bisect_left(points, last_point) - bisect_left(points, first_point),
+            )
+        )
+    return left
