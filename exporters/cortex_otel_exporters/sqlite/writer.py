@@ -259,7 +259,8 @@ class Writer:
 
     def _ring(self) -> None:
         self._rung = True
-        errands.do()
+        if not self._stopping:  # this may be a signal handler, and what it interrupted holds a lock
+            errands.do()
         if self._thread is None and not self._closed:
             if native.is_patched():
                 # Modules are imported under locks that are greenlets', too: not on our thread.
@@ -410,8 +411,9 @@ class Writer:
 
     def _collect(self) -> None:
         self._next_metrics = time.monotonic() + self._metrics_interval
-        # At exit the host waits, so nobody else uses its locks: this thread does it after all.
-        if not self._stopping and errands.leave(self._collect):
+        # At exit the host waits, so nobody else uses its locks: this thread does it after all, and
+        # what was left is not done later, where it could wait for ever.
+        if self._closed or (not self._stopping and errands.leave(self._collect)):
             return
         for source in self._metric_sources:
             try:
