@@ -5,7 +5,7 @@ BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix test-fast lint types lock docs bench clean venv
+.PHONY: help demo test test-matrix test-pythons test-fast lint types lock docs bench clean venv
 
 demo: venv ## real MCP servers, 90 days of made-up users, and the web admin over both
 	@$(BIN)/cortex-otel demo --serve $(ARGS)
@@ -15,6 +15,9 @@ test: lint types ## everything that must pass: lint, types, all tests but the wh
 
 test-matrix: venv ## the whole matrix of MCP stacks, transports and servers of other people
 	@.ci/tests 'stacks' ../tests/stacks $(ARGS)
+
+test-pythons: venv ## what runs in a host, on every other Python from 3.11 up that can be had
+	@.ci/pythons $(ARGS)
 
 test-fast: venv ## the tests that need no environment of another MCP stack
 	@.ci/tests 'not stacks' ../tests -q $(ARGS)
@@ -42,4 +45,4 @@ venv:
 	@.ci/venv $(if $(CI),wheel,editable)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cortex_otel.instrument import event_types, events
-from cortex_otel.instrument.events import never_raises
+from cortex_otel.instrument.arguments import never_raises
 
 if TYPE_CHECKING:
     import os

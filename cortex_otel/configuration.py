@@ -7,7 +7,6 @@ the database file and the writer's thread come with the first record.
 from __future__ import annotations
 
 import os
-import threading
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, trace
@@ -30,6 +29,7 @@ from cortex_otel.process.sample import TraceSampler
 from cortex_otel.resource import cortex_resource, cortex_sampler, sampling_of_environment
 from cortex_otel.settings import Settings, enabled_by_host, read_environment
 from cortex_otel.span import versions as span_versions
+from cortex_otel_exporters import native
 from cortex_otel_exporters.sqlite.exporters import SqliteMetricReader
 from cortex_otel_exporters.sqlite.writer import Writer
 
@@ -46,7 +46,7 @@ __all__ = [
 ]  # fmt: skip
 
 _SCOPE = "cortex_otel"
-_lock = threading.RLock()
+_lock = native.RLock()
 _pipeline: Pipeline | None = None
 
 
@@ -319,6 +319,7 @@ def _install(
 
     version = cortex_otel.__version__
     state.service = settings.service
+    state.sink = running.writer
     state.capture_content = settings.capture_content
     state.client_errors = settings.client_errors
     state.soft_errors = tuple(text.casefold() for text in settings.soft_errors)

@@ -9,22 +9,20 @@ silently does nothing can be found out (``cortex-otel status``).
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
-import threading
 import time
 from collections import Counter
 
+from cortex_otel_exporters import errands, native
+
 __all__ = ["faults", "rethrow_in_tests", "swallowed", "warn_once"]
 
-_logger = logging.getLogger("cortex_otel")
 # Errors of telemetry must not reach the host's logs through a handler that exports them again,
 # nor its stdout: with no handler configured, the logging module writes warnings to stderr.
 _SECONDS_BETWEEN_LOGS = 60.0
 
 # Re-entrant: a signal handler or finalizer of the host may come in while its own thread is here.
-_lock = threading.RLock()
+_lock = native.RLock()
 _counts: Counter[str] = Counter()
 _last_logged: dict[str, float] = {}
 _warned: set[str] = set()
@@ -72,9 +70,7 @@ def warn_once(key: str, message: str, *arguments: object) -> None:
 
 
 def _warn(message: str, *arguments: object) -> None:
-    # Filters and handlers are the host's code, and logging lets what they raise through.
-    with contextlib.suppress(Exception):
-        _logger.warning(message, *arguments)
+    errands.warn(message, *arguments)
 
 
 def faults() -> dict[str, int]:
@@ -96,7 +92,7 @@ def rethrow_in_tests(enabled: bool) -> None:  # noqa: FBT001 - a switch is what 
 def _after_fork_in_child() -> None:
     # Another thread of the parent may have held it.
     global _lock  # noqa: PLW0603
-    _lock = threading.RLock()
+    _lock = native.RLock()
 
 
 if hasattr(os, "register_at_fork"):

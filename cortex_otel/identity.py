@@ -22,7 +22,6 @@ import os
 import re
 import secrets
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cortex_otel import guard
 from cortex_otel.semconv import TIERS
+from cortex_otel_exporters import native
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +89,7 @@ class IdentityResolver:
         self._expires = -1.0
         #: Held while the sources are asked. A plain lock: the provider itself may be a tool of
         #: ours, and must not ask again.
-        self.asking = threading.Lock()
+        self.asking = native.Lock()
         self.provider: Callable[[], Any] | None = None
 
     def current(self) -> Resolved:
@@ -264,7 +264,7 @@ def _after_fork_in_child() -> None:
     global _session_id  # noqa: PLW0603
     _session_id = secrets.token_hex(16)
     # Another thread of the parent may have held it.
-    _resolver.asking = threading.Lock()
+    _resolver.asking = native.Lock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -13,10 +13,10 @@ to sleep is acted on when that thread wakes: by what it waits for, or by the nex
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import signal
 import sys
-import threading
 from typing import TYPE_CHECKING
 
 from cortex_otel import guard
@@ -39,10 +39,11 @@ def at_exit(finish: Callable[[], object]) -> None:
     Args:
         finish: drains and stops; must be idempotent and safe in a signal handler.
     """
-    if not _finish and threading.current_thread() is threading.main_thread():
+    if not _finish:
         for number in _SIGNALS:
             if signal.getsignal(number) is signal.SIG_DFL:
-                signal.signal(number, _on_signal)
+                with contextlib.suppress(ValueError):  # another thread than the main one
+                    signal.signal(number, _on_signal)
     _finish.append(finish)
 
 

@@ -175,6 +175,7 @@ def capture(**settings: Any) -> Iterator[Recorded]:
     meter = meters.get_meter(_SCOPE)
     state.reset()
     state.service = chosen.service
+    state.sink = recorded
     state.capture_content = chosen.capture_content
     state.client_errors = chosen.client_errors
     state.soft_errors = tuple(text.casefold() for text in chosen.soft_errors)

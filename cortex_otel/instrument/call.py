@@ -14,6 +14,7 @@ import contextlib
 import inspect
 import json
 import time
+from types import CodeType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from opentelemetry import context as context_api
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.instrument.request import McpRequest
 
-__all__ = ["ToolCall", "ToolInfo"]
+__all__ = ["ToolCall", "ToolInfo", "name_of"]
 
 # Type names of JSON values; others (a server's Context, a pydantic model) are told as `object`.
 _JSON_TYPES: Final = {
@@ -55,14 +56,10 @@ class ToolInfo:
     )  # fmt: skip
 
     def __init__(self, function: Callable[..., Any], name: str | None) -> None:
-        self.name = name or function.__name__
+        self.name = name or name_of(function)
         self.server_name = f"{sc.METHOD_TOOLS_CALL} {self.name}"
         self.internal_name = f"{sc.OPERATION_EXECUTE_TOOL} {self.name}"
-        try:
-            parameters = list(inspect.signature(function).parameters)
-        except (TypeError, ValueError):
-            parameters = []
-        self._parameters = parameters
+        self._parameters = _parameter_names(function)
         self._shapes: dict[Any, str] = {}
         #: Metric attributes by (service, tier, error type): few, so they are made once each.
         self.metric_attributes: dict[tuple[str, str, str], dict[str, str]] = {}
@@ -81,6 +78,33 @@ class ToolInfo:
             if len(self._shapes) < _MAX_SHAPES:
                 self._shapes[key] = found
         return found
+
+
+def name_of(function: object) -> str:
+    """The function's name; that of its type where it has none, as a partial."""
+    name = getattr(function, "__name__", None)
+    return name if isinstance(name, str) else type(function).__name__
+
+
+def _parameter_names(function: Callable[..., Any]) -> list[str]:
+    """Names in the order of the signature, from the code object where there is one.
+
+    :func:`inspect.signature` evaluates annotations from Python 3.14 on, in each of its formats:
+    they are the host's code, and may name what isn't defined yet.
+    """
+    try:
+        inner = inspect.unwrap(function, stop=lambda one: hasattr(one, "__signature__"))
+        code = getattr(getattr(inner, "__func__", inner), "__code__", None)
+        if hasattr(inner, "__signature__") or not isinstance(code, CodeType):
+            return list(inspect.signature(inner).parameters)
+    except Exception:  # noqa: BLE001 - what the host has put there
+        return []
+    names = list(code.co_varnames)
+    positional, by_name = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+    rest = names[by_name : by_name + bool(code.co_flags & inspect.CO_VARARGS)]
+    more = names[by_name + len(rest) :][: bool(code.co_flags & inspect.CO_VARKEYWORDS)]
+    bound = inspect.ismethod(inner)
+    return [*names[bound:positional], *rest, *names[positional:by_name], *more]
 
 
 class ToolCall:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import os
-import threading
 import time
 import weakref
 from bisect import bisect_left
@@ -28,6 +27,8 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+from cortex_otel_exporters import native
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -85,7 +86,7 @@ class Durations:
 
     def begin_again(self) -> None:
         """Forget what was recorded: in a forked child it is the parent's, which stores it."""
-        self._lock = threading.Lock()
+        self._lock = native.Lock()
         self._series: dict[frozenset[tuple[str, str]], _Series] = {}
         self._by_object: dict[int, _Series] = {}
         self._since = time.time_ns()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import sys
-import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -21,18 +20,19 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from cortex_otel import guard
 from cortex_otel.instrument import request as requests
 from cortex_otel.instrument.state import state
-from cortex_otel.instrument.validate import failure, reject
+from cortex_otel.instrument.validate import failure, reject, reject_positional
 from cortex_otel.semconv import (
     CORTEX_ERROR_CRASH,
     CORTEX_EVENT_TYPE,
     CORTEX_RESULT,
     GEN_AI_TOOL_NAME,
 )
+from cortex_otel_exporters import native
 
 if TYPE_CHECKING:
     from contextvars import Token
     from types import TracebackType
-    from typing import Self
+    from typing import Never, Self
 
     from opentelemetry.context import Context
 
@@ -53,10 +53,11 @@ class EventHandle:
 
     __slots__ = ()
 
-    def set(self, **fields: object) -> None:
+    def set(self, /, *unnamed: Never, **fields: object) -> None:
         """Add or change fields of the event, by the argument names of its function.
 
         Args:
+            unnamed: none; what is given without a name is left out and counted.
             fields: values that make no sense are left out and counted; ``None`` is ignored.
                 ``duration_ms`` is refused inside the block: the block is what is timed. Once
                 the event is recorded, nothing changes it.
@@ -108,10 +109,12 @@ class PendingEvent(EventHandle):
         self._token: Token[Context] | None = None
         _watch_collections()
 
-    def set(self, **fields: object) -> None:  # noqa: D102 - the base class says it
+    def set(self, /, *unnamed: Never, **fields: object) -> None:  # noqa: D102 - the base class says it
         if self._phase == _DONE:
             return
         try:
+            if unnamed:
+                reject_positional(self._event_type.name, len(unnamed))
             if self._phase == _OPEN and fields.pop("duration_ms", None) is not None:
                 reject(self._event_type.name, "duration_ms")
             self._event_type.read(fields, self._attributes)
@@ -148,7 +151,7 @@ class PendingEvent(EventHandle):
                 return
             self._phase = _DONE
             released = (self._event_type, self._attributes, self._time_ns, self._context)
-            if _collecting == threading.get_ident():
+            if _collecting == native.get_ident():
                 _deferred.append(released)
             elif state.active:
                 emit(*released)
@@ -261,4 +264,4 @@ def _watch_collections() -> None:
 
 def _on_collection(phase: str, _info: dict[str, int]) -> None:
     global _collecting  # noqa: PLW0603 - the collector is one of the process as well
-    _collecting = threading.get_ident() if phase == "start" else None
+    _collecting = native.get_ident() if phase == "start" else None

@@ -21,6 +21,7 @@ from cortex_otel.instrument.validate import (
     label,
     real,
     reject,
+    reject_unknown,
     shape,
     stack,
     text,
@@ -90,9 +91,8 @@ class EventType:
 
         ``None`` means not known; what makes no sense is counted and left out.
         """
-        if not arguments.keys() <= self.by_name.keys():
-            # Such a name came from the host and may be anything: it isn't counted by name.
-            reject(self.name, "arguments")
+        for unknown in arguments.keys() - self.by_name.keys():
+            reject_unknown(self.name, unknown, self.by_name)
         for name, field in self.by_name.items():
             value = arguments.get(name)
             if value is None:

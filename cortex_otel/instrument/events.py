@@ -17,9 +17,9 @@ the variable goes, and one in a reference cycle with the next event after its co
 In a ``with`` block an exception marks the event ``error``, ``timeout`` (:class:`TimeoutError`) or
 ``cancelled`` (what is no :class:`Exception`) and passes through untouched.
 
-No function raises. Bad values are left out, counted (:func:`rejected_values`) and logged once;
-the rest of the event is kept. A call that doesn't fit the signature records nothing and is
-counted. ``None`` means not known. Free text (topics, queries, paths, messages, branch names) is
+No function raises. Bad values and unknown arguments are left out, counted by name
+(:func:`rejected_values`, and the ledger) and logged once; the rest of the event is kept. ``None``
+means not known. Free text (topics, queries, paths, messages, branch names) is
 reduced to its length and keyed hash before any processor sees it.
 
 These arguments are common to the events that take time:
@@ -31,11 +31,10 @@ These arguments are common to the events that take time:
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING, Literal, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from cortex_otel import guard
 from cortex_otel.instrument import event_types
+from cortex_otel.instrument.arguments import never_raises
 from cortex_otel.instrument.event_handle import (
     RECORDED,
     EventHandle,
@@ -43,12 +42,11 @@ from cortex_otel.instrument.event_handle import (
     emit,
     flush_deferred,
 )
-from cortex_otel.instrument.state import state
-from cortex_otel.instrument.validate import reject, rejected_values
+from cortex_otel.instrument.validate import rejected_values
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from cortex_otel.instrument.event_types import EventType
     from cortex_otel.instrument.validate import Attributes
@@ -61,40 +59,6 @@ __all__ = [
 ]  # fmt: skip
 
 Result: TypeAlias = Literal["success", "error", "timeout", "cancelled"]
-
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
-
-
-def never_raises(
-    event_type: EventType, nothing: _R
-) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-    """Give a function of ``event_type`` its promise to the host, keeping its signature.
-
-    Args:
-        event_type: where bad calls are counted.
-        nothing: what the call gives when telemetry is off or the call made no sense.
-    """
-
-    def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
-        @functools.wraps(function)
-        def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            if not state.active:
-                return nothing
-            try:
-                return function(*args, **kwargs)
-            except Exception as error:  # noqa: BLE001 - never into the host
-                traceback = error.__traceback__
-                if isinstance(error, TypeError) and traceback and traceback.tb_next is None:
-                    # Raised before the first line of the function: the arguments don't fit.
-                    reject(event_type.name, "arguments")
-                else:
-                    guard.swallowed(f"events.{event_type.name}", error)
-                return nothing
-
-        return call
-
-    return decorate
 
 
 def _instant(event_type: EventType, arguments: Mapping[str, object]) -> None:

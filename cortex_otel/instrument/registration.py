@@ -15,47 +15,67 @@ from cortex_otel import guard
 __all__ = ["registered_with_a_server", "warn_about_order"]
 
 
-def _references_of_a_new_function() -> int:
-    """References to a function on its way through ``@instrument_tool`` to the check below.
+def _references_of(new: Any) -> int:
+    """References to a new function on its way through ``@instrument_tool`` to the check below.
 
-    Measured by the same chain of calls, because versions of Python differ in it.
+    Measured by the same chain of calls and blocks, because versions of Python differ in it.
     """
 
     def instrument_tool(function: Any) -> int:
         return decorate(function, name=None)
 
-    def decorate(function: Any, *, name: str | None) -> int:
+    def decorate(function: Any, *, name: str | None, is_inner: bool = False) -> int:
+        if isinstance(function, (classmethod, staticmethod)):
+            return decorate(function.__func__, name=name, is_inner=True)
+        try:
+            return wrapped(function, name, is_inner=is_inner)
+        finally:
+            pass
+
+    def wrapped(function: Any, name: str | None, *, is_inner: bool) -> int:
         del name
-        return registered(function)
+        return registered(function, is_inner=is_inner)
 
-    def registered(function: Any) -> int:
-        return sys.getrefcount(function)
+    def registered(function: Any, *, is_inner: bool) -> int:
+        del is_inner
+        try:
+            return sys.getrefcount(function)
+        finally:
+            pass
 
-    return instrument_tool(lambda: None)
+    return instrument_tool(new())
 
 
-_NEW = _references_of_a_new_function()
+_NEW = _references_of(lambda: lambda: None)
+_NEW_INNER = _references_of(lambda: classmethod(lambda _: None))
 
 
-def registered_with_a_server(function: Any) -> bool:
+def registered_with_a_server(function: Any, *, is_inner: bool) -> bool:
     """Whether a tool object of an MCP server already holds ``function``.
+
+    ``is_inner``: it is that of a class or static method, which refers to it.
 
     Looks at all objects only for a function that more refers to than its definition; that is a
     few milliseconds once, at decoration.
     """
     try:
-        if sys.getrefcount(function) <= _NEW:
-            return False
-        return any(
-            isinstance(holder, dict)
-            and holder.get("fn") is function
-            and "parameters" in holder
-            and "name" in holder
-            for holder in gc.get_referrers(function)
-        )
+        return sys.getrefcount(function) > (
+            _NEW_INNER if is_inner else _NEW
+        ) and _is_held_by_a_tool(function)
     except Exception as error:  # noqa: BLE001 - a check is not worth a host's start-up
         guard.swallowed("instrument_tool.order", error)
         return False
+
+
+def _is_held_by_a_tool(function: Any) -> bool:
+    return any(
+        # By their types: `isinstance` would ask proxies of the host what they stand for.
+        issubclass(type(holder), dict)
+        and dict.get(holder, "fn") is function
+        and dict.__contains__(holder, "parameters")
+        and dict.__contains__(holder, "name")
+        for holder in gc.get_referrers(function)
+    )
 
 
 def warn_about_order(name: str) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from cortex_otel.instrument.durations import Durations
+    from cortex_otel_exporters.record import Sink
 
 __all__ = ["State", "state"]
 
@@ -25,7 +26,7 @@ class State:
 
     __slots__ = (
         "active", "baggage", "capture_content", "client_errors", "logger", "operation_duration",
-        "service", "session_duration", "soft_errors", "tracer",
+        "service", "session_duration", "sink", "soft_errors", "tracer",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -43,6 +44,7 @@ class State:
         self.logger: Logger | None = None
         self.operation_duration: Histogram | Durations | None = None
         self.session_duration: Histogram | None = None
+        self.sink: Sink | None = None
 
 
 state = State()

@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
-from cortex_otel.instrument.call import ToolCall, ToolInfo
+from cortex_otel import guard
+from cortex_otel.instrument.call import ToolCall, ToolInfo, name_of
 from cortex_otel.instrument.registration import registered_with_a_server, warn_about_order
 from cortex_otel.instrument.state import state
 from cortex_otel.settings import enabled_by_host, read_environment
@@ -61,20 +63,28 @@ def instrument_tool(function: Any = None, /, *, name: str | None = None) -> Any:
     return _decorate(function, name=name)
 
 
-def _decorate(function: Any, *, name: str | None) -> Any:
+def _decorate(function: Any, *, name: str | None, is_inner: bool = False) -> Any:
     if isinstance(function, (classmethod, staticmethod)):
-        inner = _decorate(function.__func__, name=name)
+        inner = _decorate(function.__func__, name=name, is_inner=True)
         return function if inner is function.__func__ else type(function)(inner)
     if isinstance(function, str):
         raise TypeError(f"write @instrument_tool(name={function!r}): a name is given by keyword")
     if _switched_off():
         return function
+    try:
+        return _wrapped(function, name, is_inner=is_inner)
+    except Exception as error:  # noqa: BLE001 - the host is being imported
+        guard.swallowed("instrument_tool", error)
+        return function
+
+
+def _wrapped(function: Any, name: str | None, *, is_inner: bool) -> Any:
     if not inspect.isroutine(function) and not inspect.isfunction(inspect.unwrap(function)):
         # fastmcp 2 and 3: @mcp.tool has already made an object of the function.
         warn_about_order(getattr(function, "name", None) or type(function).__name__)
         return function
-    if registered_with_a_server(function):
-        warn_about_order(name or function.__name__)
+    if registered_with_a_server(function, is_inner=is_inner):
+        warn_about_order(name or name_of(function))
     tool = ToolInfo(function, name)
     if inspect.isasyncgenfunction(function):
         wrapper = _async_generator(function, tool)
@@ -84,7 +94,11 @@ def _decorate(function: Any, *, name: str | None) -> Any:
         wrapper = _generator(function, tool)
     else:
         wrapper = _plain(function, tool)
-    return functools.wraps(function)(wrapper)
+    wrapper = functools.wraps(function)(wrapper)
+    if sys.version_info >= (3, 14) and getattr(function, "__annotate__", None) is None:
+        # `wraps` passes on what will evaluate them, not annotations that were set by hand.
+        wrapper.__annotations__ = getattr(function, "__annotations__", {})
+    return wrapper
 
 
 def _switched_off() -> bool:

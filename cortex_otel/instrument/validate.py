@@ -2,7 +2,8 @@
 
 A kind turns a value of the host into attributes that are safe to hand to any processor: free
 text leaves here as length and keyed hash only. A value that makes no sense never raises in the
-host: it is left out, counted by ``event.field`` and logged once, without the value.
+host: it is left out, counted by ``event.field``, in the ledger too, and logged once, without the
+value. So is an argument that an event doesn't have.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import math
 import numbers
 import operator
 import os
-import threading
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias
 
 from cortex_otel import guard
 from cortex_otel.identity import text_hash
+from cortex_otel.instrument.state import state
 from cortex_otel.process.redact import summarize_exception, summarize_stacktrace
 from cortex_otel.semconv import (
     CORTEX_ERROR_LOCATION,
@@ -28,10 +30,12 @@ from cortex_otel.semconv import (
     TEXT_HASH_SUFFIX,
     TEXT_LENGTH_SUFFIX,
 )
+from cortex_otel_exporters import native
 
 __all__ = [
     "ERROR_TYPE_OTHER", "Attributes", "Kind", "RejectedValue", "boolean", "choice", "failure",
-    "label", "outcome_of", "real", "reject", "rejected_values", "shape", "stack", "text", "whole",
+    "label", "miss", "outcome_of", "real", "reject", "reject_positional", "reject_unknown",
+    "rejected_values", "shape", "stack", "text", "whole",
 ]  # fmt: skip
 
 Attributes: TypeAlias = dict[str, str | bool | int | float]
@@ -51,8 +55,15 @@ _MAXIMUM_PARAMETER_NAME: Final = 64
 _MORE: Final = "..."
 _PARAMETER_TYPES: Final = (bool, int, float, str, bytes, list, tuple, dict, set)
 
-_lock = threading.Lock()
+# What a caller misspelt is code, and helps him find it. Where names come from data, they are many.
+_MOST_UNKNOWN: Final = 50
+_UNKNOWN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_ANY_OTHER: Final = "*"
+
+# Re-entrant: a signal handler of the host may record an event.
+_lock = native.RLock()
 _rejected: Counter[str] = Counter()
+_unknown: set[str] = set()
 
 
 class RejectedValue(ValueError):  # noqa: N818 - names the value, as an error it never leaves us
@@ -69,20 +80,69 @@ class RejectedValue(ValueError):  # noqa: N818 - names the value, as an error it
 
 def reject(event: str, field: str) -> None:
     """Count a value left out of an event, and log event and field the first time."""
-    name = f"{event}.{field}"
-    with _lock:
-        _rejected[name] += 1
+    _count(event, field)
     guard.warn_once(
-        f"rejected.{name}",
+        f"rejected.{event}.{field}",
         "telemetry event %s: bad value for %s left out (logged once)",
         event, field,
     )  # fmt: skip
 
 
-def rejected_values() -> dict[str, int]:
-    """Values left out of events so far, by ``event.field``.
+def reject_unknown(event: str, name: str, known: Iterable[str]) -> None:
+    """Count an argument that ``event`` doesn't have, and log its name the first time.
 
-    A call that doesn't fit its function's signature counts as ``event.arguments``.
+    Args:
+        event: the event, which is recorded without it.
+        name: as the caller wrote it; ``*`` stands for what is no name in code, and for all names
+            beyond the first fifty.
+        known: the arguments that there are.
+    """
+    with _lock:
+        if not _UNKNOWN.fullmatch(name) or (
+            f"{event}.{name}" not in _unknown and len(_unknown) >= _MOST_UNKNOWN
+        ):
+            name = _ANY_OTHER
+        _unknown.add(f"{event}.{name}")
+    _count(event, name)
+    guard.warn_once(
+        f"unknown.{event}.{name}",
+        "telemetry event %s: no argument %s, recorded without it; there are: %s (logged once)",
+        event, name, ", ".join(known),
+    )  # fmt: skip
+
+
+def reject_positional(event: str, number: int) -> None:
+    """Count arguments without a name, where ``event`` takes none or fewer."""
+    _count(event, "positional", number=number)
+    guard.warn_once(
+        f"positional.{event}",
+        "telemetry event %s: positional arguments left out; they are given by name (logged once)",
+        event,
+    )  # fmt: skip
+
+
+def miss(event: str, name: str) -> None:
+    """Count an argument that ``event`` needs and the caller didn't give."""
+    _count(event, name, outcome="missing")
+    guard.warn_once(
+        f"missing.{event}.{name}",
+        "telemetry event %s: argument %s is missing, recorded without it (logged once)",
+        event, name,
+    )  # fmt: skip
+
+
+def _count(event: str, field: str, *, outcome: str = "refused", number: int = 1) -> None:
+    name = f"{event}.{field}"
+    with _lock:
+        _rejected[name] += number
+    if state.sink is not None:
+        state.sink.note("argument", outcome, name, number)
+
+
+def rejected_values() -> dict[str, int]:
+    """Values left out of events so far, and needed ones not given, by ``event.argument``.
+
+    Arguments given without a name, where it takes one, count as ``event.positional``.
     """
     with _lock:
         return dict(_rejected)

@@ -30,6 +30,7 @@ from cortex_otel.process.patterns import scrub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
 
 __all__ = [
     "ALLOWED",
@@ -175,6 +176,8 @@ _LONGEST_CONTENT = 8192
 _LONGEST_HASHED = 65_536
 _LONGEST_LIST = 16
 _MOST_FRAMES = 20
+# An exception object that is raised again and again keeps the frames of all its raises.
+_MOST_FRAMES_READ = 1000
 _MOST_LINKS = 5
 _LONGEST_STACKTRACE = 65_536
 _REMEMBERED = 4096
@@ -492,13 +495,13 @@ def summarize_stacktrace(exception_type: str, stacktrace: str) -> ErrorSummary:
 
 
 def _frames(error: BaseException) -> tuple[str, ...]:
-    frames: deque[tuple[str, str, int]] = deque(maxlen=_MOST_FRAMES)
-    traceback = error.__traceback__
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        frames.append((code.co_filename, code.co_name, traceback.tb_lineno or 0))
-        traceback = traceback.tb_next
-    return tuple(_place(*frame) for frame in frames)
+    innermost: deque[TracebackType] = deque(maxlen=_MOST_FRAMES)
+    traceback, left = error.__traceback__, _MOST_FRAMES_READ
+    while traceback is not None and left:
+        innermost.append(traceback)
+        traceback, left = traceback.tb_next, left - 1
+    codes = [(one.tb_frame.f_code, one.tb_lineno or 0) for one in innermost]
+    return tuple(_place(code.co_filename, code.co_name, line) for code, line in codes)
 
 
 def _parse(block: str) -> tuple[str, int | None, tuple[str, ...]]:

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import os
 import random
-import threading
 import weakref
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
+
+from cortex_otel_exporters import native
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,7 +78,7 @@ class TraceSampler:
         self._rates = dict(rates)
         self._sink = sink
         self._chance = chance
-        self._lock = threading.RLock()
+        self._lock = native.RLock()
         self._open: OrderedDict[int, _Trace] = OrderedDict()
         self._decided: OrderedDict[int, _Decision] = OrderedDict()
         self._held = 0
@@ -126,7 +127,7 @@ class TraceSampler:
 
     def begin_again_in_child(self) -> None:
         """In a forked child: what waits is the parent's, which passes it on; so is the lock."""
-        self._lock = threading.RLock()
+        self._lock = native.RLock()
         self._open.clear()
         self._held = 0
 

@@ -167,7 +167,6 @@ def _schema(event_type: str) -> dict[str, Any]:
         "properties": properties,
         "required": list(plain.REQUIRED[event_type]),
         "dependentRequired": {"id": ["time"]},
-        "additionalProperties": False,
     }
 
 

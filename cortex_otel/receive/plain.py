@@ -3,12 +3,13 @@
 A body is an object, or a list of objects. Its fields are those of the typed event
 (:mod:`cortex_otel.instrument.event_types`) and the common ones below. An event that breaks a rule
 is refused alone, by its place in the list; a single one, or a list of nothing but such, is 400.
-Unlike in OTLP an unknown field is refused: a typing error would else lose data silently.
+An unknown field is left out, and the answer says so: unlike in OTLP it is a typing error.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import operator
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -22,7 +23,7 @@ from cortex_otel.receive.checks import Refusal
 from cortex_otel.receive.records import OtlpLog, Told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from cortex_otel.instrument.event_types import EventType, Field
     from cortex_otel.receive.commit import Answer
@@ -54,6 +55,7 @@ FIRST_TIME_MS: Final = 946_684_800_000  # 2000-01-01
 LAST_TIME_MS: Final = 4_102_444_800_000  # 2100-01-01
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MOST_SENDERS: Final = 256
+_MOST_TOLD: Final = 10  # unknown fields of one event
 
 #: Fields that an event can't do without.
 REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -74,6 +76,8 @@ class Batch(NamedTuple):
     """Of each event in the list that was sent."""
     errors: list[dict[str, Any]]
     """What was refused: ``index``, ``field``, ``message``."""
+    left_out: list[dict[str, Any]]
+    """Fields that no event of this kind has, of events that were taken; the same."""
 
 
 class _WrongError(ValueError):
@@ -155,11 +159,12 @@ def read(event_type: str, body: bytes) -> Batch:
     items = sent if is_list else [sent]
     if not 0 < len(items) <= MOST_EVENTS:
         raise Refusal(400, f"a list holds 1 to {MOST_EVENTS} events", code="batch_size")
-    batch = Batch([], [], [])
+    batch = Batch([], [], [], [])
     for index, item in enumerate(items):
         try:
             batch.events.append(_event(EVENTS[event_type], item))
             batch.places.append(index)
+            batch.left_out.extend(_unknown(EVENTS[event_type], item, index))
         except _WrongError as wrong:
             batch.errors.append({"index": index, "field": wrong.field, "message": wrong.message})
     if not batch.events:
@@ -192,7 +197,7 @@ def success(batch: Batch, answer: Answer) -> bytes:
     """
     rejected = len(batch.errors) + answer.rejected
     accepted = len(batch.events) - answer.rejected - answer.duplicates
-    errors = batch.errors
+    errors = sorted([*batch.errors, *batch.left_out], key=operator.itemgetter("index"))
     if answer.rejected:
         errors = [*errors, {"index": None, "field": None, "message": answer.message}]
     told: dict[str, Any] = {"accepted": accepted, "rejected": rejected, "errors": errors}
@@ -211,17 +216,13 @@ def _event(event: EventType, item: Any) -> OtlpLog:
     if type(item) is not dict:
         raise _WrongError("an event is a JSON object")
     fields = {field.name: field for field in event.fields}
-    if unknown := item.keys() - fields.keys() - _NAMES:
-        # The sender's own word goes back to the sender, cut; it is logged nowhere.
-        there_are = ", ".join(sorted({*fields, *_NAMES}))
-        raise _WrongError(f"no such field; there are {there_are}", min(unknown)[:LONGEST_LABEL])
     for name in REQUIRED[event.name]:
         if item.get(name) is None:
             raise _WrongError("is needed", name)
     attributes: dict[str, Any] = {}
     sender: dict[str, Any] = {sc.CORTEX_SERVICE: event.service}
     for name, value in item.items():
-        if value is not None and name != "time":
+        if value is not None and name != "time" and (name in fields or name in COMMON):
             try:
                 _put(name, value, fields, attributes, sender)
             except _WrongError as wrong:
@@ -232,6 +233,14 @@ def _event(event: EventType, item: Any) -> OtlpLog:
     if attributes.get(sc.CORTEX_EXTENSION_VERSION) is not None:
         sender.setdefault(sc.CORTEX_EXTENSION_VERSION, attributes[sc.CORTEX_EXTENSION_VERSION])
     return OtlpLog(attributes, event.name, None, time_ns, 0, 0, 0, 0, None, _told(sender))
+
+
+def _unknown(event: EventType, item: Mapping[str, Any], index: int) -> Iterator[dict[str, Any]]:
+    known = {*_NAMES, *(field.name for field in event.fields)}
+    for name in sorted(item.keys() - known)[:_MOST_TOLD]:
+        # The sender's own word goes back to the sender, cut; it is logged nowhere.
+        message = f"no such field, left out; there are {', '.join(sorted(known))}"
+        yield {"index": index, "field": name[:LONGEST_LABEL], "message": message}
 
 
 def _put(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sys
-from _thread import allocate_lock
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +20,7 @@ from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 
 from cortex_otel.span.current import CurrentSpan
 from cortex_otel.span.span import NO_STATUS, LeanSpan, plain_copy
+from cortex_otel_exporters.native import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,7 +120,7 @@ class LeanTracer(Tracer):
         span._record_end_metrics = record_end
         span._status = NO_STATUS
         span._end_time = None
-        span._lock = allocate_lock()
+        span._lock = Lock()
 
         limits = self._span_limits
         most = limits.max_span_attributes

@@ -16,6 +16,26 @@ def test_imports_keep_to_their_contracts(root):
     assert checked.returncode == 0, checked.stdout
 
 
+def test_what_runs_in_a_host_waits_and_locks_by_its_own_means_alone(tracked, root):
+    # Everything else may be a greenlet's: see the module `native`.
+    rooms = ("exporters/", "cortex_otel/instrument/", "cortex_otel/process/", "cortex_otel/span/")
+    beside = {"guard", "identity", "configuration", "lifecycle", "distro", "clients", "resource"}
+    beside = {f"cortex_otel/{name}.py" for name in beside}
+    foreign = re.compile(
+        r"^\s*(import|from) (threading|_thread|queue|_queue|concurrent|multiprocessing|select)\b"
+        r"|\btime\.sleep\(|^from time import .*\bsleep\b",
+        re.MULTILINE,
+    )
+    found = []
+    for path in tracked:
+        name = path.relative_to(root).as_posix()
+        is_ours = name.endswith(".py") and (name.startswith(rooms) or name in beside)
+        if is_ours and path.name != "native.py":
+            found += [f"{name}: {use[0].strip()}" for use in foreign.finditer(path.read_text())]
+    # Multiprocessing's own finalizers, in a child that it has forked.
+    assert found == ["cortex_otel/lifecycle.py: from multiprocessing"]
+
+
 def test_a_long_file_says_why_it_is_long(tracked, root):
     silent = []
     for path in tracked:

@@ -81,6 +81,20 @@ def test_drops_of_a_dead_process_are_entered_by_the_next(home, path, writer, orp
     assert len(list((home / "writers").iterdir())) == 2  # that, and the writer's own
 
 
+def test_many_reasons_of_what_was_noted_leave_room_for_the_drops(home, path, writer, orphan):
+    notes = {f"argument|refused|mcp.search_context.misspelt_{n}": 2 for n in range(200)}
+    home.mkdir(exist_ok=True)
+    dead = Heartbeat(home)
+    dead.write({"unrecorded": {"event|locked": 5} | notes})
+    (file,) = (home / "writers").iterdir()
+    orphan(file.read_bytes())
+    dead.close(remove=True)
+    writer.submit(record())
+    assert writer.force_flush()
+    assert ledger(path) == {"received": 6, "stored": 1, "dropped|locked": 5}
+    assert ledger(path, "argument") == {"refused": 400}
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -12,12 +12,16 @@ import time
 import pytest
 from store_kit import end, ledger, numbers, record, start, verify, wait_for
 
+from cortex_otel_exporters import native
 from cortex_otel_exporters.sqlite import accounts as accounts_module
 
 pytestmark = pytest.mark.timing
 
 
-def test_a_storm_of_threads(path, make_writer):
+def test_a_storm_of_threads(path, make_writer, monkeypatch):
+    writers = []
+    make = native.Thread
+    monkeypatch.setattr(native, "Thread", lambda run: writers.append(run) or make(run))
     writer = make_writer(queue_size=100_000)
     begin = threading.Barrier(33)
 
@@ -39,7 +43,7 @@ def test_a_storm_of_threads(path, make_writer):
         sys.setswitchinterval(interval)
     assert writer.force_flush(20_000)
     assert numbers(path) == [1000 * index + number for index in range(32) for number in range(500)]
-    assert sum(thread.name == "cortex-otel-writer" for thread in threading.enumerate()) == 1
+    assert len(writers) == 1
     verify(path)
 
 
@@ -233,6 +237,7 @@ def test_an_error_in_the_thread_itself_does_not_end_it(path, writer, monkeypatch
 def test_system_calls_that_signals_interrupt(path):
     code = """
     import signal, threading
+    from cortex_otel_exporters import native
     writer = Writer(path, interval_ms=1)
     signal.signal(signal.SIGUSR1, lambda *_: None)
     main = threading.main_thread().ident
@@ -240,9 +245,8 @@ def test_system_calls_that_signals_interrupt(path):
 
     def disturb():
         while not stop.is_set():
-            for thread in threading.enumerate():
-                if thread.ident and thread is not threading.current_thread():
-                    signal.pthread_kill(thread.ident, signal.SIGUSR1)
+            for ident in [main, *native._running]:
+                signal.pthread_kill(ident, signal.SIGUSR1)
             time.sleep(0.0002)
 
     thread = threading.Thread(target=disturb)

@@ -23,9 +23,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from cortex_otel import guard, semconv
+from cortex_otel import guard, semconv, testing
 from cortex_otel.identity import text_hash
-from cortex_otel.instrument import event_handle, event_types, events
+from cortex_otel.instrument import event_handle, event_types, events, validate
 from cortex_otel.instrument.state import state
 from cortex_otel.process.redact import Redactor
 
@@ -700,35 +700,105 @@ def test_none_means_not_known(telemetry, rejected):
 
 
 @pytest.mark.parametrize(
-    "call",
+    ("call", "refused"),
     [
-        events.search_context,
-        lambda: events.search_context("q"),
-        lambda: events.search_context(query="q", **{SECRET: 1}),
-        lambda: events.search_context(query="q", limit=3),
+        (events.search_context, {"query": 1}),
+        (lambda: events.search_context("q", 5), {"positional": 2, "query": 1}),
+        (lambda: events.search_context(query="q", **{SECRET: 1}), {"*": 1}),
+        (lambda: events.search_context(query="q", **{"alice" * 13: 1}), {"*": 1}),
+        (lambda: events.search_context(query="q", **{"비밀": 1, "": 2}), {"*": 2}),
+        (lambda: events.search_context(query="q", topk=3, limit=3), {"topk": 1, "limit": 1}),
+        (lambda: events.search_context(query="q", duration="8ms"), {"duration": 1}),
     ],
 )
-def test_a_wrong_call_records_nothing_and_never_raises(telemetry, rejected, caplog, call):
+def test_a_call_that_does_not_fit_costs_what_does_not_fit(
+    telemetry, rejected, caplog, call, refused
+):
     with call() as event:
         event.set(results=1)
-    assert telemetry.logs == telemetry.spans == []
-    assert rejected() == {"mcp.search_context.arguments": 1}
+    assert telemetry.span().attributes["cortex.search.results"] == 1
+    assert rejected() == {f"mcp.search_context.{name}": n for name, n in refused.items()}
     assert "alice" not in caplog.text
 
 
+def test_a_misspelt_argument_is_named_with_those_there_are(telemetry, rejected, caplog):
+    for _ in range(100):
+        events.ui_interaction(action="click", elment="alice's", kind=Hostile())
+    assert len(telemetry.logs) == 100
+    assert rejected() == {"ext.ui_interaction.elment": 100, "ext.ui_interaction.kind": 100}
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 2
+    assert "ext.ui_interaction: no argument elment" in lines[0]
+    assert "there are: action, element (" in lines[0]
+    assert "alice" not in caplog.text
+
+
+def test_an_argument_by_position_and_by_name_is_the_first(telemetry, rejected):
+    events.feature_flag("a", "b", "c", key="other", extra=1)
+    assert telemetry.log().attributes["feature_flag.key"] == "a"
+    names = ("key", "extra")
+    assert rejected() == {f"feature_flag.evaluation.{name}": 1 for name in names}
+
+
 def test_a_wrong_call_of_an_instant(telemetry, rejected):
-    assert events.install("vscode") is None
-    assert telemetry.logs == []
-    assert rejected() == {"ext.install.arguments": 1}
+    assert events.install("vscode", version="1.0") is None
+    assert telemetry.log().attributes["cortex.extension.version"] == "1.0"
+    assert rejected() == {"ext.install.positional": 1, "ext.install.ide": 1}
+
+
+def test_names_out_of_data_are_counted_as_one_after_the_first_fifty(
+    telemetry, rejected, monkeypatch
+):
+    monkeypatch.setattr(validate, "_unknown", set())
+    for number in range(200):
+        events.search_context(query="q", **{f"alice_{number}": 1}, duration_ms=1)
+    counted = rejected()
+    assert len(telemetry.logs) == sum(counted.values()) == 200
+    assert len(counted) <= 51
+
+
+def test_the_ledger_names_what_was_refused_and_adds_up():
+    with testing.capture() as recorded:
+        for _ in range(100):
+            events.search_context(query="q", topk=3, duration_ms=1)
+        events.search_context(query="q", top_k=-3, duration_ms=1)
+        events.search_context(duration_ms=1)
+    assert len(recorded.events("mcp.search_context")) == 102
+    assert recorded.noted == {
+        ("argument", "refused", "mcp.search_context.topk"): 100,
+        ("argument", "refused", "mcp.search_context.top_k"): 1,
+        ("argument", "missing", "mcp.search_context.query"): 1,
+    }
+
+
+class Hostile:
+    """A value of the host's that nobody can look at."""
+
+    def _raise(self, *_):
+        raise RuntimeError(SECRET)
+
+    __bool__ = __eq__ = __str__ = __repr__ = __len__ = __iter__ = __index__ = __float__ = _raise
+    __fspath__ = __getattr__ = __format__ = __contains__ = _raise
+    __hash__ = None
+
+
+@pytest.mark.parametrize("event_type", event_types.EVENTS.values(), ids=lambda event: event.name)
+def test_values_that_nobody_can_look_at_cost_only_themselves(telemetry, event_type):
+    guard.rethrow_in_tests(enabled=False)
+    function = FUNCTIONS[event_type.name]
+    for field in event_type.by_name:
+        function(**{field: Hostile()})
+    assert len(telemetry.logs) == len(event_type.by_name)
 
 
 def test_an_unknown_field_in_set_is_counted_and_the_rest_is_kept(telemetry, rejected):
     with events.search_context(query="q") as event:
-        event.set(results=3, colour="red")
+        event.set(7, results=3, colour="red", self="s")
         event.set(top_k=-1)
     assert telemetry.span().attributes["cortex.search.results"] == 3
     assert "cortex.search.top_k" not in telemetry.span().attributes
-    assert rejected() == {"mcp.search_context.arguments": 1, "mcp.search_context.top_k": 1}
+    names = ("positional", "colour", "self", "top_k")
+    assert rejected() == {f"mcp.search_context.{name}": 1 for name in names}
 
 
 def test_the_shape_of_parameters_has_no_value_and_no_strange_name(telemetry):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cortex_otel.process import patterns
+from cortex_otel.process import patterns, redact
 from cortex_otel.process.patterns import PATTERNS, machine_regex
 from cortex_otel.process.redact import (
     ALLOWED,
@@ -505,6 +506,17 @@ def test_chains_end_and_nothing_of_the_exception_runs():
     for outer, inner in pairwise(errors):
         outer.__cause__ = inner
     assert summarize_exception(errors[0]).message == " <- ".join(["ValueError"] * 5)
+
+
+def test_of_an_exception_that_is_raised_again_and_again_a_bounded_part_is_read(monkeypatch):
+    once = LookupError()
+    for _ in range(5000):
+        with contextlib.suppress(LookupError):
+            raise once
+    read = []
+    monkeypatch.setattr(redact, "deque", lambda **_: read)
+    summarize_exception(once)
+    assert len(read) == 1000
 
 
 def test_the_innermost_twenty_frames_are_kept():

@@ -77,10 +77,20 @@ def test_a_list_where_one_is_bad(server):
     answer = post(server, "ui-interaction", sent)
     assert answer.status_code == 200
     told = answer.json()
-    assert (told["accepted"], told["rejected"]) == (1, 4)
+    assert (told["accepted"], told["rejected"]) == (2, 3)
     assert [(error["index"], error["field"]) for error in told["errors"]] == [
         (1, "action"), (2, None), (3, "nonsense"), (4, "action"),
     ]  # fmt: skip
+    assert len(server.rows()) == 2
+
+
+def test_a_misspelt_field_costs_the_event_nothing_else(server):
+    answer = post(server, "ui-interaction", {"action": "click", "elment": "panel", "tear": None})
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["accepted"], told["rejected"]) == (1, 0)
+    assert [error["field"] for error in told["errors"]] == ["elment", "tear"]
+    assert "there are action, branch_id, element" in told["errors"][0]["message"]
     assert len(server.rows()) == 1
 
 
@@ -93,7 +103,7 @@ def test_a_list_where_one_is_bad(server):
         ({"action": "c", "time": "yesterday"}, "time"), ({"action": "c", "id": "1"}, "time"),
         ({"action": "c", "time": "2026-11-25T09:00:00"}, "time"),
         ({"action": "c", "time": True}, "time"), ({"action": "c", "os": "a b"}, "os"),
-        ({"action": "c", "acton": "typo"}, "acton"), ([{"action": 1}], "action"),
+        ({"acton": "typo"}, "action"), ([{"action": 1}], "action"),
         ({"action": "c", "session_id": 5}, "session_id"), (5, None), ([], None), (None, None),
     ],
 )  # fmt: skip

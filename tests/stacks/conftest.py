@@ -35,6 +35,10 @@ STACKS = {
     ],
     "mcp1-traceloop": ["mcp==1.30.0", "opentelemetry-instrumentation-mcp"],
     "mcp1-openinference": ["mcp==1.30.0", "openinference-instrumentation-mcp"],
+    "loops": [
+        "mcp==2.3.0", "gevent==26.9.0", "eventlet==0.41.3", "gunicorn==27.0.1", "uvloop==0.23.0",
+        "trio==0.35.0",
+    ],
     "mcp-server-time": ["mcp-server-time"],
     "mcp-server-git": ["mcp-server-git"],
     "mcp-server-calculator": ["mcp-server-calculator"],

@@ -5,9 +5,10 @@ For each signal ``received = stored + sampled_out + dropped + still waiting``, a
 
 from __future__ import annotations
 
-import threading
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
+
+from cortex_otel_exporters import native
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ class Accounts:
     def __init__(self) -> None:
         #: Re-entrant: a signal handler or finalizer of the host may emit while its own thread
         #: is inside. The writer thread never waits for it long.
-        self.lock = threading.RLock()
+        self.lock = native.RLock()
         # Not Counters: their first "+= 1" of a key calls Python code, where a signal handler could
         # come in between and its own count be lost.
         self.received: defaultdict[str, int] = defaultdict(int)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from cortex_otel_exporters import errands, native
 from cortex_otel_exporters.sqlite.schema import (
     NotOursError,
     SchemaNewerError,
@@ -31,8 +32,6 @@ __all__ = [
     "set_aside",
     "trouble_of",
 ]
-
-_logger = logging.getLogger("cortex_otel")
 
 #: What can be wrong with the store, as the ledger and ``status`` name it.
 TROUBLES = (
@@ -122,7 +121,7 @@ def _busy_handler(timeout_ms: int) -> Callable[[int], bool]:
             deadline = now + timeout_ms / 1000
         if now >= deadline:
             return False
-        time.sleep(random.uniform(0.0005, 0.0025))  # noqa: S311 - only so that they don't march in step
+        native.sleep(random.uniform(0.0005, 0.0025))  # noqa: S311 - only so that they don't march in step
         return True
 
     return wait
@@ -210,9 +209,9 @@ def set_aside(path: Path, seen: tuple[int, int] | None) -> Path | None:
         for suffix in ("-wal", "-shm", ""):
             with contextlib.suppress(FileNotFoundError):
                 os.replace(f"{path}{suffix}", f"{aside}{suffix}")  # noqa: PTH105
-    _logger.error(
+    errands.warn(
         "the telemetry database is corrupt; it was set aside as %s and a new one was begun. "
-        "To look into it: sqlite3 %s .recover", aside.name, aside.name,
+        "To look into it: sqlite3 %s .recover", aside.name, aside.name, level=logging.ERROR,
     )  # fmt: skip
     return aside
 

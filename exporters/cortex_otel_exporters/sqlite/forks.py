@@ -11,9 +11,10 @@ closes before and opens again with its next batch; a fork costs it about a milli
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from typing import TYPE_CHECKING
+
+from cortex_otel_exporters import native
 
 if TYPE_CHECKING:
     from cortex_otel_exporters.sqlite.writer import Writer
@@ -22,7 +23,7 @@ __all__ = ["watch"]
 
 _writers: weakref.WeakSet[Writer] = weakref.WeakSet()
 # By thread: two may fork at once.
-_held = threading.local()
+_held = native.Local()
 
 
 def watch(writer: Writer) -> None:

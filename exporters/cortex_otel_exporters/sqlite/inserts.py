@@ -11,9 +11,10 @@ asyncio host: p99 2.1 ms without the pause, 0.5 ms with it (docs/decisions.md).
 
 from __future__ import annotations
 
-import time
 from itertools import chain
 from typing import TYPE_CHECKING
+
+from cortex_otel_exporters import native
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,4 +65,4 @@ class Insert:
                 connection.execute(statement, values)
                 done += size
                 if pause:
-                    time.sleep(_PAUSE_SECONDS)
+                    native.sleep(_PAUSE_SECONDS)

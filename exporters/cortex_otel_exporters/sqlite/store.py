@@ -94,6 +94,12 @@ class Store:
         self._just_replaced = False
         return outcome
 
+    @staticmethod
+    def prepare() -> None:
+        """Import what :meth:`write` needs; without, its first call does."""
+        with contextlib.suppress(ImportError):  # a trouble of the write's
+            import cortex_otel_exporters.sqlite.batch  # noqa: F401, PLC0415 - needs apsw
+
     def _failed(self, trouble: str, error: Exception) -> Outcome:
         if trouble != "locked":
             self.close()

@@ -15,13 +15,11 @@ Longer than other files because the two sides share one protocol, which is read 
 from __future__ import annotations
 
 import contextlib
-import logging
-import queue
-import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from cortex_otel_exporters import errands, native
 from cortex_otel_exporters.sqlite import forks
 from cortex_otel_exporters.sqlite.accounts import Accounts
 from cortex_otel_exporters.sqlite.heartbeat import Heartbeat
@@ -34,8 +32,6 @@ if TYPE_CHECKING:
     from cortex_otel_exporters.record import MetricPoint, Record
 
 __all__ = ["BATCH", "Writer"]
-
-_logger = logging.getLogger("cortex_otel")
 
 #: Records a transaction. Larger ones are hardly cheaper a record, and others wait for the file.
 BATCH = 512
@@ -76,7 +72,7 @@ class Writer:
         self._describe = describe
         self._metric_sources: list[Callable[[], list[MetricPoint]]] = []
         #: Held through each use of the database: what a fork and an exit wait for.
-        self.store_lock = threading.Lock()
+        self.store_lock = native.Lock()
         self._begin()
         forks.watch(self)
 
@@ -84,16 +80,16 @@ class Writer:
         self._queue: deque[Record] = deque()
         self._points: deque[MetricPoint] = deque()
         self._accounts = Accounts()
-        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._bell: native.SimpleQueue[None] = native.SimpleQueue()
         self._rung = self._hurried = False
-        self._thread: threading.Thread | None = None
+        self._thread: native.Thread | None = None
         self._store = Store(self.path)
         self._batch: list[Record] = []
         self._batch_points: list[MetricPoint] = []
         # Both queues are in order, so a flush is a number to wait for in each.
         self._events_in = self._events_done = self._points_in = self._points_done = 0
-        self._waiters: deque[tuple[int, int, threading.Lock]] = deque()
-        self._draining = threading.Lock()
+        self._waiters: deque[tuple[int, int, native.Lock]] = deque()
+        self._draining = native.Lock()
         self._trouble, self._trouble_since, self._has_warned = "", 0.0, False
         self._stopping = self._closed = False
         self._lost = 0
@@ -173,16 +169,18 @@ class Writer:
         """
         if self._closed:
             return not self._lost
+        if native.is_patched() and not native.is_own_thread():
+            self._collect()
         if self._thread is None and not self._has_work():
             return True
-        done = threading.Lock()
+        done = native.Lock()
         done.acquire()
         waiter = (self._events_in, self._points_in, done)
         self._waiters.append(waiter)
         self._ring()
         if self._thread is None:
             self._drain_here(timeout_millis / 1000)  # at interpreter exit no thread can be started
-        elif self._thread is threading.current_thread():
+        elif self._thread.is_current():
             timeout_millis = 0  # a finalizer of the host that happened to run here
         flushed = done.acquire(timeout=max(0.0, timeout_millis / 1000))
         if not flushed:
@@ -205,7 +203,7 @@ class Writer:
             thread = self._thread
             if thread is None or not thread.is_alive():
                 self._drain_here(timeout_millis / 1000)
-            elif thread is not threading.current_thread():
+            elif not thread.is_current():
                 thread.join(max(0.0, deadline - time.monotonic()))
                 if not thread.is_alive() and self._has_work():
                     # This is a signal handler, and what it interrupted holds the books.
@@ -221,6 +219,7 @@ class Writer:
         if self._last_beat or self._lost:
             self._heartbeat.write(self._state())
         self._heartbeat.close(remove=not self._accounts.undelivered())
+        errands.do()
         return not self._lost
 
     def _count_left(self) -> int:
@@ -235,7 +234,7 @@ class Writer:
         if points:
             self._accounts.dropped("metric", reason, points)
         if events or points:
-            _logger.warning(
+            errands.warn(
                 "%d telemetry records could not be stored before exit (%s)",
                 events + points, self._trouble or "too slow",
             )  # fmt: skip
@@ -260,13 +259,16 @@ class Writer:
 
     def _ring(self) -> None:
         self._rung = True
+        if not self._stopping:  # this may be a signal handler, and what it interrupted holds a lock
+            errands.do()
         if self._thread is None and not self._closed:
+            if native.is_patched():
+                # Modules are imported under locks that are greenlets', too: not on our thread.
+                self._store.prepare()
             with self._accounts.lock:
                 if self._thread is None:
                     # Noted first: a signal handler may come by while it starts.
-                    self._thread = thread = threading.Thread(
-                        target=self._run, name="cortex-otel-writer", daemon=True
-                    )
+                    self._thread = thread = native.Thread(self._run)
                     try:
                         thread.start()
                     except RuntimeError:  # at interpreter exit, or too many: try again later
@@ -300,7 +302,7 @@ class Writer:
         if self._trouble:
             self._sleep(_FIRST_RETRY_SECONDS if hurry else retry_seconds)
         elif not hurry:
-            with contextlib.suppress(queue.Empty):
+            with contextlib.suppress(native.Empty):
                 # Asleep until the first record, or the next collection of metrics.
                 pause = None
                 if self._metric_sources:
@@ -310,7 +312,7 @@ class Writer:
                 self._bell.get(timeout=pause)
                 if not (self._hurried or self._waiters or self._stopping):
                     self._bell.get(timeout=self._interval)
-            with contextlib.suppress(queue.Empty):
+            with contextlib.suppress(native.Empty):
                 # What has rung is drained now: it must not cut the next wait short.
                 while True:
                     self._bell.get_nowait()
@@ -320,7 +322,7 @@ class Writer:
         deadline = time.monotonic() + seconds
         waiters = len(self._waiters)
         while (left := deadline - time.monotonic()) > 0:
-            with contextlib.suppress(queue.Empty):
+            with contextlib.suppress(native.Empty):
                 self._bell.get(timeout=left)
             if len(self._waiters) > waiters:
                 return
@@ -351,7 +353,7 @@ class Writer:
                 return
             if was_full:
                 self._serve_waiters()
-                time.sleep(_TURN_SECONDS)
+                native.sleep(_TURN_SECONDS)
             elif not collected and self._metrics_are_due():
                 # After the events: a source may wait for a lock that a signal interrupted.
                 collected = True
@@ -394,7 +396,7 @@ class Writer:
             return False
         if self._trouble:
             if self._has_warned:
-                _logger.warning("telemetry is being recorded again (was: %s)", self._trouble)
+                errands.warn("telemetry is being recorded again (was: %s)", self._trouble)
             self._trouble = ""
             self._has_warned = False
             self._beat(force=True)
@@ -409,11 +411,15 @@ class Writer:
 
     def _collect(self) -> None:
         self._next_metrics = time.monotonic() + self._metrics_interval
+        # At exit the host waits, so nobody else uses its locks: this thread does it after all, and
+        # what was left is not done later, where it could wait for ever.
+        if self._closed or (not self._stopping and errands.leave(self._collect)):
+            return
         for source in self._metric_sources:
             try:
                 points = source()
             except Exception as error:  # noqa: BLE001 - instruments may call the host's code
-                _logger.warning("collecting metrics failed: %s", type(error).__name__)
+                errands.warn("collecting metrics failed: %s", type(error).__name__)
                 continue
             if points:
                 self.submit_metrics(points)
@@ -437,7 +443,7 @@ class Writer:
             self._has_warned = True
             # The text of an OSError holds a path, and so a user's name: its reason does not.
             reason = getattr(error, "strerror", None) or error
-            _logger.warning(
+            errands.warn(
                 "telemetry can't be stored now: %s (%s: %s); up to %d records wait, later ones "
                 "are dropped and counted", trouble, type(error).__name__, reason, self._queue_size,
             )  # fmt: skip
@@ -471,5 +477,5 @@ class Writer:
         """In a forked child: the queue, the thread and the connection are the parent's."""
         self._store.leak()
         self._heartbeat.forget()
-        self.store_lock = threading.Lock()
+        self.store_lock = native.Lock()
         self._begin()

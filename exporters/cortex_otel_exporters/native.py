@@ -1,0 +1,125 @@
+"""Threads, locks and the clock's sleep of the operating system, whatever the host has patched.
+
+gevent and eventlet replace :mod:`threading`, :mod:`queue` and ``time.sleep`` with greenlets', under
+whoever has imported them or will. A writer that is a greenlet blocks the host with its first wait
+for the disk, and a lock that is a greenlet's can't be shared with a real thread. So everything of
+ours that waits, locks or runs beside the host takes its means from here, and from nowhere else.
+
+They come from an instance of the C module ``_thread`` of our own: made from the interpreter's
+built-in one, so no patch made before reaches it; known to nobody, so none made later does. Its
+types are others than :mod:`threading`'s, too: eventlet looks for all re-entrant locks of a process
+and replaces them.
+"""
+
+from __future__ import annotations
+
+import _thread
+import importlib.util
+import os
+from _queue import Empty, SimpleQueue  # the C types: patches change the names in `queue` alone
+from importlib.machinery import BuiltinImporter
+from types import BuiltinFunctionType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from threading import Lock, RLock, get_ident
+    from threading import local as Local  # noqa: N812 - a class
+
+__all__ = [
+    "Empty", "Local", "Lock", "RLock", "SimpleQueue", "Thread", "get_ident", "is_own_thread",
+    "is_patched", "sleep",
+]  # fmt: skip
+
+
+def _own_thread_module() -> Any:
+    spec = BuiltinImporter.find_spec("_thread")
+    if spec is None or spec.loader is None:  # another implementation than CPython's
+        return _thread
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_own = _own_thread_module()
+if not TYPE_CHECKING:
+    Lock = _own.allocate_lock
+    RLock = _own.RLock
+    Local = _own._local  # noqa: SLF001 - what `threading.local` is
+    get_ident = _own.get_ident
+
+# Held for ever: waiting for it with a time-out is a sleep that nobody can patch.
+_never = _own.allocate_lock()
+_never.acquire()
+_running: set[int] = set()
+
+
+def sleep(seconds: float) -> None:
+    """Put this thread, not a greenlet, to sleep for so many seconds."""
+    _never.acquire(timeout=max(0.0, seconds))
+
+
+def is_patched() -> bool:
+    """Whether threads of this process are greenlets now.
+
+    Then no thread of ours may touch what is the host's: who waits for a greenlet's lock on another
+    thread may wait for ever, and whoever waits for him.
+    """
+    return not isinstance(_thread.start_new_thread, BuiltinFunctionType)
+
+
+def is_own_thread() -> bool:
+    """Whether the caller runs on a :class:`Thread`."""
+    return get_ident() in _running
+
+
+class Thread:
+    """A thread of the operating system that no exit waits for.
+
+    Unlike :class:`threading.Thread` it isn't told to :mod:`threading`, whose books of it would be
+    patched, and :meth:`start` doesn't wait until it runs.
+
+    Args:
+        target: what it does; has to handle its own exceptions.
+    """
+
+    def __init__(self, target: Callable[[], None]) -> None:
+        self._target = target
+        self._ident: int | None = None
+        self._ended = Lock()
+        self._ended.acquire()
+
+    def start(self) -> None:
+        """Start it.
+
+        Raises:
+            RuntimeError: the interpreter is about to end, or there are too many.
+        """
+        _own.start_new_thread(self._run, ())
+
+    def _run(self) -> None:
+        self._ident = ident = get_ident()
+        _running.add(ident)
+        try:
+            self._target()
+        finally:
+            _running.discard(ident)
+            self._ident = None
+            self._ended.release()
+
+    def is_alive(self) -> bool:
+        """Whether it is running: not before it has begun."""
+        return self._ident is not None
+
+    def is_current(self) -> bool:
+        """Whether the caller runs on it."""
+        return self._ident == get_ident()
+
+    def join(self, timeout: float) -> None:
+        """Wait until it has ended, so many seconds at most."""
+        if self._ended.acquire(timeout=timeout):
+            self._ended.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_running.clear)
