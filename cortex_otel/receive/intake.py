@@ -28,7 +28,7 @@ from cortex_otel.receive.senders import Senders
 from cortex_otel.receive.typed import complete
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from cortex_otel.receive.metric_data import Point
     from cortex_otel.receive.records import Group
@@ -50,6 +50,7 @@ _STEP: Final = 1024 * 1024
 _PART: Final = 4096
 _FAILED: Final = frozenset({"error", "timeout"})
 _RECEIVED: Final = ("event", "received", "")
+_NONE: Final[Mapping[str, Collection[str]]] = {}
 
 #: By path; what the signal calls the number of refused records in JSON.
 SIGNALS: Final = {
@@ -86,9 +87,10 @@ class Intake:
 
     Args:
         settings: redaction, sampling, services.
+        given: by kind, names that cost no sender anything: those in the store already.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, given: Mapping[str, Collection[str]] = _NONE) -> None:
         # Not the process's own resolver: its user is nobody's who sends.
         resolver = IdentityResolver(settings)
         redactor = Redactor(
@@ -98,8 +100,10 @@ class Intake:
             capture_content=settings.capture_content,
         )
         self.senders = Senders(
-            redactor, resolver.hash_text, settings.receiver_services, self._count_removed
-        )
+            redactor, resolver.hash_text, settings.receiver_services, self._count_removed,
+            count_overflowed=self._count_overflowed, given=given,
+        )  # fmt: skip
+        self._overflowed: Counter[LedgerEntry] = Counter()
         self.attributes_removed = 0
         self._rates = dict(settings.sampling)
         self._samples = any(rate < 1 for rate in self._rates.values())
@@ -118,12 +122,15 @@ class Intake:
         """
         reader: Any = self._json if is_json else self._protobuf
         groups: Iterable[Group] = getattr(reader, signal)(body)
+        self._overflowed.clear()  # of a request that turned out malformed
         take = self._take_point if signal == "metrics" else self._take_record
         part = Part()
         for group in groups:
             sender = self.senders.of(group.told)
             for item in group.items:
                 take(part, sender, item)
+                if self._overflowed:
+                    self._note_overflowed(part)
                 if len(part.records) >= _PART or len(part.points) >= _PART:
                     yield part
                     part = Part()
@@ -134,6 +141,7 @@ class Intake:
         part = Part()
         for log in logs:
             self._take_record(part, self.senders.of(log.resource), log)
+            self._note_overflowed(part)
         return part
 
     def _take_record(self, part: Part, sender: Sender, item: OtlpSpan | OtlpLog | str) -> None:
@@ -193,6 +201,14 @@ class Intake:
 
     def _count_removed(self, number: int) -> None:
         self.attributes_removed += number
+
+    def _count_overflowed(self, kind: str) -> None:
+        self._overflowed["name", "overflowed", kind] += 1
+
+    def _note_overflowed(self, part: Part) -> None:
+        """Tell the ledger of names that were beyond their budgets; with the part that has them."""
+        part.ledger.update(self._overflowed)
+        self._overflowed.clear()
 
 
 def _severity(attributes: Mapping[str, Any]) -> SeverityNumber:
