@@ -17,12 +17,13 @@ from opentelemetry.sdk.trace import TracerProvider
 import cortex_otel
 from cortex_otel import guard, identity, lifecycle, other_exporters
 from cortex_otel import semconv as sc
-from cortex_otel.instrument import mcp_server, registry
+from cortex_otel.instrument import mcp_server
 from cortex_otel.instrument.durations import Durations, OwnMeterProvider
 from cortex_otel.instrument.event_handle import flush_deferred
 from cortex_otel.instrument.metrics import operation_duration, session_duration
 from cortex_otel.instrument.state import state
 from cortex_otel.process.convert import Converter
+from cortex_otel.process.names import Names
 from cortex_otel.process.processor import EventLogProcessor, EventSpanProcessor
 from cortex_otel.process.redact import Redactor
 from cortex_otel.process.sample import TraceSampler
@@ -70,7 +71,11 @@ class Pipeline:
             capture_content=settings.capture_content,
         )
         self.attributes_removed = 0
-        self.converter = Converter(redactor, resolver, settings.service, self._count_removed)
+        self.names_overflowed = 0
+        self.converter = Converter(
+            redactor, resolver, settings.service, self._count_removed,
+            names=Names(redactor.name, self._count_overflowed),
+        )  # fmt: skip
         self.sampler = TraceSampler(sampling_of_environment(settings.sampling), self.writer)
         self.span_processor = EventSpanProcessor(self.converter, self.sampler, self.writer)
         self.log_processor = EventLogProcessor(self.converter, self.sampler, self.writer)
@@ -101,12 +106,16 @@ class Pipeline:
     def _count_removed(self, number: int) -> None:
         self.attributes_removed += number
 
+    def _count_overflowed(self, kind: str) -> None:
+        self.names_overflowed += 1
+        self.writer.note("name", "overflowed", kind)
+
     def _describe(self) -> dict[str, object]:
         return {
             "service": self.converter.service,
             "faults": guard.faults(),
             "attributes_removed": self.attributes_removed,
-            "names_overflowed": registry.overflowed,
+            "names_overflowed": self.names_overflowed,
             "notes": [self.span_note],
         }
 

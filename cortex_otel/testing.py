@@ -33,6 +33,7 @@ from cortex_otel import identity
 from cortex_otel.instrument.metrics import operation_duration, session_duration
 from cortex_otel.instrument.state import state
 from cortex_otel.process.convert import Converter
+from cortex_otel.process.names import Names
 from cortex_otel.process.processor import EventLogProcessor, EventSpanProcessor
 from cortex_otel.process.redact import Redactor
 from cortex_otel.process.sample import TraceSampler
@@ -164,8 +165,9 @@ def capture(**settings: Any) -> Iterator[Recorded]:
         allow=chosen.allow_attributes, capture_content=chosen.capture_content,
     )  # fmt: skip
     converter = recorded._converter = Converter(  # noqa: SLF001 - its maker
-        redactor, resolver, chosen.service, session=lambda: SESSION
-    )
+        redactor, resolver, chosen.service, session=lambda: SESSION,
+        names=Names(redactor.name, lambda kind: recorded.note("name", "overflowed", kind)),
+    )  # fmt: skip
     sampler = TraceSampler(chosen.sampling, recorded)
     tracers = TracerProvider(id_generator=CountingIds(), shutdown_on_exit=False)
     tracers.add_span_processor(EventSpanProcessor(converter, sampler, recorded))

@@ -24,7 +24,9 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from cortex_otel import guard, identity
 from cortex_otel import semconv as sc
 from cortex_otel.instrument import request as requests
+from cortex_otel.instrument.metrics import few
 from cortex_otel.instrument.state import state
+from cortex_otel.process.budget import declare
 from cortex_otel.process.redact import summarize_exception
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class ToolInfo:
 
     def __init__(self, function: Callable[..., Any], name: str | None) -> None:
         self.name = name or name_of(function)
+        declare("tool", [self.name])
         self.server_name = f"{sc.METHOD_TOOLS_CALL} {self.name}"
         self.internal_name = f"{sc.OPERATION_EXECUTE_TOOL} {self.name}"
         self._parameters = _parameter_names(function)
@@ -75,8 +78,9 @@ class ToolInfo:
                 for name, value in pairs
                 if name in self._parameters and name not in ("self", "cls")
             )
-            if len(self._shapes) < _MAX_SHAPES:
-                self._shapes[key] = found
+            if len(self._shapes) >= _MAX_SHAPES:
+                self._shapes.clear()
+            self._shapes[key] = found
         return found
 
 
@@ -281,7 +285,9 @@ class ToolCall:
                 sc.CORTEX_USER_TIER: self._tier,
             }
             if error_type:
-                found[sc.ERROR_TYPE] = error_type
+                found[sc.ERROR_TYPE] = few("error", error_type)
+            if len(known) >= _MAX_SHAPES:
+                known.clear()
             known[key] = found
         return found
 

@@ -5,11 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cortex_otel import semconv as sc
+from cortex_otel.process.budget import OTHER, Budget
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Histogram, Meter
 
-__all__ = ["operation_duration", "session_duration"]
+__all__ = ["few", "operation_duration", "session_duration"]
+
+_budgets = {kind: Budget(kind) for kind in ("code", "error", "protocol")}
+
+
+def few(kind: str, value: str) -> str:
+    """``value``, or ``_OTHER`` if it is one too many to tell metric points apart by.
+
+    A client writes its own protocol version, and a tool may raise any class and code. The SDK has
+    room for 2,000 sets of attributes, and keeps them until the process ends.
+
+    Args:
+        kind: of value: ``code``, ``error`` or ``protocol``.
+        value: ``""`` for none.
+    """
+    return value if not value or _budgets[kind].admits(value) else OTHER
 
 
 def operation_duration(meter: Meter) -> Histogram:

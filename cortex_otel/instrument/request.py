@@ -17,6 +17,7 @@ from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
 from cortex_otel import guard, identity
 from cortex_otel import semconv as sc
+from cortex_otel.instrument.metrics import few
 from cortex_otel.instrument.outcome import OK, RESULT_OF, Verdict
 from cortex_otel.instrument.sessions import Peer, joined_session
 from cortex_otel.instrument.state import state
@@ -112,7 +113,7 @@ class McpRequest:
 
     def learn(self, name: str | None = None) -> None:
         """The server has ``name`` (what was asked for, if not given)."""
-        self.known.learn(self.method, (self.target if name is None else name,))
+        self.known.answered(self.method, self.target if name is None else name)
 
     def claim(self, tool: str) -> bool:
         """Whether a decorated function of that name is the tool that this request calls.
@@ -218,16 +219,22 @@ class McpRequest:
         )  # fmt: skip
         attributes = _metric_attributes.get(key)
         if attributes is None:
+            name, tool, error_type, code, service, tier, transport, version = key
+            values = (
+                name, tool, few("error", error_type), few("code", code), service, tier, transport,
+                few("protocol", version),
+            )  # fmt: skip
             names = (
                 sc.MCP_METHOD_NAME, _TARGETS.get(self.method, ""), sc.ERROR_TYPE,
                 sc.RPC_RESPONSE_STATUS_CODE, sc.CORTEX_SERVICE, sc.CORTEX_USER_TIER,
                 sc.NETWORK_TRANSPORT, sc.MCP_PROTOCOL_VERSION,
             )  # fmt: skip
-            attributes = {name: value for name, value in zip(names, key, strict=True) if value}
+            attributes = {name: value for name, value in zip(names, values, strict=True) if value}
             if self.method == sc.METHOD_TOOLS_CALL:
                 attributes[sc.GEN_AI_OPERATION_NAME] = sc.OPERATION_EXECUTE_TOOL
-            if len(_metric_attributes) < _MOST_COMBINATIONS:
-                _metric_attributes[key] = attributes
+            if len(_metric_attributes) >= _MOST_COMBINATIONS:
+                _metric_attributes.clear()  # those in use come back at their next request
+            _metric_attributes[key] = attributes
         state.operation_duration.record(elapsed / 1e9, attributes)
 
 

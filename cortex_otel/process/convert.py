@@ -10,14 +10,14 @@ import json
 import re
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 
 from cortex_otel import semconv as sc
-from cortex_otel.process import names
 from cortex_otel.process.metric_points import metric_points
+from cortex_otel.process.names import OTHER, Names
 from cortex_otel.process.program import process_session
 from cortex_otel.process.redact import (
     ErrorSummary,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from cortex_otel.span.span import LeanParts
     from cortex_otel_exporters.record import MetricPoint, Session
 
-__all__ = ["Converter", "Stored", "Who"]
+__all__ = ["Converter", "Who"]
 
 _COLUMN: Final = 1
 _CONTEXT: Final = 2
@@ -102,7 +102,7 @@ _SCOPES_WITHOUT_SESSIONS: Final = frozenset({"fastmcp"})
 # What new attributes may decide beside the event data; the rest is part of what is remembered.
 _FRESH_COLUMNS: Final = frozenset({*_SESSION_IDS, sc.USER_HASH, sc.CORTEX_EVENT_DURATION_MS})
 _NO_ERROR: Final = ErrorSummary("", "", ())
-_OVERFLOW: Final = names.OTHER
+_TOO_MANY_RESOURCES: Final = f'{{"{sc.SERVICE_NAME}":"{OTHER}"}}'
 _LONGEST_HASHED_BODY = 65_536
 _NOTHING: Final[Mapping[str, Any]] = {}
 _new_tuple = tuple.__new__  # a record has no checks of its own; this way it takes half the time
@@ -120,13 +120,6 @@ class Who(Protocol):
         ...
 
 
-class Stored(NamedTuple):
-    """What one process has stored so far of names and contexts, so that they stay few."""
-
-    names: names.Names
-    contexts: set[str]
-
-
 class Converter:
     """Turns spans, log records and metrics of one process into rows.
 
@@ -136,7 +129,7 @@ class Converter:
         service: the Cortex service they belong to, where they don't say.
         count_removed: told how many attributes redaction removed.
         session: the session of records that don't say theirs; this process's by default.
-        stored: shared by the converters of a process that has one for each of its senders.
+        names: the budget of names, where it is shared by several converters.
     """
 
     def __init__(
@@ -147,7 +140,7 @@ class Converter:
         count_removed: Callable[[int], None] = lambda _: None,
         *,
         session: Callable[[], Session] | None = None,
-        stored: Stored | None = None,
+        names: Names | None = None,
     ) -> None:
         self.service = service
         self._redactor = redactor
@@ -156,8 +149,9 @@ class Converter:
         self._session = session or (lambda: process_session(redactor.name))
         self._resource: tuple[object, str] = (None, "{}")
         self._identity: tuple[Resolved, str, str] | None = None
-        self._names, self._contexts = stored or Stored(names.Names(redactor.name), set())
+        self._names = names or Names(redactor.name)
         self._repeats = Repeats()
+        self._names.forget_with(self._repeats)
 
     def use_resolver(self, resolver: Who) -> None:
         """Attribute the records from now on to another resolver's identity."""
@@ -194,12 +188,14 @@ class Converter:
         row = self._repeats.rows.get(key)
         if row is None or not row.is_of(who, self.service, scope, resource):
             clean = self._redactor.attributes({one: plain[one] for one in plan.repeated})
+            last_overflow = self._names.last_overflow
             record = self._span(span, clean.attributes)
             row = Row(
                 record, clean.removed, frozenset(clean.attributes), who, self.service, scope,
                 resource,
             )  # fmt: skip
-            self._repeats.remember(key, row)
+            if last_overflow is self._names.last_overflow:
+                self._repeats.remember(key, row)
         columns: Mapping[str, Any] = _NOTHING
         data: dict[str, object] = {}
         removed = row.removed
@@ -248,7 +244,7 @@ class Converter:
         kind = _KINDS[span.kind]
         tool_name = columns.get(sc.GEN_AI_TOOL_NAME, "")
         if tool_name:
-            tool_name = self._names.bounded(tool_name)
+            tool_name = self._names.bounded("tool", tool_name)
         event_type = columns.get(sc.CORTEX_EVENT_TYPE)
         if event_type not in sc.EVENT_TYPES:
             # The server's side of a call is the event; a client in the same process is not.
@@ -289,7 +285,7 @@ class Converter:
         return self._record(
             timestamp - (duration or 0), duration,
             name if name in sc.EVENT_TYPES else SPAN_EVENT_TYPE,
-            self._names.of_span(name, "", clean) if name else "log",
+            self._names.of_span(name, "", clean, "event") if name else "log",
             self._tool_of_log(log, columns), columns.get(sc.CORTEX_FEATURE, ""),
             self._result(columns, error, None),
             _level(getattr(log.severity_number, "value", None) or 9), "event", error,
@@ -299,10 +295,8 @@ class Converter:
 
     def metrics(self, data: MetricsData) -> list[MetricPoint]:
         """The rows of all data points that say something; empty histograms don't."""
-        return metric_points(
-            data, self._clean_point, self.service, self._resolver.current().tier,
-            self._names.of_instrument,
-        )  # fmt: skip
+        tier = self._resolver.current().tier
+        return metric_points(data, self._clean_point, self.service, tier, self._names)
 
     def _record(  # noqa: PLR0917 - the columns of the row, in their order
         self, time_ns: int, duration_ns: int | None, event_type: str, name: str, tool_name: str,
@@ -313,35 +307,43 @@ class Converter:
     ) -> Record:  # fmt: skip
         identity, project_id, branch_id = self._identity_now()
         get = columns.get
+        names = self._names
         service, tier = get(sc.CORTEX_SERVICE) or self.service, get(sc.CORTEX_USER_TIER)
-        if service != self.service and not _SERVICE.fullmatch(service):
-            service = self.service
+        if service != self.service:
+            service = self._service_of(service)
+        if feature and feature != tool_name:
+            feature = names.bounded("feature", feature)
         error_type = error.error_type if result != "success" else ""
         if error.frames:
             data[sc.EXCEPTION_STACKTRACE] = list(error.frames)
         measures: tuple[tuple[str, float], ...] = ()
         if event_type != SPAN_EVENT_TYPE and not _MEASURES.isdisjoint(data):
             measures = _measures(data)
+        series = Series(
+            service,
+            event_type,
+            name,
+            tool_name,
+            feature,
+            tier if tier in sc.TIERS else identity.tier,
+            result,
+            level or _LEVEL_BY_RESULT[result],
+            kind,
+            names.bounded("error", error_type) if error_type else "",
+        )
+        if hash(series) not in names.series.known:
+            series = names.of_series(series)
         return Record(
             time_ns,
             duration_ns,
-            Series(
-                service,
-                event_type,
-                name,
-                tool_name,
-                self._names.bounded(feature) if feature else "",
-                tier if tier in sc.TIERS else identity.tier,
-                result,
-                level or _LEVEL_BY_RESULT[result],
-                kind,
-                self._names.bounded(error_type) if error_type else "",
-            ),
+            series,
             Context(
-                self._names.of_scope(scope),
+                names.of_scope(scope),
                 self._resource_json(resource),
-                get(sc.CORTEX_PROJECT_ID) or project_id,
-                get(sc.CORTEX_BRANCH_ID) or branch_id,
+                names.bounded("project", told)
+                if (told := get(sc.CORTEX_PROJECT_ID))
+                else project_id,
+                names.bounded("branch", told) if (told := get(sc.CORTEX_BRANCH_ID)) else branch_id,
                 self._context_json(attributes, data) if attributes else "{}",
             ),
             self._session_of(columns, scope),
@@ -365,8 +367,8 @@ class Converter:
 
     def _clean_point(self, attributes: Mapping[str, object]) -> dict[str, object]:
         clean = self._clean(attributes)
-        if not _SERVICE.fullmatch(str(clean.get(sc.CORTEX_SERVICE, ""))):
-            clean.pop(sc.CORTEX_SERVICE, None)
+        if sc.CORTEX_SERVICE in clean:
+            clean[sc.CORTEX_SERVICE] = self._service_of(str(clean[sc.CORTEX_SERVICE]))
         if clean.get(sc.CORTEX_USER_TIER) not in sc.TIERS:
             clean.pop(sc.CORTEX_USER_TIER, None)
         return clean
@@ -397,6 +399,11 @@ class Converter:
         is_open = key in _SESSION_IDS or not ("/" in value or "@" in value)
         return value if is_open else self._resolver.hash_text(value)
 
+    def _service_of(self, claimed: str) -> str:
+        if not _SERVICE.fullmatch(claimed):
+            return self.service
+        return claimed if claimed == self.service else self._names.bounded("service", claimed)
+
     def _identity_now(self) -> tuple[Resolved, str, str]:
         """Who it is, and project and branch as they may be kept: a provider gives any text."""
         identity = self._resolver.current()
@@ -405,19 +412,26 @@ class Converter:
                 sc.CORTEX_PROJECT_ID: identity.project_id, sc.CORTEX_BRANCH_ID: identity.branch_id,
             }  # fmt: skip
             kept = self._sort(self._clean({key: text for key, text in told.items() if text}))[0]
-            project, branch = (kept.get(key, "") for key in told)
+            last_overflow = self._names.last_overflow
+            project, branch = (
+                self._names.bounded(kind, kept[key]) if key in kept else ""
+                for kind, key in (
+                    ("project", sc.CORTEX_PROJECT_ID), ("branch", sc.CORTEX_BRANCH_ID),
+                )
+            )  # fmt: skip
+            if last_overflow is not self._names.last_overflow:
+                return identity, project, branch
             self._identity = (identity, project, branch)
         return self._identity
 
     def _context_json(self, attributes: list[tuple[str, object]], data: dict[str, object]) -> str:
         text = _json_object(tuple(attributes))
-        if text not in self._contexts:
-            if len(self._contexts) >= names.MOST:
-                # Not so few distinct values after all: they are kept with the event.
-                data.update(attributes)
-                return "{}"
-            self._contexts.add(text)
-        return text
+        names = self._names
+        if hash(text) in names.contexts.known or names.admits("attributes", text, is_lost=False):
+            return text
+        # Not so few distinct values after all: they are kept with the event.
+        data.update(attributes)
+        return "{}"
 
     @staticmethod
     def _span_error(span: ReadableSpan, columns: Mapping[str, Any]) -> ErrorSummary:
@@ -436,7 +450,7 @@ class Converter:
                     _text(event.attributes.get(sc.EXCEPTION_STACKTRACE)),
                 )
         raised = columns.get(sc.CORTEX_EXCEPTION_TYPE)
-        return summary._replace(error_type=raised or summary.error_type or told or _OVERFLOW)
+        return summary._replace(error_type=raised or summary.error_type or told or OTHER)
 
     @staticmethod
     def _log_error(log: Any, columns: Mapping[str, Any]) -> ErrorSummary:
@@ -469,12 +483,14 @@ class Converter:
             span = trace.get_current_span(log.context)
             name = _attributes_of(span).get(sc.GEN_AI_TOOL_NAME) if span.is_recording() else None
             name = self._redactor.name(name) if isinstance(name, str) else None
-        return self._names.bounded(name) if name else ""
+        return self._names.bounded("tool", name) if name else ""
 
     def _resource_json(self, resource: Resource | None) -> str:
         if resource is not self._resource[0]:
             kept = self._redactor.resource(resource.attributes) if resource is not None else {}
             text = json.dumps(kept, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+            if not self._names.admits("resource", text):
+                return _TOO_MANY_RESOURCES
             self._resource = (resource, text)
         return self._resource[1]
 

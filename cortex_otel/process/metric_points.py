@@ -13,6 +13,8 @@ from cortex_otel_exporters.record import MetricPoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from cortex_otel.process.names import Names
+
 __all__ = ["metric_points"]
 
 
@@ -21,7 +23,7 @@ def metric_points(
     clean: Callable[[Mapping[str, object]], dict[str, object]],
     service: str,
     tier: str,
-    safe_name: Callable[[str], str],
+    names: Names,
 ) -> list[MetricPoint]:
     """The rows of all data points that say something; empty histograms don't.
 
@@ -30,13 +32,13 @@ def metric_points(
         clean: redacts the attributes of a point.
         service: of points that don't say theirs.
         tier: of points that don't say theirs.
-        safe_name: redacts an instrument's name.
+        names: redacts and bounds an instrument's name and unit.
     """
     rows: list[MetricPoint] = []
     for resource_metrics in data.resource_metrics:
         for scope_metrics in resource_metrics.scope_metrics:
             for metric in scope_metrics.metrics:
-                name = safe_name(metric.name)
+                name = names.of_metric(metric.name)
                 for point in metric.data.data_points:
                     attributes = clean(point.attributes or {})
                     values = _values(metric.data, point)
@@ -47,7 +49,7 @@ def metric_points(
                             point.time_unix_nano,
                             point.start_time_unix_nano or point.time_unix_nano,
                             name,
-                            safe_name(metric.unit) if metric.unit else "",
+                            names.of_unit(metric.unit or ""),
                             values[0],
                             str(attributes.pop(sc.CORTEX_SERVICE, None) or service),
                             str(attributes.pop(sc.CORTEX_USER_TIER, None) or tier),

@@ -1,83 +1,137 @@
-"""Names of spans, tools and scopes as rows carry them: clean, and few in one process."""
+"""Names of spans, tools, scopes … as rows carry them: clean, and few of each kind."""
 
 from __future__ import annotations
 
 import re
+import time
+import weakref
 from typing import TYPE_CHECKING, Final
 
 from cortex_otel import semconv as sc
+from cortex_otel.process.budget import LIMITS, OTHER, Budget, is_declared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Hashable, Mapping
 
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-__all__ = ["MOST", "OTHER", "Names"]
+    from cortex_otel.process.repeats import Repeats
+    from cortex_otel_exporters.record import Series
 
-#: Distinct names one process may store; a name beyond is stored as :data:`OTHER`.
-MOST: Final = 2000
-OTHER: Final = "_OTHER"
+__all__ = ["OTHER", "Names"]
+
+_MOST_REMEMBERED: Final = 2000
 _LONGEST_REMEMBERED = 256
 _HTTP_ROUTE = "http.route"
+_NONE: Final[Mapping[str, Collection[str]]] = {}
 # What ends the name of a span may be what was asked for, a path or a URI, and so anyone's.
 _PATH = re.compile(r"(?:^| )(?:\.{0,2}[\\/]|~|[A-Za-z]:[\\/]|\S*://).*", re.DOTALL)
 
 
 class Names:
-    """The names of one process.
+    """The names of one process, or of one sender.
+
+    A name beyond its kind's budget is stored as :data:`OTHER`: see :mod:`.budget`.
 
     Args:
         clean: redacts a name.
+        count_overflowed: told the kind of each name that was stored as :data:`OTHER`.
+        given: by kind, names that cost nothing: what is configured, or in the store already.
+        clock: seconds that only go forward.
     """
 
-    def __init__(self, clean: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        clean: Callable[[str], str],
+        count_overflowed: Callable[[str], None] = lambda _: None,
+        given: Mapping[str, Collection[str]] = _NONE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._clean = clean
-        self._stored: set[str] = set()
-        self._spans: dict[tuple[str, str], str] = {}
+        self._count_overflowed = count_overflowed
+        self._given = given
+        self._budgets = {
+            kind: Budget(kind, given.get(kind, ()), self._forget, clock) for kind in LIMITS
+        }
+        self.series, self.contexts = self._budgets["series"], self._budgets["attributes"]
+        """For who saves a call: it is their ``known`` that has the hash, as a rule."""
+        self._spans: dict[tuple[str, str, str], str] = {}
         self._scopes: dict[tuple[str, str | None], str] = {}
+        self._repeats: weakref.WeakSet[Repeats] = weakref.WeakSet()
+        self.last_overflow = object()
+        """Another one each time: what was made in between isn't to be remembered, or it would
+        outlive the flood. A number could be set back by another thread."""
 
-    def bounded(self, name: str) -> str:
-        """``name``, unless this process has already stored too many different ones."""
-        if name in self._stored:
+    def bounded(self, kind: str, name: str) -> str:
+        """``name``, which is redacted, unless it is one too many of its kind."""
+        budget = self._budgets[kind]
+        if name in budget.known or name == OTHER or budget.admits(name):
             return name
-        if len(self._stored) >= MOST:
-            return OTHER
-        self._stored.add(name)
-        return name
+        self.last_overflow = object()
+        self._count_overflowed(kind)
+        return OTHER
 
-    def of(self, name: str) -> str:
+    def admits(self, kind: str, what: Hashable, *, is_lost: bool = True) -> bool:
+        """Whether ``what``, which is no name but of few values too, isn't one too many.
+
+        Args:
+            kind: of budget.
+            what: a value or a combination of several.
+            is_lost: count it as overflowed if it is refused.
+        """
+        # The hash in its place: some are long, and of two that share one the second is free.
+        digest, budget = hash(what), self._budgets[kind]
+        if digest in budget.known or budget.admits(digest):
+            return True
+        self.last_overflow = object()
+        if is_lost:
+            self._count_overflowed(kind)
+        return False
+
+    def of(self, kind: str, name: str) -> str:
         """Redacted and bounded."""
-        return self.bounded(self._clean(name))
+        return self.bounded(kind, self._clean(name))
 
-    def of_span(self, name: str, tool_name: str, attributes: Mapping[str, object]) -> str:
+    def of_span(
+        self, name: str, tool_name: str, attributes: Mapping[str, object], kind: str = "span"
+    ) -> str:
         """What was done, without what it was done to, unless that is a tool, prompt or route.
 
         Args:
             name: the span's; mcp 2 and HTTP instrumentations put there what was asked for.
             tool_name: redacted and bounded; ``""`` if it is no tool's span.
             attributes: redacted attributes of the span.
+            kind: of name, where it is none of these.
         """
-        known = self._spans.get((name, tool_name))
+        known = self._spans.get((name, tool_name, kind))
         if known is not None:
             return known
         name = str.__str__(name)
+        last = self.last_overflow
         verb, _, target = name.partition(" ")
         if tool_name and verb in (sc.METHOD_TOOLS_CALL, sc.OPERATION_EXECUTE_TOOL):
             safe = f"{verb} {tool_name}"
         elif verb == attributes.get(sc.MCP_METHOD_NAME):
-            is_prompt = target != "" and target == attributes.get(sc.GEN_AI_PROMPT_NAME)
-            safe = self.of(name if is_prompt else verb)
+            safe = self.of("method", verb)
+            if target and target == attributes.get(sc.GEN_AI_PROMPT_NAME):
+                safe = self._clean(f"{safe} {self.bounded('prompt', target)}")
         elif (route := attributes.get(_HTTP_ROUTE)) and route in (target, name):
-            safe = self.of(name)
+            safe = self.of("route", name)
         else:
-            safe = self.of(_PATH.sub("", name))
-        if len(self._spans) < MOST and len(name) <= _LONGEST_REMEMBERED:
-            self._spans[name, tool_name] = safe
+            safe = self.of(kind, _PATH.sub("", name))
+        if last is self.last_overflow and len(name) <= _LONGEST_REMEMBERED:
+            if len(self._spans) >= _MOST_REMEMBERED:
+                self._spans.clear()  # those in use come back at their next span
+            self._spans[name, tool_name, kind] = safe
         return safe
 
-    def of_instrument(self, text: str) -> str:
-        """A metric's name or unit, redacted and bounded; neither is a path."""
-        return self.bounded(self._placeless(text))
+    def of_metric(self, name: str) -> str:
+        """A metric's name, redacted and bounded; it is no path."""
+        return self.bounded("metric", self._placeless(name))
+
+    def of_unit(self, unit: str) -> str:
+        """A metric's unit, redacted and bounded; the same."""
+        return self.bounded("unit", self._placeless(unit)) if unit else ""
 
     def _placeless(self, text: str) -> str:
         return self._clean(_PATH.sub("", text))
@@ -89,8 +143,52 @@ class Names:
         key = (scope.name, scope.version)
         found = self._scopes.get(key)
         if found is None:
+            last = self.last_overflow
             version = f"@{self._placeless(scope.version)}" if scope.version else ""
-            found = self.bounded(self._placeless(scope.name) + version)
-            if len(self._scopes) < MOST:
+            found = self.bounded("scope", self._placeless(scope.name) + version)
+            is_short = len(scope.name) + len(scope.version or "") <= _LONGEST_REMEMBERED
+            if last is self.last_overflow and is_short:
+                if len(self._scopes) >= _MOST_REMEMBERED:
+                    self._scopes.clear()
                 self._scopes[key] = found
         return found
+
+    def of_series(self, series: Series) -> Series:
+        """``series``, or of a combination too many its tool or feature alone, if that is known.
+
+        What is left are few combinations: one dimension with the names that cost nothing, beside
+        those that have a handful of values.
+        """
+        if self.admits("series", series):
+            return series
+        tool = self._free("tool", series.tool_name)
+        if series.feature == series.tool_name:
+            feature = tool
+        else:
+            feature = OTHER if series.tool_name else self._free("feature", series.feature)
+        is_calls = tool not in ("", OTHER) and series.name in (
+            f"{sc.METHOD_TOOLS_CALL} {tool}", f"{sc.OPERATION_EXECUTE_TOOL} {tool}",
+        )  # fmt: skip
+        return series._replace(
+            name=series.name if is_calls or is_declared("span", series.name) else OTHER,
+            tool_name=tool,
+            feature=feature,
+            error_type=_declared_or_other("error", series.error_type),
+        )
+
+    def _free(self, kind: str, name: str) -> str:
+        return name if name in self._given.get(kind, ()) else _declared_or_other(kind, name)
+
+    def forget_with(self, repeats: Repeats) -> None:
+        """Have ``repeats`` forget its rows when names are forgotten that weren't used of late."""
+        self._repeats.add(repeats)
+
+    def _forget(self) -> None:
+        self._spans.clear()
+        self._scopes.clear()
+        for repeats in list(self._repeats):
+            repeats.forget()
+
+
+def _declared_or_other(kind: str, name: str) -> str:
+    return name if not name or is_declared(kind, name) else OTHER

@@ -34,11 +34,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALLOWED",
+    "ERROR_WORDS",
     "EVENT_FIELDS",
     "RESOURCE_ALLOWED",
     "Clean",
     "ErrorSummary",
     "Redactor",
+    "clean_name",
     "is_plain_id",
     "scrub",
     "summarize_exception",
@@ -207,9 +209,9 @@ _IDENTIFIER = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
 _DOTTED = re.compile(_IDENTIFIER, re.ASCII)
 _LINK = rf"{_IDENTIFIER}(?:\[\d+\])?(?: at [\w.<>-]+:[\w.<>-]+:\d+)?"
 _LOCATION = re.compile(rf"{_LINK}(?: <- {_LINK})*", re.ASCII)
-# The lower-case values of `error.type` that conventions and standard libraries use; any other
-# lower-case word could be a word of the message.
-_ERROR_WORDS: Final = frozenset(
+#: The lower-case values of `error.type` that conventions and standard libraries use; any other
+#: lower-case word could be a word of the message.
+ERROR_WORDS: Final = frozenset(
     {
         "tool_error", "timeout", "cancelled", "canceled", "error", "gaierror", "herror",
         "name_resolution_error", "server_certificate_invalid", "connection_error",
@@ -284,7 +286,7 @@ class Redactor:
         self._prefixes = tuple(key[:-1] for key in allow if key.endswith(".*") and len(key) > 2)  # noqa: PLR2004 - `.*` alone has no prefix
         self._capture_content = capture_content
         self._repeated = lru_cache(_REMEMBERED)(self._identifier)
-        self._names = lru_cache(_REMEMBERED)(_clean_name)
+        self._names = lru_cache(_REMEMBERED)(clean_name)
         self._keys = lru_cache(_REMEMBERED)(self._is_allowed)
 
     def attributes(self, attributes: Mapping[str, object]) -> Clean:
@@ -349,7 +351,7 @@ class Redactor:
             and ``._/:<>{}-`` included); else a scrubbed one; ``_OTHER`` if nothing is left.
         """
         text = str.__str__(text)
-        return self._names(text) if len(text) <= _LONGEST_TOKEN else _clean_name(text)
+        return self._names(text) if len(text) <= _LONGEST_TOKEN else clean_name(text)
 
     def error_type(self, text: str) -> str:
         """Make a low-cardinality ``error.type``.
@@ -364,7 +366,7 @@ class Redactor:
         text = _type_name(str.__str__(text)[: _LONGEST_TOKEN + 1])
         if len(text) > _LONGEST_TOKEN:
             return "_OTHER"
-        if _CODE.fullmatch(text) or text in _ERROR_WORDS:
+        if _CODE.fullmatch(text) or text in ERROR_WORDS:
             return text
         return text if _is_class(text) and scrub(text) == text else "_OTHER"
 
@@ -564,7 +566,7 @@ def _told_class(text: str) -> str:
 
 def _is_class(text: str) -> bool:
     last = text.rpartition(".")[2]
-    is_named_so = not last.lstrip("_")[:1].islower() or last in _ERROR_WORDS
+    is_named_so = not last.lstrip("_")[:1].islower() or last in ERROR_WORDS
     return is_named_so and _DOTTED.fullmatch(text) is not None
 
 
@@ -572,7 +574,8 @@ def _type_name(text: str) -> str:
     return text.removeprefix("builtins.").replace(".<locals>", "")
 
 
-def _clean_name(text: str) -> str:
+def clean_name(text: str) -> str:
+    """What :meth:`Redactor.name` says, without its memory."""
     clean = scrub(text)
     if clean == text and _NAME.fullmatch(text):
         return text

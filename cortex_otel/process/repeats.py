@@ -103,8 +103,12 @@ class Repeats:
             return self._plans[keys]
         except KeyError:
             pass
-        if len(self._plans) >= _MOST_PLANS or sum(map(len, keys)) > _LONGEST_KEYS:
+        if sum(map(len, keys)) > _LONGEST_KEYS:
             return None
+        if len(self._plans) >= _MOST_PLANS:
+            # Those in use come back at their next span. Rows of a plan that is gone are never
+            # found again, and go when their number is full.
+            self._plans.clear()
         plan = None
         if _ERRORS.isdisjoint(keys):
             repeated = tuple(key for key in keys if key in _REPEATED)

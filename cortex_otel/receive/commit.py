@@ -21,6 +21,7 @@ from cortex_otel import guard
 from cortex_otel.receive.intake import Intake, Part, TooLargeError, unpacked
 from cortex_otel.receive.records import MalformedError
 from cortex_otel_exporters.sqlite.duplicates import Delivery
+from cortex_otel_exporters.sqlite.known import stored_names
 from cortex_otel_exporters.sqlite.store import Store
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class Committer:
     # --- the thread's side ----------------------------------------------------------------------
 
     def _run(self) -> None:
-        intake = Intake(self._settings)
+        intake = Intake(self._settings, stored_names(self._settings.database))
         store = Store(self._settings.database, synchronous="FULL", once=True)
         try:
             while (request := self._requests.get()) is not None:

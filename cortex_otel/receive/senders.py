@@ -2,6 +2,10 @@
 
 Nothing of this machine's own identity is put on a stranger's record. What a resource says of user,
 tier, session and service counts for its records; what a record says itself wins.
+
+Senders are told apart by their ``service.name``. The first few of a day have budgets of names of
+their own, so that none can use up another's; all others, who may be one that calls itself something
+else each time, share one. Those that are configured never have to share.
 """
 
 from __future__ import annotations
@@ -12,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cortex_otel import semconv as sc
 from cortex_otel.identity import FREE, Resolved
-from cortex_otel.process.convert import Converter, Stored
-from cortex_otel.process.names import Names
+from cortex_otel.process.budget import Budget
+from cortex_otel.process.convert import Converter
+from cortex_otel.process.names import OTHER, Names
 from cortex_otel_exporters.record import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from cortex_otel.process.redact import Redactor
     from cortex_otel.receive.records import Told
@@ -40,6 +45,8 @@ _FIELDS: Final = (sc.CORTEX_IDE, sc.CORTEX_EXTENSION_VERSION)
 # Each remembers up to a thousand rows of spans that repeat: 1 MB, of a sender that wants it so.
 _MOST_SENDERS: Final = 32
 _EXTENSION: Final = "extension"
+_PLATFORM: Final = Session._fields[1:7]
+_NONE: Final[Mapping[str, Collection[str]]] = {}
 
 
 class _Identity:
@@ -69,6 +76,57 @@ class Sender:
         self.refused = refused
 
 
+class _Budgets:
+    """The budgets of names, by sender.
+
+    Args:
+        clean: redacts a name.
+        count_overflowed: told the kind of each name that was one too many.
+        configured: senders that are known by their ``service.name``.
+        given: by kind, names that cost no sender anything.
+        on_turn: called when senders that haven't sent of late have been forgotten.
+    """
+
+    def __init__(
+        self,
+        clean: Callable[[str], str],
+        count_overflowed: Callable[[str], None],
+        *,
+        configured: Collection[str],
+        given: Mapping[str, Collection[str]],
+        on_turn: Callable[[], None],
+    ) -> None:
+        self._make: Callable[[], Names] = lambda: Names(clean, count_overflowed, given)
+        self._configured = {name: self._make() for name in configured}
+        self._on_turn = on_turn
+        self._senders = Budget("sender", on_turn=self._forget)
+        self._own: dict[str, Names] = {}
+        self._shared = self._make()
+
+    def of(self, told_name: str, name: str) -> Names:
+        """The budgets of a sender.
+
+        Args:
+            told_name: its ``service.name`` as it came.
+            name: the same, redacted.
+        """
+        configured = self._configured.get(told_name)
+        if configured is not None:
+            return configured
+        if not self._senders.admits(name):
+            return self._shared
+        found = self._own.get(name)
+        if found is None:
+            found = self._own[name] = self._make()
+        return found
+
+    def _forget(self) -> None:
+        for name in list(self._own):
+            if not self._senders.holds(name):
+                del self._own[name]
+        self._on_turn()
+
+
 class Senders:
     """The senders seen of late; for one thread.
 
@@ -77,6 +135,8 @@ class Senders:
         hash_text: makes a keyed digest of free text.
         services: service by ``service.name``; ``*`` for all others, ``refuse`` to refuse.
         count_removed: told how many attributes redaction removed.
+        count_overflowed: told the kind of each name that was beyond its budget.
+        given: by kind, names that cost no sender anything: those in the store already.
     """
 
     def __init__(
@@ -85,33 +145,50 @@ class Senders:
         hash_text: Callable[[str], str],
         services: Mapping[str, str],
         count_removed: Callable[[int], None],
+        *,
+        count_overflowed: Callable[[str], None] = lambda _: None,
+        given: Mapping[str, Collection[str]] = _NONE,
     ) -> None:
         self._redactor = redactor
         self._hash_text = hash_text
         self._services = services
         self._count_removed = count_removed
-        self._stored = Stored(Names(redactor.name), set())
         self._senders: OrderedDict[int, Sender] = OrderedDict()
+        known = frozenset({*given.get("service", ()), *services.values(), _UNKNOWN, REFUSE})
+        configured = services.keys() - {_ALL_OTHERS}
+        self._budgets = _Budgets(
+            redactor.name, count_overflowed, configured=configured,
+            given={**given, "service": known},
+            on_turn=self._senders.clear,
+        )  # fmt: skip
 
     def of(self, told: Told) -> Sender:
         """The sender of a resource; made if it wasn't seen of late."""
         key = id(told)  # a sender keeps its resource alive, so that no other gets its id
         sender = self._senders.get(key)
         if sender is None:
-            sender = self._senders[key] = self._make(told)
-            if len(self._senders) > _MOST_SENDERS:
-                self._senders.popitem(last=False)
+            sender, is_lasting = self._make(told)
+            if is_lasting:
+                self._senders[key] = sender
+                if len(self._senders) > _MOST_SENDERS:
+                    self._senders.popitem(last=False)
         else:
             self._senders.move_to_end(key)
         return sender
 
-    def _make(self, told: Told) -> Sender:
+    def _make(self, told: Told) -> tuple[Sender, bool]:
+        """A sender, and whether it may be kept: not if something of it was beyond its budget."""
         attributes = told.attributes
         said = self._redactor.attributes(
             {key: attributes[key] for key in _OF_RECORDS if key in attributes}
         ).attributes
         resource = self._redactor.resource(attributes)
-        service = self._service(attributes, said, resource)
+        told_name = attributes.get(sc.SERVICE_NAME)
+        told_name = told_name if isinstance(told_name, str) else ""
+        known_as = str(resource.get(sc.SERVICE_NAME) or said.get(sc.CORTEX_SERVICE) or _UNKNOWN)
+        names = self._budgets.of(told_name, known_as)
+        last_overflow = names.last_overflow
+        service = self._service(told_name, said, resource, names)
         tier = said.get(sc.CORTEX_USER_TIER)
         resolved = Resolved(
             str(said.get(sc.USER_HASH, "")),
@@ -120,34 +197,39 @@ class Senders:
             _id(said, sc.CORTEX_BRANCH_ID),
         )
         session = self._session(attributes, said, resource, service)
+        if not names.admits("platform", session[1:7]):
+            session = session._replace(
+                **{field: OTHER for field in _PLATFORM if getattr(session, field)}
+            )
         converter = Converter(
             self._redactor,
             _Identity(resolved, self._hash_text),
             service if service != REFUSE else _UNKNOWN,
             self._count_removed,
             session=lambda: session,
-            stored=self._stored,
+            names=names,
         )
         fields: dict[str, Any] = {key: said[key] for key in _FIELDS if key in said}
-        return Sender(told, converter, fields, refused=service == REFUSE)
+        sender = Sender(told, converter, fields, refused=service == REFUSE)
+        return sender, last_overflow is names.last_overflow
 
     def _service(
         self,
-        attributes: Mapping[str, Any],
+        name: str,
         said: Mapping[str, object],
         resource: Mapping[str, object],
+        names: Names,
     ) -> str:
-        name = attributes.get(sc.SERVICE_NAME)
-        if isinstance(name, str) and name in self._services and name != _ALL_OTHERS:
+        if name in self._services and name != _ALL_OTHERS:
             return self._services[name]
         claimed = said.get(sc.CORTEX_SERVICE)
         if isinstance(claimed, str) and _SERVICE.fullmatch(claimed) and claimed != REFUSE:
-            return self._stored.names.bounded(claimed)
+            return names.bounded("service", claimed)
         if _ALL_OTHERS in self._services:
             return self._services[_ALL_OTHERS]
         known = _NOT_SERVICE.sub("_", str(resource.get(sc.SERVICE_NAME) or _UNKNOWN))
         known = known[:_LONGEST_SERVICE]
-        return self._stored.names.bounded(known if known != REFUSE else _UNKNOWN)
+        return names.bounded("service", known if known != REFUSE else _UNKNOWN)
 
     def _session(
         self,

@@ -4,9 +4,10 @@ import gc
 
 import pytest
 
-from cortex_otel.instrument import registry, sessions
+from cortex_otel.instrument import sessions
 from cortex_otel.instrument.registry import MOST, Known, known_of
 from cortex_otel.instrument.sessions import IDLE_SECONDS, Peer, joined_session
+from cortex_otel.process import budget
 
 
 def test_only_what_was_learned_is_known():
@@ -19,12 +20,40 @@ def test_only_what_was_learned_is_known():
     assert not known.has_any("prompts/get")
 
 
-def test_names_are_bounded_and_those_too_many_are_counted(monkeypatch):
-    monkeypatch.setattr(registry, "overflowed", 0)
+@pytest.fixture(autouse=True)
+def nothing_declared(monkeypatch):
+    monkeypatch.setattr(budget, "_declared", {"tool": set(), "prompt": set()})
+
+
+def test_names_are_bounded_and_the_last_ones_are_known():
     known = Known()
     known.learn("tools/call", (f"tool {number}" for number in range(MOST + 7)))
-    assert registry.overflowed == 7
-    assert not known.has("tools/call", f"tool {MOST}")
+    assert known.has("tools/call", f"tool {MOST + 6}")
+    assert not known.has("tools/call", "tool 6")
+    known.learn("tools/call", ["tool 6"])
+    assert known.has("tools/call", "tool 6")
+
+
+def test_what_clients_made_up_takes_no_place_of_what_the_server_told():
+    known = Known()
+    known.learn("tools/call", ["search"])
+    for number in range(MOST + 7):
+        known.answered("tools/call", f"made up {number}")
+    known.answered("tools/call", "search")
+    assert known.has("tools/call", "search")
+    assert known.has("tools/call", f"made up {MOST + 6}")
+    assert not known.has("tools/call", "made up 6")
+    known.learn("tools/call", ["new"])
+    assert known.has("tools/call", "new")
+
+
+def test_what_the_server_told_is_declared_and_what_it_answered_is_not():
+    known = Known()
+    known.learn("tools/call", ["search"])
+    known.learn("prompts/get", ["greet"])
+    known.learn("resources/read", ["file://x"])
+    known.answered("tools/call", "made up")
+    assert budget._declared == {"tool": {"search"}, "prompt": {"greet"}}
 
 
 def test_a_server_is_not_kept_alive():

@@ -262,7 +262,7 @@ def test_the_memory_of_shapes_is_bounded(recorded):
         for cell in tool.__closure__
         if isinstance(cell.cell_contents, call_module.ToolInfo)
     )
-    assert len(info._shapes) == call_module._MAX_SHAPES
+    assert len(info._shapes) <= call_module._MAX_SHAPES
 
 
 def test_content_is_captured_only_on_request(recorded):
