@@ -402,7 +402,8 @@ class Settings:
         "`name=value` for each header",
     )
     """Headers for that Collector, such as `authorization: Bearer …`: in a file, since environment
-    variables and command lines can be seen by others. Lines that begin with `#` are comments."""
+    variables and command lines can be seen by others. Lines that begin with `#` are comments.
+    Where the file can't be used, nothing is sent."""
 
     span: str = _setting(
         "CORTEX_OTEL_SPAN",
@@ -586,6 +587,7 @@ def read_environment(
     environ = os.environ if environ is None else environ
     overrides = overrides or {}
     values: dict[str, Any] = {}
+    unusable: set[str] = set()
     for setting in fields(Settings):
         try:
             given = overrides.get(setting.name)
@@ -599,6 +601,10 @@ def read_environment(
             if warn is None:
                 raise
             warn(f"{error}; using the default")
+            unusable.add(setting.name)
+    if "otlp_headers_file" in unusable:
+        # Without its headers a request may end up with another tenant.
+        values.pop("otlp_endpoint", None)
     known = [setting.name for setting in fields(Settings)]
     unknown = overrides.keys() - set(known)
     if unknown:
