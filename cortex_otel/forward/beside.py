@@ -13,6 +13,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from copy import copy as shallow_copy
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
@@ -306,15 +307,24 @@ class _Closer:
     """A thread that shuts providers down when told to."""
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._orders: queue.SimpleQueue[Sequence[Any]] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="cortex-otel-closer", daemon=True)
         self._thread.start()
 
     def close(self, providers: Sequence[Any], deadline: float) -> None:
-        if not self._thread.is_alive():  # in a forked child
-            _shut_down(providers)
+        """Shut ``providers`` down; not waited for beyond ``deadline``."""
+        if not providers:
             return
+        if not self._thread.is_alive():  # in a forked child
+            try:
+                self._begin()
+            except RuntimeError:  # at interpreter exit none starts any more
+                _shut_down(providers)
+                return
         self._orders.put(providers)
         try:
             self._done.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -348,4 +358,6 @@ def _raw_log(log: ReadWriteLogRecord) -> ReadableLogRecord:
 
 
 def _writable(copy: ReadableLogRecord) -> ReadWriteLogRecord:
-    return ReadWriteLogRecord(copy.log_record, copy.resource, copy.instrumentation_scope)
+    """One that a processor may change, for itself alone."""
+    log = shallow_copy(copy.log_record)
+    return ReadWriteLogRecord(log, copy.resource, copy.instrumentation_scope)

@@ -127,8 +127,9 @@ class SafeCopies:
         )
         # It would take them from the context of whoever makes the copy, and keep that.
         copy.context = Context()
-        copy.trace_id, copy.span_id = log.trace_id or 0, log.span_id or 0
-        copy.trace_flags = TraceFlags(int(log.trace_flags or 0))
+        copy.trace_id = _whole(log.trace_id, 2**128) or 0
+        copy.span_id = _whole(log.span_id, 2**64) or 0
+        copy.trace_flags = TraceFlags(_whole(log.trace_flags, 2**8) or 0)
         return ReadableLogRecord(
             log_record=copy,
             resource=self._resource_of(readable.resource),
@@ -233,8 +234,15 @@ def _listed(items: Iterable[Any], dropped: int) -> Any:
 
 def _time(moment: object) -> int | None:
     """Unix nanoseconds that a protocol can carry."""
-    is_time = isinstance(moment, int) and 0 <= int.__int__(moment) < _LONGEST_TIME
-    return int.__int__(moment) if is_time else None  # type: ignore[arg-type]
+    return _whole(moment, _LONGEST_TIME)
+
+
+def _whole(value: object, end: int) -> int | None:
+    """``value`` if it is a whole number from 0 and below ``end``: another fails its whole batch."""
+    if not isinstance(value, int):
+        return None
+    number = int.__int__(value)
+    return number if 0 <= number < end else None
 
 
 def _schema_url(url: object) -> str | None:

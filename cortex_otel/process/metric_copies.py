@@ -8,6 +8,7 @@ become equal: OpenTelemetry's encoder keeps one of equal scopes and loses the re
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from opentelemetry.sdk.metrics.export import (
     Histogram,
     Metric,
     MetricsData,
+    NumberDataPoint,
     ResourceMetrics,
     ScopeMetrics,
     Sum,
@@ -120,7 +122,9 @@ def _add(
         clean = attributes(point.attributes or {})
         # Buckets of other bounds can't be added; they stay a point of their own.
         key = repr((sorted(clean.items()), getattr(point, "explicit_bounds", None)))
-        copy = replace(point, attributes=clean, exemplars=[])
+        copy: Any = replace(point, attributes=clean, exemplars=[])
+        if isinstance(point, NumberDataPoint):
+            copy = replace(copy, value=_number(point.value))
         points[key] = _sum(points[key], copy, metric.data) if key in points else copy
 
 
@@ -132,7 +136,7 @@ def _sum(one: Any, other: Any, data: Any) -> Any:
     if isinstance(data, Gauge):
         return other if other.time_unix_nano >= one.time_unix_nano else one
     if isinstance(data, Sum):
-        return replace(one, value=one.value + other.value, **span)
+        return replace(one, value=_number(one.value + other.value), **span)
     totals = {
         "count": one.count + other.count,
         "sum": one.sum + other.sum,
@@ -153,6 +157,16 @@ def _sum(one: Any, other: Any, data: Any) -> Any:
         negative=_buckets(scale, (one.scale, one.negative), (other.scale, other.negative)),
         **totals,
     )
+
+
+def _number(value: float) -> int | float:
+    """``value`` as a protocol can carry it: one that it can't would fail the whole batch."""
+    if isinstance(value, int) and -(2**63) <= int.__int__(value) < 2**63:
+        return int.__int__(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _buckets(scale: int, *sides: tuple[int, Any]) -> Any:

@@ -17,7 +17,15 @@ from opentelemetry.sdk.metrics.view import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceState
+from opentelemetry.trace import (
+    Link,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    TraceState,
+)
 
 from cortex_otel.identity import IdentityResolver
 from cortex_otel.process.convert import Converter
@@ -122,7 +130,9 @@ def test_of_a_span_nothing_is_left_that_a_row_has_not(copies):
 def test_the_trace_state_of_a_remote_parent_is_gone(copies):
     from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 
-    parent = NonRecordingSpan(SpanContext(5, 6, is_remote=True, trace_flags=1, trace_state=STATE))
+    parent = NonRecordingSpan(
+        SpanContext(5, 6, is_remote=True, trace_flags=TraceFlags(1), trace_state=STATE)
+    )
     provider = TracerProvider(shutdown_on_exit=False)
     span = provider.get_tracer("lib").start_span("work", set_span_in_context(parent))
     span.end()
@@ -261,3 +271,31 @@ def nonzero(buckets):
     return {
         index: count for index, count in enumerate(buckets.bucket_counts, buckets.offset) if count
     }
+
+
+def encoded(kind, copy):
+    from opentelemetry.exporter.otlp.proto.common import _log_encoder, metrics_encoder
+
+    encode = {
+        "log": lambda it: _log_encoder.encode_logs([it]),
+        "metrics": metrics_encoder.encode_metrics,
+    }
+    return encode[kind](copy).SerializeToString()
+
+
+@pytest.mark.parametrize("number", [2**70, -(2**64), -1, "x", 1.5])
+def test_numbers_that_a_protocol_cannot_carry_fail_no_batch(copies, number):
+    log = a_log(body="x")
+    log.log_record.trace_id = log.log_record.span_id = log.log_record.trace_flags = number
+    log.log_record.timestamp = log.log_record.observed_timestamp = number
+    assert encoded("log", copies.log(log))
+
+
+@pytest.mark.parametrize("number", [2**70, 2**63])
+def test_counts_that_a_protocol_cannot_carry_fail_no_batch(copies, number):
+    def record(provider):
+        counter = provider.get_meter("lib").create_counter("jobs")
+        counter.add(number, {"who": "a"})
+        counter.add(1, {"who": "b"})
+
+    assert encoded("metrics", copies.metrics(collected(record)))
