@@ -4,14 +4,16 @@ In place of the SDK's batch processors: those drop without counting, ignore a fa
 wait at exit for as long as the exporter likes. Here every record ends in the ledger, as sent or as
 lost with its reason, and at exit it is waited for until a given moment and no longer.
 
-The host's side never waits: :meth:`Sender.submit` appends and rings. What waits, locks and runs is
-taken from :mod:`threading` and :mod:`queue` when it is first needed, since the exporter uses what
-the host's libraries use: where gevent has patched them, the thread is a greenlet that lets others
-run. The bell is a queue because its ``put`` may interrupt itself: a signal handler may end us.
+The host's side never waits: :meth:`Sender.submit` appends and rings. Thread and bell are made when
+they are first needed, of what is there then, since the exporter uses what the host's libraries use:
+where gevent has patched them, the thread is a greenlet that lets others run. :mod:`threading` knows
+nothing of it, since its books may be patched while it runs. The bell is a queue, whose ``put`` may
+interrupt itself: a signal handler may end us.
 """
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import queue
@@ -68,8 +70,10 @@ class Sender:
         # Re-entrant: a signal handler may end us while its own thread is inside.
         self._lock = threading.RLock()
         self._in_hand = 0
-        self._thread: threading.Thread | None = None
+        self._is_started = False
+        self._thread: int | None = None
         self._bell: Any = None
+        self._ended: Any = None
         self._rung = self._hurried = self._closing = self._given_up = False
 
     # --- the host's side ------------------------------------------------------------------------
@@ -80,7 +84,7 @@ class Sender:
             self._lose("closed" if self._closing else "queue_full", 1)
             return
         self._queue.append(item)
-        if self._thread is None:
+        if not self._is_started:
             self._start()
         # Flags are set before the bell and cleared before the queue is drained.
         if not self._rung:
@@ -92,7 +96,7 @@ class Sender:
     def begin_to_close(self) -> None:
         """Take nothing more, and send what is there."""
         self._closing = self._hurried = True
-        if self._thread is None and self._has_work():
+        if not self._is_started and self._has_work():
             self._start()
         self._ring()
 
@@ -100,9 +104,9 @@ class Sender:
         """Wait for it until ``deadline`` (of :func:`time.monotonic`); the rest counts as lost."""
         if self._given_up:
             return
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(max(0.0, deadline - time.monotonic()))
+        if self._is_started and self._thread != _thread.get_ident():
+            with contextlib.suppress(queue.Empty):
+                self._ended.get(timeout=max(0.0, deadline - time.monotonic()))
         with self._lock:
             self._given_up = True
             left = len(self._queue) + self._in_hand
@@ -115,7 +119,7 @@ class Sender:
         """Wait until nothing is queued or under way, so long at most."""
         deadline = time.monotonic() + timeout_millis / 1000
         while self._has_work():
-            if self._thread is None or time.monotonic() >= deadline:
+            if not self._is_started or time.monotonic() >= deadline:
                 return False
             self._hurried = True
             self._ring()
@@ -136,18 +140,24 @@ class Sender:
 
     def _start(self) -> None:
         with self._lock:
-            if self._thread is not None:
+            if self._is_started:
                 return
-            self._bell = queue.SimpleQueue()
-            self._thread = thread = threading.Thread(
-                target=self._run, name=f"cortex-otel-sender-{self.name}", daemon=True
-            )
+            self._bell, self._ended = queue.SimpleQueue(), queue.SimpleQueue()
+            self._is_started = True
             try:
-                thread.start()
+                _thread.start_new_thread(self._main, ())
             except RuntimeError:  # at interpreter exit
-                self._thread = None
+                self._is_started = False
 
     # --- the thread's side ----------------------------------------------------------------------
+
+    def _main(self) -> None:
+        self._thread, ended = _thread.get_ident(), self._ended
+        try:
+            self._run()
+        except Exception as error:  # noqa: BLE001 - nobody else would hear of it
+            guard.swallowed("forward.thread", error)
+        ended.put(None)
 
     def _run(self) -> None:
         while True:
