@@ -91,7 +91,7 @@ def run(start):
 def noted(path):
     """What the ledger says of what was sent on, by signal.
 
-    What came too late for it, on a busy machine, is in the file from which the next process enters it.
+    What came too late for it, on a busy machine, is where the next process finds it.
     """
 
     def look(signal="event"):

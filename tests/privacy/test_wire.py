@@ -104,6 +104,7 @@ def collector(tmp_path):
     running.end()
 
 
+@pytest.mark.timeout(1200)  # the first time it is built
 @pytest.mark.parametrize("how", ["setting", "grpc"])
 def test_no_canary_reaches_a_real_collector(host, collector, how):
     places = plant(host, collector.grpc if how == "grpc" else collector.http, how)
