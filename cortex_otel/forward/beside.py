@@ -119,7 +119,14 @@ class Others:
 
     def _add(self, one: Named, interval_ms: float, *, raw: bool) -> None:
         """Take an exporter that the environment or a setting names."""
-        self._names.append(one.name)
+        try:
+            self._add_sender(one, interval_ms, raw=raw)
+        except Exception as error:  # noqa: BLE001 - somebody else's package
+            guard.swallowed(f"exporter.{one.name}", error)
+        else:
+            self._names.append(one.name)
+
+    def _add_sender(self, one: Named, interval_ms: float, *, raw: bool) -> None:
         copies = self._copies
         sender: Sender
         if isinstance(one.exporter, MetricReader):  # it waits to be asked, as Prometheus' does

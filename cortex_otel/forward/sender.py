@@ -173,7 +173,7 @@ class Sender:
         """Asleep until the first record, or for so long; then a moment for what comes with it."""
         with contextlib.suppress(queue.Empty):
             self._bell.get(timeout=seconds)
-            if not self._hurried:
+            if not (self._hurried or self._closing):
                 self._bell.get(timeout=_SECONDS_BETWEEN_BATCHES)
         with contextlib.suppress(queue.Empty):
             while True:  # what has rung is sent now
@@ -311,6 +311,10 @@ class _Reader(MetricReader):
     ) -> None:
         del timeout_millis
         self._sender.take(metrics_data)
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Collect and send, on the sender's thread, so long at most."""
+        return self._sender.force_flush(timeout_millis)
 
     def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:
         """Collect for the last time, within the time."""

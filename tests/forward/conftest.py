@@ -31,10 +31,6 @@ def emit(number=1, **attributes):
 
 def ready():
     print("ready", flush=True)
-
-def flushed():
-    assert cortex_otel.force_flush(20_000)
-    assert trace.get_tracer_provider().force_flush(20_000)
 """
 
 

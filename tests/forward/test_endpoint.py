@@ -33,6 +33,29 @@ def test_naming_an_endpoint_sends_all_three_signals_redacted_and_counted(server,
     assert noted("metric") == {"sent|otlp": 1}
 
 
+FLUSH = """
+import os
+get = trace.get_tracer_provider, _logs.get_logger_provider, metrics.get_meter_provider
+assert all(provider().force_flush(20_000) for provider in get)
+os._exit(0)
+"""
+
+
+def test_a_flush_of_the_providers_sends_what_is_there(server, run):
+    collector = server()
+    run(SEND + FLUSH, **endpoint(collector))
+    assert {path for path, _, _ in collector.taken} == PATHS
+
+
+def test_status_says_where_copies_go():
+    from cortex_otel.commands.status import _note, _noted_label
+
+    assert _note("forward:redacted otlp,code") == "redacted copies go to: otlp,code"
+    assert _note("forward:raw otlp") == "RAW PERSONAL DATA GOES TO: otlp"
+    assert _noted_label("event", "sent") == "Sent on"
+    assert _noted_label("metric", "send_failed") == "Metrics not sent on"
+
+
 def test_without_an_endpoint_nothing_is_sent(server, run, noted):
     collector = server()
     address = f"http://127.0.0.1:{collector.port}"
