@@ -7,6 +7,8 @@ the database file and the writer's thread come with the first record.
 from __future__ import annotations
 
 import os
+import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, trace
@@ -15,14 +17,16 @@ from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
 import cortex_otel
-from cortex_otel import guard, identity, lifecycle, other_exporters
+from cortex_otel import guard, identity, lifecycle
 from cortex_otel import semconv as sc
+from cortex_otel.forward.beside import Others
 from cortex_otel.instrument import mcp_server
 from cortex_otel.instrument.durations import Durations, OwnMeterProvider
 from cortex_otel.instrument.event_handle import flush_deferred
 from cortex_otel.instrument.metrics import operation_duration, session_duration
 from cortex_otel.instrument.state import state
 from cortex_otel.process.convert import Converter
+from cortex_otel.process.copies import SafeCopies
 from cortex_otel.process.names import Names
 from cortex_otel.process.processor import EventLogProcessor, EventSpanProcessor
 from cortex_otel.process.redact import Redactor
@@ -64,12 +68,13 @@ class Pipeline:
             metrics_interval_ms=settings.metrics_interval_ms,
             describe=self._describe,
         )
-        redactor = Redactor(
+        redact = partial(
+            Redactor,
             hash_text=resolver.hash_text,
             hash_user=resolver.hash_user,
             allow=settings.allow_attributes,
-            capture_content=settings.capture_content,
         )
+        redactor = redact(capture_content=settings.capture_content)
         self.attributes_removed = 0
         self.names_overflowed = 0
         self.converter = Converter(
@@ -80,6 +85,9 @@ class Pipeline:
         self.span_processor = EventSpanProcessor(self.converter, self.sampler, self.writer)
         self.log_processor = EventLogProcessor(self.converter, self.sampler, self.writer)
         self.metric_reader = SqliteMetricReader(self.converter.metrics)
+        # What is captured of content stays on this machine.
+        self.copies = SafeCopies(redact(capture_content=False), self.converter)
+        self.others: Others | None = None
         self.providers: list[Any] = []
         #: For the heartbeat; ``cortex-otel status`` has the words (``span_…`` in messages.py).
         self.span_note = f"span:{settings.span}"
@@ -91,17 +99,14 @@ class Pipeline:
 
     def shutdown(self, timeout_millis: float) -> bool:
         """Store what is there and stop; idempotent."""
+        deadline = time.monotonic() + timeout_millis / 1000
         flush_deferred()
         state.active = False
         self.sampler.flush()
-        stored = self.writer.shutdown(timeout_millis)
         providers, self.providers = self.providers, []  # the SDK warns of a second shutdown
-        for provider in providers:  # those beside ours: other processors and exporters
-            try:
-                provider.shutdown()
-            except Exception as error:  # noqa: BLE001 - at exit
-                guard.swallowed("shutdown.provider", error)
-        return stored
+        if self.others is None:
+            return self.writer.shutdown(timeout_millis)
+        return self.others.close(self.writer, providers, deadline)
 
     def _count_removed(self, number: int) -> None:
         self.attributes_removed += number
@@ -116,7 +121,7 @@ class Pipeline:
             "faults": guard.faults(),
             "attributes_removed": self.attributes_removed,
             "names_overflowed": self.names_overflowed,
-            "notes": [self.span_note],
+            "notes": [self.span_note, *(self.others.notes if self.others else ())],
         }
 
 
@@ -152,9 +157,10 @@ def configure(
         allow_attributes: further attribute keys to keep (``prefix.*`` for all below).
         capture_content: development only: keep arguments, results and messages.
         enabled: ``False`` switches everything off.
-        span_processors: added beside ours; they see spans before redaction.
-        log_record_processors: added beside ours.
-        metric_readers: added beside ours.
+        span_processors: added beside ours; they see the end of a span as a redacted copy, if the
+            store keeps it, and its start as it is.
+        log_record_processors: added beside ours; they get redacted copies of what is kept.
+        metric_readers: added beside ours; they get redacted copies.
         **settings: any other field of :class:`cortex_otel.Settings`.
 
     Raises:
@@ -284,7 +290,11 @@ def _install(
 ) -> None:
     settings = running.settings
     resource = cortex_resource(settings.service, identity.current())
-    others = other_exporters.from_environment(allowed=settings.allow_other_exporters)
+    others = running.others = Others(
+        settings, running.copies, running.writer.note, span_processors=span_processors,
+        log_processors=log_record_processors, metric_readers=metric_readers,
+    )  # fmt: skip
+    running.span_processor.beside = running.log_processor.beside = others.takers
 
     tracer_provider = trace.get_tracer_provider()
     if not isinstance(tracer_provider, TracerProvider):
@@ -296,7 +306,7 @@ def _install(
         trace.set_tracer_provider(tracer_provider)
     else:
         running.span_note = "span:host"
-    for span_processor in (running.span_processor, *others.span_processors, *span_processors):
+    for span_processor in (running.span_processor, *others.span_processors):
         tracer_provider.add_span_processor(span_processor)
 
     logger_provider = _logs.get_logger_provider()
@@ -304,10 +314,10 @@ def _install(
         logger_provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
         running.providers.append(logger_provider)
         _logs.set_logger_provider(logger_provider)
-    for log_processor in (running.log_processor, *others.log_processors, *log_record_processors):
+    for log_processor in (running.log_processor, *others.log_processors):
         logger_provider.add_log_record_processor(log_processor)
 
-    readers = (running.metric_reader, *others.metric_readers, *metric_readers)
+    readers = (running.metric_reader, *others.metric_readers)
     meter_provider = metrics.get_meter_provider()
     if isinstance(meter_provider, MeterProvider):
         for reader in readers:

@@ -55,8 +55,21 @@ ENGLISH = {
     "doctor_followed": "{setting} is followed, as you allowed",
     "doctor_otlp": "{setting} is followed, as you allowed; {endpoint} answers",
     "doctor_otlp_closed": (
-        "{setting} is followed, but nothing answers at {endpoint}, so servers hang at exit: start "
-        "a collector there, or unset CORTEX_OTEL_ALLOW_OTHER_EXPORTERS"
+        "{setting} is followed, but nothing answers at {endpoint}, so what should be sent is "
+        "counted as lost: start a collector there, or unset CORTEX_OTEL_ALLOW_OTHER_EXPORTERS"
+    ),
+    "doctor_endpoint": "redacted copies go to {endpoint}, as you set; it answers",
+    "doctor_endpoint_closed": (
+        "nothing answers at {endpoint} (CORTEX_OTEL_OTLP_ENDPOINT), so what should be sent is "
+        "counted as lost: start a collector there, or unset it"
+    ),
+    "doctor_endpoint_missing": (
+        "CORTEX_OTEL_OTLP_ENDPOINT is set, but its packages are missing, so nothing is sent: "
+        "pip install 'cortex-otel[otlp]'"
+    ),
+    "doctor_raw": (
+        "CORTEX_OTEL_OTHER_EXPORTERS_GET_RAW_PERSONAL_DATA is on: other exporters get arguments, "
+        "messages and user ids as they are; unset it outside development"
     ),
     # The directory and the database
     "doctor_home": "{path} is writable",
@@ -238,8 +251,21 @@ KOREAN = {
     "doctor_followed": "{setting}: 허용되어 쓰임",
     "doctor_otlp": "{setting}: 허용되어 쓰임, {endpoint} 응답함",
     "doctor_otlp_closed": (
-        "{setting}: 허용되었지만 {endpoint} 응답 없음, 서버가 종료할 때 멈춤: 수집기를 시작하거나 "
-        "CORTEX_OTEL_ALLOW_OTHER_EXPORTERS 해제"
+        "{setting}: 허용되었지만 {endpoint} 응답 없음, 보낼 기록은 전송 실패로 집계됨: 수집기를 "
+        "시작하거나 CORTEX_OTEL_ALLOW_OTHER_EXPORTERS 해제"
+    ),
+    "doctor_endpoint": "설정에 따라 개인정보를 지운 사본을 {endpoint} 주소로 전송, 응답 있음",
+    "doctor_endpoint_closed": (
+        "{endpoint} 응답 없음 (CORTEX_OTEL_OTLP_ENDPOINT), 보낼 기록은 전송 실패로 집계됨: "
+        "수집기를 시작하거나 설정 해제"
+    ),
+    "doctor_endpoint_missing": (
+        "CORTEX_OTEL_OTLP_ENDPOINT 설정됨, 필요한 패키지가 없어 아무것도 전송되지 않음: "
+        "pip install 'cortex-otel[otlp]'"
+    ),
+    "doctor_raw": (
+        "CORTEX_OTEL_OTHER_EXPORTERS_GET_RAW_PERSONAL_DATA 켜짐: 다른 내보내기에 인수, 메시지, "
+        "사용자 ID 원본이 전달됨, 개발용이 아니면 설정 해제"
     ),
     # The directory and the database
     "doctor_home": "쓸 수 있는 디렉터리: {path}",

@@ -9,47 +9,51 @@ speaks on stdout.
 
 from __future__ import annotations
 
+import math
 import os
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple
 
-from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
 from cortex_otel import guard
 
-__all__ = ["OtherExporters", "from_environment"]
+__all__ = ["Named", "metric_interval_ms", "named_by_environment"]
 
 _OURS_OR_NONE = frozenset({"", "none", "cortex_sqlite"})
+_METRIC_INTERVAL_MS = 60_000.0
 
 
-class OtherExporters(NamedTuple):
-    """Processors and readers to add beside ours."""
+class Named(NamedTuple):
+    """An exporter that the environment or a setting names."""
 
-    span_processors: tuple[Any, ...] = ()
-    log_processors: tuple[Any, ...] = ()
-    metric_readers: tuple[Any, ...] = ()
+    name: str
+    """As it is named there."""
+    signal: str
+    """``traces``, ``logs`` or ``metrics``."""
+    exporter: Any
+    """The SDK's kind of exporter; of metrics it may be a reader."""
 
 
-def from_environment(*, allowed: bool) -> OtherExporters:
+def named_by_environment(*, allowed: bool) -> list[Named]:
     """What ``OTEL_{TRACES,LOGS,METRICS}_EXPORTER`` names beside ``cortex_sqlite``.
 
     Args:
         allowed: the user's ``allow_other_exporters``; if not, names are only warned about.
     """
-    return OtherExporters(
-        tuple(map(BatchSpanProcessor, _named("traces", allowed=allowed))),
-        tuple(map(BatchLogRecordProcessor, _named("logs", allowed=allowed))),
-        tuple(
-            exporter if isinstance(exporter, MetricReader)
-            else PeriodicExportingMetricReader(exporter)
-            for exporter in _named("metrics", allowed=allowed)
-        ),
-    )  # fmt: skip
+    signals = ("traces", "logs", "metrics")
+    return [one for signal in signals for one in _named(signal, allowed=allowed)]
 
 
-def _named(signal: str, *, allowed: bool) -> list[Any]:
+def metric_interval_ms() -> float:
+    """``OTEL_METRIC_EXPORT_INTERVAL``, in milliseconds; the SDK's default if it makes no sense."""
+    text = os.environ.get("OTEL_METRIC_EXPORT_INTERVAL", "")
+    try:
+        interval = float(text) if text else _METRIC_INTERVAL_MS
+    except ValueError:
+        interval = math.nan
+    return interval if 0 < interval < math.inf else _METRIC_INTERVAL_MS
+
+
+def _named(signal: str, *, allowed: bool) -> list[Named]:
     variable = f"OTEL_{signal.upper()}_EXPORTER"
     names = [name.strip() for name in os.environ.get(variable, "").split(",")]
     names = [name for name in names if name.lower() not in _OURS_OR_NONE]
@@ -66,7 +70,7 @@ def _named(signal: str, *, allowed: bool) -> list[Any]:
     for name in names:
         exporter = _load(signal, name)
         if exporter is not None:
-            found.append(exporter)
+            found.append(Named(name, signal, exporter))
     return found
 
 

@@ -12,15 +12,17 @@ import difflib
 import math
 import os
 import re
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cortex_otel.host_config import enabled_by_host
 from cortex_otel.semconv import EVENT_TYPES, TIERS
 
-__all__ = ["SettingError", "Settings", "enabled_by_host", "read_environment"]
+__all__ = ["SettingError", "Settings", "enabled_by_host", "read_environment", "read_headers"]
 
 
 class SettingError(ValueError):
@@ -39,6 +41,15 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[0-9.eE+-]{1,32}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}")
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,255}")
+_URL = re.compile(r"[!-~]{1,2000}")
+_HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]{1,256})\s*[:=]\s*([!-~](?:[ -~]*[!-~])?)")
+_HEADERS_OF_THE_PROTOCOL = frozenset(
+    {
+        "host", "connection", "content-length", "content-type", "content-encoding", "expect",
+        "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
+    }
+)  # fmt: skip
+_LONGEST_HEADERS = 65_536
 _ATTRIBUTE_KEY = re.compile(r"[^\s*,]*[^\s*,.](?:\.\*)?")
 
 
@@ -121,6 +132,61 @@ def _default_home() -> Path:
     except RuntimeError:
         # A container's user without a home: nothing can be made there, which is counted and said.
         return Path(os.devnull) / "cortex"
+
+
+def _endpoint(text: str) -> str:
+    text = text.strip()
+    parts = urlsplit(text)
+    is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+    # A user or a query may be a secret, and would be in logs of others.
+    if not is_address or parts.username is not None or parts.query or parts.fragment:
+        raise ValueError
+    if not _URL.fullmatch(text) or parts.port == 0:  # asked for, a senseless port raises
+        raise ValueError
+    return text.rstrip("/")
+
+
+def _headers_file(text: str) -> Path:
+    path = _file(text)
+    read_headers(path)
+    return path
+
+
+def _file(text: str) -> Path:
+    if not text.strip() or "\0" in text:
+        raise ValueError
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:  # `~name` of nobody
+        raise ValueError from None
+
+
+def read_headers(path: Path) -> dict[str, str]:
+    """The headers in a file of ours.
+
+    Raises:
+        ValueError: it can't be read, others can read it too, or a line is no header.
+    """
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if os.name == "posix" and stat.S_IMODE(status.st_mode) & 0o077:
+                raise ValueError
+            data = file.read(_LONGEST_HEADERS + 1)
+    except OSError:
+        raise ValueError from None
+    headers: dict[str, str] = {}
+    for line in data.decode("ascii").splitlines():  # UnicodeDecodeError is a ValueError
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = _HEADER.fullmatch(line.strip())
+        name = match[1].lower() if match else ""
+        if match is None or name in headers or name in _HEADERS_OF_THE_PROTOCOL:
+            raise ValueError
+        headers[name] = match[2]
+    if len(data) > _LONGEST_HEADERS:
+        raise ValueError
+    return headers
 
 
 def _key(text: str) -> str:
@@ -304,7 +370,40 @@ class Settings:
         parse=_boolean,
         allowed="true or false",
     )
-    """Let `OTEL_*_EXPORTER` add exporters beside SQLite (OTLP sends data off this machine)."""
+    """Let `OTEL_*_EXPORTER` add exporters beside SQLite (OTLP sends data off this machine). They
+    get redacted copies of what the store keeps."""
+
+    other_exporters_get_raw_personal_data: bool = _setting(
+        "CORTEX_OTEL_OTHER_EXPORTERS_GET_RAW_PERSONAL_DATA",
+        default=False,
+        parse=_boolean,
+        allowed="true or false",
+    )
+    """Development only: exporters that `OTEL_*_EXPORTER` names, and processors and readers given to
+    `configure()`, get everything as it is, personal data included. Said on stderr at each start."""
+
+    otlp_endpoint: str | None = _setting(
+        "CORTEX_OTEL_OTLP_ENDPOINT",
+        default=None,
+        parse=_endpoint,
+        allowed="an http:// or https:// address without user, query or fragment",
+        secret=True,
+    )
+    """Send redacted copies of what the store keeps to this OpenTelemetry Collector over OTLP/HTTP,
+    e.g. `https://collector.example:4318`; `/v1/traces` and so on are added. Naming one is the
+    consent to it. Needs `pip install 'cortex-otel[otlp]'`; no variable `OTEL_EXPORTER_OTLP_*` is
+    followed. `CORTEX_OTEL_OTHER_EXPORTERS_GET_RAW_PERSONAL_DATA` doesn't reach it."""
+
+    otlp_headers_file: Path | None = _setting(
+        "CORTEX_OTEL_OTLP_HEADERS_FILE",
+        default=None,
+        parse=_headers_file,
+        allowed="a file that you alone can read (chmod 600), with a line `name: value` or "
+        "`name=value` for each header",
+    )
+    """Headers for that Collector, such as `authorization: Bearer …`: in a file, since environment
+    variables and command lines can be seen by others. Lines that begin with `#` are comments.
+    Where the file can't be used, nothing is sent."""
 
     span: str = _setting(
         "CORTEX_OTEL_SPAN",
@@ -488,6 +587,7 @@ def read_environment(
     environ = os.environ if environ is None else environ
     overrides = overrides or {}
     values: dict[str, Any] = {}
+    unusable: set[str] = set()
     for setting in fields(Settings):
         try:
             given = overrides.get(setting.name)
@@ -501,6 +601,10 @@ def read_environment(
             if warn is None:
                 raise
             warn(f"{error}; using the default")
+            unusable.add(setting.name)
+    if "otlp_headers_file" in unusable:
+        # Without its headers a request may end up with another tenant.
+        values.pop("otlp_endpoint", None)
     known = [setting.name for setting in fields(Settings)]
     unknown = overrides.keys() - set(known)
     if unknown:

@@ -131,6 +131,9 @@ SENSELESS = {
     "allow_attributes": ["*", "a*", ".*", "a b", ["a,b"], [5], b"a", object()],
     "capture_content": ["perhaps", 3, object()],
     "allow_other_exporters": ["2"],
+    "other_exporters_get_raw_personal_data": ["perhaps", 3, object()],
+    "otlp_endpoint": ["collector", "ftp://x", "http://u:p@x", b"http://x", ["http://x"], True],
+    "otlp_headers_file": ["/nowhere/at/all", "a\0b", "~nobody-of-that-name/x", b"x", object()],
     "client_errors": ["perhaps", 3, object()],
     "soft_errors": [["a,b"], [5], b"a", object()],
     "baggage": [

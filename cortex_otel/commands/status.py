@@ -188,7 +188,7 @@ def _noted_label(signal: str, outcome: str) -> str:
 def _note(note: str) -> str:
     """What a process says of its set-up, in words where they are known."""
     head, _, version = note.partition(" ")
-    known = f"span_{head.removeprefix('span:')}" if head.startswith("span:") else ""
+    known = head.replace(":", "_", 1)
     return text(known, version=version) if known in TEXTS["en"] else note
 
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from cortex_otel.span.span import LeanParts
     from cortex_otel_exporters.record import MetricPoint, Session
 
-__all__ = ["Converter", "Who"]
+__all__ = ["Converter", "Who", "attributes_of"]
 
 _COLUMN: Final = 1
 _CONTEXT: Final = 2
@@ -99,6 +99,11 @@ _CANCELLATIONS: Final = frozenset(
 )
 # fastmcp writes a fresh UUID a request there under protocol 2026-07-28: that is no session.
 _SCOPES_WITHOUT_SESSIONS: Final = frozenset({"fastmcp"})
+#: Kinds of name of what is sent on, by attribute key.
+_BOUNDED: Final = {
+    sc.GEN_AI_TOOL_NAME: "tool", sc.CORTEX_FEATURE: "feature", sc.ERROR_TYPE: "error",
+    sc.CORTEX_EXCEPTION_TYPE: "error",
+}  # fmt: skip
 # What new attributes may decide beside the event data; the rest is part of what is remembered.
 _FRESH_COLUMNS: Final = frozenset({*_SESSION_IDS, sc.USER_HASH, sc.CORTEX_EVENT_DURATION_MS})
 _NO_ERROR: Final = ErrorSummary("", "", ())
@@ -171,7 +176,7 @@ class Converter:
                 return record
         if span.start_time is None or span.end_time is None or span.context is None:
             raise ValueError("the span has not ended")
-        return self._span(span, self._clean(_attributes_of(span)))
+        return self._span(span, self._clean(attributes_of(span)))
 
     def _repeated_span(  # noqa: C901 - the short way in one piece: each call costs it 2 %
         self, span: ReadableSpan, parts: LeanParts | None
@@ -274,9 +279,7 @@ class Converter:
         error = self._log_error(log, columns)
         if not name and isinstance(log.body, str):
             # A plain log line is free text: its size and identity are all that is kept.
-            body = _text(log.body)
-            data["log.body.length"] = len(body)
-            data["log.body.hash"] = self._resolver.hash_text(body[:_LONGEST_HASHED_BODY])
+            data |= self.digest_of_body(_text(log.body))
         duration_ms = columns.get(sc.CORTEX_EVENT_DURATION_MS)
         duration = None
         if isinstance(duration_ms, (int, float)) and 0 <= duration_ms <= _LONGEST_DURATION_MS:
@@ -292,6 +295,30 @@ class Converter:
             columns, attributes, data, readable.instrumentation_scope, readable.resource,
             log.trace_id or 0, log.span_id or 0, 0,
         )  # fmt: skip
+
+    def in_one_piece(self, clean: Mapping[str, object]) -> dict[str, object]:
+        """Redacted attributes as a row has them, not sorted into columns: for who sends them on."""
+        kept: dict[str, object] = {}
+        for key, value in clean.items():
+            if key in _IDS and not isinstance(value, list):
+                kept[_IDS[key]] = self._id(_IDS[key], str(value))
+            elif key in _BOUNDED and isinstance(value, str):
+                kept[key] = self._names.bounded(_BOUNDED[key], value)
+            else:
+                kept[key] = value
+        return self._with_known_dimensions(kept)
+
+    def digest_of_body(self, body: str) -> dict[str, object]:
+        """What is kept of a plain log line."""
+        return {
+            sc.LOG_BODY_LENGTH: len(body),
+            sc.LOG_BODY_HASH: self._resolver.hash_text(body[:_LONGEST_HASHED_BODY]),
+        }
+
+    @property
+    def names(self) -> Names:
+        """The names of this process, redacted and few."""
+        return self._names
 
     def metrics(self, data: MetricsData) -> list[MetricPoint]:
         """The rows of all data points that say something; empty histograms don't."""
@@ -366,7 +393,10 @@ class Converter:
         return clean.attributes
 
     def _clean_point(self, attributes: Mapping[str, object]) -> dict[str, object]:
-        clean = self._clean(attributes)
+        return self._with_known_dimensions(self._clean(attributes))
+
+    def _with_known_dimensions(self, clean: dict[str, object]) -> dict[str, object]:
+        """``clean`` without a service or tier that none can be."""
         if sc.CORTEX_SERVICE in clean:
             clean[sc.CORTEX_SERVICE] = self._service_of(str(clean[sc.CORTEX_SERVICE]))
         if clean.get(sc.CORTEX_USER_TIER) not in sc.TIERS:
@@ -481,7 +511,7 @@ class Converter:
         name = columns.get(sc.GEN_AI_TOOL_NAME)
         if not name and log.context:
             span = trace.get_current_span(log.context)
-            name = _attributes_of(span).get(sc.GEN_AI_TOOL_NAME) if span.is_recording() else None
+            name = attributes_of(span).get(sc.GEN_AI_TOOL_NAME) if span.is_recording() else None
             name = self._redactor.name(name) if isinstance(name, str) else None
         return self._names.bounded("tool", name) if name else ""
 
@@ -509,7 +539,7 @@ def _text(value: object) -> str:
     return str.__str__(value) if isinstance(value, str) else ""
 
 
-def _attributes_of(span: Any) -> Mapping[str, object]:
+def attributes_of(span: Any) -> Mapping[str, object]:
     """The attributes as a plain dict: the SDK's read-only proxies cost 3 µs to walk."""
     values = getattr(span, "_lean_attributes", None)
     if type(values) is dict:  # of a lean span

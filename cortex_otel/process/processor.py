@@ -6,7 +6,8 @@ redaction costs a few microseconds there, and the writer's thread holds the GIL 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import SpanProcessor
@@ -14,6 +15,8 @@ from opentelemetry.sdk.trace import SpanProcessor
 from cortex_otel import guard
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry.context import Context
     from opentelemetry.sdk._logs import ReadWriteLogRecord
     from opentelemetry.sdk.trace import ReadableSpan, Span
@@ -22,14 +25,27 @@ if TYPE_CHECKING:
     from cortex_otel.process.sample import TraceSampler
     from cortex_otel_exporters.record import Sink
 
-__all__ = ["EventLogProcessor", "EventSpanProcessor"]
+__all__ = ["Beside", "EventLogProcessor", "EventSpanProcessor"]
+
+
+class Beside(Protocol):
+    """Who else gets what is kept; never raises, never waits."""
+
+    def span(self, span: ReadableSpan, weight: float) -> None:
+        """Take an ended span that stands for ``weight`` of its kind."""
+        ...
+
+    def log(self, log_record: ReadWriteLogRecord) -> Callable[[float], None] | None:
+        """Copy a log record at once, since it may still change; what to call if it is kept."""
+        ...
 
 
 class EventSpanProcessor(SpanProcessor):
     """Ended spans → records → ``sink``; never raises, never waits."""
 
-    #: A lean span may hand over itself in place of a read-only copy: nothing is kept of it.
+    #: A lean span may hand over itself in place of a read-only copy: it is only read.
     reads_ended_span = True
+    beside: Beside | None = None
 
     def __init__(self, converter: Converter, sampler: TraceSampler, sink: Sink) -> None:
         self._converter = converter
@@ -48,11 +64,18 @@ class EventSpanProcessor(SpanProcessor):
         """Store ``span``."""
         try:
             record = self._converter.span(span)
+            beside = self.beside
             if self._sampler.active:
                 parent = span.parent
-                self._sampler.submit(record, is_root=parent is None or parent.is_remote)
+                self._sampler.submit(
+                    record,
+                    is_root=parent is None or parent.is_remote,
+                    kept=partial(beside.span, span) if beside is not None else None,
+                )
             else:
                 self._sink.submit(record)
+                if beside is not None:
+                    beside.span(span, 1.0)
         except Exception as error:  # noqa: BLE001 - the host's thread
             self._sink.count_dropped("invalid")
             guard.swallowed("process.span", error)
@@ -69,6 +92,8 @@ class EventSpanProcessor(SpanProcessor):
 class EventLogProcessor(LogRecordProcessor):
     """Log records → records → ``sink``; never raises, never waits."""
 
+    beside: Beside | None = None
+
     def __init__(self, converter: Converter, sampler: TraceSampler, sink: Sink) -> None:
         self._converter = converter
         self._sampler = sampler
@@ -78,10 +103,13 @@ class EventLogProcessor(LogRecordProcessor):
         """Store ``log_record``."""
         try:
             record = self._converter.log(log_record)
+            kept = self.beside.log(log_record) if self.beside is not None else None
             if self._sampler.active:
-                self._sampler.submit(record)
+                self._sampler.submit(record, kept=kept)
             else:
                 self._sink.submit(record)
+                if kept is not None:
+                    kept(1.0)
         except Exception as error:  # noqa: BLE001 - the host's thread
             self._sink.count_dropped("invalid")
             guard.swallowed("process.log", error)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from cortex_otel_exporters.record import Record, Sink
 
+    Kept = Callable[[float], None]
+
 __all__ = ["TraceSampler", "place_of"]
 
 _FAILED = frozenset({"error", "timeout"})
@@ -49,7 +51,7 @@ class _Trace:
     def __init__(self) -> None:
         self.open_roots = 0
         self.root_rate = 1.0
-        self.records: list[Record] = []
+        self.records: list[tuple[Record, Kept | None]] = []
 
 
 def place_of(trace_id: int) -> float:
@@ -101,14 +103,20 @@ class TraceSampler:
                     self._decide(*self._open.popitem(last=False))
             trace.open_roots += 1
 
-    def submit(self, record: Record, *, is_root: bool = False) -> None:
-        """Take a record that has ended; it or its weight may change on the way."""
+    def submit(self, record: Record, *, is_root: bool = False, kept: Kept | None = None) -> None:
+        """Take a record that has ended; it or its weight may change on the way.
+
+        Args:
+            record: of a span or log record.
+            is_root: whether it has no parent in this process.
+            kept: called with the record's weight if it is kept, once that is decided.
+        """
         with self._lock:
             trace = self._open.get(record.trace_id) if record.trace_id else None
             if trace is None:
-                self._submit_alone(record, is_root=is_root)
+                self._submit_alone(record, kept, is_root=is_root)
                 return
-            trace.records.append(record)
+            trace.records.append((record, kept))
             self._held += 1
             if is_root:
                 trace.open_roots -= 1
@@ -131,33 +139,35 @@ class TraceSampler:
         self._open.clear()
         self._held = 0
 
-    def _submit_alone(self, record: Record, *, is_root: bool) -> None:
+    def _submit_alone(self, record: Record, kept: Kept | None, *, is_root: bool) -> None:
         decision = self._decided.get(record.trace_id) if record.trace_id else None
         failed = record.series.result in _FAILED or bool(decision and decision.failed)
         rate = self.rate(record.series.event_type)
         if decision is not None and not is_root:
             rate = min(rate, decision.root_rate)
         place = place_of(record.trace_id) if record.trace_id else self._chance()
-        self._pass(record, 1.0 if failed else rate, place)
+        self._pass(record, 1.0 if failed else rate, place, kept)
 
     def _decide(self, trace_id: int, trace: _Trace) -> None:
-        failed = any(record.series.result in _FAILED for record in trace.records)
+        failed = any(record.series.result in _FAILED for record, _ in trace.records)
         self._decided[trace_id] = _Decision(failed, trace.root_rate)
         if len(self._decided) > _MAX_REMEMBERED:
             self._decided.popitem(last=False)
         self._held -= len(trace.records)
         place = place_of(trace_id)
-        for record in trace.records:
+        for record, kept in trace.records:
             rate = 1.0 if failed else min(trace.root_rate, self.rate(record.series.event_type))
-            self._pass(record, rate, place)
+            self._pass(record, rate, place, kept)
 
-    def _pass(self, record: Record, rate: float, place: float) -> None:
+    def _pass(self, record: Record, rate: float, place: float, kept: Kept | None) -> None:
         if place >= rate:
             self._sink.count_sampled_out()
-        elif rate < 1:
-            self._sink.submit(record._replace(weight=record.weight / rate))
-        else:
-            self._sink.submit(record)
+            return
+        if rate < 1:
+            record = record._replace(weight=record.weight / rate)
+        self._sink.submit(record)
+        if kept is not None:
+            kept(record.weight)
 
 
 def _after_fork_in_child() -> None:

@@ -115,6 +115,7 @@ def test_a_writer_in_trouble_is_told(doctor, store):
         ({"OTEL_SDK_DISABLED": "true"}, "off", "problem"),
         ({"OTEL_CONFIG_FILE": "otel.yaml"}, "config_file", "warning"),
         ({"CORTEX_OTEL_CAPTURE_CONTENT": "true"}, "content", "warning"),
+        ({"CORTEX_OTEL_OTHER_EXPORTERS_GET_RAW_PERSONAL_DATA": "true"}, "raw", "warning"),
         ({"OTEL_PYTHON_DISTRO": "distro"}, "other_distro_chosen", "problem"),
         ({"OTEL_TRACES_EXPORTER": "console"}, "console", "warning"),
         ({"OTEL_LOGS_EXPORTER": "otlp"}, "not_followed", "warning"),
@@ -141,6 +142,17 @@ def test_otlp_to_a_closed_port_and_to_an_open_one(doctor):
     report = doctor(**environ)
     assert report.levels["otlp_closed"] == "problem"
     assert f"127.0.0.1:{port}" in report.messages["otlp_closed"]
+
+
+def test_the_collector_of_the_setting_answers_or_not(doctor):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        environ = {"CORTEX_OTEL_OTLP_ENDPOINT": f"http://127.0.0.1:{port}/canary"}
+        assert (report := doctor(**environ)).levels["endpoint"] == "ok"
+        assert "canary" not in report.stdout
+    report = doctor(**environ)
+    assert report.levels["endpoint_closed"] == "problem"
+    assert f"127.0.0.1:{port}" in report.messages["endpoint_closed"]
 
 
 def test_another_distro_is_installed(doctor, tmp_path):

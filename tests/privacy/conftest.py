@@ -10,9 +10,15 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-_spec = importlib.util.spec_from_file_location("canaries", HERE / "canaries.py")
-canaries = sys.modules["canaries"] = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(canaries)
+for name, path in {
+    "canaries": HERE / "canaries.py",
+    "wire": HERE.parent / "forward" / "wire.py",
+    "real_collector": HERE / "real_collector.py",
+}.items():
+    _spec = importlib.util.spec_from_file_location(name, path)
+    sys.modules[name] = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(sys.modules[name])
+canaries = sys.modules["canaries"]
 
 
 class Host:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import socket
-from importlib import metadata
+from importlib import metadata, util
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -24,6 +24,7 @@ __all__ = ["look"]
 _OURS_OR_NONE = frozenset({"", "none", "cortex_sqlite"})
 _CONNECT_SECONDS = 0.5
 _GRPC_PORT, _HTTP_PORT = 4317, 4318
+_PLAIN_PORT, _HTTPS_PORT = 80, 443
 
 
 def look() -> Iterator[Finding]:
@@ -57,6 +58,8 @@ def _settings() -> Iterator[Finding]:
         yield warning("config_file")
     if settings.capture_content:
         yield warning("content")
+    if settings.other_exporters_get_raw_personal_data:
+        yield warning("raw")
 
 
 def _distros() -> Iterator[Finding]:
@@ -88,8 +91,25 @@ def _exporters() -> Iterator[Finding]:
                 yield ok("followed", setting=setting)
             else:
                 yield _otlp(signal.upper(), name, setting)
-    if clean:
+    if settings.otlp_endpoint:
+        yield _endpoint(settings.otlp_endpoint)
+    elif clean:
         yield ok("exporters")
+
+
+def _endpoint(address: str) -> Finding:
+    try:
+        is_missing = util.find_spec("opentelemetry.exporter.otlp.proto.http") is None
+    except ModuleNotFoundError:  # a package above it
+        is_missing = True
+    if is_missing:
+        return problem("endpoint_missing")
+    port = _HTTPS_PORT if urlsplit(address).scheme == "https" else _PLAIN_PORT
+    answering = _answering(address, port)
+    # Only host and port are shown: the rest of an address may carry a key.
+    if answering is None:
+        return problem("endpoint_closed", endpoint=mask(urlsplit(address).netloc))
+    return ok("endpoint", endpoint=answering)
 
 
 def _otlp(signal: str, name: str, setting: str) -> Finding:
@@ -101,11 +121,18 @@ def _otlp(signal: str, name: str, setting: str) -> Finding:
     is_grpc = "grpc" in name or given["PROTOCOL"].strip() == "grpc"
     port = _GRPC_PORT if is_grpc else _HTTP_PORT
     endpoint = given["ENDPOINT"] or f"http://localhost:{port}"
+    answering = _answering(endpoint, port)
+    if answering is None:
+        return problem("otlp_closed", setting=setting, endpoint=mask(endpoint))
+    return ok("otlp", setting=setting, endpoint=answering)
+
+
+def _answering(endpoint: str, port: int) -> str | None:
+    """Host and port of ``endpoint`` if something answers there."""
     try:
         parts = urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
         host, port = parts.hostname or "localhost", parts.port or port
         socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
     except (OSError, ValueError):
-        return problem("otlp_closed", setting=setting, endpoint=mask(endpoint))
-    # Only host and port are shown: the rest of the address may carry a key.
-    return ok("otlp", setting=setting, endpoint=f"{host}:{port}")
+        return None
+    return f"{host}:{port}"

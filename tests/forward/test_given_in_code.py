@@ -1,0 +1,96 @@
+"""Processors and readers given to configure(): redacted copies too, unless told otherwise."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from opentelemetry import _logs, metrics, trace
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import Status, StatusCode
+
+import cortex_otel
+from cortex_otel import configuration, guard
+
+
+@pytest.fixture
+def own_providers(monkeypatch):
+    """The process's providers are set once: here each test has its own."""
+    for module, name in (
+        (trace, "_TRACER_PROVIDER"), (_logs._internal, "_LOGGER_PROVIDER"),
+        (metrics._internal, "_METER_PROVIDER"),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, None)
+        once = type(getattr(module, f"{name}_SET_ONCE"))()
+        monkeypatch.setattr(module, f"{name}_SET_ONCE", once)
+    yield
+    configuration.reset_for_tests()
+
+
+class Everything:
+    def __init__(self, **settings):
+        self.spans, self.logs = InMemorySpanExporter(), InMemoryLogRecordExporter()
+        self.reader = InMemoryMetricReader()
+        cortex_otel.configure(
+            span_processors=[SimpleSpanProcessor(self.spans)],
+            log_record_processors=[SimpleLogRecordProcessor(self.logs)],
+            metric_readers=[self.reader],
+            **settings,
+        )
+        with trace.get_tracer("host").start_as_current_span("work") as span:
+            span.set_attributes({"db.statement": "SECRET", "db.system.name": "sqlite"})
+            span.set_status(Status(StatusCode.ERROR, "SECRET"))
+            _logs.get_logger("host").emit(body="SECRET", attributes={"a": "SECRET"})
+        metrics.get_meter("host").create_counter("jobs", description="SECRET").add(
+            1, {"who": "SECRET", "gen_ai.tool.name": "tool"}
+        )
+
+    def texts(self):
+        (span,) = self.spans.get_finished_spans()
+        (log,) = self.logs.get_finished_logs()
+        return [span.to_json(), log.to_json(), self.reader.get_metrics_data().to_json()]
+
+
+def test_they_get_redacted_copies(own_providers):
+    got = Everything()
+    span, log, data = got.texts()
+    assert "SECRET" not in span + log + data
+    assert '"db.system.name": "sqlite"' in span
+    assert "log.body.hash" in log
+    assert '"gen_ai.tool.name": "tool"' in data
+
+
+def test_with_the_loud_switch_they_get_everything_and_it_is_said(own_providers, caplog):
+    with caplog.at_level(logging.WARNING, "cortex_otel"):
+        got = Everything(other_exporters_get_raw_personal_data=True)
+    assert all("SECRET" in text for text in got.texts())
+    assert "CORTEX_OTEL_OTHER_EXPORTERS_GET_RAW_PERSONAL_DATA IS ON" in caplog.text
+    assert configuration.pipeline().others.notes == ["forward:raw code"]
+
+
+def test_a_processor_may_still_add_attributes_when_a_span_starts(own_providers):
+    class Adds(SpanProcessor):
+        def on_start(self, span, parent_context=None):
+            span.set_attribute("cortex.branch.id", "main")
+
+    exporter = InMemorySpanExporter()
+    cortex_otel.configure(span_processors=[Adds(), SimpleSpanProcessor(exporter)])
+    trace.get_tracer("host").start_span("work").end()
+    (span,) = exporter.get_finished_spans()
+    assert span.attributes["cortex.branch.id"] == "main"
+
+
+def test_one_that_raises_harms_neither_the_host_nor_the_store(own_providers):
+    class Raises(SpanProcessor):
+        def on_end(self, span):
+            raise RuntimeError("SECRET")
+
+    guard.rethrow_in_tests(enabled=False)
+    cortex_otel.configure(span_processors=[Raises()])
+    trace.get_tracer("host").start_span("work").end()
+    assert cortex_otel.force_flush(10_000)
+    assert guard.faults() == {"forward.span": 1}
