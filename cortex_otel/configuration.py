@@ -10,9 +10,8 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import _logs, metrics, trace
 from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter
 from opentelemetry.sdk.trace import TracerProvider
 
 import cortex_otel
@@ -27,6 +26,7 @@ from cortex_otel.process.convert import Converter
 from cortex_otel.process.processor import EventLogProcessor, EventSpanProcessor
 from cortex_otel.process.redact import Redactor
 from cortex_otel.process.sample import TraceSampler
+from cortex_otel.providers import LogJoint, MetricJoint, TraceJoint
 from cortex_otel.resource import cortex_resource, cortex_sampler, sampling_of_environment
 from cortex_otel.settings import Settings, enabled_by_host, read_environment
 from cortex_otel.span import versions as span_versions
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk._logs import LogRecordProcessor
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import SpanProcessor
+
+    from cortex_otel.providers import Joint
 
 __all__ = [
     "Pipeline", "configure", "configure_from_environment", "force_flush", "pipeline", "shutdown",
@@ -74,10 +76,58 @@ class Pipeline:
         self.sampler = TraceSampler(sampling_of_environment(settings.sampling), self.writer)
         self.span_processor = EventSpanProcessor(self.converter, self.sampler, self.writer)
         self.log_processor = EventLogProcessor(self.converter, self.sampler, self.writer)
-        self.metric_reader = SqliteMetricReader(self.converter.metrics)
-        self.providers: list[Any] = []
+        self.traces: TraceJoint | None = None
+        self.joints: tuple[Joint, ...] = ()
         #: For the heartbeat; ``cortex-otel status`` has the words (``span_…`` in messages.py).
         self.span_note = f"span:{settings.span}"
+
+    def join(
+        self,
+        span_processors: Sequence[SpanProcessor],
+        log_record_processors: Sequence[LogRecordProcessor],
+        metric_readers: Sequence[MetricReader],
+    ) -> tuple[Any, Any, Any]:
+        """Open the way in: through our own providers, or the host's (:mod:`.providers`).
+
+        Args:
+            span_processors: beside ours.
+            log_record_processors: beside ours.
+            metric_readers: beside ours.
+
+        Returns:
+            What our own tracer, logger and meter are to be got from.
+        """
+        resource = cortex_resource(self.settings.service, identity.current())
+        provider_class, self.span_note = _span_implementation(self.settings)
+        sampler = cortex_sampler()
+        self.traces = TraceJoint(
+            lambda: provider_class(sampler=sampler, resource=resource, shutdown_on_exit=False),
+            (self.span_processor, *span_processors),
+            sampler,
+        )
+        logs = LogJoint(
+            lambda: LoggerProvider(resource=resource, shutdown_on_exit=False),
+            (self.log_processor, *log_record_processors),
+        )
+        meters = MetricJoint(
+            # Exemplars would keep trace ids of single calls in memory and cost 4 µs a point; the
+            # events themselves are in the store.
+            lambda readers: OwnMeterProvider(
+                metric_readers=readers,
+                resource=resource,
+                exemplar_filter=AlwaysOffExemplarFilter(),
+                shutdown_on_exit=False,
+            ),
+            self._metric_reader,
+            metric_readers,
+        )
+        self.joints = (self.traces, logs, meters)
+        return self.traces.set_up(), logs.set_up(), meters.set_up()
+
+    def _metric_reader(self) -> SqliteMetricReader:
+        reader = SqliteMetricReader(self.converter.metrics)
+        self.writer.add_metric_source(reader.points)
+        return reader
 
     def force_flush(self, timeout_millis: float) -> bool:
         """``True`` only if everything that ended before the call is on disk."""
@@ -90,13 +140,19 @@ class Pipeline:
         state.active = False
         self.sampler.flush()
         stored = self.writer.shutdown(timeout_millis)
-        providers, self.providers = self.providers, []  # the SDK warns of a second shutdown
-        for provider in providers:  # those beside ours: other processors and exporters
-            try:
-                provider.shutdown()
-            except Exception as error:  # noqa: BLE001 - at exit
-                guard.swallowed("shutdown.provider", error)
+        joints, self.joints = self.joints, ()  # the SDK warns of a second shutdown
+        for joint in joints:
+            joint.leave()
+            if joint.has_own:  # those beside ours: other processors and exporters
+                try:
+                    joint.own.shutdown()
+                except Exception as error:  # noqa: BLE001 - at exit
+                    guard.swallowed("shutdown.provider", error)
         return stored
+
+    def _span_note(self) -> str:
+        is_ours = self.traces is None or self.traces.how in ("own", "apart")
+        return self.span_note if is_ours else "span:host"
 
     def _count_removed(self, number: int) -> None:
         self.attributes_removed += number
@@ -107,7 +163,7 @@ class Pipeline:
             "faults": guard.faults(),
             "attributes_removed": self.attributes_removed,
             "names_overflowed": registry.overflowed,
-            "notes": [self.span_note],
+            "notes": [self._span_note(), *(joint.note for joint in self.joints)],
         }
 
 
@@ -274,48 +330,13 @@ def _install(
     metric_readers: Sequence[MetricReader],
 ) -> None:
     settings = running.settings
-    resource = cortex_resource(settings.service, identity.current())
     others = other_exporters.from_environment(allowed=settings.allow_other_exporters)
-
-    tracer_provider = trace.get_tracer_provider()
-    if not isinstance(tracer_provider, TracerProvider):
-        provider_class, running.span_note = _span_implementation(settings)
-        tracer_provider = provider_class(
-            sampler=cortex_sampler(), resource=resource, shutdown_on_exit=False
-        )
-        running.providers.append(tracer_provider)
-        trace.set_tracer_provider(tracer_provider)
-    else:
-        running.span_note = "span:host"
-    for span_processor in (running.span_processor, *others.span_processors, *span_processors):
-        tracer_provider.add_span_processor(span_processor)
-
-    logger_provider = _logs.get_logger_provider()
-    if not isinstance(logger_provider, LoggerProvider):
-        logger_provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
-        running.providers.append(logger_provider)
-        _logs.set_logger_provider(logger_provider)
-    for log_processor in (running.log_processor, *others.log_processors, *log_record_processors):
-        logger_provider.add_log_record_processor(log_processor)
-
-    readers = (running.metric_reader, *others.metric_readers, *metric_readers)
-    meter_provider = metrics.get_meter_provider()
-    if isinstance(meter_provider, MeterProvider):
-        for reader in readers:
-            meter_provider.add_metric_reader(reader)
-        own_meters = None
-    else:
-        # Exemplars would keep trace ids of single calls in memory and cost 4 µs a point; the
-        # events themselves are in the store.
-        meter_provider = own_meters = OwnMeterProvider(
-            metric_readers=readers,
-            resource=resource,
-            exemplar_filter=AlwaysOffExemplarFilter(),
-            shutdown_on_exit=False,
-        )
-        running.providers.append(meter_provider)
-        metrics.set_meter_provider(meter_provider)
-    running.writer.add_metric_source(running.metric_reader.points)
+    readers = (*others.metric_readers, *metric_readers)
+    tracer_provider, logger_provider, meter_provider = running.join(
+        (*others.span_processors, *span_processors),
+        (*others.log_processors, *log_record_processors),
+        readers,
+    )
 
     version = cortex_otel.__version__
     state.service = settings.service
@@ -329,7 +350,7 @@ def _install(
     state.session_duration = session_duration(meter)
     histogram = operation_duration(meter)
     state.operation_duration = histogram
-    if own_meters is not None and len(readers) == 1:
+    if isinstance(meter_provider, OwnMeterProvider) and not readers:
         # Nobody but the store reads metrics: the shorter way, until somebody does.
         durations = Durations(
             histogram,
@@ -337,7 +358,7 @@ def _install(
             sc.MCP_DURATION_BOUNDARIES,
             running.converter.metrics,
         )
-        own_meters.durations = state.operation_duration = durations
+        meter_provider.durations = state.operation_duration = durations
         running.writer.add_metric_source(durations.points)
     state.active = True
     mcp_server.install()
