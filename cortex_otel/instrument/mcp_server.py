@@ -37,7 +37,7 @@ _ADAPTERS: Final[dict[str, Callable[[Patches, Any], None]]] = {
     "mcp.server._otel": mcp2.adapt_native_spans,
     "mcp.server.mcpserver.server": mcp2.adapt_high_level,
     "fastmcp.server.server": fastmcp.adapt_server,
-    "fastmcp.server.low_level": fastmcp.adapt_seam,
+    "fastmcp.server.telemetry": fastmcp.adapt_telemetry,
 }
 
 _patches = Patches()

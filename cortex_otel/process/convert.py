@@ -16,7 +16,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 
 from cortex_otel import semconv as sc
-from cortex_otel.process import names
+from cortex_otel.process import names, native
 from cortex_otel.process.metric_points import metric_points
 from cortex_otel.process.program import process_session
 from cortex_otel.process.redact import (
@@ -169,6 +169,8 @@ class Converter:
         Raises:
             Exception: the span has no time or no context; the caller counts it.
         """
+        if native.expected:
+            span = native.for_store(span)
         lean = getattr(span, "lean_parts", None)
         if lean is not None:
             record = self._repeated_span(span, lean())

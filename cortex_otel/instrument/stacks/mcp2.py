@@ -1,8 +1,8 @@
 """mcp 2.x, and fastmcp 4, which stands on it.
 
 Every request goes through ``ServerRunner._on_request``. ``MCPServer.call_tool`` is the last to see
-the exception of a tool as it is, and knows the tools. The SDK's own OpenTelemetry middleware steps
-aside while a request is ours.
+the exception of a tool as it is, and knows the tools. What the SDK's own OpenTelemetry middleware
+tells of a request stands on our span of it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cortex_otel import guard
 from cortex_otel.instrument import request as requests
+from cortex_otel.instrument.native import server_span
 from cortex_otel.instrument.outcome import OK, Verdict, judge_error, judge_tool_error
 from cortex_otel.instrument.registry import Known, known_of
 from cortex_otel.instrument.sessions import Peer
@@ -50,7 +51,7 @@ def adapt_header_check(patches: Patches, module: ModuleType) -> None:
 
 def adapt_native_spans(patches: Patches, module: ModuleType) -> None:
     """Hook ``mcp.server._otel``: no second span of a request that has one."""
-    patches.replace(module.OpenTelemetryMiddleware, "__call__", _native_span)
+    patches.replace(module, "otel_span", _native_span)
 
 
 def adapt_high_level(patches: Patches, module: ModuleType) -> None:
@@ -75,13 +76,10 @@ def _on_request(original: Any) -> Any:
 
 
 def _native_span(original: Any) -> Any:
-    async def trace_message(self: Any, ctx: Any, call_next: Any) -> Any:
-        is_ours = requests.current() is not None or requests.asks_itself.get()
-        if is_ours and ctx.request_id is not None:
-            return await call_next(ctx)
-        return await original(self, ctx, call_next)
+    def otel_span(name: str, **kwargs: Any) -> Any:
+        return server_span(original(name, **kwargs), name, **kwargs)
 
-    return trace_message
+    return otel_span
 
 
 def _ask_itself(original: Any) -> Any:
