@@ -342,6 +342,7 @@ def _install(
     state.service = settings.service
     state.capture_content = settings.capture_content
     state.client_errors = settings.client_errors
+    state.trace_context_to_clients = settings.trace_context_to_clients
     state.soft_errors = tuple(text.casefold() for text in settings.soft_errors)
     state.baggage = settings.baggage
     state.tracer = tracer_provider.get_tracer(_SCOPE, version)

@@ -132,6 +132,7 @@ SENSELESS = {
     "capture_content": ["perhaps", 3, object()],
     "allow_other_exporters": ["2"],
     "client_errors": ["perhaps", 3, object()],
+    "trace_context_to_clients": ["perhaps", 3, object()],
     "soft_errors": [["a,b"], [5], b"a", object()],
     "baggage": [
         "user",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cortex_otel.instrument.registry import Known
     from cortex_otel.process.native import NativePart
 
-__all__ = ["McpRequest", "asks_itself", "begin", "current"]
+__all__ = ["ASKED_OF_SERVERS", "McpRequest", "asks_itself", "begin", "current"]
 
 #: Where the name of what is asked for goes, by method.
 _TARGETS: Final = {
@@ -64,6 +64,8 @@ _METHODS: Final = frozenset(
         "tasks/update",
     }
 )  # fmt: skip
+#: What clients ask of servers, and no server of a client.
+ASKED_OF_SERVERS: Final = _METHODS - {"ping"}
 _metric_attributes: dict[tuple[str, ...], dict[str, str]] = {}
 _OK_ATTRIBUTES: Final = {sc.CORTEX_OUTCOME: OK.outcome, sc.CORTEX_RESULT: RESULT_OF[OK.outcome]}
 

@@ -107,4 +107,4 @@ class _Read:
         parts: LeanParts | None = lean() if lean is not None else None
         if parts is None or self.kind is not parts[2]:
             return None
-        return (self.attributes, self.name, *parts[2:7], self.status, *parts[8:])  # type: ignore[return-value]
+        return (self.attributes, self.name, *parts[2:7], self.status, *parts[8:])

@@ -7,6 +7,7 @@ tells of a request stands on our span of it.
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel import guard
@@ -22,6 +23,7 @@ from cortex_otel.instrument.stacks.shared import (
     soft_error,
     text,
 )
+from cortex_otel.instrument.state import state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,12 +32,19 @@ if TYPE_CHECKING:
     from cortex_otel.instrument.patches import Patches
     from cortex_otel.instrument.request import McpRequest
 
-__all__ = ["adapt_header_check", "adapt_high_level", "adapt_native_spans", "adapt_runner"]
+__all__ = [
+    "adapt_dispatcher",
+    "adapt_header_check",
+    "adapt_high_level",
+    "adapt_native_spans",
+    "adapt_runner",
+]
 
 _CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
 _PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
 _INVALID_PARAMS = -32602
 _clock = SessionClock()
+_keep_trace_context: ContextVar[bool] = ContextVar("cortex_otel_keep_trace", default=False)
 
 
 def adapt_runner(patches: Patches, module: ModuleType) -> None:
@@ -52,6 +61,12 @@ def adapt_header_check(patches: Patches, module: ModuleType) -> None:
 def adapt_native_spans(patches: Patches, module: ModuleType) -> None:
     """Hook ``mcp.server._otel``: no second span of a request that has one."""
     patches.replace(module, "otel_span", _native_span)
+
+
+def adapt_dispatcher(patches: Patches, module: ModuleType) -> None:
+    """Hook ``mcp.shared.jsonrpc_dispatcher``, which tells clients of the current trace."""
+    if patches.replace(module, "inject_trace_context", _inject_trace_context):
+        patches.replace(module.JSONRPCDispatcher, "send_raw_request", _send_request)
 
 
 def adapt_high_level(patches: Patches, module: ModuleType) -> None:
@@ -80,6 +95,27 @@ def _native_span(original: Any) -> Any:
         return server_span(original(name, **kwargs), name, **kwargs)
 
     return otel_span
+
+
+def _send_request(original: Any) -> Any:
+    async def send_raw_request(self: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        if state.trace_context_to_clients or method in requests.ASKED_OF_SERVERS:
+            return await original(self, method, *args, **kwargs)
+        token = _keep_trace_context.set(True)
+        try:
+            return await original(self, method, *args, **kwargs)
+        finally:
+            _keep_trace_context.reset(token)
+
+    return send_raw_request
+
+
+def _inject_trace_context(original: Any) -> Any:
+    def inject_trace_context(meta: dict[str, Any]) -> None:
+        if not _keep_trace_context.get():
+            original(meta)
+
+    return inject_trace_context
 
 
 def _ask_itself(original: Any) -> Any:
