@@ -139,6 +139,10 @@ class Pipeline:
         flush_deferred()
         state.active = False
         self.sampler.flush()
+        if self.writer.has_received:
+            for joint in self.joints:
+                if joint.how != "own":
+                    self.writer.note("provider", joint.how, joint.slot.signal)
         stored = self.writer.shutdown(timeout_millis)
         joints, self.joints = self.joints, ()  # the SDK warns of a second shutdown
         for joint in joints:
@@ -163,7 +167,10 @@ class Pipeline:
             "faults": guard.faults(),
             "attributes_removed": self.attributes_removed,
             "names_overflowed": registry.overflowed,
-            "notes": [self._span_note(), *(joint.note for joint in self.joints)],
+            "notes": [
+                self._span_note(),
+                *(joint.note for joint in self.joints if joint.how != "own"),
+            ],
         }
 
 

@@ -171,6 +171,17 @@ _ENGLISH = {
     "span_sdk": "OpenTelemetry's own span (CORTEX_OTEL_SPAN=sdk)",
     "span_host": "OpenTelemetry's own span: the host made the tracer provider",
     "span_untested": "OpenTelemetry's own span: lean isn't tested with SDK {version}",
+    "noted_provider_joined": "Host's providers joined",
+    "noted_provider_mirrored": "Host's providers followed",
+    "noted_provider_apart": "Host's providers not joined",
+    "provider_joined": "{signal}: the host's own provider, which we have joined: both get all",
+    "provider_mirrored": (
+        "{signal}: the host's own provider, of another make than OpenTelemetry's: its spans are "
+        "followed, both get all"
+    ),
+    "provider_apart": (
+        "{signal}: the host's own provider can't be joined: what it gets isn't stored here"
+    ),
     "missing": "{path} (none yet)",
     "size": "{total} ({wal} of it in the write-ahead log)",
     "ledger": (
@@ -348,6 +359,15 @@ _KOREAN = {
     "span_sdk": "OpenTelemetry 기본 스팬 (CORTEX_OTEL_SPAN=sdk)",
     "span_host": "OpenTelemetry 기본 스팬: 호스트가 트레이서 프로바이더를 직접 만듦",
     "span_untested": "OpenTelemetry 기본 스팬: 경량 스팬은 SDK {version}에서 시험되지 않음",
+    "noted_provider_joined": "합류한 호스트 프로바이더",
+    "noted_provider_mirrored": "따라 기록한 호스트 프로바이더",
+    "noted_provider_apart": "합류 못 한 호스트 프로바이더",
+    "provider_joined": "{signal}: 호스트의 프로바이더에 합류, 양쪽 모두 전부 받음",
+    "provider_mirrored": (
+        "{signal}: OpenTelemetry SDK가 아닌 호스트의 프로바이더, 스팬을 따라 기록하여 양쪽 모두 "
+        "전부 받음"
+    ),
+    "provider_apart": "{signal}: 호스트의 프로바이더에 합류 불가, 그쪽 기록은 여기 저장되지 않음",
     "missing": "{path} (아직 없음)",
     "size": "{total} (그중 WAL {wal})",
     "ledger": "받음 {received} = 저장 {stored} + 표본 제외 {sampled_out} + 버림 {dropped}",

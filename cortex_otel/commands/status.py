@@ -187,9 +187,10 @@ def _noted_label(signal: str, outcome: str) -> str:
 
 def _note(note: str) -> str:
     """What a process says of its set-up, in words where they are known."""
-    head, _, version = note.partition(" ")
-    known = f"span_{head.removeprefix('span:')}" if head.startswith("span:") else ""
-    return text(known, version=version) if known in TEXTS["en"] else note
+    head, _, what = note.partition(" ")
+    subject, _, is_so = head.partition(":")
+    known = f"{subject}_{is_so}" if subject in ("span", "provider") else ""
+    return text(known, version=what, signal=what) if known in TEXTS["en"] else note
 
 
 def _ledger(of_signal: Mapping[str, Any]) -> str:

@@ -97,8 +97,6 @@ class Joint(ABC):
         self._joined: list[Any] = []
         self._patches = Patches()
         self._watched = self._has_left = False
-        self.is_first = True
-        """Whether nobody had set a provider before us."""
         self.how = "own"
         """``own``, ``joined``, ``mirrored`` or ``apart``."""
 
@@ -117,9 +115,8 @@ class Joint(ABC):
 
     @property
     def note(self) -> str:
-        """For the heartbeat: ``traces:joined``; ``cortex-otel status`` has the words."""
-        order = "" if self.how == "own" else "first:" if not self.is_first else "later:"
-        return f"provider:{self.slot.signal}:{order}{self.how}"
+        """For the heartbeat: ``provider:joined traces``; ``cortex-otel status`` has the words."""
+        return f"provider:{self.how} {self.slot.signal}"
 
     def set_up(self) -> Any:
         """Join the provider that is set, or set ours.
@@ -133,7 +130,6 @@ class Joint(ABC):
             self.slot.set(self.own)
             theirs = self.slot.current
         if theirs is not self._own:
-            self.is_first = False
             self._follow(theirs)
             return self.own if self.how == "apart" else theirs
         once = _OnceMore(self.slot, self.own, self._follow)
