@@ -391,4 +391,5 @@ def reset_for_tests() -> None:
         if _pipeline is not None:
             _pipeline.shutdown(5000)
         _pipeline = None
+        mcp_server.remove()
         state.reset()
