@@ -35,6 +35,7 @@ STACKS = {
     ],
     "mcp1-traceloop": ["mcp==1.30.0", "opentelemetry-instrumentation-mcp"],
     "mcp1-openinference": ["mcp==1.30.0", "openinference-instrumentation-mcp"],
+    "peers": ["logfire==5.4.0", "sentry-sdk==2.75.0", "ddtrace==4.16.0"],
     "mcp-server-time": ["mcp-server-time"],
     "mcp-server-git": ["mcp-server-git"],
     "mcp-server-calculator": ["mcp-server-calculator"],
