@@ -11,9 +11,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import _logs, metrics, trace
 from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter
 from opentelemetry.sdk.trace import TracerProvider
 
 import cortex_otel
@@ -31,6 +30,7 @@ from cortex_otel.process.names import Names
 from cortex_otel.process.processor import EventLogProcessor, EventSpanProcessor
 from cortex_otel.process.redact import Redactor
 from cortex_otel.process.sample import TraceSampler
+from cortex_otel.providers import LogJoint, MetricJoint, TraceJoint
 from cortex_otel.resource import cortex_resource, cortex_sampler, sampling_of_environment
 from cortex_otel.settings import Settings, enabled_by_host, read_environment
 from cortex_otel.span import versions as span_versions
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk._logs import LogRecordProcessor
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import SpanProcessor
+
+    from cortex_otel.providers import Joint
 
 __all__ = [
     "Pipeline", "configure", "configure_from_environment", "force_flush", "pipeline", "shutdown",
@@ -84,13 +86,61 @@ class Pipeline:
         self.sampler = TraceSampler(sampling_of_environment(settings.sampling), self.writer)
         self.span_processor = EventSpanProcessor(self.converter, self.sampler, self.writer)
         self.log_processor = EventLogProcessor(self.converter, self.sampler, self.writer)
-        self.metric_reader = SqliteMetricReader(self.converter.metrics)
         # What is captured of content stays on this machine.
         self.copies = SafeCopies(redact(capture_content=False), self.converter)
         self.others: Others | None = None
-        self.providers: list[Any] = []
+        self.traces: TraceJoint | None = None
+        self.joints: tuple[Joint, ...] = ()
         #: For the heartbeat; ``cortex-otel status`` has the words (``span_…`` in messages.py).
         self.span_note = f"span:{settings.span}"
+
+    def join(
+        self,
+        span_processors: Sequence[SpanProcessor],
+        log_record_processors: Sequence[LogRecordProcessor],
+        metric_readers: Sequence[MetricReader],
+    ) -> tuple[Any, Any, Any]:
+        """Open the way in: through our own providers, or the host's (:mod:`.providers`).
+
+        Args:
+            span_processors: beside ours.
+            log_record_processors: beside ours.
+            metric_readers: beside ours.
+
+        Returns:
+            What our own tracer, logger and meter are to be got from.
+        """
+        resource = cortex_resource(self.settings.service, identity.current())
+        provider_class, self.span_note = _span_implementation(self.settings)
+        sampler = cortex_sampler()
+        self.traces = TraceJoint(
+            lambda: provider_class(sampler=sampler, resource=resource, shutdown_on_exit=False),
+            (self.span_processor, *span_processors),
+            sampler,
+        )
+        logs = LogJoint(
+            lambda: LoggerProvider(resource=resource, shutdown_on_exit=False),
+            (self.log_processor, *log_record_processors),
+        )
+        meters = MetricJoint(
+            # Exemplars would keep trace ids of single calls in memory and cost 4 µs a point; the
+            # events themselves are in the store.
+            lambda readers: OwnMeterProvider(
+                metric_readers=readers,
+                resource=resource,
+                exemplar_filter=AlwaysOffExemplarFilter(),
+                shutdown_on_exit=False,
+            ),
+            self._metric_reader,
+            metric_readers,
+        )
+        self.joints = (self.traces, logs, meters)
+        return self.traces.set_up(), logs.set_up(), meters.set_up()
+
+    def _metric_reader(self) -> SqliteMetricReader:
+        reader = SqliteMetricReader(self.converter.metrics)
+        self.writer.add_metric_source(reader.points)
+        return reader
 
     def force_flush(self, timeout_millis: float) -> bool:
         """``True`` only if everything that ended before the call is on disk."""
@@ -103,10 +153,22 @@ class Pipeline:
         flush_deferred()
         state.active = False
         self.sampler.flush()
-        providers, self.providers = self.providers, []  # the SDK warns of a second shutdown
+        if self.writer.has_received:
+            for joint in self.joints:
+                if joint.how != "own":
+                    self.writer.note("provider", joint.how, joint.slot.signal)
+        joints, self.joints = self.joints, ()  # the SDK warns of a second shutdown
         if self.others is None:
             return self.writer.shutdown(timeout_millis)
-        return self.others.close(self.writer, providers, deadline)
+        own = [joint.own for joint in joints if joint.has_own]
+        stored = self.others.close(self.writer, own, deadline)
+        for joint in joints:  # after the store has asked their instruments for the last time
+            joint.leave()
+        return stored
+
+    def _span_note(self) -> str:
+        is_ours = self.traces is None or self.traces.how in ("own", "apart")
+        return self.span_note if is_ours else "span:host"
 
     def _count_removed(self, number: int) -> None:
         self.attributes_removed += number
@@ -121,7 +183,11 @@ class Pipeline:
             "faults": guard.faults(),
             "attributes_removed": self.attributes_removed,
             "names_overflowed": self.names_overflowed,
-            "notes": [self.span_note, *(self.others.notes if self.others else ())],
+            "notes": [
+                self._span_note(),
+                *(joint.note for joint in self.joints if joint.how != "own"),
+                *(self.others.notes if self.others else ()),
+            ],
         }
 
 
@@ -289,58 +355,21 @@ def _install(
     metric_readers: Sequence[MetricReader],
 ) -> None:
     settings = running.settings
-    resource = cortex_resource(settings.service, identity.current())
     others = running.others = Others(
         settings, running.copies, running.writer.note, span_processors=span_processors,
         log_processors=log_record_processors, metric_readers=metric_readers,
     )  # fmt: skip
     running.span_processor.beside = running.log_processor.beside = others.takers
-
-    tracer_provider = trace.get_tracer_provider()
-    if not isinstance(tracer_provider, TracerProvider):
-        provider_class, running.span_note = _span_implementation(settings)
-        tracer_provider = provider_class(
-            sampler=cortex_sampler(), resource=resource, shutdown_on_exit=False
-        )
-        running.providers.append(tracer_provider)
-        trace.set_tracer_provider(tracer_provider)
-    else:
-        running.span_note = "span:host"
-    for span_processor in (running.span_processor, *others.span_processors):
-        tracer_provider.add_span_processor(span_processor)
-
-    logger_provider = _logs.get_logger_provider()
-    if not isinstance(logger_provider, LoggerProvider):
-        logger_provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
-        running.providers.append(logger_provider)
-        _logs.set_logger_provider(logger_provider)
-    for log_processor in (running.log_processor, *others.log_processors):
-        logger_provider.add_log_record_processor(log_processor)
-
-    readers = (running.metric_reader, *others.metric_readers)
-    meter_provider = metrics.get_meter_provider()
-    if isinstance(meter_provider, MeterProvider):
-        for reader in readers:
-            meter_provider.add_metric_reader(reader)
-        own_meters = None
-    else:
-        # Exemplars would keep trace ids of single calls in memory and cost 4 µs a point; the
-        # events themselves are in the store.
-        meter_provider = own_meters = OwnMeterProvider(
-            metric_readers=readers,
-            resource=resource,
-            exemplar_filter=AlwaysOffExemplarFilter(),
-            shutdown_on_exit=False,
-        )
-        running.providers.append(meter_provider)
-        metrics.set_meter_provider(meter_provider)
-    running.writer.add_metric_source(running.metric_reader.points)
+    tracer_provider, logger_provider, meter_provider = running.join(
+        others.span_processors, others.log_processors, others.metric_readers
+    )
 
     version = cortex_otel.__version__
     state.service = settings.service
     state.sink = running.writer
     state.capture_content = settings.capture_content
     state.client_errors = settings.client_errors
+    state.trace_context_to_clients = settings.trace_context_to_clients
     state.soft_errors = tuple(text.casefold() for text in settings.soft_errors)
     state.baggage = settings.baggage
     state.tracer = tracer_provider.get_tracer(_SCOPE, version)
@@ -349,7 +378,7 @@ def _install(
     state.session_duration = session_duration(meter)
     histogram = operation_duration(meter)
     state.operation_duration = histogram
-    if own_meters is not None and len(readers) == 1:
+    if isinstance(meter_provider, OwnMeterProvider) and not others.metric_readers:
         # Nobody but the store reads metrics: the shorter way, until somebody does.
         durations = Durations(
             histogram,
@@ -357,7 +386,7 @@ def _install(
             sc.MCP_DURATION_BOUNDARIES,
             running.converter.metrics,
         )
-        own_meters.durations = state.operation_duration = durations
+        meter_provider.durations = state.operation_duration = durations
         running.writer.add_metric_source(durations.points)
     state.active = True
     mcp_server.install()
@@ -382,4 +411,5 @@ def reset_for_tests() -> None:
         if _pipeline is not None:
             _pipeline.shutdown(5000)
         _pipeline = None
+        mcp_server.remove()
         state.reset()

@@ -180,6 +180,17 @@ _ENGLISH = {
     "noted_event_send_failed": "Not sent on",
     "noted_metric_sent": "Metrics sent on",
     "noted_metric_send_failed": "Metrics not sent on",
+    "noted_provider_joined": "Host's providers joined",
+    "noted_provider_mirrored": "Host's providers followed",
+    "noted_provider_apart": "Host's providers not joined",
+    "provider_joined": "{signal}: the host's own provider, which we have joined: both get all",
+    "provider_mirrored": (
+        "{signal}: the host's own provider, of another make than OpenTelemetry's: its spans are "
+        "followed, both get all"
+    ),
+    "provider_apart": (
+        "{signal}: the host's own provider can't be joined: what it gets isn't stored here"
+    ),
     "missing": "{path} (none yet)",
     "size": "{total} ({wal} of it in the write-ahead log)",
     "ledger": (
@@ -367,6 +378,15 @@ _KOREAN = {
     "noted_event_send_failed": "전송 실패",
     "noted_metric_sent": "전송된 메트릭",
     "noted_metric_send_failed": "전송 실패 메트릭",
+    "noted_provider_joined": "합류한 호스트 프로바이더",
+    "noted_provider_mirrored": "따라 기록한 호스트 프로바이더",
+    "noted_provider_apart": "합류 못 한 호스트 프로바이더",
+    "provider_joined": "{signal}: 호스트의 프로바이더에 합류, 양쪽 모두 전부 받음",
+    "provider_mirrored": (
+        "{signal}: OpenTelemetry SDK가 아닌 호스트의 프로바이더, 스팬을 따라 기록하여 양쪽 모두 "
+        "전부 받음"
+    ),
+    "provider_apart": "{signal}: 호스트의 프로바이더에 합류 불가, 그쪽 기록은 여기 저장되지 않음",
     "missing": "{path} (아직 없음)",
     "size": "{total} (그중 WAL {wal})",
     "ledger": "받음 {received} = 저장 {stored} + 표본 제외 {sampled_out} + 버림 {dropped}",

@@ -191,6 +191,20 @@ ENGLISH = {
     "doctor_server_store": "what the server recorded can't be read: {said}",
     "doctor_server_faults": "telemetry failed in the server ({said}): report it as an issue",
     "doctor_server_recorded": "{count} record(s) of this handshake were stored",
+    "doctor_provider_own": "OpenTelemetry's providers are cortex-otel's: the server sets none",
+    "doctor_provider_joined": (
+        "the server has an OpenTelemetry provider of its own for {signal}, and cortex-otel has "
+        "joined it: both get all"
+    ),
+    "doctor_provider_mirrored": (
+        "the server has a provider of its own for {signal}, of another make than OpenTelemetry's; "
+        "cortex-otel follows its spans: both get all"
+    ),
+    "doctor_provider_apart": (
+        "the server has a provider of its own for {signal} that can't be joined: what it gets is "
+        "not in the local store, and what cortex-otel records does not reach it; let it be one of "
+        "OpenTelemetry's SDK"
+    ),
     "doctor_server_recorded_nothing": (
         "recording is on, but this handshake left no record: the server answers without mcp or "
         "fastmcp, so only tools under @instrument_tool are recorded"
@@ -369,6 +383,18 @@ KOREAN = {
     "doctor_server_store": "서버가 기록한 내용을 읽을 수 없음: {said}",
     "doctor_server_faults": "서버 안의 텔레메트리 오류 ({said}): 이슈로 보고",
     "doctor_server_recorded": "이번 연결의 기록 {count}개 저장됨",
+    "doctor_provider_own": "서버에 자체 OpenTelemetry 프로바이더 없음: cortex-otel의 것을 사용",
+    "doctor_provider_joined": (
+        "서버의 자체 {signal} 프로바이더에 cortex-otel이 합류함: 양쪽 모두 전부 받음"
+    ),
+    "doctor_provider_mirrored": (
+        "서버의 자체 {signal} 프로바이더는 OpenTelemetry SDK의 것이 아님: 스팬을 따라 기록하여 "
+        "양쪽 모두 전부 받음"
+    ),
+    "doctor_provider_apart": (
+        "서버의 자체 {signal} 프로바이더에 합류할 수 없음: 그쪽 기록은 로컬 저장소에 없고 "
+        "cortex-otel의 기록은 그쪽에 없음, OpenTelemetry SDK의 프로바이더를 쓸 것"
+    ),
     "doctor_server_recorded_nothing": (
         "기록은 켜져 있지만 이번 연결의 기록 없음: 서버가 mcp나 fastmcp 없이 응답하므로 "
         "@instrument_tool을 붙인 도구만 기록됨"

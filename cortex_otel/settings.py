@@ -425,6 +425,16 @@ class Settings:
     """Count JSON-RPC errors that say the request was wrong (-32700, -32600 to -32602) as errors.
     The conventions leave it open; `false` counts only what the server did wrong."""
 
+    trace_context_to_clients: bool = _setting(
+        "CORTEX_OTEL_TRACE_CONTEXT_TO_CLIENTS",
+        default=True,
+        parse=_boolean,
+        allowed="true or false",
+    )
+    """Let the MCP library put `traceparent` (with `tracestate` and `baggage`, where there are any)
+    into the `_meta` of what a server asks its client (sampling, elicitation, roots): mcp 2 does, as
+    the protocol has it, as soon as spans are recorded. `false` keeps all three out."""
+
     soft_errors: tuple[str, ...] = _setting(
         "CORTEX_OTEL_SOFT_ERRORS",
         default=(),

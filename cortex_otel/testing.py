@@ -180,6 +180,7 @@ def capture(**settings: Any) -> Iterator[Recorded]:
     state.sink = recorded
     state.capture_content = chosen.capture_content
     state.client_errors = chosen.client_errors
+    state.trace_context_to_clients = chosen.trace_context_to_clients
     state.soft_errors = tuple(text.casefold() for text in chosen.soft_errors)
     state.baggage = chosen.baggage
     state.tracer = tracers.get_tracer(_SCOPE)

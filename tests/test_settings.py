@@ -135,6 +135,7 @@ SENSELESS = {
     "otlp_endpoint": ["collector", "ftp://x", "http://u:p@x", b"http://x", ["http://x"], True],
     "otlp_headers_file": ["/nowhere/at/all", "a\0b", "~nobody-of-that-name/x", b"x", object()],
     "client_errors": ["perhaps", 3, object()],
+    "trace_context_to_clients": ["perhaps", 3, object()],
     "soft_errors": [["a,b"], [5], b"a", object()],
     "baggage": [
         "user",

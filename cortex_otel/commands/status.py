@@ -187,9 +187,9 @@ def _noted_label(signal: str, outcome: str) -> str:
 
 def _note(note: str) -> str:
     """What a process says of its set-up, in words where they are known."""
-    head, _, version = note.partition(" ")
+    head, _, what = note.partition(" ")
     known = head.replace(":", "_", 1)
-    return text(known, version=version) if known in TEXTS["en"] else note
+    return text(known, version=what, signal=what) if known in TEXTS["en"] else note
 
 
 def _ledger(of_signal: Mapping[str, Any]) -> str:

@@ -35,9 +35,10 @@ _ADAPTERS: Final[dict[str, Callable[[Patches, Any], None]]] = {
     "mcp.server.runner": mcp2.adapt_runner,
     "mcp.server._streamable_http_modern": mcp2.adapt_header_check,
     "mcp.server._otel": mcp2.adapt_native_spans,
+    "mcp.shared.jsonrpc_dispatcher": mcp2.adapt_dispatcher,
     "mcp.server.mcpserver.server": mcp2.adapt_high_level,
     "fastmcp.server.server": fastmcp.adapt_server,
-    "fastmcp.server.low_level": fastmcp.adapt_seam,
+    "fastmcp.server.telemetry": fastmcp.adapt_telemetry,
 }
 
 _patches = Patches()

@@ -21,6 +21,7 @@ from cortex_otel.instrument.metrics import few
 from cortex_otel.instrument.outcome import OK, RESULT_OF, Verdict
 from cortex_otel.instrument.sessions import Peer, joined_session
 from cortex_otel.instrument.state import state
+from cortex_otel.process.native import expect
 from cortex_otel.process.redact import summarize_exception
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, SpanContext
 
     from cortex_otel.instrument.registry import Known
+    from cortex_otel.process.native import NativePart
 
-__all__ = ["McpRequest", "asks_itself", "begin", "current"]
+__all__ = ["ASKED_OF_SERVERS", "McpRequest", "asks_itself", "begin", "current"]
 
 #: Where the name of what is asked for goes, by method.
 _TARGETS: Final = {
@@ -63,6 +65,8 @@ _METHODS: Final = frozenset(
         "tasks/update",
     }
 )  # fmt: skip
+#: What clients ask of servers, and no server of a client.
+ASKED_OF_SERVERS: Final = _METHODS - {"ping"}
 _metric_attributes: dict[tuple[str, ...], dict[str, str]] = {}
 _OK_ATTRIBUTES: Final = {sc.CORTEX_OUTCOME: OK.outcome, sc.CORTEX_RESULT: RESULT_OF[OK.outcome]}
 
@@ -76,8 +80,8 @@ class McpRequest:
     """One request; made by :func:`begin`, ended once."""
 
     __slots__ = (
-        "_claimed", "_ended", "_is_named", "_name", "_peer", "_start", "_start_unix_nano", "_tier",
-        "_tokens", "exception", "inherited", "known", "method", "span", "target",
+        "_began", "_claimed", "_ended", "_is_named", "_name", "_peer", "_start", "_start_unix_nano",
+        "_tier", "_tokens", "exception", "inherited", "known", "method", "native", "span", "target",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - made in one place
@@ -90,6 +94,7 @@ class McpRequest:
         self._peer = peer
         self._name = name
         self._tier = tier
+        self._began: Mapping[str, Any] = {}
         self._claimed = self._ended = False
         self._tokens: tuple[Any, Any] | None = None
         self._start = self._start_unix_nano = 0
@@ -98,6 +103,8 @@ class McpRequest:
         self.target = target
         self.inherited = inherited
         """Whose it is, for what is recorded inside: user, tier and session as the request tells."""
+        self.native: NativePart | None = None
+        """What the MCP library itself has told on the span: see :mod:`.native`."""
         self.exception: BaseException | None = None
         """What the tool raised last, as somebody below saw it; counts only if the answer fails."""
 
@@ -180,9 +187,38 @@ class McpRequest:
         return result != "cancelled", verdict.error_type or verdict.outcome
 
     def _describe(self, verdict: Verdict) -> None:
+        if self.native is not None:
+            self._describe_beside(self.native, verdict)
+            return
         if verdict is OK and self._is_named:  # the usual case: all else was said at the beginning
             self.span.set_attributes(_OK_ATTRIBUTES)
             return
+        name, attributes, is_error = self._description(verdict)
+        if name != self._name:
+            self.span.update_name(name)
+        self.span.set_attributes(attributes)
+        if is_error:
+            self.span.set_status(Status(StatusCode.ERROR))
+
+    def _describe_beside(self, native: NativePart, verdict: Verdict) -> None:
+        """The same where a library has told its part: what it wrote stays for other readers."""
+        name, attributes, is_error = self._description(verdict)
+        told = native.told
+        self.span.set_attributes(
+            {key: value for key, value in attributes.items() if key not in told}
+        )
+        if is_error and not native.has_status:
+            self.span.set_status(Status(StatusCode.ERROR))
+        ours = {**self._began, **attributes}
+        native.ours = {key: value for key, value in ours.items() if key in told}
+        if native.ours == told and native.name == name and not native.has_events:
+            return  # it says the same: the usual case with mcp 2
+        native.name = name
+        native.status = Status(StatusCode.ERROR if is_error else StatusCode.UNSET)
+        expect(self.span.get_span_context().span_id, native)
+
+    def _description(self, verdict: Verdict) -> tuple[str, dict[str, Any], bool]:
+        """Name, attributes that end it, and whether it counts as an error."""
         is_error, error_type = self._judged(verdict)
         result = RESULT_OF[verdict.outcome] if error_type else "success"
         attributes: dict[str, Any] = {sc.CORTEX_OUTCOME: verdict.outcome, sc.CORTEX_RESULT: result}
@@ -200,12 +236,9 @@ class McpRequest:
                 attributes[sc.EXCEPTION_MESSAGE] = str(verdict.exception)
         if self.is_known:
             attributes[_TARGETS[self.method]] = self.target
-            name = f"{self.method} {self.target}"
-            if name != self._name and self.method != sc.METHOD_RESOURCES_READ:
-                self.span.update_name(name)
-        self.span.set_attributes(attributes)
-        if is_error:
-            self.span.set_status(Status(StatusCode.ERROR))
+            if self.method != sc.METHOD_RESOURCES_READ:
+                return f"{self.method} {self.target}", attributes, is_error
+        return self._name, attributes, is_error
 
     def _measure(self, verdict: Verdict, elapsed: int) -> None:
         if state.operation_duration is None:
@@ -283,7 +316,8 @@ def begin(  # noqa: PLR0917 - what each adapter has at hand, in the order it com
         request = McpRequest(
             known, method, target, peer, span, name, tier, inherited, is_named=is_named
         )
-        request._attach(context, now)  # noqa: SLF001 - its maker
+        request._began = attributes  # noqa: SLF001 - its maker
+        request._attach(context, now)  # noqa: SLF001 - the same
         if state.capture_content and method == sc.METHOD_TOOLS_CALL:
             span.set_attribute(sc.GEN_AI_TOOL_CALL_ARGUMENTS, repr(params.get("arguments")))
     except Exception as error:  # noqa: BLE001 - the host's request

@@ -26,7 +26,7 @@ class State:
 
     __slots__ = (
         "active", "baggage", "capture_content", "client_errors", "logger", "operation_duration",
-        "service", "session_duration", "sink", "soft_errors", "tracer",
+        "service", "session_duration", "sink", "soft_errors", "trace_context_to_clients", "tracer",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -37,6 +37,7 @@ class State:
         self.active: bool = False
         self.capture_content: bool = False
         self.client_errors: bool = True
+        self.trace_context_to_clients: bool = True
         self.soft_errors: tuple[str, ...] = ()
         self.baggage: Mapping[str, str] = {}
         self.service: str = "mcp"

@@ -26,6 +26,31 @@ def test_a_server_that_is_recorded(doctor, tmp_path):
     assert not Path(os.environ["CORTEX_OTEL_HOME"]).exists()
 
 
+MCP_SERVER = """
+from mcp.server.mcpserver import MCPServer
+MCPServer("own").run("stdio")
+"""
+SETS = {
+    "own": "",
+    "joined": "trace.set_tracer_provider(TracerProvider())",
+    "apart": "trace.set_tracer_provider(trace.NoOpTracerProvider())",
+}
+
+
+@pytest.mark.parametrize(("how", "level"), [("own", "ok"), ("joined", "ok"), ("apart", "warning")])
+def test_whose_providers_the_server_uses(doctor, tmp_path, how, level):
+    path = tmp_path / "server.py"
+    imports = (
+        "from opentelemetry import trace\nfrom opentelemetry.sdk.trace import TracerProvider\n"
+    )
+    path.write_text(imports + SETS[how] + MCP_SERVER)
+    report = doctor(LAUNCHER, sys.executable, path)
+    assert report.levels["server_recorded"] == "ok"
+    assert report.levels[f"provider_{how}"] == level
+    assert how == "own" or "traces" in report.messages[f"provider_{how}"]
+    assert {f"provider_{other}" for other in SETS if other != how}.isdisjoint(report.levels)
+
+
 def test_no_launcher(doctor, server):
     report = doctor(sys.executable, server())
     assert report.levels["no_launcher"] == "warning"

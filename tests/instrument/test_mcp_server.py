@@ -22,16 +22,16 @@ from cortex_otel.instrument.sessions import Peer
 from cortex_otel.instrument.stacks import mcp2
 from cortex_otel.instrument.state import state
 
-ORIGINAL = runner.ServerRunner._on_request, native.OpenTelemetryMiddleware.__call__
+ORIGINAL = runner.ServerRunner._on_request, native.otel_span
 
 
 @pytest.fixture
 def hook(recorded):
-    assert (runner.ServerRunner._on_request, native.OpenTelemetryMiddleware.__call__) == ORIGINAL
+    assert (runner.ServerRunner._on_request, native.otel_span) == ORIGINAL
     mcp_server.install()
     yield recorded
     mcp_server.remove()
-    assert (runner.ServerRunner._on_request, native.OpenTelemetryMiddleware.__call__) == ORIGINAL
+    assert (runner.ServerRunner._on_request, native.otel_span) == ORIGINAL
 
 
 def make_server():

@@ -39,6 +39,7 @@ STACKS = {
         "mcp==2.3.0", "gevent==26.9.0", "eventlet==0.41.3", "gunicorn==27.0.1", "uvloop==0.23.0",
         "trio==0.35.0",
     ],
+    "peers": ["logfire==5.4.0", "sentry-sdk==2.75.0", "ddtrace==4.16.0"],
     "mcp-server-time": ["mcp-server-time"],
     "mcp-server-git": ["mcp-server-git"],
     "mcp-server-calculator": ["mcp-server-calculator"],

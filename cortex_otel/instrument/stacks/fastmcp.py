@@ -1,49 +1,42 @@
-"""fastmcp 3 and 4: spans of their own step aside, and tools are known by name.
+"""fastmcp 3 and 4: spans of their own go into ours, and tools are known by name.
 
 fastmcp 2 makes no spans and needs nothing beside :mod:`.mcp1`.
 """
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
-
 from cortex_otel.instrument import request as requests
+from cortex_otel.instrument.native import NativeTracer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import ModuleType
-
-    from opentelemetry.trace import Span
 
     from cortex_otel.instrument.patches import Patches
 
-__all__ = ["adapt_seam", "adapt_server"]
+__all__ = ["adapt_server", "adapt_telemetry"]
 
 
 def adapt_server(patches: Patches, module: ModuleType) -> None:
     """Hook ``fastmcp.server.server``, if it is that of fastmcp 3 or 4."""
-    if patches.replace(module, "server_span", _no_second_span):
+    if hasattr(module, "server_span"):
         patches.replace(module.FastMCP, "call_tool", _call_tool)
 
 
-def adapt_seam(patches: Patches, module: ModuleType) -> None:
-    """Hook ``fastmcp.server.low_level`` of fastmcp 4."""
-    patches.replace(module, "seam_span", _no_second_span)
+def adapt_telemetry(patches: Patches, module: ModuleType) -> None:
+    """Hook ``fastmcp.server.telemetry``: what starts spans there gets them from here."""
+    patches.replace(module, "get_tracer", _tracer)
 
 
-def _no_second_span(original: Any) -> Any:
-    @contextlib.contextmanager
-    def span(*args: Any, **kwargs: Any) -> Iterator[Span]:
-        if requests.current() is not None or requests.asks_itself.get():
-            yield trace.get_current_span()
-            return
-        with original(*args, **kwargs) as made:
-            yield made
+def _tracer(original: Any) -> Any:
+    def get_tracer(*args: Any, **kwargs: Any) -> Any:
+        tracer = original(*args, **kwargs)
+        if requests.current() is None and not requests.asks_itself.get():
+            return tracer
+        return NativeTracer(tracer)
 
-    return span
+    return get_tracer
 
 
 def _call_tool(original: Any) -> Any:

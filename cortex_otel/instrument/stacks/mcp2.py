@@ -1,16 +1,18 @@
 """mcp 2.x, and fastmcp 4, which stands on it.
 
 Every request goes through ``ServerRunner._on_request``. ``MCPServer.call_tool`` is the last to see
-the exception of a tool as it is, and knows the tools. The SDK's own OpenTelemetry middleware steps
-aside while a request is ours.
+the exception of a tool as it is, and knows the tools. What the SDK's own OpenTelemetry middleware
+tells of a request stands on our span of it.
 """
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel import guard
 from cortex_otel.instrument import request as requests
+from cortex_otel.instrument.native import server_span
 from cortex_otel.instrument.outcome import OK, Verdict, judge_error, judge_tool_error
 from cortex_otel.instrument.registry import Known, known_of
 from cortex_otel.instrument.sessions import Peer
@@ -21,6 +23,7 @@ from cortex_otel.instrument.stacks.shared import (
     soft_error,
     text,
 )
+from cortex_otel.instrument.state import state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,12 +32,19 @@ if TYPE_CHECKING:
     from cortex_otel.instrument.patches import Patches
     from cortex_otel.instrument.request import McpRequest
 
-__all__ = ["adapt_header_check", "adapt_high_level", "adapt_native_spans", "adapt_runner"]
+__all__ = [
+    "adapt_dispatcher",
+    "adapt_header_check",
+    "adapt_high_level",
+    "adapt_native_spans",
+    "adapt_runner",
+]
 
 _CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
 _PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
 _INVALID_PARAMS = -32602
 _clock = SessionClock()
+_keep_trace_context: ContextVar[bool] = ContextVar("cortex_otel_keep_trace", default=False)
 
 
 def adapt_runner(patches: Patches, module: ModuleType) -> None:
@@ -50,7 +60,13 @@ def adapt_header_check(patches: Patches, module: ModuleType) -> None:
 
 def adapt_native_spans(patches: Patches, module: ModuleType) -> None:
     """Hook ``mcp.server._otel``: no second span of a request that has one."""
-    patches.replace(module.OpenTelemetryMiddleware, "__call__", _native_span)
+    patches.replace(module, "otel_span", _native_span)
+
+
+def adapt_dispatcher(patches: Patches, module: ModuleType) -> None:
+    """Hook ``mcp.shared.jsonrpc_dispatcher``, which tells clients of the current trace."""
+    if patches.replace(module, "inject_trace_context", _inject_trace_context):
+        patches.replace(module.JSONRPCDispatcher, "send_raw_request", _send_request)
 
 
 def adapt_high_level(patches: Patches, module: ModuleType) -> None:
@@ -75,13 +91,31 @@ def _on_request(original: Any) -> Any:
 
 
 def _native_span(original: Any) -> Any:
-    async def trace_message(self: Any, ctx: Any, call_next: Any) -> Any:
-        is_ours = requests.current() is not None or requests.asks_itself.get()
-        if is_ours and ctx.request_id is not None:
-            return await call_next(ctx)
-        return await original(self, ctx, call_next)
+    def otel_span(name: str, **kwargs: Any) -> Any:
+        return server_span(original(name, **kwargs), name, **kwargs)
 
-    return trace_message
+    return otel_span
+
+
+def _send_request(original: Any) -> Any:
+    async def send_raw_request(self: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        if state.trace_context_to_clients or method in requests.ASKED_OF_SERVERS:
+            return await original(self, method, *args, **kwargs)
+        token = _keep_trace_context.set(True)
+        try:
+            return await original(self, method, *args, **kwargs)
+        finally:
+            _keep_trace_context.reset(token)
+
+    return send_raw_request
+
+
+def _inject_trace_context(original: Any) -> Any:
+    def inject_trace_context(meta: dict[str, Any]) -> None:
+        if not _keep_trace_context.get():
+            original(meta)
+
+    return inject_trace_context
 
 
 def _ask_itself(original: Any) -> Any:

@@ -24,6 +24,8 @@ from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError, o
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import apsw
+
     from cortex_otel.operate.doctor.findings import Finding
 
 __all__ = ["start"]
@@ -111,6 +113,7 @@ def _recorded(home: Path, *, expected: bool | None) -> Iterator[Finding]:
     else:
         with contextlib.closing(connection):
             spans = connection.execute("SELECT count(*) FROM telemetry_events").get
+            yield from _providers(connection)
     for writer in read_writers(home):
         if writer.trouble or writer.faults:
             said = writer.trouble or ", ".join(writer.faults)
@@ -123,6 +126,19 @@ def _recorded(home: Path, *, expected: bool | None) -> Iterator[Finding]:
         yield warning("server_maybe_recorded")
     else:
         yield problem("server_not_recorded")
+
+
+def _providers(connection: apsw.Connection) -> Iterator[Finding]:
+    """Whose OpenTelemetry providers the server used, and who gets what."""
+    noted = "SELECT DISTINCT outcome, reason FROM ledger WHERE signal = 'provider' ORDER BY 1, 2"
+    found: dict[str, list[str]] = {}
+    for how, signal in connection.execute(noted):
+        found.setdefault(how, []).append(signal)
+    for how, signals in found.items():
+        finding = warning if how == "apart" else ok
+        yield finding(f"provider_{how}", signal=", ".join(signals))
+    if not found:
+        yield ok("provider_own")
 
 
 class _Server:

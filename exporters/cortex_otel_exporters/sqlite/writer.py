@@ -247,6 +247,11 @@ class Writer:
             self._heartbeat.close(remove=False)
 
     @property
+    def has_received(self) -> bool:
+        """Whether anything was handed over so far: only then there is, or will be, a file."""
+        return any(self._accounts.received.values())
+
+    @property
     def trouble(self) -> str:
         """What is wrong with the store; ``""`` if nothing is."""
         return self._trouble

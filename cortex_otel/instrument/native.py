@@ -1,0 +1,171 @@
+"""MCP libraries' own spans of requests, where ours is the span of the request already.
+
+One recording SERVER span a request: as long as ours is the current one, a library that starts its
+own gets ours in its stead, and what it tells of the request stands there for whoever reads spans
+beside the store. Everywhere else (under a span of the user's, in a mounted server, in a call that
+a tool makes) its span is the user's, and is made as if we weren't there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import trace
+from opentelemetry.trace import INVALID_SPAN, NoOpTracer, SpanKind, Status, StatusCode, Tracer
+
+from cortex_otel import guard
+from cortex_otel import semconv as sc
+from cortex_otel.instrument import request as requests
+from cortex_otel.process import native
+from cortex_otel.process.native import NativePart, NestedCall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from opentelemetry.trace import Span, SpanContext
+
+    from cortex_otel.instrument.request import McpRequest
+
+__all__ = ["NativeTracer", "server_span"]
+
+#: fastmcp 4 opens its span of a request in one place and tells more of it in another.
+_SEAM: Final = "fastmcp.span.seam"
+
+
+class NativeTracer(Tracer):
+    """Stands before the tracer of an MCP library."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+
+    def start_span(self, *args: Any, **kwargs: Any) -> Span:
+        """Of the library."""
+        return self._tracer.start_span(*args, **kwargs)
+
+    def start_as_current_span(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Of the library; or that of the request that is being served."""
+        made = self._tracer.start_as_current_span(name, *args, **kwargs)
+        if kwargs.get("kind") is not SpanKind.SERVER or isinstance(self._tracer, NoOpTracer):
+            return made
+        return server_span(made, name, **kwargs)
+
+
+@contextlib.contextmanager
+def server_span(
+    made: Any, name: str, *, attributes: Any = None, record_exception: bool = True,
+    set_status_on_exception: bool = True, **_: Any,
+) -> Iterator[Span]:  # fmt: skip
+    """A library's span of a request, or ours in its stead.
+
+    Args:
+        made: context manager that starts the library's; not entered where ours is given.
+        name: that it would have.
+        attributes: that it would have.
+        record_exception: whether leaving it by an exception is recorded.
+        set_status_on_exception: the same for the status.
+    """
+    request = requests.current()
+    if request is None:
+        if requests.asks_itself.get():  # nobody's request, and no span of it
+            yield INVALID_SPAN
+            return
+        with made as span:
+            yield span
+        return
+    if not _is_of(request, name, attributes):
+        with made as span:
+            _expect_nested(request, span)
+            yield span
+        return
+    ours = _NativeSpan(request)
+    ours.update_name(name)
+    ours.set_attributes(attributes or {})
+    try:
+        yield ours
+    except Exception as error:
+        if record_exception:
+            ours.record_exception(error)
+        if set_status_on_exception:
+            ours.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+        raise
+
+
+def _is_of(request: McpRequest, name: str, attributes: Any) -> bool:
+    """Whether a span that is started here under ``name`` is the one of ``request``."""
+    current = trace.get_current_span()
+    if current is not request.span and (
+        current.get_span_context() != request.span.get_span_context()
+    ):
+        return False
+    # fastmcp 3 tells attributes later; its names begin with the method, as all of them do.
+    method = (attributes or {}).get(sc.MCP_METHOD_NAME) or name.partition(" ")[0]
+    if method != request.method:  # mcp 1 asks a server for its tools to check a call
+        return False
+    part = request.native
+    if part is None:
+        request.native = NativePart()
+        return True
+    if _SEAM in part.told and not part.is_complete:
+        part.is_complete = True
+        return True
+    return False
+
+
+def _expect_nested(request: McpRequest, span: Any) -> None:
+    def is_known(tool: str) -> bool:
+        return request.known.has(sc.METHOD_TOOLS_CALL, tool)
+
+    try:
+        if span.is_recording():
+            native.expect(span.get_span_context().span_id, NestedCall(is_known))
+    except Exception as error:  # noqa: BLE001 - the host's request
+        guard.swallowed("mcp_server.native", error)
+
+
+class _NativeSpan(trace.Span):
+    """The span of a request, as a library writes to it; ends with the request."""
+
+    def __init__(self, request: McpRequest) -> None:
+        self._span = request.span
+        assert request.native is not None  # noqa: S101 - who makes this has just set it
+        self._part = request.native
+
+    def get_span_context(self) -> SpanContext:
+        return self._span.get_span_context()
+
+    def is_recording(self) -> bool:
+        return self._span.is_recording()
+
+    def end(self, end_time: int | None = None) -> None:
+        del end_time
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        self._part.told[key] = value
+        self._span.set_attribute(key, value)
+
+    def set_attributes(self, attributes: Any) -> None:
+        self._part.told.update(attributes)
+        self._span.set_attributes(attributes)
+
+    def add_event(self, *args: Any, **kwargs: Any) -> None:
+        self._part.has_events = True
+        self._span.add_event(*args, **kwargs)
+
+    def add_link(self, *args: Any, **kwargs: Any) -> None:
+        self._span.add_link(*args, **kwargs)
+
+    def record_exception(self, *args: Any, **kwargs: Any) -> None:
+        self._part.has_events = True
+        self._span.record_exception(*args, **kwargs)
+
+    def set_status(self, status: Any, description: str | None = None) -> None:
+        self._part.has_status = True
+        if isinstance(status, Status):
+            self._span.set_status(status)
+        else:
+            self._span.set_status(status, description)
+
+    def update_name(self, name: str) -> None:
+        self._part.name = name
+        self._span.update_name(name)

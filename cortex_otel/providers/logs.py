@@ -1,0 +1,103 @@
+"""Logger providers: ours, and how it joins the host's or hands over to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk._logs import Logger, LoggerProvider
+
+from cortex_otel.providers.sampled import fetched
+from cortex_otel.providers.slots import LOGS, Joint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opentelemetry.sdk._logs import LogRecordProcessor
+
+__all__ = ["LogJoint"]
+
+
+class LogJoint(Joint):
+    """Logs and log-based events.
+
+    Args:
+        make: our own provider, without processors.
+        processors: to be put on whichever provider it is; ours first.
+    """
+
+    slot = LOGS
+    sdk = LoggerProvider
+
+    def __init__(
+        self, make: Callable[[], LoggerProvider], processors: Sequence[LogRecordProcessor]
+    ) -> None:
+        super().__init__(make)
+        self._processors = tuple(processors)
+
+    def _equip_own(self, provider: Any) -> None:
+        for processor in self._processors:
+            provider.add_log_record_processor(processor)
+
+    def _equip(self, provider: Any) -> None:
+        there = _processors_of(provider)
+        # On ours, others may have put some meanwhile.
+        wanted = self._processors if self._own is None else _processors_of(self._own)
+        for processor in wanted:
+            if all(processor is not one for one in there):
+                provider.add_log_record_processor(processor)
+
+    def _hand_over(self, own: Any, provider: Any) -> None:
+        loggers = fetched(own, "_logger_cache", "_active_loggers")
+        own.successor = provider
+        own.__class__ = _FormerProvider
+        for logger in loggers:
+            scope = logger._instrumentation_scope  # noqa: SLF001 - there is no public way
+            logger.successor = provider.get_logger(
+                scope.name, scope.version, scope.schema_url, scope.attributes or None
+            )
+            logger.__class__ = _FormerLogger
+
+    def _leave(self, provider: Any) -> None:
+        multi = provider._multi_log_record_processor  # noqa: SLF001 - there is no public way
+        with multi._lock:  # noqa: SLF001 - the same
+            multi._log_record_processors = tuple(  # noqa: SLF001 - the same
+                one for one in _processors_of(provider) if one is not self._processors[0]
+            )
+
+
+def _processors_of(provider: Any) -> tuple[Any, ...]:
+    multi = getattr(provider, "_multi_log_record_processor", None)
+    return getattr(multi, "_log_record_processors", ())
+
+
+class _FormerProvider(LoggerProvider):
+    """Ours, after the host has set its own: hands on to that."""
+
+    successor: Any
+
+    def get_logger(self, *args: Any, **kwargs: Any) -> Any:
+        return self.successor.get_logger(*args, **kwargs)
+
+    def add_log_record_processor(self, log_record_processor: LogRecordProcessor) -> None:
+        self.successor.add_log_record_processor(log_record_processor)
+
+    @property
+    def resource(self) -> Any:
+        return getattr(self.successor, "resource", self._resource)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        flush = getattr(self.successor, "force_flush", super().force_flush)
+        return bool(flush(timeout_millis))
+
+
+class _FormerLogger(Logger):
+    """One of ours, after the host has set its own provider: hands on to the host's."""
+
+    successor: Any
+
+    def emit(self, *args: Any, **kwargs: Any) -> None:
+        self.successor.emit(*args, **kwargs)
+
+    def enabled(self, **kwargs: Any) -> bool:
+        enabled = getattr(self.successor, "enabled", None)
+        return enabled is None or bool(enabled(**kwargs))

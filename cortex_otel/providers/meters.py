@@ -1,0 +1,188 @@
+"""Meter providers: ours, and how it joins the host's or hands over to it.
+
+A reader collects what one provider counts. So when the host sets its own, a reader of the store
+joins that, and the instruments of ours measure with the host's from then on; what they had counted
+until then is collected from ours for the last time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.sdk.metrics import (
+    Counter,
+    Histogram,
+    Meter,
+    MeterProvider,
+    ObservableCounter,
+    ObservableGauge,
+    ObservableUpDownCounter,
+    UpDownCounter,
+)
+
+from cortex_otel import guard
+from cortex_otel.providers.sampled import fetched
+from cortex_otel.providers.slots import METRICS, Joint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opentelemetry.sdk.metrics.export import MetricReader
+
+__all__ = ["MetricJoint"]
+
+_OBSERVED: Final = {
+    ObservableCounter: "create_observable_counter",
+    ObservableGauge: "create_observable_gauge",
+    ObservableUpDownCounter: "create_observable_up_down_counter",
+}
+
+
+class MetricJoint(Joint):
+    """Metrics.
+
+    Args:
+        make: our own provider, with the readers that it is given.
+        make_reader: a reader that leads to the store; one for each provider.
+        readers: others, to be put on whichever provider it is.
+    """
+
+    slot = METRICS
+    sdk = MeterProvider
+
+    def __init__(
+        self, make: Callable[[Sequence[MetricReader]], MeterProvider],
+        make_reader: Callable[[], MetricReader], readers: Sequence[MetricReader],
+    ) -> None:  # fmt: skip
+        # One that gets a reader later doesn't shut it down.
+        super().__init__(lambda: make([make_reader(), *readers]))
+        self._make_reader = make_reader
+        self._readers = tuple(readers)
+        self._reader_of: dict[int, MetricReader] = {}
+
+    def _equip_own(self, provider: Any) -> None:
+        """Nothing: it was made with the readers."""
+
+    def _join(self, provider: Any) -> str:
+        if not hasattr(provider, "add_metric_reader") and isinstance(provider, MeterProvider):
+            return "apart"  # an SDK before 1.44
+        return super()._join(provider)
+
+    def _equip(self, provider: Any) -> None:
+        reader = self._make_reader()
+        self._reader_of[id(provider)] = reader
+        provider.add_metric_reader(reader)
+        for other in self._readers:
+            if self._own is not None:
+                _release(self._own, other)
+            provider.add_metric_reader(other)
+
+    def _hand_over(self, own: Any, provider: Any) -> None:
+        if own.durations is not None:
+            own.durations.stand_aside()
+        meters = fetched(own, "_meters")
+        own.successor = provider
+        own.__class__ = _FormerProvider
+        for meter in meters:
+            scope = meter._instrumentation_scope  # noqa: SLF001 - there is no public way
+            meter.successor = provider.get_meter(
+                scope.name, scope.version, scope.schema_url, scope.attributes or None
+            )
+            meter.__class__ = _FormerMeter
+            for instrument in list(meter._instrument_id_instrument.values()):  # noqa: SLF001
+                _redirect(instrument, meter.successor)
+        consumer = own._measurement_consumer  # noqa: SLF001 - there is no public way
+        with consumer._lock:  # noqa: SLF001 - the same
+            consumer._async_instruments.clear()  # noqa: SLF001 - the host's observes now
+
+    def _leave(self, provider: Any) -> None:
+        reader = self._reader_of.pop(id(provider), None)
+        if reader is not None:
+            provider.remove_metric_reader(reader)
+        for other in self._readers:
+            provider.remove_metric_reader(other)  # shuts it down, which the provider would not
+
+
+def _release(own: Any, reader: MetricReader) -> None:
+    """Take ``reader`` out of ``own`` without its shutdown, so that another may have it."""
+    try:
+        reader.collect()
+        own._measurement_consumer.remove_metric_reader(reader)  # noqa: SLF001 - no public way
+        with own._all_metric_readers_lock:  # noqa: SLF001 - the same
+            own._all_metric_readers.discard(reader)  # noqa: SLF001 - the same
+        own._metric_readers = tuple(  # noqa: SLF001 - the same
+            one for one in own._metric_readers if one is not reader  # noqa: SLF001 - the same
+        )  # fmt: skip
+    except Exception as error:  # noqa: BLE001 - the host's call
+        guard.swallowed("providers.metrics.release", error)
+
+
+def _redirect(instrument: Any, meter: Any) -> None:
+    """Let ``instrument`` measure with one of ``meter`` of the same name and kind."""
+    told = {"unit": instrument.unit, "description": instrument.description}
+    for kind, create in _OBSERVED.items():
+        if isinstance(instrument, kind):
+            callbacks = list(instrument._callbacks)  # noqa: SLF001 - there is no public way
+            getattr(meter, create)(instrument.name, callbacks=callbacks, **told)
+            return
+    measure: Any
+    if isinstance(instrument, Counter):
+        measure = meter.create_counter(instrument.name, **told).add
+    elif isinstance(instrument, UpDownCounter):
+        measure = meter.create_up_down_counter(instrument.name, **told).add
+    elif isinstance(instrument, Histogram):
+        advisory = instrument._advisory.explicit_bucket_boundaries  # noqa: SLF001 - the same
+        more = {"explicit_bucket_boundaries_advisory": advisory} if advisory else {}
+        measure = meter.create_histogram(instrument.name, **told, **more).record
+    else:
+        measure = meter.create_gauge(instrument.name, **told).set
+    instrument._measurement_consumer = _Redirected(measure)  # noqa: SLF001 - the same
+
+
+class _Redirected:
+    """In place of the consumer of measurements: hands them on to another instrument."""
+
+    def __init__(self, measure: Callable[..., None]) -> None:
+        self._measure = measure
+
+    def consume_measurement(self, measurement: Any) -> None:
+        self._measure(measurement.value, measurement.attributes, measurement.context)
+
+
+class _FormerProvider(MeterProvider):
+    """Ours, after the host has set its own: hands on to that."""
+
+    successor: Any
+
+    def get_meter(self, *args: Any, **kwargs: Any) -> Any:
+        return self.successor.get_meter(*args, **kwargs)
+
+    def add_metric_reader(self, metric_reader: MetricReader) -> None:
+        self.successor.add_metric_reader(metric_reader)
+
+
+class _FormerMeter(Meter):
+    """One of ours, after the host has set its own provider: hands on to the host's."""
+
+    successor: Any
+
+    def create_counter(self, *args: Any, **kwargs: Any) -> Any:
+        return self.successor.create_counter(*args, **kwargs)
+
+    def create_up_down_counter(self, *args: Any, **kwargs: Any) -> Any:
+        return self.successor.create_up_down_counter(*args, **kwargs)
+
+    def create_histogram(self, *args: Any, **kwargs: Any) -> Any:
+        return self.successor.create_histogram(*args, **kwargs)
+
+    def create_gauge(self, *args: Any, **kwargs: Any) -> Any:
+        return self.successor.create_gauge(*args, **kwargs)
+
+    def create_observable_counter(self, *args: Any, **kwargs: Any) -> Any:
+        return self.successor.create_observable_counter(*args, **kwargs)
+
+    def create_observable_up_down_counter(self, *args: Any, **kwargs: Any) -> Any:
+        return self.successor.create_observable_up_down_counter(*args, **kwargs)
+
+    def create_observable_gauge(self, *args: Any, **kwargs: Any) -> Any:
+        return self.successor.create_observable_gauge(*args, **kwargs)

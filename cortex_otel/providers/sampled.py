@@ -1,0 +1,138 @@
+"""The host's sampling stays the host's: what it leaves out is recorded for our store alone.
+
+Our store counts every call, and weighs what it leaves out. A host that sends every hundredth trace
+to its own backend would take the other ninety-nine from the store too. So a span that the host's
+sampler drops is recorded all the same, without the sampled flag, and shown to our processor only:
+what the host exports, and what it propagates, is as before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk.trace import ConcurrentMultiSpanProcessor, SynchronousMultiSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, Sampler, SamplingResult
+from opentelemetry.trace import TraceState
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor
+
+__all__ = ["separate", "unite"]
+
+
+class _LeftOut(TraceState):
+    """Marks the context of a span that the host's sampler left out; says the same as before."""
+
+
+class _JoinedSampler(Sampler):
+    def __init__(self, theirs: Sampler, ours: Sampler) -> None:
+        self.theirs = theirs
+        self._ours = ours
+
+    def should_sample(
+        self, parent_context: Any, trace_id: int, name: str, kind: Any = None,
+        attributes: Any = None, *more: Any, **named: Any,
+    ) -> SamplingResult:  # fmt: skip
+        asked = (parent_context, trace_id, name, kind, attributes, *more)
+        result = self.theirs.should_sample(*asked, **named)
+        state = result.trace_state
+        if result.decision is Decision.DROP:
+            ours = self._ours.should_sample(*asked, **named)
+            if ours.decision.is_recording():  # type: ignore[no-untyped-call]
+                marked = _LeftOut(list((state or TraceState()).items()))
+                return SamplingResult(Decision.RECORD_ONLY, attributes, marked)
+        elif isinstance(state, _LeftOut):  # its parent's
+            result.trace_state = TraceState(list(state.items()))
+        return result
+
+    def get_description(self) -> str:
+        """As the host's."""
+        return self.theirs.get_description()
+
+
+class _Separated:
+    """One of the SDK's multi-processors that shows the host's no span that its sampler left out."""
+
+    _cortex_part: tuple[SpanProcessor, ...] = ()
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        if _is_left_out(span):
+            for one in self._cortex_part:
+                one.on_start(span, parent_context)
+        else:
+            super().on_start(span, parent_context)  # type: ignore[misc]
+
+    def _on_ending(self, span: Any) -> None:
+        if not _is_left_out(span):  # ours has nothing to do there
+            super()._on_ending(span)  # type: ignore[misc]
+
+    def on_end(self, span: Any) -> None:
+        if _is_left_out(span):
+            for one in self._cortex_part:
+                one.on_end(span)
+        else:
+            super().on_end(span)  # type: ignore[misc]
+
+
+class _Synchronous(_Separated, SynchronousMultiSpanProcessor):
+    pass
+
+
+class _Concurrent(_Separated, ConcurrentMultiSpanProcessor):
+    pass
+
+
+_SEPARATED: dict[type, type] = {
+    SynchronousMultiSpanProcessor: _Synchronous, ConcurrentMultiSpanProcessor: _Concurrent,
+}  # fmt: skip
+
+
+def _is_left_out(span: Any) -> bool:
+    context = span.context
+    return type(context.trace_state) is _LeftOut and not context.trace_flags.sampled
+
+
+def separate(provider: Any, ours: SpanProcessor, sampler: Sampler) -> None:
+    """Let ``provider``, an SDK's, record what its sampler leaves out, for ``ours`` alone.
+
+    Args:
+        provider: of the host.
+        ours: our processor, that is among those of ``provider``.
+        sampler: decides what is recorded for ours of what the host's leaves out.
+    """
+    multi = provider._active_span_processor  # noqa: SLF001 - there is no public way
+    theirs = provider.sampler
+    separated = _SEPARATED.get(type(multi))
+    if separated is None or theirs is ALWAYS_ON or isinstance(theirs, _JoinedSampler):
+        return
+    multi._cortex_part = (ours,)  # noqa: SLF001 - the same
+    multi.__class__ = separated
+    _replace_sampler(provider, theirs, _JoinedSampler(theirs, sampler))
+
+
+def unite(provider: Any) -> None:
+    """Undo :func:`separate`."""
+    sampler = provider.sampler
+    if isinstance(sampler, _JoinedSampler):
+        _replace_sampler(provider, sampler, sampler.theirs)
+    multi: Any = provider._active_span_processor  # noqa: SLF001 - there is no public way
+    for plain, separated in _SEPARATED.items():
+        if multi.__class__ is separated:
+            vars(multi).pop("_cortex_part", None)
+            multi.__class__ = plain
+
+
+def _replace_sampler(provider: Any, old: Sampler, new: Sampler) -> None:
+    provider.sampler = new
+    for tracer in fetched(provider, "_tracers", "_cached_tracers"):
+        if getattr(tracer, "sampler", None) is old:
+            tracer.sampler = new
+
+
+def fetched(provider: Any, *names: str) -> list[Any]:
+    """What was got from ``provider`` so far, by the SDK's own lists (versions differ)."""
+    found: dict[int, Any] = {}
+    for name in names:
+        kept = getattr(provider, name, None) or ()
+        found |= {id(one): one for one in (kept.values() if isinstance(kept, dict) else list(kept))}
+    return list(found.values())

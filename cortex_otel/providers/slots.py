@@ -1,0 +1,227 @@
+"""The API's global providers, and the moment when the host sets its own in place of ours."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from opentelemetry import trace
+from opentelemetry._logs import _internal as logs
+from opentelemetry.metrics import _internal as metrics
+from opentelemetry.util._once import Once
+
+from cortex_otel import guard
+from cortex_otel.instrument.patches import Patches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+__all__ = ["LOGS", "METRICS", "TRACES", "Joint", "Slot", "within"]
+
+#: How libraries whose provider stands before one of the SDK's exchange the latter.
+_SETTERS: Final = ("set_provider", "set_meter_provider")
+
+
+class Slot(NamedTuple):
+    """Where the API keeps one signal's global provider."""
+
+    signal: str
+    module: ModuleType
+    provider: str
+    once: str
+    get: Callable[[], Any]
+    set: Callable[[Any], None]
+
+    @property
+    def current(self) -> Any:
+        """What is set; ``None`` if nothing is."""
+        return getattr(self.module, self.provider)
+
+
+TRACES: Final = Slot(
+    "traces", trace, "_TRACER_PROVIDER", "_TRACER_PROVIDER_SET_ONCE", trace.get_tracer_provider,
+    trace.set_tracer_provider,
+)  # fmt: skip
+LOGS: Final = Slot(
+    "logs", logs, "_LOGGER_PROVIDER", "_LOGGER_PROVIDER_SET_ONCE", logs.get_logger_provider,
+    logs.set_logger_provider,
+)  # fmt: skip
+METRICS: Final = Slot(
+    "metrics", metrics, "_METER_PROVIDER", "_METER_PROVIDER_SET_ONCE", metrics.get_meter_provider,
+    metrics.set_meter_provider,
+)  # fmt: skip
+
+
+class _OnceMore(Once):
+    """Lets the host set its provider, although ours is set; after that, once is once again.
+
+    It stands where the API has its own, so whichever way the setter was imported leads here.
+    """
+
+    def __init__(self, slot: Slot, ours: Any, follow: Callable[[Any], None]) -> None:
+        super().__init__()
+        self._done = True
+        self._slot = slot
+        self._ours = ours
+        self._follow = follow
+
+    def do_once(self, func: Callable[[], None]) -> bool:
+        with self._lock:
+            if self._done and self._slot.current is not self._ours:
+                return False
+            func()
+            self._done = True
+            provider = self._slot.current
+        if provider is self._ours:
+            return False  # nothing has changed, as the API would say
+        self._follow(provider)
+        return True
+
+
+class Joint(ABC):
+    """One signal's provider, ours or the host's, and our part in it.
+
+    Args:
+        slot: of the signal.
+        make: our own provider; called only where it is needed.
+    """
+
+    slot: Slot
+    #: A class of the SDK's provider.
+    sdk: type
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._own: Any = None
+        self._joined: list[Any] = []
+        self._patches = Patches()
+        self._watched = self._has_left = False
+        self.how = "own"
+        """``own``, ``joined``, ``mirrored`` or ``apart``."""
+
+    @property
+    def own(self) -> Any:
+        """Our own provider; made when it is first asked for."""
+        if self._own is None:
+            self._own = self._make()
+            self._equip_own(self._own)
+        return self._own
+
+    @property
+    def has_own(self) -> bool:
+        """Whether a provider of our own had to be made."""
+        return self._own is not None
+
+    @property
+    def note(self) -> str:
+        """For the heartbeat: ``provider:joined traces``; ``cortex-otel status`` has the words."""
+        return f"provider:{self.how} {self.slot.signal}"
+
+    def set_up(self) -> Any:
+        """Join the provider that is set, or set ours.
+
+        Returns:
+            What our own instruments are to be got from.
+        """
+        self.slot.get()  # OTEL_PYTHON_…_PROVIDER may name one
+        theirs = self.slot.current
+        if theirs is None:
+            self.slot.set(self.own)
+            theirs = self.slot.current
+        if theirs is not self._own:
+            self._follow(theirs)
+            return self.own if self.how == "apart" else theirs
+        once = _OnceMore(self.slot, self.own, self._follow)
+        setattr(self.slot.module, self.slot.once, once)
+        return self.own
+
+    def leave(self) -> None:
+        """Take our part out of the host's provider.
+
+        Ours, if it is the global one, stays, and still makes way for the host's.
+        """
+        self._has_left = True
+        self._patches.restore()
+        joined, self._joined = self._joined, []
+        for provider in joined:
+            try:
+                self._leave(provider)
+            except Exception as error:  # noqa: BLE001 - at exit, or in the host's own call
+                guard.swallowed(f"providers.{self.slot.signal}.leave", error)
+
+    def _follow(self, provider: Any) -> None:
+        """The host's ``provider`` is the global one now."""
+        try:
+            self.how = "joined" if self._has_left else self._join(provider)
+            if self._own is not None and self.how != "apart":
+                self._hand_over(self._own, provider)
+        except Exception as error:  # noqa: BLE001 - the host's call
+            guard.swallowed(f"providers.{self.slot.signal}", error)
+            self.how = "apart"
+        if self.how == "apart":
+            guard.warn_once(
+                f"provider {self.slot.signal}",
+                "%s is of a make that cortex-otel can't join: its %s are not in the local store",
+                type(provider).__name__, self.slot.signal,
+            )  # fmt: skip
+
+    def _join(self, provider: Any) -> str:
+        """Put our part into ``provider``; how that could be done."""
+        sdk = within(provider, self.sdk)
+        if sdk is None:
+            return self._join_foreign(provider)
+        if all(sdk is not known for known in self._joined):
+            self._equip(sdk)
+            self._joined.append(sdk)
+        if sdk is not provider:
+            self._watch(provider)
+        return "joined"
+
+    def _watch(self, provider: Any) -> None:
+        """Join again whatever ``provider``, that stands before an SDK's, stands before later."""
+
+        def rejoin(original: Any) -> Any:
+            def set_provider(this: Any, *args: Any, **kwargs: Any) -> Any:
+                result = original(this, *args, **kwargs)
+                if this is provider:
+                    try:
+                        self._join(provider)
+                    except Exception as error:  # noqa: BLE001 - the host's call
+                        guard.swallowed(f"providers.{self.slot.signal}", error)
+                return result
+
+            return set_provider
+
+        if not self._watched:
+            self._watched = True
+            for name in _SETTERS:
+                self._patches.replace(type(provider), name, rejoin)
+
+    def _join_foreign(self, provider: Any) -> str:
+        del provider
+        return "apart"
+
+    @abstractmethod
+    def _equip_own(self, provider: Any) -> None:
+        """Put our part into our own provider."""
+
+    @abstractmethod
+    def _equip(self, provider: Any) -> None:
+        """Put our part into a provider of the SDK, that is the host's."""
+
+    @abstractmethod
+    def _hand_over(self, own: Any, provider: Any) -> None:
+        """Let everything that was got from ``own`` lead to ``provider``."""
+
+    @abstractmethod
+    def _leave(self, provider: Any) -> None:
+        """Undo :meth:`_equip`."""
+
+
+def within(provider: Any, kind: type) -> Any:
+    """The SDK's provider of ``kind`` that ``provider`` is, or stands before; ``None`` if none."""
+    if isinstance(provider, kind):
+        return provider
+    inner = getattr(provider, "__dict__", {}).values()
+    return next((one for one in inner if isinstance(one, kind)), None)

@@ -1,0 +1,116 @@
+"""Tracer providers: ours, and how it joins the host's or hands over to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk.trace import Tracer, TracerProvider
+
+from cortex_otel.providers import mirror
+from cortex_otel.providers.sampled import fetched, separate, unite
+from cortex_otel.providers.slots import TRACES, Joint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.sampling import Sampler
+
+__all__ = ["TraceJoint"]
+
+
+class TraceJoint(Joint):
+    """Traces.
+
+    Args:
+        make: our own provider, without processors.
+        processors: to be put on whichever provider it is; ours first.
+        sampler: what our store records.
+    """
+
+    slot = TRACES
+    sdk = TracerProvider
+
+    def __init__(
+        self, make: Callable[[], TracerProvider], processors: Sequence[SpanProcessor],
+        sampler: Sampler,
+    ) -> None:  # fmt: skip
+        super().__init__(make)
+        self._processors = tuple(processors)
+        self._sampler = sampler
+
+    def _equip_own(self, provider: Any) -> None:
+        for processor in self._processors:
+            provider.add_span_processor(processor)
+
+    def _equip(self, provider: Any) -> None:
+        multi = provider._active_span_processor  # noqa: SLF001 - there is no public way
+        there = getattr(multi, "_span_processors", ())
+        wanted = self._processors
+        if self._own is not None:  # also what others have put on ours meanwhile
+            wanted = self._own._active_span_processor._span_processors  # noqa: SLF001 - the same
+        for processor in wanted:
+            if all(processor is not one for one in there):
+                provider.add_span_processor(processor)
+        separate(provider, self._processors[0], self._sampler)
+
+    def _join_foreign(self, provider: Any) -> str:
+        watched = mirror.watch(self._patches, provider, self._make_equipped)
+        return "mirrored" if watched else "apart"
+
+    def _make_equipped(self) -> TracerProvider:
+        made: TracerProvider = self._make()
+        self._equip_own(made)
+        return made
+
+    def _hand_over(self, own: Any, provider: Any) -> None:
+        tracers = fetched(own, "_tracers", "_cached_tracers")
+        own.successor = provider
+        own.__class__ = _FormerProvider
+        for tracer in tracers:
+            scope = tracer._instrumentation_scope  # noqa: SLF001 - there is no public way
+            tracer.successor = provider.get_tracer(
+                scope.name, scope.version, scope.schema_url, scope.attributes or None
+            )
+            tracer.__class__ = _FormerTracer
+
+    def _leave(self, provider: Any) -> None:
+        unite(provider)
+        multi = provider._active_span_processor  # noqa: SLF001 - there is no public way
+        with multi._lock:  # noqa: SLF001 - the same
+            multi._span_processors = tuple(  # noqa: SLF001 - the same
+                one for one in multi._span_processors  # noqa: SLF001 - the same
+                if one is not self._processors[0]
+            )  # fmt: skip
+
+
+class _FormerProvider(TracerProvider):
+    """Ours, after the host has set its own: hands on to that."""
+
+    successor: Any
+
+    def get_tracer(self, *args: Any, **kwargs: Any) -> Any:
+        return self.successor.get_tracer(*args, **kwargs)
+
+    def add_span_processor(self, span_processor: SpanProcessor) -> None:
+        self.successor.add_span_processor(span_processor)
+
+    @property
+    def resource(self) -> Any:
+        return getattr(self.successor, "resource", self._resource)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        flush = getattr(self.successor, "force_flush", super().force_flush)
+        return bool(flush(timeout_millis))
+
+
+class _FormerTracer(Tracer):
+    """One of ours, after the host has set its own provider: hands on to the host's."""
+
+    successor: Any
+
+    def start_span(self, *args: Any, **kwargs: Any) -> Any:
+        return self.successor.start_span(*args, **kwargs)
+
+    def start_as_current_span(self, *args: Any, **kwargs: Any) -> Any:
+        return self.successor.start_as_current_span(*args, **kwargs)

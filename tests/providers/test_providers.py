@@ -1,0 +1,264 @@
+"""A host's own OpenTelemetry and ours: both get everything once, whoever comes first."""
+
+from __future__ import annotations
+
+import pytest
+
+# Everything a host can have fetched before it sets its providers, and after.
+EVERYTHING = """
+import sys
+import cortex_otel
+
+first, how = sys.argv[1:]
+if first == "theirs":
+    set_up()
+if how == "code":
+    cortex_otel.configure()
+before = trace.get_tracer("before")
+logger = _logs.get_logger("before")
+counter = metrics.get_meter("before").create_counter("before.counter")
+histogram = metrics.get_meter("before").create_histogram("before.histogram")
+up_down = metrics.get_meter("before").create_up_down_counter("before.up_down")
+gauge = metrics.get_meter("before").create_gauge("before.gauge")
+metrics.get_meter("before").create_observable_up_down_counter(
+    "before.observed", callbacks=[lambda _: [Observation(7)]])
+kept = trace.get_tracer_provider()
+decorated = before.start_as_current_span("decorated")(lambda: None)
+if first == "ours":
+    set_up()
+
+span(EARLY, "of a proxy")
+span(before, "of a tracer from before")
+span(kept.get_tracer("kept"), "of a provider from before")
+span(trace.get_tracer("after"), "of a tracer from after")
+decorated()
+logger.emit(event_name="logger.before")
+_logs.get_logger("after").emit(event_name="logger.after")
+counter.add(1)
+histogram.record(1.0)
+up_down.add(4)
+gauge.set(5)
+metrics.get_meter("after").create_counter("after.counter").add(2)
+cortex_otel.instrument_tool(lambda: None, name="tool")()
+report(is_theirs=type(trace.get_tracer_provider()).__name__)
+"""
+SPANS = [
+    "of a proxy", "of a tracer from before", "of a provider from before", "of a tracer from after",
+    "decorated", "tools/call tool",
+]  # fmt: skip
+METRICS = {
+    "before.counter": 1, "before.histogram": 1, "before.up_down": 4, "before.gauge": 5,
+    "after.counter": 2, "mcp.server.operation.duration": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("first", "how"), [("ours", "zero-code"), ("ours", "code"), ("theirs", "code")]
+)
+def test_both_get_everything_once(host, first, how):
+    found, stderr = host(EVERYTHING, first, how, zero_code=how == "zero-code")
+    assert stderr == ""
+    assert found["is_theirs"] == "TracerProvider"
+    for side in ("theirs", "ours"):
+        assert found[side]["spans"] == SPANS, side
+        assert found[side]["logs"] == ["logger.before", "logger.after"], side
+        observed = found[side]["metrics"].pop("before.observed")
+        assert observed % 7 == 0, side  # as often as was collected
+        assert observed > 0, side
+        assert found[side]["metrics"] == METRICS, side
+    assert found["theirs"]["resources"] == ["host"]
+    assert found["theirs"]["types"] == ["ReadableSpan"]
+    assert found["ours"]["providers"] == [
+        ["joined", "logs"], ["joined", "metrics"], ["joined", "traces"],
+    ]  # fmt: skip
+
+
+def test_what_was_recorded_before_the_host_came_is_in_the_store(host):
+    script = """
+import cortex_otel
+cortex_otel.configure()
+counter = metrics.get_meter("before").create_counter("counter")
+counter.add(1)
+tracer = trace.get_tracer("before")
+span(tracer, "before")
+started = tracer.start_span("across")
+set_up()
+started.end()
+counter.add(2)
+span(tracer, "after")
+report()
+"""
+    found, _ = host(script)
+    assert found["ours"]["spans"] == ["before", "across", "after"]
+    assert found["theirs"]["spans"] == ["after"]
+    assert found["ours"]["metrics"]["counter"] == 3
+    assert found["theirs"]["metrics"]["counter"] == 2
+
+
+@pytest.mark.parametrize("first", ["ours", "theirs"])
+@pytest.mark.parametrize("sampler", ["ParentBased(TraceIdRatioBased(0.0))", "ALWAYS_OFF"])
+def test_the_hosts_sampling_is_the_hosts(host, first, sampler):
+    script = f"""
+class Strict(SpanProcessor):
+    seen = []
+    def on_start(self, span, parent_context=None):
+        self.seen.append(span.name)
+    def on_end(self, span):
+        self.seen.append(span.name)
+
+import cortex_otel
+if {first!r} == "ours":
+    cortex_otel.configure()
+tracers = set_up({sampler})
+tracers.add_span_processor(Strict())
+if {first!r} == "theirs":
+    cortex_otel.configure()
+with trace.get_tracer("host").start_as_current_span("work") as work:
+    flags = work.get_span_context().trace_flags
+    span(trace.get_tracer("host"), "inner")
+cortex_otel.instrument_tool(lambda: None, name="tool")()
+report(seen=Strict.seen, sampled=flags.sampled)
+"""
+    found, _ = host(script)
+    assert found["ours"]["spans"] == ["work", "inner", "tools/call tool"]
+    assert found["theirs"]["spans"] == found["seen"] == []
+    assert found["sampled"] is False
+
+
+def test_what_the_environment_leaves_out_is_left_out_of_both(host):
+    script = """
+import cortex_otel
+cortex_otel.configure()
+set_up()
+span(trace.get_tracer("host"), "work")
+_logs.get_logger("host").emit(event_name="event")
+report()
+"""
+    found, _ = host(script, OTEL_TRACES_SAMPLER="always_off")
+    assert found["theirs"]["spans"] == found["ours"]["spans"] == []
+    assert found["ours"]["logs"] == ["event"]
+
+
+def test_a_second_provider_of_the_host_is_refused_as_ever(host):
+    script = """
+import cortex_otel
+cortex_otel.configure()
+provider = set_up()
+trace.set_tracer_provider(TracerProvider())
+span(trace.get_tracer("host"), "work")
+report(kept=trace.get_tracer_provider() is provider)
+"""
+    found, stderr = host(script)
+    assert found["kept"]
+    assert "Overriding of current TracerProvider is not allowed" in stderr
+    assert found["theirs"]["spans"] == found["ours"]["spans"] == ["work"]
+
+
+def test_a_provider_that_records_nothing_is_left_alone_and_warned_of(host):
+    script = """
+import cortex_otel
+cortex_otel.configure()
+before = trace.get_tracer("before")
+trace.set_tracer_provider(trace.NoOpTracerProvider())
+span(trace.get_tracer("host"), "nobody's")
+cortex_otel.instrument_tool(lambda: None, name="tool")()
+print(json.dumps(ours()))
+"""
+    found, stderr = host(script)
+    assert found["spans"] == ["tools/call tool"]
+    assert found["providers"] == [["apart", "traces"]]
+    (line,) = stderr.splitlines()
+    assert line.startswith("NoOpTracerProvider is of a make that cortex-otel can't join")
+
+
+def test_after_our_shutdown_the_hosts_provider_is_as_it_was(host):
+    script = """
+import cortex_otel
+provider = set_up(ParentBased(TraceIdRatioBased(0.5)))
+multi = provider._active_span_processor
+sampler, kind, processors = provider.sampler, type(multi), multi._span_processors
+cortex_otel.configure()
+tracer = trace.get_tracer("host")
+span(tracer, "work")
+cortex_otel.shutdown()
+report(
+    same=provider.sampler is sampler and type(multi) is kind
+    and multi._span_processors == processors and tracer.sampler is sampler
+)
+"""
+    found, stderr = host(script)
+    assert found["same"]
+    assert stderr == ""
+
+
+def test_a_host_that_comes_after_our_shutdown_gets_its_own(host):
+    script = """
+import cortex_otel
+cortex_otel.configure()
+before = trace.get_tracer("before")
+span(before, "recorded")
+cortex_otel.shutdown()
+set_up()
+span(before, "the host's alone")
+report()
+"""
+    found, stderr = host(script)
+    assert found["ours"]["spans"] == ["recorded"]
+    assert found["theirs"]["spans"] == ["the host's alone"]
+    assert stderr == ""
+
+
+def test_the_shutdown_of_the_hosts_providers_does_not_end_ours(host):
+    script = """
+import cortex_otel
+cortex_otel.configure()
+provider = set_up()
+counter = metrics.get_meter("host").create_counter("counter")
+tracer = trace.get_tracer("host")
+span(tracer, "before")
+provider.shutdown()
+_logs.get_logger_provider().shutdown()
+counter.add(1)
+metrics.get_meter_provider().shutdown()
+span(tracer, "after")
+SPANS._stopped = False
+print(json.dumps(ours()))
+"""
+    found, _ = host(script)
+    assert found["spans"] == ["before", "after"]
+    assert found["metrics"]["counter"] == 1
+
+
+def test_a_disabled_sdk_records_nothing_and_keeps_nothing(host):
+    script = """
+import cortex_otel
+cortex_otel.configure()
+set_up()
+span(trace.get_tracer("host"), "work")
+print(json.dumps(os.path.exists(os.environ["CORTEX_OTEL_HOME"])))
+"""
+    found, _ = host(script, OTEL_SDK_DISABLED="true")
+    assert found is False
+
+
+def test_exporters_beside_ours_move_along(host):
+    script = """
+import cortex_otel
+other, reader = InMemorySpanExporter(), InMemoryMetricReader()
+cortex_otel.configure(
+    span_processors=[SimpleSpanProcessor(other)], metric_readers=[reader])
+counter = metrics.get_meter("host").create_counter("counter")
+late = InMemorySpanExporter()
+trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(late))
+set_up()
+counter.add(1)
+span(trace.get_tracer("host"), "work")
+data = reader.get_metrics_data()
+names = [m.name for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics]
+report(others=[len(one.get_finished_spans()) for one in (other, late)], names=names)
+"""
+    found, stderr = host(script)
+    assert found["others"] == [1, 1]
+    assert found["names"] == ["counter"]
+    assert found["theirs"]["spans"] == found["ours"]["spans"] == ["work"]
+    assert stderr == ""
