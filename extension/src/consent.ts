@@ -1,11 +1,13 @@
 /**
- * How much the user lets us record: the stricter of the editor's level and the extension's own
- * setting.
+ * How much the user lets us record: the strictest of the editor's level and of all that is said of
+ * the extension's own setting.
  */
 import * as vscode from 'vscode';
 
-/** `error`: errors alone, as the editor's level of that name. */
-export type Level = 'all' | 'error' | 'off';
+import { layersOf } from './settings';
+import type { Level } from './types';
+
+const LEVELS: readonly Level[] = ['off', 'error', 'all'];
 
 /** What of the editor's logger is asked. */
 export interface LoggerState {
@@ -66,12 +68,9 @@ export class Consent implements vscode.Disposable {
     if (!this.setting) {
       return 'all';
     }
-    const value = vscode.workspace.getConfiguration().get<unknown>(this.setting);
-    if (value === undefined || value === true || value === 'all' || value === 'on') {
-      return 'all';
-    }
-    // Whatever a user wrote there that isn't a yes is a no.
-    return value === 'error' ? 'error' : 'off';
+    // What a repository says is among the others: it can switch off, never on.
+    const { own, others } = layersOf(this.setting);
+    return strictest([own, ...others].map(levelOf));
   }
 
   dispose(): void {
@@ -79,4 +78,16 @@ export class Consent implements vscode.Disposable {
       disposable.dispose();
     }
   }
+}
+
+function strictest(levels: readonly Level[]): Level {
+  return LEVELS.find((level) => levels.includes(level)) ?? 'all';
+}
+
+function levelOf(value: unknown): Level {
+  if (value === undefined || value === true || value === 'all' || value === 'on') {
+    return 'all';
+  }
+  // Whatever a user wrote there that isn't a yes is a no.
+  return value === 'error' ? 'error' : 'off';
 }

@@ -10,7 +10,8 @@ import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } f
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { Level } from './consent';
+import type { Level } from './types';
+
 
 /** `error` may be kept at the level of that name, `usage` may not. */
 export type EnvelopeKind = 'usage' | 'error';

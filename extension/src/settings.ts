@@ -1,0 +1,68 @@
+/**
+ * What the user has set, and nobody else.
+ *
+ * The value that the editor hands out (`get`) is the last of many layers, and some of them come with
+ * a repository: `.vscode/settings.json`, a `.code-workspace` file, and a remote machine's settings,
+ * which `devcontainer.json` writes. None of those may widen what is recorded or say where it goes.
+ */
+import * as vscode from 'vscode';
+
+/** The values of one setting. */
+export interface Layers {
+  /** What the user has chosen for this editor, else what the extension's manifest says. */
+  readonly own: unknown;
+  /** Every value that holds somewhere in this window: they may restrict, and nothing else. */
+  readonly others: readonly unknown[];
+}
+
+/** What is used of `inspect`'s answer; its typings leave the local and the remote value out. */
+interface Inspected {
+  readonly defaultValue?: unknown;
+  /** The user's settings, a remote machine's mixed in. */
+  readonly globalValue?: unknown;
+  readonly globalLocalValue?: unknown;
+  readonly globalRemoteValue?: unknown;
+  readonly languageIds?: readonly string[] | undefined;
+}
+
+/** @param setting its full name; one that nobody has set or contributed has no value at all. */
+export function layersOf(setting: string): Layers {
+  const inspected = inspect(setting);
+  const others = valuesOf(inspected);
+  for (const languageId of inspected.languageIds ?? []) {
+    others.push(...valuesOf(inspect(setting, { languageId })));
+  }
+  // A folder of several has settings of its own.
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  for (const { uri } of folders.length > 1 ? folders : []) {
+    others.push(...valuesOf(inspect(setting, uri)));
+  }
+  // A policy of the user's organisation has no layer of its own, and shows in this value alone.
+  others.push(vscode.workspace.getConfiguration().get<unknown>(setting));
+  return { own: ownOf(inspected), others };
+}
+
+/** The value that the user has chosen, else what the manifest says; nothing that a repository says. */
+export function ownValue(setting: string): unknown {
+  return ownOf(inspect(setting));
+}
+
+function inspect(setting: string, scope?: vscode.ConfigurationScope): Inspected {
+  return vscode.workspace.getConfiguration(undefined, scope).inspect<unknown>(setting) ?? {};
+}
+
+function ownOf(inspected: Inspected): unknown {
+  const { defaultValue, globalValue, globalLocalValue, globalRemoteValue } = inspected;
+  if (globalLocalValue !== undefined) {
+    return globalLocalValue;
+  }
+  // Without the user's own, the merged value is the remote machine's.
+  return globalValue === undefined || globalRemoteValue !== undefined ? defaultValue : globalValue;
+}
+
+/** Values of every layer but the manifest's. */
+function valuesOf(inspected: Inspected): unknown[] {
+  return Object.entries(inspected)
+    .filter(([name]) => name.endsWith('Value') && !name.startsWith('default'))
+    .map(([, value]: [string, unknown]) => value);
+}
