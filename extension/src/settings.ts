@@ -27,7 +27,8 @@ interface Inspected {
 
 /** @param setting its full name; one that nobody has set or contributed has no value at all. */
 export function layersOf(setting: string): Layers {
-  const inspected = inspect(setting);
+  const { configuration, name } = find(setting);
+  const inspected: Inspected = configuration.inspect<unknown>(name) ?? {};
   const others = valuesOf(inspected);
   for (const languageId of inspected.languageIds ?? []) {
     others.push(...valuesOf(inspect(setting, { languageId })));
@@ -38,7 +39,7 @@ export function layersOf(setting: string): Layers {
     others.push(...valuesOf(inspect(setting, uri)));
   }
   // A policy of the user's organisation has no layer of its own, and shows in this value alone.
-  others.push(vscode.workspace.getConfiguration().get<unknown>(setting));
+  others.push(configuration.get<unknown>(name));
   return { own: ownOf(inspected), others };
 }
 
@@ -48,7 +49,20 @@ export function ownValue(setting: string): unknown {
 }
 
 function inspect(setting: string, scope?: vscode.ConfigurationScope): Inspected {
-  return vscode.workspace.getConfiguration(undefined, scope).inspect<unknown>(setting) ?? {};
+  const { configuration, name } = find(setting, scope);
+  return configuration.inspect<unknown>(name) ?? {};
+}
+
+/** The editor copies all that it hands out: of the section it is little, of everything half a millisecond. */
+function find(
+  setting: string, scope?: vscode.ConfigurationScope,
+): { configuration: vscode.WorkspaceConfiguration; name: string } {
+  const dot = setting.lastIndexOf('.');
+  const section = dot < 0 ? undefined : setting.slice(0, dot);
+  return {
+    configuration: vscode.workspace.getConfiguration(section, scope),
+    name: setting.slice(dot + 1),
+  };
 }
 
 function ownOf(inspected: Inspected): unknown {
