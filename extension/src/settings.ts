@@ -33,9 +33,9 @@ export function layersOf(setting: string): Layers {
   for (const languageId of inspected.languageIds ?? []) {
     others.push(...valuesOf(inspect(setting, { languageId })));
   }
-  // A folder of several has settings of its own.
-  const folders = vscode.workspace.workspaceFolders ?? [];
-  for (const { uri } of folders.length > 1 ? folders : []) {
+  // Within a `.code-workspace` file each folder has settings of its own.
+  const { workspaceFile, workspaceFolders = [] } = vscode.workspace;
+  for (const { uri } of workspaceFile === undefined ? [] : workspaceFolders) {
     others.push(...valuesOf(inspect(setting, uri)));
   }
   // A policy of the user's organisation has no layer of its own, and shows in this value alone.

@@ -74,6 +74,7 @@ test('a value for one language restricts too, whoever says it, and widens nothin
 });
 
 test('one folder of several restricts, and widens nothing', () => {
+  workspace.workspaceFile = { fsPath: '/several.code-workspace' };
   workspace.workspaceFolders = ['/a', '/b'].map((fsPath) => ({ uri: { fsPath } }));
   const telemetry = machine.open();
   host.layers[ENABLED] = { globalLocalValue: true, folders: { '/b': false } };

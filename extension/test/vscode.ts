@@ -186,7 +186,7 @@ export const host = {
     this.cleansErrors = true;
     this.echo = [];
     Object.assign(env, { uriScheme: 'vscode', appName: 'Visual Studio Code' });
-    workspace.workspaceFolders = undefined;
+    Object.assign(workspace, { workspaceFolders: undefined, workspaceFile: undefined });
     for (const logger of [...loggers]) {
       logger.dispose();
     }
@@ -242,6 +242,7 @@ export const env = {
 };
 export const workspace = {
   workspaceFolders: undefined as undefined | { uri: { fsPath: string } }[],
+  workspaceFile: undefined as undefined | { fsPath: string },
   getConfiguration: configurationOf,
   onDidChangeConfiguration: onConfiguration.event,
 };

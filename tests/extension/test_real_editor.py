@@ -76,18 +76,27 @@ def start_editor(code_server, tmp_path):
     """Start an editor with the extensions in `tmp_path / "extensions"`; gives its URL.
 
     The settings are files that are there before it starts: a user's, a remote machine's (what
-    `devcontainer.json` writes) and a repository's.
+    `devcontainer.json` writes) and a repository's, in `.vscode` or, for `several` folders, in a
+    `.code-workspace` file.
     """
     processes = []
 
-    def start(*, user: dict, machine=None, repository=None, options=(), env=None) -> str:
+    def start(
+        *, user: dict, machine=None, repository=None, several=False, options=(), env=None
+    ) -> str:
         data, workspace = tmp_path / "data", tmp_path / "secret-project"
         for path, settings in (
             (data / "User", user), (data / "Machine", machine), (workspace / ".vscode", repository),
         ):  # fmt: skip
             path.mkdir(parents=True)
-            if settings is not None:
-                (path / "settings.json").write_text(json.dumps(settings))
+            (path / "settings.json").write_text(json.dumps(settings or {}))
+        query = f"folder={workspace}"
+        if several:
+            folders = [{"path": name} for name in ("secret-project", "other-project")]
+            (tmp_path / "other-project").mkdir()
+            workspace = tmp_path / "several.code-workspace"
+            workspace.write_text(json.dumps({"folders": folders, "settings": repository}))
+            query = f"workspace={workspace}"
         process = subprocess.Popen(
             [
                 "node", str(code_server), "--auth", "none", "--bind-addr", "127.0.0.1:0",
@@ -106,7 +115,7 @@ def start_editor(code_server, tmp_path):
             if url := re.search(r"http://127\.0\.0\.1:\d+", line):
                 break
         assert url, "".join(said)
-        return f"{url[0]}/?folder={workspace}"
+        return f"{url[0]}/?{query}"
 
     yield start
     for process in processes:
@@ -229,9 +238,12 @@ def wait_for_file(path: Path) -> dict:
 
 
 @pytest.mark.stacks
-@pytest.mark.parametrize("is_trusted", [True, False], ids=["trusted", "untrusted"])
+@pytest.mark.parametrize(
+    ("is_trusted", "several"), [(True, False), (True, True), (False, False)],
+    ids=["folder", "folders", "untrusted"],
+)  # fmt: skip
 def test_a_repository_neither_switches_telemetry_on_nor_says_where_it_goes(  # noqa: PLR0917
-    tool, sample, start_editor, serve, thief, chromium, tmp_path, is_trusted
+    tool, sample, start_editor, serve, thief, chromium, tmp_path, is_trusted, several
 ):
     if is_trusted:
         # An author who left the scope out: then the editor itself lets a repository set them.
@@ -266,7 +278,7 @@ def test_a_repository_neither_switches_telemetry_on_nor_says_where_it_goes(  # n
     results.mkdir()
     chromium.goto(
         start_editor(
-            user=user, machine=machine, repository=repository,
+            user=user, machine=machine, repository=repository, several=several,
             options=["--disable-workspace-trust"] if is_trusted else [],
             env={"PROBE_RESULTS": str(results)},
         )
