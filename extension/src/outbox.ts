@@ -12,7 +12,6 @@ import { join } from 'node:path';
 
 import type { Level } from './types';
 
-
 /** `error` may be kept at the level of that name, `usage` may not. */
 export type EnvelopeKind = 'usage' | 'error';
 export type Signal = 'logs' | 'traces';

@@ -118,7 +118,7 @@ class Authors:
         """
         return succeed(
             self.nodes[version] if version else "node", str(self.home / script),
-            *map(str, arguments), **options,
+            *map(str, arguments), **{"timeout": 600} | options,
         )  # fmt: skip
 
     def npm(self, directory: Path, *arguments: str) -> None:

@@ -109,17 +109,15 @@ def test_a_bundle_for_the_browser_says_that_it_records_nothing_and_why(project_o
 
 def test_types_hold_however_an_author_resolves_modules_and_checks_libraries(project_of, authors):
     told = json.loads(authors.node("check.mjs", project_of("npm")))
-    assert len(told) == 7
+    assert len(told) == 6
     assert {title: complaints for title, complaints in told.items() if complaints} == {}
 
 
 def test_declarations_need_nobody_elses(project_of, authors, tmp_path):
     package = project_of("npm") / "node_modules" / "@cortex" / "telemetry" / "dist"
     declarations = [package / "index.d.ts", package / "index.d.mts"]
-    for path in declarations:
-        assert not re.search(
-            r"^\s*import\b|\bfrom '|import\(|<reference", path.read_text(), re.MULTILINE
-        )
+    foreign = re.compile(r"^\s*import\b|\bfrom '|import\(|<reference", re.MULTILINE)
+    assert not any(foreign.search(path.read_text()) for path in declarations)
     authors.node(
         "node_modules/typescript5/bin/tsc", "--noEmit", "--strict", "--lib", "es2015",
         "--target", "es2015", *declarations, cwd=tmp_path,
@@ -142,7 +140,6 @@ def test_what_is_packed_is_whole_and_says_nothing_of_the_machine_it_was_made_on(
     assert packed.keys() == code | others | {"dist/index.d.ts", "dist/index.d.mts"}
     for name, text in packed.items():
         assert str(EXTENSION.parent) not in text, name
-        assert str(Path.home()) + "/" not in text, name
         assert "sourceMappingURL" not in text, name
     for name in code:
         assert "THIRD-PARTY.txt" in packed[name].splitlines()[0], name

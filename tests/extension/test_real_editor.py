@@ -228,7 +228,7 @@ def thief():
 
 
 def wait_for_file(path: Path) -> dict:
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     failed = path.with_name("failed.json")
     while not path.exists():
         assert not failed.exists(), failed.read_text()
