@@ -87,7 +87,7 @@ export function createTunedTelemetry(
         ...(options.token ? { token: options.token } : {}),
       },
       onDropped,
-      () => outbox.adopt(telemetry.status().level),
+      () => telemetry.adopt(),
     );
     const resource = {
       [sc.SERVICE_NAME]: 'cortex-extension',
@@ -106,7 +106,7 @@ export function createTunedTelemetry(
       [sc.TELEMETRY_DISTRO_VERSION]: VERSION,
     };
     const pipeline = new Pipeline(resource, VERSION, outbox, () => sender.wake());
-    const telemetry: Telemetry = new CortexTelemetry({
+    const telemetry: CortexTelemetry = new CortexTelemetry({
       context, options, sessionId, ide, endpoint, outbox, pipeline, sender, dropped,
     });
     context.subscriptions.push(telemetry);

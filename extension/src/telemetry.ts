@@ -94,7 +94,7 @@ export class CortexTelemetry implements Telemetry {
         }
       });
     });
-    outbox.adopt(this.level);
+    this.adopt();
     process.once('exit', this.onExit);
     if (this.level !== 'off') {
       sender.wake();
@@ -182,6 +182,11 @@ export class CortexTelemetry implements Telemetry {
       rejectedValues: { ...this.rejectedValues.counts },
       faults: this.faults,
     };
+  }
+
+  /** Take up what other windows left, as far as the user allows. */
+  adopt(): void {
+    this.parts.outbox.adopt(this.level, this.everywhere);
   }
 
   async flush(): Promise<boolean> {
@@ -353,6 +358,10 @@ export class CortexTelemetry implements Telemetry {
     return this.guard(() => this.consent.level) ?? 'off';
   }
 
+  private get everywhere(): Level {
+    return this.guard(() => this.consent.everywhere) ?? 'off';
+  }
+
   private isAllowed(isError: boolean): boolean {
     const level = this.level;
     return this.closing === undefined && (level === 'all' || (isError && level === 'error'));
@@ -366,11 +375,12 @@ export class CortexTelemetry implements Telemetry {
       this.drafts.clear();
       pipeline.allow(level);
       sender.cancel();
-      outbox.allow(level);
+      outbox.allow(level, this.everywhere);
     }
-    if (level === 'off') {
+    if (this.everywhere === 'off') {
       this.texts.forget();
-    } else {
+    }
+    if (level !== 'off') {
       sender.wake();
     }
   }

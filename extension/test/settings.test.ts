@@ -1,4 +1,7 @@
 /** Whose word counts: the user's own settings, and not those that come with a repository. */
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { Machine, Receiver, until } from './helpers';
@@ -102,6 +105,31 @@ test("a repository's off that comes later deletes what waits; its on records not
   host.setLayers(ENABLED, { globalLocalValue: false, workspaceValue: true });
   telemetry.uiInteraction('click', 'x');
   await telemetry.flush();
+  expect(machine.stored).toBe('');
+});
+
+test("a repository's off leaves what other windows wrote to them, and the user's doesn't", async () => {
+  mkdirSync(machine.outbox, { recursive: true });
+  const others = ['usage', 'error'].map((kind, index) => `${Date.now()}-999999-${index}-1.${kind}.logs.json`);
+  others.forEach((name) => writeFileSync(join(machine.outbox, name), '{"resourceLogs":[]}'));
+  const telemetry = machine.open({}, { minDelayMs: 60_000, maxDelayMs: 60_000 });
+  telemetry.contextSwitch({ filePath: '/x' });
+  await telemetry.flush();
+  expect(machine.envelopes).toHaveLength(3);
+
+  host.setLayers(ENABLED, { workspaceValue: false });
+  expect(machine.envelopes).toEqual(others.sort());
+  expect(telemetry.status().queued.envelopes).toBe(0);
+  expect(readdirSync(dirname(machine.outbox))).toContain('text-hash.key');
+  machine.open();
+  expect(machine.envelopes).toEqual(others.sort());
+
+  host.setLayers(ENABLED, { workspaceValue: false, globalLocalValue: 'error' });
+  expect(machine.open().status().level).toBe('off');
+  expect(machine.envelopes.map((name) => name.includes('.error.'))).toEqual([true]);
+
+  host.setLayers(ENABLED, { globalLocalValue: false });
+  machine.open();
   expect(machine.stored).toBe('');
 });
 
