@@ -1,24 +1,33 @@
-// One file with everything in it: an extension that bundles ships no OpenTelemetry twice, and one
-// that doesn't needs nothing but this file. Beside it, the licences of what is inside.
-import { readFile, stat, writeFile } from 'node:fs/promises';
+// One file for each kind of host, with everything in it: an extension that bundles ships no
+// OpenTelemetry twice, and one that doesn't needs nothing but the file. Beside them, the licences of
+// what is inside.
+import { copyFile, readFile, stat, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 
-const { metafile } = await build({
-  entryPoints: ['src/index.ts'],
-  outfile: 'dist/index.js',
+const { version } = JSON.parse(await readFile('package.json', 'utf8'));
+const options = {
   bundle: true,
   minify: true,
-  platform: 'node',
-  format: 'cjs',
-  // What VS Code 1.100 runs extensions on.
-  target: 'node20',
+  // What `engines` in package.json promises; VS Code 1.100 runs extensions on Node 20.
+  target: 'node18',
   external: ['vscode'],
+  // Bundlers keep such a comment, and with it the way to the licences.
+  banner: { js: `/*! @cortex/telemetry ${version}, Apache-2.0; with OpenTelemetry JS: see its THIRD-PARTY.txt */` },
   metafile: true,
   logLevel: 'warning',
-});
+};
+const inputs = new Set();
+for (const [entry, name, platform] of [['index', 'index', 'node'], ['browser', 'browser', 'neutral']]) {
+  for (const [format, extension] of [['cjs', 'js'], ['esm', 'mjs']]) {
+    const outfile = `dist/${name}.${extension}`;
+    const { metafile } = await build({ ...options, entryPoints: [`src/${entry}.ts`], outfile, platform, format });
+    Object.keys(metafile.inputs).forEach((path) => inputs.add(path));
+    console.log(`${outfile}: ${((await stat(outfile)).size / 1000).toFixed(1)} kB`);
+  }
+}
 
 const packages = new Set(
-  Object.keys(metafile.inputs).flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
+  [...inputs].flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
 );
 const texts = new Map();
 for (const path of [...packages].sort()) {
@@ -30,6 +39,4 @@ await writeFile(
   'dist/THIRD-PARTY.txt',
   [...texts].map(([text, names]) => `${names.join('\n')}\n\n${text}`).join(`\n${'-'.repeat(80)}\n\n`),
 );
-
-const { size } = await stat('dist/index.js');
-console.log(`dist/index.js: ${(size / 1000).toFixed(1)} kB`);
+await copyFile('../LICENSE', 'LICENSE');

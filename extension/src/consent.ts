@@ -1,11 +1,20 @@
 /**
- * How much the user lets us record: the stricter of the editor's level and the extension's own
- * setting.
+ * How much the user lets us record: the strictest of the editor's level and of all that is said of
+ * the extension's own setting.
  */
 import * as vscode from 'vscode';
 
-/** `error`: errors alone, as the editor's level of that name. */
-export type Level = 'all' | 'error' | 'off';
+import { layersOf } from './settings';
+import type { Level } from './types';
+
+const LEVELS: readonly Level[] = ['off', 'error', 'all'];
+
+interface Allowed {
+  /** In this window, which a repository may have restricted. */
+  readonly level: Level;
+  /** By the user, in every window. */
+  readonly everywhere: Level;
+}
 
 /** What of the editor's logger is asked. */
 export interface LoggerState {
@@ -16,12 +25,12 @@ export interface LoggerState {
 
 export class Consent implements vscode.Disposable {
   private readonly disposables: vscode.Disposable[] = [];
-  private last: Level;
+  private last: Allowed;
 
   /**
    * @param logger the editor's logger: at level `error` it alone knows that errors may go.
    * @param setting own setting, a boolean, `all`, `error` or `off`; `''` for none.
-   * @param onChange told the new level, at once.
+   * @param onChange told the level of this window when it or the user's changes, at once.
    */
   constructor(
     private readonly logger: LoggerState,
@@ -45,33 +54,27 @@ export class Consent implements vscode.Disposable {
 
   /** Asked anew each time: a change that the editor didn't tell must not send anything. */
   get level(): Level {
-    const level = this.ask();
-    if (level !== this.last) {
-      this.last = level;
+    const { last } = this;
+    this.last = this.ask();
+    const { level, everywhere } = this.last;
+    if (level !== last.level || everywhere !== last.everywhere) {
       this.onChange(level);
     }
     return level;
   }
 
-  private ask(): Level {
-    const own = this.ownLevel();
-    if (own === 'off' || !this.logger.isErrorsEnabled) {
-      return 'off';
-    }
-    const isUsageEnabled = vscode.env.isTelemetryEnabled && this.logger.isUsageEnabled;
-    return own === 'all' && isUsageEnabled ? 'all' : 'error';
+  /** What the user allows in every window. */
+  get everywhere(): Level {
+    return this.ask().everywhere;
   }
 
-  private ownLevel(): Level {
-    if (!this.setting) {
-      return 'all';
-    }
-    const value = vscode.workspace.getConfiguration().get<unknown>(this.setting);
-    if (value === undefined || value === true || value === 'all' || value === 'on') {
-      return 'all';
-    }
-    // Whatever a user wrote there that isn't a yes is a no.
-    return value === 'error' ? 'error' : 'off';
+  private ask(): Allowed {
+    const isUsageEnabled = vscode.env.isTelemetryEnabled && this.logger.isUsageEnabled;
+    const editor = !this.logger.isErrorsEnabled ? 'off' : isUsageEnabled ? 'all' : 'error';
+    // What a repository says is among the others: it can switch off, never on.
+    const { own, others } = this.setting ? layersOf(this.setting) : { own: undefined, others: [] };
+    const everywhere = strictest([editor, levelOf(own)]);
+    return { everywhere, level: strictest([everywhere, ...others.map(levelOf)]) };
   }
 
   dispose(): void {
@@ -79,4 +82,16 @@ export class Consent implements vscode.Disposable {
       disposable.dispose();
     }
   }
+}
+
+function strictest(levels: readonly Level[]): Level {
+  return LEVELS.find((level) => levels.includes(level)) ?? 'all';
+}
+
+function levelOf(value: unknown): Level {
+  if (value === undefined || value === true || value === 'all' || value === 'on') {
+    return 'all';
+  }
+  // Whatever a user wrote there that isn't a yes is a no.
+  return value === 'error' ? 'error' : 'off';
 }

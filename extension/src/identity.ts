@@ -1,10 +1,8 @@
 /** Whose records these are: tier, user and session. */
-import type * as vscode from 'vscode';
-
 import type { Attributes } from './attributes';
 import { userHash } from './hashing';
 import * as sc from './semconv';
-import type { TelemetryOptions } from './types';
+import type { TelemetryContext, TelemetryOptions } from './types';
 
 export class Identity {
   private user: { id: string; hash: string } = { id: '', hash: '' };
@@ -49,7 +47,7 @@ function ask(given: unknown): unknown {
 }
 
 /** `version` of the extension's `package.json`. */
-export function versionOf(context: vscode.ExtensionContext): string {
+export function versionOf(context: TelemetryContext): string {
   const { version } = (context.extension?.packageJSON ?? {}) as { version?: unknown };
   return typeof version === 'string' ? version : '';
 }

@@ -25,6 +25,8 @@ import { join } from 'node:path';
 
 import * as vscode from 'vscode';
 
+import { disabled } from './disabled';
+import { Endpoint, ENDPOINT_PROBLEM } from './endpoint';
 import { detectIde, osType } from './ide';
 import { versionOf } from './identity';
 import { LIMITS, type Limits, Outbox } from './outbox';
@@ -32,18 +34,15 @@ import { Pipeline } from './pipeline';
 import * as sc from './semconv';
 import { Sender, SENDER_DEFAULTS } from './sender';
 import { CortexTelemetry, Counter } from './telemetry';
-import type { Telemetry, TelemetryOptions, TelemetryStatus } from './types';
+import type { Telemetry, TelemetryContext, TelemetryOptions } from './types';
 
-export type { Level } from './consent';
 export type { Result, Tier } from './semconv';
-export type { TraceContext } from './trace';
 export type {
-  CodeInsert, ContextSwitch, ErrorOptions, Telemetry, TelemetryOptions, TelemetryStatus,
+  CodeInsert, ContextSwitch, ErrorOptions, Level, Telemetry, TelemetryContext, TelemetryOptions,
+  TelemetryStatus, TraceContext,
 } from './types';
 
 const VERSION = '0.1.0';
-const DEFAULT_ENDPOINT = 'http://127.0.0.1:4318';
-const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 /** Waits and sizes; tests shorten them. @internal */
 export interface Tuning extends Partial<Limits> {
@@ -60,19 +59,19 @@ export interface Tuning extends Partial<Limits> {
  *     `status().problem` says why.
  */
 export function createTelemetry(
-  context: vscode.ExtensionContext, options: TelemetryOptions,
+  context: TelemetryContext, options: TelemetryOptions,
 ): Telemetry {
   return createTunedTelemetry(context, options, {});
 }
 
 /** The same with other waits and sizes. @internal */
 export function createTunedTelemetry(
-  context: vscode.ExtensionContext, options: TelemetryOptions, tuning: Tuning,
+  context: TelemetryContext, options: TelemetryOptions, tuning: Tuning,
 ): Telemetry {
   try {
-    const endpoint = loopback(options.endpoint ?? DEFAULT_ENDPOINT);
-    if (endpoint === undefined) {
-      return disabled('endpoint: must be an http URL of this machine (127.0.0.1, localhost or [::1])');
+    const endpoint = new Endpoint(options);
+    if (endpoint.isRefused) {
+      return disabled(ENDPOINT_PROBLEM);
     }
     const sessionId = randomBytes(16).toString('hex');
     const ide = detectIde(vscode.env, vscode.version);
@@ -83,9 +82,12 @@ export function createTunedTelemetry(
     const outbox = new Outbox(directory, { ...LIMITS, ...tuning }, onDropped);
     const sender = new Sender(
       outbox,
-      { ...SENDER_DEFAULTS, ...tuning, endpoint, ...(options.token ? { token: options.token } : {}) },
+      {
+        ...SENDER_DEFAULTS, ...tuning, endpoint: () => endpoint.url,
+        ...(options.token ? { token: options.token } : {}),
+      },
       onDropped,
-      () => outbox.adopt(telemetry.status().level),
+      () => telemetry.adopt(),
     );
     const resource = {
       [sc.SERVICE_NAME]: 'cortex-extension',
@@ -104,45 +106,12 @@ export function createTunedTelemetry(
       [sc.TELEMETRY_DISTRO_VERSION]: VERSION,
     };
     const pipeline = new Pipeline(resource, VERSION, outbox, () => sender.wake());
-    const telemetry: Telemetry = new CortexTelemetry({
-      context, options, sessionId, ide, outbox, pipeline, sender, dropped,
+    const telemetry: CortexTelemetry = new CortexTelemetry({
+      context, options, sessionId, ide, endpoint, outbox, pipeline, sender, dropped,
     });
     context.subscriptions.push(telemetry);
     return telemetry;
   } catch (error) {
     return disabled(`start: ${error instanceof Error ? error.name : 'unknown'}`);
   }
-}
-
-/** The endpoint without a path, or `undefined` if it isn't on this machine. */
-function loopback(endpoint: string): string | undefined {
-  try {
-    const url = new URL(endpoint);
-    return url.protocol === 'http:' && LOOPBACK.has(url.hostname) ? url.origin : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Records nothing, and runs all work that it is given. */
-function disabled(problem: string): Telemetry {
-  const nothing = (): void => undefined;
-  const status: TelemetryStatus = {
-    level: 'off', problem, sessionId: '', queued: { envelopes: 0, bytes: 0 }, sent: 0, rejected: 0,
-    dropped: {}, rejectedValues: {}, failures: 0, lastFailure: '', faults: 0,
-  };
-  return {
-    install: nothing,
-    activate: nothing,
-    uiInteraction: <T>(_action: string, _element: string, work?: () => T) => work?.() as T,
-    codeInsert: nothing,
-    contextSwitch: nothing,
-    error: nothing,
-    traceContext: () => ({}),
-    withTraceContext: (request) => request,
-    status: () => status,
-    flush: async () => true,
-    deactivate: async () => undefined,
-    dispose: nothing,
-  };
 }

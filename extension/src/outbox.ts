@@ -10,7 +10,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } f
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { Level } from './consent';
+import type { Level } from './types';
 
 /** `error` may be kept at the level of that name, `usage` may not. */
 export type EnvelopeKind = 'usage' | 'error';
@@ -50,6 +50,7 @@ export const LIMITS: Limits = {
 };
 
 const NAME = /^(\d{1,16})-(\d{1,10})-(\d{1,10})-(\d{1,6})\.(usage|error)\.(logs|traces)\.json$/;
+const WRITER = /^\d{1,16}-(\d{1,10})-/;
 const DRAFT = '.draft';
 /** A draft that old was left by a window that was killed while it wrote. */
 const DRAFT_AGE_MS = 60_000;
@@ -83,8 +84,8 @@ export class Outbox {
     return { envelopes: this.envelopes.size, bytes };
   }
 
-  /** Take up what earlier windows left; what the level doesn't allow is deleted. */
-  adopt(level: Level): void {
+  /** Take up what earlier windows left; what isn't allowed is deleted. Arguments as {@link allow}. */
+  adopt(level: Level, everywhere = level): void {
     let names: string[] = [];
     try {
       names = readdirSync(this.directory);
@@ -95,17 +96,23 @@ export class Outbox {
       if (name.endsWith(DRAFT) && this.isOldDraft(name)) {
         this.unlink(name);
       }
-      const envelope = this.envelopes.has(name) ? undefined : this.orphan(name);
+      const isTaken = this.envelopes.has(name) || level !== everywhere;
+      const envelope = isTaken ? undefined : this.orphan(name);
       if (envelope) {
         this.envelopes.set(name, envelope);
       }
     }
-    this.allow(level);
+    this.allow(level, everywhere);
     this.trim();
   }
 
-  /** Delete what `level` doesn't allow to be kept. Synchronous: afterwards it is gone. */
-  allow(level: Level): void {
+  /**
+   * Delete what isn't allowed to be kept. Synchronous: afterwards it is gone.
+   *
+   * @param level of what this window has written.
+   * @param everywhere of what others have: a repository that restricts this window has no say there.
+   */
+  allow(level: Level, everywhere = level): void {
     if (level === 'all') {
       return;
     }
@@ -113,7 +120,7 @@ export class Outbox {
     this.generation.error += level === 'off' ? 1 : 0;
     let names: string[] = [...this.envelopes.keys()];
     try {
-      // Also what another window has written since: consent is one for all of them.
+      // Also what another window has written since: the user's consent is one for all of them.
       names = [...new Set([...names, ...readdirSync(this.directory)])];
     } catch {
       // nothing was ever written
@@ -121,8 +128,12 @@ export class Outbox {
     for (const name of names) {
       const kind = NAME.exec(name)?.[5];
       const isOurs = kind !== undefined || name.endsWith(DRAFT);
-      if (isOurs && (level === 'off' || kind !== 'error')) {
+      const isOfThisWindow = WRITER.exec(name)?.[1] === String(process.pid);
+      const allowed = isOfThisWindow ? level : everywhere;
+      if (isOurs && (allowed === 'off' || (allowed === 'error' && kind !== 'error'))) {
         this.unlink(name);
+      } else if (!isOfThisWindow && level !== everywhere) {
+        this.envelopes.delete(name); // left to the others
       }
     }
   }

@@ -16,9 +16,9 @@ import {
 } from '@opentelemetry/sdk-trace';
 
 import type { Attributes } from './attributes';
-import type { Level } from './consent';
 import type { EnvelopeKind, Outbox } from './outbox';
 import { EXT_ERROR } from './semconv';
+import type { Level } from './types';
 
 /** What is gathered is written after that long, as by Python's writer. */
 const GATHER_MS = 250;

@@ -16,8 +16,11 @@ import { Agent, type IncomingMessage, request } from 'node:http';
 import type { Envelope, Outbox } from './outbox';
 
 export interface SenderOptions {
-  /** `http://127.0.0.1:4318`; the path of the signal is added. */
-  readonly endpoint: string;
+  /**
+   * `http://127.0.0.1:4318`; the path of the signal is added. Asked before each request, since the
+   * user may change it; `undefined` where there is none to send to.
+   */
+  readonly endpoint: () => string | undefined;
   /** Where the operator wants one: sent as `Authorization: Bearer`. */
   readonly token?: string;
   readonly timeoutMs: number;
@@ -90,7 +93,7 @@ export class Sender {
     return this.draining;
   }
 
-  /** Consent ended: break off what is on its way, and forget the delay. */
+  /** Consent or the endpoint changed: break off what is on its way, and forget the delay. */
   cancel(): void {
     this.abort.abort();
     this.abort = new AbortController();
@@ -176,8 +179,13 @@ export class Sender {
     return new Promise((resolve) => {
       const later = (why: string): void => resolve({ kind: 'later', why });
       try {
+        const endpoint = this.options.endpoint();
+        if (endpoint === undefined) {
+          later('endpoint');
+          return;
+        }
         const outgoing = request(
-          `${this.options.endpoint}/v1/${envelope.signal}`,
+          `${endpoint}/v1/${envelope.signal}`,
           {
             method: 'POST',
             agent: this.agent,

@@ -7,7 +7,8 @@ import { SeverityNumber, SpanStatusCode } from '@opentelemetry/api';
 import * as vscode from 'vscode';
 
 import { type Attributes, sieve } from './attributes';
-import { Consent, type Level } from './consent';
+import { Consent } from './consent';
+import { type Endpoint, ENDPOINT_PROBLEM } from './endpoint';
 import * as events from './events';
 import { textHash } from './hashing';
 import type { Ide } from './ide';
@@ -16,9 +17,10 @@ import type { Outbox } from './outbox';
 import type { Pipeline } from './pipeline';
 import * as sc from './semconv';
 import type { Sender } from './sender';
-import { ActiveTrace, type TraceContext } from './trace';
+import { ActiveTrace } from './trace';
 import type {
-  CodeInsert, ContextSwitch, ErrorOptions, Telemetry, TelemetryOptions, TelemetryStatus,
+  CodeInsert, ContextSwitch, ErrorOptions, Level, Telemetry, TelemetryContext, TelemetryOptions,
+  TelemetryStatus, TraceContext,
 } from './types';
 
 /** Most of the second that an extension has to deactivate. */
@@ -34,10 +36,11 @@ interface Draft {
 
 /** What the composition root hands over. */
 export interface Parts {
-  readonly context: vscode.ExtensionContext;
+  readonly context: TelemetryContext;
   readonly options: TelemetryOptions;
   readonly sessionId: string;
   readonly ide: Ide;
+  readonly endpoint: Endpoint;
   readonly outbox: Outbox;
   readonly pipeline: Pipeline;
   readonly sender: Sender;
@@ -61,6 +64,7 @@ export class CortexTelemetry implements Telemetry {
   private readonly texts: ReturnType<typeof textHash>;
   private readonly logger: vscode.TelemetryLogger;
   private readonly consent: Consent;
+  private readonly following: vscode.Disposable;
   private readonly onExit = (): void => this.guard(() => this.parts.pipeline.flush(true));
   private faults = 0;
   /** Raised when consent ends: what began before it is not recorded when it is given again. */
@@ -82,7 +86,15 @@ export class CortexTelemetry implements Telemetry {
     this.consent = new Consent(this.logger, setting, (level) => {
       this.guard(() => this.allow(level));
     });
-    outbox.adopt(this.level);
+    this.following = parts.endpoint.onChange(() => {
+      this.guard(() => {
+        sender.cancel();
+        if (this.level !== 'off') {
+          sender.wake();
+        }
+      });
+    });
+    this.adopt();
     process.once('exit', this.onExit);
     if (this.level !== 'off') {
       sender.wake();
@@ -159,10 +171,10 @@ export class CortexTelemetry implements Telemetry {
   }
 
   status(): TelemetryStatus {
-    const { outbox, sender, dropped, sessionId } = this.parts;
+    const { endpoint, outbox, sender, dropped, sessionId } = this.parts;
     return {
       level: this.level,
-      problem: '',
+      problem: this.guard(() => endpoint.url) === undefined ? ENDPOINT_PROBLEM : '',
       sessionId,
       queued: outbox.size,
       ...sender.counts,
@@ -170,6 +182,11 @@ export class CortexTelemetry implements Telemetry {
       rejectedValues: { ...this.rejectedValues.counts },
       faults: this.faults,
     };
+  }
+
+  /** Take up what other windows left, as far as the user allows. */
+  adopt(): void {
+    this.parts.outbox.adopt(this.level, this.everywhere);
   }
 
   async flush(): Promise<boolean> {
@@ -341,6 +358,10 @@ export class CortexTelemetry implements Telemetry {
     return this.guard(() => this.consent.level) ?? 'off';
   }
 
+  private get everywhere(): Level {
+    return this.guard(() => this.consent.everywhere) ?? 'off';
+  }
+
   private isAllowed(isError: boolean): boolean {
     const level = this.level;
     return this.closing === undefined && (level === 'all' || (isError && level === 'error'));
@@ -354,11 +375,12 @@ export class CortexTelemetry implements Telemetry {
       this.drafts.clear();
       pipeline.allow(level);
       sender.cancel();
-      outbox.allow(level);
+      outbox.allow(level, this.everywhere);
     }
-    if (level === 'off') {
+    if (this.everywhere === 'off') {
       this.texts.forget();
-    } else {
+    }
+    if (level !== 'off') {
       sender.wake();
     }
   }
@@ -382,6 +404,7 @@ export class CortexTelemetry implements Telemetry {
     this.guard(() => {
       process.off('exit', this.onExit);
       this.parts.sender.stop();
+      this.following.dispose();
       this.consent.dispose();
       this.logger.dispose();
     });

@@ -4,11 +4,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Context, isSpanContextValid, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import type { Span } from '@opentelemetry/api';
 
-/** W3C trace context as MCP carries it in `_meta` (SEP-414); empty outside a trace. */
-export interface TraceContext {
-  readonly traceparent?: string;
-  readonly tracestate?: string;
-}
+import type { TraceContext } from './types';
 
 /** Follows the code across `await`; our own, since OpenTelemetry's is every extension's. */
 export class ActiveTrace {

@@ -1,16 +1,42 @@
-/** What an extension's author sees. */
-import type * as vscode from 'vscode';
-
-import type { Level } from './consent';
+/**
+ * What an extension's author sees. Nothing here needs another package's types, the editor's neither:
+ * they must hold whichever an author has.
+ */
 import type { Tier } from './semconv';
-import type { TraceContext } from './trace';
+
+/** `error`: errors alone, as the editor's level of that name. */
+export type Level = 'all' | 'error' | 'off';
+
+/** What is used of the `vscode.ExtensionContext` that `activate` is given. */
+export interface TelemetryContext {
+  readonly subscriptions: { dispose(): unknown }[];
+  readonly globalStorageUri: { readonly fsPath: string };
+  readonly globalState: {
+    get(key: string): unknown;
+    update(key: string, value: unknown): PromiseLike<void>;
+  };
+  readonly extension: { readonly packageJSON: unknown };
+}
+
+/** W3C trace context as MCP carries it in `_meta` (SEP-414); empty outside a trace. */
+export interface TraceContext {
+  readonly traceparent?: string;
+  readonly tracestate?: string;
+}
 
 export interface TelemetryOptions {
   /**
    * Where `cortex-otel serve` takes OTLP/HTTP: an `http` URL on this machine's own loopback, since
-   * nothing leaves the machine. Default: `http://127.0.0.1:4318`.
+   * nothing leaves the machine. Default: `http://127.0.0.1:4318`. Not for what was read from a
+   * setting, which a repository may have set: that is `endpointSetting`.
    */
   readonly endpoint?: string | undefined;
+  /**
+   * The user's setting for the endpoint. Read from the user's own settings, never a repository's,
+   * and followed while the window is open; where it has a value, by the user or by default in
+   * `package.json`, `endpoint` isn't asked. `''` for none. Default: `cortex.telemetry.endpoint`.
+   */
+  readonly endpointSetting?: string | undefined;
   /** The user's tier, or how to ask for it: it may change while the window is open. */
   readonly tier: Tier | (() => Tier);
   /** The user's id in the clear, or how to ask for it; hashed at once and kept nowhere. */
@@ -21,7 +47,8 @@ export interface TelemetryOptions {
   readonly token?: string | undefined;
   /**
    * The extension's own setting: a boolean, or `all`, `error`, `off`. Contribute it in
-   * `package.json` with the tags `telemetry` and `usesOnlineServices`. `''` for none. Default:
+   * `package.json` with `"scope": "application"` and the tags `telemetry` and
+   * `usesOnlineServices`. A repository can switch it off, never on. `''` for none. Default:
    * `cortex.telemetry.enabled`.
    */
   readonly setting?: string | undefined;
@@ -54,7 +81,7 @@ export interface ErrorOptions {
 /** What has become of everything that was recorded in this window. */
 export interface TelemetryStatus {
   readonly level: Level;
-  /** Why nothing is recorded although the user would allow it; `''` if all is well. */
+  /** Why nothing is recorded, or sent, although the user would allow it; `''` if all is well. */
   readonly problem: string;
   readonly sessionId: string;
   readonly queued: { readonly envelopes: number; readonly bytes: number };
@@ -73,7 +100,7 @@ export interface TelemetryStatus {
 }
 
 /** No method raises, blocks, or waits for the receiver. */
-export interface Telemetry extends vscode.Disposable {
+export interface Telemetry {
   /** The extension was installed: recorded once on a machine. Call it at every activation. */
   install(): void;
   /**
@@ -109,4 +136,6 @@ export interface Telemetry extends vscode.Disposable {
   flush(): Promise<boolean>;
   /** Return it from the extension's `deactivate`: within a second all is on disk, or sent. */
   deactivate(): Promise<void>;
+  /** Writes what there is; the context's subscriptions call it. */
+  dispose(): void;
 }

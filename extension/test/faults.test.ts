@@ -241,7 +241,8 @@ test('the bundle, in a process of its own: keeps nobody alive, prints nothing, a
          }),
        },
        workspace: {
-         getConfiguration: () => ({ get: () => undefined }), onDidChangeConfiguration: () => off,
+         getConfiguration: () => ({ get: () => undefined, inspect: () => undefined }),
+         onDidChangeConfiguration: () => off,
        },
      };
      const load = Module._load;

@@ -121,10 +121,59 @@ function clean(text: string): string {
     .join('\n');
 }
 
+/** Values of a setting by layer, as `inspect` names them. */
+interface Layers {
+  defaultValue?: unknown;
+  globalLocalValue?: unknown;
+  globalRemoteValue?: unknown;
+  workspaceValue?: unknown;
+  workspaceFolderValue?: unknown;
+  /** A policy of the organisation: `inspect` shows it as the default. */
+  policyValue?: unknown;
+  /** By language, and within it by layer: `globalLocalLanguageValue` … */
+  languages?: Record<string, Record<string, unknown>>;
+  /** By path of the folder. */
+  folders?: Record<string, unknown>;
+}
+type Scope = { languageId?: string; fsPath?: string };
+
+/** The layers that hold in a scope, the strongest last. */
+function layersOf(section: string, { languageId = '', fsPath = '' }: Scope = {}): Record<string, unknown> {
+  const { policyValue, languages = {}, folders = {}, ...given } = host.layers[section] ?? {};
+  const globalLocalValue =
+    section in host.configuration ? host.configuration[section] : given.globalLocalValue;
+  const { globalRemoteValue, workspaceValue, defaultValue } = given;
+  return {
+    defaultValue: policyValue ?? defaultValue,
+    globalLocalValue,
+    globalRemoteValue,
+    globalValue: globalRemoteValue === undefined ? globalLocalValue : globalRemoteValue,
+    workspaceValue,
+    workspaceFolderValue: folders[fsPath] ?? given.workspaceFolderValue,
+    ...languages[languageId],
+    ...(Object.keys(languages).length > 0 ? { languageIds: Object.keys(languages) } : {}),
+  };
+}
+
+function configurationOf(prefix = '', scope: Scope = {}) {
+  const full = (section: string): string => (prefix ? `${prefix}.${section}` : section);
+  return {
+    get: (section: string): unknown => {
+      const { policyValue } = host.layers[full(section)] ?? {};
+      const { languageIds: _, ...layers } = layersOf(full(section), scope);
+      return policyValue ?? Object.values(layers).findLast((value) => value !== undefined);
+    },
+    inspect: (section: string): Record<string, unknown> => ({ key: full(section), ...layersOf(full(section), scope) }),
+  };
+}
+
 /** The levers of a test; not part of the editor's API. */
 export const host = {
   level: 'all' as Level,
+  /** What the user has set. */
   configuration: {} as Record<string, unknown>,
+  /** And what the manifest, a remote machine or a repository has. */
+  layers: {} as Record<string, Layers>,
   /** Older hosts hand errors on as they are. */
   cleansErrors: true,
   /** What the user sees in the telemetry output channel. */
@@ -133,10 +182,11 @@ export const host = {
   reset(): void {
     this.level = 'all';
     this.configuration = {};
+    this.layers = {};
     this.cleansErrors = true;
     this.echo = [];
     Object.assign(env, { uriScheme: 'vscode', appName: 'Visual Studio Code' });
-    workspace.workspaceFolders = undefined;
+    Object.assign(workspace, { workspaceFolders: undefined, workspaceFile: undefined });
     for (const logger of [...loggers]) {
       logger.dispose();
     }
@@ -158,6 +208,11 @@ export const host = {
 
   configure(section: string, value: unknown): void {
     this.configuration[section] = value;
+    onConfiguration.fire({ affectsConfiguration: (asked) => section.startsWith(asked) });
+  },
+
+  setLayers(section: string, layers: Layers): void {
+    this.layers[section] = layers;
     onConfiguration.fire({ affectsConfiguration: (asked) => section.startsWith(asked) });
   },
 
@@ -187,7 +242,8 @@ export const env = {
 };
 export const workspace = {
   workspaceFolders: undefined as undefined | { uri: { fsPath: string } }[],
-  getConfiguration: () => ({ get: (section: string) => host.configuration[section] }),
+  workspaceFile: undefined as undefined | { fsPath: string },
+  getConfiguration: configurationOf,
   onDidChangeConfiguration: onConfiguration.event,
 };
 

@@ -42,11 +42,11 @@ def _search_path() -> str:
     return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
-def run(*command, stdin="", env=None, timeout=SECONDS):
-    """Run a program of the client's packages, or node, in the client's directory."""
+def run(*command, stdin="", env=None, timeout=SECONDS, cwd=EXTENSION):
+    """Run a program of the client's packages, or node; by default in the client's directory."""
     path = f"{EXTENSION / 'node_modules' / '.bin'}{os.pathsep}{_search_path()}"
     return subprocess.run(
-        command, cwd=EXTENSION, input=stdin, capture_output=True, check=False, text=True,
+        command, cwd=cwd, input=stdin, capture_output=True, check=False, text=True,
         encoding="utf-8", timeout=timeout, env={**os.environ, "PATH": path, **(env or {})},
     )  # fmt: skip
 
@@ -93,6 +93,65 @@ def bundle(packages):
     """What an extension loads."""
     succeed("node", "build.mjs")
     return EXTENSION / "dist" / "index.js"
+
+
+class Authors:
+    """What authors of extensions have, installed as `authors/package-lock.json` says."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.modules = home / "node_modules"
+        program = "bin/node.exe" if os.name == "nt" else "bin/node"
+        self.nodes = {
+            version: str(self.modules / f"node{version}" / program)
+            for version in ("18", "20")
+            if (self.modules / f"node{version}" / program).exists()
+        }
+        if not self.nodes:
+            missing("an older Node.js comes from the registry for Linux on x86-64 alone")
+
+    def node(self, script: str, *arguments, version: str = "", **options) -> str:
+        """Run one of the scripts in `authors`, or a program of a package; gives what it prints.
+
+        Args:
+            version: of Node.js, `"18"` or `"20"`; by default the one that everything else runs on.
+        """
+        return succeed(
+            self.nodes[version] if version else "node", str(self.home / script),
+            *map(str, arguments), **{"timeout": 600} | options,
+        )  # fmt: skip
+
+    def npm(self, directory: Path, *arguments: str) -> None:
+        _npm(directory, *arguments)
+
+
+@pytest.fixture(scope="session")
+def authors(packages):
+    home = ROOT / ".stacks" / "extension-authors"
+    given = Path(__file__).with_name("authors")
+    lock = (given / "package-lock.json").read_text()
+    stamp = home / "installed.lock"
+    home.mkdir(parents=True, exist_ok=True)
+    with home.with_name("extension-authors.lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        for path in given.iterdir():
+            if path.is_file():
+                shutil.copy(path, home)
+        if not stamp.exists() or stamp.read_text() != lock:
+            _npm(home, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+            stamp.write_text(lock)
+    return Authors(home)
+
+
+@pytest.fixture(scope="session")
+def tarball(authors, bundle, tmp_path_factory):
+    """The client as `npm pack` makes it, built on the Node.js that authors have."""
+    for script in ("build.mjs", "types.mjs"):
+        succeed(authors.nodes["20"], script)
+    directory = tmp_path_factory.mktemp("packed")
+    _npm(EXTENSION, "pack", "--ignore-scripts", "--pack-destination", str(directory))
+    (packed,) = directory.glob("*.tgz")
+    return packed
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -41,66 +42,105 @@ def install(extensions: Path, name: str, manifest: dict, code: str) -> None:
     (directory / "dist" / "extension.js").write_text(code)
 
 
-@pytest.fixture
-def extensions(tool, bundle, tmp_path):
-    """The sample, built as its author would, and the lever."""
-    built = tmp_path / "sample.js"
+def build(tool, entry: str, built: Path, kind: str) -> str:
+    """A bundle of an extension, as its author would make it."""
     tool(
-        "esbuild", "sample/src/extension.ts", "--bundle", "--platform=node", "--format=cjs",
-        "--target=node20", "--external:vscode", f"--outfile={built}", "--log-level=warning",
-        "--alias:@cortex/telemetry=./dist/index.js",
+        "esbuild", entry, "--bundle", "--platform=node", f"--format={kind}", "--target=node20",
+        "--external:vscode", f"--outfile={built}", "--log-level=warning",
+        f"--alias:@cortex/telemetry=./dist/index.{'mjs' if kind == 'esm' else 'js'}",
     )  # fmt: skip
-    manifest = json.loads((EXTENSION / "sample" / "package.json").read_text())
-    manifest["extensionKind"] = ["workspace"]  # code-server has nothing but a remote side
+    return built.read_text()
+
+
+@pytest.fixture
+def sample(tool, bundle, tmp_path):
+    """The sample, installed; its manifest, whose file a test may change."""
     directory = tmp_path / "extensions"
-    install(directory, "cortex-sample", manifest, built.read_text())
+    text = (EXTENSION / "sample" / "package.json").read_text()
+    code = build(tool, "sample/src/extension.ts", tmp_path / "sample.js", "cjs")
+    install(directory, "cortex-sample", json.loads(text), code)
     for texts in (EXTENSION / "sample").glob("package.nls*.json"):
         shutil.copy(texts, directory / "cortex.cortex-sample-0.1.0")
-    lever = {
-        "name": "lever", "publisher": "cortex", "version": "0.1.0", "main": "dist/extension.js",
-        "engines": {"vscode": "^1.100.0"}, "activationEvents": ["onStartupFinished"],
-        "contributes": {"commands": [{"command": "lever.off", "title": "Lever: telemetry off"}]},
+    return directory / "cortex.cortex-sample-0.1.0" / "package.json"
+
+
+def manifest_of(name: str, **more) -> dict:
+    return {
+        "name": name, "publisher": "cortex", "version": "0.1.0", "main": "dist/extension.js",
+        "engines": {"vscode": "^1.100.0"}, "activationEvents": ["onStartupFinished"], **more,
     }  # fmt: skip
-    install(directory, "lever", lever, LEVER)
-    return directory
 
 
 @pytest.fixture
-def editor(code_server, extensions, serve, tmp_path):
-    """A started editor; its URL."""
-    data, workspace = tmp_path / "data", tmp_path / "secret-project"
-    (data / "User").mkdir(parents=True)
-    workspace.mkdir()
-    (data / "User" / "settings.json").write_text(
-        json.dumps({
-            "telemetry.telemetryLevel": "all",
-            "cortex.telemetry.endpoint": serve.url,
-            "cortexSample.server": [sys.executable, "-m", "cortex_otel.demo.server"],
-            "workbench.startupEditor": "none",
-        })
-    )  # fmt: skip
-    process = subprocess.Popen(
-        [
-            "node", str(code_server), "--auth", "none", "--bind-addr", "127.0.0.1:0",
-            "--user-data-dir", str(data), "--extensions-dir", str(extensions),
-            "--disable-update-check", "--disable-workspace-trust", str(workspace),
-        ],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-             "CORTEX_OTEL_HOME": str(serve.home)},
-    )  # fmt: skip
-    said = []
-    url = None
-    for line in process.stdout:
-        said.append(line)
-        if url := re.search(r"http://127\.0\.0\.1:\d+", line):
-            break
-    assert url, "".join(said)
-    yield f"{url[0]}/?folder={workspace}", data
-    # Its children outlive it by hours, in case the browser comes back.
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=10)
-    process.stdout.close()
+def start_editor(code_server, tmp_path):
+    """Start an editor with the extensions in `tmp_path / "extensions"`; gives its URL.
+
+    The settings are files that are there before it starts: a user's, a remote machine's (what
+    `devcontainer.json` writes) and a repository's, in `.vscode` or, for `several` folders, in a
+    `.code-workspace` file.
+    """
+    processes = []
+
+    def start(
+        *, user: dict, machine=None, repository=None, several=False, options=(), env=None
+    ) -> str:
+        data, workspace = tmp_path / "data", tmp_path / "secret-project"
+        for path, settings in (
+            (data / "User", user), (data / "Machine", machine), (workspace / ".vscode", repository),
+        ):  # fmt: skip
+            path.mkdir(parents=True)
+            (path / "settings.json").write_text(json.dumps(settings or {}))
+        query = f"folder={workspace}"
+        if several:
+            folders = [{"path": name} for name in ("secret-project", "other-project")]
+            (tmp_path / "other-project").mkdir()
+            workspace = tmp_path / "several.code-workspace"
+            workspace.write_text(json.dumps({"folders": folders, "settings": repository}))
+            query = f"workspace={workspace}"
+        process = subprocess.Popen(
+            [
+                "node", str(code_server), "--auth", "none", "--bind-addr", "127.0.0.1:0",
+                "--user-data-dir", str(data), "--extensions-dir", str(tmp_path / "extensions"),
+                "--disable-update-check", *options, str(workspace),
+            ],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            env={**os.environ, **(env or {}),
+                 "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        )  # fmt: skip
+        processes.append(process)
+        said = []
+        url = None
+        for line in process.stdout:
+            said.append(line)
+            if url := re.search(r"http://127\.0\.0\.1:\d+", line):
+                break
+        assert url, "".join(said)
+        return f"{url[0]}/?{query}"
+
+    yield start
+    for process in processes:
+        # Its children outlive it by hours, in case the browser comes back.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=10)
+        process.stdout.close()
+
+
+@pytest.fixture
+def editor(sample, start_editor, serve, tmp_path):
+    """A started editor with the sample and the lever; its URL, and its data."""
+    title = {"command": "lever.off", "title": "Lever: telemetry off"}
+    manifest = manifest_of("lever", contributes={"commands": [title]})
+    install(tmp_path / "extensions", "lever", manifest, LEVER)
+    user = {
+        "telemetry.telemetryLevel": "all",
+        "cortex.telemetry.endpoint": serve.url,
+        "cortexSample.server": [sys.executable, "-m", "cortex_otel.demo.server"],
+        "workbench.startupEditor": "none",
+    }
+    url = start_editor(
+        user=user, options=["--disable-workspace-trust"], env={"CORTEX_OTEL_HOME": str(serve.home)}
+    )
+    return url, tmp_path / "data"
 
 
 def rows(home: Path, where: str) -> list[dict]:
@@ -171,3 +211,94 @@ def test_a_command_in_vs_code_and_the_tool_call_it_causes_are_one_trace(editor, 
     assert [path for path in outbox.rglob("*") if path.is_file()] == []
     stored = b"".join(path.read_bytes() for path in serve.home.rglob("*") if path.is_file())
     assert b"secret-project" not in stored
+
+
+def level_of(word) -> str:
+    return {None: "all", True: "all", False: "off"}.get(word, word)
+
+
+@pytest.fixture
+def thief():
+    """The URL of somebody whom nothing may be sent to."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    listening.settimeout(0)
+    with listening, pytest.raises(BlockingIOError):
+        listening.accept()
+
+
+def wait_for_file(path: Path) -> dict:
+    end = time.monotonic() + 300
+    failed = path.with_name("failed.json")
+    while not path.exists():
+        assert not failed.exists(), failed.read_text()
+        assert time.monotonic() < end, f"{path.name} wasn't written"
+        time.sleep(0.1)
+    return json.loads(path.read_text())
+
+
+@pytest.mark.stacks
+@pytest.mark.parametrize(
+    ("is_trusted", "several"), [(True, False), (True, True), (False, False)],
+    ids=["folder", "folders", "untrusted"],
+)  # fmt: skip
+def test_a_repository_neither_switches_telemetry_on_nor_says_where_it_goes(  # noqa: PLR0917
+    tool, sample, start_editor, serve, thief, chromium, tmp_path, is_trusted, several
+):
+    if is_trusted:
+        # An author who left the scope out: then the editor itself lets a repository set them.
+        text = sample.read_text()
+        assert text.count('"scope": "application"') == 3
+        sample.write_text(text.replace('"scope": "application"', '"scope": "window"'))
+    probes = {
+        f"probe.{name}": {"default": name != "machineAlone", "scope": scope}
+        for name, scope in (
+            ("application", "application"), ("window", "window"), ("resource", "resource"),
+            ("machineAlone", "window"), ("machineAgainstOff", "window"), ("machineOff", "window"),
+        )
+    }  # fmt: skip
+    manifest = manifest_of(
+        "probe", type="module", contributes={"configuration": {"properties": probes}},
+        capabilities={"untrustedWorkspaces": {"supported": True}},
+    )  # fmt: skip
+    code = build(tool, "test/probe.ts", tmp_path / "probe.mjs", "esm")
+    install(tmp_path / "extensions", "probe", manifest, code)
+    user = {
+        "telemetry.telemetryLevel": "all", "workbench.startupEditor": "none",
+        "security.workspace.trust.startupPrompt": "never",
+        "cortex.telemetry.enabled": False, "cortex.telemetry.endpoint": serve.url,
+        "probe.machineAgainstOff": False,
+    }  # fmt: skip
+    elsewhere = {"cortex.telemetry.endpoint": thief}
+    machine = elsewhere | {
+        "probe.machineAlone": True, "probe.machineAgainstOff": True, "probe.machineOff": False,
+    }  # fmt: skip
+    repository = elsewhere | {"cortex.telemetry.enabled": True, "probe.application": True}
+    results = tmp_path / "results"
+    results.mkdir()
+    chromium.goto(
+        start_editor(
+            user=user, machine=machine, repository=repository, several=several,
+            options=["--disable-workspace-trust"] if is_trusted else [],
+            env={"PROBE_RESULTS": str(results)},
+        )
+    )  # fmt: skip
+
+    told = wait_for_file(results / "combinations.json")
+    assert told["trusted"] is is_trusted
+    assert told["refused"] == ["probe.application"]  # by the editor itself
+    assert set(told["machine"].values()) == {"off"}
+    assert len(told["levels"]) == 48
+    order = ["off", "error", "all"]
+    for one in told["levels"]:
+        says = None if one["setting"] == "probe.application" else one.get("repository")
+        stricter = min(level_of(one.get("user")), level_of(says), key=order.index)
+        assert (one["level"], one["faults"]) == (stricter, 0), one
+
+    # The first comes while the user's setting says off, the second when it doesn't any more.
+    assert wait_for_file(results / "sample.json") == {"effective": is_trusted}
+    wait_for(serve.home, 1, "event_type = 'ext.code_insert'")
+    recorded = rows(serve.home, "service = 'extension'")
+    assert [json.loads(one["event_data"])["cortex.code.language"] for one in recorded] == [
+        "while_on"
+    ]

@@ -2,7 +2,7 @@
  * The smallest extension with telemetry: what an author copies.
  *
  * Four things: `createTelemetry` first thing in `activate`, the two events that tell of install and
- * activation, one line a feature, and `deactivate`. The setting is in `package.json`.
+ * activation, one line a feature, and `deactivate`. The settings are in `package.json`.
  */
 import { createTelemetry, type Telemetry } from '@cortex/telemetry';
 import * as vscode from 'vscode';
@@ -12,11 +12,8 @@ import { connect, type Memory } from './memory';
 let telemetry: Telemetry | undefined;
 
 export function activate(context: vscode.ExtensionContext): void {
-  telemetry = createTelemetry(context, {
-    endpoint: vscode.workspace.getConfiguration().get<string>('cortex.telemetry.endpoint'),
-    tier: () => account.tier,
-    userId: () => account.id,
-  });
+  // It reads its two settings by itself: what `get` gives may be a repository's word.
+  telemetry = createTelemetry(context, { tier: () => account.tier, userId: () => account.id });
   telemetry.install();
   telemetry.activate();
   const recorded = telemetry;
