@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 import time
@@ -156,7 +157,8 @@ async def test_a_hidden_tab_rests_and_catches_up(admin, emitter, visit):
     await page.wait_for_selector("main .panel:has-text('while_hidden')")
 
 
-async def test_it_comes_back_by_itself_when_the_server_does(serve, visit, tmp_path_factory):
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+async def test_it_comes_back_by_itself_when_the_server_does(serve, visit, tmp_path_factory, end):
     home = tmp_path_factory.mktemp("restarted")
     admin = serve(home)
     emitter = Emitter(admin)
@@ -164,6 +166,7 @@ async def test_it_comes_back_by_itself_when_the_server_does(serve, visit, tmp_pa
         emitter.call("before_restart")
         page = await visit(admin, "mcp?since=24h")
         await live(page)
+        admin.process.send_signal(end)
         await asyncio.to_thread(admin.stop)
         await page.wait_for_selector("#live:not([data-state=on])")
         # What was there stays: a restart is no reason to show nothing.
