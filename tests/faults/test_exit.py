@@ -22,7 +22,7 @@ def emit(number):
 def configure():
     cortex_otel.configure(flush_interval_ms=60_000, metrics_interval_ms=86_400_000)
     emit(1)
-    assert cortex_otel.force_flush(10_000)
+    assert cortex_otel.force_flush(60_000)
     emit(100)
 
 def ready():
