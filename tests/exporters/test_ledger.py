@@ -133,7 +133,7 @@ def test_a_flush_under_steady_load_ends(path, writer):
     thread = threading.Thread(target=load)
     thread.start()
     try:
-        assert all(writer.force_flush(5000) for _ in range(20))
+        assert all(writer.force_flush() for _ in range(20))
     finally:
         stop.set()
         thread.join()

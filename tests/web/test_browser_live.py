@@ -89,10 +89,11 @@ async def test_a_burst_of_events_asks_no_more_often_than_the_page_can_draw(admin
     while time.time() - started < 5:
         await asyncio.to_thread(emitter.call, "search_context")
         await asyncio.sleep(0.05)
+    took = time.time() - started
     panels = await page.locator(".panel").count()
     answers = [url for _, url in page.watch.statuses if "/panels/" in url]
-    assert len(answers) >= panels
-    assert len(answers) <= panels * 5 / 0.6
+    assert answers
+    assert len(answers) <= panels * took / 0.6
 
 
 async def test_what_did_not_change_is_not_drawn_again(admin, emitter, visit):
@@ -106,14 +107,9 @@ async def test_what_did_not_change_is_not_drawn_again(admin, emitter, visit):
             { childList: true, subtree: true, characterData: true });
         }"""
     )
-    page.watch.statuses.clear()
-    await asyncio.to_thread(emitter.call, "search_context")
-    for _ in range(100):
-        if any("/panels/" in url for _, url in page.watch.statuses):
-            break
-        await asyncio.sleep(0.05)
+    async with page.expect_response(lambda answer: "/panels/" in answer.url):
+        await asyncio.to_thread(emitter.call, "search_context")
     await asyncio.sleep(1)
-    assert any("/panels/" in url for _, url in page.watch.statuses)
     assert await page.evaluate("window.changes") == 0
 
 
