@@ -20,6 +20,7 @@ from cortex_otel.query.ranges import RangeError
 from cortex_otel.query.runner import QueryError
 from cortex_otel.semconv import TIERS
 from cortex_otel.settings import SettingError, read_environment
+from cortex_otel.source import to_install
 from cortex_otel_exporters.sqlite.reader import StoreError
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _demo(arguments: argparse.Namespace, settings: Settings) -> int:
     try:
         from cortex_otel.demo import drive  # noqa: PLC0415 - its packages are an extra
     except ImportError as error:
-        complain(text("demo_missing", module=error.name))
+        complain(text("demo_missing", module=error.name, install=to_install("demo")))
         return _FAILED
     return int(drive.main(arguments))
 

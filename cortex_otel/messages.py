@@ -60,14 +60,14 @@ _ENGLISH = {
     "unknown_question": "no question {name!r}; cortex-otel query lists them",
     "unknown_question_like": "no question {name!r}; did you mean {like}?",
     "no_filter": "{question} has no filter {option}",
-    "demo_missing": "the demo needs more packages: pip install 'cortex-otel[demo]' (no {module})",
+    "demo_missing": "the demo needs more packages: {install} (no {module})",
     "too_slow": "{question} took longer than {limit:g} ms: ask for a shorter range",
     # The store can't be read
     "store_missing": (
         "no database at {path}: start a server with opentelemetry-instrument python server.py, "
         "or try cortex-otel demo --once"
     ),
-    "store_newer": "{path} is from a newer cortex-otel: pip install -U cortex-otel",
+    "store_newer": "{path} is from a newer cortex-otel: upgrade this one",
     "store_older": "{path} is from an older cortex-otel: the next process that records updates it",
     "store_damaged": (
         "{path} is damaged or no database: move it away, and recording makes a new one"
@@ -94,8 +94,7 @@ _ENGLISH = {
     ),
     # Demo
     "demo_no_git": (
-        "the demo needs git: install it with your system's packages "
-        "(all else comes with pip install 'cortex-otel[demo]')"
+        "the demo needs git: install it with your system's packages (all else comes with {install})"
     ),
     "demo_no_directory": "{path} can't be used: {detail}",
     "demo_not_ours": "{path} wasn't made by the demo and is left alone: give another --home",
@@ -258,16 +257,14 @@ _KOREAN = {
     "unknown_question": "없는 질문: {name!r} (목록: cortex-otel query)",
     "unknown_question_like": "없는 질문: {name!r} (비슷한 이름: {like})",
     "no_filter": "{question} 질문에는 {option} 필터 없음",
-    "demo_missing": (
-        "데모에 필요한 패키지 없음: pip install 'cortex-otel[demo]' (없는 모듈: {module})"
-    ),
+    "demo_missing": ("데모에 필요한 패키지 없음: {install} (없는 모듈: {module})"),
     "too_slow": "{question} 질문 시간 초과: {limit:g} ms (더 짧은 기간으로 다시 시도)",
     # The store can't be read
     "store_missing": (
         "데이터베이스 없음: {path} (서버 시작: opentelemetry-instrument python server.py, "
         "체험: cortex-otel demo --once)"
     ),
-    "store_newer": "더 새로운 cortex-otel 데이터베이스: {path} (pip install -U cortex-otel)",
+    "store_newer": "더 새로운 cortex-otel 데이터베이스: {path} (이 cortex-otel 업그레이드 필요)",
     "store_older": "이전 cortex-otel 데이터베이스: {path} (다음 기록 시 자동 업데이트)",
     "store_damaged": (
         "손상되었거나 데이터베이스가 아닌 파일: {path} (옮기면 다음 기록 시 새로 생성)"
@@ -291,10 +288,7 @@ _KOREAN = {
     "show_columns": "열:",
     "show_exact": "기간 안의 이벤트가 {count}개 이하이고 모두 남아 있으면 대신 쓰는 SQL:",
     # Demo
-    "demo_no_git": (
-        "데모에 git 필요: 시스템 패키지로 설치 "
-        "(나머지는 pip install 'cortex-otel[demo]' 명령으로 설치)"
-    ),
+    "demo_no_git": ("데모에 git 필요: 시스템 패키지로 설치 (나머지는 {install} 명령으로 설치)"),
     "demo_no_directory": "사용할 수 없는 디렉터리: {path} ({detail})",
     "demo_not_ours": "데모가 만들지 않은 디렉터리라 그대로 둠: {path} (다른 --home 지정)",
     "demo_busy": "다른 데모가 실행 중: {path} (먼저 종료하거나 다른 --home 지정)",

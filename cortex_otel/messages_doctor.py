@@ -126,7 +126,7 @@ ENGLISH = {
         "cortex-otel is not installed in {prefix}; type: {install} and then: {instead}"
     ),
     "doctor_not_in_environment_uv": "cortex-otel is not in {prefix}; type: {instead}",
-    "doctor_not_brought_along": "cortex-otel is not in {prefix}: add --with cortex-otel",
+    "doctor_not_brought_along": "cortex-otel is not in {prefix}: add {option}",
     "doctor_isolated": "{flag} keeps the launcher out of Python; type: {instead}",
     "doctor_no_launcher": (
         "not behind opentelemetry-instrument, so only code that calls cortex_otel.configure() "
@@ -325,7 +325,7 @@ KOREAN = {
         "cortex-otel 없음: {prefix}, 먼저 입력: {install} 다음 입력: {instead}"
     ),
     "doctor_not_in_environment_uv": "cortex-otel 없음: {prefix}, 입력할 명령: {instead}",
-    "doctor_not_brought_along": "cortex-otel 없음: {prefix} (--with cortex-otel 추가)",
+    "doctor_not_brought_along": "cortex-otel 없음: {prefix} ({option} 추가)",
     "doctor_isolated": "{flag}: 런처가 Python에 들어갈 수 없음, 입력할 명령: {instead}",
     "doctor_no_launcher": (
         "opentelemetry-instrument 없이 실행, cortex_otel.configure() 코드만 기록함, "

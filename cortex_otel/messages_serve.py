@@ -29,9 +29,7 @@ ENGLISH = {
         "  cortex-otel grafana provision ./provisioning   files for an installed Grafana\n"
         "  cortex-otel grafana push http://127.0.0.1:3000  GRAFANA_TOKEN holds the API token"
     ),
-    "serve_missing": (
-        "cortex-otel serve needs more packages: pip install 'cortex-otel[serve]' (no {module})"
-    ),
+    "serve_missing": ("cortex-otel serve needs more packages: {install} (no {module})"),
     "serve_admin": "Web admin      {url}",
     "serve_receiver": "OTLP/HTTP      {url}",
     "serve_database": "Database       {path}",
@@ -69,9 +67,7 @@ KOREAN = {
         "  cortex-otel grafana provision ./provisioning   설치된 Grafana용 파일\n"
         "  cortex-otel grafana push http://127.0.0.1:3000  API 토큰은 GRAFANA_TOKEN"
     ),
-    "serve_missing": (
-        "serve에 패키지가 더 필요합니다: pip install 'cortex-otel[serve]' ({module} 없음)"
-    ),
+    "serve_missing": ("serve에 패키지가 더 필요합니다: {install} ({module} 없음)"),
     "serve_admin": "웹 관리 화면   {url}",
     "serve_receiver": "OTLP/HTTP      {url}",
     "serve_database": "데이터베이스   {path}",

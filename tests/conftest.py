@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import sys
 from pathlib import Path
 
 import pytest
+
+if "patience" not in sys.modules:
+    _spec = importlib.util.spec_from_file_location(
+        "patience", Path(__file__).with_name("patience.py")
+    )
+    sys.modules["patience"] = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(sys.modules["patience"])
 
 from cortex_otel import guard, identity
 
@@ -36,6 +44,10 @@ def alone(monkeypatch, tmp_path_factory):
     configuration = sys.modules.get("cortex_otel.configuration")
     if configuration is not None:
         configuration.reset_for_tests()
+    # What configure() hooked into the stacks of this process.
+    hook = sys.modules.get("cortex_otel.instrument.mcp_server")
+    if hook is not None:
+        hook.remove()
 
 
 CACHE = Path("~/.cache").expanduser()

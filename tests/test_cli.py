@@ -17,6 +17,7 @@ import pytest
 
 from cortex_otel.cli import main
 from cortex_otel.query.catalogue import catalogue
+from cortex_otel.source import to_install
 
 _path = Path(__file__).parent / "query" / "seeding.py"
 _spec = importlib.util.spec_from_file_location("seeding", _path)
@@ -416,4 +417,4 @@ def test_the_demo_without_its_packages(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "cortex_otel.demo", None)
     code, _, err = said(capsys, "demo", "--once")
     assert (code, err.count("\n")) == (1, 1)
-    assert "pip install 'cortex-otel[demo]'" in err
+    assert to_install("demo") in err

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cortex_otel.commands.console import complain, line
 from cortex_otel.messages import language
+from cortex_otel.source import to_install
 
 if TYPE_CHECKING:
     import argparse
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         complain(told(error.key, **error.values))
         return 2 if error.key in _SENSELESS else 1
     except ImportError as error:
-        complain(told("grafana_missing", module=error.name))
+        complain(told("grafana_missing", module=error.name, install=to_install("grafana")))
         return 1
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cortex_otel.commands.console import complain, line
 from cortex_otel.messages import text
+from cortex_otel.source import to_install
 
 if TYPE_CHECKING:
     import argparse
@@ -68,7 +69,7 @@ def serve(
     try:
         import uvicorn  # noqa: F401, PLC0415 - an extra
     except ImportError as error:
-        complain(text("serve_missing", module=error.name))
+        complain(text("serve_missing", module=error.name, install=to_install("serve")))
         return 1
     listeners = [each for each in _listeners(settings) if each.kind in kinds]
     with contextlib.ExitStack() as stack:
@@ -85,7 +86,7 @@ def serve(
         try:
             servers, urls = _servers(settings, listeners, sockets)
         except ImportError as error:
-            complain(text("serve_missing", module=error.name))
+            complain(text("serve_missing", module=error.name, install=to_install("serve")))
             return 1
         for kind, url in urls.items():
             line(text(f"serve_{kind}", url=url))

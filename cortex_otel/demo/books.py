@@ -124,6 +124,24 @@ class Books:
         finally:
             connection.close()
 
+    def rows_of(self, server: Server, before: State) -> int:
+        """How many of a server's calls in this round are stored by now.
+
+        Raises:
+            StoreError: the database can't be read.
+        """
+        try:
+            connection = open_reader(self.database)
+        except StoreMissingError:
+            return 0
+        try:
+            chosen = EventFilter(
+                event_type="mcp.tool_call", service=server.service, user_tier=server.tier
+            )
+            return len(committed_after(connection, before.newest_key, chosen, _ALL))
+        finally:
+            connection.close()
+
     def close(self, before: State) -> None:
         """Enter what a round has stored.
 

@@ -23,13 +23,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 from cortex_otel.commands.console import complain, line, told
 from cortex_otel.demo import report
-from cortex_otel.demo.books import LAUNCHER, Books, Server
+from cortex_otel.demo.books import LAUNCHER, Books, Server, State
 from cortex_otel.demo.directory import DemoError, demo_directory, remove
 from cortex_otel.demo.scenario import PEOPLE, calls_of_example, calls_of_git
 from cortex_otel.messages import text
 from cortex_otel.query.formats import json_line
 from cortex_otel.query.runner import QueryError
 from cortex_otel.settings import read_environment
+from cortex_otel.source import to_install
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError
 
 if TYPE_CHECKING:
@@ -38,8 +39,11 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_SECONDS_A_CALL = 30.0
-_SECONDS_A_SERVER = 120.0
+# Nothing is measured by these, and a server that ends says so at once: a machine may do much else.
+_SECONDS_A_CALL = 120.0
+_SECONDS_A_SERVER = 600.0
+_SECONDS_TO_STORE = 60.0
+_SECONDS_BETWEEN_LOOKS = 0.1
 _SECONDS_BETWEEN_ROUNDS = 4.0
 _STDERR_LINES = 30
 
@@ -144,7 +148,7 @@ def _round(books: Books, *, quiet: bool) -> None:
     say = _nothing if quiet or books.rounds else _progress
     say(text("demo_starting", count=len(books.servers)))
     before = books.open()
-    asyncio.run(_drive_all(books.servers, books.database.parent, say))
+    asyncio.run(_drive_all(books, before, say))
     try:
         books.close(before)
     except StoreMissingError:
@@ -152,8 +156,8 @@ def _round(books: Books, *, quiet: bool) -> None:
         raise DemoError(f"{text('demo_nothing_stored')}\n{said}".rstrip()) from None
 
 
-async def _drive_all(servers: Sequence[Server], directory: Path, say: Any) -> None:
-    drives = [asyncio.create_task(_drive(server, directory, say)) for server in servers]
+async def _drive_all(books: Books, before: State, say: Any) -> None:
+    drives = [asyncio.create_task(_drive(server, books, before, say)) for server in books.servers]
     try:
         await asyncio.gather(*drives)
     finally:
@@ -162,14 +166,15 @@ async def _drive_all(servers: Sequence[Server], directory: Path, say: Any) -> No
         await asyncio.gather(*drives, return_exceptions=True)
 
 
-async def _drive(server: Server, directory: Path, say: Any) -> None:
+async def _drive(server: Server, books: Books, before: State, say: Any) -> None:
     from mcp import Client, MCPError, StdioServerParameters  # noqa: PLC0415 - an extra
     from mcp.client.stdio import stdio_client  # noqa: PLC0415 - an extra
 
     command, *options = server.command
     parameters = StdioServerParameters(
         # Not the current directory: what lies there may shadow the server's modules.
-        command=command, args=options, env=server.environment, cwd=directory,
+        command=command, args=options, env=server.environment,
+        cwd=books.database.parent,
     )  # fmt: skip
     called = failed = 0
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
@@ -187,6 +192,12 @@ async def _drive(server: Server, directory: Path, say: Any) -> None:
                         failed += bool(answer.is_error)
                     except MCPError:
                         failed += 1
+                # The client gives a server two seconds to end, which on a busy machine is not
+                # enough to store what it had still in hand.
+                with contextlib.suppress(TimeoutError):  # the books will tell
+                    async with asyncio.timeout(_SECONDS_TO_STORE):
+                        while books.rows_of(server, before) < called:  # noqa: ASYNC110 - another process
+                            await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
         except Exception as error:
             raise DemoError(f"{_told(server, error)}\n{_end_of(stderr)}".rstrip()) from error
         server.stderr = _end_of(stderr)
@@ -245,19 +256,23 @@ def _check_packages() -> None:
     try:
         from mcp import Client  # noqa: F401, PLC0415 - absent without the extra, and in mcp 1
     except ImportError:
-        raise DemoError(text("demo_missing", module="mcp")) from None
+        raise DemoError(_missing("mcp")) from None
     for script in ("mcp-server-git", LAUNCHER):
         if not _script(script):
-            raise DemoError(text("demo_missing", module=script))
+            raise DemoError(_missing(script))
     if shutil.which("git") is None:
-        raise DemoError(text("demo_no_git"))
+        raise DemoError(text("demo_no_git", install=to_install("demo")))
+
+
+def _missing(module: str) -> str:
+    return text("demo_missing", module=module, install=to_install("demo"))
 
 
 def _check_packages_of_serve() -> None:
     # Before minutes are spent on what nobody could look at.
     for module in ("uvicorn", "fastapi", "jinja2"):
         if importlib.util.find_spec(module) is None:
-            raise DemoError(text("demo_missing", module=module))
+            raise DemoError(_missing(module))
 
 
 def _script(name: str) -> str:

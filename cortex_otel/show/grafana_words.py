@@ -120,8 +120,7 @@ TERMINAL: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "grafana_cannot_write": "can't write {path}: {detail}",
             "grafana_no_directory": "{path!r} is no directory",
             "grafana_missing": (
-                "cortex-otel grafana push needs more packages: "
-                "pip install 'cortex-otel[grafana]' (no {module})"
+                "cortex-otel grafana push needs more packages: {install} (no {module})"
             ),
             "grafana_pushed": "Dashboards sent: {sent}, unchanged: {unchanged} (Grafana {version})",
             "grafana_sick": (
@@ -177,10 +176,7 @@ TERMINAL: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "grafana_exists": "이미 있는 파일: {path} (모두 {count}개). 덮어쓰기: --force",
             "grafana_cannot_write": "쓸 수 없음: {path}: {detail}",
             "grafana_no_directory": "디렉터리가 아님: {path!r}",
-            "grafana_missing": (
-                "grafana push에 패키지가 더 필요합니다: "
-                "pip install 'cortex-otel[grafana]' ({module} 없음)"
-            ),
+            "grafana_missing": ("grafana push에 패키지가 더 필요합니다: {install} ({module} 없음)"),
             "grafana_pushed": "보낸 대시보드: {sent}, 그대로: {unchanged} (Grafana {version})",
             "grafana_sick": (
                 "데이터 소스에서 읽을 수 없음: {path}: {detail}. Grafana는 이 컴퓨터에서, "

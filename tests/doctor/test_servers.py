@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from cortex_otel.source import requirement
+
 pytestmark = pytest.mark.timing
 
 BIN = Path(sys.executable).parent
@@ -73,7 +75,7 @@ def test_another_environment(doctor, server, bare_python):
     report = doctor(bare_python, server())
     assert report.code == 1
     assert report.levels["not_in_environment"] == "problem"
-    install = f"uv pip install --python {bare_python} cortex-otel"  # it has no pip of its own
+    install = f"uv pip install --python {bare_python} {requirement()}"  # it has no pip of its own
     assert install in report.messages["not_in_environment"]
     reached = doctor(LAUNCHER, bare_python, server())
     assert reached.levels["launcher_elsewhere"] == "problem"

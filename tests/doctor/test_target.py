@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from cortex_otel.operate.doctor.target import read_command, with_variable
+from cortex_otel.source import requirement
 
+OURS = requirement()
 LAUNCHER = "opentelemetry-instrument"
 
 
@@ -23,32 +25,32 @@ def program(directory, name, text):
         (
             "uvx mcp-server-git -r .",
             "uvx --from mcp-server-git python",
-            f"uvx --with cortex-otel --from mcp-server-git {LAUNCHER} mcp-server-git -r .",
+            f"uvx --with {OURS} --from mcp-server-git {LAUNCHER} mcp-server-git -r .",
         ),
         (
             "uvx tool@1.2 -v",
             "uvx --from tool==1.2 python",
-            f"uvx --with cortex-otel --from tool==1.2 {LAUNCHER} tool -v",
+            f"uvx --with {OURS} --from tool==1.2 {LAUNCHER} tool -v",
         ),
         (
             "uv tool run --python 3.12 --from pack tool",
             "uv tool run --python 3.12 --from pack python",
-            f"uv tool run --with cortex-otel --python 3.12 --from pack {LAUNCHER} tool",
+            f"uv tool run --with {OURS} --python 3.12 --from pack {LAUNCHER} tool",
         ),
         (
             "uv run --directory /x server.py --port 1",
             "uv run --directory /x python",
-            f"uv run --with cortex-otel --directory /x {LAUNCHER} python server.py --port 1",
+            f"uv run --with {OURS} --directory /x {LAUNCHER} python server.py --port 1",
         ),
         (
             "uv run -m pack.server",
             "uv run python",
-            f"uv run --with cortex-otel {LAUNCHER} python -m pack.server",
+            f"uv run --with {OURS} {LAUNCHER} python -m pack.server",
         ),
         (
             "env A=1 uvx tool",
             "env A=1 uvx --from tool python",
-            f"env A=1 uvx --with cortex-otel --from tool {LAUNCHER} tool",
+            f"env A=1 uvx --with {OURS} --from tool {LAUNCHER} tool",
         ),
     ],
 )
@@ -61,9 +63,9 @@ def test_what_uv_will_run(command, interpreter, instead):
 
 
 def test_a_launcher_inside_uvx_is_seen_and_nothing_else_is_advised():
-    command = f"uvx --with cortex-otel --from pack {LAUNCHER} --traces_exporter none tool"
+    command = f"uvx --with {OURS} --from pack {LAUNCHER} --traces_exporter none tool"
     target = read_command(command.split())
-    manager = "uvx --with cortex-otel --from pack"
+    manager = f"uvx --with {OURS} --from pack"
     assert " ".join(target.interpreter) == f"{manager} python"
     expected = f"{manager} {LAUNCHER} --traces_exporter none python"
     assert " ".join(target.instrumented) == expected
@@ -73,7 +75,7 @@ def test_a_launcher_inside_uvx_is_seen_and_nothing_else_is_advised():
 def test_a_launcher_outside_uvx_is_moved_inside():
     target = read_command([LAUNCHER, "uvx", "tool"])
     assert " ".join(target.instrumented) == f"{LAUNCHER} uvx --from tool python"
-    assert " ".join(target.instead) == f"uvx --with cortex-otel --from tool {LAUNCHER} tool"
+    assert " ".join(target.instead) == f"uvx --with {OURS} --from tool {LAUNCHER} tool"
 
 
 @pytest.mark.parametrize("flags", [["-I"], ["-S"], ["-E"], ["-Iu"], ["-X", "dev", "-I"]])
@@ -130,7 +132,7 @@ def test_what_is_not_python(tmp_path):
 
 def test_pipx_run_becomes_uvx():
     target = read_command(["pipx", "run", "--spec", "pack==1", "tool", "-v"])
-    wanted = f"uvx --with cortex-otel --from pack==1 {LAUNCHER} tool -v"
+    wanted = f"uvx --with {OURS} --from pack==1 {LAUNCHER} tool -v"
     assert (target.kind, " ".join(target.instead)) == ("pipx", wanted)
 
 

@@ -21,6 +21,7 @@ import pytest
 
 from cortex_otel.demo.memory import Memory, classify, compress, tokens
 from cortex_otel.demo.scenario import PEOPLE
+from cortex_otel.source import to_install
 
 DEMO = [sys.executable, "-P", "-m", "cortex_otel.cli", "demo"]
 
@@ -232,7 +233,7 @@ def test_two_demos_do_not_mix_their_counts(demo, tmp_path):
 
 def test_without_git_it_says_so_in_one_line(demo, tmp_path):
     stderr = demo("--once", expected=1, PATH=str(tmp_path)).stderr
-    assert "pip install 'cortex-otel[demo]'" in stderr
+    assert to_install("demo") in stderr
     assert stderr.count("\n") == 1
 
 
@@ -248,7 +249,7 @@ def test_without_mcp_it_says_so_in_one_line(tmp_path, environment):
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
-    assert "pip install 'cortex-otel[demo]'" in done.stderr
+    assert to_install("demo") in done.stderr
     assert not (tmp_path / "h").exists()
 
 

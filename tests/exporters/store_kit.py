@@ -9,13 +9,15 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
+import time  # noqa: F401 - for the code that `start` runs
 from collections import defaultdict
 from pathlib import Path
 
 import apsw
+from patience import PATIENCE, wait_for  # noqa: F401 - what the tests of the store import from here
 
 from cortex_otel_exporters.record import Context, MetricPoint, Record, Series, Session
+from cortex_otel_exporters.sqlite.writer import Writer
 
 HOUR = 3_600_000_000_000
 DAY = 24 * HOUR
@@ -96,19 +98,22 @@ def heartbeats(home):
     return [json.loads(path.read_bytes()) for path in sorted((home / "writers").glob("*.json"))]
 
 
-def wait_for(condition, seconds=15.0, pause=0.005):
-    deadline = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(pause)
-    return result
+class PatientWriter(Writer):
+    """Waits as long as a test does, where a test doesn't say how long."""
+
+    def force_flush(self, timeout_millis=PATIENCE * 1000):
+        return super().force_flush(timeout_millis)
+
+    def shutdown(self, timeout_millis=PATIENCE * 1000):
+        return super().shutdown(timeout_millis)
 
 
 def start(code, *arguments, **settings):
     """Another Python process that runs ``code``, where ``path`` is its first argument."""
-    prelude = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    here = Path(__file__).parent
+    prelude = f"import sys; sys.path[:0] = [{str(here)!r}, {str(here.parent)!r}]\n"
     prelude += "from pathlib import Path\nfrom store_kit import *\n"
-    prelude += "from cortex_otel_exporters.sqlite.writer import Writer\n"
+    prelude += "Writer = PatientWriter\n"
     prelude += "path = Path(sys.argv[1])\n"
     environment = {
         name: value for name, value in os.environ.items()
@@ -139,7 +144,7 @@ def end_all():
         process.wait()
 
 
-def end(process, seconds=20, *, quiet=True):
+def end(process, seconds=PATIENCE, *, quiet=True):
     """Wait for ``process``; its exit status."""
     try:
         output, errors = process.communicate(timeout=seconds)

@@ -60,7 +60,7 @@ def test_it_tells_of_trouble_and_of_its_end(home, path, writer):
         writer.submit(record(1))
         wait_for(lambda: heartbeats(home)[0]["trouble"] == "locked")
         assert heartbeats(home)[0]["queued"] == 1
-    assert writer.force_flush(5000)
+    assert writer.force_flush()
     wait_for(lambda: heartbeats(home)[0]["trouble"] == "")
     assert heartbeats(home)[0]["stored"] == 2
 
@@ -123,7 +123,7 @@ def test_drops_are_not_lost_when_they_cant_be_entered_at_once(path, make_writer,
     with held(path):
         second.submit(record(1))
         wait_for(lambda: second.trouble)
-    assert second.force_flush(5000)
+    assert second.force_flush()
     assert ledger(path) == {"received": 7, "stored": 2, "dropped|locked": 5}
 
 

@@ -54,7 +54,7 @@ def test_every_committed_state_balances(path, make_writer):
     stop.set()
     for thread in threads:
         thread.join()
-    assert writer.force_flush(10_000)
+    assert writer.force_flush()
     verify(path)
 
 
@@ -75,7 +75,7 @@ def test_what_the_queue_cant_hold_is_dropped_and_counted(path, make_writer):
 def test_more_metric_points_than_there_is_room_are_counted(path, writer):
     with writer.store_lock:
         assert not writer.submit_metrics([point(number) for number in range(10_050)])
-    assert writer.force_flush(10_000)
+    assert writer.force_flush()
     assert ledger(path, "metric") == {
         "received": 10_050, "stored": 10_000, "dropped|queue_full": 50,
     }  # fmt: skip
@@ -101,7 +101,7 @@ def test_a_flush_while_locked_says_false_and_a_later_one_true(path, writer):
         assert not writer.force_flush(400)
         assert not writer.force_flush(0)
         assert count(path) == 1
-    assert writer.force_flush(5000)
+    assert writer.force_flush()
     assert numbers(path) == [0, 1]
 
 
@@ -133,7 +133,7 @@ def test_a_flush_under_steady_load_ends(path, writer):
     thread = threading.Thread(target=load)
     thread.start()
     try:
-        assert all(writer.force_flush(5000) for _ in range(20))
+        assert all(writer.force_flush() for _ in range(20))
     finally:
         stop.set()
         thread.join()

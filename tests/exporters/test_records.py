@@ -153,7 +153,7 @@ def test_each_bad_record_is_set_aside_and_its_neighbours_are_stored(path, make_w
     for number, changes in enumerate(BAD.values()):
         writer.submit(record(2 * number))
         writer.submit(record(2 * number + 1, **{"user_id_hash": "new"} | changes))
-    assert writer.force_flush(5000)
+    assert writer.force_flush()
     assert numbers(path) == [2 * number for number in range(len(BAD))]
     assert ledger(path) == {
         "received": 2 * len(BAD), "stored": len(BAD), "dropped|invalid": len(BAD),
@@ -209,7 +209,7 @@ def test_a_record_that_breaks_the_batch_in_an_unforeseen_way_is_found(
     writer = make_writer(interval_ms=100)
     for number in range(50):
         writer.submit(record(number, error_message=LONE if number % 10 == 3 else ""))
-    assert writer.force_flush(5000)
+    assert writer.force_flush()
     assert numbers(path) == [number for number in range(50) if number % 10 != 3]
     assert one_by_one
     verify(path)

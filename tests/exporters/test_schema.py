@@ -44,7 +44,7 @@ def test_four_processes_may_create_it_at_once(path):
     wait_for(lambda: Path(sys.argv[2]).exists(), pause=0.0001)
     writer = Writer(path)
     writer.submit(record())
-    assert writer.force_flush(10_000)
+    assert writer.force_flush()
     writer.shutdown()
     """
     processes = [start(code, path, go) for _ in range(4)]

@@ -13,8 +13,6 @@ if "store_kit" not in sys.modules:
     sys.modules["store_kit"] = importlib.util.module_from_spec(_spec)
     _spec.loader.exec_module(sys.modules["store_kit"])
 
-from cortex_otel_exporters.sqlite.writer import Writer
-
 
 @pytest.fixture(autouse=True)
 def no_process_outlives_its_test():
@@ -37,12 +35,12 @@ def make_writer(path):
     made = []
 
     def make(at=path, **settings):
-        made.append(Writer(at, **{"interval_ms": 10} | settings))
+        made.append(sys.modules["store_kit"].PatientWriter(at, **{"interval_ms": 10} | settings))
         return made[-1]
 
     yield make
     for writer in made:
-        writer.shutdown()
+        writer.shutdown(1000)
 
 
 @pytest.fixture

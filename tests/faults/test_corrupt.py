@@ -17,7 +17,7 @@ def old(path, make_writer):
     writer = make_writer()
     for number in range(OLD):
         writer.submit(record(number))
-    assert writer.shutdown(10_000)
+    assert writer.shutdown()
     assert count(path) == OLD
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
@@ -80,7 +80,7 @@ def test_a_corrupt_file_is_set_aside_and_a_new_one_begun(old, make_writer, damag
     writer = make_writer()
     for number in range(10):
         assert writer.submit(record(OLD + number))
-    assert writer.force_flush(5000), writer.trouble
+    assert writer.force_flush(), writer.trouble
     assert numbers(old) == list(range(OLD, OLD + 10))
     verify(old)
     (aside,) = [file for file in set_aside(old) if not file.name.endswith(("-wal", "-shm"))]
@@ -96,15 +96,15 @@ def test_a_file_that_breaks_while_it_is_written(path, make_writer, damage):
     writer = make_writer()
     for number in range(OLD):
         writer.submit(record(number))
-    assert writer.force_flush(5000)
+    assert writer.force_flush()
     damage(path)
     for number in range(OLD, OLD + 10):
         writer.submit(record(number))
-        assert writer.force_flush(5000), writer.trouble
-    assert writer.shutdown(5000)
+        assert writer.force_flush(), writer.trouble
+    assert writer.shutdown()
     other = make_writer()
     other.submit(record(OLD + 10))
-    assert other.force_flush(5000), other.trouble
+    assert other.force_flush(), other.trouble
     # SQLite may not have looked at what is damaged, and still have the log: then all is there.
     assert numbers(path)[-1:] == [OLD + 10]
     if not set_aside(path):
@@ -118,7 +118,7 @@ def test_a_log_that_is_garbage_is_ignored(old, make_writer, garbage):
         old.with_name(old.name + suffix).write_bytes(garbage)
     writer = make_writer()
     writer.submit(record(OLD))
-    assert writer.force_flush(5000), writer.trouble
+    assert writer.force_flush(), writer.trouble
     assert numbers(old) == list(range(OLD + 1))
     assert set_aside(old) == []
     verify(old)
@@ -141,7 +141,7 @@ def test_a_table_of_ours_that_is_missing_is_corruption(old, make_writer):
     connection.close()
     writer = make_writer()
     writer.submit(record(OLD))
-    assert writer.force_flush(5000)
+    assert writer.force_flush()
     assert numbers(old) == [OLD]
     assert len(set_aside(old)) >= 1
 
@@ -169,7 +169,7 @@ def test_a_corruption_that_comes_again_at_once_ends_in_trouble_not_in_a_loop(
         assert len(calls) < 12
         databases = [f for f in set_aside(path) if not f.name.endswith(("-wal", "-shm"))]
         assert len(databases) <= 1
-    assert writer.force_flush(10_000)
+    assert writer.force_flush()
     assert numbers(path) == [0]
 
 
@@ -182,8 +182,8 @@ def test_processes_that_meet_the_same_corrupt_file(old, damage):
     for number in range(200):
         writer.submit(record(int(sys.argv[3]) + number))
         if number % 20 == 0:
-            assert writer.force_flush(10_000)
-    assert writer.shutdown(10_000)
+            assert writer.force_flush()
+    assert writer.shutdown()
     """
     go = old.with_name("go")
     firsts = [10_000 * (index + 1) for index in range(3)]
@@ -200,7 +200,7 @@ def test_writers_that_have_the_broken_file_open_move_to_the_new_one(path, make_w
     first, second = make_writer(), make_writer()
     for number in range(OLD):
         first.submit(record(number))
-    assert first.force_flush(5000)
+    assert first.force_flush()
     second.submit(record(OLD))
     assert second.force_flush()
     damaged_middle_pages(path)
@@ -208,8 +208,8 @@ def test_writers_that_have_the_broken_file_open_move_to_the_new_one(path, make_w
     for number in range(10):
         first.submit(record(10_000 + number))
         second.submit(record(20_000 + number))
-        assert first.force_flush(5000), first.trouble
-        assert second.force_flush(5000), second.trouble
+        assert first.force_flush(), first.trouble
+        assert second.force_flush(), second.trouble
     stored = numbers(path)
     assert set(stored) >= {10_000 + n for n in range(1, 10)} | {20_000 + n for n in range(1, 10)}
     told = ledger(path)

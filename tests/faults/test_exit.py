@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 import time
+from pathlib import Path
 
 import pytest
-from store_kit import count, end, ledger, start, verify
+from store_kit import count, end, ledger, start, verify, wait_for
 
 pytestmark = pytest.mark.timing
 
@@ -22,7 +23,7 @@ def emit(number):
 def configure():
     cortex_otel.configure(flush_interval_ms=60_000, metrics_interval_ms=86_400_000)
     emit(1)
-    assert cortex_otel.force_flush(10_000)
+    assert cortex_otel.force_flush(60_000)
     emit(100)
 
 def ready():
@@ -35,12 +36,29 @@ def host(path, code):
     return start(HOST + code, path, env={"CORTEX_OTEL_HOME": str(path.parent)})
 
 
+def look(process):
+    """Of the main thread: whether it waits, how often it began to, and its CPU time."""
+    task = Path(f"/proc/{process.pid}/task/{process.pid}")
+    told = task.joinpath("stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    switches = task.joinpath("status").read_text(encoding="ascii")
+    switches = switches.partition("\nvoluntary_ctxt_switches:")[2].split()[0]
+    return told[0] == "S", switches, int(told[11]) + int(told[12])
+
+
 def send(process, number):
-    """Signal ``process``, which sleeps by then; when.
+    """Signal ``process``, which sleeps by then, or is busy for good; when.
 
     CPython calls the handler late if the signal comes just as the main thread goes to sleep.
     """
-    time.sleep(0.25)
+    seen = [look(process)]
+
+    def settled():
+        time.sleep(0.1)
+        seen.append(look(process))
+        (_, switches, spent), now = seen[-2:]
+        return now[:2] == (True, switches) or now[2] > spent
+
+    wait_for(settled)
     process.send_signal(number)
     return time.monotonic()
 

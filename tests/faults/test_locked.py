@@ -22,7 +22,7 @@ def test_a_locked_database_is_waited_for_and_nothing_is_lost(path, writer, mode,
         wait_for(lambda: "locked" in caplog.text)  # said once, when it lasts
         assert not writer.force_flush(50)
         assert writer.trouble == "locked"
-    assert writer.force_flush(10_000)
+    assert writer.force_flush()
     assert writer.trouble == ""
     assert sorted(times)[len(times) // 2] < 0.001
     assert numbers(path) == list(range(3000))
@@ -37,7 +37,7 @@ def test_a_lock_of_a_moment_is_no_news(path, writer, caplog):
     with held(path):
         writer.submit(record(1))
         wait_for(lambda: writer.trouble)
-    assert writer.force_flush(5000)
+    assert writer.force_flush()
     assert caplog.text == ""
 
 
@@ -52,7 +52,7 @@ def test_memory_is_bounded_and_what_it_cant_hold_is_counted_as_locked(home, path
         assert taken == 1000
         assert len(writer._queue) + len(writer._batch) == 1001
         wait_for(lambda: heartbeats(home)[0]["dropped"] == {"locked": 4000})
-    assert writer.force_flush(10_000)
+    assert writer.force_flush()
     assert ledger(path) == {"received": 5002, "stored": 1002, "dropped|locked": 4000}
     assert numbers(path) == list(range(1002))
     verify(path)
@@ -62,7 +62,7 @@ def test_drops_of_an_exit_while_locked_reach_the_ledger(home, path, make_writer)
     code = """
     writer = Writer(path, interval_ms=10)
     writer.submit(record(0))
-    assert writer.force_flush(5000)
+    assert writer.force_flush()
     print("ready", flush=True)
     sys.stdin.readline()
     for number in range(1, 101):
@@ -120,7 +120,7 @@ def test_a_long_reader_holds_nobody_up(path, writer):
     assert reader.execute("SELECT count(*) FROM events").get == 1
     for number in range(1, 5000):
         writer.submit(record(number))
-    assert writer.force_flush(10_000)
+    assert writer.force_flush()
     assert reader.execute("SELECT count(*) FROM events").get == 1
     reader.execute("COMMIT")
     assert reader.execute("SELECT count(*) FROM events").get == 5000

@@ -25,8 +25,8 @@ for number in range(each):
     if number % 1000 == 0:
         writer.count_sampled_out(3)
         writer.submit_metrics([point(), point(value=float("nan"))])
-assert writer.force_flush(60_000)
-assert writer.shutdown(10_000)
+assert writer.force_flush()
+assert writer.shutdown()
 """
 
 

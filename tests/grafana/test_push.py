@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from cortex_otel import cli
+from cortex_otel.source import to_install
 
 TOKEN = "glsa_canary_token_0123456789"
 PLUGIN = "frser-sqlite-datasource"
@@ -278,4 +279,4 @@ def test_without_its_package_it_says_what_to_install(capsys, api, monkeypatch):
     monkeypatch.delitem(sys.modules, "grafana_client", raising=False)
     code, _, err = said(capsys, api.url)
     assert code == 1
-    assert "pip install 'cortex-otel[grafana]'" in err
+    assert to_install("grafana") in err

@@ -39,7 +39,7 @@ def test_a_newer_file(tmp_path):
     with apsw.Connection(str(path)) as writer:
         writer.pragma("user_version", schema.SCHEMA_VERSION + 1)
     writer.close()
-    with pytest.raises(StoreNewerError, match="pip install -U cortex-otel"):
+    with pytest.raises(StoreNewerError, match="upgrade cortex-otel"):
         open_reader(path)
 
 

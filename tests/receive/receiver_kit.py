@@ -14,6 +14,7 @@ from pathlib import Path
 
 import apsw
 import httpx
+from patience import PATIENCE, wait_for
 
 from cortex_otel_exporters.sqlite.schema import APPLICATION_ID
 
@@ -61,7 +62,7 @@ class Server:
 
     def _listens(self) -> bool:
         with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}/", timeout=5).status_code in {401, 404}
+            return httpx.get(f"{self.url}/", timeout=PATIENCE).status_code in {401, 404}
         return False
 
     @property
@@ -70,7 +71,7 @@ class Server:
 
     def post(self, path, content, **headers):
         headers = {key.replace("_", "-"): value for key, value in headers.items()}
-        return httpx.post(f"{self.url}{path}", content=content, headers=headers, timeout=30)
+        return httpx.post(f"{self.url}{path}", content=content, headers=headers, timeout=PATIENCE)
 
     def traces(self, *spans, resource=None):
         """Send spans as JSON."""
@@ -96,7 +97,7 @@ class Server:
         started = time.monotonic()
         if self._process.poll() is None:
             self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(PATIENCE)
         self._process.stdout.close()
         return time.monotonic() - started
 
@@ -257,13 +258,6 @@ def next_answer(connection):
     while length:
         length -= len(connection.recv(length))
     return int(head.split(b" ", 2)[1])
-
-
-def wait_for(condition, seconds=20.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it didn't come"
-        time.sleep(0.02)
 
 
 def is_ours(path):

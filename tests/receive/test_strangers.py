@@ -7,6 +7,7 @@ import time
 
 import httpx
 import pytest
+from patience import PATIENCE
 from receiver_kit import JSON, PROTOBUF, next_answer, raw, span, wait_for
 
 from cortex_otel.receive import protocol
@@ -167,17 +168,17 @@ def impatient(tmp_path, monkeypatch):
 
 def test_slow_clients_are_not_waited_for(impatient):
     started = time.monotonic()
-    assert status(raw(impatient, b"")) == 408
-    assert status(raw(impatient, POST + b"host: loc")) == 408
+    assert status(raw(impatient, b"", wait=PATIENCE)) == 408
+    assert status(raw(impatient, POST + b"host: loc", wait=PATIENCE)) == 408
     body = (
         POST + b"host: localhost\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{"
     )
-    assert status(raw(impatient, body)) == 408
+    assert status(raw(impatient, body, wait=PATIENCE)) == 408
     assert time.monotonic() - started < 6
 
 
 def test_a_head_that_trickles_is_not_waited_for_either(impatient):
-    with socket.create_connection(("127.0.0.1", impatient), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", impatient), timeout=PATIENCE) as connection:
         started = time.monotonic()
         with pytest.raises(ConnectionError):  # noqa: PT012 - the same
             for byte in POST * 50:
@@ -188,7 +189,7 @@ def test_a_head_that_trickles_is_not_waited_for_either(impatient):
 
 def test_a_second_request_has_time_of_its_own(impatient):
     one = POST + b"host: localhost\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
-    with socket.create_connection(("127.0.0.1", impatient), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", impatient), timeout=PATIENCE) as connection:
         for _ in range(4):
             connection.sendall(one)
             assert next_answer(connection) == 200
@@ -197,7 +198,7 @@ def test_a_second_request_has_time_of_its_own(impatient):
         connection.sendall(one)
         assert next_answer(connection) == 200
         connection.sendall(one[:20])
-        connection.settimeout(3)
+        connection.settimeout(PATIENCE)
         assert next_answer(connection) == 408
 
 

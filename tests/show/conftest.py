@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("pydantic", reason="pip install 'cortex-otel[serve]'")
-pytest.importorskip("starlette", reason="pip install 'cortex-otel[serve]'")
+pytest.importorskip("pydantic", reason="needs the extra serve")
+pytest.importorskip("starlette", reason="needs the extra serve")
 
 from cortex_otel.demo.population import fill
 

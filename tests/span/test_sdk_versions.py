@@ -20,7 +20,8 @@ import cortex_otel
 from cortex_otel.span import TESTED_VERSIONS, is_tested
 
 HERE = Path(__file__).parent
-PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=.")
+# In their order: some of their tests lean on it.
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--rootdir=.")
 THEIRS = ("-p", "sdk_with_lean_span", "tests/trace")
 
 

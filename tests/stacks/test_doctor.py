@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from cortex_otel.source import requirement
 
 BIN = Path(sys.executable).parent
 LAUNCHER = "opentelemetry-instrument"
@@ -41,11 +44,12 @@ def registry(tmp_path):
 def test_uvx_without_us_and_what_to_type_instead(wheel, tmp_path):
     code, findings = diagnose("uvx", "mcp-server-time", cwd=tmp_path)
     assert code == 1
-    advice = f"uvx --with cortex-otel --from mcp-server-time {LAUNCHER} mcp-server-time"
+    ours = shlex.quote(requirement())
+    advice = f"uvx --with {ours} --from mcp-server-time {LAUNCHER} mcp-server-time"
     assert findings["not_in_environment_uv"].endswith(advice)
     assert {"mcp", "server_answers", "server_not_recorded"} <= findings.keys()
-    # What it advises works; the wheel stands in for the registry's.
-    command = advice.replace("--with cortex-otel", f"--with {wheel}").split()
+    # What it advises works; with the wheel that the tests made, which is of this very moment.
+    command = shlex.split(advice.replace(ours, str(wheel)))
     code, findings = diagnose(*command, cwd=tmp_path)
     assert code == 0, findings
     assert {"launcher_reaches", "server_recorded"} <= findings.keys()

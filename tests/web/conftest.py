@@ -5,6 +5,7 @@ Without Chromium the tests that need one are skipped; with ``CORTEX_REQUIRE_ALL=
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -147,7 +148,10 @@ class Watch:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def visit(chromium):
-    """Open a page of an admin, signed in; ``page.watch`` has what went wrong."""
+    """Open a page of an admin, signed in; ``page.watch`` has what went wrong.
+
+    ``page.settled()`` waits again, after another page was opened in it.
+    """
     contexts = []
 
     async def open_page(admin, path="overview", *, signed_in=True, ready=True, **options):
@@ -158,6 +162,7 @@ async def visit(chromium):
         page = await context.new_page()
         page.set_default_timeout(20_000)
         page.watch = Watch(page, admin.origin)
+        page.settled = functools.partial(settled, page)
         if signed_in:
             # The redirect sets the cookie; the page itself is not drawn twice.
             await context.request.get(admin.url)
@@ -172,7 +177,19 @@ async def visit(chromium):
 
 
 async def settled(page):
-    """Wait until each panel shows something."""
+    """Wait until each panel shows something, and the page takes keys."""
     await page.wait_for_function(
         "() => !document.querySelector('[aria-busy=true], [data-stale], .skeleton')"
+    )
+    await takes_keys(page)
+
+
+async def takes_keys(page):
+    """Wait until a page that was just opened is live, and was painted.
+
+    Until then there are no shortcuts, and Chromium drops what is typed: nobody has seen the page.
+    """
+    await page.wait_for_function(
+        "() => performance.getEntriesByType('paint').length"
+        " && (document.querySelector('#live')?.dataset.state ?? 'on') === 'on'"
     )

@@ -183,6 +183,107 @@ async def test_the_browsers_language_decides_at_first(admin, visit):
     assert await page.get_attribute("html", "lang") == "ko"
 
 
+#: What somebody might type into a field of the filters; lists are chosen from.
+TYPED = {
+    "user": "ab12", "event_type": "ext.error", "error_type": "TimeoutError", "tool": "search",
+    "q": "연결 = 100%", "tz": "Europe/Berlin", "from": "2026-01-02T03:04", "to": "2026-01-05T06:07",
+    "tier": "paid", "service": "mcp",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "key"), [("overview", "Enter"), ("users", "NumpadEnter"), ("errors", "Enter")]
+)
+async def test_enter_in_any_field_applies_what_was_typed_and_nothing_else(admin, visit, path, key):
+    page = await visit(admin, f"{path}?since=7d&lang=en")
+    names = await page.locator("#filters :is(input, select):not([type=hidden])").evaluate_all(
+        "fields => fields.map((field) => field.name)"
+    )
+    # Those that all pages have are tried on one of them.
+    common = {"from", "to", "tier", "service", "tz"} if path != "overview" else set()
+    for name in set(names) - common:
+        await page.goto(f"{admin.origin}/admin/telemetry/{path}?since=7d&lang=en")
+        await page.wait_for_selector("#live[data-state=on]")
+        if name in {"from", "to"}:
+            await page.click("#custom-button")
+        field = page.locator(f"#filters [name={name}]")
+        if name in {"tier", "service"}:
+            await field.select_option(TYPED[name])
+        else:
+            await field.fill(TYPED[name])
+        await field.press(key)
+        await page.wait_for_function(
+            "([name, value]) => new URLSearchParams(location.search).get(name) === value",
+            arg=[name, TYPED[name]],
+        )
+        kept = {"lang": "en"} if name in {"from", "to"} else {"lang": "en", "since": "7d"}
+        assert query_of(page) == {**kept, name: TYPED[name]}
+        assert await field.input_value() == TYPED[name]
+        # And again, with nothing new.
+        history = await page.evaluate("history.length")
+        await field.press(key)
+        assert query_of(page) == {**kept, name: TYPED[name]}
+        assert await page.evaluate("history.length") == history
+    assert (
+        set(names) - {"from", "to", "tier", "service", "tz"}
+        == {
+            "overview": set(),
+            "users": {"user", "event_type"},
+            "errors": {"user", "event_type", "error_type", "tool", "q"},
+        }[path]
+    )
+
+
+async def test_enter_before_the_scripts_have_come_applies_what_was_typed(admin, visit):
+    page = await visit(admin, "users?since=7d&lang=en")
+    await page.route("**/*.js", lambda route: route.abort())
+    await page.reload()
+    await page.fill("[name=user]", "ab12")
+    await page.unroute("**/*.js")
+    await page.press("[name=user]", "Enter")
+    await page.wait_for_url("**user=ab12**")
+    await page.wait_for_function(SETTLED)
+    assert query_of(page) == {"since": "7d", "lang": "en", "user": "ab12"}
+    assert await page.get_attribute("button[name=since][value='7d']", "aria-pressed") == "true"
+
+
+@pytest.mark.parametrize(
+    ("choose", "chosen"),
+    [
+        ("page => page.querySelector(\"[name=since][value='24h']\").click()", {"since": "24h"}),
+        (
+            (
+                "page => { const tier = page.querySelector('[name=tier]'); tier.value = 'paid';"
+                " tier.dispatchEvent(new Event('change')); }"
+            ),
+            {"tier": "paid"},
+        ),
+    ],
+)
+async def test_a_choice_beside_a_text_on_its_way_takes_it_along(admin, visit, choose, chosen):
+    page = await visit(admin, "users?lang=en")
+    # In one go, well before the pause in typing that applies a text by itself.
+    await page.evaluate(
+        "() => { const field = document.querySelector('[name=user]'); field.value = 'ab12';"
+        f" field.dispatchEvent(new Event('input')); ({choose})(document); }}"
+    )
+    await page.wait_for_function(SETTLED)
+    assert query_of(page) == {"lang": "en", "user": "ab12", **chosen}
+    assert await page.input_value("[name=user]") == "ab12"
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+async def test_a_range_is_chosen_from_the_keyboard(admin, visit, key):
+    page = await visit(admin, "overview?lang=en")
+    await page.press("button[name=since][value='24h']", key)
+    await page.wait_for_url("**since=24h**")
+    await page.press("#custom-button", key)
+    await page.fill("input[name=from]", "2026-01-01T00:00")
+    await page.press("#custom-apply", key)
+    await page.wait_for_url("**from=2026-01-01**")
+    assert query_of(page) == {"lang": "en", "from": "2026-01-01T00:00"}
+
+
 async def test_an_empty_panel_offers_to_clear_the_filters(admin, visit):
     page = await visit(admin, "mcp?lang=en&since=30d&service=nobody")
     assert await page.locator(".state[data-reason=empty_filtered]").count()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 import time
@@ -88,10 +89,11 @@ async def test_a_burst_of_events_asks_no_more_often_than_the_page_can_draw(admin
     while time.time() - started < 5:
         await asyncio.to_thread(emitter.call, "search_context")
         await asyncio.sleep(0.05)
+    took = time.time() - started
     panels = await page.locator(".panel").count()
     answers = [url for _, url in page.watch.statuses if "/panels/" in url]
-    assert len(answers) >= panels
-    assert len(answers) <= panels * 5 / 0.6
+    assert answers
+    assert len(answers) <= panels * took / 0.6
 
 
 async def test_what_did_not_change_is_not_drawn_again(admin, emitter, visit):
@@ -105,14 +107,9 @@ async def test_what_did_not_change_is_not_drawn_again(admin, emitter, visit):
             { childList: true, subtree: true, characterData: true });
         }"""
     )
-    page.watch.statuses.clear()
-    await asyncio.to_thread(emitter.call, "search_context")
-    for _ in range(100):
-        if any("/panels/" in url for _, url in page.watch.statuses):
-            break
-        await asyncio.sleep(0.05)
+    async with page.expect_response(lambda answer: "/panels/" in answer.url):
+        await asyncio.to_thread(emitter.call, "search_context")
     await asyncio.sleep(1)
-    assert any("/panels/" in url for _, url in page.watch.statuses)
     assert await page.evaluate("window.changes") == 0
 
 
@@ -156,7 +153,8 @@ async def test_a_hidden_tab_rests_and_catches_up(admin, emitter, visit):
     await page.wait_for_selector("main .panel:has-text('while_hidden')")
 
 
-async def test_it_comes_back_by_itself_when_the_server_does(serve, visit, tmp_path_factory):
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+async def test_it_comes_back_by_itself_when_the_server_does(serve, visit, tmp_path_factory, end):
     home = tmp_path_factory.mktemp("restarted")
     admin = serve(home)
     emitter = Emitter(admin)
@@ -164,6 +162,7 @@ async def test_it_comes_back_by_itself_when_the_server_does(serve, visit, tmp_pa
         emitter.call("before_restart")
         page = await visit(admin, "mcp?since=24h")
         await live(page)
+        admin.process.send_signal(end)
         await asyncio.to_thread(admin.stop)
         await page.wait_for_selector("#live:not([data-state=on])")
         # What was there stays: a restart is no reason to show nothing.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cortex_otel.operate.doctor.findings import ok, problem, shown, warning
 from cortex_otel.operate.doctor.processes import begin, end
+from cortex_otel.source import requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +102,8 @@ def look(target: Target, *, timeout_seconds: float) -> Iterator[Finding]:
         if target.installs and target.instead:
             yield problem("not_in_environment_uv", prefix=answer["prefix"], instead=instead)
         elif target.installs:
-            yield problem("not_brought_along", prefix=answer["prefix"])
+            option = shown(("--with", requirement()))
+            yield problem("not_brought_along", prefix=answer["prefix"], option=option)
         else:
             yield problem(
                 "not_in_environment", prefix=answer["prefix"], install=_install(answer),
@@ -155,8 +157,8 @@ def _several_distros(answer: dict[str, Any]) -> Iterator[Finding]:
 
 def _install(answer: dict[str, Any]) -> str:
     if answer["pip"]:
-        return shown((answer["executable"], "-m", "pip", "install", "cortex-otel"))
-    return shown(("uv", "pip", "install", "--python", answer["executable"], "cortex-otel"))
+        return shown((answer["executable"], "-m", "pip", "install", requirement()))
+    return shown(("uv", "pip", "install", "--python", answer["executable"], requirement()))
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from cortex_otel.source import NAME, requirement
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -187,7 +189,7 @@ def _tool(words: tuple[str, ...], start: int, outer: tuple[str, ...]) -> Target:
         pinned = f"{package}=={version}" if version and version != "latest" else rest[0]
         options, rest = (*options, "--from", pinned), (package.partition("[")[0], *rest[1:])
     inner = _read_managed(rest, (*words[:start], *options))
-    with_ours = () if "cortex-otel" in _withs(options) else ("--with", "cortex-otel")
+    with_ours = () if NAME in _withs(options) else ("--with", requirement())
     return _managed(
         inner, outer, (*words[:start], *options), (*words[:start], *with_ours, *options)
     )
@@ -204,7 +206,7 @@ def _uv_run(words: tuple[str, ...], outer: tuple[str, ...]) -> Target:
     options = tuple(option for option in options if option not in ("-s", "--script", "--"))
     inner = _read_managed(rest, (*words[:2], *options))
     # uv installs what a script names at its head only if it is told to run the script itself.
-    with_ours = () if "cortex-otel" in _withs(options) else ("--with", "cortex-otel")
+    with_ours = () if NAME in _withs(options) else ("--with", requirement())
     return _managed(inner, outer, (*words[:2], *options), (*words[:2], *with_ours, *options))
 
 
@@ -243,7 +245,7 @@ def _pipx(words: tuple[str, ...]) -> Target:
     app = rest[start:]
     if not app:
         return Target(kind="missing", program="pipx run")
-    instead = ("uvx", "--with", "cortex-otel", "--from", package or app[0], _LAUNCHER, *app)
+    instead = ("uvx", "--with", requirement(), "--from", package or app[0], _LAUNCHER, *app)
     return Target(kind="pipx", program=app[0], instead=instead, installs=True)
 
 

@@ -53,7 +53,7 @@ _ENGLISH = {
         "nothing is recorded yet: start a server with opentelemetry-instrument python server.py, "
         "or look at cortex-otel demo"
     ),
-    "store_newer": "the database is from a newer cortex-otel: pip install -U cortex-otel",
+    "store_newer": "the database is from a newer cortex-otel: upgrade this one",
     "store_older": "the database is from an older cortex-otel: the next process that records "
     "brings it up to date",
     "store_damaged": "the database is damaged or none: move it away, and recording makes a new one",
@@ -114,7 +114,7 @@ _KOREAN = {
         "아직 기록이 없습니다. opentelemetry-instrument python server.py 명령으로 서버를 "
         "시작하거나 cortex-otel demo 명령을 실행해 보세요"
     ),
-    "store_newer": "더 새로운 cortex-otel 데이터베이스입니다: pip install -U cortex-otel",
+    "store_newer": "더 새로운 cortex-otel 데이터베이스입니다. 이 cortex-otel을 업그레이드하세요",
     "store_older": "이전 cortex-otel 데이터베이스입니다. 다음 기록 시 자동으로 업데이트됩니다",
     "store_damaged": (
         "손상되었거나 데이터베이스가 아닌 파일입니다. 다른 곳으로 옮기면 다음 기록 시 새로 만듭니다"

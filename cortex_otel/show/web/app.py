@@ -40,6 +40,8 @@ __all__ = ["create_app", "create_server"]
 _GRACEFUL_SECONDS = 1
 #: A browser sends two words at most; frames beyond that are none of ours.
 _LONGEST_FRAME = 4096
+#: A browser that doesn't answer one until the next is due is gone, and its place is another's.
+_SECONDS_BETWEEN_PINGS = 15
 
 
 def create_server(settings: Settings, url: str) -> tuple[uvicorn.Server, str]:
@@ -67,6 +69,8 @@ def create_server(settings: Settings, url: str) -> tuple[uvicorn.Server, str]:
         date_header=False,
         ws_max_size=_LONGEST_FRAME,
         ws_per_message_deflate=False,
+        ws_ping_interval=_SECONDS_BETWEEN_PINGS,
+        ws_ping_timeout=_SECONDS_BETWEEN_PINGS,
         timeout_keep_alive=30,  # longer than clients keep a connection: none is cut as it is used
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,
     )

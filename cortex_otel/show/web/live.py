@@ -37,6 +37,10 @@ _SECONDS_BETWEEN_NEWS = 0.1
 #: After which it is seen that the file is another one, or there at last.
 _SECONDS_BETWEEN_FILES = 1.0
 _NEWEST = 5
+#: Without news, a page is told that it would hear of them: silence means that nobody is there.
+_SECONDS_BETWEEN_BEATS = 5.0
+#: Who takes nothing for so long is gone, whatever its connection looks like.
+_SECONDS_TO_TAKE = 20.0
 _POLICY_VIOLATION, _TRY_AGAIN_LATER = 1008, 1013
 
 
@@ -68,19 +72,24 @@ class Live:
             return
         self._sockets += 1
         listener = _Listener(asyncio.get_running_loop())
-        sending = None
+        sides: list[asyncio.Task[None]] = []
         try:
             await socket.accept()
             self._listen(listener)
-            sending = asyncio.create_task(_send_news(socket, listener))
-            await self._obey(socket, listener)
-        except WebSocketDisconnect:
-            pass
+            sides = [
+                asyncio.create_task(self._obey(socket, listener)),
+                asyncio.create_task(_send_news(socket, listener)),
+            ]
+            for ended in (await asyncio.wait(sides, return_when=asyncio.FIRST_COMPLETED))[0]:
+                ended.result()
+        except (WebSocketDisconnect, TimeoutError):
+            pass  # it went away, or doesn't take what it is told
         finally:
             self._sockets -= 1
             self._rest(listener)
-            if sending is not None:
-                sending.cancel()
+            for side in sides:
+                side.cancel()
+            await asyncio.gather(*sides, return_exceptions=True)
 
     def close(self) -> None:
         """End the thread."""
@@ -219,9 +228,15 @@ class _Listener:
 
 
 async def _send_news(socket: WebSocket, listener: _Listener) -> None:
-    with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it went away meanwhile
+    with contextlib.suppress(RuntimeError):  # it went away meanwhile
         while True:
-            await socket.send_text(orjson.dumps(await listener.next()).decode())
+            try:
+                async with asyncio.timeout(_SECONDS_BETWEEN_BEATS):
+                    news = await listener.next()
+            except TimeoutError:
+                news = {"type": "alive"}
+            async with asyncio.timeout(_SECONDS_TO_TAKE):
+                await socket.send_text(orjson.dumps(news).decode())
 
 
 def _wish(message: Mapping[str, Any]) -> str:

@@ -72,7 +72,7 @@ class StoreNewerError(StoreError):
             path,
             "newer",
             f"{path} has schema {found}, this cortex-otel knows {SCHEMA_VERSION}: "
-            "upgrade cortex-otel (pip install -U cortex-otel)",
+            "upgrade cortex-otel",
         )
         self.found = found
 

@@ -57,8 +57,7 @@ class SchemaNewerError(Exception):
     def __init__(self, found: int) -> None:
         super().__init__(
             f"the database has schema {found}, this cortex-otel knows {SCHEMA_VERSION}: "
-            "upgrade cortex-otel (pip install -U cortex-otel) "
-            "or set CORTEX_OTEL_HOME to another directory"
+            "upgrade cortex-otel or set CORTEX_OTEL_HOME to another directory"
         )
         self.found = found
 

@@ -7,6 +7,7 @@ import json
 import sqlite3
 import time
 from pathlib import Path
+from socket import create_connection
 
 import apsw
 import pytest
@@ -53,13 +54,17 @@ def commit(admin):
     return newest
 
 
-def told(socket, timeout=5):
-    return json.loads(socket.recv(timeout))
+def told(socket, timeout=30):
+    """The next news; a sign of life is none."""
+    deadline = time.monotonic() + timeout
+    while (news := json.loads(socket.recv(deadline - time.monotonic())))["type"] == "alive":
+        pass
+    return news
 
 
 def quiet(socket, seconds=0.8):
     with pytest.raises(TimeoutError):
-        socket.recv(seconds)
+        told(socket, seconds)
 
 
 def settled(socket):
@@ -194,6 +199,40 @@ def test_a_database_that_appears_later_is_followed(serve, home, tmp_path):
         deadline = time.monotonic() + 10
         while told(socket, max(0.1, deadline - time.monotonic()))["newest_id"] == 0:
             pass
+
+
+def test_a_page_hears_that_the_server_lives_while_nothing_happens(own):
+    with socket_of(own) as socket:
+        settled(socket)
+        assert json.loads(socket.recv(30)) == {"type": "alive"}
+        socket.send(json.dumps({"type": "pause"}))
+        assert json.loads(socket.recv(30)) == {"type": "alive"}
+
+
+def test_pages_that_died_without_a_sign_make_room(serve, home):
+    admin = serve(home)
+    token = admin.url.partition("token=")[2]
+    with contextlib.ExitStack() as stack:
+        silent = [
+            stack.enter_context(create_connection(("127.0.0.1", admin.port), 60))
+            for _ in range(MOST_SOCKETS)
+        ]
+        for each in silent:
+            # A browser whose network is gone: it answers no ping.
+            each.sendall(
+                f"GET /admin/telemetry/live HTTP/1.1\r\nhost: 127.0.0.1:{admin.port}\r\n"
+                f"authorization: Bearer {token}\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+                "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+                .encode()
+            )  # fmt: skip
+            assert each.recv(65_536).startswith(b"HTTP/1.1 101")
+        with pytest.raises(websockets.exceptions.WebSocketException), socket_of(admin) as late:
+            told(late)
+        for each in silent:
+            while each.recv(65_536):
+                pass
+        with socket_of(admin) as page:
+            assert told(page)["type"] == "hello"
 
 
 def test_an_open_socket_does_not_hold_up_the_end(serve, home):

@@ -21,8 +21,8 @@ export function change(changes, { replace = false } = {}) {
     else query.delete(name);
   }
   const text = query.toString();
+  if (text === new URLSearchParams(location.search).toString()) return;
   const url = text ? `${location.pathname}?${text}` : location.pathname;
-  if (url === location.pathname + location.search) return;
   history[replace ? "replaceState" : "pushState"](null, "", url);
   tell();
 }

@@ -30,25 +30,31 @@ export class ApiError extends Error {
   }
 }
 
+// The server gives up a question long before: what takes longer is a connection that has died.
+const LONGEST_ANSWER_MS = 30_000;
+
 /** The answer to GET `path`; an error of the API or of the network becomes an {@link ApiError}. */
 export async function ask(path, parameters, signal) {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), LONGEST_ANSWER_MS);
+  signal?.addEventListener("abort", () => limit.abort());
   let response;
+  let body = null;
   try {
     response = await fetch(`${path}?${new URLSearchParams(parameters)}`, {
-      signal,
+      signal: limit.signal,
       headers: { accept: "application/json" },
       credentials: "same-origin",
       cache: "no-store",
     });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new ApiError(0, { code: "unreachable", message: t("error_unreachable") });
-  }
-  let body = null;
-  try {
-    body = await response.json();
-  } catch {
     // A proxy's page, or nothing: the status says enough.
+    body = await response.json().catch(() => null);
+    limit.signal.throwIfAborted();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, { code: "unreachable", message: t("error_unreachable") });
+  } finally {
+    clearTimeout(timer);
   }
   if (!response.ok) throw new ApiError(response.status, body?.error ?? {});
   return body;

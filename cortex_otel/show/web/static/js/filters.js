@@ -5,31 +5,33 @@ import { client } from "./client.js";
 const TYPING_MS = 350;
 const form = document.getElementById("filters");
 const said = document.getElementById("filter-problem");
+// What the URL says, as each field shows it.
+const shown = new WeakMap();
+let timer = 0;
 
 export function start() {
   if (!form) return;
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (event.submitter?.name === "since") address.change({ since: event.submitter.value, from: "", to: "" });
-    else if (event.submitter?.id === "custom-apply") custom();
-    else typed();
+    set({});
   });
-  for (const select of form.querySelectorAll("select")) {
-    select.addEventListener("change", () => address.change({ [select.name]: select.value }));
+  for (const button of presets()) {
+    button.addEventListener("click", () => set({ since: button.value, from: "", to: "" }));
   }
-  let timer = 0;
-  for (const input of typedInputs()) {
+  for (const input of form.querySelectorAll("select, [name=tz]")) input.addEventListener("change", () => set({}));
+  for (const input of form.querySelectorAll(".own input")) {
     input.addEventListener("input", () => {
       clearTimeout(timer);
-      timer = setTimeout(typed, TYPING_MS);
+      timer = setTimeout(set, TYPING_MS, {}, { replace: true });
     });
   }
   form.elements.tz.addEventListener("focus", offerZones, { once: true });
-  form.elements.tz.addEventListener("change", () => address.change({ tz: form.elements.tz.value.trim() }));
   const toggle = document.getElementById("custom-button");
   toggle.addEventListener("click", () => openCustom(toggle.getAttribute("aria-expanded") !== "true", true));
   address.onChange(sync);
   sync(address.read());
+  // What was typed before this script came.
+  timer = setTimeout(set, TYPING_MS, {}, { replace: true });
 }
 
 /** Say beside the filter `field` what is wrong with it; false if there is no such filter here. */
@@ -62,12 +64,12 @@ export function offer(answer) {
 
 /** Take away every filter but the range. */
 export function clear() {
-  address.change(Object.fromEntries(["service", "tier", ...client.filters].map((name) => [name, ""])));
+  set(Object.fromEntries(["service", "tier", ...client.filters].map((name) => [name, ""])));
 }
 
 export function choosePreset(index) {
   const since = client.presets[index];
-  if (since && form) address.change({ since, from: "", to: "" });
+  if (since && form) set({ since, from: "", to: "" });
 }
 
 export function focusSearch() {
@@ -76,18 +78,24 @@ export function focusSearch() {
   return Boolean(input);
 }
 
-function typedInputs() {
-  return [...form.querySelectorAll(".own input")];
+// Everything that was set or typed since the URL was shown, and `changes`, which count for more. A
+// choice beside a field whose text is still on its way takes the text along.
+function set(changes, how) {
+  clearTimeout(timer);
+  const entered = {};
+  for (const input of fields()) {
+    if (input.value !== shown.get(input)) entered[input.name] = input.value.trim();
+  }
+  if ("from" in entered || "to" in entered) entered.since = "";
+  address.change({ ...entered, ...changes }, how);
 }
 
-function typed() {
-  address.change(Object.fromEntries(typedInputs().map((input) => [input.name, input.value.trim()])), {
-    replace: true,
-  });
+function fields() {
+  return form.querySelectorAll("select, input");
 }
 
-function custom() {
-  address.change({ since: "", from: form.elements.from.value, to: form.elements.to.value });
+function presets() {
+  return form.querySelectorAll(".presets button[value]");
 }
 
 function openCustom(open, focus = false) {
@@ -100,19 +108,21 @@ function sync(filters) {
   said.hidden = true;
   said.textContent = "";
   const free = Boolean(filters.from || filters.to);
-  for (const input of form.querySelectorAll("select, input")) {
+  for (const input of fields()) {
     const wanted = filters[input.name] ?? "";
     if (input.tagName === "SELECT" && ![...input.options].some((option) => option.value === wanted))
       input.add(new Option(wanted, wanted));
     const value = input.type === "datetime-local" ? wanted.replace(" ", "T").slice(0, 16) : wanted;
     // Not under the fingers of somebody who types.
-    if (input.value !== value && document.activeElement !== input) input.value = value;
+    const typing = document.activeElement === input && input.tagName !== "SELECT";
+    if (input.value !== value && !typing) input.value = value;
+    shown.set(input, typing ? value : input.value);
     input.toggleAttribute("data-set", wanted !== "");
     input.removeAttribute("aria-invalid");
     input.removeAttribute("aria-describedby");
   }
   const since = free ? "" : (filters.since ?? client.default_since);
-  for (const button of form.querySelectorAll("button[name=since]"))
+  for (const button of presets())
     button.setAttribute("aria-pressed", String(button.value === since));
   document.getElementById("custom-button").setAttribute("aria-pressed", String(free));
   if (free) openCustom(true);

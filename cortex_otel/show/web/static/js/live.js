@@ -7,6 +7,10 @@ const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 10_000;
 // The last 24 hours move on even if nothing happens.
 const TURN_MS = 60_000;
+// The server has a word every five seconds. A connection can die without a sign (a network that
+// changed, a laptop that slept, a server that hangs): silence is the only one.
+const SILENCE_MS = 15_000;
+const ANSWER_MS = 5000;
 const place = document.getElementById("live");
 const button = document.getElementById("live-button");
 const words = document.getElementById("live-text");
@@ -14,6 +18,8 @@ const last = document.getElementById("live-last");
 
 let socket = null;
 let timer = 0;
+let silence = 0;
+let heard = false;
 let failures = 0;
 let paused = false;
 let resting = false;
@@ -25,7 +31,7 @@ export function start(news) {
   onNews = news;
   button.addEventListener("click", toggle);
   document.addEventListener("visibilitychange", seen);
-  addEventListener("online", reconnect);
+  addEventListener("online", seen);
   addEventListener("pagehide", () => socket?.close());
   // A page from the browser's back/forward cache comes with its socket closed.
   addEventListener("pageshow", (event) => event.persisted && reconnect());
@@ -53,19 +59,37 @@ function connect() {
   state("waiting", t(failures ? "live_reconnecting" : "live_connecting"));
   const opened = new WebSocket(`${location.origin.replace(/^http/, "ws")}/admin/telemetry/live`);
   socket = opened;
-  opened.addEventListener("open", () => {
-    failures = 0;
-    tell();
-  });
-  opened.addEventListener("message", ({ data }) => take(JSON.parse(data)));
-  opened.addEventListener("close", () => {
-    if (socket !== opened) return;
-    socket = null;
-    const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures) * (0.75 + Math.random() / 2);
-    failures += 1;
-    state(failures > 2 ? "off" : "waiting", t(failures > 2 ? "live_off" : "live_reconnecting"));
-    timer = setTimeout(connect, wait);
-  });
+  heard = false;
+  listen(SILENCE_MS);
+  const ofThis = (take) => (event) => socket === opened && take(event);
+  opened.addEventListener("open", ofThis(tell));
+  opened.addEventListener("message", ofThis(({ data }) => {
+    listen(SILENCE_MS);
+    if (!heard) {
+      heard = true;
+      failures = 0;
+      tell();
+    }
+    take(JSON.parse(data));
+  }));
+  opened.addEventListener("close", ofThis(gone));
+}
+
+function listen(ms) {
+  clearTimeout(silence);
+  silence = setTimeout(gone, ms);
+}
+
+// Not waiting for the other side to agree that it is over: it may never answer.
+function gone() {
+  clearTimeout(silence);
+  const left = socket;
+  socket = null;
+  left.close();
+  const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures) * (0.75 + Math.random() / 2);
+  failures += 1;
+  state(failures > 2 ? "off" : "waiting", t(failures > 2 ? "live_off" : "live_reconnecting"));
+  timer = setTimeout(connect, wait);
 }
 
 // What the server should do now, and what the button says.
@@ -77,17 +101,23 @@ function tell() {
   if (resting && !rests) onNews();
   resting = rests;
   if (paused) state("paused", t("live_paused"));
-  else state("on", t("live_on"));
+  else if (heard) state("on", t("live_on"));
 }
 
+// Shown or hidden, or the machine is on a network again.
 function seen() {
-  if (document.hidden) tell();
-  else if (socket) tell();
-  else reconnect();
+  if (document.hidden || paused) tell();
+  else if (!socket) reconnect();
+  else if (socket.readyState === WebSocket.OPEN) {
+    // Much may have happened to the connection meanwhile: it has to show that it is alive.
+    resting = true;
+    tell();
+    listen(ANSWER_MS);
+  }
 }
 
 function take(message) {
-  if (paused || document.hidden) return;
+  if (message.type === "alive" || paused || document.hidden) return;
   const events = message.events ?? [];
   // A commit without an event (a metric, say) changes nothing here. The first word says where we
   // are; one after a reconnection that differs says that something was missed.
