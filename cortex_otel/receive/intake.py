@@ -26,7 +26,7 @@ from cortex_otel.receive.protobuf import ProtobufReader
 from cortex_otel.receive.records import Losses, MalformedError, OtlpLog, OtlpSpan
 from cortex_otel.receive.senders import Senders
 from cortex_otel.receive.typed import complete
-from cortex_otel_exporters.record import Record
+from cortex_otel_exporters.record import MetricPoint, Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from cortex_otel.receive.records import Group
     from cortex_otel.receive.senders import Sender
     from cortex_otel.settings import Settings
-    from cortex_otel_exporters.record import MetricPoint
     from cortex_otel_exporters.sqlite.batch import LedgerEntry
 
 __all__ = ["MOST_BYTES", "SIGNALS", "Intake", "Part", "TooLargeError", "unpacked"]
@@ -211,7 +210,7 @@ class Intake:
                 part.refuse("metric", "invalid", "it can't be stored")
                 guard.swallowed("receive.point", error)
                 return
-            part.points += [row._replace(identity=identity) for row in rows]
+            part.points += [_new_tuple(MetricPoint, (*row[:-1], identity)) for row in rows]
 
     def _completed(
         self, name: object, attributes: dict[str, Any], sender: Sender
