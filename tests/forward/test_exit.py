@@ -32,12 +32,10 @@ def closed():
         return listener.getsockname()[1]
 
 
-def finish(process, by=None):
+def finish(process):
     """Seconds from the program's last word to its end."""
     assert process.stdout.readline() == "ready\n", process.communicate()
     begun = time.monotonic()
-    if by is not None:
-        process.send_signal(by)
     errors = process.communicate(timeout=60)[1]
     return time.monotonic() - begun, process.returncode, errors
 

@@ -9,6 +9,7 @@ import socket
 import threading
 
 _HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_GZIP = b"\x1f\x8b"
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 
@@ -58,22 +59,17 @@ class Tap:
             one.close()
 
     def places(self) -> dict[str, bytes]:
-        """The bytes as they were sent, and what of them was packed, unpacked."""
+        """The bytes as they were sent, and what of them was packed or in pieces, whole."""
         with self._lock:
             streams = [bytes(one) for one in self._sent]
-        found = {}
-        for number, stream in enumerate(streams):
-            found[f"wire {number}"] = stream
-            bodies = _http2_data(stream) if stream.startswith(_HTTP2) else _http1_bodies(stream)
-            for place, body in enumerate(bodies):
-                if body[:2] == b"\x1f\x8b":
-                    found[f"wire {number} unpacked {place}"] = gzip.decompress(body)
-                else:
-                    found[f"wire {number} body {place}"] = body
-        return found
-
-    def requests(self) -> int:
-        return sum(1 for name in self.places() if " " in name.removeprefix("wire "))
+        whole = []
+        for stream in streams:
+            if stream.startswith(_HTTP2):
+                whole += _http2_data(stream)
+            else:
+                packed = [one for one in _http1_bodies(stream) if one[:2] == _GZIP]
+                whole += map(gzip.decompress, packed)
+        return {"wire": b"\n".join(streams), "unpacked": b"\n".join(whole)}
 
 
 def _http1_bodies(stream: bytes) -> list[bytes]:

@@ -68,13 +68,12 @@ def nothing_of(host, places):
     assert found == []
 
 
-@pytest.mark.parametrize("how", ["setting", "gzip"])
-def test_no_canary_goes_over_the_wire(host, how):
+def test_no_canary_goes_over_the_wire(host):
     server = Server()
-    places = plant(host, server.port, how)
+    places = plant(host, server.port, "gzip")
     server.close()
     nothing_of(host, places)
-    assert (how == "gzip") == any("unpacked" in name for name in places)
+    assert len(places["unpacked"]) > len(places["wire"])
     assert {path for path, _, _ in server.taken} == {"/v1/traces", "/v1/logs", "/v1/metrics"}
     told = ledger(host)
     assert told["event", "sent", "otlp"] == told["event", "stored", ""] > 2000
@@ -87,12 +86,9 @@ def test_with_the_loud_switch_they_are_all_over_it(host):
     places = plant(host, server.port, "gzip", **RAW)
     server.close()
     assert b"GET_RAW_PERSONAL_DATA IS ON" in host.output.stderr
-    hunt = host.hunt({name: content for name, content in places.items() if "unpacked" in name})
-    for slot, shape in (
-        ("span", "sentence"), ("log", "e-mail"), ("metric", "openai key"), ("my.own", "openai key"),
-        ("scope attributes", "korean"), ("exception 0 how", "sentence"),
-    ):  # fmt: skip
-        assert hunt.found(slot, shape), slot
+    # Not all of them: raw text that is no UTF-8 fails the batch it is in.
+    found = [line for line in host.hunt(places).all_found(host.planted()) if "in unpacked" in line]
+    assert len(found) > 50
 
 
 @pytest.fixture
@@ -109,7 +105,8 @@ def collector(tmp_path):
 def test_no_canary_reaches_a_real_collector(host, collector, how):
     places = plant(host, collector.grpc if how == "grpc" else collector.http, how)
     written = collector.end()
-    nothing_of(host, {**places, "collector": written})
+    # Each line once: hardly one of a span is new.
+    nothing_of(host, {**places, "collector": b"\n".join(set(written.split(b"\n")))})
     told = ledger(host)
     spans = len(re.findall(rb"^Span #", written, re.MULTILINE))
     logs = len(re.findall(rb"^LogRecord #", written, re.MULTILINE))
