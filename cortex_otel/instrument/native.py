@@ -83,7 +83,12 @@ def server_span(
         with made as span:
             yield span
         return
-    if not _is_of(request, name, attributes):
+    try:
+        is_ours = _is_of(request, name, attributes)
+    except Exception as error:  # noqa: BLE001 - the host's request
+        guard.swallowed("mcp_server.native", error)
+        is_ours = False
+    if not is_ours:
         with made as span:
             _expect_nested(request, span)
             yield span
