@@ -9,7 +9,7 @@ a tool makes) its span is the user's, and is made as if we weren't there.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.trace import INVALID_SPAN, NoOpTracer, SpanKind, Status, StatusCode, Tracer
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.instrument.request import McpRequest
 
-__all__ = ["NativeTracer", "server_span"]
-
-#: fastmcp 4 opens its span of a request in one place and tells more of it in another.
-_SEAM: Final = "fastmcp.span.seam"
+__all__ = ["NativeTracer", "current_span", "server_span"]
 
 
 class NativeTracer(Tracer):
@@ -49,6 +46,19 @@ class NativeTracer(Tracer):
         if kwargs.get("kind") is not SpanKind.SERVER or isinstance(self._tracer, NoOpTracer):
             return made
         return server_span(made, name, **kwargs)
+
+
+def current_span(*args: Any) -> Span:
+    """The current span, as the library knows it: it may ask whether that is the one it was given.
+
+    fastmcp 4 opens its span of a request in one place and tells more of it in another.
+    """
+    current = trace.get_current_span(*args)
+    request = requests.current()
+    if request is None or request.native is None or current is not request.span:
+        return current
+    face: Span = request.native.face
+    return face
 
 
 @contextlib.contextmanager
@@ -73,12 +83,18 @@ def server_span(
         with made as span:
             yield span
         return
-    if not _is_of(request, name, attributes):
+    try:
+        is_ours = _is_of(request, name, attributes)
+    except Exception as error:  # noqa: BLE001 - the host's request
+        guard.swallowed("mcp_server.native", error)
+        is_ours = False
+    if not is_ours:
         with made as span:
             _expect_nested(request, span)
             yield span
         return
-    ours = _NativeSpan(request)
+    request.native = part = NativePart()
+    part.face = ours = _NativeSpan(request.span, part)
     ours.update_name(name)
     ours.set_attributes(attributes or {})
     try:
@@ -102,14 +118,7 @@ def _is_of(request: McpRequest, name: str, attributes: Any) -> bool:
     method = (attributes or {}).get(sc.MCP_METHOD_NAME) or name.partition(" ")[0]
     if method != request.method:  # mcp 1 asks a server for its tools to check a call
         return False
-    part = request.native
-    if part is None:
-        request.native = NativePart()
-        return True
-    if _SEAM in part.told and not part.is_complete:
-        part.is_complete = True
-        return True
-    return False
+    return request.native is None
 
 
 def _expect_nested(request: McpRequest, span: Any) -> None:
@@ -126,10 +135,9 @@ def _expect_nested(request: McpRequest, span: Any) -> None:
 class _NativeSpan(trace.Span):
     """The span of a request, as a library writes to it; ends with the request."""
 
-    def __init__(self, request: McpRequest) -> None:
-        self._span = request.span
-        assert request.native is not None  # noqa: S101 - who makes this has just set it
-        self._part = request.native
+    def __init__(self, span: Span, part: NativePart) -> None:
+        self._span = span
+        self._part = part
 
     def get_span_context(self) -> SpanContext:
         return self._span.get_span_context()

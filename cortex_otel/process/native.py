@@ -40,8 +40,8 @@ class NativePart:
     """Ours."""
     has_status: bool = False
     has_events: bool = False
-    is_complete: bool = False
-    """Whether the library has told all that it tells in several places."""
+    face: Any = None
+    """What the library was given as its span."""
 
 
 @dataclass(slots=True)

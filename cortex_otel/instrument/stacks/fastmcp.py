@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel.instrument import request as requests
-from cortex_otel.instrument.native import NativeTracer
+from cortex_otel.instrument.native import NativeTracer, current_span
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -27,6 +27,7 @@ def adapt_server(patches: Patches, module: ModuleType) -> None:
 def adapt_telemetry(patches: Patches, module: ModuleType) -> None:
     """Hook ``fastmcp.server.telemetry``: what starts spans there gets them from here."""
     patches.replace(module, "get_tracer", _tracer)
+    patches.replace(module, "get_current_span", lambda _: current_span)
 
 
 def _tracer(original: Any) -> Any:
