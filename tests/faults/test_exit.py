@@ -37,28 +37,34 @@ def host(path, code):
 
 
 def look(process):
-    """Of the main thread: whether it waits, how often it began to, and its CPU time."""
-    task = Path(f"/proc/{process.pid}/task/{process.pid}")
-    told = task.joinpath("stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    switches = task.joinpath("status").read_text(encoding="ascii")
-    switches = switches.partition("\nvoluntary_ctxt_switches:")[2].split()[0]
-    return told[0] == "S", switches, int(told[11]) + int(told[12])
+    """What its threads do: how often each began to wait (-1: it runs), and their CPU time."""
+    threads, spent = {}, 0
+    for task in Path(f"/proc/{process.pid}/task").iterdir():
+        told = task.joinpath("stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        status = task.joinpath("status").read_text(encoding="ascii")
+        waited = int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+        threads[task.name] = waited if told[0] == "S" else -1
+        spent += int(told[11]) + int(told[12])
+    return threads, spent
 
 
 def send(process, number):
-    """Signal ``process``, which sleeps by then, or is busy for good; when.
+    """Signal ``process`` when it sleeps for good, or is busy for good; when.
 
     CPython calls the handler late if the signal comes just as the main thread goes to sleep.
     """
-    seen = [look(process)]
+    first = before = look(process)
 
     def settled():
-        time.sleep(0.1)
-        seen.append(look(process))
-        (_, switches, spent), now = seen[-2:]
-        return now[:2] == (True, switches) or now[2] > spent
+        nonlocal before
+        was, (threads, spent) = before, look(process)
+        before = threads, spent
+        sleeps = -1 not in threads.values() and threads == was[0]
+        return (
+            sleeps or spent - first[1] >= 20
+        )  # hundredths: much more than it takes to go to sleep
 
-    wait_for(settled)
+    wait_for(settled, pause=0.1)
     process.send_signal(number)
     return time.monotonic()
 
