@@ -107,7 +107,9 @@ def take(intake, store, signal, body, *, is_json):
         outcome = store.write(part.records, part.points, part.ledger)
         assert outcome.trouble == ""
         received = sum(n for (_, what, _), n in part.ledger.items() if what == "received")
-        settled = sum(n for (_, what, _), n in part.ledger.items() if what != "received")
+        settled = sum(
+            n for (_, what, _), n in part.ledger.items() if what in {"dropped", "sampled_out"}
+        )
         assert received == settled + len(part.records) + len(part.points)
     return True
 
@@ -208,7 +210,12 @@ def test_nothing_that_is_remembered_grows_without_end(intake, store):
     assert remembered["_resources"] <= 256
     assert remembered["_attributes"] <= 8192
     assert max(remembered.values()) <= 8192
-    assert len(intake.senders._stored.names._stored) <= 2000
+    budgets = intake.senders._budgets
+    assert len(budgets._own) <= 32
+    for names in (budgets._shared, *budgets._own.values()):
+        for kind, budget in names._budgets.items():
+            assert len(budget.known) <= budget._limit.at_once, kind
+            assert len(budget._older) <= budget._limit.at_once, kind
 
 
 def test_random_bytes_over_http_are_never_500(shared):
