@@ -282,7 +282,12 @@ def test_nothing_that_is_remembered_grows_without_end(intake, store):
     assert remembered["_resources"] <= 256
     assert remembered["_attributes"] <= 8192
     assert max(remembered.values()) <= 8192
-    assert len(intake.senders._stored.names._stored) <= 2000
+    budgets = intake.senders._budgets
+    assert len(budgets._own) <= 32
+    for names in (budgets._shared, *budgets._own.values()):
+        for kind, budget in names._budgets.items():
+            assert len(budget.known) <= budget._limit.at_once, kind
+            assert len(budget._older) <= budget._limit.at_once, kind
 
 
 def test_random_bytes_over_http_are_never_500(shared):
