@@ -56,6 +56,8 @@ class Pipeline:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         resolver = identity.use(settings)
+        resolver.prepare(make=False)
+        self._resolver = resolver
         self.writer = Writer(
             settings.database,
             queue_size=settings.queue_size,
@@ -63,6 +65,7 @@ class Pipeline:
             metrics_interval_ms=settings.metrics_interval_ms,
             describe=self._describe,
         )
+        guard.report_to(self.writer)
         redactor = Redactor(
             hash_text=resolver.hash_text,
             hash_user=resolver.hash_user,
@@ -102,6 +105,8 @@ class Pipeline:
         self.attributes_removed += number
 
     def _describe(self) -> dict[str, object]:
+        # Of the writer's thread, with its first transaction: what makes the key, if there is none.
+        self._resolver.prepare()
         return {
             "service": self.converter.service,
             "faults": guard.faults(),
@@ -362,4 +367,5 @@ def reset_for_tests() -> None:
         if _pipeline is not None:
             _pipeline.shutdown(5000)
         _pipeline = None
+        guard.report_to(None)
         state.reset()

@@ -44,6 +44,9 @@ class Heartbeat:
         data = json.dumps(state, separators=(",", ":")).encode()
         if len(data) > _SIZE:  # too many kinds of faults to list: the counts matter more
             state["faults"] = {}
+            data = json.dumps(state, separators=(",", ":")).encode()
+        if len(data) > _SIZE:
+            state["unrecorded"] = _without_reasons(state.get("unrecorded"))
             data = json.dumps(state, separators=(",", ":")).encode()[:_SIZE]
         with contextlib.suppress(OSError):
             if self._descriptor is not None and not os.fstat(self._descriptor).st_nlink:
@@ -68,6 +71,16 @@ class Heartbeat:
             with contextlib.suppress(OSError):
                 os.close(self._descriptor)
         self._descriptor = None
+
+
+def _without_reasons(counts: object) -> dict[str, int]:
+    """What was noted as one number for each outcome; drops keep their reasons, which are few."""
+    kept: Counter[str] = Counter()
+    for key, count in counts.items() if isinstance(counts, dict) else ():
+        signal, _, rest = key.partition("|")
+        outcome, is_noted, _ = rest.partition("|")
+        kept[f"{signal}|{outcome}|_OTHER" if is_noted else key] += count
+    return dict(kept)
 
 
 def claim_orphans(home: Path) -> tuple[Counter[tuple[str, str, str]], list[Path]]:
