@@ -45,7 +45,7 @@ class Known:
         global overflowed  # noqa: PLW0603 - one process, one count
         known = self._names.setdefault(method, set())
         for name in names:
-            if type(name) is not str or len(name) > _LONGEST or name in known:
+            if type(name) is not str or not 0 < len(name) <= _LONGEST or name in known:
                 continue
             if len(known) >= MOST:
                 overflowed += 1
@@ -58,7 +58,10 @@ _servers: WeakKeyDictionary[object, Known] = WeakKeyDictionary()
 
 def known_of(server: object) -> Known:
     """The names of ``server``, which is kept alive by nobody here."""
-    found = _servers.get(server)
-    if found is None:
-        found = _servers[server] = Known()
+    try:
+        found = _servers.get(server)
+        if found is None:
+            found = _servers[server] = Known()
+    except TypeError:  # a subclass of the host's, that can't be a key or referred to weakly
+        return Known()
     return found

@@ -1,7 +1,4 @@
-"""fastmcp 3 and 4: spans of their own step aside, and tools are known by name.
-
-fastmcp 2 makes no spans and needs nothing beside :mod:`.mcp1`.
-"""
+"""What fastmcp adds: tools are known by name, and spans of fastmcp 3 and 4 step aside."""
 
 from __future__ import annotations
 
@@ -11,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import trace
 
 from cortex_otel.instrument import request as requests
+from cortex_otel.instrument.stacks.mcp1_session import adapt_session
+from cortex_otel.instrument.stacks.tools import call_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,13 +19,21 @@ if TYPE_CHECKING:
 
     from cortex_otel.instrument.patches import Patches
 
-__all__ = ["adapt_seam", "adapt_server"]
+__all__ = ["adapt_low_level", "adapt_server"]
 
 
 def adapt_server(patches: Patches, module: ModuleType) -> None:
-    """Hook ``fastmcp.server.server``, if it is that of fastmcp 3 or 4."""
+    """Hook ``fastmcp.server.server``."""
     if patches.replace(module, "server_span", _no_second_span):
-        patches.replace(module.FastMCP, "call_tool", _call_tool)
+        patches.replace(module.FastMCP, "call_tool", call_by_name)
+    else:  # fastmcp 2, where nothing of it is meant for programs
+        patches.replace(module.FastMCP, "_call_tool_middleware", call_by_name)
+
+
+def adapt_low_level(patches: Patches, module: ModuleType) -> None:
+    """Hook ``fastmcp.server.low_level``: its seam in fastmcp 4, its sessions before."""
+    adapt_seam(patches, module)
+    adapt_session(patches, module)
 
 
 def adapt_seam(patches: Patches, module: ModuleType) -> None:
@@ -44,22 +51,3 @@ def _no_second_span(original: Any) -> Any:
             yield made
 
     return span
-
-
-def _call_tool(original: Any) -> Any:
-    async def call_tool(self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
-        request = requests.current()
-        if request is None:
-            return await original(self, name, *args, **kwargs)
-        try:
-            result = await original(self, name, *args, **kwargs)
-        except BaseException as error:
-            request.exception = error
-            # It says so of what it doesn't have, before anything of a tool runs.
-            if name == request.target and type(error).__name__ != "NotFoundError":
-                request.learn()
-            raise
-        request.exception = None  # of a tool that this one called, and that it got over
-        return result
-
-    return call_tool
