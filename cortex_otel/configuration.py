@@ -63,6 +63,8 @@ class Pipeline:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         resolver = identity.use(settings)
+        resolver.prepare(make=False)
+        self._resolver = resolver
         self.writer = Writer(
             settings.database,
             queue_size=settings.queue_size,
@@ -70,6 +72,7 @@ class Pipeline:
             metrics_interval_ms=settings.metrics_interval_ms,
             describe=self._describe,
         )
+        guard.report_to(self.writer)
         redact = partial(
             Redactor,
             hash_text=resolver.hash_text,
@@ -178,6 +181,8 @@ class Pipeline:
         self.writer.note("name", "overflowed", kind)
 
     def _describe(self) -> dict[str, object]:
+        # Of the writer's thread, with its first transaction: what makes the key, if there is none.
+        self._resolver.prepare()
         return {
             "service": self.converter.service,
             "faults": guard.faults(),
@@ -412,4 +417,5 @@ def reset_for_tests() -> None:
             _pipeline.shutdown(5000)
         _pipeline = None
         mcp_server.remove()
+        guard.report_to(None)
         state.reset()

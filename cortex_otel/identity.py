@@ -13,6 +13,7 @@ installation that never leaves it, so that equal texts can be counted and none c
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import hmac
@@ -112,6 +113,20 @@ class IdentityResolver:
         """Ask the sources again at the next record."""
         self._expires = -1.0
 
+    def prepare(self, *, make: bool = True) -> None:
+        """Read the key of this installation: file work, that no event loop should wait for.
+
+        Args:
+            make: the key, if there is none yet, and so the directory.
+        """
+        if self._text_key is not None:
+            return
+        if make:
+            self._text_key = _installation_key(self._home)
+        elif self._home is not None:
+            with contextlib.suppress(OSError):
+                self._text_key = _read_key(self._home / _KEY_FILE)
+
     def hash_user(self, user_id: str) -> str:
         """64 hex digits that stand for ``user_id`` and don't lead back to it."""
         data = _utf8(user_id)
@@ -125,9 +140,8 @@ class IdentityResolver:
 
     def text_key(self) -> bytes:
         """The key of this installation, for hashes that never leave it."""
-        if self._text_key is None:
-            self._text_key = _installation_key(self._home)
-        return self._text_key
+        self.prepare()
+        return self._text_key or b""
 
     def _resolve(self) -> Resolved:
         given = self._from_provider()
@@ -205,6 +219,7 @@ class IdentityResolver:
             return FREE
 
 
+_KEY_FILE = "text-hash.key"
 _resolver = IdentityResolver()
 _session_id = secrets.token_hex(16)
 
@@ -280,14 +295,14 @@ def _utf8(text: str) -> bytes:
 
 
 def _installation_key(home: Path | None) -> bytes:
-    """The key of this installation, made with mode 0600 at first use.
+    """The key of this installation, made with mode 0600 with the first record.
 
     Where the directory can't be written, the key lives as long as the process: hashes then don't
     compare between processes, and nothing else is lost.
     """
     if home is None:
         return secrets.token_bytes(32)
-    path = home / "text-hash.key"
+    path = home / _KEY_FILE
     try:
         return _read_key(path)
     except OSError:

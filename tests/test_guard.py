@@ -1,5 +1,6 @@
 import logging
 import threading
+from collections import Counter
 
 import pytest
 
@@ -10,6 +11,62 @@ from cortex_otel.identity import IdentityResolver
 @pytest.fixture(autouse=True)
 def as_in_a_host():
     guard.rethrow_in_tests(enabled=False)
+    yield
+    guard.report_to(None)
+
+
+class Ledger:
+    def __init__(self):
+        self.told, self.lost = Counter(), 0
+
+    def note(self, signal, outcome, reason, number=1):
+        self.told[signal, outcome, reason] += number
+
+    def count_dropped(self, reason, number=1, signal="event"):
+        assert (reason, signal) == ("fault", "event")
+        self.lost += number
+
+
+def test_a_ledger_is_told_of_faults_before_it_and_after():
+    guard.swallowed("early", ValueError("x"), lost=2)
+    ledger = Ledger()
+    guard.report_to(ledger)
+    assert ledger.told == {("fault", "swallowed", "early"): 1}
+    guard.swallowed("late", ValueError("x"))
+    guard.swallowed("late", ValueError("x"), lost=1)
+    assert ledger.told == {("fault", "swallowed", "early"): 1, ("fault", "swallowed", "late"): 2}
+    assert ledger.lost == 3
+
+
+def test_a_ledger_with_faults_of_its_own_is_not_asked_for_ever():
+    class Faulty(Ledger):
+        works = False
+
+        def note(self, *told):
+            if not self.works:
+                guard.swallowed("ledger", ValueError("x"))
+                raise OSError
+            super().note(*told)
+
+    ledger = Faulty()
+    guard.report_to(ledger)
+    guard.swallowed("here", ValueError("x"), lost=1)
+    assert guard.faults() == {"here": 1, "ledger": 1}
+    assert (ledger.told, ledger.lost) == ({}, 0)
+    ledger.works = True
+    guard.swallowed("here", ValueError("x"))
+    assert ledger.told == {("fault", "swallowed", "here"): 2, ("fault", "swallowed", "ledger"): 1}
+    assert ledger.lost == 1
+
+
+def test_the_places_are_few_whatever_they_are_called():
+    ledger = Ledger()
+    guard.report_to(ledger)
+    for number in range(1000):
+        guard.swallowed(f"place {number}", ValueError("x"))
+    assert sum(guard.faults().values()) == sum(ledger.told.values()) == 1000
+    assert len(guard.faults()) < 64
+    assert len(ledger.told) == len(guard.faults())
 
 
 def test_a_fault_is_counted_by_place():

@@ -140,7 +140,7 @@ class ToolCall:
         try:
             self._begin(args, kwargs)
         except Exception as error:  # noqa: BLE001 - the host's tool call
-            guard.swallowed("instrument_tool.start", error)
+            guard.swallowed("instrument_tool.start", error, lost=self._span is None)
         self._start = time.perf_counter_ns()
 
     def returned(self, result: Any) -> None:

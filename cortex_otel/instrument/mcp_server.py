@@ -17,7 +17,7 @@ import wrapt
 
 from cortex_otel import guard
 from cortex_otel.instrument.patches import Patches
-from cortex_otel.instrument.stacks import fastmcp, mcp1, mcp2
+from cortex_otel.instrument.stacks import fastmcp, mcp1, mcp1_session, mcp2, tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,17 +28,23 @@ __all__ = ["INSTRUMENTOR", "install", "installed", "remove"]
 #: Name of the instrumentor entry point; ``mcp`` is taken by two other packages.
 INSTRUMENTOR: Final = "cortex_mcp"
 
-#: What is done when a module is imported. Both families have a module of the last name.
+#: What is done when a module is imported. Both families have modules of some of the names.
 _ADAPTERS: Final[dict[str, Callable[[Patches, Any], None]]] = {
     "mcp.server.lowlevel.server": mcp1.adapt_server,
-    "mcp.server.session": mcp1.adapt_session,
+    "mcp.server.session": mcp1_session.adapt_session,
+    "mcp.server.streamable_http": mcp1_session.adapt_http,
+    "mcp.server.fastmcp.tools.tool_manager": tools.adapt_manager,
+    "mcp.server.fastmcp.utilities.func_metadata": tools.adapt_conversion,
     "mcp.server.runner": mcp2.adapt_runner,
     "mcp.server._streamable_http_modern": mcp2.adapt_header_check,
     "mcp.server._otel": mcp2.adapt_native_spans,
     "mcp.shared.jsonrpc_dispatcher": mcp2.adapt_dispatcher,
-    "mcp.server.mcpserver.server": mcp2.adapt_high_level,
+    "mcp.server.mcpserver.tools.tool_manager": tools.adapt_manager,
+    "mcp.server.mcpserver.utilities.func_metadata": tools.adapt_conversion,
     "fastmcp.server.server": fastmcp.adapt_server,
+    "fastmcp.server.low_level": fastmcp.adapt_low_level,
     "fastmcp.server.telemetry": fastmcp.adapt_telemetry,
+    "fastmcp.tools.tool": tools.adapt_conversion,
 }
 
 _patches = Patches()

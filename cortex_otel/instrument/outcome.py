@@ -14,7 +14,10 @@ from cortex_otel import semconv as sc
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["OK", "RESULT_OF", "Verdict", "cause_of", "judge_error", "judge_tool_error"]
+__all__ = [
+    "INVALID_PARAMS", "NOT_RUN", "OK", "RESULT_OF", "Verdict", "cause_of", "judge_error",
+    "judge_tool_error", "says_not_found",
+]  # fmt: skip
 
 #: ``result`` of a row by outcome.
 RESULT_OF: Final = {
@@ -40,20 +43,35 @@ _WRAPPERS: Final = frozenset(
 )
 _RPC_ERRORS: Final = frozenset({"McpError", "MCPError"})
 _NOT_FOUND: Final = frozenset({"NotFoundError", "DisabledError", "ResourceNotFoundError"})
+# Raised on purpose, by a tool or by what stands before it: a refusal, no crash.
+_REFUSALS: Final = _WRAPPERS | _RPC_ERRORS | {"FastMCPError"}
 _STACKS: Final = frozenset({"mcp", "fastmcp"})
 # Packages above the tool's own code: a ValidationError that has passed through no other is about
 # the arguments.
 _ABOVE: Final = frozenset(
     {
-        "mcp", "fastmcp", "pydantic", "pydantic_core", "jsonschema", "anyio", "asyncio",
-        "concurrent", "contextlib", "functools", "threading", "typing", "wrapt", "cortex_otel",
+        "mcp", "mcp_types", "fastmcp", "pydantic", "pydantic_core", "jsonschema", "anyio",
+        "asyncio", "concurrent", "contextlib", "functools", "threading", "typing", "wrapt",
+        "cortex_otel",
     }
 )  # fmt: skip
+# Modules of the stacks that call what a host puts around its tools; all others call a tool.
+_TRANSFORMED: Final = "fastmcp.tools.tool_transform"
+_AROUND: Final = (
+    "fastmcp.server.low_level", "fastmcp.server.middleware", "fastmcp.server.server",
+    "mcp.server.extension", "mcp.server.runner", _TRANSFORMED,
+)  # fmt: skip
+#: What a stack does with the result of a tool.
+_AFTER: Final = frozenset({"convert_result", "_convert_to_content"})
 _MOST_WRAPPERS = 8
-_INVALID_PARAMS: Final = -32602
+INVALID_PARAMS: Final = -32602
 _METHOD_NOT_FOUND: Final = -32601
-#: The codes JSON-RPC reserves for what the client did wrong.
-_CLIENT_CODES: Final = frozenset({-32700, -32600, _METHOD_NOT_FOUND, _INVALID_PARAMS})
+_RESOURCE_NOT_FOUND: Final = -32002
+#: What the client did wrong: a server should not count it among its errors.
+#: https://github.com/open-telemetry/semantic-conventions-genai
+_CLIENT_CODES: Final = frozenset(
+    {-32700, -32600, _METHOD_NOT_FOUND, INVALID_PARAMS, _RESOURCE_NOT_FOUND}
+)
 
 
 class Verdict(NamedTuple):
@@ -73,16 +91,23 @@ class Verdict(NamedTuple):
 
 
 OK: Final = Verdict("ok")
+#: The client was given the name of a generator or coroutine object: the tool's body never ran.
+NOT_RUN: Final = Verdict("crash", "not_run", is_soft=True)
 
 
 def cause_of(error: BaseException) -> BaseException:
     """What the tool raised, below what the stack wrapped around it."""
-    for _ in range(_MOST_WRAPPERS):
-        cause = error.__cause__
-        if cause is None or not _is_of_stack(error, _WRAPPERS):
+    return _unwrapped(error)[-1]
+
+
+def _unwrapped(error: BaseException) -> list[BaseException]:
+    errors = [error]
+    while len(errors) <= _MOST_WRAPPERS and _is_of_stack(errors[-1], _WRAPPERS):
+        cause = errors[-1].__cause__
+        if cause is None:
             break
-        error = cause
-    return error
+        errors.append(cause)
+    return errors
 
 
 def judge_tool_error(error: BaseException | None, *, is_known: bool) -> Verdict:
@@ -94,10 +119,10 @@ def judge_tool_error(error: BaseException | None, *, is_known: bool) -> Verdict:
     """
     if error is None:
         return Verdict("tool_error", sc.ERROR_TYPE_TOOL_ERROR)
+    is_known = is_known and not says_not_found(error)
     return Verdict(
-        _outcome_of(cause_of(error), is_known=is_known), sc.ERROR_TYPE_TOOL_ERROR,
-        exception=cause_of(error),
-    )  # fmt: skip
+        _outcome_of(error, is_known=is_known), sc.ERROR_TYPE_TOOL_ERROR, exception=cause_of(error)
+    )
 
 
 def judge_error(code: int | None, error: BaseException | None, *, is_known: bool | None) -> Verdict:
@@ -112,10 +137,13 @@ def judge_error(code: int | None, error: BaseException | None, *, is_known: bool
     if real is not None and _is_of_stack(real, _RPC_ERRORS):
         # Not the tool's own exception but the answer itself; a time-out of fastmcp is its cause.
         real = real.__cause__ if isinstance(real.__cause__, TimeoutError) else None
+        error = real
     outcome = "rpc_error"
-    if real is not None and (is_known or isinstance(real, TimeoutError)):
-        outcome = _outcome_of(real, is_known=True)
-    elif code == _INVALID_PARAMS and is_known is not None:
+    if error is not None and _is_about_arguments(error):
+        outcome = "validation"
+    elif error is not None and (is_known or isinstance(real, TimeoutError)):
+        outcome = _outcome_of(error, is_known=True)
+    elif code == INVALID_PARAMS and is_known is not None:
         outcome = "validation" if is_known else "unknown_tool"
     return Verdict(
         "rpc_error" if outcome == "tool_error" else outcome,
@@ -126,16 +154,40 @@ def judge_error(code: int | None, error: BaseException | None, *, is_known: bool
     )
 
 
+def says_not_found(error: BaseException) -> bool:
+    """Whether a server says so of what it doesn't have; what a tool raises, it wraps."""
+    return _is_of_stack(error, _NOT_FOUND)
+
+
 def _outcome_of(error: BaseException, *, is_known: bool) -> str:
-    if isinstance(error, TimeoutError):
+    real = cause_of(error)
+    if isinstance(real, TimeoutError):
         return "timeout"
-    if not is_known or _is_of_stack(error, _NOT_FOUND):
+    if not is_known:
         return "unknown_tool"
-    if _is_of_stack(error, _WRAPPERS):
-        return "tool_error"  # raised by the tool on purpose
-    if type(error).__name__ == "ValidationError" and not _reached_the_tool(error.__traceback__):
+    if _is_about_arguments(error):
         return "validation"
+    if _is_of_stack(real, _REFUSALS):
+        return "tool_error"
     return "crash"
+
+
+def _is_about_arguments(error: BaseException) -> bool:
+    """Whether the arguments were refused before the tool ran: by its schema, or on purpose."""
+    errors = _unwrapped(error)
+    kind = type(errors[-1])
+    if kind.__name__ == "ValidationError":
+        # A stack's own is raised on purpose; another's may be a mistake of what is around a tool.
+        may_be_around = kind.__module__.partition(".")[0] in _STACKS
+    elif kind is TypeError:
+        # Of transformed tools, that don't leave it to pydantic; a tool may raise one by itself.
+        may_be_around = False
+        if not _innermost(errors[-1].__traceback__).startswith(_TRANSFORMED):
+            return False
+    else:
+        return False
+    places = {_reached(one.__traceback__) for one in errors}
+    return "tool" not in places and (may_be_around or "around" not in places)
 
 
 def _is_of_stack(error: BaseException, names: frozenset[str]) -> bool:
@@ -145,13 +197,37 @@ def _is_of_stack(error: BaseException, names: frozenset[str]) -> bool:
     )
 
 
-def _reached_the_tool(traceback: TracebackType | None) -> bool:
+def _reached(traceback: TracebackType | None) -> str:
+    """Whose code ``traceback`` got to: ``stack``, ``tool``, or what a host has ``around`` it.
+
+    Middleware and transforms are the host's as well. They are told from a tool by who called them,
+    and by the stack's going on below them.
+    """
+    caller, place = "", "stack"
     while traceback is not None:
-        module = str(traceback.tb_frame.f_globals.get("__name__", ""))
-        if module.partition(".")[0] not in _ABOVE:
-            return True
+        module = _module_of(traceback)
+        package = module.partition(".")[0]
+        if package in _STACKS:
+            if traceback.tb_frame.f_code.co_name in _AFTER:
+                return "tool"  # which has returned by then
+            caller, place = module, "stack"
+        elif package not in _ABOVE:
+            if not caller.startswith(_AROUND):
+                return "tool"
+            place = "around"
         traceback = traceback.tb_next
-    return False
+    return place
+
+
+def _innermost(traceback: TracebackType | None) -> str:
+    module = ""
+    while traceback is not None:
+        module, traceback = _module_of(traceback), traceback.tb_next
+    return module
+
+
+def _module_of(traceback: TracebackType) -> str:
+    return str(traceback.tb_frame.f_globals.get("__name__", ""))
 
 
 def _name_of(error: BaseException | None) -> str:

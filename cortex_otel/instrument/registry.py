@@ -69,7 +69,7 @@ def _add(
     of_method = known.setdefault(method, OrderedDict())
     new = []
     for name in names:
-        if type(name) is str and len(name) <= _LONGEST and name not in of_method:
+        if type(name) is str and 0 < len(name) <= _LONGEST and name not in of_method:
             of_method[name] = None
             new.append(name)
             if len(of_method) > MOST:
@@ -82,7 +82,10 @@ _servers: WeakKeyDictionary[object, Known] = WeakKeyDictionary()
 
 def known_of(server: object) -> Known:
     """The names of ``server``, which is kept alive by nobody here."""
-    found = _servers.get(server)
-    if found is None:
-        found = _servers[server] = Known()
+    try:
+        found = _servers.get(server)
+        if found is None:
+            found = _servers[server] = Known()
+    except TypeError:  # a subclass of the host's, that can't be a key or referred to weakly
+        return Known()
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from opentelemetry import baggage, propagate, trace
 from opentelemetry import context as context_api
@@ -27,12 +27,14 @@ from cortex_otel.process.redact import summarize_exception
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from opentelemetry.trace import Span, SpanContext
+    from opentelemetry.trace import Span, SpanContext, Tracer
 
     from cortex_otel.instrument.registry import Known
     from cortex_otel.process.native import NativePart
 
-__all__ = ["ASKED_OF_SERVERS", "McpRequest", "asks_itself", "begin", "current"]
+__all__ = [
+    "ASKED_OF_SERVERS", "McpRequest", "asks_itself", "begin", "begin_in_process", "current",
+]  # fmt: skip
 
 #: Where the name of what is asked for goes, by method.
 _TARGETS: Final = {
@@ -40,6 +42,8 @@ _TARGETS: Final = {
     sc.METHOD_PROMPTS_GET: sc.GEN_AI_PROMPT_NAME,
     sc.METHOD_RESOURCES_READ: sc.MCP_RESOURCE_URI,
 }
+#: Of these, the ones whose names go into the span's name: resources have too many.
+_SPAN_TARGETS: Final = frozenset({sc.METHOD_TOOLS_CALL, sc.METHOD_PROMPTS_GET})
 _INHERITED: Final = (sc.MCP_SESSION_ID, sc.SESSION_ID, sc.USER_HASH, sc.CORTEX_USER_TIER)
 _CARRIED: Final = ("traceparent", "tracestate", "baggage")
 _LONGEST_CARRIED = 8192
@@ -72,21 +76,23 @@ _OK_ATTRIBUTES: Final = {sc.CORTEX_OUTCOME: OK.outcome, sc.CORTEX_RESULT: RESULT
 
 
 def current() -> McpRequest | None:
-    """The request that is being served here."""
-    return _current.get()
+    """The request that is being served here; what a tool leaves running outlives it."""
+    request = _current.get()
+    return None if request is None or request.is_over else request
 
 
 class McpRequest:
     """One request; made by :func:`begin`, ended once."""
 
     __slots__ = (
-        "_began", "_claimed", "_ended", "_is_named", "_name", "_peer", "_start", "_start_unix_nano",
-        "_tier", "_tokens", "exception", "inherited", "known", "method", "native", "span", "target",
+        "_began", "_claimed", "_is_named", "_name", "_peer", "_start", "_start_unix_nano", "_tier",
+        "_tokens", "_verb", "exception", "has_run", "inherited", "is_over", "known", "method",
+        "native", "span", "target", "unrun",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - made in one place
-        self, known: Known, method: str, target: str, peer: Peer, span: Span, name: str, tier: str,
-        inherited: Mapping[str, str], *, is_named: bool,
+        self, known: Known, method: str, target: str, peer: Peer, span: Span, verb: str, name: str,
+        tier: str, inherited: Mapping[str, str], *, is_named: bool,
     ) -> None:  # fmt: skip
         self.known = known
         """The names of the server."""
@@ -94,8 +100,15 @@ class McpRequest:
         self._peer = peer
         self._name = name
         self._tier = tier
+        self._verb = verb
         self._began: Mapping[str, Any] = {}
-        self._claimed = self._ended = False
+        self._claimed = False
+        self.is_over = False
+        """Whether it has been answered, or given up."""
+        self.has_run = False
+        """Whether an answer that fails is about the result of the tool, not about its arguments."""
+        self.unrun = ""
+        """The name of a generator or coroutine object that a stack took for a tool's result."""
         self._tokens: tuple[Any, Any] | None = None
         self._start = self._start_unix_nano = 0
         self.span = span
@@ -120,7 +133,8 @@ class McpRequest:
 
     def learn(self, name: str | None = None) -> None:
         """The server has ``name`` (what was asked for, if not given)."""
-        self.known.answered(self.method, self.target if name is None else name)
+        if self.method in _TARGETS:
+            self.known.answered(self.method, self.target if name is None else name)
 
     def claim(self, tool: str) -> bool:
         """Whether a decorated function of that name is the tool that this request calls.
@@ -133,13 +147,15 @@ class McpRequest:
         if tool != self.target and self.known.has(self.method, tool):
             return False
         self._claimed = True
+        if tool == self.target:
+            self.learn()
         return True
 
     def end(self, verdict: Verdict) -> None:
         """The request has been answered, or never will be; never raises."""
-        if self._ended:
+        if self.is_over:
             return
-        self._ended = True
+        self.is_over = True
         elapsed = time.perf_counter_ns() - self._start
         try:
             self._detach()
@@ -236,19 +252,19 @@ class McpRequest:
                 attributes[sc.EXCEPTION_MESSAGE] = str(verdict.exception)
         if self.is_known:
             attributes[_TARGETS[self.method]] = self.target
-            if self.method != sc.METHOD_RESOURCES_READ:
-                return f"{self.method} {self.target}", attributes, is_error
+            if self.method in _SPAN_TARGETS:
+                return f"{self._verb} {self.target}", attributes, is_error
         return self._name, attributes, is_error
 
     def _measure(self, verdict: Verdict, elapsed: int) -> None:
         if state.operation_duration is None:
             return
-        is_named = self._is_named or (self.is_known and self.method != sc.METHOD_RESOURCES_READ)
+        is_named = self._is_named or (self.is_known and self.method in _SPAN_TARGETS)
         tool = self.target if is_named else ""
         _, error_type = self._judged(verdict)
         key = (
-            self._name.partition(" ")[0], tool, error_type, verdict.code, state.service, self._tier,
-            self._peer.transport, self._peer.protocol_version,
+            self.method if self.method in _METHODS else _OTHER, tool, error_type, verdict.code,
+            state.service, self._tier, self._peer.transport, self._peer.protocol_version,
         )  # fmt: skip
         attributes = _metric_attributes.get(key)
         if attributes is None:
@@ -292,38 +308,80 @@ def begin(  # noqa: PLR0917 - what each adapter has at hand, in the order it com
     Returns:
         ``None`` if it could not be started, or nothing is being recorded; never raises.
     """
-    tracer = state.tracer
-    if tracer is None or not state.active or asks_itself.get():
+    if state.tracer is None or not state.active or asks_itself.get():
         return None
     try:
-        target = params.get("name" if method != sc.METHOD_RESOURCES_READ else "uri")
-        target = str(target) if target is not None and method in _TARGETS else ""
         context, links = _context_of(meta)
         asked = params.get("requestState")
         if isinstance(asked, str) and (asking := _open_calls.pop(asked, None)) is not None:
             links.append(Link(asking))
-        tier, attributes, inherited = _attributes_of(method, request_id, peer, context)
-        name = attributes[sc.MCP_METHOD_NAME]
-        is_named = known.has(method, target) and method != sc.METHOD_RESOURCES_READ
-        if is_named:
-            name = f"{name} {target}"
-            attributes[_TARGETS[method]] = target
-        now = time.time_ns()
-        span = tracer.start_span(
-            name, context=context, kind=SpanKind.SERVER, attributes=attributes, links=links or None,
-            start_time=now,
-        )  # fmt: skip
-        request = McpRequest(
-            known, method, target, peer, span, name, tier, inherited, is_named=is_named
-        )
-        request._began = attributes  # noqa: SLF001 - its maker
-        request._attach(context, now)  # noqa: SLF001 - the same
-        if state.capture_content and method == sc.METHOD_TOOLS_CALL:
-            span.set_attribute(sc.GEN_AI_TOOL_CALL_ARGUMENTS, repr(params.get("arguments")))
+        return _begin(known, method, params, request_id, peer, context, links)
     except Exception as error:  # noqa: BLE001 - the host's request
-        guard.swallowed("mcp_request.start", error)
+        guard.swallowed("mcp_request.start", error, lost=1)
         return None
+
+
+def begin_in_process(known: Known, tool: str) -> McpRequest | None:
+    """Start the telemetry of a tool that the program itself calls by its server, for no client.
+
+    One span as a decorated tool has it: SERVER at the top, INTERNAL under another local span.
+
+    Args:
+        known: the names of the server.
+        tool: the name that is called.
+
+    Returns:
+        ``None`` as :func:`begin`.
+    """
+    if state.tracer is None or not state.active or asks_itself.get():
+        return None
+    try:
+        context = context_api.get_current()
+        parent = trace.get_current_span(context).get_span_context()
+        is_local = parent.is_valid and not parent.is_remote
+        return _begin(
+            known, sc.METHOD_TOOLS_CALL, {"name": tool}, None, Peer(), context, [],
+            is_internal=is_local,
+        )  # fmt: skip
+    except Exception as error:  # noqa: BLE001 - the host's call
+        guard.swallowed("mcp_request.start", error, lost=1)
+        return None
+
+
+def _begin(  # noqa: PLR0917 - of the two above
+    known: Known, method: str, params: Mapping[str, Any], request_id: object, peer: Peer,
+    context: context_api.Context, links: list[Link], *, is_internal: bool = False,
+) -> McpRequest:  # fmt: skip
+    tracer = cast("Tracer", state.tracer)
+    target = _target_of(method, params)
+    tier, attributes, inherited = _attributes_of(method, request_id, peer, context)
+    name = verb = sc.OPERATION_EXECUTE_TOOL if is_internal else attributes[sc.MCP_METHOD_NAME]
+    is_named = method in _SPAN_TARGETS and known.has(method, target)
+    if is_named:
+        name = f"{verb} {target}"
+        attributes[_TARGETS[method]] = target
+    if state.capture_content and method == sc.METHOD_TOOLS_CALL:
+        attributes[sc.GEN_AI_TOOL_CALL_ARGUMENTS] = repr(params.get("arguments"))
+    now = time.time_ns()
+    span = tracer.start_span(
+        name, context=context, kind=SpanKind.INTERNAL if is_internal else SpanKind.SERVER,
+        attributes=attributes, links=links or None, start_time=now,
+    )  # fmt: skip
+    request = McpRequest(
+        known, method, target, peer, span, verb, name, tier, inherited, is_named=is_named
+    )
+    request._began = attributes  # noqa: SLF001 - its maker
+    request._attach(context, now)  # noqa: SLF001 - the same; nothing may fail after it
     return request
+
+
+def _target_of(method: str, params: Mapping[str, Any]) -> str:
+    """What is asked for, if it is told as the protocol wants it: else ``""``."""
+    if method == sc.METHOD_RESOURCES_READ:
+        uri = params.get("uri")
+        return "" if uri is None else str(uri)
+    name = params.get("name") if method in _TARGETS else None
+    return name if isinstance(name, str) else ""
 
 
 def _context_of(meta: Mapping[str, Any]) -> tuple[context_api.Context, list[Link]]:

@@ -20,7 +20,6 @@ as well, but that alone would let any number of them through in time.
 from __future__ import annotations
 
 import os
-import threading
 import time
 import weakref
 from collections import OrderedDict
@@ -28,6 +27,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cortex_otel import semconv as sc
 from cortex_otel.process.redact import ERROR_WORDS, clean_name
+from cortex_otel_exporters import native
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
@@ -158,7 +158,7 @@ class Budget:
     def renew_lock(self) -> None:
         """In a forked child another thread of the parent may have held it."""
         # Re-entrant: a signal handler or finalizer may record something in the middle.
-        self._lock = threading.RLock()
+        self._lock = native.RLock()
 
     def admits(self, name: Hashable) -> bool:
         """Whether ``name`` may be stored."""

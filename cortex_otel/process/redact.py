@@ -217,7 +217,7 @@ ERROR_WORDS: Final = frozenset(
         "name_resolution_error", "server_certificate_invalid", "connection_error",
         "connection_refused", "connection_reset", "rate_limited", "unauthorized", "forbidden",
         "not_found", "invalid_params", "invalid_request", "parse_error", "internal_error",
-        "method_not_found", "_OTHER",
+        "method_not_found", "not_run", "_OTHER",
     }
 )  # fmt: skip
 

@@ -9,7 +9,6 @@ that makes another object for the same span each time it is asked for the curren
 from __future__ import annotations
 
 import functools
-import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
@@ -18,6 +17,7 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from cortex_otel import guard
+from cortex_otel_exporters import native
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ class _Mirror:
         self._tracers: WeakKeyDictionary[Any, Tracer] = WeakKeyDictionary()
         self._open: OrderedDict[tuple[int, int], Any] = OrderedDict()
         self._watched: set[type] = set()
-        self._inside = threading.local()
+        self._inside = native.Local()
 
     def get_tracer(self, original: Any) -> Any:
         """In place of the provider's: the same, and its scope is remembered."""

@@ -18,6 +18,7 @@ import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cortex_otel import guard
+from cortex_otel.receive.faults import Faults
 from cortex_otel.receive.intake import Intake, Part, TooLargeError, unpacked
 from cortex_otel.receive.records import MalformedError
 from cortex_otel_exporters.sqlite.duplicates import Delivery
@@ -114,11 +115,13 @@ class Committer:
         self._thread: threading.Thread | None = None
         self._last_warned = -_SECONDS_BETWEEN_WARNINGS
         self._closing = False
+        self._faults = Faults()
 
     # --- the event loop's side ------------------------------------------------------------------
 
     def start(self) -> None:
         """Start the thread; the database is opened with the first request."""
+        guard.report_to(self._faults)
         self._thread = threading.Thread(target=self._run, name="cortex-otel-receiver", daemon=True)
         self._thread.start()
 
@@ -170,6 +173,8 @@ class Committer:
                     _answer(taken)
                     guard.swallowed("receive.commit", error)
         finally:
+            if faults := self._faults.take():
+                store.write([], [], faults)
             store.close()
 
     def _take(self, intake: Intake, store: Store, first: Request, taken: list[Request]) -> None:
@@ -224,12 +229,15 @@ class Committer:
         ledger = batch.parts[0][1].ledger
         for _, part in batch.parts[1:]:
             ledger.update(part.ledger)
+        faults = self._faults.take()
+        ledger.update(faults)
         shares = [(one.delivery, len(part.records), len(part.points)) for one, part in batch.parts]
         outcome = store.write(records, points, ledger, shares)
         deadline = time.monotonic() + _LOCKED_FOR_SECONDS
         while outcome.trouble == "locked" and time.monotonic() < deadline and not self._closing:
             outcome = store.write(records, points, ledger, shares)
         if outcome.trouble:
+            self._faults.give_back(faults)
             self._warn(outcome.trouble)
             for request, _ in batch.parts:
                 request.answer = Answer(

@@ -45,7 +45,7 @@ _DECIMALS = {"count": 0, "ratio": 1, "ms": 1, "tokens": 0}
 #: In place of a missing value: else each NULL would show what the panel says where it is empty.
 _NO_VALUE = "–"
 _RESULTS = {"success": "green", "error": "red", "timeout": "orange", "cancelled": "text"}
-_GREEN, _BLUE, _RED = "green", "blue", "red"
+_GREEN, _BLUE = "green", "blue"
 
 #: The panel builders of the SDK have these methods in common, and no type that says so.
 _PanelBuilder: TypeAlias = Any
@@ -74,12 +74,11 @@ def panel_of(panel: Panel, context: Context) -> _PanelBuilder:
 
 def _column_properties(drawn: Drawn, column: Column) -> list[models.DynamicConfigValue]:
     properties = [
-        _set("displayName", _shown_name(drawn, column)),
+        _set("displayName", column.title_in(drawn.context.language)),
         _set("description", column.meaning_in(drawn.context.language)),
         _set("noValue", _NO_VALUE),
     ]
-    is_axis = drawn.over_time and column.name == drawn.panel.x
-    if column.unit in _UNITS and not is_axis:  # a time axis labels itself, as its range needs
+    if column.unit in _UNITS:
         properties.append(_set("unit", _UNITS[column.unit]))
     if column.unit in _DECIMALS:
         properties.append(_set("decimals", _DECIMALS[column.unit]))
@@ -91,17 +90,6 @@ def _column_properties(drawn: Drawn, column: Column) -> list[models.DynamicConfi
     if links := _links(drawn, column.name):
         properties.append(_set("links", links))
     return properties
-
-
-def _shown_name(drawn: Drawn, column: Column) -> str:
-    if drawn.draws_rows and column.name in drawn.values:
-        # A name of its own would win over that of the row, and all rows would be called the same.
-        return f'${{__data.fields["{drawn.panel.x}"]}}'
-    if drawn.over_time and drawn.panel.split and column.name in drawn.values:
-        name = f"${{__field.labels.{drawn.panel.split}}}"  # for the same reason
-        title = column.title_in(drawn.context.language)
-        return name if len(drawn.values) == 1 else f"{name} · {title}"
-    return column.title_in(drawn.context.language)
 
 
 def _links(drawn: Drawn, column: str) -> list[dict[str, object]]:
@@ -168,7 +156,10 @@ def _over_time(drawn: Drawn) -> _PanelBuilder:
     if panel.target is not None:
         _draw_target(builder, panel.target)
     if panel.split:
-        _split_over_time(drawn, builder)
+        name = f"${{__field.labels.{panel.split}}}"
+        _split_over_time(
+            drawn, builder, name if len(drawn.values) == 1 else f"{name} ${{__field.name}}"
+        )
     elif drawn.has_partial:
         _mark_partial(drawn, builder)
     else:
@@ -176,7 +167,7 @@ def _over_time(drawn: Drawn) -> _PanelBuilder:
     return builder
 
 
-def _split_over_time(drawn: Drawn, builder: timeseries.Panel) -> None:
+def _split_over_time(drawn: Drawn, builder: timeseries.Panel, name: str) -> None:
     panel = drawn.panel
     builder.with_target(
         drawn.target((panel.x, panel.split, *drawn.values), f"ORDER BY {panel.x}, {panel.split}")
@@ -184,6 +175,7 @@ def _split_over_time(drawn: Drawn, builder: timeseries.Panel) -> None:
     builder.with_transformation(
         models.DataTransformerConfig("prepareTimeSeries", options={"format": "multi"})
     )
+    builder.override_by_field_type("number", [_set("displayName", name)])
 
 
 def _mark_partial(drawn: Drawn, builder: timeseries.Panel) -> None:
@@ -255,7 +247,7 @@ def _by_category(drawn: Drawn) -> _PanelBuilder:
 
 
 def _ranking(drawn: Drawn) -> _PanelBuilder:
-    if not drawn.draws_rows:
+    if len(drawn.values) > 1 or drawn.panel.split:
         return _by_category(drawn)
     return (
         bargauge.Panel()
@@ -338,16 +330,12 @@ def waterfall(context: Context) -> _PanelBuilder:
     """The spans of a trace as bars, each from its start to its end."""
     question, words = catalogue()["trace"], WORDS[context.language]
     answer = grafana_sql.answer(question, filters=context.page.filters)
-    length, failed = "coalesce(duration_ms, 0.0)", "result IN ('error', 'timeout')"
     sql = (
         "SELECT name, (time - min(time) OVER ()) * 1000 AS start_ms,"
-        f" CASE WHEN NOT {failed} THEN {length} END AS duration_ms,"
-        f" CASE WHEN {failed} THEN {length} END AS failed_ms\nFROM (\n{answer}\n) AS spans\n"
+        f" coalesce(duration_ms, 0.0) AS duration_ms\nFROM (\n{answer}\n) AS spans\n"
         "ORDER BY time\nLIMIT 200"
     )
-    duration = column_of(question, "duration_ms").title_in(context.language)
-    bars = {"duration_ms": (duration, _BLUE), "failed_ms": (words["failed"], _RED)}
-    builder = (
+    return (
         barchart.Panel()
         .title(words["waterfall"])
         .description(words["waterfall_about"])
@@ -360,29 +348,24 @@ def waterfall(context: Context) -> _PanelBuilder:
         .legend(_legend(shown=False))
         .unit("ms")
         .x_tick_label_max_length(40)
-        # The numbers on the bars would be those of the room before them, too.
-        .show_value(kinds.VisibilityMode.NEVER)
         .override_by_name(
-            # Takes the room before the bar, and is not seen: "transparent" is drawn black.
+            # Takes the room before the bar, and is not seen.
             "start_ms",
             [
                 _set("displayName", words["start"]),
-                _set("custom.fillOpacity", 0),
-                _set("custom.lineWidth", 0),
+                _set("color", {"mode": "fixed", "fixedColor": "transparent"}),
+                _set("unit", "ms"),
+            ],
+        )
+        .override_by_name(
+            "duration_ms",
+            [
+                _set("displayName", column_of(question, "duration_ms").title_in(context.language)),
+                _set("color", {"mode": "fixed", "fixedColor": _BLUE}),
                 _set("unit", "ms"),
             ],
         )
     )
-    for name, (title, colour) in bars.items():
-        builder.override_by_name(
-            name,
-            [
-                _set("displayName", title),
-                _set("color", {"mode": "fixed", "fixedColor": colour}),
-                _set("unit", "ms"),
-            ],
-        )
-    return builder
 
 
 def _as_matrix(drawn: Drawn) -> models.DataTransformerConfig:

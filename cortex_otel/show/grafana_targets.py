@@ -94,17 +94,8 @@ class Drawn:
         return tuple(each.name for each in self.question.columns if each.unit in drawn)
 
     @property
-    def draws_rows(self) -> bool:
-        """Whether each row is a slice or bar of its own, called by the text beside its number."""
-        if self.panel.draw == "pie":
-            return True
-        return self.panel.draw == "ranking" and len(self.values) == 1 and not self.panel.split
-
-    @property
     def over_time(self) -> bool:
         """Whether the horizontal axis is time."""
-        if self.panel.draw not in {"lines", "bars"}:
-            return False
         return bool(self.panel.x) and self.column(self.panel.x).unit in {"unix_ns", "epoch_day"}
 
     @property

@@ -47,7 +47,6 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "waterfall_about": "Each span from its start to its end, in ms since the trace began. "
             "An instant has no length.",
             "start": "starts after",
-            "failed": "Failed or timed out",
             "no_trace": "No such trace in this range: open one by a click on a trace id",
             "incidents": "Incidents",
             "incident": "Error spike",
@@ -82,7 +81,6 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "waterfall_about": "각 스팬의 시작부터 끝까지를 트레이스 시작 이후 밀리초로 "
             "나타냅니다. 순간 이벤트는 길이가 없습니다.",
             "start": "시작까지",
-            "failed": "실패 또는 시간 초과",
             "no_trace": "이 기간에 그런 트레이스가 없습니다. 표의 트레이스 ID를 눌러 여세요",
             "incidents": "장애",
             "incident": "오류 급증",

@@ -53,6 +53,19 @@ def test_it_survives_a_description_that_raises_and_one_that_is_too_long(home, ma
         writer.shutdown()
 
 
+def test_counts_survive_more_places_than_it_has_room_for(home, path, make_writer):
+    lasting = make_writer(describe=lambda: {"faults": dict.fromkeys(map(str, range(500)), 1)})
+    lasting.submit(record())
+    assert lasting.force_flush()
+    with held(path):
+        for number in range(200):
+            lasting.note("fault", "swallowed", f"a place with a long name, number {number}")
+        lasting.count_dropped("fault", 3)
+        lasting.shutdown(100)
+    (told,) = heartbeats(home)
+    assert told["unrecorded"] == {"fault|swallowed|_OTHER": 200, "event|fault": 3}
+
+
 def test_it_tells_of_trouble_and_of_its_end(home, path, writer):
     writer.submit(record())
     assert writer.force_flush()
@@ -92,7 +105,7 @@ def test_many_reasons_of_what_was_noted_leave_room_for_the_drops(home, path, wri
     writer.submit(record())
     assert writer.force_flush()
     assert ledger(path) == {"received": 6, "stored": 1, "dropped|locked": 5}
-    assert ledger(path, "argument") == {"refused": 400}
+    assert ledger(path, "argument") == {"refused|_OTHER": 400}
 
 
 @pytest.mark.parametrize(

@@ -48,17 +48,6 @@ def every(value, key):
             yield from every(inner, key)
 
 
-def overrides(panel):
-    """Properties by the name of the field that they are for."""
-    return {
-        override["matcher"]["options"]: {
-            each["id"]: each["value"] for each in override["properties"]
-        }
-        for override in panel.get("fieldConfig", {}).get("overrides", [])
-        if override["matcher"]["id"] == "byName"
-    }
-
-
 def test_what_is_committed_is_what_is_generated(grafana):
     files = generator.generated()
     stale = [
@@ -256,7 +245,12 @@ def test_units_stand_on_numbers(plain):
     for panel in plain["panels"]:
         if "targets" not in panel:
             continue
-        for name, properties in overrides(panel).items():
+        units = {
+            override["matcher"]["options"]: {p["id"]: p["value"] for p in override["properties"]}
+            for override in panel["fieldConfig"]["overrides"]
+            if override["matcher"]["id"] == "byName"
+        }
+        for name, properties in units.items():
             assert properties["displayName"].strip(), name
             if name.endswith(("_rate", "_share")) or name in {"retention", "accuracy"}:
                 assert properties["unit"] == "percentunit"
@@ -274,76 +268,6 @@ def test_a_missing_value_is_a_dash_and_an_empty_panel_a_sentence(plain):
             properties = {each["id"]: each["value"] for each in override["properties"]}
             if "custom.hidden" not in properties and panel["type"] != "barchart":
                 assert properties["noValue"] == "–", panel["title"]
-
-
-@EACH
-def test_what_draws_rows_calls_each_by_its_own_text(plain):
-    """A fixed ``displayName`` of the number wins over the row's text: all slices are one name."""
-    for panel in plain["panels"]:
-        if not panel.get("options", {}).get("reduceOptions", {}).get("values"):
-            continue
-        (target,) = panel["targets"]
-        text, number = re.match(r"SELECT (\w+), (\w+)\n", target["queryText"]).groups()
-        shown = {name: given["displayName"] for name, given in overrides(panel).items()}
-        assert shown[number] == f'${{__data.fields["{text}"]}}', panel["title"]
-        # Nothing else may rename the numbers: an override by type, or the panel's own default.
-        assert "displayName" not in panel["fieldConfig"]["defaults"]
-        kinds = {each["matcher"]["id"] for each in panel["fieldConfig"]["overrides"]}
-        assert kinds == {"byName"}
-
-
-def test_the_panels_that_draw_rows_are_found(dashboards):
-    drawn = [
-        panel["title"]
-        for plain in dashboards["en"].values()
-        for panel in plain["panels"]
-        if panel.get("options", {}).get("reduceOptions", {}).get("values")
-    ]
-    assert len(drawn) >= 6
-    kinds = {p["type"] for plain in dashboards["en"].values() for p in plain["panels"]}
-    assert {"piechart", "bargauge"} <= kinds
-
-
-@EACH
-def test_an_axis_of_time_labels_itself(plain):
-    """A ``time:`` unit replaces the labels that fit the range: one day seven times, at 24 h."""
-    for panel in plain["panels"]:
-        if panel["type"] != "timeseries":
-            continue
-        times = {name for target in panel["targets"] for name in target["timeColumns"]}
-        assert len(times) == 1, panel["title"]
-        for name, given in overrides(panel).items():
-            assert not str(given.get("unit", "")).startswith("time:"), (panel["title"], name)
-            assert name not in times or "unit" not in given
-        assert not panel["fieldConfig"]["defaults"]["unit"].startswith("time:")
-
-
-def test_every_time_series_of_today_is_held_to_that(dashboards):
-    drawn = [p for plain in dashboards["en"].values() for p in plain["panels"]]
-    assert sum(panel["type"] == "timeseries" for panel in drawn) >= 12
-
-
-@pytest.mark.parametrize("language", WORDS)
-def test_the_room_before_a_bar_of_the_waterfall_is_not_seen(dashboards, language):
-    (panel,) = (
-        p for p in dashboards[language]["cortex-trace"]["panels"] if p["type"] == "barchart"
-    )
-    given = overrides(panel)
-    assert given["start_ms"]["custom.fillOpacity"] == given["start_ms"]["custom.lineWidth"] == 0
-    assert "color" not in given["start_ms"]  # "transparent" is drawn black
-    # On the bars, the number of that room would read as a duration; one span would say "0 ms".
-    assert panel["options"]["showValue"] == "never"
-
-
-@pytest.mark.parametrize("language", WORDS)
-def test_failed_spans_of_the_waterfall_have_a_colour_of_their_own(dashboards, language):
-    (panel,) = (
-        p for p in dashboards[language]["cortex-trace"]["panels"] if p["type"] == "barchart"
-    )
-    given = overrides(panel)
-    colours = {name: given[name]["color"]["fixedColor"] for name in ("duration_ms", "failed_ms")}
-    assert colours == {"duration_ms": "blue", "failed_ms": "red"}
-    assert given["failed_ms"]["displayName"] == WORDS[language]["failed"]
 
 
 def test_targets_of_the_spec_are_drawn_as_lines(dashboards):

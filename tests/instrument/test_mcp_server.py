@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 
 import mcp.server._otel as native
 import pytest
@@ -98,7 +99,7 @@ def test_a_fault_of_the_hook_is_counted_and_the_call_goes_on(hook, monkeypatch, 
         raise RuntimeError("a fault of ours")
 
     if name == "_verdict_of_result":  # guarded inside
-        owner, name = mcp2, "soft_error"
+        owner, name = mcp2, "verdict_of_content"
     monkeypatch.setattr(owner, name, fails)
 
     async def one():
@@ -108,6 +109,92 @@ def test_a_fault_of_the_hook_is_counted_and_the_call_goes_on(hook, monkeypatch, 
     assert asyncio.run(one()).content[0].text == "x"
     assert sum(guard.faults().values()) >= 1
     assert request.current() is None
+
+
+class Ledger:
+    def __init__(self):
+        self.told, self.lost = Counter(), 0
+
+    def note(self, signal, outcome, reason, number=1):
+        self.told[reason] += number
+
+    def count_dropped(self, reason, number=1, signal="event"):
+        self.lost += number
+
+
+@pytest.mark.usefixtures("faults_are_swallowed")
+def test_a_request_that_could_not_be_recorded_is_a_lost_record(hook, monkeypatch):
+    def fails(*_, **__):
+        raise RuntimeError("a fault of ours")
+
+    guard.report_to(ledger := Ledger())
+    try:
+        call("ok")
+        before = len(hook.spans)
+        monkeypatch.setattr(mcp2, "_peer_of", fails)
+        call("ok")
+    finally:
+        guard.report_to(None)
+    assert ledger.told == {"mcp_server.mcp2.begin": ledger.lost}
+    assert before + ledger.lost == 2 * before
+
+
+def test_what_a_tool_leaves_running_has_no_part_in_its_request(hook):
+    server, later = MCPServer("test"), []
+
+    @server.tool()
+    async def leaves() -> str:
+        async def rest():
+            await asyncio.sleep(0)
+            with contextlib.suppress(Exception):
+                await server.call_tool("fails", {})
+
+        later.append(asyncio.create_task(rest()))
+        return "done"
+
+    @server.tool()
+    async def fails() -> str:
+        raise LookupError
+
+    async def talk():
+        async with Client(server) as client:
+            made = request.begin(Known(), "tools/call", {"name": "leaves"}, 1, {}, Peer())
+            await server.call_tool("leaves", {})
+            made.end(Verdict("ok"))
+            await later[0]
+            await client.call_tool("leaves", {})
+
+    asyncio.run(talk())
+    rows = [(span.name, span.attributes["cortex.outcome"]) for span in hook.spans
+            if span.attributes.get("gen_ai.operation.name") == "execute_tool"]  # fmt: skip
+    assert ("execute_tool fails", "crash") in rows
+
+
+def test_a_list_of_another_shape_is_survived(hook):
+    pages = [
+        None, 5, "tools", {"a": 1}, [None, 5, "x"], [{"name": None}, {"name": {}}, {}],
+        [{"name": "known"}],
+    ]  # fmt: skip
+    for page in pages:
+        made = request.begin(Known(), "tools/list", {}, 1, {}, Peer())
+        assert mcp2._verdict_of_result(made, {"tools": page}).outcome == "ok"
+        made.end(Verdict("ok"))
+    assert made.known.has("tools/call", "known")
+    for content in (None, 5, "text", {}, [], [None], [{}], [{"text": 5}], [["text"]]):
+        made = request.begin(Known(), "tools/call", {"name": "x"}, 1, {}, Peer())
+        assert mcp2._verdict_of_result(made, {"content": content}).outcome == "ok"
+        made.end(Verdict("ok"))
+
+
+@pytest.mark.parametrize("method", sorted(request._METHODS | {"own/method"}))
+def test_a_method_that_was_answered_once_is_recorded_again(hook, method):
+    known = Known()
+    for _ in range(3):
+        made = request.begin(known, method, {}, 1, {}, Peer())
+        made.learn()
+        made.end(Verdict("ok"))
+    told = method if method != "own/method" else "_OTHER"
+    assert [span.attributes["mcp.method.name"] for span in hook.spans] == [told] * 3
 
 
 def test_soft_errors_where_they_are_wanted(hook, monkeypatch):

@@ -23,6 +23,9 @@ def of(package, name, base=Exception):
 
 ToolError, McpError = of("mcp", "ToolError"), of("mcp", "McpError")
 Unexpected = of("mcp", "UnexpectedToolError", ToolError)
+FastMCPError = of("fastmcp", "FastMCPError")
+Unauthorized = of("fastmcp", "AuthorizationError", FastMCPError)
+StacksOwn = of("fastmcp", "ValidationError", FastMCPError)
 NotFound, HostsOwn = of("fastmcp", "NotFoundError"), of("host", "ToolError")
 
 
@@ -31,6 +34,11 @@ def raised(error, cause=None):
         raise error from cause
     except BaseException as caught:  # noqa: BLE001 - handed on
         return caught
+
+
+def by_the_stack(error, cause=None):
+    """As the stack raises it: no frame of the host's in it."""
+    return raised(error, cause).with_traceback(None)
 
 
 def invalid_arguments():
@@ -57,7 +65,14 @@ def test_every_outcome_has_a_result():
         (raised(ToolError("late"), TimeoutError()), "timeout"),
         (raised(TimeoutError(), None), "timeout"),
         (raised(NotFound("x")), "unknown_tool"),
-        (raised(ToolError("bad"), invalid_arguments()), "validation"),
+        (by_the_stack(ToolError("bad"), invalid_arguments()), "validation"),
+        (raised(ToolError("its own call was bad"), invalid_arguments()), "crash"),
+        (raised(ToolError("x"), raised(NotFound("of the tool itself"))), "crash"),
+        (raised(Unauthorized("no")), "tool_error"),
+        (raised(ToolError("no"), raised(Unauthorized("no"))), "tool_error"),
+        (raised(McpError("rate limit")), "tool_error"),
+        (by_the_stack(StacksOwn("bad")), "validation"),
+        (raised(StacksOwn("the tool refuses")), "tool_error"),
     ],
 )
 def test_a_result_with_is_error(error, outcome):
@@ -84,7 +99,10 @@ def test_validation_in_the_tools_own_code_is_a_crash():
         (-32602, None, True, "validation", True),
         (-32602, None, False, "unknown_tool", True),
         (-32602, None, None, "rpc_error", True),
+        (-32602, invalid_arguments(), None, "validation", True),
+        (-32602, invalid_arguments(), False, "validation", True),
         (-32601, None, None, "rpc_error", True),
+        (-32002, None, None, "rpc_error", True),
         (-32603, raised(KeyError("x")), True, "crash", False),
         (-32603, raised(KeyError("x")), None, "rpc_error", False),
         (-32000, raised(McpError("late"), TimeoutError()), True, "timeout", False),

@@ -12,9 +12,10 @@ from cortex_otel.process import budget
 
 def test_only_what_was_learned_is_known():
     known = Known()
-    known.learn("tools/call", ["search", "search", 5, None, "x" * 10_000])
+    known.learn("tools/call", ["search", "search", "", 5, None, "x" * 10_000])
     assert known.has("tools/call", "search")
     assert known.has_any("tools/call")
+    assert not known.has("tools/call", "")
     assert not known.has("prompts/get", "search")
     assert not known.has("tools/call", "x" * 10_000)
     assert not known.has_any("prompts/get")
@@ -93,3 +94,11 @@ def test_sessions_are_bounded(clock):
     for number in range(3000):
         joined_session(Peer(client_name=f"client {number}"))
     assert len(sessions._sessions) == sessions._MOST
+
+
+def test_a_server_that_can_be_no_key_is_served_without_names():
+    class Unhashable:
+        __hash__ = None
+
+    assert not known_of(Unhashable()).has_any("tools/call")
+    assert not known_of(object.__new__(type("Slots", (), {"__slots__": ()}))).has_any("tools/call")

@@ -23,6 +23,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROBE = Path(__file__).with_name("probe.py")
 WIRE_PROBE = Path(__file__).with_name("wire_probe.py")
+EVERY_PROBE = Path(__file__).with_name("every_probe.py")
 SECONDS = 120
 STACKS = {
     "mcp1": ["mcp==1.30.0"],
@@ -220,6 +221,8 @@ def ahead(stack_of, tmp_path_factory):
             stack, home = stack_of(name), homes / f"{name}-{mode}"
             if mode.startswith("wire-"):
                 return stack.run(home, mode.removeprefix("wire-"), probe=WIRE_PROBE)
+            if mode.startswith("every-"):
+                return stack.run(home, mode.removeprefix("every-"), probe=EVERY_PROBE)
             if mode == "stdio":
                 return stack.run(home, "stdio", str(stack.python), str(PROBE), "serve",
                                  "--decorated")  # fmt: skip

@@ -275,7 +275,12 @@ def stored() -> dict:
         points = connection.execute(
             "SELECT metric_name, attributes, count FROM telemetry_metrics ORDER BY id"
         ).fetchall()
+        noted = connection.execute(
+            "SELECT signal, outcome, reason FROM ledger "
+            "WHERE outcome NOT IN ('received', 'stored', 'sampled_out')"
+        ).fetchall()
     return {
+        "noted": [list(row) for row in noted],
         "events": [{**dict(row), "event_data": json.loads(row["event_data"])} for row in events],
         "points": [{**dict(row), "attributes": json.loads(row["attributes"])} for row in points],
     }
@@ -300,10 +305,10 @@ def serve(transport: str, *, telemetry: bool) -> None:
 
 
 @contextlib.contextmanager
-def served_over_http(*options: str):
+def served_over_http(*options: str, probe: Path | str = HERE):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, str(HERE), "serve", "http", *options]
+    command = [sys.executable, str(probe), "serve", "http", *options]
     environment = {**os.environ, "PROBE_PORT": str(port)}
     log = Path(os.environ["PROBE_STDERR"]).open("a")  # noqa: SIM115 - the server's
     process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

@@ -1,7 +1,4 @@
-"""fastmcp 3 and 4: spans of their own go into ours, and tools are known by name.
-
-fastmcp 2 makes no spans and needs nothing beside :mod:`.mcp1`.
-"""
+"""What fastmcp adds: tools are known by name, and spans of fastmcp 3 and 4 go into ours."""
 
 from __future__ import annotations
 
@@ -9,19 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 from cortex_otel.instrument import request as requests
 from cortex_otel.instrument.native import NativeTracer, current_span
+from cortex_otel.instrument.stacks.mcp1_session import adapt_session
+from cortex_otel.instrument.stacks.tools import call_by_name
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from cortex_otel.instrument.patches import Patches
 
-__all__ = ["adapt_server", "adapt_telemetry"]
+__all__ = ["adapt_low_level", "adapt_server", "adapt_telemetry"]
 
 
 def adapt_server(patches: Patches, module: ModuleType) -> None:
-    """Hook ``fastmcp.server.server``, if it is that of fastmcp 3 or 4."""
+    """Hook ``fastmcp.server.server``."""
     if hasattr(module, "server_span"):
-        patches.replace(module.FastMCP, "call_tool", _call_tool)
+        patches.replace(module.FastMCP, "call_tool", call_by_name)
+    else:  # fastmcp 2, where nothing of it is meant for programs
+        patches.replace(module.FastMCP, "_call_tool_middleware", call_by_name)
+
+
+def adapt_low_level(patches: Patches, module: ModuleType) -> None:
+    """Hook ``fastmcp.server.low_level``, which has sessions of its own before fastmcp 4."""
+    adapt_session(patches, module)
 
 
 def adapt_telemetry(patches: Patches, module: ModuleType) -> None:
@@ -38,22 +44,3 @@ def _tracer(original: Any) -> Any:
         return NativeTracer(tracer)
 
     return get_tracer
-
-
-def _call_tool(original: Any) -> Any:
-    async def call_tool(self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
-        request = requests.current()
-        if request is None:
-            return await original(self, name, *args, **kwargs)
-        try:
-            result = await original(self, name, *args, **kwargs)
-        except BaseException as error:
-            request.exception = error
-            # It says so of what it doesn't have, before anything of a tool runs.
-            if name == request.target and type(error).__name__ != "NotFoundError":
-                request.learn()
-            raise
-        request.exception = None  # of a tool that this one called, and that it got over
-        return result
-
-    return call_tool

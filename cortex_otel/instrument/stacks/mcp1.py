@@ -1,7 +1,8 @@
 """mcp 1.x (from 1.10), and fastmcp 2 and 3, which stand on it.
 
 Every request is handled by ``lowlevel.Server._handle_request`` and answered through its responder.
-The exception of a tool is seen last in ``_make_error_result``, which turns it into text.
+The exception of a tool is seen last in ``_make_error_result``, which turns it into text. What never
+gets there is :mod:`.mcp1_session`'s.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from cortex_otel import guard
 from cortex_otel import semconv as sc
 from cortex_otel.instrument import request as requests
 from cortex_otel.instrument.outcome import OK, Verdict, judge_error, judge_tool_error
-from cortex_otel.instrument.registry import known_of
+from cortex_otel.instrument.registry import Known, known_of
 from cortex_otel.instrument.sessions import Peer
 from cortex_otel.instrument.stacks.shared import (
     LISTS,
     SessionClock,
     is_served_over_stdio,
-    soft_error,
+    names_in,
     text,
+    verdict_of_content,
 )
 
 if TYPE_CHECKING:
@@ -30,11 +32,19 @@ if TYPE_CHECKING:
     from cortex_otel.instrument.patches import Patches
     from cortex_otel.instrument.request import McpRequest
 
-__all__ = ["adapt_server", "adapt_session"]
+__all__ = [
+    "Answer", "adapt_server", "begin", "clock", "http_sessions", "known_in", "peer_of", "peers",
+]  # fmt: skip
 
+# How the stack begins to tell of a result that isn't what the tool has promised.
+_OF_THE_OUTPUT = "Output validation error"
 _SESSION_HEADER, _VERSION_HEADER = "mcp-session-id", "mcp-protocol-version"
-_peers: WeakKeyDictionary[Any, Peer] = WeakKeyDictionary()
-_clock = SessionClock()
+_servers: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+#: What :mod:`.mcp1_session` shares: who is at the other end of a session, and the session id of an
+#: HTTP connection by the stream that it is read from.
+peers: WeakKeyDictionary[Any, Peer] = WeakKeyDictionary()
+http_sessions: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+clock = SessionClock()
 
 
 def adapt_server(patches: Patches, module: ModuleType) -> None:
@@ -44,12 +54,6 @@ def adapt_server(patches: Patches, module: ModuleType) -> None:
         patches.replace(server, "_make_error_result", _make_error_result)
 
 
-def adapt_session(patches: Patches, module: ModuleType) -> None:
-    """Hook ``mcp.server.session``: a session that ends has lasted."""
-    if hasattr(module.ServerSession, "_received_request"):
-        patches.replace(module.ServerSession, "__aexit__", _leave_session)
-
-
 def _handle_request(original: Any) -> Any:
     async def _handle_request(
         self: Any, message: Any, req: Any, session: Any, *args: Any, **kwargs: Any
@@ -57,7 +61,7 @@ def _handle_request(original: Any) -> Any:
         request = _begin(self, message, req, session)
         if request is None:
             return await original(self, message, req, session, *args, **kwargs)
-        answer = _Answer(self, message, request)
+        answer = Answer(message, request, self)
         try:
             result = await original(self, message, req, session, *args, **kwargs)
         except BaseException as error:
@@ -74,42 +78,53 @@ def _make_error_result(original: Any) -> Any:
         request = requests.current()
         if request is not None:
             request.exception = sys.exception()
+            told = args[0] if args else ""
+            request.has_run = isinstance(told, str) and told.startswith(_OF_THE_OUTPUT)
         return original(self, *args, **kwargs)
 
     return _make_error_result
 
 
-def _leave_session(original: Any) -> Any:
-    async def leave(self: Any, *args: Any) -> Any:
-        _clock.ended(self, _peers.pop(self, None))
-        return await original(self, *args)
-
-    return leave
-
-
 def _begin(server: Any, message: Any, req: Any, session: Any) -> McpRequest | None:
     try:
-        peer = _peer_of(message, session)
-        params = getattr(req, "params", None)
-        wanted = {
-            name: value for name in ("name", "uri", "arguments")
-            if (value := getattr(params, name, None)) is not None
-        }  # fmt: skip
-        meta = getattr(message.request_meta, "__pydantic_extra__", None) or {}
+        _servers[session] = server
         _learn_from_cache(server)
-        return requests.begin(known_of(server), req.method, wanted, message.request_id, meta, peer)
+        return begin(known_of(server), message, req, peer_of(session, message.message_metadata))
     except Exception as error:  # noqa: BLE001 - the host's request
-        guard.swallowed("mcp_server.mcp1.begin", error)
+        guard.swallowed("mcp_server.mcp1.begin", error, lost=1)
         return None
 
 
-class _Answer:
-    """Listens at a request's responder."""
+def begin(known: Known, message: Any, req: Any, peer: Peer) -> McpRequest | None:
+    """Start the telemetry of ``req``, which ``message`` is the responder of."""
+    params = getattr(req, "params", None)
+    wanted = {
+        name: value for name in ("name", "uri", "arguments")
+        if (value := getattr(params, name, None)) is not None
+    }  # fmt: skip
+    meta = getattr(message.request_meta, "__pydantic_extra__", None) or {}
+    return requests.begin(known, req.method, wanted, message.request_id, meta, peer)
 
-    def __init__(self, server: Any, message: Any, request: McpRequest) -> None:
-        self._server = server
+
+def known_in(session: Any) -> Known:
+    """The names of the server that ``session`` is one of, as far as that is known."""
+    server = _servers.get(session)
+    return Known() if server is None else known_of(server)
+
+
+class Answer:
+    """Listens at a request's responder.
+
+    Args:
+        message: the responder.
+        request: what is told of it.
+        server: that handles it; ``None`` if the session does.
+    """
+
+    def __init__(self, message: Any, request: McpRequest, server: Any = None) -> None:
         self._message = message
         self._request = request
+        self._server = server
         self._response: Any = None
         self._undelivered = False
         respond = message.respond
@@ -122,12 +137,18 @@ class _Answer:
                 self._undelivered = True
                 raise
 
-        message.respond = respond_and_note
+        message.respond = self._respond = respond_and_note
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the request has been answered."""
+        return self._response is not None
 
     def verdict_of(self, error: BaseException | None) -> Verdict:
         """What became of the request, that was left with or without an exception."""
         try:
-            del self._message.respond  # the responder's own again
+            if self._message.respond is self._respond:  # or fastmcp's, around it
+                del self._message.respond  # the responder's own again
             _learn_from_cache(self._server)
             if error is not None and not isinstance(error, Exception):
                 return Verdict("cancelled" if self._message.cancelled else "transport_closed")
@@ -147,14 +168,14 @@ class _Answer:
         if result is None:  # ErrorData
             return judge_error(response.code, request.exception, is_known=request.has_tool)
         if getattr(result, "isError", False):
+            if request.has_run:
+                return Verdict("crash", sc.ERROR_TYPE_TOOL_ERROR, exception=request.exception)
             return judge_tool_error(request.exception, is_known=request.has_tool is not False)
+        request.learn()
         if request.method in LISTS:
             field, method = LISTS[request.method]
-            known_of(self._server).learn(method, (one.name for one in getattr(result, field)))
-        else:
-            request.learn()
-        content = getattr(result, "content", None)
-        return soft_error(getattr(content[0], "text", None) if content else None) or OK
+            request.known.learn(method, names_in(result, field))
+        return verdict_of_content(request, getattr(result, "content", None))
 
 
 def _learn_from_cache(server: Any) -> None:
@@ -164,24 +185,33 @@ def _learn_from_cache(server: Any) -> None:
         known_of(server).learn(sc.METHOD_TOOLS_CALL, list(cache))
 
 
-def _peer_of(message: Any, session: Any) -> Peer:
-    found = _peers.get(session)
+def peer_of(session: Any, metadata: Any, handshake: Any = None) -> Peer:
+    """Who is at the other end of ``session``.
+
+    Args:
+        session: of the server.
+        metadata: of the message, where the transport gave any.
+        handshake: parameters of ``initialize``, while it is being answered.
+    """
+    found = peers.get(session)
     if found is not None:
         return found
-    http = getattr(message.message_metadata, "request_context", None)
+    http = getattr(metadata, "request_context", None)
     headers = getattr(http, "headers", None) or {}
-    client = session.client_params
+    client = handshake or session.client_params
     info = client.clientInfo if client is not None else None
+    connection = http_sessions.get(session._read_stream)  # noqa: SLF001 - nowhere else
+    is_http = http is not None or connection is not None
     peer = Peer(
-        "tcp" if http is not None else "pipe" if is_served_over_stdio() else "",
+        "tcp" if is_http else "pipe" if is_served_over_stdio() else "",
         _negotiated(client.protocolVersion if client is not None else headers.get(_VERSION_HEADER)),
-        text(headers.get(_SESSION_HEADER)),
+        text(headers.get(_SESSION_HEADER)) or connection or "",
         text(getattr(info, "name", "")),
         text(getattr(info, "version", "")),
     )
-    if client is not None or http is not None:  # before the handshake nothing is final
-        _peers[session] = peer
-        _clock.began(session)
+    if handshake is None and (client is not None or http is not None):  # before it nothing is final
+        peers[session] = peer
+        clock.began(session)
     return peer
 
 

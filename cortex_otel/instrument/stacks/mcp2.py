@@ -1,27 +1,35 @@
 """mcp 2.x, and fastmcp 4, which stands on it.
 
-Every request goes through ``ServerRunner._on_request``. ``MCPServer.call_tool`` is the last to see
-the exception of a tool as it is, and knows the tools. What the SDK's own OpenTelemetry middleware
-tells of a request stands on our span of it.
+Every request goes through ``ServerRunner._on_request``; the exception of a tool is seen as it is
+where it is called by name (:mod:`.tools`). What the SDK's own OpenTelemetry middleware tells of a
+request stands on our span of it.
 """
 
 from __future__ import annotations
 
+import sys
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel import guard
 from cortex_otel.instrument import request as requests
 from cortex_otel.instrument.native import server_span
-from cortex_otel.instrument.outcome import OK, Verdict, judge_error, judge_tool_error
-from cortex_otel.instrument.registry import Known, known_of
+from cortex_otel.instrument.outcome import (
+    INVALID_PARAMS,
+    OK,
+    Verdict,
+    judge_error,
+    judge_tool_error,
+)
+from cortex_otel.instrument.registry import known_of
 from cortex_otel.instrument.sessions import Peer
 from cortex_otel.instrument.stacks.shared import (
     LISTS,
     SessionClock,
     is_served_over_stdio,
-    soft_error,
+    names_in,
     text,
+    verdict_of_content,
 )
 from cortex_otel.instrument.state import state
 
@@ -32,17 +40,11 @@ if TYPE_CHECKING:
     from cortex_otel.instrument.patches import Patches
     from cortex_otel.instrument.request import McpRequest
 
-__all__ = [
-    "adapt_dispatcher",
-    "adapt_header_check",
-    "adapt_high_level",
-    "adapt_native_spans",
-    "adapt_runner",
-]
+__all__ = ["adapt_dispatcher", "adapt_header_check", "adapt_native_spans", "adapt_runner"]
 
 _CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
 _PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
-_INVALID_PARAMS = -32602
+_INTERNAL_ERROR = -32603
 _clock = SessionClock()
 _keep_trace_context: ContextVar[bool] = ContextVar("cortex_otel_keep_trace", default=False)
 
@@ -69,11 +71,6 @@ def adapt_dispatcher(patches: Patches, module: ModuleType) -> None:
         patches.replace(module.JSONRPCDispatcher, "send_raw_request", _send_request)
 
 
-def adapt_high_level(patches: Patches, module: ModuleType) -> None:
-    """Hook ``mcp.server.mcpserver.server``."""
-    patches.replace(module.MCPServer, "call_tool", _call_tool)
-
-
 def _on_request(original: Any) -> Any:
     async def _on_request(self: Any, dctx: Any, method: str, params: Any) -> Any:
         request = _begin(self, dctx, method, params)
@@ -82,9 +79,9 @@ def _on_request(original: Any) -> Any:
         try:
             result = await original(self, dctx, method, params)
         except BaseException as error:
-            request.end(_verdict_of_error(request, dctx, error))
+            request.end(_verdict_of_error(request, self, dctx, error))
             raise
-        request.end(_verdict_of_result(request.known, request, result))
+        request.end(_verdict_of_result(request, result))
         return result
 
     return _on_request
@@ -129,27 +126,6 @@ def _ask_itself(original: Any) -> Any:
     return ask
 
 
-def _call_tool(original: Any) -> Any:
-    async def call_tool(self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
-        request = requests.current()
-        if request is None:
-            return await original(self, name, *args, **kwargs)
-        try:
-            if name == request.target and self._tool_manager.get_tool(name) is not None:
-                request.learn()
-        except Exception as error:  # noqa: BLE001 - the host's request
-            guard.swallowed("mcp_server.mcp2.registry", error)
-        try:
-            result = await original(self, name, *args, **kwargs)
-        except Exception as error:
-            request.exception = error
-            raise
-        request.exception = None  # of a tool that this one called, and that it got over
-        return result
-
-    return call_tool
-
-
 def _close_connection(original: Any) -> Any:
     async def aclose_shielded(connection: Any) -> Any:
         _clock.ended(connection, None)
@@ -164,73 +140,88 @@ def _begin(runner: Any, dctx: Any, method: str, params: Any) -> McpRequest | Non
         meta = params.get("_meta")
         meta = meta if isinstance(meta, dict) else {}
         connection = runner.connection
-        peer = _peer_of(connection, dctx, meta)
+        peer = _peer_of(connection, dctx, meta, params if method == "initialize" else {})
         if connection.client_params is not None and _PROTOCOL_VERSION not in meta:
             _clock.began(connection)  # a connection with a handshake lasts; others are one request
         return requests.begin(known_of(runner.server), method, params, dctx.request_id, meta, peer)
     except Exception as error:  # noqa: BLE001 - the host's request
-        guard.swallowed("mcp_server.mcp2.begin", error)
+        guard.swallowed("mcp_server.mcp2.begin", error, lost=1)
         return None
 
 
-def _verdict_of_error(request: McpRequest, dctx: Any, error: BaseException) -> Verdict:
+def _verdict_of_error(request: McpRequest, runner: Any, dctx: Any, error: BaseException) -> Verdict:
     try:
         if not isinstance(error, Exception):
             asked = dctx.cancel_requested.is_set()
             return Verdict("cancelled" if asked else "transport_closed")
-        code = getattr(getattr(error, "error", None), "code", None)
-        if code is None and type(error).__name__ == "ValidationError":
-            code = _INVALID_PARAMS  # what the SDK answers
+        code = _code_of(dctx, error)
         inner = request.exception or error
-        return judge_error(
-            code if isinstance(code, int) else None, inner, is_known=request.has_tool
-        )
+        # Before the handshake nothing is said of tools: the server refuses them all.
+        has_tool = request.has_tool if runner.connection.initialize_accepted else None
+        return judge_error(code, inner, is_known=has_tool)
     except Exception as fault:  # noqa: BLE001 - the host's request
         guard.swallowed("mcp_server.mcp2.error", fault)
         return Verdict("rpc_error", "_OTHER")
 
 
-def _verdict_of_result(known: Known, request: McpRequest, result: Any) -> Verdict:
+def _code_of(dctx: Any, error: Exception) -> int:
+    """The code that the client will see."""
+    code = getattr(getattr(error, "error", None), "code", None)
+    if isinstance(code, int):
+        return code
+    if type(error).__name__ == "ValidationError" and type(error).__module__.startswith("pydantic"):
+        return INVALID_PARAMS
+    is_handshake_era = type(dctx).__module__ == "mcp.shared.jsonrpc_dispatcher"
+    return 0 if is_handshake_era else _INTERNAL_ERROR
+
+
+def _verdict_of_result(request: McpRequest, result: Any) -> Verdict:
     try:
         if not isinstance(result, dict):
             return OK
         if result.get("isError") is True:
-            return judge_tool_error(request.exception, is_known=_may_be_known(known, request))
+            return judge_tool_error(request.exception, is_known=_may_be_known(request))
+        request.learn()
         if result.get("resultType") == "input_required":
-            request.learn()
             request.ask(result.get("requestState"))
             return Verdict("input_required")
         if request.method in LISTS:
             field, method = LISTS[request.method]
-            known.learn(method, (one.get("name") for one in result.get(field, ())))
-        else:
-            request.learn()
-        content = result.get("content")
-        first = content[0] if isinstance(content, list) and content else {}
-        return soft_error(first.get("text")) or OK
+            request.known.learn(method, names_in(result, field))
+        return verdict_of_content(request, result.get("content"))
     except Exception as fault:  # noqa: BLE001 - the host's request
         guard.swallowed("mcp_server.mcp2.result", fault)
         return OK
 
 
-def _may_be_known(known: Known, request: McpRequest) -> bool:
+def _may_be_known(request: McpRequest) -> bool:
     """A low-level server that was never asked for its tools may have one of that name."""
-    return bool(request.is_known) or (
-        request.exception is None and not known.has_any(request.method)
+    return request.is_known or (
+        request.exception is None and not request.known.has_any(request.method)
     )
 
 
-def _peer_of(connection: Any, dctx: Any, meta: Mapping[str, Any]) -> Peer:
+def _peer_of(
+    connection: Any, dctx: Any, meta: Mapping[str, Any], handshake: Mapping[str, Any]
+) -> Peer:
     http = getattr(dctx.message_metadata, "request_context", None)
     client = connection.client_params
-    info: Any = meta.get(_CLIENT_INFO)
+    info: Any = meta.get(_CLIENT_INFO) or handshake.get("clientInfo")
     if isinstance(info, dict):
         name, version = info.get("name"), info.get("version")
     else:
         info = client.client_info if client is not None else None
         name, version = getattr(info, "name", ""), getattr(info, "version", "")
     protocol = meta.get(_PROTOCOL_VERSION) or connection.protocol_version
+    if handshake:
+        protocol = _negotiated(handshake.get("protocolVersion"))
     return Peer(
         "tcp" if http is not None else "pipe" if is_served_over_stdio() else "",
         text(protocol), text(connection.session_id), text(name), text(version),
     )  # fmt: skip
+
+
+def _negotiated(requested: object) -> object:
+    versions = sys.modules.get("mcp_types.version")
+    known = getattr(versions, "HANDSHAKE_PROTOCOL_VERSIONS", ())
+    return requested if requested in known else getattr(versions, "LATEST_HANDSHAKE_VERSION", "")

@@ -9,13 +9,18 @@ from weakref import WeakKeyDictionary
 
 from cortex_otel import guard, identity
 from cortex_otel import semconv as sc
-from cortex_otel.instrument.outcome import Verdict
+from cortex_otel.instrument.outcome import NOT_RUN, OK, Verdict
 from cortex_otel.instrument.state import state
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cortex_otel.instrument.request import McpRequest
     from cortex_otel.instrument.sessions import Peer
 
-__all__ = ["LISTS", "SessionClock", "is_served_over_stdio", "soft_error", "text"]
+__all__ = [
+    "LISTS", "SessionClock", "is_served_over_stdio", "names_in", "text", "verdict_of_content",
+]  # fmt: skip
 
 #: Requests that tell names: the field of the answer, and the method the names are for.
 LISTS: Final = {
@@ -33,15 +38,31 @@ def text(value: object) -> str:
     return value if isinstance(value, str) and len(value) <= _LONGEST else ""
 
 
-def soft_error(told: object) -> Verdict | None:
-    """The verdict over a result whose first text begins as an error does, if that is wanted."""
-    if not state.soft_errors or not isinstance(told, str):
-        return None
-    longest = max(map(len, state.soft_errors))
-    beginning = told.lstrip()[: longest * 2].casefold()
-    if beginning.startswith(state.soft_errors):
+def names_in(page: object, field: str) -> Iterator[str]:
+    """The names that a list has told; a low-level server may answer with anything."""
+    entries = page.get(field) if isinstance(page, dict) else getattr(page, field, None)
+    for entry in entries if isinstance(entries, (list, tuple)) else ():
+        name = entry.get("name") if isinstance(entry, dict) else getattr(entry, "name", None)
+        if isinstance(name, str):
+            yield name
+
+
+def verdict_of_content(request: McpRequest, content: object) -> Verdict:
+    """The verdict over a result that doesn't say that it is an error, by its first text."""
+    first = content[0] if isinstance(content, (list, tuple)) and content else None
+    told = first.get("text") if isinstance(first, dict) else getattr(first, "text", None)
+    if not isinstance(told, str):
+        return OK
+    if request.unrun and request.unrun in told:
+        return NOT_RUN
+    if state.soft_errors and _begins_as_an_error(told):
         return Verdict("tool_error", sc.ERROR_TYPE_TOOL_ERROR, is_soft=True)
-    return None
+    return OK
+
+
+def _begins_as_an_error(told: str) -> bool:
+    longest = max(map(len, state.soft_errors))
+    return told.lstrip()[: longest * 2].casefold().startswith(state.soft_errors)
 
 
 def is_served_over_stdio() -> bool:

@@ -44,7 +44,9 @@ class Heartbeat:
         data = json.dumps(state, separators=(",", ":")).encode()
         if len(data) > _SIZE:  # too many kinds of faults to list: the counts matter more
             state["faults"] = {}
-            state["unrecorded"] = _shortened(state.get("unrecorded"))
+            data = json.dumps(state, separators=(",", ":")).encode()
+        if len(data) > _SIZE:
+            state["unrecorded"] = _without_reasons(state.get("unrecorded"))
             data = json.dumps(state, separators=(",", ":")).encode()[:_SIZE]
         with contextlib.suppress(OSError):
             if self._descriptor is not None and not os.fstat(self._descriptor).st_nlink:
@@ -71,14 +73,14 @@ class Heartbeat:
         self._descriptor = None
 
 
-def _shortened(unrecorded: object) -> dict[str, int]:
-    """What was noted without its reasons, which may be many; drops and their few reasons as is."""
-    shortened: Counter[str] = Counter()
-    for key, count in unrecorded.items() if isinstance(unrecorded, dict) else ():
+def _without_reasons(counts: object) -> dict[str, int]:
+    """What was noted as one number for each outcome; drops keep their reasons, which are few."""
+    kept: Counter[str] = Counter()
+    for key, count in counts.items() if isinstance(counts, dict) else ():
         signal, _, rest = key.partition("|")
         outcome, is_noted, _ = rest.partition("|")
-        shortened[f"{signal}|{outcome}|" if is_noted else key] += count
-    return dict(shortened)
+        kept[f"{signal}|{outcome}|_OTHER" if is_noted else key] += count
+    return dict(kept)
 
 
 def claim_orphans(home: Path) -> tuple[Counter[tuple[str, str, str]], list[Path]]:
