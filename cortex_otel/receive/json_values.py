@@ -29,6 +29,7 @@ _NUMBER: Final = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,4
 _NAMED_NUMBERS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _BOOLS: Final = {"true": True, "false": False}
 _TWO_TO_31, _TWO_TO_63, _TWO_TO_64 = 1 << 31, 1 << 63, 1 << 64
+_DIGITS: Final = 20  # of 64 bits
 _DEEPEST: Final = 100  # as protobuf's own
 
 
@@ -74,7 +75,9 @@ def integer(value: Any, name: str, low: int = 0, high: int = _TWO_TO_64) -> int:
     """
     if value is None:
         return 0
-    if type(value) is not int:
+    if type(value) is str and len(value) <= _DIGITS and value.isascii() and value.isdigit():
+        value = int(value)  # the usual case
+    elif type(value) is not int:
         value = _number(value)
     if type(value) is not int or not low <= value < high:
         raise MalformedError(f"{name} isn't a 64-bit integer")
