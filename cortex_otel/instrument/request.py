@@ -21,7 +21,7 @@ from cortex_otel.instrument.metrics import few
 from cortex_otel.instrument.outcome import OK, RESULT_OF, Verdict
 from cortex_otel.instrument.sessions import Peer, joined_session
 from cortex_otel.instrument.state import state
-from cortex_otel.process.native import expect
+from cortex_otel.process.native_spans import expect
 from cortex_otel.process.redact import summarize_exception
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, SpanContext, Tracer
 
     from cortex_otel.instrument.registry import Known
-    from cortex_otel.process.native import NativePart
+    from cortex_otel.process.native_spans import NativePart
 
 __all__ = [
     "ASKED_OF_SERVERS", "McpRequest", "asks_itself", "begin", "begin_in_process", "current",
@@ -117,7 +117,7 @@ class McpRequest:
         self.inherited = inherited
         """Whose it is, for what is recorded inside: user, tier and session as the request tells."""
         self.native: NativePart | None = None
-        """What the MCP library itself has told on the span: see :mod:`.native`."""
+        """What the MCP library itself has told on the span: see :mod:`.native_spans`."""
         self.exception: BaseException | None = None
         """What the tool raised last, as somebody below saw it; counts only if the answer fails."""
 

@@ -16,7 +16,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 
 from cortex_otel import semconv as sc
-from cortex_otel.process import native
+from cortex_otel.process import native_spans
 from cortex_otel.process.metric_points import metric_points
 from cortex_otel.process.names import OTHER, Names
 from cortex_otel.process.program import process_session
@@ -170,8 +170,8 @@ class Converter:
         Raises:
             Exception: the span has no time or no context; the caller counts it.
         """
-        if native.expected:
-            span = native.for_store(span)
+        if native_spans.expected:
+            span = native_spans.for_store(span)
         lean = getattr(span, "lean_parts", None)
         if lean is not None:
             record = self._repeated_span(span, lean())

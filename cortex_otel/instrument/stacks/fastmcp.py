@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel.instrument import request as requests
-from cortex_otel.instrument.native import NativeTracer, current_span
+from cortex_otel.instrument.native_spans import NativeTracer, current_span
 from cortex_otel.instrument.stacks.mcp1_session import adapt_session
 from cortex_otel.instrument.stacks.tools import call_by_name
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cortex_otel import guard
 from cortex_otel.instrument import request as requests
-from cortex_otel.instrument.native import server_span
+from cortex_otel.instrument.native_spans import server_span
 from cortex_otel.instrument.outcome import (
     INVALID_PARAMS,
     OK,

@@ -17,8 +17,8 @@ from opentelemetry.trace import INVALID_SPAN, NoOpTracer, SpanKind, Status, Stat
 from cortex_otel import guard
 from cortex_otel import semconv as sc
 from cortex_otel.instrument import request as requests
-from cortex_otel.process import native
-from cortex_otel.process.native import NativePart, NestedCall
+from cortex_otel.process import native_spans
+from cortex_otel.process.native_spans import NativePart, NestedCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,7 +127,7 @@ def _expect_nested(request: McpRequest, span: Any) -> None:
 
     try:
         if span.is_recording():
-            native.expect(span.get_span_context().span_id, NestedCall(is_known))
+            native_spans.expect(span.get_span_context().span_id, NestedCall(is_known))
     except Exception as error:  # noqa: BLE001 - the host's request
         guard.swallowed("mcp_server.native", error)
 
