@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk._logs import Logger, LoggerProvider
 
 from cortex_otel.providers.sampled import fetched
-from cortex_otel.providers.slots import LOGS, Joint
+from cortex_otel.providers.slots import LOGS, HandsOn, Joint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,24 +70,14 @@ def _processors_of(provider: Any) -> tuple[Any, ...]:
     return getattr(multi, "_log_record_processors", ())
 
 
-class _FormerProvider(LoggerProvider):
-    """Ours, after the host has set its own: hands on to that."""
-
-    successor: Any
+class _FormerProvider(HandsOn, LoggerProvider):
+    """Ours, after the host has set its own."""
 
     def get_logger(self, *args: Any, **kwargs: Any) -> Any:
         return self.successor.get_logger(*args, **kwargs)
 
     def add_log_record_processor(self, log_record_processor: LogRecordProcessor) -> None:
         self.successor.add_log_record_processor(log_record_processor)
-
-    @property
-    def resource(self) -> Any:
-        return getattr(self.successor, "resource", self._resource)
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        flush = getattr(self.successor, "force_flush", super().force_flush)
-        return bool(flush(timeout_millis))
 
 
 class _FormerLogger(Logger):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-__all__ = ["LOGS", "METRICS", "TRACES", "Joint", "Slot", "within"]
+__all__ = ["LOGS", "METRICS", "TRACES", "HandsOn", "Joint", "Slot", "within"]
 
 #: How libraries whose provider stands before one of the SDK's exchange the latter.
 _SETTERS: Final = ("set_provider", "set_meter_provider")
@@ -217,6 +217,24 @@ class Joint(ABC):
     @abstractmethod
     def _leave(self, provider: Any) -> None:
         """Undo :meth:`_equip`."""
+
+
+class HandsOn:
+    """What a provider of ours has become that the host has set its own in place of."""
+
+    successor: Any
+    """The host's."""
+    _resource: Any
+
+    @property
+    def resource(self) -> Any:
+        """What the host's provider says it is of."""
+        return getattr(self.successor, "resource", self._resource)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Flush the host's, if that can be flushed."""
+        flush = getattr(self.successor, "force_flush", None)
+        return flush is None or bool(flush(timeout_millis))
 
 
 def within(provider: Any, kind: type) -> Any:

@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace import Tracer, TracerProvider
 
 from cortex_otel.providers import mirror
 from cortex_otel.providers.sampled import fetched, separate, unite
-from cortex_otel.providers.slots import TRACES, Joint
+from cortex_otel.providers.slots import TRACES, HandsOn, Joint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,24 +84,14 @@ class TraceJoint(Joint):
             )  # fmt: skip
 
 
-class _FormerProvider(TracerProvider):
-    """Ours, after the host has set its own: hands on to that."""
-
-    successor: Any
+class _FormerProvider(HandsOn, TracerProvider):
+    """Ours, after the host has set its own."""
 
     def get_tracer(self, *args: Any, **kwargs: Any) -> Any:
         return self.successor.get_tracer(*args, **kwargs)
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         self.successor.add_span_processor(span_processor)
-
-    @property
-    def resource(self) -> Any:
-        return getattr(self.successor, "resource", self._resource)
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        flush = getattr(self.successor, "force_flush", super().force_flush)
-        return bool(flush(timeout_millis))
 
 
 class _FormerTracer(Tracer):
