@@ -70,8 +70,12 @@ def _processors_of(provider: Any) -> tuple[Any, ...]:
     return getattr(multi, "_log_record_processors", ())
 
 
-class _FormerProvider(HandsOn, LoggerProvider):
+class _FormerProvider(LoggerProvider, HandsOn):
     """Ours, after the host has set its own."""
+
+    # The SDK's class first, so that one of its providers can become this; its own don't hand on.
+    resource = HandsOn.resource
+    force_flush = HandsOn.force_flush
 
     def get_logger(self, *args: Any, **kwargs: Any) -> Any:
         return self.successor.get_logger(*args, **kwargs)

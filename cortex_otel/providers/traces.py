@@ -84,8 +84,12 @@ class TraceJoint(Joint):
             )  # fmt: skip
 
 
-class _FormerProvider(HandsOn, TracerProvider):
+class _FormerProvider(TracerProvider, HandsOn):
     """Ours, after the host has set its own."""
+
+    # The SDK's class first, so that one of its providers can become this; its own don't hand on.
+    resource = HandsOn.resource
+    force_flush = HandsOn.force_flush
 
     def get_tracer(self, *args: Any, **kwargs: Any) -> Any:
         return self.successor.get_tracer(*args, **kwargs)
