@@ -1,7 +1,8 @@
 """The composition root: settings → redaction, sampling, store and SDK providers.
 
 The one place that wires the write side. Everything is made once a process, lazily where it costs:
-the database file and the writer's thread come with the first record.
+the database file and the writer's thread come with the first record. Longer than other files since
+what starts a process, changes it and ends it is read in one place.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What the command line says, in English and Korean.
 
 Korean sentences are built so that no particle depends on a value (조사 문제 없음).
+Longer than other files: a line for each text, twice.
 """
 
 from __future__ import annotations

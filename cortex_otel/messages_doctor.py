@@ -1,4 +1,7 @@
-"""What ``cortex-otel doctor`` says, in English and Korean; part of :mod:`cortex_otel.messages`."""
+"""What ``cortex-otel doctor`` says, in English and Korean; part of :mod:`cortex_otel.messages`.
+
+Longer than other files: a line for each text, twice.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The telemetry of one MCP request as a server sees it on the wire: one SERVER span, one point.
 
 An adapter of :mod:`.stacks` begins it, tells it what it learns on the way, and ends it once. While
-it runs its span is the current one, so that what the tool itself sets lands there.
+it runs its span is the current one, so that what the tool itself sets lands there. Longer than
+other files since the life of a request is read in one place.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import numbers
 import operator
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias
@@ -55,7 +56,7 @@ _MAXIMUM_PARAMETER_NAME: Final = 64
 _MORE: Final = "..."
 _PARAMETER_TYPES: Final = (bool, int, float, str, bytes, list, tuple, dict, set)
 
-# What a caller misspelt is code, and helps him find it. Where names come from data, they are many.
+# What a caller misspelt is code, and helps him find it.
 _MOST_UNKNOWN: Final = 50
 _UNKNOWN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _ANY_OTHER: Final = "*"
@@ -93,14 +94,14 @@ def reject_unknown(event: str, name: str, known: Iterable[str]) -> None:
 
     Args:
         event: the event, which is recorded without it.
-        name: as the caller wrote it; ``*`` stands for what is no name in code, and for all names
-            beyond the first fifty.
+        name: as the caller wrote it; ``*`` stands for what doesn't stand in the caller's code, but
+            came from data, and for all names beyond the first fifty.
         known: the arguments that there are.
     """
     with _lock:
-        if not _UNKNOWN.fullmatch(name) or (
-            f"{event}.{name}" not in _unknown and len(_unknown) >= _MOST_UNKNOWN
-        ):
+        is_code = _UNKNOWN.fullmatch(name) is not None and _stands_in_code(name)
+        is_new = f"{event}.{name}" not in _unknown
+        if not is_code or (is_new and len(_unknown) >= _MOST_UNKNOWN):
             name = _ANY_OTHER
         _unknown.add(f"{event}.{name}")
     _count(event, name)
@@ -109,6 +110,19 @@ def reject_unknown(event: str, name: str, known: Iterable[str]) -> None:
         "telemetry event %s: no argument %s, recorded without it; there are: %s (logged once)",
         event, name, ", ".join(known),
     )  # fmt: skip
+
+
+def _stands_in_code(name: str) -> bool:
+    """Whether the caller wrote ``name`` himself: of ``**data`` the keys may be anyone's secret."""
+    frame = sys._getframe(1)  # noqa: SLF001 - the documented way, and a call that failed may take long
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__")):
+        frame = frame.f_back
+    constants = frame.f_code.co_consts
+    return any(name == one or (type(one) is tuple and name in one) for one in constants)
+
+
+def _is_ours(module: object) -> bool:
+    return isinstance(module, str) and module.partition(".")[0] == "cortex_otel"
 
 
 def reject_positional(event: str, number: int) -> None:

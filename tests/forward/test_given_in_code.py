@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Status, StatusCode
+from opentelemetry.util._once import Once
 
 import cortex_otel
 from cortex_otel import configuration, guard
@@ -25,8 +26,7 @@ def own_providers(monkeypatch):
         (metrics._internal, "_METER_PROVIDER"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, None)
-        once = type(getattr(module, f"{name}_SET_ONCE"))()
-        monkeypatch.setattr(module, f"{name}_SET_ONCE", once)
+        monkeypatch.setattr(module, f"{name}_SET_ONCE", Once())
     yield
     configuration.reset_for_tests()
 

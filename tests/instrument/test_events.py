@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from cortex_otel import guard, semconv, testing
 from cortex_otel.identity import text_hash
-from cortex_otel.instrument import event_handle, event_types, events, validate
+from cortex_otel.instrument import event_handle, event_types, events
 from cortex_otel.instrument.state import state
 from cortex_otel.process.redact import Redactor
 
@@ -746,15 +746,22 @@ def test_a_wrong_call_of_an_instant(telemetry, rejected):
     assert rejected() == {"ext.install.positional": 1, "ext.install.ide": 1}
 
 
-def test_names_out_of_data_are_counted_as_one_after_the_first_fifty(
-    telemetry, rejected, monkeypatch
-):
-    monkeypatch.setattr(validate, "_unknown", set())
-    for number in range(200):
-        events.search_context(query="q", **{f"alice_{number}": 1}, duration_ms=1)
-    counted = rejected()
-    assert len(telemetry.logs) == sum(counted.values()) == 200
-    assert len(counted) <= 51
+def test_a_name_that_the_caller_did_not_write_himself_is_not_told(telemetry, rejected, caplog):
+    """The keys of ``**data`` are somebody's data, whatever they look like."""
+    for most in (1, 200):
+        data = {f"alice_{number}": 1 for number in range(most)}
+        events.search_context(query="q", **data, duration_ms=1)
+        with events.search_context(query="q") as event:
+            event.set(**data)
+    assert len(telemetry.logs) == 2
+    assert set(rejected()) == {"mcp.search_context.*"}
+    assert "alice" not in caplog.text
+
+
+def test_a_name_in_the_callers_code_is_told_from_every_way_in(telemetry, rejected):
+    with events.search_context(query="q") as event:
+        event.set(reslts=1)
+    assert rejected() == {"mcp.search_context.reslts": 1}
 
 
 def test_the_ledger_names_what_was_refused_and_adds_up():

@@ -17,6 +17,7 @@ import pytest
 from opentelemetry.sdk.version import __version__ as installed
 
 import cortex_otel
+import cortex_otel_exporters
 from cortex_otel.span import TESTED_VERSIONS, is_tested
 
 HERE = Path(__file__).parent
@@ -27,8 +28,10 @@ THEIRS = ("-p", "sdk_with_lean_span", "tests/trace")
 
 @pytest.fixture
 def alone_importable(tmp_path):
-    """This package, and nothing else of this environment, on a path."""
-    shutil.copytree(Path(cortex_otel.__file__).parent, tmp_path / "cortex_otel")
+    """Our packages, and nothing else of this environment, on a path."""
+    for package in (cortex_otel, cortex_otel_exporters):
+        source = Path(package.__file__).parent
+        shutil.copytree(source, tmp_path / source.name)
     return tmp_path
 
 

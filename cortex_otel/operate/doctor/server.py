@@ -135,8 +135,13 @@ def _providers(connection: apsw.Connection) -> Iterator[Finding]:
     for how, signal in connection.execute(noted):
         found.setdefault(how, []).append(signal)
     for how, signals in found.items():
-        finding = warning if how == "apart" else ok
-        yield finding(f"provider_{how}", signal=", ".join(signals))
+        named = ", ".join(signals)
+        if how == "apart":
+            yield warning("provider_apart", signal=named)
+        elif how == "mirrored":
+            yield ok("provider_mirrored", signal=named)
+        else:
+            yield ok("provider_joined", signal=named)
     if not found:
         yield ok("provider_own")
 
