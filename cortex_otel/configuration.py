@@ -155,7 +155,7 @@ class Pipeline:
         deadline = time.monotonic() + timeout_millis / 1000
         flush_deferred()
         state.active = False
-        self.sampler.flush()
+        self.sampler.flush(timeout_millis)
         if self.writer.has_received:
             for joint in self.joints:
                 if joint.how != "own":
