@@ -135,6 +135,7 @@ class Pipeline:
                 shutdown_on_exit=False,
             ),
             self._metric_reader,
+            self._drop_metric_reader,
             metric_readers,
         )
         self.joints = (self.traces, logs, meters)
@@ -144,6 +145,11 @@ class Pipeline:
         reader = SqliteMetricReader(self.converter.metrics)
         self.writer.add_metric_source(reader.points)
         return reader
+
+    def _drop_metric_reader(self, reader: SqliteMetricReader) -> None:
+        self.writer.remove_metric_source(reader.points)
+        if state.active:  # else the store has asked it for the last time
+            self.writer.submit_metrics(reader.points())
 
     def force_flush(self, timeout_millis: float) -> bool:
         """``True`` only if everything that ended before the call is on disk."""

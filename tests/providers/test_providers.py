@@ -262,3 +262,79 @@ report(others=[len(one.get_finished_spans()) for one in (other, late)], names=na
     assert found["names"] == ["counter"]
     assert found["theirs"]["spans"] == found["ours"]["spans"] == ["work"]
     assert stderr == ""
+
+
+def test_a_host_does_not_wait_for_the_exporters_of_ours(host):
+    script = """
+import threading
+import cortex_otel
+from opentelemetry.sdk.metrics.export import (
+    MetricExporter, MetricExportResult, PeriodicExportingMetricReader)
+
+class Slow(MetricExporter):
+    may_go_on, sent, seen = threading.Event(), threading.Semaphore(0), []
+    def export(self, metrics_data, timeout_millis=0, **_):
+        self.may_go_on.wait(30)
+        for resource in metrics_data.resource_metrics:
+            for scope in resource.scope_metrics:
+                for metric in scope.metrics:
+                    self.seen += [point.value for point in metric.data.data_points]
+                    self.sent.release()
+        return MetricExportResult.SUCCESS
+    def force_flush(self, timeout_millis=0):
+        return True
+    def shutdown(self, timeout_millis=0, **_):
+        pass
+
+from cortex_otel import other_exporters
+from cortex_otel.forward import beside
+named = other_exporters.Named("slow", "metrics", Slow())
+beside.named_by_environment = lambda **_: [named]
+cortex_otel.configure(
+    metric_readers=[PeriodicExportingMetricReader(Slow(), export_interval_millis=1e9)])
+metrics.get_meter("early").create_counter("early").add(3)
+set_up()
+was_held_up = bool(Slow.seen)
+Slow.may_go_on.set()
+both = [Slow.sent.acquire(timeout=30) for _ in range(2)]
+metrics.get_meter("late").create_counter("late").add(4)
+span(trace.get_tracer("host"), "work")
+stored = ours()
+print(json.dumps({"was_held_up": was_held_up, "ours": stored, "seen": sorted(Slow.seen)}))
+"""
+    found, _ = host(script)
+    assert not found["was_held_up"]
+    assert found["ours"]["metrics"] == {"early": 3, "late": 4}
+    assert found["seen"][:2] == [3, 3]
+
+
+def test_a_provider_that_is_exchanged_once_more_takes_the_readers_along(host):
+    script = """
+import cortex_otel
+
+class Before(metrics.MeterProvider):
+    real = None
+    def __init__(self):
+        self.real = MeterProvider()
+    def set_meter_provider(self, provider):
+        self.real = provider
+    def get_meter(self, *args, **kwargs):
+        return self.real.get_meter(*args, **kwargs)
+
+provider, reader = Before(), InMemoryMetricReader()
+metrics.set_meter_provider(provider)
+cortex_otel.configure(metric_readers=[reader])
+for number in range(3):
+    metrics.get_meter("host").create_counter("counter").add(1)
+    provider.set_meter_provider(MeterProvider())
+metrics.get_meter("host").create_counter("counter").add(1)
+data = reader.get_metrics_data()
+names = [m.name for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics]
+sources = len(cortex_otel.configuration.pipeline().writer._metric_sources)
+print(json.dumps({"names": names, "sources": sources, "ours": ours()}))
+"""
+    found, stderr = host(script)
+    assert stderr == ""
+    assert found["names"] == ["counter"]
+    assert found["sources"] == 1
+    assert found["ours"]["metrics"] == {"counter": 4}
