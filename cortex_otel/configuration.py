@@ -169,7 +169,7 @@ class Pipeline:
         joints, self.joints = self.joints, ()  # the SDK warns of a second shutdown
         if self.others is None:
             return self.writer.shutdown(timeout_millis)
-        own = [joint.own for joint in joints if joint.has_own]
+        own = [provider for joint in joints for provider in joint.to_close]
         stored = self.others.close(self.writer, own, deadline)
         for joint in joints:  # after the store has asked their instruments for the last time
             joint.leave()

@@ -139,6 +139,34 @@ report()
     assert found["ours"]["logs"] == ["event"]
 
 
+@pytest.mark.parametrize("first", ["ours", "theirs"])
+def test_what_the_hosts_sampler_leaves_out_is_given_to_processors_of_ours_whole(host, first):
+    script = f"""
+class Seen(SpanProcessor):
+    steps = []
+    def on_start(self, span, parent_context=None):
+        self.steps.append("start")
+    def _on_ending(self, span):
+        self.steps.append("ending")
+    def on_end(self, span):
+        self.steps.append("end")
+
+import cortex_otel
+other = InMemorySpanExporter()
+if {first!r} == "theirs":
+    set_up(ALWAYS_OFF)
+cortex_otel.configure(span_processors=[Seen(), SimpleSpanProcessor(other)])
+if {first!r} == "ours":
+    set_up(ALWAYS_OFF)
+span(trace.get_tracer("host"), "work")
+report(steps=Seen.steps, other=[one.name for one in other.get_finished_spans()])
+"""
+    found, _ = host(script)
+    assert sorted(found["steps"]) == ["end", "ending", "start"]
+    assert found["other"] == found["ours"]["spans"] == ["work"]
+    assert found["theirs"]["spans"] == []
+
+
 def test_a_second_provider_of_the_host_is_refused_as_ever(host):
     script = """
 import cortex_otel
@@ -338,3 +366,145 @@ print(json.dumps({"names": names, "sources": sources, "ours": ours()}))
     assert found["names"] == ["counter"]
     assert found["sources"] == 1
     assert found["ours"]["metrics"] == {"counter": 4}
+
+
+def test_our_shutdown_leaves_what_moved_to_the_hosts_provider_alone(host):
+    script = """
+import cortex_otel
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+class Given(SpanProcessor):
+    closed = 0
+    def shutdown(self):
+        Given.closed += 1
+
+spans, logs = InMemorySpanExporter(), InMemoryLogRecordExporter()
+cortex_otel.configure(span_processors=[Given()])
+trace.get_tracer_provider().add_span_processor(BatchSpanProcessor(spans))
+_logs.get_logger_provider().add_log_record_processor(BatchLogRecordProcessor(logs))
+tracers = set_up()
+cortex_otel.shutdown()
+closed = Given.closed
+span(trace.get_tracer("host"), "after")
+_logs.get_logger("host").emit(event_name="after")
+tracers.force_flush()
+_logs.get_logger_provider().force_flush()
+print(json.dumps([
+    closed, [one.name for one in spans.get_finished_spans()],
+    [one.log_record.event_name for one in logs.get_finished_logs()],
+]))
+"""
+    found, stderr = host(script)
+    assert found == [1, ["after"], ["after"]]
+    assert stderr == ""
+
+
+def test_tracers_lead_to_the_host_where_the_sdk_keeps_no_list_of_them(host):
+    script = """
+import cortex_otel
+from cortex_otel.providers import traces
+traces._TRACERS = ("_cortex_tracers",)  # as with the SDK's 1.40
+cortex_otel.configure()
+before = trace.get_tracer("before")
+kept = trace.get_tracer_provider()
+set_up()
+span(before, "before")
+span(kept.get_tracer("kept"), "kept")
+cortex_otel.instrument_tool(lambda: None, name="tool")()
+report()
+"""
+    found, stderr = host(script, CORTEX_OTEL_SPAN="sdk")
+    assert found["theirs"]["spans"] == ["before", "kept", "tools/call tool"]
+    assert found["ours"]["spans"] == found["theirs"]["spans"]
+    assert stderr == ""
+
+
+def test_a_failed_hand_over_is_told_from_a_provider_that_cannot_be_joined(host):
+    script = """
+import cortex_otel
+from cortex_otel.providers import traces
+def fail(*_):
+    raise AttributeError("another SDK")
+traces.TraceJoint._hand_over = fail
+cortex_otel.configure()
+before = trace.get_tracer("before")
+set_up()
+span(before, "before")
+span(trace.get_tracer("after"), "after")
+report()
+"""
+    found, stderr = host(script)
+    assert found["theirs"]["spans"] == ["after"]
+    assert found["ours"]["spans"] == ["before", "after"]
+    assert ["joined", "traces"] in found["ours"]["providers"]
+    assert "what was got before TracerProvider was set can't lead to it" in stderr
+    assert "not in the local store" not in stderr
+
+
+# A provider that has nothing of the SDK's; its spans end their children with themselves.
+FOREIGN = """
+import random
+
+class Span(trace.Span):
+    def __init__(self, name):
+        ids = random.getrandbits(128), random.getrandbits(64)
+        self.context = trace.SpanContext(*ids, False, trace.TraceFlags(1))
+        self.children = []
+    def get_span_context(self):
+        return self.context
+    def is_recording(self):
+        return True
+    def end(self, end_time=None):
+        for child in self.children:
+            child.end()
+    def set_attribute(self, key, value): pass
+    def set_attributes(self, attributes):
+        for key, value in attributes.items():
+            self.set_attribute(key, value)
+    def add_event(self, *args, **kwargs): pass
+    def update_name(self, name): pass
+    def set_status(self, *args, **kwargs): pass
+    def record_exception(self, *args, **kwargs): pass
+
+class Tracer(trace.Tracer):
+    def start_span(self, name, *args, **kwargs):
+        return Span(name)
+    def start_as_current_span(self, name, *args, **kwargs):
+        return trace.use_span(self.start_span(name), end_on_exit=True)
+
+class Provider(trace.TracerProvider):
+    def get_tracer(self, *args, **kwargs):
+        return Tracer()
+
+trace.set_tracer_provider(Provider())
+import cortex_otel
+"""
+
+
+def test_a_span_that_ends_inside_the_end_of_another_is_mirrored_too(host):
+    script = """
+cortex_otel.configure()
+tracer = trace.get_tracer("host")
+parent, child = tracer.start_span("parent"), tracer.start_span("child")
+parent.children.append(child)
+parent.end()
+print(json.dumps(sorted(ours()["spans"])))
+"""
+    found, stderr = host(FOREIGN + script)
+    assert found == ["child", "parent"]
+    assert stderr == ""
+
+
+def test_processors_beside_a_mirror_are_shut_down_with_us(host):
+    script = """
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+other = InMemorySpanExporter()
+cortex_otel.configure(span_processors=[BatchSpanProcessor(other)])
+span(trace.get_tracer("host"), "work")
+cortex_otel.shutdown()
+print(json.dumps([one.name for one in other.get_finished_spans()]))
+"""
+    found, stderr = host(FOREIGN + script)
+    assert found == ["work"]
+    assert stderr == ""
