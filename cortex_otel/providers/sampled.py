@@ -29,7 +29,8 @@ class _LeftOut(TraceState):
 class _JoinedSampler(Sampler):
     def __init__(self, theirs: Sampler, ours: Sampler) -> None:
         self.theirs = theirs
-        self._ours = ours
+        #: ``None`` after :func:`unite`: an SDK that keeps no list of tracers has it in them still.
+        self.ours: Sampler | None = ours
 
     def should_sample(
         self, parent_context: Any, trace_id: int, name: str, kind: Any = None,
@@ -38,8 +39,8 @@ class _JoinedSampler(Sampler):
         asked = (parent_context, trace_id, name, kind, attributes, *more)
         result = self.theirs.should_sample(*asked, **named)
         state = result.trace_state
-        if result.decision is Decision.DROP:
-            ours = self._ours.should_sample(*asked, **named)
+        if result.decision is Decision.DROP and self.ours is not None:
+            ours = self.ours.should_sample(*asked, **named)
             if ours.decision.is_recording():  # type: ignore[no-untyped-call]
                 marked = _LeftOut(list((state or TraceState()).items()))
                 return SamplingResult(Decision.RECORD_ONLY, attributes, marked)
@@ -119,6 +120,7 @@ def unite(provider: Any) -> None:
     """Undo :func:`separate`."""
     sampler = provider.sampler
     if isinstance(sampler, _JoinedSampler):
+        sampler.ours = None
         _replace_sampler(provider, sampler, sampler.theirs)
     multi: Any = provider._active_span_processor  # noqa: SLF001 - there is no public way
     for plain, separated in _SEPARATED.items():

@@ -400,11 +400,28 @@ print(json.dumps([
     assert stderr == ""
 
 
+# As with the SDK's 1.40: a provider keeps no list of the tracers that were got from it.
+NO_LIST = """
+init, get = TracerProvider.__init__, TracerProvider.get_tracer
+
+def init_without(self, *args, **kwargs):
+    init(self, *args, **kwargs)
+    del self._tracers
+
+def get_without(self, *args, **kwargs):
+    self._tracers = {}
+    try:
+        return get(self, *args, **kwargs)
+    finally:
+        del self._tracers
+
+TracerProvider.__init__, TracerProvider.get_tracer = init_without, get_without
+import cortex_otel
+"""
+
+
 def test_tracers_lead_to_the_host_where_the_sdk_keeps_no_list_of_them(host):
     script = """
-import cortex_otel
-from cortex_otel.providers import traces
-traces._TRACERS = ("_cortex_tracers",)  # as with the SDK's 1.40
 cortex_otel.configure()
 before = trace.get_tracer("before")
 kept = trace.get_tracer_provider()
@@ -414,10 +431,23 @@ span(kept.get_tracer("kept"), "kept")
 cortex_otel.instrument_tool(lambda: None, name="tool")()
 report()
 """
-    found, stderr = host(script, CORTEX_OTEL_SPAN="sdk")
+    found, stderr = host(NO_LIST + script, CORTEX_OTEL_SPAN="sdk")
     assert found["theirs"]["spans"] == ["before", "kept", "tools/call tool"]
     assert found["ours"]["spans"] == found["theirs"]["spans"]
     assert stderr == ""
+
+
+def test_after_our_shutdown_no_tracer_of_the_host_records_what_its_sampler_leaves_out(host):
+    script = """
+tracers = set_up(ALWAYS_OFF)
+cortex_otel.configure()
+tracer = trace.get_tracer("host")
+span(tracer, "work")
+cortex_otel.shutdown()
+print(json.dumps([ours()["spans"], tracer.start_span("after").is_recording()]))
+"""
+    found, _ = host(NO_LIST + script, CORTEX_OTEL_SPAN="sdk")
+    assert found == [["work"], False]
 
 
 def test_a_failed_hand_over_is_told_from_a_provider_that_cannot_be_joined(host):
