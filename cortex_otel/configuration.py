@@ -136,6 +136,7 @@ class Pipeline:
                 shutdown_on_exit=False,
             ),
             self._metric_reader,
+            self._drop_metric_reader,
             metric_readers,
         )
         self.joints = (self.traces, logs, meters)
@@ -145,6 +146,11 @@ class Pipeline:
         reader = SqliteMetricReader(self.converter.metrics)
         self.writer.add_metric_source(reader.points)
         return reader
+
+    def _drop_metric_reader(self, reader: SqliteMetricReader) -> None:
+        self.writer.remove_metric_source(reader.points)
+        if state.active:  # else the store has asked it for the last time
+            self.writer.submit_metrics(reader.points())
 
     def force_flush(self, timeout_millis: float) -> bool:
         """``True`` only if everything that ended before the call is on disk."""
@@ -156,7 +162,7 @@ class Pipeline:
         deadline = time.monotonic() + timeout_millis / 1000
         flush_deferred()
         state.active = False
-        self.sampler.flush()
+        self.sampler.flush(timeout_millis)
         if self.writer.has_received:
             for joint in self.joints:
                 if joint.how != "own":
@@ -164,7 +170,7 @@ class Pipeline:
         joints, self.joints = self.joints, ()  # the SDK warns of a second shutdown
         if self.others is None:
             return self.writer.shutdown(timeout_millis)
-        own = [joint.own for joint in joints if joint.has_own]
+        own = [provider for joint in joints for provider in joint.to_close]
         stored = self.others.close(self.writer, own, deadline)
         for joint in joints:  # after the store has asked their instruments for the last time
             joint.leave()

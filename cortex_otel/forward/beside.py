@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.trace import SpanContext, TraceFlags
 
 from cortex_otel import guard
 from cortex_otel.forward import otlp
@@ -158,7 +159,7 @@ class Others:
             for sender in self._span_senders:
                 sender.submit(span, weight)
             if self._span_processors:
-                copy = self._copies.span(span, weight)
+                copy = _as_sampled(self._copies.span(span, weight))
                 for processor in self._span_processors:
                     processor.on_end(copy)
         except Exception as error:  # noqa: BLE001 - the host's thread
@@ -356,6 +357,17 @@ def _shut_down(providers: Sequence[Any]) -> None:
 def _raw_span(span: ReadableSpan, _weight: float) -> ReadableSpan:
     make: Callable[[], ReadableSpan] | None = getattr(span, "_readable_span", None)
     return make() if make is not None else span
+
+
+def _as_sampled(copy: ReadableSpan) -> ReadableSpan:
+    """``copy``, that the store keeps, whatever a host's sampler said; the SDK's would leave it."""
+    context = copy.context
+    if not context.trace_flags.sampled:
+        flags = TraceFlags(context.trace_flags | TraceFlags.SAMPLED)
+        copy._context = SpanContext(  # noqa: SLF001 - a copy of ours
+            context.trace_id, context.span_id, context.is_remote, flags, context.trace_state
+        )
+    return copy
 
 
 def _raw_log(log: ReadWriteLogRecord) -> ReadableLogRecord:

@@ -267,6 +267,12 @@ class MetricSender(Sender):
                 self._in_hand = number
             self._export(copy, number)
 
+    def take_later(self, data: MetricsData) -> None:
+        """Let the thread take what was collected elsewhere."""
+        self._queue.append((data,))
+        self._hurried = True
+        self._ring()
+
     def force_flush(self, timeout_millis: float = 1000) -> bool:
         """Collect and send, so long at most."""
         self._next = 0.0
@@ -285,6 +291,8 @@ class MetricSender(Sender):
         while not self._given_up:
             self._wait(max(0.0, self._next - time.monotonic()))
             is_last = self._closing
+            while self._queue and not self._given_up:
+                self.take(*self._queue.popleft())
             if is_last or time.monotonic() >= self._next:
                 try:
                     self.reader.collect()
@@ -311,6 +319,10 @@ class _Reader(MetricReader):
     ) -> None:
         del timeout_millis
         self._sender.take(metrics_data)
+
+    def receive_later(self, metrics_data: MetricsData) -> None:
+        """Take what somebody collected who must not wait for its export."""
+        self._sender.take_later(metrics_data)
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Collect and send, on the sender's thread, so long at most."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from cortex_otel_exporters.record import Record, Sink
 
     Kept = Callable[[float], None]
+    # What was decided: a record to be kept, or None, and whom to tell of its weight.
+    Decided = list[tuple[Record | None, Kept | None]]
 
 __all__ = ["TraceSampler", "place_of"]
 
@@ -65,6 +67,8 @@ def place_of(trace_id: int) -> float:
 class TraceSampler:
     """Holds the records of traces under way, and passes on those that are kept.
 
+    They are passed on without its lock: who is told of one may wait for somebody that ends a span.
+
     Args:
         rates: share kept by event type, 0 < rate <= 1; ``*`` is for all others.
         sink: where kept records go; is told how many were not kept.
@@ -95,13 +99,15 @@ class TraceSampler:
 
     def root_started(self, trace_id: int) -> None:
         """A span without a parent in this process has started."""
+        decided: Decided = []
         with self._lock:
             trace = self._open.get(trace_id)
             if trace is None:
                 trace = self._open[trace_id] = _Trace()
                 if len(self._open) > _MAX_TRACES:
-                    self._decide(*self._open.popitem(last=False))
+                    self._decide(*self._open.popitem(last=False), decided)
             trace.open_roots += 1
+        self._pass_on(decided)
 
     def submit(self, record: Record, *, is_root: bool = False, kept: Kept | None = None) -> None:
         """Take a record that has ended; it or its weight may change on the way.
@@ -111,27 +117,32 @@ class TraceSampler:
             is_root: whether it has no parent in this process.
             kept: called with the record's weight if it is kept, once that is decided.
         """
+        decided: Decided = []
         with self._lock:
-            trace = self._open.get(record.trace_id) if record.trace_id else None
-            if trace is None:
-                self._submit_alone(record, kept, is_root=is_root)
-                return
-            trace.records.append((record, kept))
-            self._held += 1
-            if is_root:
-                trace.open_roots -= 1
-                trace.root_rate = min(trace.root_rate, self.rate(record.series.event_type))
-            if trace.open_roots <= 0 or len(trace.records) >= _MAX_RECORDS:
-                del self._open[record.trace_id]
-                self._decide(record.trace_id, trace)
-            while self._held > _MAX_HELD:
-                self._decide(*self._open.popitem(last=False))
+            self._take(record, kept, decided, is_root=is_root)
+        self._pass_on(decided)
 
-    def flush(self) -> None:
-        """Decide on every trace still under way: the process is about to end."""
-        with self._lock:
+    def flush(self, timeout_millis: float = 1000) -> bool:
+        """Decide on every trace still under way: the process is about to end.
+
+        Args:
+            timeout_millis: how long to wait for a thread that is inside, in milliseconds.
+
+        Returns:
+            ``False`` if it was; what it left to decide on is counted as dropped.
+        """
+        decided: Decided = []
+        if not self._lock.acquire(timeout=max(0.0, timeout_millis / 1000)):
+            if self._held:
+                self._sink.count_dropped("exit_timeout", self._held)
+            return False
+        try:
             while self._open:
-                self._decide(*self._open.popitem(last=False))
+                self._decide(*self._open.popitem(last=False), decided)
+        finally:
+            self._lock.release()
+        self._pass_on(decided)
+        return True
 
     def begin_again_in_child(self) -> None:
         """In a forked child: what waits is the parent's, which passes it on; so is the lock."""
@@ -139,16 +150,36 @@ class TraceSampler:
         self._open.clear()
         self._held = 0
 
-    def _submit_alone(self, record: Record, kept: Kept | None, *, is_root: bool) -> None:
+    # --- under the lock -------------------------------------------------------------------------
+
+    def _take(self, record: Record, kept: Kept | None, decided: Decided, *, is_root: bool) -> None:
+        trace = self._open.get(record.trace_id) if record.trace_id else None
+        if trace is None:
+            self._decide_alone(record, kept, decided, is_root=is_root)
+            return
+        trace.records.append((record, kept))
+        self._held += 1
+        if is_root:
+            trace.open_roots -= 1
+            trace.root_rate = min(trace.root_rate, self.rate(record.series.event_type))
+        if trace.open_roots <= 0 or len(trace.records) >= _MAX_RECORDS:
+            del self._open[record.trace_id]
+            self._decide(record.trace_id, trace, decided)
+        while self._held > _MAX_HELD:
+            self._decide(*self._open.popitem(last=False), decided)
+
+    def _decide_alone(
+        self, record: Record, kept: Kept | None, decided: Decided, *, is_root: bool
+    ) -> None:
         decision = self._decided.get(record.trace_id) if record.trace_id else None
         failed = record.series.result in _FAILED or bool(decision and decision.failed)
         rate = self.rate(record.series.event_type)
         if decision is not None and not is_root:
             rate = min(rate, decision.root_rate)
         place = place_of(record.trace_id) if record.trace_id else self._chance()
-        self._pass(record, 1.0 if failed else rate, place, kept)
+        decided.append((_weighed(record, 1.0 if failed else rate, place), kept))
 
-    def _decide(self, trace_id: int, trace: _Trace) -> None:
+    def _decide(self, trace_id: int, trace: _Trace, decided: Decided) -> None:
         failed = any(record.series.result in _FAILED for record, _ in trace.records)
         self._decided[trace_id] = _Decision(failed, trace.root_rate)
         if len(self._decided) > _MAX_REMEMBERED:
@@ -157,17 +188,25 @@ class TraceSampler:
         place = place_of(trace_id)
         for record, kept in trace.records:
             rate = 1.0 if failed else min(trace.root_rate, self.rate(record.series.event_type))
-            self._pass(record, rate, place, kept)
+            decided.append((_weighed(record, rate, place), kept))
 
-    def _pass(self, record: Record, rate: float, place: float, kept: Kept | None) -> None:
-        if place >= rate:
-            self._sink.count_sampled_out()
-            return
-        if rate < 1:
-            record = record._replace(weight=record.weight / rate)
-        self._sink.submit(record)
-        if kept is not None:
-            kept(record.weight)
+    # --- without it -----------------------------------------------------------------------------
+
+    def _pass_on(self, decided: Decided) -> None:
+        for record, kept in decided:
+            if record is None:
+                self._sink.count_sampled_out()
+                continue
+            self._sink.submit(record)
+            if kept is not None:
+                kept(record.weight)
+
+
+def _weighed(record: Record, rate: float, place: float) -> Record | None:
+    """``record`` with its weight; ``None`` if it isn't kept."""
+    if place >= rate:
+        return None
+    return record._replace(weight=record.weight / rate) if rate < 1 else record
 
 
 def _after_fork_in_child() -> None:

@@ -48,7 +48,7 @@ class LogJoint(Joint):
 
     def _hand_over(self, own: Any, provider: Any) -> None:
         loggers = fetched(own, "_logger_cache", "_active_loggers")
-        own.successor = provider
+        own.successor, own.parts = provider, self._processors
         own.__class__ = _FormerProvider
         for logger in loggers:
             scope = logger._instrumentation_scope  # noqa: SLF001 - there is no public way
@@ -76,6 +76,7 @@ class _FormerProvider(LoggerProvider, HandsOn):
     # The SDK's class first, so that one of its providers can become this; its own don't hand on.
     resource = HandsOn.resource
     force_flush = HandsOn.force_flush
+    shutdown = HandsOn.shutdown
 
     def get_logger(self, *args: Any, **kwargs: Any) -> Any:
         return self.successor.get_logger(*args, **kwargs)

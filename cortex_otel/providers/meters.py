@@ -2,11 +2,13 @@
 
 A reader collects what one provider counts. So when the host sets its own, a reader of the store
 joins that, and the instruments of ours measure with the host's from then on; what they had counted
-until then is collected from ours for the last time.
+until then the store's thread collects from ours for the last time. A reader beside the store's
+moves along, and gets what it had counted until then on a thread that isn't the host's.
 """
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.metrics import (
@@ -19,6 +21,7 @@ from opentelemetry.sdk.metrics import (
     ObservableUpDownCounter,
     UpDownCounter,
 )
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
 from cortex_otel import guard
 from cortex_otel.providers.sampled import fetched
@@ -27,7 +30,7 @@ from cortex_otel.providers.slots import METRICS, Joint
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from opentelemetry.sdk.metrics.export import MetricReader
+    from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 
 __all__ = ["MetricJoint"]
 
@@ -44,6 +47,7 @@ class MetricJoint(Joint):
     Args:
         make: our own provider, with the readers that it is given.
         make_reader: a reader that leads to the store; one for each provider.
+        drop_reader: called with one that no provider has any more.
         readers: others, to be put on whichever provider it is.
     """
 
@@ -52,13 +56,17 @@ class MetricJoint(Joint):
 
     def __init__(
         self, make: Callable[[Sequence[MetricReader]], MeterProvider],
-        make_reader: Callable[[], MetricReader], readers: Sequence[MetricReader],
+        make_reader: Callable[[], MetricReader], drop_reader: Callable[[Any], None],
+        readers: Sequence[MetricReader],
     ) -> None:  # fmt: skip
         # One that gets a reader later doesn't shut it down.
         super().__init__(lambda: make([make_reader(), *readers]))
         self._make_reader = make_reader
+        self._drop_reader = drop_reader
         self._readers = tuple(readers)
-        self._reader_of: dict[int, MetricReader] = {}
+        #: Who of the host's has our readers, and the one that leads to the store.
+        self._holder: Any = None
+        self._reader: MetricReader | None = None
 
     def _equip_own(self, provider: Any) -> None:
         """Nothing: it was made with the readers."""
@@ -69,13 +77,14 @@ class MetricJoint(Joint):
         return super()._join(provider)
 
     def _equip(self, provider: Any) -> None:
-        reader = self._make_reader()
-        self._reader_of[id(provider)] = reader
-        provider.add_metric_reader(reader)
+        former = self._holder if self._holder is not None else self._own
         for other in self._readers:
-            if self._own is not None:
-                _release(self._own, other)
+            if former is not None:
+                _release(former, other)
             provider.add_metric_reader(other)
+        self._leave(self._holder)  # the host has exchanged it for another
+        self._holder, self._reader = provider, self._make_reader()
+        provider.add_metric_reader(self._reader)
 
     def _hand_over(self, own: Any, provider: Any) -> None:
         if own.durations is not None:
@@ -95,26 +104,49 @@ class MetricJoint(Joint):
         with consumer._lock:  # noqa: SLF001 - the same
             consumer._async_instruments.clear()  # noqa: SLF001 - the host's observes now
 
+    def leave(self) -> None:
+        """Take our part out, and shut the readers beside the store's down with it."""
+        holder = self._holder
+        super().leave()
+        if holder is not None:
+            for other in self._readers:
+                holder.remove_metric_reader(other)  # shuts it down, which the provider would not
+
     def _leave(self, provider: Any) -> None:
-        reader = self._reader_of.pop(id(provider), None)
-        if reader is not None:
-            provider.remove_metric_reader(reader)
-        for other in self._readers:
-            provider.remove_metric_reader(other)  # shuts it down, which the provider would not
+        if provider is None or provider is not self._holder:
+            return
+        reader, self._holder, self._reader = self._reader, None, None
+        self._drop_reader(reader)
+        provider.remove_metric_reader(reader)
 
 
-def _release(own: Any, reader: MetricReader) -> None:
-    """Take ``reader`` out of ``own`` without its shutdown, so that another may have it."""
+def _release(provider: Any, reader: MetricReader) -> None:
+    """Take ``reader`` out of ``provider`` without its shutdown, so that another may have it.
+
+    What was counted for it is collected here, but not exported: this is the host's thread.
+    """
     try:
-        reader.collect()
-        own._measurement_consumer.remove_metric_reader(reader)  # noqa: SLF001 - no public way
-        with own._all_metric_readers_lock:  # noqa: SLF001 - the same
-            own._all_metric_readers.discard(reader)  # noqa: SLF001 - the same
-        own._metric_readers = tuple(  # noqa: SLF001 - the same
-            one for one in own._metric_readers if one is not reader  # noqa: SLF001 - the same
+        consumer = provider._measurement_consumer  # noqa: SLF001 - there is no public way
+        counted = consumer.collect(reader)
+        consumer.remove_metric_reader(reader)
+        with provider._all_metric_readers_lock:  # noqa: SLF001 - the same
+            provider._all_metric_readers.discard(reader)  # noqa: SLF001 - the same
+        provider._metric_readers = tuple(  # noqa: SLF001 - the same
+            one for one in provider._metric_readers if one is not reader  # noqa: SLF001 - the same
         )  # fmt: skip
+        if counted is not None:
+            _receive_later(reader, counted)
     except Exception as error:  # noqa: BLE001 - the host's call
         guard.swallowed("providers.metrics.release", error)
+
+
+def _receive_later(reader: Any, counted: MetricsData) -> None:
+    """Hand ``counted`` to ``reader`` on another thread, if it sends: who is asked forgets it."""
+    if hasattr(reader, "receive_later"):
+        reader.receive_later(counted)
+    elif isinstance(reader, PeriodicExportingMetricReader):
+        receive = reader._receive_metrics  # noqa: SLF001 - what a reader has to define
+        threading.Thread(target=receive, args=(counted,), daemon=True).start()
 
 
 def _redirect(instrument: Any, meter: Any) -> None:

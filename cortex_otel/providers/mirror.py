@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections import OrderedDict
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -17,7 +18,6 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from cortex_otel import guard
-from cortex_otel_exporters import native
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,10 @@ _TOLD: Final = (
     "set_status", "update_name",
 )  # fmt: skip
 _MOST_OPEN = 10_000
+#: The spans, by their ids, inside whose methods we are.
+_inside: ContextVar[frozenset[tuple[int, int]]] = ContextVar(
+    "cortex_otel_inside", default=frozenset()
+)
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 
 
@@ -69,7 +73,6 @@ class _Mirror:
         self._tracers: WeakKeyDictionary[Any, Tracer] = WeakKeyDictionary()
         self._open: OrderedDict[tuple[int, int], Any] = OrderedDict()
         self._watched: set[type] = set()
-        self._inside = native.Local()
 
     def get_tracer(self, original: Any) -> Any:
         """In place of the provider's: the same, and its scope is remembered."""
@@ -123,21 +126,26 @@ class _Mirror:
 
     def _tell(self, method: str, original: Any) -> Any:
         def tell(span: Any, *args: Any, **kwargs: Any) -> Any:
-            # What the method calls in its turn is its own way of keeping what it was told.
-            if getattr(self._inside, "it", False):
-                return original(span, *args, **kwargs)
-            self._inside.it = True
             try:
-                self._told(span, method, args, kwargs)
+                ids = _ids_of(span)
+            except Exception as error:  # noqa: BLE001 - the host's call
+                guard.swallowed(f"providers.mirror.{method}", error)
+                return original(span, *args, **kwargs)
+            inside = _inside.get()
+            # What the method calls in its turn is its own way of keeping what it was told.
+            if ids in inside:
+                return original(span, *args, **kwargs)
+            token = _inside.set(inside | {ids})
+            try:
+                self._told(ids, method, args, kwargs)
                 return original(span, *args, **kwargs)
             finally:
-                self._inside.it = False
+                _inside.reset(token)
 
         return tell
 
-    def _told(self, span: Any, method: str, args: Any, kwargs: Any) -> None:
+    def _told(self, ids: tuple[int, int], method: str, args: Any, kwargs: Any) -> None:
         try:
-            ids = _ids_of(span)
             mine = self._open.pop(ids, None) if method == "end" else self._open.get(ids)
             if mine is not None:
                 getattr(mine, method)(*args, **kwargs)

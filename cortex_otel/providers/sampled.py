@@ -2,8 +2,8 @@
 
 Our store counts every call, and weighs what it leaves out. A host that sends every hundredth trace
 to its own backend would take the other ninety-nine from the store too. So a span that the host's
-sampler drops is recorded all the same, without the sampled flag, and shown to our processor only:
-what the host exports, and what it propagates, is as before.
+sampler drops is recorded all the same, without the sampled flag, and shown to our processors only,
+those given to us in code among them: what the host exports, and what it propagates, is as before.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, Sampler, Sampl
 from opentelemetry.trace import TraceState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opentelemetry.sdk.trace import SpanProcessor
 
 __all__ = ["separate", "unite"]
@@ -27,7 +29,8 @@ class _LeftOut(TraceState):
 class _JoinedSampler(Sampler):
     def __init__(self, theirs: Sampler, ours: Sampler) -> None:
         self.theirs = theirs
-        self._ours = ours
+        #: ``None`` after :func:`unite`: an SDK that keeps no list of tracers has it in them still.
+        self.ours: Sampler | None = ours
 
     def should_sample(
         self, parent_context: Any, trace_id: int, name: str, kind: Any = None,
@@ -36,8 +39,8 @@ class _JoinedSampler(Sampler):
         asked = (parent_context, trace_id, name, kind, attributes, *more)
         result = self.theirs.should_sample(*asked, **named)
         state = result.trace_state
-        if result.decision is Decision.DROP:
-            ours = self._ours.should_sample(*asked, **named)
+        if result.decision is Decision.DROP and self.ours is not None:
+            ours = self.ours.should_sample(*asked, **named)
             if ours.decision.is_recording():  # type: ignore[no-untyped-call]
                 marked = _LeftOut(list((state or TraceState()).items()))
                 return SamplingResult(Decision.RECORD_ONLY, attributes, marked)
@@ -63,7 +66,10 @@ class _Separated:
             super().on_start(span, parent_context)  # type: ignore[misc]
 
     def _on_ending(self, span: Any) -> None:
-        if not _is_left_out(span):  # ours has nothing to do there
+        if _is_left_out(span):
+            for one in self._cortex_part:
+                one._on_ending(span)  # noqa: SLF001 - the SDK's own name for it
+        else:
             super()._on_ending(span)  # type: ignore[misc]
 
     def on_end(self, span: Any) -> None:
@@ -92,12 +98,12 @@ def _is_left_out(span: Any) -> bool:
     return type(context.trace_state) is _LeftOut and not context.trace_flags.sampled
 
 
-def separate(provider: Any, ours: SpanProcessor, sampler: Sampler) -> None:
+def separate(provider: Any, ours: Sequence[SpanProcessor], sampler: Sampler) -> None:
     """Let ``provider``, an SDK's, record what its sampler leaves out, for ``ours`` alone.
 
     Args:
         provider: of the host.
-        ours: our processor, that is among those of ``provider``.
+        ours: our processors, that are among those of ``provider``.
         sampler: decides what is recorded for ours of what the host's leaves out.
     """
     multi = provider._active_span_processor  # noqa: SLF001 - there is no public way
@@ -105,7 +111,7 @@ def separate(provider: Any, ours: SpanProcessor, sampler: Sampler) -> None:
     separated = _SEPARATED.get(type(multi))
     if separated is None or theirs is ALWAYS_ON or isinstance(theirs, _JoinedSampler):
         return
-    multi._cortex_part = (ours,)  # noqa: SLF001 - the same
+    multi._cortex_part = tuple(ours)  # noqa: SLF001 - the same
     multi.__class__ = separated
     _replace_sampler(provider, theirs, _JoinedSampler(theirs, sampler))
 
@@ -114,6 +120,7 @@ def unite(provider: Any) -> None:
     """Undo :func:`separate`."""
     sampler = provider.sampler
     if isinstance(sampler, _JoinedSampler):
+        sampler.ours = None
         _replace_sampler(provider, sampler, sampler.theirs)
     multi: Any = provider._active_span_processor  # noqa: SLF001 - there is no public way
     for plain, separated in _SEPARATED.items():

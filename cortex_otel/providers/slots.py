@@ -14,7 +14,7 @@ from cortex_otel import guard
 from cortex_otel.instrument.patches import Patches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import ModuleType
 
 __all__ = ["LOGS", "METRICS", "TRACES", "HandsOn", "Joint", "Slot", "within"]
@@ -109,9 +109,9 @@ class Joint(ABC):
         return self._own
 
     @property
-    def has_own(self) -> bool:
-        """Whether a provider of our own had to be made."""
-        return self._own is not None
+    def to_close(self) -> list[Any]:
+        """Our providers, to be shut down with us."""
+        return [] if self._own is None else [self._own]
 
     @property
     def note(self) -> str:
@@ -154,17 +154,26 @@ class Joint(ABC):
         """The host's ``provider`` is the global one now."""
         try:
             self.how = "joined" if self._has_left else self._join(provider)
-            if self._own is not None and self.how != "apart":
-                self._hand_over(self._own, provider)
         except Exception as error:  # noqa: BLE001 - the host's call
             guard.swallowed(f"providers.{self.slot.signal}", error)
             self.how = "apart"
+        kind, signal = type(provider).__name__, self.slot.signal
         if self.how == "apart":
             guard.warn_once(
-                f"provider {self.slot.signal}",
+                f"provider {signal}",
                 "%s is of a make that cortex-otel can't join: its %s are not in the local store",
-                type(provider).__name__, self.slot.signal,
+                kind, signal,
             )  # fmt: skip
+        elif self._own is not None:
+            try:
+                self._hand_over(self._own, provider)
+            except Exception as error:  # noqa: BLE001 - the host's call
+                guard.swallowed(f"providers.{signal}.hand_over", error)
+                guard.warn_once(
+                    f"hand over {signal}",
+                    "what was got before %s was set can't lead to it: its %s are in the local "
+                    "store alone", kind, signal,
+                )  # fmt: skip
 
     def _join(self, provider: Any) -> str:
         """Put our part into ``provider``; how that could be done."""
@@ -224,6 +233,8 @@ class HandsOn:
 
     successor: Any
     """The host's."""
+    parts: Sequence[Any] = ()
+    """Processors that came with us."""
     _resource: Any
 
     @property
@@ -235,6 +246,14 @@ class HandsOn:
         """Flush the host's, if that can be flushed."""
         flush = getattr(self.successor, "force_flush", None)
         return flush is None or bool(flush(timeout_millis))
+
+    def shutdown(self) -> None:
+        """Shut down what came with us; what others have put on it is the host's by now."""
+        for part in self.parts:
+            try:
+                part.shutdown()
+            except Exception as error:  # noqa: BLE001 - at exit, and somebody else's package
+                guard.swallowed("shutdown.processor", error)
 
 
 def within(provider: Any, kind: type) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 from opentelemetry.sdk.trace import Tracer, TracerProvider
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.sampling import Sampler
 
 __all__ = ["TraceJoint"]
+
+#: Where the SDK's provider, or ours in its place, keeps the tracers that were got from it.
+_TRACERS: Final = ("_tracers", "_cached_tracers", "_cortex_tracers")
 
 
 class TraceJoint(Joint):
@@ -38,10 +42,18 @@ class TraceJoint(Joint):
         super().__init__(make)
         self._processors = tuple(processors)
         self._sampler = sampler
+        self._mirror: TracerProvider | None = None
+
+    @property
+    def to_close(self) -> list[Any]:
+        """Our provider, or the one that a provider of another make is mirrored by."""
+        return super().to_close or ([] if self._mirror is None else [self._mirror])
 
     def _equip_own(self, provider: Any) -> None:
         for processor in self._processors:
             provider.add_span_processor(processor)
+        if not any(hasattr(provider, name) for name in _TRACERS):
+            _remember_tracers(provider)  # an SDK that does not
 
     def _equip(self, provider: Any) -> None:
         multi = provider._active_span_processor  # noqa: SLF001 - there is no public way
@@ -52,7 +64,7 @@ class TraceJoint(Joint):
         for processor in wanted:
             if all(processor is not one for one in there):
                 provider.add_span_processor(processor)
-        separate(provider, self._processors[0], self._sampler)
+        separate(provider, self._processors, self._sampler)
 
     def _join_foreign(self, provider: Any) -> str:
         watched = mirror.watch(self._patches, provider, self._make_equipped)
@@ -61,11 +73,13 @@ class TraceJoint(Joint):
     def _make_equipped(self) -> TracerProvider:
         made: TracerProvider = self._make()
         self._equip_own(made)
+        self._mirror = made
         return made
 
     def _hand_over(self, own: Any, provider: Any) -> None:
-        tracers = fetched(own, "_tracers", "_cached_tracers")
-        own.successor = provider
+        tracers = fetched(own, *_TRACERS)
+        vars(own).pop("get_tracer", None)
+        own.successor, own.parts = provider, self._processors
         own.__class__ = _FormerProvider
         for tracer in tracers:
             scope = tracer._instrumentation_scope  # noqa: SLF001 - there is no public way
@@ -84,12 +98,25 @@ class TraceJoint(Joint):
             )  # fmt: skip
 
 
+def _remember_tracers(provider: Any) -> None:
+    get, provider._cortex_tracers = provider.get_tracer, WeakSet()  # noqa: SLF001 - ours
+
+    def get_tracer(*args: Any, **kwargs: Any) -> Any:
+        tracer = get(*args, **kwargs)
+        if isinstance(tracer, Tracer):
+            provider._cortex_tracers.add(tracer)  # noqa: SLF001 - ours
+        return tracer
+
+    provider.get_tracer = get_tracer
+
+
 class _FormerProvider(TracerProvider, HandsOn):
     """Ours, after the host has set its own."""
 
     # The SDK's class first, so that one of its providers can become this; its own don't hand on.
     resource = HandsOn.resource
     force_flush = HandsOn.force_flush
+    shutdown = HandsOn.shutdown
 
     def get_tracer(self, *args: Any, **kwargs: Any) -> Any:
         return self.successor.get_tracer(*args, **kwargs)

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 from opentelemetry._logs import SeverityNumber
+from opentelemetry.metrics import Observation
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import (
     BatchLogRecordProcessor,
@@ -108,6 +111,38 @@ def test_metrics_through_the_stock_reader_and_through_ours(path, writer, with_ou
     assert sorted(stored) == [("calls", 3.0)] * 2 + [("duration", 0.25)] * 2
     provider.shutdown()
     verify(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+# Python 3.12 and later warn about what this test is about.
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_what_was_counted_before_a_fork_is_the_parents_alone():
+    reader = SqliteMetricReader(
+        lambda data: [
+            (metric.name, each.value)
+            for resource in data.resource_metrics
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+            for each in metric.data.data_points
+        ]
+    )
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    meter = provider.get_meter("test")
+    calls, total = meter.create_counter("calls", "1"), [100]
+    meter.create_observable_counter("total", [lambda _: [Observation(total[0])]], "1")
+
+    def told():
+        return {name: value for name, value in reader.points() if value}
+
+    assert told() == {"total": 100}
+    calls.add(10)
+    child = os.fork()
+    if child == 0:
+        calls.add(1)
+        total[0] += 5
+        os._exit(0 if told() == {"calls": 1, "total": 5} else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert told() == {"calls": 10}
 
 
 def test_exporters_say_failure_when_something_was_dropped(path, make_writer):

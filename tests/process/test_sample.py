@@ -1,6 +1,7 @@
 import os
 import random
 import sqlite3
+import threading
 from collections import Counter
 
 import pytest
@@ -17,6 +18,7 @@ class Kept:
     def __init__(self):
         self.records = []
         self.sampled_out = 0
+        self.dropped = Counter()
 
     def submit(self, record):
         self.records.append(record)
@@ -24,6 +26,9 @@ class Kept:
 
     def count_sampled_out(self, number=1, signal="event"):
         self.sampled_out += number
+
+    def count_dropped(self, reason, number=1, signal="event"):
+        self.dropped[reason] += number
 
 
 def record(trace_id, event_type="mcp.tool_call", result="success"):
@@ -244,6 +249,40 @@ def test_a_forked_child_leaves_what_waits_to_its_parent(kept):
     assert os.waitpid(child, 0)[1] == 0
     sampler.flush()
     assert [each.trace_id for each in kept.records] == [1]
+
+
+def in_another_thread(work):
+    """Whether another thread gets through ``work`` meanwhile."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(5)
+    return not thread.is_alive()
+
+
+def test_who_is_told_of_a_record_may_wait_for_a_thread_that_records(kept):
+    """A developer's processor may want a lock whose holder ends a span of its own."""
+    sampler = TraceSampler({"*": 0.999999}, kept)
+    got_through = []
+
+    def told(_weight):
+        got_through.append(in_another_thread(lambda: run_trace(sampler, record(2))))
+        got_through.append(in_another_thread(sampler.flush))
+
+    sampler.root_started(1)
+    sampler.submit(record(1), is_root=True, kept=told)
+    assert got_through == [True, True]
+    assert [each.trace_id for each in kept.records] == [1, 2]
+
+
+def test_a_flush_waits_no_longer_than_it_may_and_counts_what_it_leaves(kept):
+    sampler = TraceSampler({"*": 0.5}, kept)
+    sampler.root_started(1)
+    sampler.submit(record(1, "span"))
+    flushed = []
+    with sampler._lock:  # as a thread would that is stopped at exit
+        assert in_another_thread(lambda: flushed.append(sampler.flush(0)))
+    assert flushed == [False]
+    assert kept.dropped == {"exit_timeout": 1}
 
 
 def test_received_is_stored_sampled_out_and_dropped(tmp_path):

@@ -139,6 +139,34 @@ report()
     assert found["ours"]["logs"] == ["event"]
 
 
+@pytest.mark.parametrize("first", ["ours", "theirs"])
+def test_what_the_hosts_sampler_leaves_out_is_given_to_processors_of_ours_whole(host, first):
+    script = f"""
+class Seen(SpanProcessor):
+    steps = []
+    def on_start(self, span, parent_context=None):
+        self.steps.append("start")
+    def _on_ending(self, span):
+        self.steps.append("ending")
+    def on_end(self, span):
+        self.steps.append("end")
+
+import cortex_otel
+other = InMemorySpanExporter()
+if {first!r} == "theirs":
+    set_up(ALWAYS_OFF)
+cortex_otel.configure(span_processors=[Seen(), SimpleSpanProcessor(other)])
+if {first!r} == "ours":
+    set_up(ALWAYS_OFF)
+span(trace.get_tracer("host"), "work")
+report(steps=Seen.steps, other=[one.name for one in other.get_finished_spans()])
+"""
+    found, _ = host(script)
+    assert sorted(found["steps"]) == ["end", "ending", "start"]
+    assert found["other"] == found["ours"]["spans"] == ["work"]
+    assert found["theirs"]["spans"] == []
+
+
 def test_a_second_provider_of_the_host_is_refused_as_ever(host):
     script = """
 import cortex_otel
@@ -261,4 +289,252 @@ report(others=[len(one.get_finished_spans()) for one in (other, late)], names=na
     assert found["others"] == [1, 1]
     assert found["names"] == ["counter"]
     assert found["theirs"]["spans"] == found["ours"]["spans"] == ["work"]
+    assert stderr == ""
+
+
+def test_a_host_does_not_wait_for_the_exporters_of_ours(host):
+    script = """
+import threading
+import cortex_otel
+from opentelemetry.sdk.metrics.export import (
+    MetricExporter, MetricExportResult, PeriodicExportingMetricReader)
+
+class Slow(MetricExporter):
+    may_go_on, sent, seen = threading.Event(), threading.Semaphore(0), []
+    def export(self, metrics_data, timeout_millis=0, **_):
+        self.may_go_on.wait(30)
+        for resource in metrics_data.resource_metrics:
+            for scope in resource.scope_metrics:
+                for metric in scope.metrics:
+                    self.seen += [point.value for point in metric.data.data_points]
+                    self.sent.release()
+        return MetricExportResult.SUCCESS
+    def force_flush(self, timeout_millis=0):
+        return True
+    def shutdown(self, timeout_millis=0, **_):
+        pass
+
+from cortex_otel import other_exporters
+from cortex_otel.forward import beside
+named = other_exporters.Named("slow", "metrics", Slow())
+beside.named_by_environment = lambda **_: [named]
+cortex_otel.configure(
+    metric_readers=[PeriodicExportingMetricReader(Slow(), export_interval_millis=1e9)])
+metrics.get_meter("early").create_counter("early").add(3)
+set_up()
+was_held_up = bool(Slow.seen)
+Slow.may_go_on.set()
+both = [Slow.sent.acquire(timeout=30) for _ in range(2)]
+metrics.get_meter("late").create_counter("late").add(4)
+span(trace.get_tracer("host"), "work")
+stored = ours()
+print(json.dumps({"was_held_up": was_held_up, "ours": stored, "seen": sorted(Slow.seen)}))
+"""
+    found, _ = host(script)
+    assert not found["was_held_up"]
+    assert found["ours"]["metrics"] == {"early": 3, "late": 4}
+    assert found["seen"][:2] == [3, 3]
+
+
+def test_a_provider_that_is_exchanged_once_more_takes_the_readers_along(host):
+    script = """
+import cortex_otel
+
+class Before(metrics.MeterProvider):
+    real = None
+    def __init__(self):
+        self.real = MeterProvider()
+    def set_meter_provider(self, provider):
+        self.real = provider
+    def get_meter(self, *args, **kwargs):
+        return self.real.get_meter(*args, **kwargs)
+
+provider, reader = Before(), InMemoryMetricReader()
+metrics.set_meter_provider(provider)
+cortex_otel.configure(metric_readers=[reader])
+for number in range(3):
+    metrics.get_meter("host").create_counter("counter").add(1)
+    provider.set_meter_provider(MeterProvider())
+metrics.get_meter("host").create_counter("counter").add(1)
+data = reader.get_metrics_data()
+names = [m.name for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics]
+sources = len(cortex_otel.configuration.pipeline().writer._metric_sources)
+print(json.dumps({"names": names, "sources": sources, "ours": ours()}))
+"""
+    found, stderr = host(script)
+    assert stderr == ""
+    assert found["names"] == ["counter"]
+    assert found["sources"] == 1
+    assert found["ours"]["metrics"] == {"counter": 4}
+
+
+def test_our_shutdown_leaves_what_moved_to_the_hosts_provider_alone(host):
+    script = """
+import cortex_otel
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+class Given(SpanProcessor):
+    closed = 0
+    def shutdown(self):
+        Given.closed += 1
+
+spans, logs = InMemorySpanExporter(), InMemoryLogRecordExporter()
+cortex_otel.configure(span_processors=[Given()])
+trace.get_tracer_provider().add_span_processor(BatchSpanProcessor(spans))
+_logs.get_logger_provider().add_log_record_processor(BatchLogRecordProcessor(logs))
+tracers = set_up()
+cortex_otel.shutdown()
+closed = Given.closed
+span(trace.get_tracer("host"), "after")
+_logs.get_logger("host").emit(event_name="after")
+tracers.force_flush()
+_logs.get_logger_provider().force_flush()
+print(json.dumps([
+    closed, [one.name for one in spans.get_finished_spans()],
+    [one.log_record.event_name for one in logs.get_finished_logs()],
+]))
+"""
+    found, stderr = host(script)
+    assert found == [1, ["after"], ["after"]]
+    assert stderr == ""
+
+
+# As with the SDK's 1.40: a provider keeps no list of the tracers that were got from it.
+NO_LIST = """
+init, get = TracerProvider.__init__, TracerProvider.get_tracer
+
+def init_without(self, *args, **kwargs):
+    init(self, *args, **kwargs)
+    del self._tracers
+
+def get_without(self, *args, **kwargs):
+    self._tracers = {}
+    try:
+        return get(self, *args, **kwargs)
+    finally:
+        del self._tracers
+
+TracerProvider.__init__, TracerProvider.get_tracer = init_without, get_without
+import cortex_otel
+"""
+
+
+def test_tracers_lead_to_the_host_where_the_sdk_keeps_no_list_of_them(host):
+    script = """
+cortex_otel.configure()
+before = trace.get_tracer("before")
+kept = trace.get_tracer_provider()
+set_up()
+span(before, "before")
+span(kept.get_tracer("kept"), "kept")
+cortex_otel.instrument_tool(lambda: None, name="tool")()
+report()
+"""
+    found, stderr = host(NO_LIST + script, CORTEX_OTEL_SPAN="sdk")
+    assert found["theirs"]["spans"] == ["before", "kept", "tools/call tool"]
+    assert found["ours"]["spans"] == found["theirs"]["spans"]
+    assert stderr == ""
+
+
+def test_after_our_shutdown_no_tracer_of_the_host_records_what_its_sampler_leaves_out(host):
+    script = """
+tracers = set_up(ALWAYS_OFF)
+cortex_otel.configure()
+tracer = trace.get_tracer("host")
+span(tracer, "work")
+cortex_otel.shutdown()
+print(json.dumps([ours()["spans"], tracer.start_span("after").is_recording()]))
+"""
+    found, _ = host(NO_LIST + script, CORTEX_OTEL_SPAN="sdk")
+    assert found == [["work"], False]
+
+
+def test_a_failed_hand_over_is_told_from_a_provider_that_cannot_be_joined(host):
+    script = """
+import cortex_otel
+from cortex_otel.providers import traces
+def fail(*_):
+    raise AttributeError("another SDK")
+traces.TraceJoint._hand_over = fail
+cortex_otel.configure()
+before = trace.get_tracer("before")
+set_up()
+span(before, "before")
+span(trace.get_tracer("after"), "after")
+report()
+"""
+    found, stderr = host(script)
+    assert found["theirs"]["spans"] == ["after"]
+    assert found["ours"]["spans"] == ["before", "after"]
+    assert ["joined", "traces"] in found["ours"]["providers"]
+    assert "what was got before TracerProvider was set can't lead to it" in stderr
+    assert "not in the local store" not in stderr
+
+
+# A provider that has nothing of the SDK's; its spans end their children with themselves.
+FOREIGN = """
+import random
+
+class Span(trace.Span):
+    def __init__(self, name):
+        ids = random.getrandbits(128), random.getrandbits(64)
+        self.context = trace.SpanContext(*ids, False, trace.TraceFlags(1))
+        self.children = []
+    def get_span_context(self):
+        return self.context
+    def is_recording(self):
+        return True
+    def end(self, end_time=None):
+        for child in self.children:
+            child.end()
+    def set_attribute(self, key, value): pass
+    def set_attributes(self, attributes):
+        for key, value in attributes.items():
+            self.set_attribute(key, value)
+    def add_event(self, *args, **kwargs): pass
+    def update_name(self, name): pass
+    def set_status(self, *args, **kwargs): pass
+    def record_exception(self, *args, **kwargs): pass
+
+class Tracer(trace.Tracer):
+    def start_span(self, name, *args, **kwargs):
+        return Span(name)
+    def start_as_current_span(self, name, *args, **kwargs):
+        return trace.use_span(self.start_span(name), end_on_exit=True)
+
+class Provider(trace.TracerProvider):
+    def get_tracer(self, *args, **kwargs):
+        return Tracer()
+
+trace.set_tracer_provider(Provider())
+import cortex_otel
+"""
+
+
+def test_a_span_that_ends_inside_the_end_of_another_is_mirrored_too(host):
+    script = """
+cortex_otel.configure()
+tracer = trace.get_tracer("host")
+parent, child = tracer.start_span("parent"), tracer.start_span("child")
+parent.children.append(child)
+parent.end()
+print(json.dumps(sorted(ours()["spans"])))
+"""
+    found, stderr = host(FOREIGN + script)
+    assert found == ["child", "parent"]
+    assert stderr == ""
+
+
+def test_processors_beside_a_mirror_are_shut_down_with_us(host):
+    script = """
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+other = InMemorySpanExporter()
+cortex_otel.configure(span_processors=[BatchSpanProcessor(other)])
+span(trace.get_tracer("host"), "work")
+cortex_otel.shutdown()
+print(json.dumps([one.name for one in other.get_finished_spans()]))
+"""
+    found, stderr = host(FOREIGN + script)
+    assert found == ["work"]
     assert stderr == ""

@@ -7,10 +7,20 @@ caller, so no exporter can be made that forgets redaction.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import weakref
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
-from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter
+from opentelemetry.sdk.metrics import (
+    Counter,
+    Histogram,
+    ObservableCounter,
+    ObservableGauge,
+    ObservableUpDownCounter,
+)
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     MetricExporter,
@@ -38,6 +48,10 @@ DELTAS: dict[type, AggregationTemporality] = {
     ObservableCounter: AggregationTemporality.DELTA,
     Histogram: AggregationTemporality.DELTA,
 }
+
+
+_OBSERVED = (ObservableCounter, ObservableGauge, ObservableUpDownCounter)
+_readers: weakref.WeakSet[SqliteMetricReader] = weakref.WeakSet()
 
 
 class SqliteSpanExporter(SpanExporter):
@@ -133,19 +147,47 @@ class SqliteMetricReader(MetricReader):
     def __init__(self, convert: Callable[[MetricsData], list[MetricPoint]]) -> None:
         super().__init__(preferred_temporality=DELTAS)
         self._convert = convert
-        self._points: list[MetricPoint] = []
+        # No lock: a greenlet that waits in a callback would hold it against all others.
+        self._points: deque[MetricPoint] = deque()
+        _readers.add(self)
 
     def points(self) -> list[MetricPoint]:
         """What the instruments recorded since the last call."""
         self.collect()
-        points, self._points = self._points, []
+        points = []
+        with contextlib.suppress(IndexError):
+            while True:
+                points.append(self._points.popleft())
         return points
+
+    def begin_again_in_child(self) -> None:
+        """In a forked child: forget what was counted before, which the parent stores.
+
+        Without a collection, for which the SDK may hold a lock that nobody releases here. What is
+        observed keeps its last value: the next one is told as the difference to that.
+        """
+        self._points.clear()
+        consumer = getattr(self._collect, "__self__", None)
+        storage = getattr(consumer, "_reader_storages", {}).get(self)
+        counted = getattr(storage, "_instrument_view_instrument_matches", {})
+        for instrument in list(counted):
+            if not isinstance(instrument, _OBSERVED):
+                del counted[instrument]
 
     def _receive_metrics(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_: Any
     ) -> None:
         del timeout_millis
-        self._points = self._convert(metrics_data)
+        self._points.extend(self._convert(metrics_data))
 
     def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:
         """Nothing: the writer collects for the last time when it stops."""
+
+
+def _after_fork_in_child() -> None:
+    for reader in list(_readers):
+        reader.begin_again_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -161,6 +161,10 @@ class Writer:
         """Collect ``source`` every ``metrics_interval_ms`` and at flushes, on the thread."""
         self._metric_sources.append(source)
 
+    def remove_metric_source(self, source: Callable[[], list[MetricPoint]]) -> None:
+        """Ask ``source`` no more."""
+        self._metric_sources = [one for one in self._metric_sources if one != source]
+
     def force_flush(self, timeout_millis: float = 1000) -> bool:
         """Store what was taken before this call.
 
