@@ -61,14 +61,30 @@ ENGLISH = {
         "{setting} is followed, but nothing answers at {endpoint}, so what should be sent is "
         "counted as lost: start a collector there, or unset CORTEX_OTEL_ALLOW_OTHER_EXPORTERS"
     ),
-    "doctor_endpoint": "redacted copies go to {endpoint}, as you set; it answers",
+    "doctor_endpoint": "redacted copies go to {endpoint}, as you set; it takes them",
     "doctor_endpoint_closed": (
         "nothing answers at {endpoint} (CORTEX_OTEL_OTLP_ENDPOINT), so what should be sent is "
         "counted as lost: start a collector there, or unset it"
     ),
+    "doctor_endpoint_tls": (
+        "no TLS connection to {endpoint} (CORTEX_OTEL_OTLP_ENDPOINT), so what should be sent is "
+        "counted as lost: use http:// if it has none, or a certificate that this machine trusts"
+    ),
+    "doctor_endpoint_forbidden": (
+        "{endpoint} (CORTEX_OTEL_OTLP_ENDPOINT) refuses the request (401 or 403), so what should "
+        "be sent is counted as lost: put its key into the file of CORTEX_OTEL_OTLP_HEADERS_FILE"
+    ),
+    "doctor_endpoint_not_found": (
+        "{endpoint} has no /v1/traces under CORTEX_OTEL_OTLP_ENDPOINT (404), so what should be "
+        "sent is counted as lost: give the address of a collector's OTLP/HTTP receiver"
+    ),
+    "doctor_endpoint_refuses": (
+        "{endpoint} (CORTEX_OTEL_OTLP_ENDPOINT) does not take OTLP/HTTP ({said}), so what should "
+        "be sent is counted as lost: see the log of the collector there"
+    ),
     "doctor_endpoint_missing": (
         "CORTEX_OTEL_OTLP_ENDPOINT is set, but its packages are missing, so nothing is sent: "
-        "pip install 'cortex-otel[otlp]'"
+        "{install}"
     ),
     "doctor_raw": (
         "CORTEX_OTEL_OTHER_EXPORTERS_GET_RAW_PERSONAL_DATA is on: other exporters get arguments, "
@@ -151,7 +167,8 @@ ENGLISH = {
         "opentelemetry-instrument does not reach {prefix}: it must run inside that environment"
     ),
     "doctor_order": (
-        "tool {tool} ({where}): @instrument_tool stands above @mcp.tool() and records nothing: "
+        "tool {tool} ({where}): @instrument_tool stands above @mcp.tool(), so the names and "
+        "types of its parameters are not recorded (nor its calls where no MCP server is hooked): "
         "put it directly on the function"
     ),
     "doctor_async_generator": (
@@ -185,7 +202,8 @@ ENGLISH = {
         "{count} line(s) on stdout were no JSON-RPC (first: {first}): print to stderr"
     ),
     "doctor_server_order": (
-        "tool {tool}: @instrument_tool stands above @mcp.tool() and records nothing: "
+        "tool {tool}: @instrument_tool stands above @mcp.tool(), so the names and "
+        "types of its parameters are not recorded (nor its calls where no MCP server is hooked): "
         "put it directly on the function"
     ),
     "doctor_server_sitecustomize": (
@@ -271,14 +289,29 @@ KOREAN = {
         "{setting}: 허용되었지만 {endpoint} 응답 없음, 보낼 기록은 전송 실패로 집계됨: 수집기를 "
         "시작하거나 CORTEX_OTEL_ALLOW_OTHER_EXPORTERS 해제"
     ),
-    "doctor_endpoint": "설정에 따라 개인정보를 지운 사본을 {endpoint} 주소로 전송, 응답 있음",
+    "doctor_endpoint": "설정에 따라 개인정보를 지운 사본을 {endpoint} 주소로 전송, 수신 확인됨",
     "doctor_endpoint_closed": (
         "{endpoint} 응답 없음 (CORTEX_OTEL_OTLP_ENDPOINT), 보낼 기록은 전송 실패로 집계됨: "
         "수집기를 시작하거나 설정 해제"
     ),
+    "doctor_endpoint_tls": (
+        "{endpoint} TLS 연결 실패 (CORTEX_OTEL_OTLP_ENDPOINT), 보낼 기록은 전송 실패로 집계됨: "
+        "TLS가 없으면 http:// 사용, 있으면 이 컴퓨터가 신뢰하는 인증서 사용"
+    ),
+    "doctor_endpoint_forbidden": (
+        "{endpoint} 요청 거부 (401 또는 403, CORTEX_OTEL_OTLP_ENDPOINT), 보낼 기록은 전송 실패로 "
+        "집계됨: CORTEX_OTEL_OTLP_HEADERS_FILE 파일에 키 입력"
+    ),
+    "doctor_endpoint_not_found": (
+        "{endpoint}: CORTEX_OTEL_OTLP_ENDPOINT 아래에 /v1/traces 없음 (404), 보낼 기록은 전송 "
+        "실패로 집계됨: 수집기의 OTLP/HTTP 수신 주소 사용"
+    ),
+    "doctor_endpoint_refuses": (
+        "{endpoint} OTLP/HTTP 수신 거부 ({said}, CORTEX_OTEL_OTLP_ENDPOINT), 보낼 기록은 전송 "
+        "실패로 집계됨: 그 수집기의 로그 확인"
+    ),
     "doctor_endpoint_missing": (
-        "CORTEX_OTEL_OTLP_ENDPOINT 설정됨, 필요한 패키지가 없어 아무것도 전송되지 않음: "
-        "pip install 'cortex-otel[otlp]'"
+        "CORTEX_OTEL_OTLP_ENDPOINT 설정됨, 필요한 패키지가 없어 아무것도 전송되지 않음: {install}"
     ),
     "doctor_raw": (
         "CORTEX_OTEL_OTHER_EXPORTERS_GET_RAW_PERSONAL_DATA 켜짐: 다른 내보내기에 인수, 메시지, "
@@ -348,8 +381,8 @@ KOREAN = {
         "opentelemetry-instrument가 닿지 않는 환경: {prefix} (그 환경 안의 런처로 실행)"
     ),
     "doctor_order": (
-        "도구 {tool} ({where}): @instrument_tool 위치가 @mcp.tool() 위라서 기록 안 됨, "
-        "함수 바로 위로 이동"
+        "도구 {tool} ({where}): @instrument_tool 위치가 @mcp.tool() 위라서 매개변수의 "
+        "이름과 타입이 기록되지 않음 (MCP 서버 훅이 없으면 호출도), 함수 바로 위로 이동"
     ),
     "doctor_async_generator": (
         "도구 {tool} ({where}): 비동기 제너레이터, MCP 서버는 스트림으로 보내지 않음, 값을 반환"
@@ -380,7 +413,8 @@ KOREAN = {
         "stdout에 JSON-RPC가 아닌 줄 {count}개 (첫 줄: {first}): stderr로 출력"
     ),
     "doctor_server_order": (
-        "도구 {tool}: @instrument_tool 위치가 @mcp.tool() 위라서 기록 안 됨, 함수 바로 위로 이동"
+        "도구 {tool}: @instrument_tool 위치가 @mcp.tool() 위라서 매개변수의 이름과 타입이 기록되지 "
+        "않음 (MCP 서버 훅이 없으면 호출도), 함수 바로 위로 이동"
     ),
     "doctor_server_sitecustomize": "서버의 Python에서 런처를 불러올 수 없음: 그 환경의 런처로 실행",
     "doctor_server_store": "서버가 기록한 내용을 읽을 수 없음: {said}",

@@ -201,3 +201,10 @@ MEASURES: Final = {
     CORTEX_CODE_COMPLETION_ACCEPTED: "completions_accepted",
 }
 """What roll-ups sum, by measure name; a boolean counts as 0 or 1."""
+PAIRED_MEASURES: Final = {
+    "tokens_before": "tokens_after",
+    "tokens_after": "tokens_before",
+    "suggested": "accepted",
+    "accepted": "suggested",
+}
+"""Measures that say something only beside another of the same event: one alone is not summed."""

@@ -391,8 +391,9 @@ class Settings:
     )
     """Send redacted copies of what the store keeps to this OpenTelemetry Collector over OTLP/HTTP,
     e.g. `https://collector.example:4318`; `/v1/traces` and so on are added. Naming one is the
-    consent to it. Needs `pip install 'cortex-otel[otlp]'`; no variable `OTEL_EXPORTER_OTLP_*` is
-    followed. `CORTEX_OTEL_OTHER_EXPORTERS_GET_RAW_PERSONAL_DATA` doesn't reach it."""
+    consent to it. Needs the extra `otlp` (`pip install './cortex-otel[otlp]'`); no variable
+    `OTEL_EXPORTER_OTLP_*` is followed. `CORTEX_OTEL_OTHER_EXPORTERS_GET_RAW_PERSONAL_DATA`
+    doesn't reach it."""
 
     otlp_headers_file: Path | None = _setting(
         "CORTEX_OTEL_OTLP_HEADERS_FILE",

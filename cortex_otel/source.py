@@ -19,7 +19,7 @@ def requirement(extra: str = "") -> str:
     """What pip and uv take for this very cortex-otel: its name and the URL it came from.
 
     Args:
-        extra: to be installed with it; ``serve``, ``demo`` or ``grafana``.
+        extra: to be installed with it; ``serve``, ``demo``, ``grafana`` or ``otlp``.
 
     Returns:
         The name alone where an index had it.

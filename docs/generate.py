@@ -171,7 +171,9 @@ def attributes_page() -> str:
     page += [f"| `{key}` | {kind} |\n" for key, kind in redact.RESOURCE_ALLOWED.items()]
     page.append(
         "\n## Measures\n\nWhat roll-ups sum, so that a year of it stays fast to ask for. A boolean "
-        "counts as 0 or 1.\n\n| attribute | measure |\n| --- | --- |\n"
+        "counts as 0 or 1. Of a pair (tokens before and after, references suggested and accepted)\n"
+        "an event counts only with both numbers: what it lacks is unknown, not 0.\n\n"
+        "| attribute | measure |\n| --- | --- |\n"
     )
     page += [f"| `{key}` | `{measure}` |\n" for key, measure in semconv.MEASURES.items()]
     page.append("\n## Event types\n\n")

@@ -10,5 +10,5 @@
   looks at every page once.
 
 ``cortex-otel demo --once`` runs the calls, ``--serve`` the pages too; what they need is the extra
-``cortex-otel[demo]``.
+``demo``.
 """

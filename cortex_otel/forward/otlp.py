@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, Any, Final
 from cortex_otel import guard
 from cortex_otel.other_exporters import Named
 from cortex_otel.settings import read_headers
+from cortex_otel.source import to_install
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cortex_otel.settings import Settings
 
-__all__ = ["exporters"]
+__all__ = ["ask", "exporters"]
 
 NAME: Final = "otlp"
 _TIMEOUT_SECONDS = 10
+_ASK_SECONDS = 5
 _SUCCESS = range(200, 300)
 _PACKAGE = "opentelemetry.exporter.otlp.proto.http"
 _PROTOCOL = "opentelemetry.proto.collector"
@@ -54,12 +56,40 @@ def exporters(settings: Settings) -> list[Named]:
         return [_exporter(signal, settings.otlp_endpoint, headers) for signal in _PARTS]
     except ImportError:
         guard.warn_once(
-            "otlp", "CORTEX_OTEL_OTLP_ENDPOINT needs more packages, so nothing is sent: "
-            "pip install 'cortex-otel[otlp]'",
+            "otlp", "CORTEX_OTEL_OTLP_ENDPOINT needs more packages, so nothing is sent: %s",
+            to_install("otlp"),
         )  # fmt: skip
     except Exception as error:  # noqa: BLE001 - somebody else's package; a file that has changed
         guard.swallowed("forward.otlp", error)
     return []
+
+
+def ask(settings: Settings) -> str:
+    """Send the Collector that the settings name a request without records.
+
+    Returns:
+        ``""`` if it takes it; why it does not: ``unreachable``, ``tls``, ``timeout``, ``failed``,
+        or ``http_`` and the status.
+
+    Raises:
+        ImportError: packages are missing.
+        OSError: the file of the headers can't be read.
+        ValueError: it makes no sense.
+    """
+    import requests  # noqa: PLC0415 - who sends nothing doesn't pay for it
+
+    path = settings.otlp_headers_file
+    # A request without fields is no byte at all.
+    session = _session(read_headers(path) if path is not None else {}, lambda _: 0)
+    with session:
+        try:
+            answer = session.post(
+                f"{settings.otlp_endpoint}/v1/traces", data=b"", timeout=_ASK_SECONDS,
+                headers={"content-type": "application/x-protobuf"},
+            )  # fmt: skip
+        except requests.exceptions.RequestException:
+            return str(session.told()[1])
+    return "" if answer.status_code in _SUCCESS else f"http_{answer.status_code}"
 
 
 def _exporter(signal: str, endpoint: str, headers: Mapping[str, str]) -> Named:

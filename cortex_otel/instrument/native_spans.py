@@ -8,7 +8,6 @@ a tool makes) its span is the user's, and is made as if we weren't there.
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
@@ -21,7 +20,8 @@ from cortex_otel.process import native_spans
 from cortex_otel.process.native_spans import NativePart, NestedCall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
+    from types import TracebackType
 
     from opentelemetry.trace import Span, SpanContext
 
@@ -42,10 +42,10 @@ class NativeTracer(Tracer):
 
     def start_as_current_span(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Of the library; or that of the request that is being served."""
-        made = self._tracer.start_as_current_span(name, *args, **kwargs)
+        start = self._tracer.start_as_current_span
         if kwargs.get("kind") is not SpanKind.SERVER or isinstance(self._tracer, NoOpTracer):
-            return made
-        return server_span(made, name, **kwargs)
+            return start(name, *args, **kwargs)
+        return server_span(start, name, *args, **kwargs)
 
 
 def current_span(*args: Any) -> Span:
@@ -61,50 +61,73 @@ def current_span(*args: Any) -> Span:
     return face
 
 
-@contextlib.contextmanager
-def server_span(
-    made: Any, name: str, *, attributes: Any = None, record_exception: bool = True,
-    set_status_on_exception: bool = True, **_: Any,
-) -> Iterator[Span]:  # fmt: skip
-    """A library's span of a request, or ours in its stead.
+class server_span:  # noqa: N801 - used as the function that it stands before
+    """Context manager of a library's span of a request, or of ours in its stead.
+
+    A class, for each call pays: one of a generator takes longer.
 
     Args:
-        made: context manager that starts the library's; not entered where ours is given.
+        make: makes the library's, of all that follows; not called where ours is given.
         name: that it would have.
-        attributes: that it would have.
-        record_exception: whether leaving it by an exception is recorded.
-        set_status_on_exception: the same for the status.
+        args: what else is given by position.
+        options: of ``start_as_current_span``.
     """
-    request = requests.current()
-    if request is None:
-        if requests.asks_itself.get():  # nobody's request, and no span of it
-            yield INVALID_SPAN
-            return
-        with made as span:
-            yield span
-        return
-    try:
-        is_ours = _is_of(request, name, attributes)
-    except Exception as error:  # noqa: BLE001 - the host's request
-        guard.swallowed("mcp_server.native", error)
-        is_ours = False
-    if not is_ours:
-        with made as span:
+
+    __slots__ = ("_args", "_made", "_make", "_name", "_options", "_ours")
+
+    def __init__(self, make: Callable[..., Any], name: str, /, *args: Any, **options: Any) -> None:
+        self._make = make
+        self._name = name
+        self._args = args
+        self._options = options
+        self._made: Any = None
+        self._ours: _NativeSpan | None = None
+
+    def __enter__(self) -> Span:
+        request = requests.current()
+        if request is None:
+            if requests.asks_itself.get():  # nobody's request, and no span of it
+                return INVALID_SPAN
+            return self._enter_made()
+        name, attributes = self._name, self._options.get("attributes")
+        try:
+            is_ours = _is_of(request, name, attributes)
+        except Exception as error:  # noqa: BLE001 - the host's request
+            guard.swallowed("mcp_server.native", error)
+            is_ours = False
+        if not is_ours:
+            span = self._enter_made()
             _expect_nested(request, span)
-            yield span
-        return
-    request.native = part = NativePart()
-    part.face = ours = _NativeSpan(request.span, part)
-    ours.update_name(name)
-    ours.set_attributes(attributes or {})
-    try:
-        yield ours
-    except Exception as error:
-        if record_exception:
-            ours.record_exception(error)
-        if set_status_on_exception:
-            ours.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
-        raise
+            return span
+        request.native = part = NativePart()
+        part.face = self._ours = ours = _NativeSpan(request.span, part)
+        if attributes and request.says(name, attributes):  # the usual case with mcp 2
+            part.name = name
+            part.told.update(attributes)
+        else:
+            ours.update_name(name)
+            ours.set_attributes(attributes or {})
+        return ours
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:  # fmt: skip
+        if self._made is not None:
+            is_swallowed: bool | None = self._made.__exit__(kind, error, traceback)
+            return is_swallowed
+        if self._ours is not None and isinstance(error, Exception):
+            if self._options.get("record_exception", True):
+                self._ours.record_exception(error)
+            if self._options.get("set_status_on_exception", True):
+                told = f"{type(error).__name__}: {error}"
+                self._ours.set_status(Status(StatusCode.ERROR, told))
+        return None
+
+    def _enter_made(self) -> Span:
+        self._made = self._make(self._name, *self._args, **self._options)
+        span: Span = self._made.__enter__()
+        return span
 
 
 def _is_of(request: McpRequest, name: str, attributes: Any) -> bool:

@@ -82,6 +82,7 @@ def warn_about_order(name: str) -> None:
     """Say once a tool what to do."""
     guard.warn_once(
         f"order {name}",
-        "tool %s: @instrument_tool stands above @mcp.tool(), so its calls are not recorded. "
+        "tool %s: @instrument_tool stands above @mcp.tool(), so the names and types of its "
+        "parameters are not recorded, nor its calls where no MCP server is hooked. "
         "Put @mcp.tool() on top and @cortex_otel.instrument_tool directly on the function.", name,
     )  # fmt: skip

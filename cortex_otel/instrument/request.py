@@ -137,6 +137,10 @@ class McpRequest:
         if self.method in _TARGETS:
             self.known.answered(self.method, self.target if name is None else name)
 
+    def says(self, name: str, attributes: Mapping[str, Any]) -> bool:
+        """Whether its span, as it began, has all of that already."""
+        return name == self._name and attributes.items() <= self._began.items()
+
     def claim(self, tool: str) -> bool:
         """Whether a decorated function of that name is the tool that this request calls.
 
@@ -219,6 +223,12 @@ class McpRequest:
 
     def _describe_beside(self, native: NativePart, verdict: Verdict) -> None:
         """The same where a library has told its part: what it wrote stays for other readers."""
+        if (
+            verdict is OK and self._is_named and not (native.has_status or native.has_events)
+            and self.says(native.name, native.told)
+        ):  # fmt: skip
+            self.span.set_attributes(_OK_ATTRIBUTES)
+            return
         name, attributes, is_error = self._description(verdict)
         told = native.told
         self.span.set_attributes(

@@ -555,12 +555,17 @@ def attributes_of(span: Any) -> Mapping[str, object]:
 
 
 def _measures(data: Mapping[str, object]) -> tuple[tuple[str, float], ...]:
-    found = [
-        (measure, float(value))
+    found = {
+        measure: float(value)
         for key, measure in sc.MEASURES.items()
         if isinstance(value := data.get(key), (int, float)) and abs(value) <= _LARGEST_MEASURE
-    ]
-    return tuple(found)
+    }
+    # A ratio of sums is of events that have both: what one of them lacks is unknown, not 0.
+    return tuple(
+        (measure, value)
+        for measure, value in found.items()
+        if sc.PAIRED_MEASURES.get(measure, measure) in found
+    )
 
 
 @lru_cache(maxsize=1024)

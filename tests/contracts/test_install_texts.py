@@ -17,8 +17,12 @@ ROOT = Path(__file__).parents[2]
 FETCHES = re.compile(
     r"""(?:\bpip[\w"', -]*?install|\buv\s+(?:pip\s+install|add|tool\s+install)|--with|--spec"""
     r"""|\bpipx\s+(?:install|run)|\buvx|\b(?:npm|pnpm|yarn|bun)\s+(?:install|i|add))\b[^\n`|;가-힣]*?"""
-    r"""(?<![\w./@:-])(?:cortex-otel(?!@|\s*@)(?:\[[\w,]+\])?|@cortex/telemetry)(?=["'\s`,)]|$)"""
+    r"""(?<![\w./@:-])(?<!--reinstall-package )"""
+    r"""(?:cortex-otel(?!@|\s*@)(?:\[[\w,]+\])?|@cortex/telemetry)(?=["'\s`,)]|$)"""
 )
+
+#: An extra, by the bare name: whoever reads it types it behind ``pip install``.
+BARE_EXTRA = re.compile(r"(?<![\w./@:-])cortex-otel\[[\w,]+\](?!\s*@)")
 
 
 def files():
@@ -42,6 +46,28 @@ def test_nothing_is_told_to_be_fetched_from_an_index():
         text = path.read_text(encoding="utf-8", errors="replace")
         told += [(path.relative_to(ROOT), found[0]) for found in FETCHES.finditer(text)]
     assert told == []
+
+
+def test_no_extra_is_named_bare_in_a_text_or_a_message():
+    told = []
+    for path in files():
+        if path.name != "pyproject.toml":  # there it is a name that tools read
+            text = path.read_text(encoding="utf-8", errors="replace")
+            told += [(path.relative_to(ROOT), found[0]) for found in BARE_EXTRA.finditer(text)]
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("text", "is_bare"),
+    [
+        ("needs more packages: pip install\n'cortex-otel[otlp]'", True),
+        ("it needs the extra ``cortex-otel[demo]``", True), ('"cortex-otel[a,b]"', True),
+        ("pip install './cortex-otel[serve]'", False),
+        ("cortex-otel[serve]@git+https://example.org/r.git", False),
+    ],
+)  # fmt: skip
+def test_a_bare_extra_would_be_seen(text, is_bare):
+    assert (BARE_EXTRA.search(text) is not None) is is_bare
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 import cortex_otel
 from cortex_otel.messages import TEXTS
-from cortex_otel.operate.doctor.findings import problem, secrets_of, shown
+from cortex_otel.operate.doctor.findings import mask, problem, secrets_of, shown
 
 CANARY = "canary-5f1e"
 
@@ -27,6 +27,23 @@ CANARY = "canary-5f1e"
 def test_no_secret_of_a_command_line_is_shown(command):
     assert CANARY not in shown(command)
     assert "server" in shown(command)
+
+
+@pytest.mark.parametrize(
+    ("line", "masked"),
+    [
+        ("/tmp/newcomer/home/x/y", "/tmp/newcomer/home/x/y"),
+        ("/srv//home/x/y", "/srv//home/x/y"), ("/srv/a.d/root/y", "/srv/a.d/root/y"),
+        ("see /home/alice/y, '/home/bob'", "see ~/y, '~'"),
+        ("file:///home/alice/y", "file://~/y"), ("PATH=/home/alice/bin", "PATH=~/bin"),
+        ("file%3A%2F%2F%2Fhome%2Falice%2Fy", "file%3A%2F%2F~"), ("/Users/alice/y", "~/y"),
+        (r"C:\Users\alice\y", r"~\y"), ("/data/me/y", "~/y"), ("/data/me", "~"),
+        ("/data/me2/y", "/data/me2/y"), ("/mnt/data/me/y", "/mnt/data/me/y"),
+    ],
+)  # fmt: skip
+def test_homes_are_masked_where_a_path_starts_and_nowhere_else(monkeypatch, line, masked):
+    monkeypatch.setenv("HOME", "/data/me")
+    assert mask(line) == masked
 
 
 def test_what_is_no_secret_is_shown_as_typed():
@@ -52,6 +69,7 @@ def test_every_finding_has_a_text_and_every_text_a_finding():
     source = "".join(path.read_text() for path in paths)
     words = set(re.findall(r'"([a-z_]+)"', source))
     words |= {f"target_{kind}" for kind in re.findall(r'"([a-z]+)"', source)}
+    words |= {f"provider_{how}" for how in ("joined", "mirrored", "apart")}  # by the ledger's word
     texts = {key.removeprefix("doctor_") for key in TEXTS["en"] if key.startswith("doctor_")}
     texts = {key for key in texts if not key.startswith("level_")}
     from_code = {word.removeprefix("doctor_") for word in words} | {"examples"}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
 import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import apsw
@@ -144,13 +146,72 @@ def test_otlp_to_a_closed_port_and_to_an_open_one(doctor):
     assert f"127.0.0.1:{port}" in report.messages["otlp_closed"]
 
 
-def test_the_collector_of_the_setting_answers_or_not(doctor):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        environ = {"CORTEX_OTEL_OTLP_ENDPOINT": f"http://127.0.0.1:{port}/canary"}
-        assert (report := doctor(**environ)).levels["endpoint"] == "ok"
-        assert "canary" not in report.stdout
-    report = doctor(**environ)
+@pytest.fixture
+def collector():
+    """A server in a Collector's place that answers as it is told; ``taken`` is what it got."""
+    made = []
+
+    def make(status):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                length = int(self.headers["Content-Length"])
+                made[-1].taken.append((self.path, self.headers, self.rfile.read(length)))
+                self.send_response(status)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        made.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        made[-1].taken = []
+        threading.Thread(target=made[-1].serve_forever, daemon=True).start()
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.shutdown()
+        one.server_close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, "endpoint", ""), (401, "endpoint_forbidden", "401"),
+        (403, "endpoint_forbidden", "403"), (404, "endpoint_not_found", "404"),
+        (503, "endpoint_refuses", "HTTP 503"), (302, "endpoint_refuses", "HTTP 302"),
+    ],
+)  # fmt: skip
+def test_the_collector_of_the_setting_is_asked_with_a_request_of_no_record(
+    doctor, collector, tmp_path, answer
+):
+    status, code, told = answer
+    server = collector(status)
+    headers = tmp_path / "headers"
+    headers.write_text("authorization: Bearer canary\n")
+    headers.chmod(0o600)
+    report = doctor(
+        CORTEX_OTEL_OTLP_ENDPOINT=f"http://127.0.0.1:{server.server_port}/canary",
+        CORTEX_OTEL_OTLP_HEADERS_FILE=str(headers),
+    )
+    assert report.levels[code] == ("ok" if status == 200 else "problem")
+    assert f"127.0.0.1:{server.server_port}" in report.messages[code]
+    assert told in report.messages[code]
+    assert "canary" not in report.stdout
+    # The round trip's records are made up: none of them goes there.
+    ((path, sent, body),) = server.taken
+    assert (path, body) == ("/canary/v1/traces", b"")
+    assert sent["Content-Type"] == "application/x-protobuf"
+    assert sent["authorization"] == "Bearer canary"
+
+
+def test_a_collector_without_tls_or_that_is_not_there_is_told_so(doctor, collector):
+    server = collector(200)
+    report = doctor(CORTEX_OTEL_OTLP_ENDPOINT=f"https://127.0.0.1:{server.server_port}/canary")
+    assert report.levels["endpoint_tls"] == "problem"
+    assert "canary" not in report.stdout
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    report = doctor(CORTEX_OTEL_OTLP_ENDPOINT=f"http://127.0.0.1:{port}")
     assert report.levels["endpoint_closed"] == "problem"
     assert f"127.0.0.1:{port}" in report.messages["endpoint_closed"]
 

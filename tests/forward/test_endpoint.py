@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 import cortex_otel
 from cortex_otel.settings import SettingError, read_environment
+from cortex_otel.source import to_install
 
 SEND = """
 cortex_otel.configure(metrics_interval_ms=86_400_000)
@@ -160,7 +161,7 @@ def test_the_switch_for_raw_data_does_not_reach_the_endpoint(server, run):
 def test_without_the_packages_it_says_what_to_install_and_records_all_the_same(run, noted, path):
     hide = "import sys\nsys.modules['opentelemetry.exporter.otlp.proto.http'] = None\n"
     errors = run(hide + SEND, CORTEX_OTEL_OTLP_ENDPOINT="http://127.0.0.1:9")
-    assert "pip install 'cortex-otel[otlp]'" in errors
+    assert to_install("otlp") in errors
     from store_kit import count
 
     assert count(path) == 2

@@ -24,8 +24,13 @@ def both(request, stack_of, tmp_path_factory):
 
 def test_each_span_is_there_with_all_that_it_carries(both):
     alone, beside, _ = both
-    assert len(beside["spans"]) == len(alone["spans"])
-    for native, ours in zip(alone["spans"], beside["spans"], strict=True):
+    told = {span["name"] for span in alone["spans"]}
+    # Nobody but us has a span of it: fastmcp 3.
+    spans = [
+        span for span in beside["spans"] if span["name"] != "initialize" or "initialize" in told
+    ]
+    assert len(spans) == len(alone["spans"])
+    for native, ours in zip(alone["spans"], spans, strict=True):
         assert (ours["name"], ours["kind"]) == (native["name"], native["kind"])
         assert ours["status"] == native["status"]
         assert ours["events"] == native["events"]

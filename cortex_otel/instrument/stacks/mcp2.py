@@ -89,7 +89,7 @@ def _on_request(original: Any) -> Any:
 
 def _native_span(original: Any) -> Any:
     def otel_span(name: str, **kwargs: Any) -> Any:
-        return server_span(original(name, **kwargs), name, **kwargs)
+        return server_span(original, name, **kwargs)
 
     return otel_span
 

@@ -22,8 +22,12 @@ _SECRET = "[SECRET]"  # noqa: S105 - what stands in a secret's place
 # Not all patterns: addresses, versions and long paths are what the report is about.
 _MASKED = frozenset({
     "private key", "URL credentials", "assignment", "authorization", "key prefix", "JWT", "e-mail",
-    "home directory", "long hex",
+    "long hex",
 })  # fmt: skip
+# Homes only where a path starts: /srv/home/x is nobody's, and cut there it would be no path.
+_PATH_START = r"(?:(?<![\w.~-])(?<![\w.~-]/)|(?<=%2[Ff])|(?<=%3[Aa]))"
+(_HOME,) = (pattern for pattern in PATTERNS if pattern.name == "home directory")
+_ANY_HOME = re.compile(f"{_PATH_START}(?:{_HOME.regex.pattern})")
 _SECRET_OPTION = re.compile(r"(?i)^--?[\w-]*(?:key|token|secret|pass|pwd|auth|credential|cookie)")
 _SECRET_VARIABLE = re.compile(
     r"(?i)(?:key|token|secret|passw|_pwd|credential|cookie|salt|_headers|auth(?!or))"
@@ -74,7 +78,12 @@ def problem(code: str, /, **values: Any) -> Finding:
 
 
 def mask(line: str) -> str:
-    """``line`` without what looks like a secret; home directories become ``~``."""
+    """``line`` without what looks like a secret; homes at the start of a path become ``~``."""
+    own = os.path.expanduser("~").rstrip("/\\")  # noqa: PTH111 - Path has no answer without one
+    if own:
+        own_home = rf"{_PATH_START}{re.escape(own)}(?![\w.-])"
+        line = re.sub(own_home, _HOME.replacement, line)
+    line = _ANY_HOME.sub(_HOME.replacement, line)
     for pattern in PATTERNS:
         if pattern.name in _MASKED:
             line = pattern.regex.sub(pattern.replacement, line)

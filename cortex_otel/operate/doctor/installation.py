@@ -11,20 +11,27 @@ from urllib.parse import urlsplit
 
 import apsw
 
+from cortex_otel.forward import otlp
 from cortex_otel.operate.doctor.findings import mask, ok, problem, warning
 from cortex_otel.settings import enabled_by_host, read_environment
+from cortex_otel.source import to_install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cortex_otel.operate.doctor.findings import Finding
+    from cortex_otel.settings import Settings
 
 __all__ = ["look"]
 
 _OURS_OR_NONE = frozenset({"", "none", "cortex_sqlite"})
 _CONNECT_SECONDS = 0.5
 _GRPC_PORT, _HTTP_PORT = 4317, 4318
-_PLAIN_PORT, _HTTPS_PORT = 80, 443
+#: The finding that names the cause, by what the Collector answers.
+_REFUSALS = {
+    "unreachable": "endpoint_closed", "tls": "endpoint_tls", "http_401": "endpoint_forbidden",
+    "http_403": "endpoint_forbidden", "http_404": "endpoint_not_found",
+}  # fmt: skip
 
 
 def look() -> Iterator[Finding]:
@@ -92,24 +99,29 @@ def _exporters() -> Iterator[Finding]:
             else:
                 yield _otlp(signal.upper(), name, setting)
     if settings.otlp_endpoint:
-        yield _endpoint(settings.otlp_endpoint)
+        yield _endpoint(settings)
     elif clean:
         yield ok("exporters")
 
 
-def _endpoint(address: str) -> Finding:
+def _endpoint(settings: Settings) -> Finding:
     try:
         is_missing = util.find_spec("opentelemetry.exporter.otlp.proto.http") is None
     except ModuleNotFoundError:  # a package above it
         is_missing = True
     if is_missing:
-        return problem("endpoint_missing")
-    port = _HTTPS_PORT if urlsplit(address).scheme == "https" else _PLAIN_PORT
-    answering = _answering(address, port)
+        return problem("endpoint_missing", install=to_install("otlp"))
     # Only host and port are shown: the rest of an address may carry a key.
-    if answering is None:
-        return problem("endpoint_closed", endpoint=mask(urlsplit(address).netloc))
-    return ok("endpoint", endpoint=answering)
+    endpoint = mask(urlsplit(settings.otlp_endpoint or "").netloc)
+    try:
+        why = otlp.ask(settings)
+    except Exception as error:  # noqa: BLE001 - somebody else's package; a file that has changed
+        why = type(error).__name__
+    if not why:
+        return ok("endpoint", endpoint=endpoint)
+    if why in _REFUSALS:
+        return problem(_REFUSALS[why], endpoint=endpoint)
+    return problem("endpoint_refuses", endpoint=endpoint, said=why.replace("http_", "HTTP "))
 
 
 def _otlp(signal: str, name: str, setting: str) -> Finding:

@@ -124,7 +124,8 @@ def _by_the_ledger(
 
 def _environment(home: Path) -> dict[str, str]:
     """The user's, without what would send the records elsewhere or keep them from being made."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    elsewhere = ("OTEL_", "CORTEX_OTEL_OTLP_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(elsewhere)}
     return {
         **kept,
         "CORTEX_OTEL_HOME": str(home),
