@@ -268,8 +268,9 @@ class MetricSender(Sender):
             self._export(copy, number)
 
     def force_flush(self, timeout_millis: float = 1000) -> bool:
-        """Collect and send, so long at most."""
-        self._next = 0.0
+        """Collect and send, so long at most; after the end there is nothing to wait for."""
+        if not self._closing:
+            self._next = 0.0
         return super().force_flush(timeout_millis)
 
     def begin_again_in_child(self) -> None:
@@ -279,7 +280,8 @@ class MetricSender(Sender):
         self._start()
 
     def _has_work(self) -> bool:
-        return super()._has_work() or not self._next
+        # Once it closes it collects anyway; a flush at the same time asks for no more.
+        return super()._has_work() or not (self._next or self._closing)
 
     def _run(self) -> None:
         while not self._given_up:

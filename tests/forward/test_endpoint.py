@@ -47,6 +47,22 @@ def test_a_flush_of_the_providers_sends_what_is_there(server, run):
     assert {path for path, _, _ in collector.taken} == PATHS
 
 
+AFTER_THE_END = """
+import time
+assert cortex_otel.shutdown(20_000)
+begun = time.monotonic()
+metrics.get_meter_provider().force_flush(20_000)
+print(time.monotonic() - begun)
+"""
+
+
+@pytest.mark.timing
+def test_a_flush_after_the_end_waits_for_nothing(server, start):
+    process = start(SEND + AFTER_THE_END, **endpoint(server()))
+    out, errors = process.communicate(timeout=60)
+    assert float(out) < 5, errors
+
+
 def test_status_says_where_copies_go():
     from cortex_otel.commands.status import _note, _noted_label
 
