@@ -24,6 +24,7 @@ from cortex_otel import guard
 from cortex_otel.forward import otlp
 from cortex_otel.forward.sender import MetricSender, Sender
 from cortex_otel.other_exporters import Named, metric_interval_ms, named_by_environment
+from cortex_otel.process import native_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from cortex_otel.forward.sender import Note
     from cortex_otel.process.copies import SafeCopies
     from cortex_otel.settings import Settings
+    from cortex_otel_exporters.record import Record
     from cortex_otel_exporters.sqlite.writer import Writer
 
 __all__ = ["Others"]
@@ -152,24 +154,24 @@ class Others:
 
     # --- what the store has kept ----------------------------------------------------------------
 
-    def span(self, span: ReadableSpan, weight: float) -> None:
+    def span(self, span: ReadableSpan, record: Record, weight: float) -> None:
         """Take an ended span; never raises, never waits but for a developer's own processors."""
         try:
             for sender in self._span_senders:
-                sender.submit(span, weight)
+                sender.submit(span, record, weight)
             if self._span_processors:
-                copy = self._copies.span(span, weight)
+                copy = self._copies.span(span, record, weight)
                 for processor in self._span_processors:
                     processor.on_end(copy)
         except Exception as error:  # noqa: BLE001 - the host's thread
             guard.swallowed("forward.span", error)
 
-    def log(self, log_record: ReadWriteLogRecord) -> Callable[[float], None] | None:
+    def log(self, log_record: ReadWriteLogRecord, record: Record) -> Callable[[float], None] | None:
         """Copy a log record, which others may still change; what to call if it is kept."""
         if not (self._log_senders or self._log_processors):
             return None
         try:
-            copy = self._copies.log(log_record)
+            copy = self._copies.log(log_record, record)
             raw = _raw_log(log_record) if any(one.takes_raw for one in self._log_senders) else copy
         except Exception as error:  # noqa: BLE001 - the host's thread
             guard.swallowed("forward.log", error)
@@ -353,7 +355,8 @@ def _shut_down(providers: Sequence[Any]) -> None:
             guard.swallowed("shutdown.provider", error)
 
 
-def _raw_span(span: ReadableSpan, _weight: float) -> ReadableSpan:
+def _raw_span(span: ReadableSpan, _record: Record, _weight: float) -> ReadableSpan:
+    span = native_spans.as_it_is(span)
     make: Callable[[], ReadableSpan] | None = getattr(span, "_readable_span", None)
     return make() if make is not None else span
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 
 import pytest
 from opentelemetry import _logs, metrics, trace
@@ -15,6 +16,12 @@ from opentelemetry.trace import Status, StatusCode
 
 import cortex_otel
 from cortex_otel import configuration, guard
+from cortex_otel.forward import beside
+from cortex_otel.instrument import request
+from cortex_otel.instrument.native_spans import server_span
+from cortex_otel.instrument.outcome import judge_error
+from cortex_otel.instrument.registry import Known
+from cortex_otel.instrument.sessions import Peer
 
 
 @pytest.fixture
@@ -94,3 +101,44 @@ def test_one_that_raises_harms_neither_the_host_nor_the_store(own_providers):
     trace.get_tracer("host").start_span("work").end()
     assert cortex_otel.force_flush(10_000)
     assert guard.faults() == {"forward.span": 1}
+
+
+def unknown_tool(name):
+    """A call that an MCP library has a span of its own for, by a name that no tool has."""
+    known = Known()
+    known.learn("tools/call", ["real"])
+    peer = Peer("pipe", "2025-06-18", "", "client", "1")
+    call = request.begin(known, "tools/call", {"name": name}, 1, {}, peer)
+    attributes = {"mcp.method.name": "tools/call", "gen_ai.tool.name": name}
+    with server_span(nullcontext(), f"tools/call {name}", attributes=attributes) as span:
+        span.set_attribute("error.type", name)
+        span.set_status(Status(StatusCode.ERROR, name))
+    call.end(judge_error(-32602, ValueError(name), is_known=False))
+
+
+def test_what_an_mcp_library_wrote_of_an_unknown_tool_is_for_nobody(own_providers):
+    exporter = InMemorySpanExporter()
+    cortex_otel.configure(span_processors=[SimpleSpanProcessor(exporter)])
+    unknown_tool("alice_smith_4111")
+    (span,) = exporter.get_finished_spans()
+    assert "alice" not in span.to_json()
+    assert (span.name, span.attributes["cortex.outcome"]) == ("tools/call", "unknown_tool")
+
+
+class Told:
+    """A Beside that remembers."""
+
+    def __init__(self):
+        self.spans = []
+
+    def span(self, span, record, weight):
+        self.spans.append(span)
+
+
+def test_raw_is_a_span_as_the_library_wrote_it(own_providers):
+    cortex_otel.configure()
+    told = configuration.pipeline().span_processor.beside = Told()
+    unknown_tool("made_up")
+    (span,) = told.spans
+    assert "made_up" not in str(dict(span.attributes))
+    assert beside._raw_span(span, None, 1.0).attributes["gen_ai.tool.name"] == "made_up"
