@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import SpanProcessor
 
@@ -103,8 +104,10 @@ class EventLogProcessor(LogRecordProcessor):
         self._sink = sink
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        """Store ``log_record``."""
+        """Store ``log_record``, unless an exporter tells of itself: that would never end."""
         try:
+            if get_value(_SUPPRESS_INSTRUMENTATION_KEY):
+                return
             record = self._converter.log(log_record)
             kept = self.beside.log(log_record, record) if self.beside is not None else None
             if self._sampler.active:

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 
 import pytest
 from opentelemetry import _logs, metrics, trace
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import SpanProcessor
@@ -142,3 +143,15 @@ def test_raw_is_a_span_as_the_library_wrote_it(own_providers):
     (span,) = told.spans
     assert "made_up" not in str(dict(span.attributes))
     assert beside._raw_span(span, None, 1.0).attributes["gen_ai.tool.name"] == "made_up"
+
+
+def test_what_an_exporter_logs_of_itself_is_not_recorded(own_providers):
+    """It would be sent, which fails, which is logged …"""
+    exporter = InMemoryLogRecordExporter()
+    cortex_otel.configure(log_record_processors=[SimpleLogRecordProcessor(exporter)])
+    logger = _logs.get_logger("host")
+    token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, "yes"))
+    logger.emit(event_name="of.itself")
+    detach(token)
+    logger.emit(event_name="of.others")
+    assert [log.log_record.event_name for log in exporter.get_finished_logs()] == ["of.others"]
