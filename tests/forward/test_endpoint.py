@@ -244,3 +244,27 @@ def test_under_zero_code_a_headers_file_that_makes_no_sense_sends_nothing(server
     assert "CORTEX_OTEL_OTLP_HEADERS_FILE='/nowhere' makes no sense" in errors
     assert collector.taken == []
     assert noted() == {}
+
+
+# --- Hosts of greenlets -------------------------------------------------------------------------
+
+NOTHING_YET = """
+import sys
+assert not {"urllib3", "requests"} & set(sys.modules), "they keep what gevent replaces"
+"""
+
+
+@pytest.mark.parametrize("library", ["gevent", "eventlet"])
+def test_before_greenlets_nothing_is_imported_that_keeps_what_they_replace(
+    server, run, noted, tmp_path, library
+):
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / f"{library}.py").touch()
+    collector = server()
+    code = SEND.replace("with trace", NOTHING_YET + "with trace", 1)
+    assert run(code, **endpoint(
+        collector, PYTHONPATH=str(tmp_path / "path"), CORTEX_OTEL_EXIT_TIMEOUT_MS="20000"
+    )) == ""  # fmt: skip
+    assert {path for path, _, _ in collector.taken} == PATHS
+    assert noted() == {"sent|otlp": 2}
+    assert noted("metric") == {"sent|otlp": 1}
