@@ -80,6 +80,13 @@ def test_with_the_loud_switch_they_get_everything_and_it_is_said(own_providers, 
     assert configuration.pipeline().others.notes == ["forward:raw code"]
 
 
+def test_captured_content_is_said_to_reach_exporters_of_the_programs_own(own_providers, caplog):
+    with caplog.at_level(logging.WARNING, "cortex_otel"):
+        got = Everything(capture_content=True)
+    assert "go to the exporters of an OpenTelemetry that the program sets up" in caplog.text
+    assert "SECRET" not in "".join(got.texts())
+
+
 def test_a_processor_may_still_add_attributes_when_a_span_starts(own_providers):
     class Adds(SpanProcessor):
         def on_start(self, span, parent_context=None):
