@@ -338,7 +338,8 @@ def _make(settings: Settings) -> Pipeline:
         guard.warn_once(
             "capture_content",
             "CORTEX_OTEL_CAPTURE_CONTENT IS ON: tool arguments, results and error messages are "
-            "stored in %s AS THEY ARE. For development only.", settings.database.name,
+            "stored in %s AS THEY ARE, and go to the exporters of an OpenTelemetry that the "
+            "program sets up itself. For development only.", settings.database.name,
         )  # fmt: skip
     return _pipeline
 

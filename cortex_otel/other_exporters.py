@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import math
 import os
-from importlib.metadata import entry_points
-from typing import Any, NamedTuple
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cortex_otel import guard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Named", "metric_interval_ms", "named_by_environment"]
 
@@ -29,8 +33,10 @@ class Named(NamedTuple):
     """As it is named there."""
     signal: str
     """``traces``, ``logs`` or ``metrics``."""
-    exporter: Any
-    """The SDK's kind of exporter; of metrics it may be a reader."""
+    make: Callable[[], Any]
+    """Imports and makes the SDK's kind of exporter; of metrics it may be a reader."""
+    is_otlp: bool = False
+    """It is no reader, and what it wants of metrics is known before it is made."""
 
 
 def named_by_environment(*, allowed: bool) -> list[Named]:
@@ -68,13 +74,13 @@ def _named(signal: str, *, allowed: bool) -> list[Named]:
         return []
     found = []
     for name in names:
-        exporter = _load(signal, name)
-        if exporter is not None:
-            found.append(Named(name, signal, exporter))
+        make = _find(signal, name)
+        if make is not None:
+            found.append(Named(name, signal, make, is_otlp=name.startswith("otlp")))
     return found
 
 
-def _load(signal: str, name: str) -> Any:
+def _find(signal: str, name: str) -> Callable[[], Any] | None:
     if name == "console":
         guard.warn_once(
             "exporter console", "the console exporter is not started: it writes to stdout, where "
@@ -86,10 +92,10 @@ def _load(signal: str, name: str) -> Any:
         protocol = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL") or general
         name = "otlp_proto_grpc" if protocol.strip() == "grpc" else "otlp_proto_http"
     for entry_point in entry_points(group=f"opentelemetry_{signal}_exporter", name=name):
-        try:
-            return entry_point.load()()
-        except Exception as error:  # noqa: BLE001 - somebody else's package
-            guard.swallowed(f"exporter.{name}", error)
-            return None
+        return partial(_make, entry_point)
     guard.warn_once(f"exporter {name}", "exporter %s is not installed; going on without it", name)
     return None
+
+
+def _make(entry_point: EntryPoint) -> Any:
+    return entry_point.load()()

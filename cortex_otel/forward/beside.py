@@ -14,6 +14,7 @@ import queue
 import threading
 import time
 from copy import copy as shallow_copy
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
@@ -25,6 +26,8 @@ from cortex_otel import guard
 from cortex_otel.forward import otlp
 from cortex_otel.forward.sender import MetricSender, Sender
 from cortex_otel.other_exporters import Named, metric_interval_ms, named_by_environment
+from cortex_otel.process import native_spans
+from cortex_otel_exporters import native
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from cortex_otel.forward.sender import Note
     from cortex_otel.process.copies import SafeCopies
     from cortex_otel.settings import Settings
+    from cortex_otel_exporters.record import Record
     from cortex_otel_exporters.sqlite.writer import Writer
 
 __all__ = ["Others"]
@@ -71,6 +75,8 @@ class Others:
         self._senders: list[Sender] = []
         self._span_senders: list[Sender] = []
         self._log_senders: list[Sender] = []
+        #: Those that begin with the first record.
+        self._waiting: list[MetricSender] = []
         self._span_processors: Sequence[SpanProcessor] = ()
         self._log_processors: Sequence[LogRecordProcessor] = ()
         #: To be added to the providers.
@@ -130,22 +136,32 @@ class Others:
     def _add_sender(self, one: Named, interval_ms: float, *, raw: bool) -> None:
         copies = self._copies
         sender: Sender
-        if isinstance(one.exporter, MetricReader):  # it waits to be asked, as Prometheus' does
-            self.metric_readers.append(one.exporter if raw else self._redacting(one.exporter))
-            return
+        # Of the rest there are readers, and what they are is known only when they are made.
+        waits = native.may_be_patched() and (one.is_otlp or one.signal != "metrics")
+        make = one.make
+        if not waits:  # what is there already needn't be imported in the time at exit
+            made = one.make()
+            if isinstance(made, MetricReader):  # it waits to be asked, as Prometheus' does
+                self.metric_readers.append(made if raw else self._redacting(made))
+                return
+            make = partial(_same, made)
         if one.signal == "metrics":
             copy: Any = (lambda data: data) if raw else copies.metrics
             sender = MetricSender(
-                one.exporter, name=one.name, note=self._note, copy=copy, interval_ms=interval_ms
-            )
+                make, name=one.name, note=self._note, copy=copy, interval_ms=interval_ms,
+                preferred=otlp.preferred_of_metrics() if waits else _preferred(made),
+                starts_now=not waits,
+            )  # fmt: skip
+            if waits:
+                self._waiting.append(sender)
             self.metric_readers.append(sender.reader)
         elif one.signal == "traces":
             copy = _raw_span if raw else copies.span
-            sender = Sender(one.exporter, name=one.name, note=self._note, copy=copy)
+            sender = Sender(make, name=one.name, note=self._note, copy=copy)
             self._span_senders.append(sender)
             self.span_processors.append(_SpanSender(sender))
         else:
-            sender = Sender(one.exporter, name=one.name, note=self._note)
+            sender = Sender(make, name=one.name, note=self._note)
             sender.takes_raw = raw
             self._log_senders.append(sender)
             self.log_processors.append(_LogSender(sender))
@@ -153,24 +169,26 @@ class Others:
 
     # --- what the store has kept ----------------------------------------------------------------
 
-    def span(self, span: ReadableSpan, weight: float) -> None:
+    def span(self, span: ReadableSpan, record: Record, weight: float) -> None:
         """Take an ended span; never raises, never waits but for a developer's own processors."""
         try:
+            if self._waiting:
+                self._start_waiting()
             for sender in self._span_senders:
-                sender.submit(span, weight)
+                sender.submit(span, record, weight)
             if self._span_processors:
-                copy = _as_sampled(self._copies.span(span, weight))
+                copy = _as_sampled(self._copies.span(span, record, weight))
                 for processor in self._span_processors:
                     processor.on_end(copy)
         except Exception as error:  # noqa: BLE001 - the host's thread
             guard.swallowed("forward.span", error)
 
-    def log(self, log_record: ReadWriteLogRecord) -> Callable[[float], None] | None:
+    def log(self, log_record: ReadWriteLogRecord, record: Record) -> Callable[[float], None] | None:
         """Copy a log record, which others may still change; what to call if it is kept."""
         if not (self._log_senders or self._log_processors):
             return None
         try:
-            copy = self._copies.log(log_record)
+            copy = self._copies.log(log_record, record)
             raw = _raw_log(log_record) if any(one.takes_raw for one in self._log_senders) else copy
         except Exception as error:  # noqa: BLE001 - the host's thread
             guard.swallowed("forward.log", error)
@@ -178,6 +196,8 @@ class Others:
 
         def kept(weight: float) -> None:
             try:
+                if self._waiting:
+                    self._start_waiting()
                 if weight != 1:
                     self._copies.weigh(copy, weight)
                 for sender in self._log_senders:
@@ -189,11 +209,20 @@ class Others:
 
         return kept
 
+    def _start_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for sender in waiting:
+            sender.start()
+
     @property
     def takers(self) -> Others | None:
         """This, if spans or log records are to be handed on; else ``None``, which costs nothing."""
         is_any = (
-            self._span_senders or self._log_senders or self._span_processors or self._log_processors
+            self._span_senders
+            or self._log_senders
+            or self._span_processors
+            or self._log_processors
+            or self._waiting
         )
         return self if is_any else None
 
@@ -354,7 +383,16 @@ def _shut_down(providers: Sequence[Any]) -> None:
             guard.swallowed("shutdown.provider", error)
 
 
-def _raw_span(span: ReadableSpan, _weight: float) -> ReadableSpan:
+def _same(made: Any) -> Any:
+    return made
+
+
+def _preferred(exporter: Any) -> tuple[Any, Any]:
+    return exporter._preferred_temporality, exporter._preferred_aggregation  # noqa: SLF001 - as the SDK's
+
+
+def _raw_span(span: ReadableSpan, _record: Record, _weight: float) -> ReadableSpan:
+    span = native_spans.as_it_is(span)
     make: Callable[[], ReadableSpan] | None = getattr(span, "_readable_span", None)
     return make() if make is not None else span
 

@@ -8,7 +8,9 @@ exporters don't: why a request failed, and what a Collector rejected of one that
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from cortex_otel import guard
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.settings import Settings
 
-__all__ = ["ask", "exporters"]
+__all__ = ["ask", "exporters", "preferred_of_metrics"]
 
 NAME: Final = "otlp"
 _TIMEOUT_SECONDS = 10
@@ -53,7 +55,16 @@ def exporters(settings: Settings) -> list[Named]:
     try:
         path = settings.otlp_headers_file
         headers = read_headers(path) if path is not None else {}
-        return [_exporter(signal, settings.otlp_endpoint, headers) for signal in _PARTS]
+        for package in (_PACKAGE, _PROTOCOL, "requests"):
+            if find_spec(package) is None:
+                raise ModuleNotFoundError(package)  # noqa: TRY301 - as a parent that is missing
+        return [
+            Named(
+                NAME, signal, partial(_exporter, signal, settings.otlp_endpoint, headers),
+                is_otlp=True,
+            )
+            for signal in _PARTS
+        ]  # fmt: skip
     except ImportError:
         guard.warn_once(
             "otlp", "CORTEX_OTEL_OTLP_ENDPOINT needs more packages, so nothing is sent: %s",
@@ -92,7 +103,14 @@ def ask(settings: Settings) -> str:
     return "" if answer.status_code in _SUCCESS else f"http_{answer.status_code}"
 
 
-def _exporter(signal: str, endpoint: str, headers: Mapping[str, str]) -> Named:
+def preferred_of_metrics() -> tuple[Any, Any]:
+    """Temporality and aggregation that an OTLP exporter will ask for, without making it."""
+    common = import_module("opentelemetry.exporter.otlp.proto.common._internal.metrics_encoder")
+    mixin = common.OTLPMetricExporterMixin()
+    return mixin._get_temporality(None), mixin._get_aggregation(None)  # noqa: SLF001 - as they do
+
+
+def _exporter(signal: str, endpoint: str, headers: Mapping[str, str]) -> Any:
     module, name, protocol, answer, count = _PARTS[signal]
     http = import_module(_PACKAGE)
     exporter = getattr(import_module(f"{_PACKAGE}.{module}"), name)
@@ -105,7 +123,7 @@ def _exporter(signal: str, endpoint: str, headers: Mapping[str, str]) -> Named:
         session=session,
     )
     made.cortex_told = session.told
-    return Named(NAME, signal, made)
+    return made
 
 
 def _session(headers: Mapping[str, str], rejected: Any) -> Any:

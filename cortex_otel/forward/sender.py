@@ -46,7 +46,8 @@ class Sender:
     """Spans or log records to one exporter.
 
     Args:
-        exporter: an SDK exporter; whatever it does is its affair, but for its time and faults.
+        make: of an SDK exporter, called on the thread when the first record is there; whatever it
+            does is its affair, but for its time and faults.
         name: what the ledger calls it.
         note: enters into the ledger (signal, outcome, reason, number).
         copy: makes what is exported of what was submitted; runs on the thread.
@@ -55,11 +56,17 @@ class Sender:
     signal = "event"
 
     def __init__(
-        self, exporter: Any, *, name: str, note: Note, copy: Callable[..., Any] = lambda it: it
+        self,
+        make: Callable[[], Any],
+        *,
+        name: str,
+        note: Note,
+        copy: Callable[..., Any] = lambda it: it,
     ) -> None:
         self.name = name
         self.takes_raw = False
-        self._exporter = exporter
+        self._make = make
+        self._exporter: Any = None
         self._note = note
         self._copy = copy
         self._begin()
@@ -154,10 +161,20 @@ class Sender:
     def _main(self) -> None:
         self._thread, ended = _thread.get_ident(), self._ended
         try:
+            self._prepare()
             self._run()
         except Exception as error:  # noqa: BLE001 - nobody else would hear of it
             guard.swallowed("forward.thread", error)
         ended.put(None)
+
+    def _prepare(self) -> bool:
+        """Have an exporter, which may have to be imported; what fails is tried again."""
+        if self._exporter is None:
+            try:
+                self._exporter = self._make()
+            except Exception as error:  # noqa: BLE001 - somebody else's package
+                guard.swallowed(f"exporter.{self.name}", error)
+        return self._exporter is not None
 
     def _run(self) -> None:
         while True:
@@ -208,6 +225,8 @@ class Sender:
 
     def _attempt(self, batch: Any) -> tuple[int | None, str]:
         """How many were lost (``None`` for all) and why."""
+        if not self._prepare():
+            return None, "fault"
         token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: FBT003 - the SDK's signature
         try:
             result = self._exporter.export(batch)
@@ -225,6 +244,8 @@ class Sender:
         self._note(self.signal, "send_failed", f"{self.name} {reason}", number)
 
     def _end(self) -> None:
+        if self._exporter is None:
+            return
         try:
             self._exporter.shutdown()
         except Exception as error:  # noqa: BLE001 - somebody else's package
@@ -235,23 +256,45 @@ class MetricSender(Sender):
     """Metrics to one exporter, collected every so often and at the end.
 
     Args:
-        exporter: an SDK metric exporter.
+        make: of an SDK metric exporter.
         name: what the ledger calls it.
         note: enters into the ledger.
         copy: makes the exported data of what was collected.
         interval_ms: time between two collections.
+        preferred: temporality and aggregation that the exporter asks for.
+        starts_now: begin to collect; else with :meth:`start`, a flush or the end.
     """
 
     signal = "metric"
 
     def __init__(
-        self, exporter: Any, *, name: str, note: Note, copy: Callable[..., Any], interval_ms: float
+        self,
+        make: Callable[[], Any],
+        *,
+        name: str,
+        note: Note,
+        copy: Callable[..., Any],
+        interval_ms: float,
+        preferred: tuple[Any, Any],
+        starts_now: bool = True,
     ) -> None:
-        self.reader = _Reader(exporter, self)
+        self.reader = _Reader(preferred, self)
+        self._starts_now = starts_now
         self._interval = interval_ms / 1000
         self._next = time.monotonic() + self._interval
-        super().__init__(exporter, name=name, note=note, copy=copy)
-        self._start()
+        super().__init__(make, name=name, note=note, copy=copy)
+        if starts_now:
+            self._start()
+
+    def start(self) -> None:
+        """Begin to collect, if that isn't under way."""
+        if not self._is_started and not self._closing:
+            self._start()
+
+    def begin_to_close(self) -> None:
+        """Collect for the last time, and send it."""
+        self.start()
+        super().begin_to_close()
 
     def take(self, data: MetricsData) -> None:
         """Copy and export what was collected; on the thread."""
@@ -274,18 +317,22 @@ class MetricSender(Sender):
         self._ring()
 
     def force_flush(self, timeout_millis: float = 1000) -> bool:
-        """Collect and send, so long at most."""
-        self._next = 0.0
+        """Collect and send, so long at most; after the end there is nothing to wait for."""
+        self.start()
+        if not self._closing:
+            self._next = 0.0
         return super().force_flush(timeout_millis)
 
     def begin_again_in_child(self) -> None:
         """In a forked child: a thread of its own."""
         super().begin_again_in_child()
         self._next = time.monotonic() + self._interval
-        self._start()
+        if self._starts_now:
+            self._start()
 
     def _has_work(self) -> bool:
-        return super()._has_work() or not self._next
+        # Once it closes it collects anyway; a flush at the same time asks for no more.
+        return super()._has_work() or not (self._next or self._closing)
 
     def _run(self) -> None:
         while not self._given_up:
@@ -307,11 +354,9 @@ class MetricSender(Sender):
 class _Reader(MetricReader):
     """Collects when the sender's thread asks."""
 
-    def __init__(self, exporter: Any, sender: MetricSender) -> None:
-        super().__init__(
-            preferred_temporality=exporter._preferred_temporality,  # noqa: SLF001 - as the SDK's own
-            preferred_aggregation=exporter._preferred_aggregation,  # noqa: SLF001 - the same
-        )
+    def __init__(self, preferred: tuple[Any, Any], sender: MetricSender) -> None:
+        temporality, aggregation = preferred
+        super().__init__(preferred_temporality=temporality, preferred_aggregation=aggregation)
         self._sender = sender
 
     def _receive_metrics(

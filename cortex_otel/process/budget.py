@@ -168,12 +168,13 @@ class Budget:
         """Whether ``name`` has been admitted and not been forgotten."""
         return name in self.known or name in self._older
 
+    def has(self, name: Hashable) -> bool:
+        """Whether ``name`` costs nothing, now; asking costs nothing either and leaves no trace."""
+        return self.holds(name) or name in self._given or is_declared(self._kind, name)
+
     def _admit(self, name: Hashable) -> bool:
         with self._lock:
-            is_free = (
-                self.holds(name) or name in self._given or is_declared(self._kind, name)
-            )  # fmt: skip
-            if not (is_free or self._pays(name)):
+            if not (self.has(name) or self._pays(name)):
                 return False
             is_turn = len(self.known) >= self._limit.at_once
             if is_turn:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from opentelemetry import trace
@@ -299,17 +299,38 @@ class Converter:
             log.trace_id or 0, log.span_id or 0, 0,
         )  # fmt: skip
 
-    def in_one_piece(self, clean: Mapping[str, object]) -> dict[str, object]:
-        """Redacted attributes as a row has them, not sorted into columns: for who sends them on."""
+    def in_one_piece(
+        self, clean: Mapping[str, object], record: Record | None = None
+    ) -> dict[str, object]:
+        """Redacted attributes as a row has them, not sorted into columns: for who sends them on.
+
+        Args:
+            clean: redacted.
+            record: of what they are of, if it has a row: their names have been paid for by that,
+                or refused.
+        """
+        bounded = self._names.bounded if record is None else partial(self._as_in, record.series)
         kept: dict[str, object] = {}
         for key, value in clean.items():
             if key in _IDS and not isinstance(value, list):
                 kept[_IDS[key]] = self._id(_IDS[key], str(value))
             elif key in _BOUNDED and isinstance(value, str):
-                kept[key] = self._names.bounded(_BOUNDED[key], value)
+                kept[key] = bounded(_BOUNDED[key], value)
             else:
                 kept[key] = value
-        return self._with_known_dimensions(kept)
+        return self._with_known_dimensions(kept, bounded)
+
+    def _as_in(self, series: Series, kind: str, name: str) -> str:
+        """``name`` if the row with ``series`` has it or could have it for nothing."""
+        told = {
+            "tool": series.tool_name, "feature": series.feature, "error": series.error_type,
+            "service": series.service,
+        }[kind]  # fmt: skip
+        # An error may have both a word and an exception's class, of which the row has one.
+        is_open = told != OTHER or kind == "error"
+        if name == told or (is_open and self._names.has(kind, name)):
+            return name
+        return (told or OTHER) if kind == "error" else OTHER
 
     def digest_of_body(self, body: str) -> dict[str, object]:
         """What is kept of a plain log line."""
@@ -340,7 +361,7 @@ class Converter:
         names = self._names
         service, tier = get(sc.CORTEX_SERVICE) or self.service, get(sc.CORTEX_USER_TIER)
         if service != self.service:
-            service = self._service_of(service)
+            service = self._service_of(service, names.bounded)
         if feature and feature != tool_name:
             feature = names.bounded("feature", feature)
         error_type = error.error_type if result != "success" else ""
@@ -396,12 +417,14 @@ class Converter:
         return clean.attributes
 
     def _clean_point(self, attributes: Mapping[str, object]) -> dict[str, object]:
-        return self._with_known_dimensions(self._clean(attributes))
+        return self._with_known_dimensions(self._clean(attributes), self._names.bounded)
 
-    def _with_known_dimensions(self, clean: dict[str, object]) -> dict[str, object]:
+    def _with_known_dimensions(
+        self, clean: dict[str, object], bounded: Callable[[str, str], str]
+    ) -> dict[str, object]:
         """``clean`` without a service or tier that none can be."""
         if sc.CORTEX_SERVICE in clean:
-            clean[sc.CORTEX_SERVICE] = self._service_of(str(clean[sc.CORTEX_SERVICE]))
+            clean[sc.CORTEX_SERVICE] = self._service_of(str(clean[sc.CORTEX_SERVICE]), bounded)
         if clean.get(sc.CORTEX_USER_TIER) not in sc.TIERS:
             clean.pop(sc.CORTEX_USER_TIER, None)
         return clean
@@ -432,10 +455,10 @@ class Converter:
         is_open = key in _SESSION_IDS or not ("/" in value or "@" in value)
         return value if is_open else self._resolver.hash_text(value)
 
-    def _service_of(self, claimed: str) -> str:
+    def _service_of(self, claimed: str, bounded: Callable[[str, str], str]) -> str:
         if not _SERVICE.fullmatch(claimed):
             return self.service
-        return claimed if claimed == self.service else self._names.bounded("service", claimed)
+        return claimed if claimed == self.service else bounded("service", claimed)
 
     def _identity_now(self) -> tuple[Resolved, str, str]:
         """Who it is, and project and branch as they may be kept: a provider gives any text."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.process.convert import Converter
     from cortex_otel.process.redact import ErrorSummary, Redactor
+    from cortex_otel_exporters.record import Record
 
 __all__ = ["SafeCopies"]
 
@@ -61,32 +62,34 @@ class SafeCopies:
         self._redactor = redactor
         self._converter = converter
         self._resource: tuple[object, Resource] = (None, Resource({}))
-        self._scopes: dict[tuple[str, str | None, str | None], InstrumentationScope] = {}
+        self._scopes: dict[tuple[str, str | None], InstrumentationScope] = {}
 
-    def span(self, span: ReadableSpan, weight: float = 1.0) -> ReadableSpan:
+    def span(self, span: ReadableSpan, record: Record, weight: float = 1.0) -> ReadableSpan:
         """The copy of an ended span.
 
         Args:
             span: any ended span of the SDK.
+            record: its row, whose names and session the copy has.
             weight: how many spans it stands for.
 
         Raises:
             Exception: the span makes no sense; the caller counts it.
         """
-        attributes, removed = self._attributes(attributes_of(span))
+        attributes, removed = self._attributes(attributes_of(span), record)
+        attributes[sc.SESSION_ID] = record.session.session_id
         if weight != 1:
             attributes[sc.CORTEX_WEIGHT] = weight
-        tool_name = attributes.get(sc.GEN_AI_TOOL_NAME)
-        tool_name = tool_name if isinstance(tool_name, str) else ""
         context = _context(span.context)
         if context is None:
             raise ValueError("a span without ids")
         events = [
             self._exception(event) for event in span.events if event.name == sc.EXCEPTION_EVENT
         ]
-        links = [link for link in map(self._link, span.links) if link is not None]
+        links = [
+            link for link in (self._link(one, record) for one in span.links) if link is not None
+        ]
         return ReadableSpan(
-            name=self._converter.names.of_span(span.name, tool_name, attributes),
+            name=record.series.name,
             context=context,
             parent=_context(span.parent),
             resource=self._resource_of(span.resource),
@@ -97,17 +100,24 @@ class SafeCopies:
             status=Status(span.status.status_code),
             start_time=_time(span.start_time),
             end_time=_time(span.end_time),
-            instrumentation_scope=self._scope(span.instrumentation_scope),
+            instrumentation_scope=self._scope(span.instrumentation_scope, record.context.scope),
         )
 
-    def log(self, readable: ReadableLogRecord | ReadWriteLogRecord) -> ReadableLogRecord:
+    def log(
+        self, readable: ReadableLogRecord | ReadWriteLogRecord, record: Record
+    ) -> ReadableLogRecord:
         """The copy of a log record.
+
+        Args:
+            readable: any log record of the SDK.
+            record: its row, whose names and session the copy has.
 
         Raises:
             Exception: the record makes no sense; the caller counts it.
         """
         log = readable.log_record
-        attributes, removed = self._attributes(log.attributes or {})
+        attributes, removed = self._attributes(log.attributes or {}, record)
+        attributes[sc.SESSION_ID] = record.session.session_id
         error = getattr(log, "exception", None)
         if isinstance(error, BaseException):
             attributes |= _told(summarize_exception(error))
@@ -123,7 +133,7 @@ class SafeCopies:
             severity_text=severity.name if severity else None,
             severity_number=severity,
             attributes=_bounded(attributes, readable.dropped_attributes + removed),
-            event_name=self._converter.names.of_span(name, "", attributes) if name else None,
+            event_name=record.series.name if name else None,
         )
         # It would take them from the context of whoever makes the copy, and keep that.
         copy.context = Context()
@@ -133,7 +143,7 @@ class SafeCopies:
         return ReadableLogRecord(
             log_record=copy,
             resource=self._resource_of(readable.resource),
-            instrumentation_scope=self._scope(readable.instrumentation_scope),
+            instrumentation_scope=self._scope(readable.instrumentation_scope, record.context.scope),
         )
 
     @staticmethod
@@ -155,20 +165,22 @@ class SafeCopies:
 
     # --- parts ----------------------------------------------------------------------------------
 
-    def _attributes(self, attributes: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    def _attributes(
+        self, attributes: Mapping[str, Any], record: Record | None = None
+    ) -> tuple[dict[str, Any], int]:
         clean = self._redactor.attributes(attributes)
-        kept = self._converter.in_one_piece(clean.attributes)
+        kept = self._converter.in_one_piece(clean.attributes, record)
         return kept, clean.removed + len(clean.attributes) - len(kept)
 
     def _exception(self, event: Any) -> Event:
         told = _told(_summary(event.attributes or {}))
         return Event(sc.EXCEPTION_EVENT, _bounded(told, 0), _time(event.timestamp))
 
-    def _link(self, link: Any) -> Link | None:
+    def _link(self, link: Any, record: Record) -> Link | None:
         context = _context(link.context)
         if context is None:
             return None
-        attributes, removed = self._attributes(link.attributes or {})
+        attributes, removed = self._attributes(link.attributes or {}, record)
         return Link(context, _bounded(attributes, link.dropped_attributes + removed))
 
     def _resource_of(self, resource: Resource | None) -> Resource:
@@ -185,14 +197,19 @@ class SafeCopies:
             self._resource = (resource, copy)
         return copy
 
-    def _scope(self, scope: InstrumentationScope | None) -> InstrumentationScope | None:
+    def _scope(
+        self, scope: InstrumentationScope | None, told: str | None = None
+    ) -> InstrumentationScope | None:
+        """The copy of ``scope``, which a row has as ``told``; of metrics there is no row."""
         if scope is None:
             return None
-        key = (scope.name, scope.version, scope.schema_url)
+        if told is None:
+            told = self._converter.names.of_scope(scope)
+        key = (told, scope.schema_url)
         copy = self._scopes.get(key)
         if copy is None:
             # A clean name has no @.
-            name, _, version = self._converter.names.of_scope(scope).partition("@")
+            name, _, version = told.partition("@")
             copy = InstrumentationScope(name, version or None, _schema_url(scope.schema_url))
             if len(self._scopes) < _MOST_SCOPES:
                 self._scopes[key] = copy

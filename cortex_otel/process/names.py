@@ -71,6 +71,10 @@ class Names:
         self._count_overflowed(kind)
         return OTHER
 
+    def has(self, kind: str, name: str) -> bool:
+        """Whether ``name`` costs nothing, for who tells again what a row has: it pays nothing."""
+        return self._budgets[kind].has(name)
+
     def admits(self, kind: str, what: Hashable, *, is_lost: bool = True) -> bool:
         """Whether ``what``, which is no name but of few values too, isn't one too many.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.span.span import LeanParts
 
-__all__ = ["NativePart", "NestedCall", "expect", "expected", "for_store"]
+__all__ = ["NativePart", "NestedCall", "as_it_is", "expect", "expected", "for_store"]
 
 _MOST_EXPECTED: Final = 10_000
 
@@ -67,6 +67,11 @@ def for_store(span: Any) -> Any:
     """The ended span, as the store reads it."""
     what = expected.pop(span.context.span_id, None) if span.context is not None else None
     return span if what is None else _Read(span, what)
+
+
+def as_it_is(span: Any) -> Any:
+    """The ended span with what the library wrote."""
+    return span._span if isinstance(span, _Read) else span  # noqa: SLF001 - of this module
 
 
 class _Read:

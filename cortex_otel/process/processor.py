@@ -9,10 +9,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import SpanProcessor
 
 from cortex_otel import guard
+from cortex_otel.process import native_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.process.convert import Converter
     from cortex_otel.process.sample import TraceSampler
-    from cortex_otel_exporters.record import Sink
+    from cortex_otel_exporters.record import Record, Sink
 
 __all__ = ["Beside", "EventLogProcessor", "EventSpanProcessor"]
 
@@ -31,11 +33,11 @@ __all__ = ["Beside", "EventLogProcessor", "EventSpanProcessor"]
 class Beside(Protocol):
     """Who else gets what is kept; never raises, never waits."""
 
-    def span(self, span: ReadableSpan, weight: float) -> None:
-        """Take an ended span that stands for ``weight`` of its kind."""
+    def span(self, span: ReadableSpan, record: Record, weight: float) -> None:
+        """Take an ended span, its row, and for how many of its kind it stands."""
         ...
 
-    def log(self, log_record: ReadWriteLogRecord) -> Callable[[float], None] | None:
+    def log(self, log_record: ReadWriteLogRecord, record: Record) -> Callable[[float], None] | None:
         """Copy a log record at once, since it may still change; what to call if it is kept."""
         ...
 
@@ -63,6 +65,8 @@ class EventSpanProcessor(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Store ``span``."""
         try:
+            if native_spans.expected:  # what a library wrote there is for nobody beside us either
+                span = native_spans.for_store(span)
             record = self._converter.span(span)
             beside = self.beside
             if self._sampler.active:
@@ -70,12 +74,12 @@ class EventSpanProcessor(SpanProcessor):
                 self._sampler.submit(
                     record,
                     is_root=parent is None or parent.is_remote,
-                    kept=partial(beside.span, span) if beside is not None else None,
+                    kept=partial(beside.span, span, record) if beside is not None else None,
                 )
             else:
                 self._sink.submit(record)
                 if beside is not None:
-                    beside.span(span, 1.0)
+                    beside.span(span, record, 1.0)
         except Exception as error:  # noqa: BLE001 - the host's thread
             self._sink.count_dropped("invalid")
             guard.swallowed("process.span", error)
@@ -100,10 +104,12 @@ class EventLogProcessor(LogRecordProcessor):
         self._sink = sink
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        """Store ``log_record``."""
+        """Store ``log_record``, unless an exporter tells of itself: that would never end."""
         try:
+            if get_value(_SUPPRESS_INSTRUMENTATION_KEY):
+                return
             record = self._converter.log(log_record)
-            kept = self.beside.log(log_record) if self.beside is not None else None
+            kept = self.beside.log(log_record, record) if self.beside is not None else None
             if self._sampler.active:
                 self._sampler.submit(record, kept=kept)
             else:

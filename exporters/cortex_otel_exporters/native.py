@@ -16,6 +16,7 @@ from __future__ import annotations
 import _thread
 import importlib.util
 import os
+import sys
 from _queue import Empty, SimpleQueue  # the C types: patches change the names in `queue` alone
 from importlib.machinery import BuiltinImporter
 from types import BuiltinFunctionType
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Empty", "Local", "Lock", "RLock", "SimpleQueue", "Thread", "get_ident", "is_own_thread",
-    "is_patched", "sleep",
+    "is_patched", "may_be_patched", "sleep",
 ]  # fmt: skip
 
 
@@ -52,6 +53,7 @@ if not TYPE_CHECKING:
 _never = _own.allocate_lock()
 _never.acquire()
 _running: set[int] = set()
+_PATCH = ("gevent", "eventlet")
 
 
 def sleep(seconds: float) -> None:
@@ -66,6 +68,17 @@ def is_patched() -> bool:
     thread may wait for ever, and whoever waits for him.
     """
     return not isinstance(_thread.start_new_thread, BuiltinFunctionType)
+
+
+def may_be_patched() -> bool:
+    """Whether a library that patches is installed, and the host hasn't let it do so yet.
+
+    Until then nothing that speaks over the network may be imported for the host: what has imported
+    ``ssl``'s classes before gevent replaces them calls itself for ever.
+    """
+    return not is_patched() and any(
+        name in sys.modules or importlib.util.find_spec(name) for name in _PATCH
+    )
 
 
 def is_own_thread() -> bool:

@@ -48,6 +48,22 @@ def test_a_flush_of_the_providers_sends_what_is_there(server, run):
     assert {path for path, _, _ in collector.taken} == PATHS
 
 
+AFTER_THE_END = """
+import time
+assert cortex_otel.shutdown(20_000)
+begun = time.monotonic()
+metrics.get_meter_provider().force_flush(20_000)
+print(time.monotonic() - begun)
+"""
+
+
+@pytest.mark.timing
+def test_a_flush_after_the_end_waits_for_nothing(server, start):
+    process = start(SEND + AFTER_THE_END, **endpoint(server()))
+    out, errors = process.communicate(timeout=60)
+    assert float(out) < 5, errors
+
+
 def test_status_says_where_copies_go():
     from cortex_otel.commands.status import _note, _noted_label
 
@@ -229,3 +245,27 @@ def test_under_zero_code_a_headers_file_that_makes_no_sense_sends_nothing(server
     assert "CORTEX_OTEL_OTLP_HEADERS_FILE='/nowhere' makes no sense" in errors
     assert collector.taken == []
     assert noted() == {}
+
+
+# --- Hosts of greenlets -------------------------------------------------------------------------
+
+NOTHING_YET = """
+import sys
+assert not {"urllib3", "requests"} & set(sys.modules), "they keep what gevent replaces"
+"""
+
+
+@pytest.mark.parametrize("library", ["gevent", "eventlet"])
+def test_before_greenlets_nothing_is_imported_that_keeps_what_they_replace(
+    server, run, noted, tmp_path, library
+):
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / f"{library}.py").touch()
+    collector = server()
+    code = SEND.replace("with trace", NOTHING_YET + "with trace", 1)
+    assert run(code, **endpoint(
+        collector, PYTHONPATH=str(tmp_path / "path"), CORTEX_OTEL_EXIT_TIMEOUT_MS="20000"
+    )) == ""  # fmt: skip
+    assert {path for path, _, _ in collector.taken} == PATHS
+    assert noted() == {"sent|otlp": 2}
+    assert noted("metric") == {"sent|otlp": 1}

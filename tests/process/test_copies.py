@@ -30,6 +30,8 @@ from opentelemetry.trace import (
 from cortex_otel.identity import IdentityResolver
 from cortex_otel.process.convert import Converter
 from cortex_otel.process.copies import SafeCopies
+from cortex_otel.process.names import OTHER, Names
+from cortex_otel.process.program import process_session
 from cortex_otel.process.redact import Redactor
 
 SECRET = "SECRET between us"
@@ -44,11 +46,27 @@ RESOURCE = Resource(
 STATE = TraceState([("vendor", "SECRET")])
 
 
+class Copies(SafeCopies):
+    """What is told beside the row, as the processors have it told."""
+
+    def __init__(self):
+        resolver = IdentityResolver(text_key=b"k" * 32)
+        redactor = Redactor(hash_text=resolver.hash_text, hash_user=resolver.hash_user)
+        self.overflowed = []
+        self.names = Names(redactor.name, self.overflowed.append)
+        self.converter = Converter(redactor, resolver, "mcp", names=self.names)
+        super().__init__(redactor, self.converter)
+
+    def span(self, span):
+        return super().span(span, self.converter.span(span))
+
+    def log(self, log):
+        return super().log(log, self.converter.log(log))
+
+
 @pytest.fixture
 def copies():
-    resolver = IdentityResolver(text_key=b"k" * 32)
-    redactor = Redactor(hash_text=resolver.hash_text, hash_user=resolver.hash_user)
-    return SafeCopies(redactor, Converter(redactor, resolver, "mcp"))
+    return Copies()
 
 
 def everything_in(thing, seen=None):
@@ -109,7 +127,7 @@ def test_of_a_span_nothing_is_left_that_a_row_has_not(copies):
     assert copy.context.span_id == span.context.span_id
     assert copy.parent is None
     assert copy.attributes["db.system.name"] == "sqlite"
-    assert set(copy.attributes) == {"db.system.name", "user.hash"}
+    assert set(copy.attributes) == {"db.system.name", "user.hash", "session.id"}
     assert copy.dropped_attributes == 1
     (event,) = copy.events
     assert event.attributes["exception.type"] == "ValueError"
@@ -288,7 +306,8 @@ def test_numbers_that_a_protocol_cannot_carry_fail_no_batch(copies, number):
     log = a_log(body="x")
     log.log_record.trace_id = log.log_record.span_id = log.log_record.trace_flags = number
     log.log_record.timestamp = log.log_record.observed_timestamp = number
-    assert encoded("log", copies.log(log))
+    record = copies.converter.log(a_log(body="x"))
+    assert encoded("log", SafeCopies.log(copies, log, record))
 
 
 @pytest.mark.parametrize("number", [2**70, 2**63])
@@ -299,3 +318,75 @@ def test_counts_that_a_protocol_cannot_carry_fail_no_batch(copies, number):
         counter.add(1, {"who": "b"})
 
     assert encoded("metrics", copies.metrics(collected(record)))
+
+
+# --- Names and sessions are those of the row ----------------------------------------------------
+
+
+def ended(name="work", scope="lib", **attributes):
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer(scope)
+    span = tracer.start_span(name, attributes=attributes)
+    span.end()
+    return span._readable_span()
+
+
+def spend(names, kind):
+    """Use up what ``kind`` has for names that come but once."""
+    number = 0
+    while names.bounded(kind, f"once {number}") != OTHER:
+        number += 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "make", "look"),
+    [
+        ("span", lambda: ended("new"), lambda copy: copy.name),
+        (
+            "tool",
+            lambda: ended(**{"gen_ai.tool.name": "new"}),
+            lambda copy: copy.attributes["gen_ai.tool.name"],
+        ),
+        (
+            "feature",
+            lambda: ended(**{"cortex.feature": "new"}),
+            lambda copy: copy.attributes["cortex.feature"],
+        ),
+        (
+            "service",
+            lambda: ended(**{"cortex.service": "new"}),
+            lambda copy: copy.attributes["cortex.service"],
+        ),
+        (
+            "error",
+            lambda: ended(**{"error.type": "NewError"}),
+            lambda copy: copy.attributes["error.type"],
+        ),
+        ("scope", lambda: ended(scope="new"), lambda copy: copy.instrumentation_scope.name),
+    ],
+    ids=["span", "tool", "feature", "service", "error", "scope"],
+)
+def test_a_name_refused_for_the_row_is_not_asked_for_again(copies, kind, make, look):
+    spend(copies.names, kind)
+    copies.overflowed.clear()
+    assert look(copies.span(make())) == OTHER
+    assert copies.overflowed == [kind]
+
+
+def test_an_event_has_the_name_of_its_row_whatever_spans_are_called(copies):
+    spend(copies.names, "span")
+    copies.overflowed.clear()
+    assert copies.log(a_log(event_name="my.event")).log_record.event_name == "my.event"
+    assert copies.overflowed == []
+
+
+def test_word_and_class_of_an_error_are_both_told(copies):
+    attributes = {"error.type": "tool_error", "cortex.exception.type": "ShopClosed"}
+    copy = copies.span(ended(**attributes))
+    assert attributes.items() <= copy.attributes.items()
+
+
+def test_a_copy_has_the_session_of_its_row(copies):
+    session_id = process_session(str).session_id
+    assert copies.span(ended()).attributes["session.id"] == session_id
+    assert copies.log(a_log(body="x")).log_record.attributes["session.id"] == session_id
+    assert copies.span(ended(**{"mcp.session.id": "ab12"})).attributes["session.id"] == "ab12"
