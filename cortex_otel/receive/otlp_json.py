@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from opentelemetry.proto.logs.v1 import logs_pb2
+from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from cortex_otel import semconv as sc
 from cortex_otel.receive import lenient_json
@@ -46,6 +46,7 @@ from cortex_otel.receive.records import (
     OtlpLog,
     OtlpSpan,
     ParentSpan,
+    Scope,
     Told,
     refused_all,
 )
@@ -58,10 +59,11 @@ __all__ = ["JsonReader"]
 _TRACE_ID: Final = re.compile(r"[0-9A-Fa-f]{32}")
 _SPAN_ID: Final = re.compile(r"[0-9A-Fa-f]{16}")
 _ZERO: Final = re.compile(r"0+")
-_TWO_TO_63: Final = 1 << 63
+_TWO_TO_31, _TWO_TO_63 = 1 << 31, 1 << 63
 _KIND_NAMES: Final = dict(trace_pb2.Span.SpanKind.items())
 _STATUS_NAMES: Final = dict(trace_pb2.Status.StatusCode.items())
 _SEVERITY_NAMES: Final = dict(logs_pb2.SeverityNumber.items())
+_TEMPORALITY_NAMES: Final = dict(metrics_pb2.AggregationTemporality.items())
 _STATUS_ERROR: Final = 2
 _MOST_RESOURCES, _LONGEST_RESOURCE = 256, 16_384
 _METRICS: Final = {
@@ -76,7 +78,7 @@ class JsonReader:
     def __init__(self) -> None:
         self.losses = Losses()
         self._resources: dict[bytes, Told] = {}
-        self._scopes: dict[tuple[str, str], InstrumentationScope] = {}
+        self._scopes: dict[bytes, Scope] = {}
 
     def traces(self, body: bytes) -> Iterator[Group]:
         """The spans of an ``ExportTraceServiceRequest``, a group a resource.
@@ -209,13 +211,13 @@ class JsonReader:
                 else:
                     yield record
 
-    def _log(self, log: dict[str, Any], scope: InstrumentationScope, told: Told) -> OtlpLog:
+    def _log(self, log: dict[str, Any], scope: Scope, told: Told) -> OtlpLog:
         trace_id, span_id = text(log, "traceId"), text(log, "spanId")
         if trace_id and not _TRACE_ID.fullmatch(trace_id):
             raise MalformedError("traceId isn't 32 hexadecimal digits")
         if span_id and not _SPAN_ID.fullmatch(span_id):
             raise MalformedError("spanId isn't 16 hexadecimal digits")
-        severity_text = log.get("severityText")
+        severity_text, flags = log.get("severityText"), log.get("flags")
         return OtlpLog(
             attributes(log, self.losses),
             text(log, "eventName"),
@@ -228,7 +230,15 @@ class JsonReader:
             scope,
             told,
             severity_text if type(severity_text) is str else "",
+            0 if flags is None else self._flags(flags),
         )
+
+    def _flags(self, flags: Any) -> int:
+        try:
+            return integer(flags, "flags")
+        except MalformedError as error:
+            self.losses.left_out[str(error)] += 1
+            return 0
 
     def _points(self, resource_metrics: dict[str, Any], _told: Told) -> Iterator[Point | str]:
         for scope_metrics in self._objects(resource_metrics, "scopeMetrics"):
@@ -244,25 +254,46 @@ class JsonReader:
                         try:
                             yield point_of(
                                 text(metric, "name"), text(metric, "unit"), kind,
-                                attributes(point, self.losses), _numbers(kind, point),
-                                (scope.name, scope.version or ""),
+                                attributes(point, self.losses),
+                                {**_numbers(kind, point), **self._shape(kind, data, point)}, scope,
                             )  # fmt: skip
                         except MalformedError as error:
                             yield str(error)
 
-    def _scope(self, group: dict[str, Any]) -> InstrumentationScope:
+    def _shape(self, kind: str, data: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
+        """What only tells a point apart, and so never refuses it."""
         try:
-            scope = object_of(group, "scope")
-            key = text(scope, "name"), text(scope, "version")
+            return _shape(kind, data, point)
         except MalformedError as error:
             self.losses.left_out[str(error)] += 1
-            key = "", ""
+            return {}
+
+    def _scope(self, group: dict[str, Any]) -> Scope:
+        scope = group.get("scope")
+        if type(scope) is not dict:
+            if scope is not None:
+                self.losses.left_out["scope isn't an object"] += 1
+            scope = {}
+        try:
+            key = orjson.dumps(scope)
+        except TypeError:  # nested deeper than it writes
+            return self._new_scope(scope)
         found = self._scopes.get(key)
         if found is None:
-            if len(self._scopes) >= _MOST_RESOURCES:
+            found = self._new_scope(scope)
+            if len(self._scopes) >= _MOST_RESOURCES or len(key) > _LONGEST_RESOURCE:
                 self._scopes.clear()
-            found = self._scopes[key] = InstrumentationScope(*key)
+            self._scopes[key] = found
         return found
+
+    def _new_scope(self, scope: dict[str, Any]) -> Scope:
+        name, version, told = "", "", {}
+        try:
+            name, version = text(scope, "name"), text(scope, "version")
+            told = attributes(scope, self.losses)
+        except MalformedError as error:
+            self.losses.left_out[str(error)] += 1
+        return Scope(name, version, told)
 
 
 def _refused(trace_id: Any, span_id: Any, parent_id: Any) -> str:
@@ -307,6 +338,35 @@ def _numbers(kind: str, point: dict[str, Any]) -> dict[str, Any]:
         numbers["bounds"] = [double(one, "explicitBounds") for one in bounds]
         numbers["counts"] = [integer(one, "bucketCounts") for one in counts]
     return numbers
+
+
+def _shape(kind: str, data: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
+    """As the protobuf reader has it."""
+    shape: dict[str, Any] = {}
+    if kind == "summary":
+        quantiles = [one for one in list_of(point, "quantileValues") if type(one) is dict]
+        shape["quantiles"] = [
+            tuple(double(one.get(name) or 0, name) for name in ("quantile", "value"))
+            for one in quantiles
+        ]
+    elif kind != "gauge":
+        temporality = data.get("aggregationTemporality")
+        shape["temporality"] = enum(temporality, "aggregationTemporality", _TEMPORALITY_NAMES)
+    if kind == "sum":
+        shape["is_monotonic"] = data.get("isMonotonic") in (True, "true")
+    elif kind == "exponential_histogram":
+        shape["buckets"] = (
+            integer(point.get("scale"), "scale", -_TWO_TO_31, _TWO_TO_31),
+            integer(point.get("zeroCount"), "zeroCount"),
+            double(point.get("zeroThreshold") or 0, "zeroThreshold"),
+            *_buckets(object_of(point, "positive")), *_buckets(object_of(point, "negative")),
+        )  # fmt: skip
+    return shape
+
+
+def _buckets(side: dict[str, Any]) -> tuple[int, list[int]]:
+    offset = integer(side.get("offset"), "offset", -_TWO_TO_31, _TWO_TO_31)
+    return offset, [integer(one, "bucketCounts") for one in list_of(side, "bucketCounts")]
 
 
 def _as_int(value: Any) -> int | float:
