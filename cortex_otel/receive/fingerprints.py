@@ -39,6 +39,7 @@ _WHO: Final = (
 )  # fmt: skip
 _LOW: Final = (1 << 64) - 1
 _blake2b = hashlib.blake2b
+_pack_place = struct.Struct(">qQQ").pack
 _pack_span = struct.Struct(">16sQQQQQB").pack
 
 
@@ -86,6 +87,18 @@ class Fingerprints:
         """Of a metric point."""
         said = _canonical((point.name, point.unit, *point.told))
         return self._hash(said + _of_scope(point.scope) + _digests(told)[0])
+
+    def place(self, identity: int, time_unix_nano: int, number: int) -> int:
+        """What decides whether a record is sampled, where it isn't its trace.
+
+        Args:
+            identity: of the record.
+            time_unix_nano: when it came if it brought no time of its own; else 0.
+            number: how many equal ones came before it in its request.
+        """
+        if not time_unix_nano and not number:
+            return identity
+        return self._hash(_pack_place(identity, time_unix_nano, number))
 
     def _hash(self, data: bytes) -> int:
         digest = _blake2b(self._key + data, digest_size=8).digest()
