@@ -6,8 +6,9 @@ ids are hexadecimal in either case, enums are integers, names are lowerCamelCase
 are numbers or text, ``null`` is as if left out, and what isn't known is ignored.
 
 One bad value never takes its batch. It is read as it was meant or left out (:mod:`.json_values`);
-where that can't be, its record is refused and the others are taken. Malformed is only a request
-whose outermost parts can't be read.
+where that can't be, its record is refused and the others are taken. A resource or scope that can't
+be read is left out, and its records are kept. Malformed is only a request whose outermost parts
+can't be read.
 
 Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 """
@@ -15,7 +16,7 @@ Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import orjson
 from opentelemetry.proto.logs.v1 import logs_pb2
@@ -48,11 +49,10 @@ from cortex_otel.receive.records import (
     ParentSpan,
     Scope,
     Told,
-    refused_all,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = ["JsonReader"]
 
@@ -66,6 +66,15 @@ _SEVERITY_NAMES: Final = dict(logs_pb2.SeverityNumber.items())
 _TEMPORALITY_NAMES: Final = dict(metrics_pb2.AggregationTemporality.items())
 _STATUS_ERROR: Final = 2
 _MOST_RESOURCES, _LONGEST_RESOURCE = 256, 16_384
+#: By the name of a list: fields that only one of its messages has.
+_LOOKS: Final[Mapping[str, frozenset[str]]] = {
+    "resourceSpans": frozenset({"scopeSpans"}), "scopeSpans": frozenset({"spans"}),
+    "resourceLogs": frozenset({"scopeLogs"}), "scopeLogs": frozenset({"logRecords"}),
+    "resourceMetrics": frozenset({"scopeMetrics"}), "scopeMetrics": frozenset({"metrics"}),
+    "spans": frozenset({"traceId"}), "metrics": frozenset({"name"}),
+    "logRecords": frozenset({"timeUnixNano", "observedTimeUnixNano", "eventName", "body"}),
+    "dataPoints": frozenset({"timeUnixNano"}),
+}  # fmt: skip
 _METRICS: Final = {
     "gauge": "gauge", "sum": "sum", "histogram": "histogram",
     "exponentialHistogram": "exponential_histogram", "summary": "summary",
@@ -105,7 +114,7 @@ class JsonReader:
             raise MalformedError("not JSON") from None
         if type(request) is not dict:
             raise MalformedError("not a JSON object")
-        is_empty = not list_of(request, name)
+        is_empty = not (_looks_like(request.get(name), name) or list_of(request, name))
         groups = self._objects(request, name)
         if not groups and not is_empty:
             raise MalformedError(f"{name} holds nothing but what isn't an object")
@@ -113,10 +122,9 @@ class JsonReader:
             try:
                 told = self._resource(group)
             except MalformedError as error:
+                self.losses.left_out[str(error)] += 1
                 told = Told({})
-                yield Group(told, refused_all(items(group, told), str(error)))
-            else:
-                yield Group(told, items(group, told))
+            yield Group(told, items(group, told))
 
     def _resource(self, group: dict[str, Any]) -> Told:
         resource = object_of(group, "resource")
@@ -134,6 +142,9 @@ class JsonReader:
 
     def _objects(self, parent: dict[str, Any], name: str) -> list[dict[str, Any]]:
         """The messages of a list; what is none is counted as a refused record."""
+        one = parent.get(name)
+        if _looks_like(one, name):
+            return [one]  # a list of one, by a sender that makes JSON of XML or the like
         try:
             found = list_of(parent, name)
         except MalformedError as error:
@@ -294,6 +305,11 @@ class JsonReader:
         except MalformedError as error:
             self.losses.left_out[str(error)] += 1
         return Scope(name, version, told)
+
+
+def _looks_like(found: Any, name: str) -> TypeGuard[dict[str, Any]]:
+    """Whether what stands in place of a list of messages looks like one of them."""
+    return type(found) is dict and not _LOOKS[name].isdisjoint(found)
 
 
 def _refused(trace_id: Any, span_id: Any, parent_id: Any) -> str:

@@ -6,8 +6,8 @@ status, each attribute) is declared ``bytes``, which is the same on the wire. Eq
 looked up, and parsed once. 4.5 µs a span, and ids, times and names are read as ever.
 
 One bad value never takes its batch: what the parser refuses is mended, or its record alone is
-refused (:mod:`.lenient_protobuf`). Malformed is only a request whose outermost fields can't be
-read.
+refused (:mod:`.lenient_protobuf`); a resource or scope that can't be mended is left out, and its
+records are kept. Malformed is only a request whose outermost fields can't be read.
 
 Source: https://opentelemetry.io/docs/specs/otlp/ (1.11.0)
 """
@@ -49,7 +49,6 @@ from cortex_otel.receive.records import (
     ParentSpan,
     Scope,
     Told,
-    refused_all,
     refused_ids,
 )
 
@@ -146,8 +145,8 @@ class ProtobufReader:
         try:
             told = self._resource(group.resource)
         except MalformedError as error:
+            self.losses.left_out[str(error)] += 1
             told = Told({})
-            return Group(told, refused_all(items(group, told), str(error)))
         return Group(told, items(group, told))
 
     def _spans(self, resource_spans: Any, told: Told) -> Iterator[OtlpSpan | str]:

@@ -15,11 +15,11 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "FAILED", "KINDS", "NOT_FAILED", "SEVERITIES", "Event", "Group", "Losses", "MalformedError",
-    "OtlpLog", "OtlpSpan", "ParentSpan", "Scope", "Told", "refused_all", "refused_ids",
+    "OtlpLog", "OtlpSpan", "ParentSpan", "Scope", "Told", "refused_ids",
 ]  # fmt: skip
 
 _PLAIN: Final = frozenset({str, int, float, bool, NoneType})
@@ -208,12 +208,6 @@ class Group(NamedTuple):
     """The resource; the same object for equal ones of late."""
     items: Iterable[Any]
     """Records; text in place of one that breaks a rule says which."""
-
-
-def refused_all(items: Iterable[Any], rule: str) -> Iterator[str]:
-    """The rule in place of each of ``items``: what they hang on breaks it."""
-    for _ in items:
-        yield rule
 
 
 def refused_ids(trace_id: bytes, span_id: bytes) -> str:
