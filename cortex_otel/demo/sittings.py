@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanKind
 
 from cortex_otel import semconv as sc
@@ -23,7 +22,15 @@ from cortex_otel.demo.product import (
     TOOLS,
     VERSIONS,
 )  # fmt: skip
-from cortex_otel.receive.records import FAILED, NOT_FAILED, OtlpLog, OtlpSpan, ParentSpan, Told
+from cortex_otel.receive.records import (
+    FAILED,
+    NOT_FAILED,
+    OtlpLog,
+    OtlpSpan,
+    ParentSpan,
+    Scope,
+    Told,
+)
 
 if TYPE_CHECKING:
     import random
@@ -47,11 +54,11 @@ _IN_EDITOR = (
     (sc.EXT_ERROR, 15),
 )  # fmt: skip
 _NAMES, _WEIGHTS = tuple(TOOLS), tuple(tool.weight for tool in TOOLS.values())
-_SERVER = InstrumentationScope("cortex_otel", "0.1.0")
-_CLIENT = InstrumentationScope("@cortex/telemetry", "0.1.0")
+_SERVER = Scope("cortex_otel", "0.1.0", {})
+_CLIENT = Scope("@cortex/telemetry", "0.1.0", {})
 _SCOPES = {
-    "http": InstrumentationScope("opentelemetry.instrumentation.httpx", "0.66b2"),
-    "sqlite": InstrumentationScope("opentelemetry.instrumentation.sqlite3", "0.66b2"),
+    "http": Scope("opentelemetry.instrumentation.httpx", "0.66b2", {}),
+    "sqlite": Scope("opentelemetry.instrumentation.sqlite3", "0.66b2", {}),
 }
 
 
@@ -345,7 +352,7 @@ class Sitting:
         }  # fmt: skip
 
     def _span(  # noqa: PLR0917 - in the order of OtlpSpan
-        self, told: Told, scope: InstrumentationScope, name: str, kind: SpanKind, trace_id: int,
+        self, told: Told, scope: Scope, name: str, kind: SpanKind, trace_id: int,
         parent: ParentSpan | None, attributes: dict[str, object],
     ) -> OtlpSpan:  # fmt: skip
         return OtlpSpan(
@@ -354,7 +361,7 @@ class Sitting:
         )  # fmt: skip
 
     def _log(  # noqa: PLR0917 - the same
-        self, told: Told, scope: InstrumentationScope, event: str, values: dict[str, object],
+        self, told: Told, scope: Scope, event: str, values: dict[str, object],
         trace_id: int = 0, span_id: int = 0,
     ) -> Item:  # fmt: skip
         values[sc.LOG_RECORD_UID] = f"{self._choose.getrandbits(128):032x}"

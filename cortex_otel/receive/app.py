@@ -105,6 +105,8 @@ class Receiver:
         try:
             status, body, more = await self._answered(scope["method"], path, headers, receive)
         except Refusal as refusal:
+            if refusal.records:
+                self._committer.count_refused(refusal.records)
             status, more = refusal.status, dict(refusal.headers)
             if is_plain:
                 body = plain.failure(refusal)
@@ -172,7 +174,9 @@ class Receiver:
             batch = plain.read(plain.ROUTES[path], body)
             answer = Answer()
             if batch.events:
-                answer = await self._stored(Request("logs", b"", events=batch.events))
+                answer = await self._stored(
+                    Request("logs", b"", events=batch.events, ledger=plain.ledger(batch))
+                )
         finally:
             self._committer.release(len(body))
         return 200, plain.success(batch, answer), {}

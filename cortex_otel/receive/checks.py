@@ -40,6 +40,7 @@ class Refusal(Exception):  # noqa: N818 - an answer, and no error of ours
         headers: of the answer.
         code: for programs, where the answer has one.
         field: what of the request it is about.
+        records: how many, known to be of a kind, are refused with it for what they are.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Refusal(Exception):  # noqa: N818 - an answer, and no error of ours
         headers: Mapping[str, str] | None = None,
         code: str = "",
         field: str | None = None,
+        records: int = 0,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -57,6 +59,7 @@ class Refusal(Exception):  # noqa: N818 - an answer, and no error of ours
         self.headers = headers or {}
         self.code = code
         self.field = field
+        self.records = records
 
 
 class Rules:

@@ -27,10 +27,11 @@ from cortex_otel_exporters.sqlite.store import Store
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from cortex_otel.receive.records import OtlpLog
     from cortex_otel.settings import Settings
+    from cortex_otel_exporters.sqlite.batch import LedgerEntry
 
 __all__ = ["Answer", "Committer", "Request"]
 
@@ -65,10 +66,12 @@ class Request:
         is_json: OTLP/JSON; else protobuf.
         is_gzip: compressed.
         events: in place of a body: typed events that came otherwise.
+        ledger: what the books are to be told beside them, in the same transaction.
     """
 
     __slots__ = (
-        "answer", "body", "delivery", "events", "future", "is_gzip", "is_json", "loop", "signal",
+        "answer", "body", "delivery", "events", "future", "is_gzip", "is_json", "ledger", "loop",
+        "signal",
     )  # fmt: skip
 
     def __init__(
@@ -79,12 +82,14 @@ class Request:
         is_json: bool = False,
         is_gzip: bool = False,
         events: list[OtlpLog] | None = None,
+        ledger: Mapping[LedgerEntry, int] | None = None,
     ) -> None:
         self.signal = signal
         self.body = body
         self.is_json = is_json
         self.is_gzip = is_gzip
         self.events = events
+        self.ledger = ledger or {}
         self.answer = Answer()
         self.delivery = Delivery()
         self.loop: asyncio.AbstractEventLoop
@@ -144,6 +149,10 @@ class Committer:
         """What was reserved has been dealt with."""
         with self._lock:
             self._waiting_bytes -= size
+
+    def count_refused(self, number: int) -> None:
+        """Enter events of which none could be taken; with the next transaction."""
+        self._faults.count_dropped("invalid", number)
 
     async def store(self, request: Request, loop: asyncio.AbstractEventLoop) -> Answer:
         """Hand over a request and wait until it is on disk, or refused."""
@@ -272,7 +281,9 @@ class Committer:
 
 def _parts(intake: Intake, request: Request) -> Iterator[Part]:
     if request.events is not None:
-        yield intake.events(request.events)
+        part = intake.events(request.events)
+        part.ledger.update(request.ledger)
+        yield part
         return
     body = unpacked(request.body) if request.is_gzip else request.body
     request.body = b""

@@ -5,7 +5,8 @@ Only the hash is stored, keyed by this installation, so that nothing that was re
 from it. Both encodings of a record, and its attributes in any order, have the same.
 
 * A log record: all that is read of it, with its resource and scope.
-* A metric point: the same, with name, unit and kind of its metric.
+* A metric point: the same, with name, unit, kind and temporality of its metric. Its buckets and
+  quantiles count too, though they aren't all kept.
 * A span, and an event with a ``log.record.uid``, has an id. That and its times are enough, and more
   would make two of what comes directly and once more through a Collector, which adds attributes to
   it and to its resource. But an id alone isn't: Zipkin's client and server share theirs, so do the
@@ -16,6 +17,7 @@ from it. Both encodings of a record, and its attributes in any order, have the s
 from __future__ import annotations
 
 import hashlib
+import math
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,15 +26,12 @@ import orjson
 from cortex_otel import semconv as sc
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-
     from cortex_otel.receive.metric_data import Point
-    from cortex_otel.receive.records import OtlpLog, OtlpSpan, Told
+    from cortex_otel.receive.records import OtlpLog, OtlpSpan, Scope, Told
 
 __all__ = ["Fingerprints"]
 
 _PERSON: Final = b"cortex.received"  # other hashes of the same key are of other things
-_NO_SCOPE: Final = ("", "")
 #: What says whose a record is, of the record or of its resource.
 _WHO: Final = (
     "service.namespace", sc.SERVICE_NAME, sc.SERVICE_INSTANCE_ID, sc.CORTEX_SERVICE, sc.SESSION_ID,
@@ -40,6 +39,7 @@ _WHO: Final = (
 )  # fmt: skip
 _LOW: Final = (1 << 64) - 1
 _blake2b = hashlib.blake2b
+_pack_place = struct.Struct(">qQQ").pack
 _pack_span = struct.Struct(">16sQQQQQB").pack
 
 
@@ -69,36 +69,55 @@ class Fingerprints:
         attributes = log.attributes
         uid = attributes.get(sc.LOG_RECORD_UID)
         if uid is not None:
-            who = [attributes.get(key) for key in _WHO]
+            who = {key: attributes[key] for key in _WHO if key in attributes}
             told = _canonical((log.event_name, log.timestamp, uid, who))
             return self._hash(told + _digests(log.resource)[1])
-        trace_id = log.trace_id
+        trace_id, severity = log.trace_id, log.severity_number
         told = _canonical(
             (
-                log.event_name, log.timestamp, log.observed_timestamp, log.severity_number,
-                log.severity_text, trace_id >> 64, trace_id & _LOW, log.span_id, log.body,
-                attributes, _scope(log.instrumentation_scope),
+                log.event_name, log.timestamp, log.observed_timestamp,
+                0 if severity is None else severity.value, log.severity_text, trace_id >> 64,
+                trace_id & _LOW, log.span_id, log.flags, attributes,
+                () if log.body is None else (log.body,),
             )
         )  # fmt: skip
-        return self._hash(told + _digests(log.resource)[0])
+        return self._hash(told + _of_scope(log.instrumentation_scope) + _digests(log.resource)[0])
 
     def point(self, point: Point, told: Told) -> int:
         """Of a metric point."""
-        return self._hash(_canonical((point.name, point.unit, *point.told)) + _digests(told)[0])
+        said = _canonical((point.name, point.unit, *point.told))
+        return self._hash(said + _of_scope(point.scope) + _digests(told)[0])
+
+    def place(self, identity: int, time_unix_nano: int, number: int) -> int:
+        """What decides whether a record is sampled, where it isn't its trace.
+
+        Args:
+            identity: of the record.
+            time_unix_nano: when it came if it brought no time of its own; else 0.
+            number: how many equal ones came before it in its request.
+        """
+        if not time_unix_nano and not number:
+            return identity
+        return self._hash(_pack_place(identity, time_unix_nano, number))
 
     def _hash(self, data: bytes) -> int:
         digest = _blake2b(self._key + data, digest_size=8).digest()
         return int.from_bytes(digest, "big", signed=True)
 
 
-def _scope(scope: InstrumentationScope | None) -> tuple[str, str | None]:
-    return (scope.name, scope.version) if scope is not None else _NO_SCOPE
+def _of_scope(scope: Scope | None) -> bytes:
+    """Of all a scope says; made once for each."""
+    if scope is None:
+        return _NO_SCOPE
+    if scope.digest is None:
+        scope.digest = _digest(_canonical((scope.name, scope.version or "", scope.told)))
+    return scope.digest
 
 
 def _digests(told: Told) -> tuple[bytes, bytes]:
     """Of all a resource says, and of what says whose it is; made once for each."""
     if told.digests is None:
-        who = [told.attributes.get(key) for key in _WHO]
+        who = {key: told.attributes[key] for key in _WHO if key in told.attributes}
         told.digests = _digest(_canonical(told.attributes)), _digest(_canonical(who))
     return told.digests
 
@@ -108,14 +127,33 @@ def _digest(data: bytes) -> bytes:
 
 
 def _canonical(value: Any) -> bytes:
-    """Equal bytes for equal values, with the keys of mappings in order."""
+    """Equal bytes for equal values and for no others, with the keys of mappings in order."""
     try:
-        return orjson.dumps(value, _of_bytes, orjson.OPT_SORT_KEYS)
+        made = orjson.dumps(value, _of_bytes, orjson.OPT_SORT_KEYS)
+        # JSON writes what is no number as it writes an empty value, and tells -0 from 0. Neither is
+        # in a usual record, so it isn't looked for before.
+        if b"null" in made or b"-0.0" in made:
+            made = orjson.dumps(_exactly(value), _of_bytes, orjson.OPT_SORT_KEYS)
     except TypeError:  # nothing that a reader makes
         return repr(value).encode("utf-8", "backslashreplace")
+    return made
 
 
-def _of_bytes(value: Any) -> list[str]:
+def _exactly(value: Any) -> Any:
+    if type(value) is float:
+        # What a sender in JavaScript sends again is 0 where it was -0.
+        return (value or 0.0) if math.isfinite(value) else orjson.Fragment(repr(value))
+    if type(value) in {list, tuple}:
+        return [_exactly(one) for one in value]
+    if type(value) is dict:
+        return {key: _exactly(one) for key, one in value.items()}
+    return value
+
+
+def _of_bytes(value: Any) -> orjson.Fragment:
     if isinstance(value, bytes):
-        return ["bytes", value.hex()]
+        return orjson.Fragment(f"b{value.hex()}")  # no JSON, so no other value looks like it
     raise TypeError
+
+
+_NO_SCOPE: Final = _digest(_canonical(("", "", {})))

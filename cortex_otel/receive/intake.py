@@ -3,7 +3,9 @@
 Redaction, identity and rows are :class:`cortex_otel.process.convert.Converter`'s. Sampling is
 decided for each record by itself: what of a trace is still to come nobody here knows, and a record
 that is sent again must meet the same decision. Errors are kept; of the rest, a record is kept by
-the place of its trace, as in every process, or outside a trace by its own identity.
+the place of its trace, as in every process, or outside a trace by its own identity. Equal records
+of a request are decided one by one, and so are those that bring no time, by the time they came: by
+their identity alone, all of one kind would be kept for ever, or none.
 """
 
 from __future__ import annotations
@@ -119,6 +121,8 @@ class Intake:
         self._samples = any(rate < 1 for rate in self._rates.values())
         self._protobuf, self._json = ProtobufReader(), JsonReader()
         self._fingerprints = Fingerprints(resolver.text_key())
+        self._equals: Counter[int] = Counter()
+        """Of the request at hand: how many records of an identity came, where that decides."""
 
     def parts(self, signal: str, body: bytes, *, is_json: bool) -> Iterator[Part]:
         """The records of a request, a part at a time; at least one part.
@@ -134,6 +138,7 @@ class Intake:
         reader: Any = self._json if is_json else self._protobuf
         groups: Iterable[Group] = getattr(reader, signal)(body)
         self._overflowed.clear()  # of a request that turned out malformed
+        self._equals.clear()
         take = self._take_point if signal == "metrics" else self._take_record
         part = Part()
         losses = reader.losses = Losses()  # those of a malformed request are of no interest
@@ -156,6 +161,7 @@ class Intake:
     def events(self, logs: Iterable[OtlpLog]) -> Part:
         """The records of events that didn't come as OTLP, at most a few hundred."""
         part = Part()
+        self._equals.clear()
         for log in logs:
             self._take_record(part, self.senders.of(log.resource), log)
             self._note_overflowed(part)
@@ -190,7 +196,7 @@ class Intake:
         if self._samples:
             rate = self._rate(record)
             if rate < 1:
-                if place_of(record.trace_id or identity & _MASK) >= rate:
+                if place_of(record.trace_id or self._place(item, record, identity)) >= rate:
                     ledger["event", "sampled_out", ""] += 1
                     return
                 record = record._replace(weight=1 / rate)
@@ -218,6 +224,16 @@ class Intake:
         if isinstance(name, str) and name in sc.EVENT_TYPES:
             return complete(name, attributes, sender.fields, self._count_removed)
         return attributes
+
+    def _place(self, item: OtlpSpan | OtlpLog, record: Record, identity: int) -> int:
+        number = came = 0
+        if type(item) is OtlpLog:
+            if sc.LOG_RECORD_UID not in record.event_data:  # with one, equals are one record
+                number = self._equals[identity]
+                self._equals[identity] += 1
+            if not item.timestamp and not item.observed_timestamp:
+                came = record.time_unix_nano
+        return self._fingerprints.place(identity, came, number) & _MASK
 
     def _rate(self, record: Record) -> float:
         if record.series.result in _FAILED:

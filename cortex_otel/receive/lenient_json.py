@@ -1,4 +1,4 @@
-"""JSON that orjson refuses, read all the same where it is clear what was meant.
+r"""JSON that orjson refuses, read all the same where it is clear what was meant.
 
 orjson reads nothing of a text that breaks one rule anywhere: a lone surrogate, which JavaScript
 makes by cutting a string in two, costs the whole batch. So a text that it refuses is read once
@@ -7,6 +7,7 @@ more, slowly, with these rules:
 * Half of a surrogate pair, and a byte that is no UTF-8, are U+FFFD.
 * ``NaN``, ``Infinity``, and a number too large for a double (infinite then), are numbers.
 * A byte order mark, UTF-16, UTF-32 and control characters inside text are read.
+* A backslash before what it can't stand before, as in ``C:\Users``, is a backslash.
 * What is nested deeper than any value may be is ``null``.
 """
 
@@ -22,8 +23,9 @@ __all__ = ["loads"]
 
 #: A value of OTLP may be nested a hundred times, and takes three levels of JSON each time.
 _DEEPEST: Final = 320
-_ABSURD: Final = 100_000
+_ABSURD: Final = 1_000_000  # nobody's value: a body of nothing but brackets
 _TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+_ESCAPE: Final = re.compile(r'\\(["\\/bfnrt]|u[0-9A-Fa-f]{4})?')
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _TWO_TO_63, _TWO_TO_64 = 1 << 63, 1 << 64
 
@@ -38,11 +40,25 @@ def loads(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         text = body.decode(json.detect_encoding(body), "replace")
+    text = _pruned(text)
     try:
-        value = json.loads(_pruned(text), strict=False, parse_int=_number)
+        try:
+            value = _read(text)
+        except json.JSONDecodeError:
+            if "\\" not in text:
+                raise
+            value = _read(_ESCAPE.sub(_escape, text))
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return _without_surrogates(value)
+
+
+def _read(text: str) -> Any:
+    return json.loads(text, strict=False, parse_int=_number)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0] if found[1] else "\\" + found[0]
 
 
 def _pruned(text: str) -> str:

@@ -23,6 +23,8 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cortex_otel.receive.records import Scope
+
 __all__ = ["Point", "metrics_data", "point_of"]
 
 _NO_RECORDED_VALUE: Final = 1
@@ -45,7 +47,8 @@ class Point(NamedTuple):
     unit: str
     data: Any
     told: tuple[Any, ...]
-    """What tells it from other points of the metric: scope, kind, attributes, numbers."""
+    """What tells it from other points of the metric: kind, attributes, numbers."""
+    scope: Scope | None = None
 
 
 def point_of(  # noqa: PLR0917 - what there is of a point
@@ -54,7 +57,7 @@ def point_of(  # noqa: PLR0917 - what there is of a point
     kind: str,
     attributes: dict[str, Any],
     numbers: dict[str, Any],
-    scope: tuple[str, str] = ("", ""),
+    scope: Scope | None = None,
 ) -> Point | str:
     """A point of a metric; text says why it can't be one.
 
@@ -64,25 +67,25 @@ def point_of(  # noqa: PLR0917 - what there is of a point
         kind: ``gauge``, ``sum``, ``histogram``, ``exponential_histogram`` or ``summary``.
         attributes: of the point.
         numbers: ``time``, ``start`` (Unix ns), ``flags``, ``value``, ``count``, ``sum``, ``min``,
-            ``max``, ``bounds``, ``counts``; those that were sent.
-        scope: name and version of the instrumentation scope.
+            ``max``, ``bounds``, ``counts``; those that were sent. Others only tell it apart.
+        scope: the instrumentation scope.
     """
     if rule := _broken_rule(name, kind, numbers):
         return rule
-    told = (scope, kind, attributes, numbers)
+    told = (kind, attributes, numbers)
     time_ns, start_ns = numbers["time"], numbers["start"]
     if kind in _NUMBERS:
         points = [NumberDataPoint(attributes, start_ns, time_ns, numbers["value"])]
         data = Gauge(points) if kind == "gauge" else Sum(points, _CUMULATIVE, is_monotonic=False)
-        return Point(name, unit, data, told)
+        return Point(name, unit, data, told, scope)
     extremes: list[Any] = [numbers.get(field) for field in ("min", "max")]  # the SDK's are None too
     one = HistogramDataPoint(
         attributes, start_ns, time_ns, numbers["count"], numbers["sum"],
         numbers.get("counts", []), numbers.get("bounds", []), *extremes,
     )  # fmt: skip
     if kind == "histogram":
-        return Point(name, unit, Histogram([one], _CUMULATIVE), told)
-    return Point(name, unit, _WithoutBuckets([one]), told)
+        return Point(name, unit, Histogram([one], _CUMULATIVE), told, scope)
+    return Point(name, unit, _WithoutBuckets([one]), told, scope)
 
 
 def _broken_rule(name: str, kind: str, numbers: dict[str, Any]) -> str:

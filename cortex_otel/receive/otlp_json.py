@@ -6,8 +6,9 @@ ids are hexadecimal in either case, enums are integers, names are lowerCamelCase
 are numbers or text, ``null`` is as if left out, and what isn't known is ignored.
 
 One bad value never takes its batch. It is read as it was meant or left out (:mod:`.json_values`);
-where that can't be, its record is refused and the others are taken. Malformed is only a request
-whose outermost parts can't be read.
+where that can't be, its record is refused and the others are taken. A resource or scope that can't
+be read is left out, and its records are kept. Malformed is only a request whose outermost parts
+can't be read.
 
 Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 """
@@ -15,12 +16,12 @@ Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import orjson
 from opentelemetry.proto.logs.v1 import logs_pb2
+from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from cortex_otel import semconv as sc
 from cortex_otel.receive import lenient_json
@@ -46,24 +47,34 @@ from cortex_otel.receive.records import (
     OtlpLog,
     OtlpSpan,
     ParentSpan,
+    Scope,
     Told,
-    refused_all,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = ["JsonReader"]
 
 _TRACE_ID: Final = re.compile(r"[0-9A-Fa-f]{32}")
 _SPAN_ID: Final = re.compile(r"[0-9A-Fa-f]{16}")
 _ZERO: Final = re.compile(r"0+")
-_TWO_TO_63: Final = 1 << 63
+_TWO_TO_31, _TWO_TO_63 = 1 << 31, 1 << 63
 _KIND_NAMES: Final = dict(trace_pb2.Span.SpanKind.items())
 _STATUS_NAMES: Final = dict(trace_pb2.Status.StatusCode.items())
 _SEVERITY_NAMES: Final = dict(logs_pb2.SeverityNumber.items())
+_TEMPORALITY_NAMES: Final = dict(metrics_pb2.AggregationTemporality.items())
 _STATUS_ERROR: Final = 2
 _MOST_RESOURCES, _LONGEST_RESOURCE = 256, 16_384
+#: By the name of a list: fields that only one of its messages has.
+_LOOKS: Final[Mapping[str, frozenset[str]]] = {
+    "resourceSpans": frozenset({"scopeSpans"}), "scopeSpans": frozenset({"spans"}),
+    "resourceLogs": frozenset({"scopeLogs"}), "scopeLogs": frozenset({"logRecords"}),
+    "resourceMetrics": frozenset({"scopeMetrics"}), "scopeMetrics": frozenset({"metrics"}),
+    "spans": frozenset({"traceId"}), "metrics": frozenset({"name"}),
+    "logRecords": frozenset({"timeUnixNano", "observedTimeUnixNano", "eventName", "body"}),
+    "dataPoints": frozenset({"timeUnixNano"}),
+}  # fmt: skip
 _METRICS: Final = {
     "gauge": "gauge", "sum": "sum", "histogram": "histogram",
     "exponentialHistogram": "exponential_histogram", "summary": "summary",
@@ -76,7 +87,7 @@ class JsonReader:
     def __init__(self) -> None:
         self.losses = Losses()
         self._resources: dict[bytes, Told] = {}
-        self._scopes: dict[tuple[str, str], InstrumentationScope] = {}
+        self._scopes: dict[bytes, Scope] = {}
 
     def traces(self, body: bytes) -> Iterator[Group]:
         """The spans of an ``ExportTraceServiceRequest``, a group a resource.
@@ -103,7 +114,7 @@ class JsonReader:
             raise MalformedError("not JSON") from None
         if type(request) is not dict:
             raise MalformedError("not a JSON object")
-        is_empty = not list_of(request, name)
+        is_empty = not (_looks_like(request.get(name), name) or list_of(request, name))
         groups = self._objects(request, name)
         if not groups and not is_empty:
             raise MalformedError(f"{name} holds nothing but what isn't an object")
@@ -111,10 +122,9 @@ class JsonReader:
             try:
                 told = self._resource(group)
             except MalformedError as error:
+                self.losses.left_out[str(error)] += 1
                 told = Told({})
-                yield Group(told, refused_all(items(group, told), str(error)))
-            else:
-                yield Group(told, items(group, told))
+            yield Group(told, items(group, told))
 
     def _resource(self, group: dict[str, Any]) -> Told:
         resource = object_of(group, "resource")
@@ -132,6 +142,9 @@ class JsonReader:
 
     def _objects(self, parent: dict[str, Any], name: str) -> list[dict[str, Any]]:
         """The messages of a list; what is none is counted as a refused record."""
+        one = parent.get(name)
+        if _looks_like(one, name):
+            return [one]  # a list of one, by a sender that makes JSON of XML or the like
         try:
             found = list_of(parent, name)
         except MalformedError as error:
@@ -209,13 +222,13 @@ class JsonReader:
                 else:
                     yield record
 
-    def _log(self, log: dict[str, Any], scope: InstrumentationScope, told: Told) -> OtlpLog:
+    def _log(self, log: dict[str, Any], scope: Scope, told: Told) -> OtlpLog:
         trace_id, span_id = text(log, "traceId"), text(log, "spanId")
         if trace_id and not _TRACE_ID.fullmatch(trace_id):
             raise MalformedError("traceId isn't 32 hexadecimal digits")
         if span_id and not _SPAN_ID.fullmatch(span_id):
             raise MalformedError("spanId isn't 16 hexadecimal digits")
-        severity_text = log.get("severityText")
+        severity_text, flags = log.get("severityText"), log.get("flags")
         return OtlpLog(
             attributes(log, self.losses),
             text(log, "eventName"),
@@ -228,7 +241,15 @@ class JsonReader:
             scope,
             told,
             severity_text if type(severity_text) is str else "",
+            0 if flags is None else self._flags(flags),
         )
+
+    def _flags(self, flags: Any) -> int:
+        try:
+            return integer(flags, "flags")
+        except MalformedError as error:
+            self.losses.left_out[str(error)] += 1
+            return 0
 
     def _points(self, resource_metrics: dict[str, Any], _told: Told) -> Iterator[Point | str]:
         for scope_metrics in self._objects(resource_metrics, "scopeMetrics"):
@@ -244,25 +265,51 @@ class JsonReader:
                         try:
                             yield point_of(
                                 text(metric, "name"), text(metric, "unit"), kind,
-                                attributes(point, self.losses), _numbers(kind, point),
-                                (scope.name, scope.version or ""),
+                                attributes(point, self.losses),
+                                {**_numbers(kind, point), **self._shape(kind, data, point)}, scope,
                             )  # fmt: skip
                         except MalformedError as error:
                             yield str(error)
 
-    def _scope(self, group: dict[str, Any]) -> InstrumentationScope:
+    def _shape(self, kind: str, data: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
+        """What only tells a point apart, and so never refuses it."""
         try:
-            scope = object_of(group, "scope")
-            key = text(scope, "name"), text(scope, "version")
+            return _shape(kind, data, point)
         except MalformedError as error:
             self.losses.left_out[str(error)] += 1
-            key = "", ""
+            return {}
+
+    def _scope(self, group: dict[str, Any]) -> Scope:
+        scope = group.get("scope")
+        if type(scope) is not dict:
+            if scope is not None:
+                self.losses.left_out["scope isn't an object"] += 1
+            scope = {}
+        try:
+            key = orjson.dumps(scope)
+        except TypeError:  # nested deeper than it writes
+            return self._new_scope(scope)
         found = self._scopes.get(key)
         if found is None:
-            if len(self._scopes) >= _MOST_RESOURCES:
+            found = self._new_scope(scope)
+            if len(self._scopes) >= _MOST_RESOURCES or len(key) > _LONGEST_RESOURCE:
                 self._scopes.clear()
-            found = self._scopes[key] = InstrumentationScope(*key)
+            self._scopes[key] = found
         return found
+
+    def _new_scope(self, scope: dict[str, Any]) -> Scope:
+        name, version, told = "", "", {}
+        try:
+            name, version = text(scope, "name"), text(scope, "version")
+            told = attributes(scope, self.losses)
+        except MalformedError as error:
+            self.losses.left_out[str(error)] += 1
+        return Scope(name, version, told)
+
+
+def _looks_like(found: Any, name: str) -> TypeGuard[dict[str, Any]]:
+    """Whether what stands in place of a list of messages looks like one of them."""
+    return type(found) is dict and not _LOOKS[name].isdisjoint(found)
 
 
 def _refused(trace_id: Any, span_id: Any, parent_id: Any) -> str:
@@ -307,6 +354,35 @@ def _numbers(kind: str, point: dict[str, Any]) -> dict[str, Any]:
         numbers["bounds"] = [double(one, "explicitBounds") for one in bounds]
         numbers["counts"] = [integer(one, "bucketCounts") for one in counts]
     return numbers
+
+
+def _shape(kind: str, data: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
+    """As the protobuf reader has it."""
+    shape: dict[str, Any] = {}
+    if kind == "summary":
+        quantiles = [one for one in list_of(point, "quantileValues") if type(one) is dict]
+        shape["quantiles"] = [
+            tuple(double(one.get(name) or 0, name) for name in ("quantile", "value"))
+            for one in quantiles
+        ]
+    elif kind != "gauge":
+        temporality = data.get("aggregationTemporality")
+        shape["temporality"] = enum(temporality, "aggregationTemporality", _TEMPORALITY_NAMES)
+    if kind == "sum":
+        shape["is_monotonic"] = data.get("isMonotonic") in (True, "true")
+    elif kind == "exponential_histogram":
+        shape["buckets"] = (
+            integer(point.get("scale"), "scale", -_TWO_TO_31, _TWO_TO_31),
+            integer(point.get("zeroCount"), "zeroCount"),
+            double(point.get("zeroThreshold") or 0, "zeroThreshold"),
+            *_buckets(object_of(point, "positive")), *_buckets(object_of(point, "negative")),
+        )  # fmt: skip
+    return shape
+
+
+def _buckets(side: dict[str, Any]) -> tuple[int, list[int]]:
+    offset = integer(side.get("offset"), "offset", -_TWO_TO_31, _TWO_TO_31)
+    return offset, [integer(one, "bucketCounts") for one in list_of(side, "bucketCounts")]
 
 
 def _as_int(value: Any) -> int | float:

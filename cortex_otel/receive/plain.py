@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import operator
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
@@ -27,8 +28,12 @@ if TYPE_CHECKING:
 
     from cortex_otel.instrument.event_types import EventType, Field
     from cortex_otel.receive.commit import Answer
+    from cortex_otel_exporters.sqlite.batch import LedgerEntry
 
-__all__ = ["MOST_BYTES", "MOST_EVENTS", "PREFIX", "ROUTES", "Batch", "failure", "read", "success"]
+__all__ = [
+    "MOST_BYTES", "MOST_EVENTS", "PREFIX", "ROUTES", "Batch", "failure", "ledger", "read",
+    "success",
+]  # fmt: skip
 
 PREFIX: Final = "/api/telemetry/"
 MOST_EVENTS: Final = 100
@@ -158,7 +163,9 @@ def read(event_type: str, body: bytes) -> Batch:
     is_list = type(sent) is list
     items = sent if is_list else [sent]
     if not 0 < len(items) <= MOST_EVENTS:
-        raise Refusal(400, f"a list holds 1 to {MOST_EVENTS} events", code="batch_size")
+        raise Refusal(
+            400, f"a list holds 1 to {MOST_EVENTS} events", code="batch_size", records=len(items)
+        )  # fmt: skip
     batch = Batch([], [], [], [])
     for index, item in enumerate(items):
         try:
@@ -172,8 +179,23 @@ def read(event_type: str, body: bytes) -> Batch:
             raise _not_json()
         first = batch.errors[0]
         where = f"event {first['index']}: " if is_list else ""
-        raise Refusal(400, where + first["message"], code="bad_event", field=first["field"])
+        raise Refusal(
+            400, where + first["message"], code="bad_event", field=first["field"],
+            records=len(batch.errors),
+        )  # fmt: skip
     return batch
+
+
+def ledger(batch: Batch) -> Counter[LedgerEntry]:
+    """What the books are to be told beside the events that were taken."""
+    number = len(batch.errors)
+    return Counter(
+        {
+            ("event", "received", ""): number,
+            ("event", "dropped", "invalid"): number,
+            ("value", "left_out", "unreadable"): len(batch.left_out),
+        }
+    )
 
 
 def _leniently(body: bytes) -> Any:

@@ -6,8 +6,8 @@ status, each attribute) is declared ``bytes``, which is the same on the wire. Eq
 looked up, and parsed once. 4.5 µs a span, and ids, times and names are read as ever.
 
 One bad value never takes its batch: what the parser refuses is mended, or its record alone is
-refused (:mod:`.lenient_protobuf`). Malformed is only a request whose outermost fields can't be
-read.
+refused (:mod:`.lenient_protobuf`); a resource or scope that can't be mended is left out, and its
+records are kept. Malformed is only a request whose outermost fields can't be read.
 
 Source: https://opentelemetry.io/docs/specs/otlp/ (1.11.0)
 """
@@ -30,7 +30,6 @@ from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from cortex_otel import semconv as sc
 from cortex_otel.receive.lenient_protobuf import mended, mended_request
@@ -48,8 +47,8 @@ from cortex_otel.receive.records import (
     OtlpLog,
     OtlpSpan,
     ParentSpan,
+    Scope,
     Told,
-    refused_all,
     refused_ids,
 )
 
@@ -64,7 +63,8 @@ _RAW: Final = frozenset(
     {
         ("ResourceSpans", "resource"), ("ResourceLogs", "resource"),
         ("ResourceMetrics", "resource"), ("ScopeSpans", "scope"), ("ScopeLogs", "scope"),
-        ("Span", "attributes"), ("Span", "status"), ("LogRecord", "attributes"),
+        ("ScopeMetrics", "scope"), ("Span", "attributes"), ("Span", "status"),
+        ("LogRecord", "attributes"),
     }
 )  # fmt: skip
 _FILES: Final = (
@@ -72,7 +72,7 @@ _FILES: Final = (
     logs_service_pb2, metrics_service_pb2,
 )  # fmt: skip
 _STATUS_ERROR: Final = 2
-_NO_SCOPE: Final = InstrumentationScope("", "")
+_NO_SCOPE: Final = Scope("", "", {})
 # What is remembered: few, and short. A user id or a query is new each time, and turns it over.
 _MOST_REMEMBERED, _LONGEST_REMEMBERED = 8192, 192
 _MOST_RESOURCES, _LONGEST_RESOURCE = 256, 16_384
@@ -109,7 +109,7 @@ class ProtobufReader:
         self.losses = Losses()
         self._attributes: dict[bytes, tuple[str, Any]] = {}
         self._statuses: dict[bytes, Status] = {b"": NOT_FAILED}
-        self._scopes: dict[bytes, InstrumentationScope] = {}
+        self._scopes: dict[bytes, Scope] = {}
         self._resources: dict[bytes, Told] = {}
 
     def traces(self, body: bytes) -> Iterator[Group]:
@@ -129,7 +129,7 @@ class ProtobufReader:
     def metrics(self, body: bytes) -> Iterator[Group]:
         """The points of an ``ExportMetricsServiceRequest``; raises as :meth:`traces`."""
         for resource_metrics in self._request(_Metrics, body).resource_metrics:
-            yield self._group(resource_metrics, _points)
+            yield self._group(resource_metrics, self._points)
 
     def _request(self, kind: Any, body: bytes) -> Any:
         try:
@@ -145,8 +145,8 @@ class ProtobufReader:
         try:
             told = self._resource(group.resource)
         except MalformedError as error:
+            self.losses.left_out[str(error)] += 1
             told = Told({})
-            return Group(told, refused_all(items(group, told), str(error)))
         return Group(told, items(group, told))
 
     def _spans(self, resource_spans: Any, told: Told) -> Iterator[OtlpSpan | str]:
@@ -219,7 +219,23 @@ class ProtobufReader:
                         scope,
                         told,
                         log.severity_text,
+                        log.flags,
                     )
+
+    def _points(self, resource_metrics: Any, _told: Told) -> Iterator[Point | str]:
+        for scope_metrics in resource_metrics.scope_metrics:
+            scope = self._scope(scope_metrics.scope)
+            for metric in scope_metrics.metrics:
+                kind = metric.WhichOneof("data")
+                if kind is None:
+                    continue
+                data = getattr(metric, kind)
+                for point in data.data_points:
+                    attributes = dict(map(_pair, point.attributes))
+                    yield point_of(
+                        metric.name, metric.unit, kind, attributes, _numbers(kind, data, point),
+                        scope,
+                    )  # fmt: skip
 
     def _attribute(self, raw: bytes) -> tuple[str, Any]:
         pair = _pair(_parsed(common_pb2.KeyValue, raw))
@@ -234,7 +250,7 @@ class ProtobufReader:
         code = _parsed(trace_pb2.Status, raw).code
         return FAILED if code == _STATUS_ERROR else NOT_FAILED
 
-    def _scope(self, raw: bytes) -> InstrumentationScope:
+    def _scope(self, raw: bytes) -> Scope:
         found = self._scopes.get(raw)
         if found is None:
             try:
@@ -242,7 +258,7 @@ class ProtobufReader:
             except MalformedError as error:
                 self.losses.left_out[str(error)] += 1
                 return _NO_SCOPE
-            found = InstrumentationScope(scope.name, scope.version)
+            found = Scope(scope.name, scope.version, dict(map(_pair, scope.attributes)))
             if len(self._scopes) >= _MOST_REMEMBERED or len(raw) > _LONGEST_RESOURCE:
                 self._scopes.clear()
             self._scopes[raw] = found
@@ -289,26 +305,16 @@ def _events(events: Any) -> list[Event]:
     ]
 
 
-def _points(resource_metrics: Any, _told: Told) -> Iterator[Point | str]:
-    for scope_metrics in resource_metrics.scope_metrics:
-        scope = scope_metrics.scope.name, scope_metrics.scope.version
-        for metric in scope_metrics.metrics:
-            kind = metric.WhichOneof("data")
-            if kind is None:
-                continue
-            for point in getattr(metric, kind).data_points:
-                attributes = dict(map(_pair, point.attributes))
-                yield point_of(
-                    metric.name, metric.unit, kind, attributes, _numbers(kind, point), scope
-                )
-
-
-def _numbers(kind: str, point: Any) -> dict[str, Any]:
+def _numbers(kind: str, data: Any, point: Any) -> dict[str, Any]:
     """Fields of a point by their names in the protocol; absent ones left out."""
     numbers = {
         "time": point.time_unix_nano, "start": point.start_time_unix_nano, "flags": point.flags,
     }  # fmt: skip
+    if kind not in {"gauge", "summary"}:
+        numbers["temporality"] = data.aggregation_temporality
     if kind in {"gauge", "sum"}:
+        if kind == "sum":
+            numbers["is_monotonic"] = data.is_monotonic
         which = point.WhichOneof("value")
         if which is not None:
             numbers["value"] = getattr(point, which)
@@ -316,6 +322,7 @@ def _numbers(kind: str, point: Any) -> dict[str, Any]:
     numbers["count"] = point.count
     if kind == "summary":
         numbers["sum"] = point.sum
+        numbers["quantiles"] = [(one.quantile, one.value) for one in point.quantile_values]
         return numbers
     for name in ("sum", "min", "max"):
         if point.HasField(name):
@@ -323,4 +330,10 @@ def _numbers(kind: str, point: Any) -> dict[str, Any]:
     if kind == "histogram":
         numbers["bounds"] = list(point.explicit_bounds)
         numbers["counts"] = list(point.bucket_counts)
+    else:
+        numbers["buckets"] = (
+            point.scale, point.zero_count, point.zero_threshold,
+            point.positive.offset, list(point.positive.bucket_counts),
+            point.negative.offset, list(point.negative.bucket_counts),
+        )  # fmt: skip
     return numbers

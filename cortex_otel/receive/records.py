@@ -11,16 +11,15 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry._logs import SeverityNumber
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "FAILED", "KINDS", "NOT_FAILED", "SEVERITIES", "Event", "Group", "Losses", "MalformedError",
-    "OtlpLog", "OtlpSpan", "ParentSpan", "Told", "refused_all", "refused_ids",
+    "OtlpLog", "OtlpSpan", "ParentSpan", "Scope", "Told", "refused_ids",
 ]  # fmt: skip
 
 _PLAIN: Final = frozenset({str, int, float, bool, NoneType})
@@ -66,6 +65,19 @@ class Told:
         """Kept here by :mod:`.fingerprints`."""
 
 
+class Scope(InstrumentationScope):
+    """An instrumentation scope as it was told."""
+
+    __slots__ = ("digest", "told")
+
+    def __init__(self, name: str, version: str, told: Mapping[str, Any]) -> None:
+        super().__init__(name, version)
+        self.told = told
+        """Its attributes: nothing reads them, but they tell streams apart."""
+        self.digest: bytes | None = None
+        """Kept here by :mod:`.fingerprints`."""
+
+
 class Event(NamedTuple):
     """A span event."""
 
@@ -102,7 +114,7 @@ class OtlpSpan:
         end_time: int,
         status: Status,
         events: list[Event],
-        scope: InstrumentationScope | None,
+        scope: Scope | None,
         resource: Told,
     ) -> None:
         self._lean_attributes = attributes
@@ -147,7 +159,7 @@ class OtlpLog:
     """A log record; what the SDK wraps around one as well."""
 
     __slots__ = (
-        "attributes", "body", "event_name", "instrumentation_scope", "observed_timestamp",
+        "attributes", "body", "event_name", "flags", "instrumentation_scope", "observed_timestamp",
         "resource", "severity_number", "severity_text", "span_id", "timestamp", "trace_id",
     )  # fmt: skip
 
@@ -165,9 +177,10 @@ class OtlpLog:
         severity_number: int,
         trace_id: int,
         span_id: int,
-        scope: InstrumentationScope | None,
+        scope: Scope | None,
         resource: Told,
         severity_text: str = "",
+        flags: int = 0,
     ) -> None:
         self.attributes = attributes
         self.event_name = event_name
@@ -176,6 +189,7 @@ class OtlpLog:
         self.observed_timestamp = observed_timestamp
         self.severity_number = SEVERITIES.get(severity_number)
         self.severity_text = severity_text
+        self.flags = flags
         self.trace_id = trace_id
         self.span_id = span_id
         self.instrumentation_scope = scope
@@ -194,12 +208,6 @@ class Group(NamedTuple):
     """The resource; the same object for equal ones of late."""
     items: Iterable[Any]
     """Records; text in place of one that breaks a rule says which."""
-
-
-def refused_all(items: Iterable[Any], rule: str) -> Iterator[str]:
-    """The rule in place of each of ``items``: what they hang on breaks it."""
-    for _ in items:
-        yield rule
 
 
 def refused_ids(trace_id: bytes, span_id: bytes) -> str:

@@ -59,3 +59,31 @@ def test_of_equal_records_the_most_that_one_request_held_are_stored(path, seed):
             found = connection.execute(f"SELECT identity, count(*) FROM {table} GROUP BY 1")
             assert dict(found) == dict(most[signal])
     assert duplicates == sent - sum(most["event"].values()) - sum(most["metric"].values())
+
+
+@pytest.mark.parametrize(
+    ("first", "others", "second", "stored"),
+    [
+        ([2], [2, 1, 3], [1, 3], {1: 1, 2: 1, 3: 1}),  # the same request, at another receiver
+        ([2], [2, 2], [2], {2: 2}),
+        ([2], [2], [2], {2: 2}),
+        ([2], [2, 2], [2, 2], {2: 3}),
+        ([2], [4, 4], [2, 4], {2: 2, 4: 2}),
+    ],
+)
+def test_what_another_process_stores_between_the_parts_of_a_request(
+    path, first, others, second, stored
+):
+    delivery = Delivery()
+    here, there = Store(path, once=True), Store(path, once=True)
+    parts = ((here, delivery, first), (there, Delivery(), others), (here, delivery, second))
+    for store, whose, numbers in parts:
+        events, points = [event_of(one) for one in numbers], [point_of(one) for one in numbers]
+        shares = [(whose, len(events), len(points))]
+        assert store.write(events, points, Counter(), shares).trouble == ""
+    here.close()
+    there.close()
+    with contextlib.closing(apsw.Connection(str(path))) as connection:
+        for table in ("received_events", "telemetry_metrics"):
+            found = connection.execute(f"SELECT identity, count(*) FROM {table} GROUP BY 1")
+            assert dict(found) == stored

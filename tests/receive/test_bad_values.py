@@ -129,9 +129,10 @@ def test_a_value_that_cant_be_read_is_left_out(intake, what):
     assert taken(intake, "traces", spans_with(LEFT_OUT[what])) == (10, 0, 1)
 
 
-def test_what_is_nested_deeper_than_parsers_go_is_cut_off(intake):
+@pytest.mark.parametrize("levels", [5000, 150_000])
+def test_what_is_nested_deeper_than_parsers_go_is_cut_off(intake, levels):
     spans = request(*[span(n) for n in range(1, 11)])
-    raw = '{"arrayValue":{"values":[' * 5000 + '{"intValue":1}' + "]}}" * 5000
+    raw = '{"arrayValue":{"values":[' * levels + '{"intValue":1}' + "]}}" * levels
     key = '[{"key":"k","value":' + raw + "}]"
     body = json.dumps(spans).replace('"attributes": []', f'"attributes":{key}', 1)
     assert taken(intake, "traces", body.encode())[:2] == (10, 0)
@@ -265,8 +266,7 @@ def test_a_point_of_an_integer_without_a_place_in_64_bits(intake, value):
 @pytest.mark.parametrize(
     ("broken", "refused"),
     [
-        (5, 1), (None, 1), ([], 1), ({"resource": 5, "scopeSpans": [{"spans": [span(2)]}]}, 1),
-        ({"resource": {"attributes": 5}, "scopeSpans": [{"spans": [span(2), span(3)]}]}, 2),
+        (5, 1), (None, 1), ([], 1),
         ({"scopeSpans": 5}, 1), ({"scopeSpans": [None]}, 1), ({"scopeSpans": [{"spans": {}}]}, 1),
         ({"scopeSpans": [{"spans": [None, 5, span(2)]}]}, 2), ({}, 0),
     ],
@@ -282,6 +282,33 @@ def _has_good(broken):
     return isinstance(broken, dict) and broken.get("scopeSpans") == [
         {"spans": [None, 5, span(2)]}
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "bad", [5, [], "shop", {"attributes": {"service.name": "x"}}, {"attributes": 5}]
+)
+def test_a_resource_that_cant_be_read_is_none(intake, bad):
+    body = request(span(1), span(2))
+    body["resourceSpans"].append({**request(span(3))["resourceSpans"][0], "resource": bad})
+    assert taken(intake, "traces", body) == (3, 0, 1)
+
+
+def test_an_object_in_place_of_a_list_is_a_list_of_one(intake):
+    group = {"scopeSpans": {"spans": span(1)}}
+    assert taken(intake, "traces", {"resourceSpans": group}) == (1, 0, 0)
+    group = {"scopeLogs": {"logRecords": log(1)}}
+    assert taken(intake, "logs", {"resourceLogs": [group]}) == (1, 0, 0)
+    group = {"scopeLogs": [{"logRecords": {"0": log(1)}}]}  # it looks like none
+    assert taken(intake, "logs", {"resourceLogs": [group]}) == (0, 1, 0)
+
+
+@pytest.mark.parametrize("bad", [r"C:\Users", r"\u12", r"\x41", r"\\\q"])
+def test_a_backslash_before_anything_is_a_backslash(intake, bad):
+    body = json.dumps(request(span(1, name="NAME"), span(2))).replace("NAME", bad)
+    (part,) = intake.parts("traces", body.encode(), is_json=True)
+    assert len(part.records) == 2
+    told = JsonReader().traces(body.encode())
+    assert next(iter(next(iter(told)).items)).name == bad.replace("\\\\", "\\")
 
 
 def test_a_scope_that_cant_be_read_is_none(intake):
@@ -428,10 +455,15 @@ def test_a_point_of_broken_bytes_is_refused_alone(intake):
     assert taken(intake, "metrics", frame(metric), is_json=False) == (9, 1, 0)
 
 
-def test_a_resource_of_broken_bytes_is_refused_without_its_neighbours(intake):
+def test_a_resource_of_broken_bytes_is_none(intake):
+    bad = of_bytes(1, b"\x0a\x09x") + of_bytes(2, of_bytes(2, raw_span(3)))
+    body = frame(raw_span(1), raw_span(2)) + of_bytes(1, bad)
+    assert taken(intake, "traces", body, is_json=False) == (3, 0, 1)
+
+
+def test_what_holds_records_in_broken_bytes_is_refused_without_its_neighbours(intake):
     good = frame(raw_span(1), raw_span(2))
-    bad_resource = of_bytes(1, b"\x0a\x09x") + of_bytes(2, of_bytes(2, raw_span(3)))
-    for inside in (b"\xff\xff", of_bytes(2, b"\x12\x09x"), bad_resource):
+    for inside in (b"\xff\xff", of_bytes(2, b"\x12\x09x")):
         broken = of_bytes(1, inside)
         for body in (good + broken, broken + good):
             assert taken(intake, "traces", body, is_json=False) == (2, 1, 0)

@@ -400,3 +400,90 @@ def test_killed_again_and_again_in_the_middle_of_a_load(server):
     assert told["event|stored|"] == len(stored)
     assert told["event|received|"] == len(stored) + told.get("event|dropped|duplicate", 0)
     assert server.rows("SELECT sum(stored) n FROM rollup_hour")[0]["n"] == len(stored)
+
+
+def test_what_a_split_batch_differs_in(server):
+    """Streams that differ only in their scope's attributes, in separate requests."""
+    for _ in range(2):
+        for pool in ("a", "b", "c"):
+            scope = {"name": "pool", "attributes": attributes({"pool.name": pool})}
+            body = points_of(point())
+            body["resourceMetrics"][0]["scopeMetrics"][0]["scope"] = scope
+            send_points(server, body, is_json=False)
+            send_points(server, body)
+            body = {"resourceLogs": [{"scopeLogs": [{"scope": scope, "logRecords": [log(1)]}]}]}
+            server.post("/v1/logs", json.dumps(body), **JSON)
+    assert stored_points(server) == 3
+    assert len(server.rows()) == 3
+
+
+#: Points of one metric at one time: kind, what its metric says, what it says.
+POINTS = [
+    ("sum", {"aggregationTemporality": 2}, {"asInt": "3"}),
+    ("sum", {"aggregationTemporality": 1}, {"asInt": "3"}),
+    ("sum", {"aggregationTemporality": 1, "isMonotonic": True}, {"asInt": "3"}),
+    ("gauge", {}, {"asDouble": "Infinity"}),
+    ("gauge", {}, {"asDouble": "-Infinity"}),
+    *[
+        ("summary", {},
+         {"count": "1", "sum": 2, "quantileValues": [{"quantile": 1, "value": value}]})
+        for value in (2, 3)
+    ],
+    *[
+        ("exponentialHistogram", {"aggregationTemporality": 2},
+         {"count": "3", "sum": 3, "scale": scale, "zeroThreshold": threshold,
+          "positive": {"offset": offset, "bucketCounts": ["3"]}})
+        for scale, threshold, offset in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))
+    ],
+]  # fmt: skip
+
+
+def test_points_that_differ_in_what_is_not_kept(identities):
+    found = []
+    for kind, data, changes in POINTS:
+        one = {"timeUnixNano": str(NOW), "startTimeUnixNano": str(NOW - 1), **changes}
+        body = points_of()
+        metric = {"name": "m", kind: {**data, "dataPoints": [one]}}
+        body["resourceMetrics"][0]["scopeMetrics"][0]["metrics"] = [metric]
+        official = json_format.ParseDict(body, ExportMetricsServiceRequest())
+        assert identities("metrics", body) == identities("metrics", official.SerializeToString())
+        found += identities("metrics", body)
+    assert len(set(found)) == len(POINTS)
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0, 1.0, 1])
+def test_a_number_has_one_identity_in_both_encodings(identities, value):
+    kind = "intValue" if type(value) is int else "doubleValue"
+    for told in ({kind: value}, {"arrayValue": {"values": [{kind: value}]}}):
+        body = points_of({**point(value=value), "attributes": attributes({"k": told})})
+        official = json_format.ParseDict(body, ExportMetricsServiceRequest()).SerializeToString()
+        assert identities("metrics", body) == identities("metrics", official)
+
+
+def test_values_that_differ_have_identities_of_their_own(identities):
+    values = [
+        {}, *[{"doubleValue": one} for one in ("NaN", "Infinity", "-Infinity", 1, 0)],
+        {"intValue": "1"}, {"boolValue": True}, {"stringValue": "1"}, {"stringValue": "NaN"},
+        {"stringValue": "null"}, {"bytesValue": "AAEC"}, {"stringValue": "b000102"},
+        {"arrayValue": {"values": [{"stringValue": "bytes"}, {"stringValue": "000102"}]}},
+        {"arrayValue": {}}, {"kvlistValue": {}},
+    ]  # fmt: skip
+    records = [log(1, attributes=attributes({"v": value})) for value in values]
+    records += [log(1, told={}, body=value) for value in values]
+    records += [log(1, flags=flags) for flags in range(3)]
+    body = {"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}
+    assert len(set(identities("logs", body))) == len(records)
+
+
+@pytest.fixture
+def identities(tmp_path):
+    """Of the records of a request: OTLP/JSON, or bytes of protobuf."""
+    intake = Intake(read_environment({"CORTEX_OTEL_HOME": str(tmp_path)}))
+
+    def of(signal, body):
+        is_json = not isinstance(body, bytes)
+        content = json.dumps(body).encode() if is_json else body
+        parts = list(intake.parts(signal, content, is_json=is_json))
+        return [one.identity for part in parts for one in (*part.records, *part.points)]
+
+    return of

@@ -163,6 +163,22 @@ def test_accepted_is_stored(server):
     assert len(server.rows()) == 4
 
 
+def test_what_is_refused_or_left_out_is_in_the_books(server):
+    post(server, "ui-interaction", {"action": 5})  # 400: entered with the next, or at the end
+    post(server, "ui-interaction", [{"action": 5}] * 101)
+    post(server, "ui-interaction", [{"action": "a", "nope": 1}, {"action": 5}, {"nope": 1}])
+    expected = {
+        "event|received|": 105,
+        "event|stored|": 1,
+        "event|dropped|invalid": 104,
+        "value|left_out|unreadable": 1,
+    }
+    assert server.ledger() == expected
+    post(server, "ui-interaction", {"action": 5})
+    server.stop()
+    assert server.ledger()["event|dropped|invalid"] == 105
+
+
 def test_an_id_is_of_one_window(server):
     event = {"action": "click", "id": "1", "time": NOW // 1_000_000}
     for window in ("a", "b", "a"):

@@ -318,6 +318,20 @@ def test_sampling_decides_the_same_again_and_keeps_errors(make_server):
     assert told["event|sampled_out|"] == 1200 - 2 * len(rows)
 
 
+def test_sampling_shares_no_fate_among_equals(make_server):
+    """Neither of one moment in a request, nor of records without a time in many."""
+    server = make_server(CORTEX_OTEL_SAMPLING="ext.ui_interaction=0.5")
+    for _ in range(2):
+        server.logs(*[log(1)] * 200)
+    assert 65 < len(server.rows()) < 135
+    told = server.ledger()
+    assert told["event|dropped|duplicate"] == told["event|stored|"]
+    before = len(server.rows())
+    for _ in range(60):
+        server.post("/api/telemetry/extension/ui-interaction", '{"action": "a"}', **JSON)
+    assert 10 < len(server.rows()) - before < 50
+
+
 def test_the_books_always_balance(server):
     server.traces(span(1), span(1), span(2, traceId="x"), span(3, startTimeUnixNano=str(2**63)))
     server.logs(log(1), log(1), log(2))

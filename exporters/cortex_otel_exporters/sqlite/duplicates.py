@@ -51,11 +51,11 @@ _Row = tuple[object, ...]
 class _Settled:
     """What the parts of a request that are on disk have stored and found, of one table."""
 
-    __slots__ = ("first_key", "matched")
+    __slots__ = ("keys", "matched")
 
     def __init__(self) -> None:
-        self.first_key: int | None = None
-        """Rows from this key on aren't an earlier request's."""
+        self.keys: list[range] = []
+        """Of the rows it has stored: other processes store theirs between its transactions."""
         self.matched: Counter[_Identity] = Counter()
         """Records that were taken for one an earlier request had stored."""
 
@@ -95,9 +95,9 @@ class _Known:
         self._stored: Counter[_Identity] = Counter()
         self._delivery: Delivery | None = None
         self._next()
-        first_key = self._now.first_key
+        own = self._now.keys
         for key, identity in found:
-            is_own = first_key is not None and key >= first_key
+            is_own = any(key in keys for keys in own)
             (self._stored if is_own else self._earlier)[identity] += 1
         self.duplicates = 0
 
@@ -111,7 +111,8 @@ class _Known:
         self._earlier.update(self._stored)
         self._stored.clear()
         self._now = _Settled()
-        self._now.first_key = settled.first_key
+        self._now.keys = [*settled.keys]
+        self._keys: range | None = None
         self._now.matched = Counter(settled.matched)
         self._found = 0
         self._delivery, self._settled = delivery, settled
@@ -122,8 +123,6 @@ class _Known:
         """Whether the record at ``place`` of the batch is to be stored, under ``key``."""
         while place >= self._end:
             self._next()
-        if self._now.first_key is None:
-            self._now.first_key = key
         for identity in identities:
             stored = self._earlier.get(identity, 0)
             if is_unique:
@@ -137,10 +136,14 @@ class _Known:
                 self.duplicates += 1
                 return False
         self._stored[identities[0]] += 1
+        # Within a transaction nobody else stores anything.
+        self._keys = range(key if self._keys is None else self._keys.start, key + 1)
         return True
 
     def _end_of_share(self) -> None:
         if self._delivery is not None:
+            if self._keys is not None:
+                _append(self._now.keys, self._keys)
             self._done.append((self._delivery, self._settled, self._now, self._found))
 
     def committed(self) -> None:
@@ -148,7 +151,14 @@ class _Known:
         self._end_of_share()
         for delivery, settled, now, found in self._done:
             delivery.duplicates += found
-            settled.first_key, settled.matched = now.first_key, now.matched
+            settled.keys, settled.matched = now.keys, now.matched
+
+
+def _append(ranges: list[range], more: range) -> None:
+    if ranges and ranges[-1].stop == more.start:
+        ranges[-1] = range(ranges[-1].start, more.stop)
+    else:
+        ranges.append(more)
 
 
 class KnownEvents(_Known):
