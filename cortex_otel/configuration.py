@@ -136,6 +136,7 @@ class Pipeline:
             ),
             self._metric_reader,
             metric_readers,
+            self.writer.expect_metrics,
         )
         self.joints = (self.traces, logs, meters)
         return self.traces.set_up(), logs.set_up(), meters.set_up()
@@ -215,8 +216,8 @@ def configure(
     """Start recording spans, metrics and events into the local SQLite store.
 
     Call it once, at start-up. A second call, or one after ``opentelemetry-instrument``, updates
-    service, user and tier and leaves the rest. Where an OpenTelemetry SDK is already configured,
-    the store is added to its providers.
+    service, user and tier and leaves the rest; one after :func:`shutdown` begins anew. Where an
+    OpenTelemetry SDK is already configured, the store is added to its providers.
 
     Args:
         service: Cortex service of this process: ``mcp``, ``extension``, ``web`` or a new name.
@@ -319,7 +320,9 @@ def _start(
         if _pipeline is not None and state.active:
             _update(_pipeline, settings, updates)
             return
-        running = _pipeline or _make(settings)
+        # What was shut down doesn't come back to life: another one begins.
+        is_open = _pipeline is not None and not _pipeline.writer.is_closed
+        running = (_pipeline if is_open else None) or _make(settings)
         _install(running, span_processors, log_record_processors, metric_readers)
 
 

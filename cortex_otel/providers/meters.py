@@ -7,6 +7,7 @@ until then is collected from ours for the last time.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.metrics import (
@@ -45,6 +46,7 @@ class MetricJoint(Joint):
         make: our own provider, with the readers that it is given.
         make_reader: a reader that leads to the store; one for each provider.
         readers: others, to be put on whichever provider it is.
+        on_first: called when a provider has something to say, once for each.
     """
 
     slot = METRICS
@@ -53,15 +55,18 @@ class MetricJoint(Joint):
     def __init__(
         self, make: Callable[[Sequence[MetricReader]], MeterProvider],
         make_reader: Callable[[], MetricReader], readers: Sequence[MetricReader],
+        on_first: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         # One that gets a reader later doesn't shut it down.
         super().__init__(lambda: make([make_reader(), *readers]))
         self._make_reader = make_reader
         self._readers = tuple(readers)
+        self._on_first = on_first
         self._reader_of: dict[int, MetricReader] = {}
 
     def _equip_own(self, provider: Any) -> None:
-        """Nothing: it was made with the readers."""
+        """It was made with the readers."""
+        _tell_of_first(provider, self._on_first)
 
     def _join(self, provider: Any) -> str:
         if not hasattr(provider, "add_metric_reader") and isinstance(provider, MeterProvider):
@@ -76,6 +81,7 @@ class MetricJoint(Joint):
             if self._own is not None:
                 _release(self._own, other)
             provider.add_metric_reader(other)
+        _tell_of_first(provider, self._on_first)
 
     def _hand_over(self, own: Any, provider: Any) -> None:
         if own.durations is not None:
@@ -101,6 +107,33 @@ class MetricJoint(Joint):
             provider.remove_metric_reader(reader)
         for other in self._readers:
             provider.remove_metric_reader(other)  # shuts it down, which the provider would not
+
+
+def _tell_of_first(provider: Any, tell: Callable[[], None]) -> None:
+    """Call ``tell`` at the first measurement, or once there is an instrument that is observed.
+
+    A store that collects only when it is awake would never hear of a program that has nothing but
+    metrics. Only the first measurement pays for this.
+    """
+    consumer = getattr(provider, "_measurement_consumer", None)
+    if consumer is None:
+        return
+    watched = ("consume_measurement", "register_asynchronous_instrument")
+
+    def first(original: Callable[..., None], *args: Any) -> None:
+        for method in watched:
+            vars(consumer).pop(method, None)
+        original(*args)
+        try:
+            tell()
+        except Exception as error:  # noqa: BLE001 - the host's call
+            guard.swallowed("providers.metrics.first", error)
+
+    if getattr(consumer, "_async_instruments", None):
+        tell()
+        return
+    for method in watched:
+        setattr(consumer, method, functools.partial(first, getattr(consumer, method)))
 
 
 def _release(own: Any, reader: MetricReader) -> None:
