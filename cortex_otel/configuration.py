@@ -24,6 +24,7 @@ from cortex_otel.instrument.durations import Durations, OwnMeterProvider
 from cortex_otel.instrument.event_handle import flush_deferred
 from cortex_otel.instrument.metrics import operation_duration, session_duration
 from cortex_otel.instrument.state import state
+from cortex_otel.process.budget import is_declared
 from cortex_otel.process.convert import Converter
 from cortex_otel.process.copies import SafeCopies
 from cortex_otel.process.names import Names
@@ -78,6 +79,7 @@ class Pipeline:
             hash_text=resolver.hash_text,
             hash_user=resolver.hash_user,
             allow=settings.allow_attributes,
+            is_own_prompt=partial(is_declared, "prompt"),
         )
         redactor = redact(capture_content=settings.capture_content)
         self.attributes_removed = 0
