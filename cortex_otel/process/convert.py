@@ -102,8 +102,7 @@ _CANCELLATIONS: Final = frozenset(
 _SCOPES_WITHOUT_SESSIONS: Final = frozenset({"fastmcp"})
 #: Kinds of name of what is sent on, by attribute key.
 _BOUNDED: Final = {
-    sc.GEN_AI_TOOL_NAME: "tool", sc.CORTEX_FEATURE: "feature", sc.ERROR_TYPE: "error",
-    sc.CORTEX_EXCEPTION_TYPE: "error",
+    sc.GEN_AI_TOOL_NAME: "tool", sc.ERROR_TYPE: "error", sc.CORTEX_EXCEPTION_TYPE: "error",
 }  # fmt: skip
 # What new attributes may decide beside the event data; the rest is part of what is remembered.
 _FRESH_COLUMNS: Final = frozenset({*_SESSION_IDS, sc.USER_HASH, sc.CORTEX_EVENT_DURATION_MS})
@@ -299,12 +298,17 @@ class Converter:
             log.trace_id or 0, log.span_id or 0, 0,
         )  # fmt: skip
 
-    def in_one_piece(self, clean: Mapping[str, object]) -> dict[str, object]:
+    def in_one_piece(
+        self, clean: Mapping[str, object], event_name: str = ""
+    ) -> dict[str, object]:  # fmt: skip
         """Redacted attributes as a row has them, not sorted into columns: for who sends them on."""
         kept: dict[str, object] = {}
+        event_type = event_name or str(clean.get(sc.CORTEX_EVENT_TYPE, ""))
         for key, value in clean.items():
             if key in _IDS and not isinstance(value, list):
                 kept[_IDS[key]] = self._id(_IDS[key], str(value))
+            elif key == sc.CORTEX_FEATURE:
+                kept[key] = self._names.of_feature(event_type, str(value))
             elif key in _BOUNDED and isinstance(value, str):
                 kept[key] = self._names.bounded(_BOUNDED[key], value)
             else:
@@ -342,7 +346,7 @@ class Converter:
         if service != self.service:
             service = self._service_of(service)
         if feature and feature != tool_name:
-            feature = names.bounded("feature", feature)
+            feature = names.of_feature(event_type, feature)
         error_type = error.error_type if result != "success" else ""
         if error.frames:
             data[sc.EXCEPTION_STACKTRACE] = list(error.frames)

@@ -107,13 +107,13 @@ class SafeCopies:
             Exception: the record makes no sense; the caller counts it.
         """
         log = readable.log_record
-        attributes, removed = self._attributes(log.attributes or {})
+        name = str.__str__(log.event_name) if isinstance(log.event_name, str) else ""
+        attributes, removed = self._attributes(log.attributes or {}, name)
         error = getattr(log, "exception", None)
         if isinstance(error, BaseException):
             attributes |= _told(summarize_exception(error))
         elif log.attributes and sc.EXCEPTION_TYPE in log.attributes:
             attributes |= _told(_summary(log.attributes))
-        name = str.__str__(log.event_name) if isinstance(log.event_name, str) else ""
         if not name and isinstance(log.body, str):
             attributes |= self._converter.digest_of_body(str.__str__(log.body))
         severity = log.severity_number if isinstance(log.severity_number, SeverityNumber) else None
@@ -155,9 +155,11 @@ class SafeCopies:
 
     # --- parts ----------------------------------------------------------------------------------
 
-    def _attributes(self, attributes: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    def _attributes(
+        self, attributes: Mapping[str, Any], event_name: str = ""
+    ) -> tuple[dict[str, Any], int]:
         clean = self._redactor.attributes(attributes)
-        kept = self._converter.in_one_piece(clean.attributes)
+        kept = self._converter.in_one_piece(clean.attributes, event_name)
         return kept, clean.removed + len(clean.attributes) - len(kept)
 
     def _exception(self, event: Any) -> Event:
