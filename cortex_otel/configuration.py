@@ -25,6 +25,7 @@ from cortex_otel.instrument.durations import Durations, OwnMeterProvider
 from cortex_otel.instrument.event_handle import flush_deferred
 from cortex_otel.instrument.metrics import operation_duration, session_duration
 from cortex_otel.instrument.state import state
+from cortex_otel.process.budget import is_declared
 from cortex_otel.process.convert import Converter
 from cortex_otel.process.copies import SafeCopies
 from cortex_otel.process.names import Names
@@ -79,6 +80,7 @@ class Pipeline:
             hash_text=resolver.hash_text,
             hash_user=resolver.hash_user,
             allow=settings.allow_attributes,
+            is_own_prompt=partial(is_declared, "prompt"),
         )
         redactor = redact(capture_content=settings.capture_content)
         self.attributes_removed = 0
@@ -138,6 +140,7 @@ class Pipeline:
             self._metric_reader,
             self._drop_metric_reader,
             metric_readers,
+            self.writer.expect_metrics,
         )
         self.joints = (self.traces, logs, meters)
         return self.traces.set_up(), logs.set_up(), meters.set_up()
@@ -222,8 +225,8 @@ def configure(
     """Start recording spans, metrics and events into the local SQLite store.
 
     Call it once, at start-up. A second call, or one after ``opentelemetry-instrument``, updates
-    service, user and tier and leaves the rest. Where an OpenTelemetry SDK is already configured,
-    the store is added to its providers.
+    service, user and tier and leaves the rest; one after :func:`shutdown` begins anew. Where an
+    OpenTelemetry SDK is already configured, the store is added to its providers.
 
     Args:
         service: Cortex service of this process: ``mcp``, ``extension``, ``web`` or a new name.
@@ -326,7 +329,9 @@ def _start(
         if _pipeline is not None and state.active:
             _update(_pipeline, settings, updates)
             return
-        running = _pipeline or _make(settings)
+        # What was shut down doesn't come back to life: another one begins.
+        is_open = _pipeline is not None and not _pipeline.writer.is_closed
+        running = (_pipeline if is_open else None) or _make(settings)
         _install(running, span_processors, log_record_processors, metric_readers)
 
 

@@ -176,6 +176,18 @@ CORTEX_ERROR_TYPE: Final = "cortex.error.type"
 CORTEX_ERROR_MESSAGE: Final = "cortex.error.message"
 CORTEX_ERROR_CRASH: Final = "cortex.error.crash"
 
+BRANCH_FEATURES: Final = {True: "automatic", False: "manual"}
+"""``cortex.feature`` of a branch, by whether it was made automatically."""
+FEATURE_SOURCES: Final = {
+    MCP_TOOL_CALL: (GEN_AI_TOOL_NAME,),
+    MCP_ONTOLOGY_CLASSIFY: (CORTEX_ONTOLOGY_CATEGORY,),
+    EXT_INSTALL: (CORTEX_IDE,),
+    EXT_ACTIVATE: (CORTEX_IDE,),
+    EXT_UI_INTERACTION: (CORTEX_UI_ACTION, CORTEX_UI_ELEMENT),
+    EXT_CODE_INSERT: (CORTEX_CODE_LANGUAGE,),
+}
+"""By event type, the attributes whose words are ``cortex.feature``."""
+
 TEXT_LENGTH_SUFFIX: Final = ".length"
 """Added to a key of :data:`FREE_TEXT`: number of characters."""
 TEXT_HASH_SUFFIX: Final = ".hash"

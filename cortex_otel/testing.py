@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk._logs import LoggerProvider
@@ -32,6 +33,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from cortex_otel import identity
 from cortex_otel.instrument.metrics import operation_duration, session_duration
 from cortex_otel.instrument.state import state
+from cortex_otel.process.budget import is_declared
 from cortex_otel.process.convert import Converter
 from cortex_otel.process.names import Names
 from cortex_otel.process.processor import EventLogProcessor, EventSpanProcessor
@@ -163,6 +165,7 @@ def capture(**settings: Any) -> Iterator[Recorded]:
     redactor = Redactor(
         hash_text=resolver.hash_text, hash_user=resolver.hash_user,
         allow=chosen.allow_attributes, capture_content=chosen.capture_content,
+        is_own_prompt=partial(is_declared, "prompt"),
     )  # fmt: skip
     converter = recorded._converter = Converter(  # noqa: SLF001 - its maker
         redactor, resolver, chosen.service, session=lambda: SESSION,

@@ -314,6 +314,7 @@ class MetricSender(Sender):
         """Let the thread take what was collected elsewhere."""
         self._queue.append((data,))
         self._hurried = True
+        self.start()
         self._ring()
 
     def force_flush(self, timeout_millis: float = 1000) -> bool:

@@ -125,13 +125,14 @@ class EventType:
         return attributes
 
 
-def _words(*keys: str) -> Callable[[Attributes], str]:
+def _words_of(event_type: str) -> Callable[[Attributes], str]:
+    keys = semconv.FEATURE_SOURCES[event_type]
     return lambda attributes: " ".join(str(attributes[key]) for key in keys if key in attributes)
 
 
 def _branch_feature(attributes: Attributes) -> str:
     automatic = attributes.get(semconv.CORTEX_BRANCH_AUTOMATIC)
-    return "" if automatic is None else "automatic" if automatic else "manual"
+    return "" if automatic is None else semconv.BRANCH_FEATURES[bool(automatic)]
 
 
 def _savings_rate(attributes: Attributes) -> None:
@@ -162,7 +163,7 @@ TOOL_CALL: Final = EventType(
         Field("tool_name", semconv.GEN_AI_TOOL_NAME, label),
         Field("parameters", semconv.CORTEX_TOOL_PARAMETERS, shape),
     ),
-    feature=_words(semconv.GEN_AI_TOOL_NAME),
+    feature=_words_of(semconv.MCP_TOOL_CALL),
 )
 BRANCH_CREATE: Final = EventType(
     name=semconv.MCP_BRANCH_CREATE,
@@ -214,7 +215,7 @@ ONTOLOGY_CLASSIFY: Final = EventType(
         Field("category", semconv.CORTEX_ONTOLOGY_CATEGORY, label),
         Field("confidence", semconv.CORTEX_ONTOLOGY_CONFIDENCE, _share),
     ),
-    feature=_words(semconv.CORTEX_ONTOLOGY_CATEGORY),
+    feature=_words_of(semconv.MCP_ONTOLOGY_CLASSIFY),
 )
 INSTALL: Final = EventType(
     name=semconv.EXT_INSTALL,
@@ -223,7 +224,7 @@ INSTALL: Final = EventType(
         Field("ide", semconv.CORTEX_IDE, label),
         Field("version", semconv.CORTEX_EXTENSION_VERSION, label),
     ),
-    feature=_words(semconv.CORTEX_IDE),
+    feature=_words_of(semconv.EXT_INSTALL),
 )
 ACTIVATE: Final = EventType(
     name=semconv.EXT_ACTIVATE,
@@ -232,7 +233,7 @@ ACTIVATE: Final = EventType(
         Field("ide", semconv.CORTEX_IDE, label),
         Field("project_path", semconv.CORTEX_PROJECT_PATH, text),
     ),
-    feature=_words(semconv.CORTEX_IDE),
+    feature=_words_of(semconv.EXT_ACTIVATE),
 )
 UI_INTERACTION: Final = EventType(
     name=semconv.EXT_UI_INTERACTION,
@@ -241,7 +242,7 @@ UI_INTERACTION: Final = EventType(
         Field("action", semconv.CORTEX_UI_ACTION, label),
         Field("element", semconv.CORTEX_UI_ELEMENT, label),
     ),
-    feature=_words(semconv.CORTEX_UI_ACTION, semconv.CORTEX_UI_ELEMENT),
+    feature=_words_of(semconv.EXT_UI_INTERACTION),
 )
 CODE_INSERT: Final = EventType(
     name=semconv.EXT_CODE_INSERT,
@@ -251,7 +252,7 @@ CODE_INSERT: Final = EventType(
         Field("lines_inserted", semconv.CORTEX_CODE_LINES_INSERTED, _count),
         Field("completion_accepted", semconv.CORTEX_CODE_COMPLETION_ACCEPTED, boolean),
     ),
-    feature=_words(semconv.CORTEX_CODE_LANGUAGE),
+    feature=_words_of(semconv.EXT_CODE_INSERT),
 )
 CONTEXT_SWITCH: Final = EventType(
     name=semconv.EXT_CONTEXT_SWITCH,

@@ -19,6 +19,7 @@ as well, but that alone would let any number of them through in time.
 
 from __future__ import annotations
 
+import builtins
 import os
 import time
 import weakref
@@ -57,6 +58,10 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "tool": Limit(1000, 500),
     "prompt": Limit(1000, 500),
     "feature": Limit(1000, 500),
+    # Features that are free text of an event each: one must not starve the others.
+    "category": Limit(1000, 500),
+    "element": Limit(1000, 500),
+    "language": Limit(100, 50),
     "method": Limit(200, 50),
     "route": Limit(1000, 500),
     "span": Limit(2000, 1000),
@@ -72,7 +77,7 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "project": Limit(5000, 5000),
     "branch": Limit(5000, 5000),
     "attributes": Limit(2000, 2000),  # JSON objects; those too many are kept with their events
-    "series": Limit(12_000, 6000),  # combinations of all product dimensions
+    "series": Limit(14_000, 7000),  # combinations of all product dimensions
 }
 _SECONDS_A_DAY: Final = 86_400.0
 _RESERVE: Final = 4  # a quarter of the tokens is for names that come again
@@ -81,6 +86,11 @@ _MOST_DECLARED, _LONGEST_DECLARED = 2000, 256
 
 _OWN_SPANS: Final = frozenset({*sc.EVENT_TYPES, "log"})
 _OWN_METRICS: Final = frozenset({sc.MCP_SERVER_OPERATION_DURATION, sc.MCP_SERVER_SESSION_DURATION})
+_BUILT_IN_ERRORS: Final = frozenset(
+    name
+    for name, one in vars(builtins).items()
+    if isinstance(one, type) and issubclass(one, BaseException)
+)
 _OWN: Final[Mapping[str, frozenset[str]]] = {
     "service": frozenset({"mcp", "extension", "web"}),
     "span": _OWN_SPANS,
@@ -88,7 +98,8 @@ _OWN: Final[Mapping[str, frozenset[str]]] = {
     "method": frozenset({sc.METHOD_TOOLS_CALL, sc.METHOD_PROMPTS_GET, sc.METHOD_RESOURCES_READ}),
     "metric": _OWN_METRICS,
     "unit": frozenset({"s", "1"}),
-    "error": frozenset(ERROR_WORDS),
+    "error": ERROR_WORDS | _BUILT_IN_ERRORS,
+    "feature": frozenset(sc.BRANCH_FEATURES.values()),
 }
 _all: weakref.WeakSet[Budget] = weakref.WeakSet()
 _declared: dict[str, set[str]] = {"tool": set(), "prompt": set()}

@@ -102,8 +102,7 @@ _CANCELLATIONS: Final = frozenset(
 _SCOPES_WITHOUT_SESSIONS: Final = frozenset({"fastmcp"})
 #: Kinds of name of what is sent on, by attribute key.
 _BOUNDED: Final = {
-    sc.GEN_AI_TOOL_NAME: "tool", sc.CORTEX_FEATURE: "feature", sc.ERROR_TYPE: "error",
-    sc.CORTEX_EXCEPTION_TYPE: "error",
+    sc.GEN_AI_TOOL_NAME: "tool", sc.ERROR_TYPE: "error", sc.CORTEX_EXCEPTION_TYPE: "error",
 }  # fmt: skip
 # What new attributes may decide beside the event data; the rest is part of what is remembered.
 _FRESH_COLUMNS: Final = frozenset({*_SESSION_IDS, sc.USER_HASH, sc.CORTEX_EVENT_DURATION_MS})
@@ -314,17 +313,25 @@ class Converter:
         for key, value in clean.items():
             if key in _IDS and not isinstance(value, list):
                 kept[_IDS[key]] = self._id(_IDS[key], str(value))
+            elif key == sc.CORTEX_FEATURE:
+                kept[key] = self._feature_of_copy(clean, str(value), record)
             elif key in _BOUNDED and isinstance(value, str):
                 kept[key] = bounded(_BOUNDED[key], value)
             else:
                 kept[key] = value
         return self._with_known_dimensions(kept, bounded)
 
+    def _feature_of_copy(
+        self, clean: Mapping[str, object], feature: str, record: Record | None
+    ) -> str:
+        if record is not None:
+            return record.series.feature or OTHER
+        return self._names.of_feature(str(clean.get(sc.CORTEX_EVENT_TYPE, "")), feature)
+
     def _as_in(self, series: Series, kind: str, name: str) -> str:
         """``name`` if the row with ``series`` has it or could have it for nothing."""
         told = {
-            "tool": series.tool_name, "feature": series.feature, "error": series.error_type,
-            "service": series.service,
+            "tool": series.tool_name, "error": series.error_type, "service": series.service,
         }[kind]  # fmt: skip
         # An error may have both a word and an exception's class, of which the row has one.
         is_open = told != OTHER or kind == "error"
@@ -363,7 +370,7 @@ class Converter:
         if service != self.service:
             service = self._service_of(service, names.bounded)
         if feature and feature != tool_name:
-            feature = names.bounded("feature", feature)
+            feature = names.of_feature(event_type, feature)
         error_type = error.error_type if result != "success" else ""
         if error.frames:
             data[sc.EXCEPTION_STACKTRACE] = list(error.frames)

@@ -22,6 +22,12 @@ __all__ = ["OTHER", "Names"]
 
 _MOST_REMEMBERED: Final = 2000
 _LONGEST_REMEMBERED = 256
+#: Kinds of features, by event type; the others are of kind `feature`.
+_FEATURES: Final = {
+    sc.MCP_ONTOLOGY_CLASSIFY: "category",
+    sc.EXT_UI_INTERACTION: "element",
+    sc.EXT_CODE_INSERT: "language",
+}
 _HTTP_ROUTE = "http.route"
 _NONE: Final[Mapping[str, Collection[str]]] = {}
 # What ends the name of a span may be what was asked for, a path or a URI, and so anyone's.
@@ -51,7 +57,8 @@ class Names:
         self._count_overflowed = count_overflowed
         self._given = given
         self._budgets = {
-            kind: Budget(kind, given.get(kind, ()), self._forget, clock) for kind in LIMITS
+            kind: Budget(kind, given.get(_column_of(kind), ()), self._forget, clock)
+            for kind in LIMITS
         }
         self.series, self.contexts = self._budgets["series"], self._budgets["attributes"]
         """For who saves a call: it is their ``known`` that has the hash, as a rule."""
@@ -95,6 +102,10 @@ class Names:
     def of(self, kind: str, name: str) -> str:
         """Redacted and bounded."""
         return self.bounded(kind, self._clean(name))
+
+    def of_feature(self, event_type: str, feature: str) -> str:
+        """``feature``, which is redacted, unless it is one too many of its event type."""
+        return self.bounded(_FEATURES.get(event_type, "feature"), feature)
 
     def of_span(
         self, name: str, tool_name: str, attributes: Mapping[str, object], kind: str = "span"
@@ -192,6 +203,10 @@ class Names:
         self._scopes.clear()
         for repeats in list(self._repeats):
             repeats.forget()
+
+
+def _column_of(kind: str) -> str:
+    return "feature" if kind in _FEATURES.values() else kind
 
 
 def _declared_or_other(kind: str, name: str) -> str:

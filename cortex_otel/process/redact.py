@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 Kind = Literal[
-    "token", "id", "name", "error_type", "location", "shape",
+    "token", "id", "name", "label", "feature", "error_type", "location", "shape",
     "number", "flag", "digest", "text", "user", "content",
 ]  # fmt: skip
 
@@ -90,7 +90,7 @@ ALLOWED: Final[Mapping[str, Kind]] = {
     semconv.MCP_RESOURCE_URI: "text",
     semconv.GEN_AI_OPERATION_NAME: "token",
     semconv.GEN_AI_TOOL_NAME: "name",
-    semconv.GEN_AI_PROMPT_NAME: "name",
+    semconv.GEN_AI_PROMPT_NAME: "label",
     semconv.GEN_AI_TOOL_CALL_ARGUMENTS: "content",
     semconv.GEN_AI_TOOL_CALL_RESULT: "content",
     semconv.JSONRPC_REQUEST_ID: "id",
@@ -113,9 +113,9 @@ ALLOWED: Final[Mapping[str, Kind]] = {
     "feature_flag.version": "token",
     "http.request.method": "token",
     "http.response.status_code": "number",
-    "http.route": "name",
+    "http.route": "label",
     "url.scheme": "token",
-    "code.function.name": "name",
+    "code.function.name": "label",
     "code.line.number": "number",
     "rpc.system": "token",
     "rpc.service": "token",
@@ -130,14 +130,14 @@ ALLOWED: Final[Mapping[str, Kind]] = {
     semconv.CORTEX_RESULT: "token",
     semconv.CORTEX_OUTCOME: "token",
     semconv.CORTEX_SOFT_ERROR: "flag",
-    semconv.CORTEX_CLIENT_NAME: "name",
+    semconv.CORTEX_CLIENT_NAME: "label",
     semconv.CORTEX_CLIENT_VERSION: "token",
     semconv.CORTEX_ERROR_LOCATION: "location",
     semconv.CORTEX_EXCEPTION_TYPE: "error_type",
     semconv.CORTEX_TOOL_PARAMETERS: "shape",
     semconv.CORTEX_EVENT_DURATION_MS: "number",
-    semconv.CORTEX_FEATURE: "name",
-    semconv.CORTEX_IDE: "name",
+    semconv.CORTEX_FEATURE: "feature",
+    semconv.CORTEX_IDE: "label",
     semconv.CORTEX_IDE_VERSION: "token",
     semconv.CORTEX_EXTENSION_VERSION: "token",
     **EVENT_FIELDS,
@@ -160,14 +160,17 @@ RESOURCE_ALLOWED: Final[Mapping[str, Kind]] = {
 }
 """Every resource attribute that may be kept. Whatever names a host, a process or an owner isn't."""
 
+_HASHED: Final = frozenset({"text", "token", "id", "label"})
 # What this module itself makes of an attribute passes when it comes by again.
 _KINDS: Final[Mapping[str, Kind]] = {
     **{f"{key}.length": "number" for key, kind in ALLOWED.items() if kind == "text"},
-    **{f"{key}.hash": "digest" for key, kind in ALLOWED.items() if kind in ("text", "token", "id")},
+    **{f"{key}.hash": "digest" for key, kind in ALLOWED.items() if kind in _HASHED},
     **ALLOWED,
 }
 # Kinds with few distinct values, worth remembering; texts and users would only turn the cache over.
-_REPEATED: Final = frozenset({"token", "id", "name", "error_type", "location", "shape", "digest"})
+_REPEATED: Final = frozenset(
+    {"token", "id", "name", "label", "error_type", "location", "shape", "digest"}
+)
 _LISTED: Final = frozenset({"token", "id", "number", None})
 
 _LONGEST_TOKEN = 128
@@ -177,6 +180,7 @@ _LONGEST_ALLOWED_TEXT = 256
 _LONGEST_CONTENT = 8192
 _LONGEST_HASHED = 65_536
 _LONGEST_LIST = 16
+_MOST_TITLE_WORDS = 5
 _MOST_FRAMES = 20
 # An exception object that is raised again and again keeps the frames of all its raises.
 _MOST_FRAMES_READ = 1000
@@ -194,6 +198,8 @@ _PLAIN_ID = re.compile(
 _DIGEST = re.compile(r"[0-9a-f]{16}|[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9_./:<>{}\- ]{1,128}")
 _PATH = re.compile(r"\.{0,2}[\\/]|~|[A-Za-z]:[\\/]|\S*://")
+# `Visual Studio Code - Insiders` is a product; other names of several words may be a sentence.
+_TITLE_WORD = re.compile(r"[A-Z0-9][\w.-]*|-", re.ASCII)
 _NOT_NAME = re.compile(r"[^A-Za-z0-9_./:<>{}\- ]")
 # A closed set of types: `password: hunter2` is a name and a word too.
 _TYPE = (
@@ -270,6 +276,7 @@ class Redactor:
             as they are there.
         capture_content: keep free text, tool arguments, results and exception messages as they
             are, cut to 8192 characters. Development only.
+        is_own_prompt: whether the program itself has told of a prompt of this name.
     """
 
     def __init__(
@@ -279,12 +286,14 @@ class Redactor:
         hash_user: Callable[[str], str],
         allow: Sequence[str] = (),
         capture_content: bool = False,
+        is_own_prompt: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._hash_text = hash_text
         self._hash_user = hash_user
         self._allowed = frozenset(key for key in allow if not key.endswith("*"))
         self._prefixes = tuple(key[:-1] for key in allow if key.endswith(".*") and len(key) > 2)  # noqa: PLR2004 - `.*` alone has no prefix
         self._capture_content = capture_content
+        self._is_own_prompt = is_own_prompt
         self._repeated = lru_cache(_REMEMBERED)(self._identifier)
         self._names = lru_cache(_REMEMBERED)(clean_name)
         self._keys = lru_cache(_REMEMBERED)(self._is_allowed)
@@ -301,6 +310,7 @@ class Redactor:
         """
         kept: dict[str, object] = {}
         removed = 0
+        feature: str | None = None
         repeated = self._repeated
         for key, value in attributes.items():
             kind = _KINDS.get(key)
@@ -311,10 +321,14 @@ class Redactor:
                     removed += 1
                 else:
                     kept[pair[0]] = pair[1]
+            elif kind == "feature" and isinstance(value, str):
+                feature = str.__str__(value)
             elif pairs := self._any(kind, key, value):
                 kept.update(pairs)
             else:
                 removed += 1
+        if feature is not None:
+            kept[semconv.CORTEX_FEATURE] = self._feature(feature, attributes, kept)
         return Clean(kept, removed)
 
     def resource(self, attributes: Mapping[str, object]) -> dict[str, object]:
@@ -370,12 +384,30 @@ class Redactor:
             return text
         return text if _is_class(text) and scrub(text) == text else "_OTHER"
 
+    def _feature(self, feature: str, told: Mapping[str, object], kept: Mapping[str, object]) -> str:
+        """A feature that was made of other attributes is made of what is kept of them."""
+        if _is_token(feature) or _is_digest(feature):
+            return feature
+        for sources in semconv.FEATURE_SOURCES.values():
+            raw: list[str] = []
+            clean: list[str] = []
+            for key in sources:
+                hashed = key + semconv.TEXT_HASH_SUFFIX
+                # When the result passes again, what was hashed is under the other key.
+                if key in told or hashed in told:
+                    raw.append(_told_text(told.get(key, told.get(hashed))))
+                    clean.append(str(kept.get(key, kept.get(hashed, "_OTHER"))))
+            if raw and feature == " ".join(raw):
+                return " ".join(clean)
+        return self._hash_text(_storable(feature[:_LONGEST_HASHED]))
+
     def _identifier(self, key: str, value: str) -> tuple[str, str] | None:
         kind = _KINDS[key]
-        if kind == "name":
-            # A tool or prompt is no path; a route is one with the values taken out.
-            is_path = key != "http.route" and _PATH.match(value) is not None
-            return key, "_OTHER" if is_path else self.name(value)
+        # A tool or prompt is no path; a route is one with the values taken out.
+        if kind in {"name", "label"} and key != "http.route" and _PATH.match(value):
+            return key, "_OTHER"
+        if kind == "name" or (kind == "label" and self._is_label(key, value)):
+            return key, self.name(value)
         if kind == "error_type":
             return key, self.error_type(value)
         if kind in _CHECKS:
@@ -383,6 +415,14 @@ class Redactor:
         if (kind == "id" and _PLAIN_ID.fullmatch(value)) or _is_token(value):
             return key, value
         return f"{key}.hash", self._hash_text(_storable(value[:_LONGEST_HASHED]))
+
+    def _is_label(self, key: str, value: str) -> bool:
+        name = self.name(value)
+        if key == semconv.GEN_AI_PROMPT_NAME and self._is_own_prompt(name):
+            return True
+        words = value.split(" ")
+        is_title = len(words) <= _MOST_TITLE_WORDS and all(map(_TITLE_WORD.fullmatch, words))
+        return name == value and (len(words) == 1 or is_title)
 
     def _any(self, kind: Kind | None, key: str, value: object) -> dict[str, object] | None:
         if kind is None and not (
@@ -588,6 +628,14 @@ def clean_name(text: str) -> str:
 def is_plain_id(value: object) -> bool:
     """Whether ``value`` is text that every ``id`` may be: digits, a digest or a UUID."""
     return type(value) is str and _PLAIN_ID.fullmatch(value) is not None
+
+
+def _told_text(value: object) -> str:
+    """``value`` as a feature holds it, without running a method that the host may have given it."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    number = _number(value)
+    return "" if number is None else str(number)
 
 
 def _is_token(value: str) -> bool:

@@ -30,7 +30,7 @@ __all__ = ["MOST_ROWS", "Plan", "Repeats", "Row"]
 
 #: What repeats; of the ids, only those that name a place of work and not a request.
 _REPEATED: Final = frozenset(
-    {key for key, kind in ALLOWED.items() if kind in ("token", "name", "shape")}
+    {key for key, kind in ALLOWED.items() if kind in ("token", "name", "label", "feature", "shape")}
     | {sc.CORTEX_PROJECT_ID, sc.CORTEX_BRANCH_ID}
 )
 #: Spans that carry one of these have failed: each is worked out by itself.

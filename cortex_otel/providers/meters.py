@@ -8,6 +8,7 @@ moves along, and gets what it had counted until then on a thread that isn't the 
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,6 +50,7 @@ class MetricJoint(Joint):
         make_reader: a reader that leads to the store; one for each provider.
         drop_reader: called with one that no provider has any more.
         readers: others, to be put on whichever provider it is.
+        on_first: called when a provider has something to say, once for each.
     """
 
     slot = METRICS
@@ -57,19 +59,21 @@ class MetricJoint(Joint):
     def __init__(
         self, make: Callable[[Sequence[MetricReader]], MeterProvider],
         make_reader: Callable[[], MetricReader], drop_reader: Callable[[Any], None],
-        readers: Sequence[MetricReader],
+        readers: Sequence[MetricReader], on_first: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         # One that gets a reader later doesn't shut it down.
         super().__init__(lambda: make([make_reader(), *readers]))
         self._make_reader = make_reader
         self._drop_reader = drop_reader
         self._readers = tuple(readers)
+        self._on_first = on_first
         #: Who of the host's has our readers, and the one that leads to the store.
         self._holder: Any = None
         self._reader: MetricReader | None = None
 
     def _equip_own(self, provider: Any) -> None:
-        """Nothing: it was made with the readers."""
+        """It was made with the readers."""
+        _tell_of_first(provider, self._on_first)
 
     def _join(self, provider: Any) -> str:
         if not hasattr(provider, "add_metric_reader") and isinstance(provider, MeterProvider):
@@ -85,6 +89,7 @@ class MetricJoint(Joint):
         self._leave(self._holder)  # the host has exchanged it for another
         self._holder, self._reader = provider, self._make_reader()
         provider.add_metric_reader(self._reader)
+        _tell_of_first(provider, self._on_first)
 
     def _hand_over(self, own: Any, provider: Any) -> None:
         if own.durations is not None:
@@ -118,6 +123,33 @@ class MetricJoint(Joint):
         reader, self._holder, self._reader = self._reader, None, None
         self._drop_reader(reader)
         provider.remove_metric_reader(reader)
+
+
+def _tell_of_first(provider: Any, tell: Callable[[], None]) -> None:
+    """Call ``tell`` at the first measurement, or once there is an instrument that is observed.
+
+    A store that collects only when it is awake would never hear of a program that has nothing but
+    metrics. Only the first measurement pays for this.
+    """
+    consumer = getattr(provider, "_measurement_consumer", None)
+    if consumer is None:
+        return
+    watched = ("consume_measurement", "register_asynchronous_instrument")
+
+    def first(original: Callable[..., None], *args: Any) -> None:
+        for method in watched:
+            vars(consumer).pop(method, None)
+        original(*args)
+        try:
+            tell()
+        except Exception as error:  # noqa: BLE001 - the host's call
+            guard.swallowed("providers.metrics.first", error)
+
+    if getattr(consumer, "_async_instruments", None):
+        tell()
+        return
+    for method in watched:
+        setattr(consumer, method, functools.partial(first, getattr(consumer, method)))
 
 
 def _release(provider: Any, reader: MetricReader) -> None:

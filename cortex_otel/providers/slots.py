@@ -66,6 +66,10 @@ class _OnceMore(Once):
         self._ours = ours
         self._follow = follow
 
+    def is_for(self, provider: Any) -> bool:
+        """Whether ``provider`` is ours: of a joint that has left, or there would be no other."""
+        return provider is self._ours
+
     def do_once(self, func: Callable[[], None]) -> bool:
         with self._lock:
             if self._done and self._slot.current is not self._ours:
@@ -126,7 +130,8 @@ class Joint(ABC):
         """
         self.slot.get()  # OTEL_PYTHON_…_PROVIDER may name one
         theirs = self.slot.current
-        if theirs is None:
+        once = getattr(self.slot.module, self.slot.once)
+        if theirs is None or (isinstance(once, _OnceMore) and once.is_for(theirs)):
             self.slot.set(self.own)
             theirs = self.slot.current
         if theirs is not self._own:

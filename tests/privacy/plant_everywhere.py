@@ -263,6 +263,17 @@ def spans():
     assert isinstance(trace.get_tracer_provider(), TracerProvider)
 
 
+def names_that_are_sentences():
+    from opentelemetry import trace
+
+    from cortex_otel.process.redact import ALLOWED
+
+    names = [key for key, kind in ALLOWED.items() if kind in ("label", "feature")]
+    for text in plant("name that is a sentence", [*SECRETS, "sentence", "quotes"]):
+        trace.get_tracer("native").start_span("work", attributes=dict.fromkeys(names, text)).end()
+        emit(event_name="mcp.search_context", attributes=dict.fromkeys(names, text))
+
+
 def logs():
     from opentelemetry._logs import SeverityNumber, get_logger
     from opentelemetry.sdk._logs import LoggingHandler
@@ -303,6 +314,15 @@ def typed_events():
         )
         with events.search_context(query="q") as event:
             event.set(results=text, **{text: text})
+    for text in plant("word of a typed event", [*SECRETS, "sentence", "quotes"]):
+        events.ontology_classify(category=text)
+        with events.ontology_classify(category=text):
+            pass
+        events.ui_interaction(action=text, element="x")
+        events.ui_interaction(action="click", element=text)
+        events.code_insert(language=text)
+        events.install(ide=text)
+        events.activate(ide=text)
     for text in plant("label of a typed event", SECRETS):
         events.tool_call(tool_name=text, parameters={text: 1})
         events.ontology_classify(category=text)
@@ -368,6 +388,7 @@ def main():
     tools()
     failures()
     spans()
+    names_that_are_sentences()
     logs()
     typed_events()
     metrics()

@@ -150,6 +150,14 @@ def test_the_product_s_metrics_are_declared():
     )  # fmt: skip
 
 
+def test_the_product_s_features_and_python_s_errors_are_declared():
+    assert is_declared("feature", "automatic")
+    assert is_declared("feature", "manual")
+    assert is_declared("error", "ValueError")
+    assert is_declared("error", "KeyboardInterrupt")
+    assert not is_declared("error", "print")
+
+
 def test_threads_together_get_no_more_than_one_would():
     made = Budget("tool", clock=Clock())
     admitted = []
@@ -190,7 +198,20 @@ def test_a_child_does_not_wait_for_a_lock_of_its_parent():
 
 
 def test_floods_of_all_kinds_together_leave_room_for_combinations():
-    kinds = ("service", "tool", "prompt", "feature", "method", "route", "span", "event", "error")
+    kinds = (
+        "service",
+        "tool",
+        "prompt",
+        "feature",
+        "category",
+        "element",
+        "language",
+        "method",
+        "route",
+        "span",
+        "event",
+        "error",
+    )
     flooded = sum(LIMITS[kind].at_once for kind in kinds)
     assert LIMITS["series"].at_once - flooded >= 4000
 

@@ -94,6 +94,16 @@ FLOODS = {
         lambda n: {"attributes": {"cortex.feature": f"feature {n}"}},
         lambda row: row.series.feature,
     ),
+    "category": (
+        lambda n: {
+            "attributes": {
+                "cortex.event.type": "mcp.ontology_classify",
+                "cortex.ontology.category": f"c{n}",
+                "cortex.feature": f"c{n}",
+            }
+        },
+        lambda row: row.series.feature,
+    ),
     "service": (
         lambda n: {"attributes": {"cortex.service": f"service-{n}"}},
         lambda row: row.series.service,

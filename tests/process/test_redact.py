@@ -586,6 +586,47 @@ def test_output_is_json_and_stable(attributes):
             assert again == (clean.attributes, 0)
 
 
+@pytest.mark.parametrize(
+    ("attributes", "feature"),
+    [
+        ({"cortex.ui.action": "accept", "cortex.ui.element": "ghost"}, "accept ghost"),
+        (
+            {"cortex.ui.action": "accept", "cortex.ui.element": "call me tonight"},
+            f"accept {digest('call me tonight')}",
+        ),
+        ({"cortex.ontology.category": "bugfix"}, "bugfix"),
+        ({"cortex.ontology.category": "Jane Roe"}, digest("Jane Roe")),
+        ({"cortex.code.language": "a secret plan"}, digest("a secret plan")),
+        ({"cortex.ide": "Visual Studio Code"}, "Visual Studio Code"),
+        ({"cortex.ide": "what jane uses"}, digest("what jane uses")),
+        ({"gen_ai.tool.name": "my tool"}, "my tool"),
+        ({"ours": "said by jane"}, digest("said by jane")),
+    ],
+)
+def test_a_feature_is_made_of_what_is_kept_of_its_words(attributes, feature):
+    told = {"cortex.feature": " ".join(attributes.values()), **attributes}
+    clean = REDACTOR.attributes(told).attributes
+    assert clean["cortex.feature"] == feature
+    assert REDACTOR.attributes(clean).attributes == clean
+
+
+@pytest.mark.parametrize("key", [key for key, kind in ALLOWED.items() if kind == "label"])
+def test_a_label_of_many_words_is_hashed(key):
+    for name in ("jane has a cold", "Jane Roe Has A Bad Cold", "jane\tis", "제인"):
+        assert REDACTOR.attributes({key: name}).attributes == {f"{key}.hash": digest(name)}
+    for name in ("load", "<lambda>", "items/{id}", "Visual Studio Code - Insiders"):
+        assert REDACTOR.attributes({key: name}).attributes == {key: name}
+
+
+def test_a_prompt_that_the_server_told_of_keeps_its_name():
+    redactor = make(is_own_prompt={"greet somebody nicely": True}.get)
+    told = {"gen_ai.prompt.name": "greet somebody nicely"}
+    assert redactor.attributes(told).attributes == told
+    assert redactor.attributes(
+        {"cortex.client.name": "greet somebody nicely"}
+    ).attributes.keys() == {"cortex.client.name.hash"}
+
+
 noise = st.text(" \t\n.,;!?()[]{}<>|*#~^_'\"@/\\\\&=:+-%$\x00\u200b가é", max_size=8)
 
 
@@ -596,7 +637,11 @@ def test_a_planted_secret_never_survives(secret, before, after, key):
     redactor = make(allow=["ours", "ours.*"])
     clean = redactor.attributes({key: text, "ours": text, text: text, f"ours.{text}": 1})
     summary = summarize_stacktrace(text, f'  File "/a/{text}/m.py", line 3, in {text}\n{text}')
-    outputs = [value for name, value in clean.attributes.items() if not name.endswith(".hash")]
+    outputs = [
+        value
+        for name, value in clean.attributes.items()
+        if not (name.endswith(".hash") or (name == "cortex.feature" and value == digest(text)))
+    ]
     outputs += [*clean.attributes, redactor.name(text), redactor.error_type(text), *summary]
     outputs += redactor.resource(dict.fromkeys(RESOURCE_ALLOWED, text)).values()
     assert leftovers(json.dumps(outputs)) == []

@@ -219,6 +219,66 @@ report(
     assert stderr == ""
 
 
+def test_configure_after_a_shutdown_begins_anew(host):
+    script = """
+import cortex_otel
+cortex_otel.configure()
+tracer, counter = trace.get_tracer("kept"), metrics.get_meter("kept").create_counter("counter")
+span(tracer, "first")
+counter.add(1)
+assert cortex_otel.shutdown()
+span(tracer, "between")
+cortex_otel.configure()
+span(tracer, "second")
+counter.add(2)
+cortex_otel.events.search_context(query="q")
+metrics.get_meter("new").create_counter("new").add(4)
+assert cortex_otel.shutdown()
+print(json.dumps(ours()))
+"""
+    found, stderr = host(script)
+    assert found["spans"] == ["first", "second"]
+    assert found["logs"] == ["mcp.search_context"]
+    assert found["metrics"] == {"counter": 3, "new": 4}
+    assert stderr == ""
+
+
+@pytest.mark.parametrize("first", ["host", "cortex"])
+@pytest.mark.parametrize(
+    "ending", ["cortex_otel.force_flush(30_000)", "cortex_otel.shutdown(30_000)"]
+)
+def test_a_program_that_has_nothing_but_metrics_is_stored(host, first, ending):
+    script = f"""
+import cortex_otel
+if {first == "cortex"}:
+    cortex_otel.configure()
+    metrics.get_meter("m").create_counter("counter").add(5)
+else:
+    metrics.set_meter_provider(MeterProvider([READER]))
+    observe = lambda options: [Observation(5)]
+    metrics.get_meter("m").create_observable_counter("counter", [observe])
+    cortex_otel.configure()
+assert {ending}
+print(json.dumps(ours()))
+"""
+    found, stderr = host(script)
+    assert found["metrics"] == {"counter": 5}
+    assert stderr == ""
+
+
+def test_a_program_that_records_nothing_has_no_thread_and_no_file(host):
+    script = """
+import cortex_otel, threading
+cortex_otel.configure(metrics_interval_ms=1000)
+metrics.get_meter("m").create_counter("never.added.to")
+assert cortex_otel.force_flush(30_000)
+alive = threading.active_count()
+assert cortex_otel.shutdown(30_000)
+print(json.dumps([alive, os.path.exists(os.environ["CORTEX_OTEL_HOME"] + "/cortex.db")]))
+"""
+    assert host(script)[0] == [1, False]
+
+
 def test_a_host_that_comes_after_our_shutdown_gets_its_own(host):
     script = """
 import cortex_otel

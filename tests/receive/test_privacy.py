@@ -30,7 +30,10 @@ OF_KIND = {
     "shape": ALL,
     "error_type": [*SECRETS, "sentence"],
 }
-KEPT_AS_NAMES = {"id", "token", "name"}
+KEPT_AS_NAMES = {
+    "name": NAMED,
+    **{kind: [*NAMED, "sentence", "quotes"] for kind in ("id", "token", "label", "feature")},
+}
 
 
 class Planter:
@@ -52,7 +55,7 @@ def told(plant, shape):
     for key, kind in ALLOWED.items():
         if key == "http.route" and shape in PLACES:
             continue  # a route is a path: one with the values taken out
-        if shape in (NAMED if kind in KEPT_AS_NAMES else OF_KIND.get(kind, ALL)):
+        if shape in (KEPT_AS_NAMES | OF_KIND).get(kind, ALL):
             given[key] = plant(key, shape)
     text = plant("in a list", shape)
     listed = {

@@ -91,7 +91,7 @@ class Writer:
         self._waiters: deque[tuple[int, int, native.Lock]] = deque()
         self._draining = native.Lock()
         self._trouble, self._trouble_since, self._has_warned = "", 0.0, False
-        self._stopping = self._closed = False
+        self._stopping = self._closed = self._expects_metrics = False
         self._lost = 0
         self._next_metrics = time.monotonic() + self._metrics_interval
         self._heartbeat = Heartbeat(self.path.parent)
@@ -165,6 +165,12 @@ class Writer:
         """Ask ``source`` no more."""
         self._metric_sources = [one for one in self._metric_sources if one != source]
 
+    def expect_metrics(self) -> None:
+        """A source has something to say, be there records or not: see to it that it is asked."""
+        self._expects_metrics = True
+        if self._thread is None:
+            self._ring()
+
     def force_flush(self, timeout_millis: float = 1000) -> bool:
         """Store what was taken before this call.
 
@@ -175,7 +181,7 @@ class Writer:
             return not self._lost
         if native.is_patched() and not native.is_own_thread():
             self._collect()
-        if self._thread is None and not self._has_work():
+        if self._thread is None and not (self._has_work() or self._expects_metrics):
             return True
         done = native.Lock()
         done.acquire()
@@ -202,7 +208,7 @@ class Writer:
             return not self._lost
         deadline = time.monotonic() + timeout_millis / 1000
         self._stopping = True
-        if self._thread is not None or self._has_work():
+        if self._thread is not None or self._has_work() or self._expects_metrics:
             self._ring()
             thread = self._thread
             if thread is None or not thread.is_alive():
@@ -249,6 +255,11 @@ class Writer:
         if self._closed:
             self._heartbeat.write(self._state())
             self._heartbeat.close(remove=False)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has been shut down: it takes nothing any more."""
+        return self._closed
 
     @property
     def has_received(self) -> bool:
