@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk._logs import Logger, LoggerProvider
 
 from cortex_otel.providers.sampled import fetched
-from cortex_otel.providers.slots import LOGS, HandsOn, Joint
+from cortex_otel.providers.slots import LOGS, HandedOn, HandsOn, Joint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,8 +78,7 @@ class _FormerProvider(LoggerProvider, HandsOn):
     force_flush = HandsOn.force_flush
     shutdown = HandsOn.shutdown
 
-    def get_logger(self, *args: Any, **kwargs: Any) -> Any:
-        return self.successor.get_logger(*args, **kwargs)
+    get_logger = HandedOn()
 
     def add_log_record_processor(self, log_record_processor: LogRecordProcessor) -> None:
         self.successor.add_log_record_processor(log_record_processor)
@@ -90,8 +89,7 @@ class _FormerLogger(Logger):
 
     successor: Any
 
-    def emit(self, *args: Any, **kwargs: Any) -> None:
-        self.successor.emit(*args, **kwargs)
+    emit = HandedOn()
 
     def enabled(self, **kwargs: Any) -> bool:
         enabled = getattr(self.successor, "enabled", None)

@@ -26,7 +26,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
 from cortex_otel import guard
 from cortex_otel.providers.sampled import fetched
-from cortex_otel.providers.slots import METRICS, Joint
+from cortex_otel.providers.slots import METRICS, HandedOn, Joint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -218,8 +218,7 @@ class _FormerProvider(MeterProvider):
 
     successor: Any
 
-    def get_meter(self, *args: Any, **kwargs: Any) -> Any:
-        return self.successor.get_meter(*args, **kwargs)
+    get_meter = HandedOn()
 
     def add_metric_reader(self, metric_reader: MetricReader) -> None:
         self.successor.add_metric_reader(metric_reader)
@@ -230,23 +229,10 @@ class _FormerMeter(Meter):
 
     successor: Any
 
-    def create_counter(self, *args: Any, **kwargs: Any) -> Any:
-        return self.successor.create_counter(*args, **kwargs)
-
-    def create_up_down_counter(self, *args: Any, **kwargs: Any) -> Any:
-        return self.successor.create_up_down_counter(*args, **kwargs)
-
-    def create_histogram(self, *args: Any, **kwargs: Any) -> Any:
-        return self.successor.create_histogram(*args, **kwargs)
-
-    def create_gauge(self, *args: Any, **kwargs: Any) -> Any:
-        return self.successor.create_gauge(*args, **kwargs)
-
-    def create_observable_counter(self, *args: Any, **kwargs: Any) -> Any:
-        return self.successor.create_observable_counter(*args, **kwargs)
-
-    def create_observable_up_down_counter(self, *args: Any, **kwargs: Any) -> Any:
-        return self.successor.create_observable_up_down_counter(*args, **kwargs)
-
-    def create_observable_gauge(self, *args: Any, **kwargs: Any) -> Any:
-        return self.successor.create_observable_gauge(*args, **kwargs)
+    create_counter = HandedOn()
+    create_up_down_counter = HandedOn()
+    create_histogram = HandedOn()
+    create_gauge = HandedOn()
+    create_observable_counter = HandedOn()
+    create_observable_up_down_counter = HandedOn()
+    create_observable_gauge = HandedOn()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry import trace
@@ -17,10 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import ModuleType
 
-__all__ = ["LOGS", "METRICS", "TRACES", "HandsOn", "Joint", "Slot", "within"]
+__all__ = ["LOGS", "METRICS", "TRACES", "HandedOn", "HandsOn", "Joint", "Slot", "within"]
 
 #: How libraries whose provider stands before one of the SDK's exchange the latter.
 _SETTERS: Final = ("set_provider", "set_meter_provider")
+
+
+_handing_on: ContextVar[frozenset[tuple[int, str]]] = ContextVar(
+    "cortex_otel_handing_on", default=frozenset()
+)
 
 
 class Slot(NamedTuple):
@@ -231,6 +237,33 @@ class Joint(ABC):
     @abstractmethod
     def _leave(self, provider: Any) -> None:
         """Undo :meth:`_equip`."""
+
+
+class HandedOn:
+    """A method of a former thing of ours that the host's answers in its stead.
+
+    The host's may stand before ours and ask that in its turn: then ours answers as it did.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._owner, self._name = owner, name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        key = (id(instance), self._name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            inside = _handing_on.get()
+            if key in inside:
+                return getattr(super(self._owner, instance), self._name)(*args, **kwargs)
+            token = _handing_on.set(inside | {key})
+            try:
+                return getattr(instance.successor, self._name)(*args, **kwargs)
+            finally:
+                _handing_on.reset(token)
+
+        return call
 
 
 class HandsOn:

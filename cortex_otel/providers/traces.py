@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import Tracer, TracerProvider
 
 from cortex_otel.providers import mirror
 from cortex_otel.providers.sampled import fetched, separate, unite
-from cortex_otel.providers.slots import TRACES, HandsOn, Joint
+from cortex_otel.providers.slots import TRACES, HandedOn, HandsOn, Joint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -118,8 +118,7 @@ class _FormerProvider(TracerProvider, HandsOn):
     force_flush = HandsOn.force_flush
     shutdown = HandsOn.shutdown
 
-    def get_tracer(self, *args: Any, **kwargs: Any) -> Any:
-        return self.successor.get_tracer(*args, **kwargs)
+    get_tracer = HandedOn()
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         self.successor.add_span_processor(span_processor)
@@ -130,8 +129,5 @@ class _FormerTracer(Tracer):
 
     successor: Any
 
-    def start_span(self, *args: Any, **kwargs: Any) -> Any:
-        return self.successor.start_span(*args, **kwargs)
-
-    def start_as_current_span(self, *args: Any, **kwargs: Any) -> Any:
-        return self.successor.start_as_current_span(*args, **kwargs)
+    start_span = HandedOn()
+    start_as_current_span = HandedOn()
