@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
-from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from cortex_otel import guard
 from cortex_otel.forward import otlp
+from cortex_otel.forward.processors import LogFlusher, Logs, SpanFlusher, Spans
 from cortex_otel.forward.sender import MetricSender, Sender
 from cortex_otel.other_exporters import Named, metric_interval_ms, named_by_environment
 from cortex_otel.process import native_spans
@@ -32,8 +32,7 @@ from cortex_otel_exporters import native
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from opentelemetry.context import Context
-    from opentelemetry.sdk.trace import ReadableSpan, Span
+    from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
     from cortex_otel.forward.sender import Note
     from cortex_otel.process.copies import SafeCopies
@@ -120,8 +119,8 @@ class Others:
             self.metric_readers += metric_readers
             return
         self._span_processors, self._log_processors = span_processors, log_processors
-        self.span_processors += map(_Spans, span_processors)
-        self.log_processors += map(_Logs, log_processors)
+        self.span_processors += map(Spans, span_processors)
+        self.log_processors += map(Logs, log_processors)
         self.metric_readers += map(self._redacting, metric_readers)
 
     def _add(self, one: Named, interval_ms: float, *, raw: bool) -> None:
@@ -159,12 +158,12 @@ class Others:
             copy = _raw_span if raw else copies.span
             sender = Sender(make, name=one.name, note=self._note, copy=copy)
             self._span_senders.append(sender)
-            self.span_processors.append(_SpanSender(sender))
+            self.span_processors.append(SpanFlusher(sender))
         else:
             sender = Sender(make, name=one.name, note=self._note)
             sender.takes_raw = raw
             self._log_senders.append(sender)
-            self.log_processors.append(_LogSender(sender))
+            self.log_processors.append(LogFlusher(sender))
         self._senders.append(sender)
 
     # --- what the store has kept ----------------------------------------------------------------
@@ -273,71 +272,6 @@ class Others:
 
         reader._receive_metrics = receive_copy  # type: ignore[method-assign]  # noqa: SLF001
         return reader
-
-
-class _Spans(SpanProcessor):
-    """A developer's processor; its ends come from :meth:`Others.span`."""
-
-    reads_ended_span = True
-
-    def __init__(self, inner: SpanProcessor) -> None:
-        self._inner = inner
-
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        self._inner.on_start(span, parent_context)
-
-    def _on_ending(self, span: Span) -> None:
-        self._inner._on_ending(span)  # noqa: SLF001 - the SDK's own name for it
-
-    def shutdown(self) -> None:
-        self._inner.shutdown()
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self._inner.force_flush(timeout_millis)
-
-
-class _Logs(LogRecordProcessor):
-    """A developer's processor; its records come from :meth:`Others.log`."""
-
-    def __init__(self, inner: LogRecordProcessor) -> None:
-        self._inner = inner
-
-    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        """Nothing."""
-
-    def shutdown(self) -> None:
-        self._inner.shutdown()
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self._inner.force_flush(timeout_millis)
-
-
-class _SpanSender(SpanProcessor):
-    """Lets a provider flush a sender."""
-
-    reads_ended_span = True
-
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self._sender.force_flush(timeout_millis)
-
-
-class _LogSender(LogRecordProcessor):
-    """The same for log records."""
-
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
-
-    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        """Nothing: it comes from :meth:`Others.log`."""
-
-    def shutdown(self) -> None:
-        """Nothing: the pipeline closes it."""
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self._sender.force_flush(timeout_millis)
 
 
 class _Closer:

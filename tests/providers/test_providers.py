@@ -598,3 +598,45 @@ print(json.dumps([one.name for one in other.get_finished_spans()]))
     found, stderr = host(FOREIGN + script)
     assert found == ["work"]
     assert stderr == ""
+
+
+IN_FRONT_OF_OURS = """
+import cortex_otel
+
+cortex_otel.configure()
+tracers, loggers, meters = (
+    trace.get_tracer_provider(), _logs.get_logger_provider(), metrics.get_meter_provider())
+before = trace.get_tracer("before")
+
+
+class InFront(trace.TracerProvider):
+    def get_tracer(self, *args, **kwargs):
+        return tracers.get_tracer(*args, **kwargs)
+
+
+class LoggersInFront(_logs.LoggerProvider):
+    def get_logger(self, *args, **kwargs):
+        return loggers.get_logger(*args, **kwargs)
+
+
+class MetersInFront(metrics.MeterProvider):
+    def get_meter(self, *args, **kwargs):
+        return meters.get_meter(*args, **kwargs)
+
+
+trace.set_tracer_provider(InFront())
+_logs.set_logger_provider(LoggersInFront())
+metrics.set_meter_provider(MetersInFront())
+span(trace.get_tracer("after"), "after")
+span(before, "before")
+_logs.get_logger("after").emit(event_name="logged")
+metrics.get_meter("after").create_counter("counted").add(1)
+report()
+"""
+
+
+def test_a_provider_that_stands_before_ours_asks_it_and_is_answered(host):
+    found, _ = host(IN_FRONT_OF_OURS)
+    assert sorted(found["ours"]["spans"]) == ["after", "before"]
+    assert found["ours"]["logs"] == ["logged"]
+    assert found["ours"]["metrics"]["counted"] == 1
