@@ -282,7 +282,7 @@ def test_on_a_terminal_it_repeats_until_ctrl_c(tmp_path, environment):
     assert code == 0, seen.decode()
     os.close(terminal)
     assert b"Traceback" not in seen
-    assert seen.count(b"\x1b[2J") == 2
+    assert seen.count(b"\x1b[2J") >= 2  # another round may have begun before the signal
 
 
 def test_ctrl_c_in_the_middle_of_a_round_ends_the_servers(tmp_path, environment):

@@ -376,7 +376,7 @@ class Slow(MetricExporter):
 
 from cortex_otel import other_exporters
 from cortex_otel.forward import beside
-named = other_exporters.Named("slow", "metrics", Slow())
+named = other_exporters.Named("slow", "metrics", Slow)
 beside.named_by_environment = lambda **_: [named]
 cortex_otel.configure(
     metric_readers=[PeriodicExportingMetricReader(Slow(), export_interval_millis=1e9)])

@@ -142,7 +142,7 @@ def serve(transport: str) -> None:
 
 HELLO = {
     "protocolVersion": "2025-06-18", "capabilities": {},
-    "clientInfo": {"name": "by hand", "version": "1"},
+    "clientInfo": {"name": "by-hand", "version": "1"},
 }  # fmt: skip
 FAIL = {"name": "hidden", "arguments": {"fail": True}}
 ARGUMENT = {

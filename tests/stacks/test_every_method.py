@@ -132,7 +132,7 @@ def test_initialize_tells_who_asks_and_what_was_agreed(over_stdio):
     rows = by_request(over_stdio)
     first = next(asked for asked in over_stdio["asked"] if asked["method"] == "initialize")
     data = rows[first["id"]][0]["event_data"]
-    assert data["cortex.client.name"] == "by hand"
+    assert data["cortex.client.name"] == "by-hand"
     assert data["mcp.protocol.version"] == "2025-06-18"
     assert data["network.transport"] == "pipe"
 

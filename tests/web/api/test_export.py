@@ -131,7 +131,8 @@ def test_a_large_export_takes_no_memory(large):
         for piece in answer.iter_bytes():
             size += len(piece)
     assert size > 20_000_000
-    assert peak_of(admin) - before < 16
+    # Of a server that has exported nothing yet: SQLite's cache and the thread that reads are new.
+    assert peak_of(admin) - before < 24
 
 
 def test_an_export_is_of_one_moment_and_does_not_hold_up_who_records(large):
