@@ -124,7 +124,7 @@ def test_a_database_that_was_deleted_is_begun_again(server):
 
 
 def test_a_broken_database_is_set_aside(server):
-    server.home.mkdir(parents=True)
+    server.home.mkdir(parents=True, exist_ok=True)
     server.database.write_bytes(b"no database at all" * 500)
     assert server.traces(span(1)).status_code == 200
     assert stored(server) == {1}
