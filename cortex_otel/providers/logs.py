@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk._logs import Logger, LoggerProvider
 
 from cortex_otel.providers.sampled import fetched
-from cortex_otel.providers.slots import LOGS, HandedOn, HandsOn, Joint
+from cortex_otel.providers.slots import LOGS, HandedOn, HandsOn, Joint, lead_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,11 +51,7 @@ class LogJoint(Joint):
         own.successor, own.parts = provider, self._processors
         own.__class__ = _FormerProvider
         for logger in loggers:
-            scope = logger._instrumentation_scope  # noqa: SLF001 - there is no public way
-            logger.successor = provider.get_logger(
-                scope.name, scope.version, scope.schema_url, scope.attributes or None
-            )
-            logger.__class__ = _FormerLogger
+            lead_on(logger, provider.get_logger, _FormerLogger)
 
     def _leave(self, provider: Any) -> None:
         multi = provider._multi_log_record_processor  # noqa: SLF001 - there is no public way

@@ -26,7 +26,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
 from cortex_otel import guard
 from cortex_otel.providers.sampled import fetched
-from cortex_otel.providers.slots import METRICS, HandedOn, Joint
+from cortex_otel.providers.slots import METRICS, HandedOn, Joint, lead_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -98,11 +98,7 @@ class MetricJoint(Joint):
         own.successor = provider
         own.__class__ = _FormerProvider
         for meter in meters:
-            scope = meter._instrumentation_scope  # noqa: SLF001 - there is no public way
-            meter.successor = provider.get_meter(
-                scope.name, scope.version, scope.schema_url, scope.attributes or None
-            )
-            meter.__class__ = _FormerMeter
+            lead_on(meter, provider.get_meter, _FormerMeter)
             for instrument in list(meter._instrument_id_instrument.values()):  # noqa: SLF001
                 _redirect(instrument, meter.successor)
         consumer = own._measurement_consumer  # noqa: SLF001 - there is no public way

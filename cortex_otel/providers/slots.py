@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import ModuleType
 
-__all__ = ["LOGS", "METRICS", "TRACES", "HandedOn", "HandsOn", "Joint", "Slot", "within"]
+__all__ = ["LOGS", "METRICS", "TRACES", "HandedOn", "HandsOn", "Joint", "Slot", "lead_on", "within"]
 
 #: How libraries whose provider stands before one of the SDK's exchange the latter.
 _SETTERS: Final = ("set_provider", "set_meter_provider")
@@ -292,6 +292,19 @@ class HandsOn:
                 part.shutdown()
             except Exception as error:  # noqa: BLE001 - at exit, and somebody else's package
                 guard.swallowed("shutdown.processor", error)
+
+
+def lead_on(made: Any, get: Callable[..., Any], former: type) -> None:
+    """Let a tracer, logger or meter of ours lead to the host's of the same scope.
+
+    Args:
+        made: got from our provider; becomes a ``former``.
+        get: of the host's provider.
+        former: what hands on to ``successor``.
+    """
+    scope = made._instrumentation_scope  # noqa: SLF001 - there is no public way
+    made.successor = get(scope.name, scope.version, scope.schema_url, scope.attributes or None)
+    made.__class__ = former
 
 
 def within(provider: Any, kind: type) -> Any:

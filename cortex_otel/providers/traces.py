@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import Tracer, TracerProvider
 
 from cortex_otel.providers import mirror
 from cortex_otel.providers.sampled import fetched, separate, unite
-from cortex_otel.providers.slots import TRACES, HandedOn, HandsOn, Joint
+from cortex_otel.providers.slots import TRACES, HandedOn, HandsOn, Joint, lead_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,11 +82,7 @@ class TraceJoint(Joint):
         own.successor, own.parts = provider, self._processors
         own.__class__ = _FormerProvider
         for tracer in tracers:
-            scope = tracer._instrumentation_scope  # noqa: SLF001 - there is no public way
-            tracer.successor = provider.get_tracer(
-                scope.name, scope.version, scope.schema_url, scope.attributes or None
-            )
-            tracer.__class__ = _FormerTracer
+            lead_on(tracer, provider.get_tracer, _FormerTracer)
 
     def _leave(self, provider: Any) -> None:
         unite(provider)
