@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cortex_otel.host_config import enabled_by_host
+from cortex_otel.sdk.host_config import enabled_by_host
 from cortex_otel.semconv import EVENT_TYPES, TIERS
 
 __all__ = ["SettingError", "Settings", "enabled_by_host", "read_environment", "read_headers"]

@@ -6,8 +6,8 @@ import pytest
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
-from cortex_otel import clients, guard
-from cortex_otel.instrument import event_types, events
+from cortex_otel import guard
+from cortex_otel.instrument import clients, event_types, events
 from cortex_otel.instrument.state import state
 
 MCP = clients.get_mcp_telemetry_client()

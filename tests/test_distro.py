@@ -18,8 +18,9 @@ from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import TracerProvider
 
 import cortex_otel
-from cortex_otel import configuration, distro, guard, identity, resource
+from cortex_otel import guard, identity
 from cortex_otel.instrument.state import state
+from cortex_otel.sdk import configure, distro, resource
 
 ROOT = Path(__file__).parents[1]
 LAUNCHER = Path(sys.executable).with_name("opentelemetry-instrument")
@@ -417,7 +418,7 @@ provider = TracerProvider()
 provider.add_span_processor(SimpleSpanProcessor(theirs))
 trace.set_tracer_provider(provider)
 
-from cortex_otel.distro import CortexInstrumentor
+from cortex_otel.sdk.distro import CortexInstrumentor
 instrumentor = CortexInstrumentor()
 instrumentor.instrument()
 assert trace.get_tracer_provider() is provider
@@ -448,7 +449,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
-from cortex_otel.distro import CortexLogRecordExporter, CortexMetricExporter, CortexSpanExporter
+from cortex_otel.sdk.distro import CortexLogRecordExporter, CortexMetricExporter, CortexSpanExporter
 
 traces = TracerProvider()
 traces.add_span_processor(BatchSpanProcessor(CortexSpanExporter()))
@@ -489,7 +490,7 @@ def test_an_exporter_is_idle_where_our_own_processor_is(tmp_path, monkeypatch):
     provider = TracerProvider(shutdown_on_exit=False)
     span = provider.get_tracer("host").start_span("work")
     span.end()
-    running = configuration.pipeline()
+    running = configure.pipeline()
     received = running.writer._accounts.received
     exporter.export([span])
     assert received["event"] == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_otel.storage import TelemetryStorage
+from cortex_otel.query.storage import TelemetryStorage
 from cortex_otel_exporters.sqlite.reader import StoreUnreadableError
 
 _path = Path(__file__).parent / "query" / "seeding.py"

@@ -6,9 +6,9 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
+from cortex_otel._version import to_install
 from cortex_otel.commands.console import complain, line
 from cortex_otel.messages import language
-from cortex_otel.source import to_install
 
 if TYPE_CHECKING:
     import argparse

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import cortex_otel
 from cortex_otel import semconv as sc
+from cortex_otel._version import __version__
 from cortex_otel.instrument.event_types import EVENTS
 from cortex_otel.instrument.validate import boolean, label, stack, text
 from cortex_otel.receive import plain
@@ -99,7 +99,7 @@ def description(url: str, *, needs_token: bool) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "cortex-otel: events of an extension, without OTLP",
-            "version": cortex_otel.__version__,
+            "version": __version__,
             "description": (
                 "200 means stored. The same event, with id and time, sent again is stored once. "
                 f"A list holds up to {plain.MOST_EVENTS} events; one that breaks a rule is refused "

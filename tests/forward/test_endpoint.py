@@ -9,8 +9,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 import cortex_otel
+from cortex_otel._version import to_install
 from cortex_otel.settings import SettingError, read_environment
-from cortex_otel.source import to_install
 
 SEND = """
 cortex_otel.configure(metrics_interval_ms=86_400_000)
@@ -238,7 +238,7 @@ def test_under_zero_code_a_headers_file_that_makes_no_sense_sends_nothing(server
     """Without its headers a request may end up with another tenant."""
     collector = server()
     errors = run(
-        "from cortex_otel.configuration import configure_from_environment as begin\n"
+        "from cortex_otel.sdk.configure import configure_from_environment as begin\n"
         "begin()\nemit(3)",
         **endpoint(collector, CORTEX_OTEL_OTLP_HEADERS_FILE="/nowhere"),
     )

@@ -17,13 +17,14 @@ from opentelemetry.trace import Status, StatusCode
 from opentelemetry.util._once import Once
 
 import cortex_otel
-from cortex_otel import configuration, guard
-from cortex_otel.forward import beside
+from cortex_otel import guard
 from cortex_otel.instrument import request
 from cortex_otel.instrument.native_spans import server_span
 from cortex_otel.instrument.outcome import judge_error
 from cortex_otel.instrument.registry import Known
 from cortex_otel.instrument.sessions import Peer
+from cortex_otel.sdk import configure
+from cortex_otel.sdk.extra_exporters import fanout
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def own_providers(monkeypatch):
         monkeypatch.setattr(module, name, None)
         monkeypatch.setattr(module, f"{name}_SET_ONCE", Once())
     yield
-    configuration.reset_for_tests()
+    configure.reset_for_tests()
 
 
 class Everything:
@@ -77,7 +78,7 @@ def test_with_the_loud_switch_they_get_everything_and_it_is_said(own_providers, 
         got = Everything(other_exporters_get_raw_personal_data=True)
     assert all("SECRET" in text for text in got.texts())
     assert "CORTEX_OTEL_OTHER_EXPORTERS_GET_RAW_PERSONAL_DATA IS ON" in caplog.text
-    assert configuration.pipeline().others.notes == ["forward:raw code"]
+    assert configure.pipeline().others.notes == ["forward:raw code"]
 
 
 def test_captured_content_is_said_to_reach_exporters_of_the_programs_own(own_providers, caplog):
@@ -145,11 +146,11 @@ class Told:
 
 def test_raw_is_a_span_as_the_library_wrote_it(own_providers):
     cortex_otel.configure()
-    told = configuration.pipeline().span_processor.beside = Told()
+    told = configure.pipeline().span_processor.beside = Told()
     unknown_tool("made_up")
     (span,) = told.spans
     assert "made_up" not in str(dict(span.attributes))
-    assert beside._raw_span(span, None, 1.0).attributes["gen_ai.tool.name"] == "made_up"
+    assert fanout._raw_span(span, None, 1.0).attributes["gen_ai.tool.name"] == "made_up"
 
 
 def test_what_an_exporter_logs_of_itself_is_not_recorded(own_providers):

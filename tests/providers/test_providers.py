@@ -374,10 +374,10 @@ class Slow(MetricExporter):
     def shutdown(self, timeout_millis=0, **_):
         pass
 
-from cortex_otel import other_exporters
-from cortex_otel.forward import beside
-named = other_exporters.Named("slow", "metrics", Slow)
-beside.named_by_environment = lambda **_: [named]
+from cortex_otel.sdk.extra_exporters import named
+from cortex_otel.sdk.extra_exporters import fanout
+named = named.Named("slow", "metrics", Slow)
+fanout.named_by_environment = lambda **_: [named]
 cortex_otel.configure(
     metric_readers=[PeriodicExportingMetricReader(Slow(), export_interval_millis=1e9)])
 metrics.get_meter("early").create_counter("early").add(3)
@@ -418,7 +418,7 @@ for number in range(3):
 metrics.get_meter("host").create_counter("counter").add(1)
 data = reader.get_metrics_data()
 names = [m.name for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics]
-sources = len(cortex_otel.configuration.pipeline().writer._metric_sources)
+sources = len(cortex_otel.sdk.configure.pipeline().writer._metric_sources)
 print(json.dumps({"names": names, "sources": sources, "ours": ours()}))
 """
     found, stderr = host(script)
@@ -513,7 +513,7 @@ print(json.dumps([ours()["spans"], tracer.start_span("after").is_recording()]))
 def test_a_failed_hand_over_is_told_from_a_provider_that_cannot_be_joined(host):
     script = """
 import cortex_otel
-from cortex_otel.providers import traces
+from cortex_otel.sdk.providers import traces
 def fail(*_):
     raise AttributeError("another SDK")
 traces.TraceJoint._hand_over = fail

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.resources import Resource, ResourceDetector
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 
-import cortex_otel
 from cortex_otel import identity
 from cortex_otel import semconv as sc
+from cortex_otel._version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ _logger = logging.getLogger("cortex_otel")
 def _attributes(service: str, who: Resolved) -> dict[str, str]:
     attributes = {
         sc.TELEMETRY_DISTRO_NAME: "cortex-otel",
-        sc.TELEMETRY_DISTRO_VERSION: cortex_otel.__version__,
+        sc.TELEMETRY_DISTRO_VERSION: __version__,
         sc.SERVICE_NAMESPACE: "cortex",
         sc.CORTEX_SERVICE: service,
         sc.CORTEX_USER_TIER: who.tier,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from cortex_otel.source import NAME, requirement
+from cortex_otel._version import NAME, requirement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,9 +14,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from cortex_otel import guard
-from cortex_otel.other_exporters import Named
+from cortex_otel._version import to_install
+from cortex_otel.sdk.extra_exporters.named import Named
 from cortex_otel.settings import read_headers
-from cortex_otel.source import to_install
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

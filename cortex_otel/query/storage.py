@@ -2,7 +2,7 @@
 
 ::
 
-    from cortex_otel.storage import TelemetryStorage
+    from cortex_otel.query.storage import TelemetryStorage
 
     for event in TelemetryStorage().get_events("mcp.tool_call", limit=10):
         print(event["tool_name"], event["duration_ms"])

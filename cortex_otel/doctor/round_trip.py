@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from cortex_otel import guard
-from cortex_otel.operate.doctor.findings import ok, problem
+from cortex_otel.doctor.findings import ok, problem
 from cortex_otel.semconv import MCP_SERVER_OPERATION_DURATION
 from cortex_otel_exporters.sqlite.reader import StoreError, open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cortex_otel.operate.doctor.findings import Finding
+    from cortex_otel.doctor.findings import Finding
 
 __all__ = ["SIGNALS", "broken_hop", "round_trip"]
 
@@ -137,10 +137,11 @@ def _environment(home: Path) -> dict[str, str]:
 
 def _send() -> None:
     import cortex_otel  # noqa: PLC0415 - only the process that sends
-    from cortex_otel import configuration, events  # noqa: PLC0415 - the same
+    from cortex_otel import events  # noqa: PLC0415 - the same
     from cortex_otel.instrument.state import state  # noqa: PLC0415 - the same
+    from cortex_otel.sdk import configure  # noqa: PLC0415 - the same
 
-    configuration.configure_from_environment()
+    configure.configure_from_environment()
     active = state.active
 
     @cortex_otel.instrument_tool(name=_TOOL)
@@ -149,10 +150,10 @@ def _send() -> None:
 
     tool()
     events.reference_suggest(suggested=1, accepted=1)
-    running = configuration.pipeline() if active else None
-    flushed = configuration.force_flush(5000)
+    running = configure.pipeline() if active else None
+    flushed = configure.force_flush(5000)
     trouble = running.writer.trouble if running is not None else ""
-    configuration.shutdown(5000)
+    configure.shutdown(5000)
     told = {"active": active, "flushed": flushed, "trouble": trouble, "faults": guard.faults()}
     sys.stdout.write(json.dumps(told))
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import Span
 
-    from cortex_otel.forward.sender import Sender
+    from cortex_otel.sdk.extra_exporters.sender import Sender
 
 __all__ = ["LogFlusher", "Logs", "SpanFlusher", "Spans"]
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from cortex_otel.doctor.findings import ok, problem, warning
 from cortex_otel.messages import text
-from cortex_otel.operate.doctor.findings import ok, problem, warning
 from cortex_otel.query.writers import read_writers
 from cortex_otel_exporters.sqlite.files import trouble_of
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError, open_reader
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cortex_otel.operate.doctor.findings import Finding
+    from cortex_otel.doctor.findings import Finding
 
 __all__ = ["look"]
 

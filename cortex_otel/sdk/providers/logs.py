@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk._logs import Logger, LoggerProvider
 
-from cortex_otel.providers.sampled import fetched
-from cortex_otel.providers.slots import LOGS, HandedOn, HandsOn, Joint, lead_on
+from cortex_otel.sdk.providers.sampled import fetched
+from cortex_otel.sdk.providers.slots import LOGS, HandedOn, HandsOn, Joint, lead_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -25,8 +25,8 @@ from opentelemetry.sdk.metrics import (
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
 from cortex_otel import guard
-from cortex_otel.providers.sampled import fetched
-from cortex_otel.providers.slots import METRICS, HandedOn, Joint, lead_on
+from cortex_otel.sdk.providers.sampled import fetched
+from cortex_otel.sdk.providers.slots import METRICS, HandedOn, Joint, lead_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

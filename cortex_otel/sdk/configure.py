@@ -16,10 +16,9 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter
 from opentelemetry.sdk.trace import TracerProvider
 
-import cortex_otel
-from cortex_otel import guard, identity, lifecycle
+from cortex_otel import guard, identity
 from cortex_otel import semconv as sc
-from cortex_otel.forward.beside import Others
+from cortex_otel._version import __version__
 from cortex_otel.instrument import mcp_server
 from cortex_otel.instrument.durations import Durations, OwnMeterProvider
 from cortex_otel.instrument.event_handle import flush_deferred
@@ -32,8 +31,10 @@ from cortex_otel.process.names import Names
 from cortex_otel.process.processor import EventLogProcessor, EventSpanProcessor
 from cortex_otel.process.redact import Redactor
 from cortex_otel.process.sample import TraceSampler
-from cortex_otel.providers import LogJoint, MetricJoint, TraceJoint
-from cortex_otel.resource import cortex_resource, cortex_sampler, sampling_of_environment
+from cortex_otel.sdk import lifecycle
+from cortex_otel.sdk.extra_exporters.fanout import Others
+from cortex_otel.sdk.providers import LogJoint, MetricJoint, TraceJoint
+from cortex_otel.sdk.resource import cortex_resource, cortex_sampler, sampling_of_environment
 from cortex_otel.settings import Settings, enabled_by_host, read_environment
 from cortex_otel.span import versions as span_versions
 from cortex_otel_exporters import native
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import SpanProcessor
 
-    from cortex_otel.providers import Joint
+    from cortex_otel.sdk.providers import Joint
 
 __all__ = [
     "Pipeline", "configure", "configure_from_environment", "force_flush", "pipeline", "shutdown",
@@ -382,7 +383,7 @@ def _install(
         others.span_processors, others.log_processors, others.metric_readers
     )
 
-    version = cortex_otel.__version__
+    version = __version__
     state.service = settings.service
     state.sink = running.writer
     state.capture_content = settings.capture_content

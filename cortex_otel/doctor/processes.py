@@ -8,7 +8,7 @@ import signal
 import subprocess
 from typing import TYPE_CHECKING
 
-from cortex_otel.operate.doctor.target import with_variable
+from cortex_otel.doctor.target import with_variable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

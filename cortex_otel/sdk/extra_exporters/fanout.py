@@ -22,11 +22,11 @@ from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from cortex_otel import guard
-from cortex_otel.forward import otlp
-from cortex_otel.forward.processors import LogFlusher, Logs, SpanFlusher, Spans
-from cortex_otel.forward.sender import MetricSender, Sender
-from cortex_otel.other_exporters import Named, metric_interval_ms, named_by_environment
 from cortex_otel.process import native_spans
+from cortex_otel.sdk.extra_exporters import otlp
+from cortex_otel.sdk.extra_exporters.named import Named, metric_interval_ms, named_by_environment
+from cortex_otel.sdk.extra_exporters.processors import LogFlusher, Logs, SpanFlusher, Spans
+from cortex_otel.sdk.extra_exporters.sender import MetricSender, Sender
 from cortex_otel_exporters import native
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
-    from cortex_otel.forward.sender import Note
     from cortex_otel.process.copies import SafeCopies
+    from cortex_otel.sdk.extra_exporters.sender import Note
     from cortex_otel.settings import Settings
     from cortex_otel_exporters.record import Record
     from cortex_otel_exporters.sqlite.writer import Writer

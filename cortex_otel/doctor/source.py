@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from cortex_otel.operate.doctor.findings import ok, problem, warning
+from cortex_otel.doctor.findings import ok, problem, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cortex_otel.operate.doctor.findings import Finding
+    from cortex_otel.doctor.findings import Finding
 
 __all__ = ["read_source"]
 

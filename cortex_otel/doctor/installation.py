@@ -11,15 +11,15 @@ from urllib.parse import urlsplit
 
 import apsw
 
-from cortex_otel.forward import otlp
-from cortex_otel.operate.doctor.findings import mask, ok, problem, warning
+from cortex_otel._version import to_install
+from cortex_otel.doctor.findings import mask, ok, problem, warning
+from cortex_otel.sdk.extra_exporters import otlp
 from cortex_otel.settings import enabled_by_host, read_environment
-from cortex_otel.source import to_install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cortex_otel.operate.doctor.findings import Finding
+    from cortex_otel.doctor.findings import Finding
     from cortex_otel.settings import Settings
 
 __all__ = ["look"]

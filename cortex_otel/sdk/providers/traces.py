@@ -7,9 +7,9 @@ from weakref import WeakSet
 
 from opentelemetry.sdk.trace import Tracer, TracerProvider
 
-from cortex_otel.providers import mirror
-from cortex_otel.providers.sampled import fetched, separate, unite
-from cortex_otel.providers.slots import TRACES, HandedOn, HandsOn, Joint, lead_on
+from cortex_otel.sdk.providers import mirror
+from cortex_otel.sdk.providers.sampled import fetched, separate, unite
+from cortex_otel.sdk.providers.slots import TRACES, HandedOn, HandsOn, Joint, lead_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Where this installation came from, and so what it can be installed from again.
+"""What version this is, and what it can be installed from again.
 
 No package index has cortex-otel: a command that names it alone would fail, or fetch what a stranger
 put there. pip and uv remember what they were given (PEP 610), and that works a second time.
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import shlex
-from importlib import metadata
 
-__all__ = ["NAME", "requirement", "to_install"]
+__all__ = ["NAME", "__version__", "requirement", "to_install"]
 
+__version__ = "0.1.0"
 NAME = "cortex-otel"
 
 
@@ -24,13 +24,15 @@ def requirement(extra: str = "") -> str:
     Returns:
         The name alone where an index had it.
     """
+    from importlib import metadata  # noqa: PLC0415 - not for a host that only asks the version
+
     name = f"{NAME}[{extra}]" if extra else NAME
     try:
-        told = json.loads(metadata.distribution(NAME).read_text("direct_url.json") or "{}")
-        url = str(told["url"])
+        direct_url = json.loads(metadata.distribution(NAME).read_text("direct_url.json") or "{}")
+        url = str(direct_url["url"])
     except (metadata.PackageNotFoundError, ValueError, KeyError):
         return name
-    if version := told.get("vcs_info"):
+    if version := direct_url.get("vcs_info"):
         url = f"{version['vcs']}+{url}@{version['commit_id']}"
     return f"{name}@{url}"
 

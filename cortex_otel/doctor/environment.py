@@ -10,15 +10,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cortex_otel.operate.doctor.findings import ok, problem, shown, warning
-from cortex_otel.operate.doctor.processes import begin, end
-from cortex_otel.source import requirement
+from cortex_otel._version import requirement
+from cortex_otel.doctor.findings import ok, problem, shown, warning
+from cortex_otel.doctor.processes import begin, end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cortex_otel.operate.doctor.findings import Finding
-    from cortex_otel.operate.doctor.target import Target
+    from cortex_otel.doctor.findings import Finding
+    from cortex_otel.doctor.target import Target
 
 __all__ = ["ask", "look"]
 

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from cortex_otel.operate.doctor.findings import ok, problem, warning
-from cortex_otel.operate.doctor.processes import begin, end
+from cortex_otel.doctor.findings import ok, problem, warning
+from cortex_otel.doctor.processes import begin, end
 from cortex_otel.query.writers import read_writers
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError, open_reader
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from cortex_otel.operate.doctor.findings import Finding
+    from cortex_otel.doctor.findings import Finding
 
 __all__ = ["start"]
 

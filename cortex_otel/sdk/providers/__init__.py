@@ -20,9 +20,9 @@ A provider can be joined
 
 from __future__ import annotations
 
-from cortex_otel.providers.logs import LogJoint
-from cortex_otel.providers.meters import MetricJoint
-from cortex_otel.providers.slots import Joint
-from cortex_otel.providers.traces import TraceJoint
+from cortex_otel.sdk.providers.logs import LogJoint
+from cortex_otel.sdk.providers.meters import MetricJoint
+from cortex_otel.sdk.providers.slots import Joint
+from cortex_otel.sdk.providers.traces import TraceJoint
 
 __all__ = ["Joint", "LogJoint", "MetricJoint", "TraceJoint"]

@@ -18,10 +18,10 @@ from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-de
 from opentelemetry.sdk._configuration import _BaseConfigurator
 
 from cortex_otel import guard
-from cortex_otel.configuration import configure_from_environment, pipeline, shutdown
 from cortex_otel.instrument import mcp_server
 from cortex_otel.instrument.state import state
-from cortex_otel.resource import CortexResourceDetector, cortex_sampler
+from cortex_otel.sdk.configure import configure_from_environment, pipeline, shutdown
+from cortex_otel.sdk.resource import CortexResourceDetector, cortex_sampler
 from cortex_otel_exporters.sqlite.exporters import (
     SqliteLogRecordExporter,
     SqliteMetricExporter,
