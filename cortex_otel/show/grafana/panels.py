@@ -23,16 +23,16 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import piechart as pie_kinds
 
 from cortex_otel.query.catalogue import catalogue
-from cortex_otel.show import grafana_sql
-from cortex_otel.show.grafana_links import AROUND
-from cortex_otel.show.grafana_targets import DATASOURCE, Drawn, Target, column_of
-from cortex_otel.show.grafana_words import WORDS
+from cortex_otel.show.grafana import dialect
+from cortex_otel.show.grafana.links import AROUND
+from cortex_otel.show.grafana.targets import DATASOURCE, Drawn, Target, column_of
+from cortex_otel.show.grafana.words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cortex_otel.query.catalogue import Column
-    from cortex_otel.show.grafana_targets import Context
+    from cortex_otel.show.grafana.targets import Context
     from cortex_otel.show.pages import Panel
 
 __all__ = ["panel_of", "waterfall"]
@@ -108,7 +108,7 @@ def _set(name: str, value: object) -> models.DynamicConfigValue:
 def _cards(drawn: Drawn) -> _PanelBuilder:
     # Two rows: Grafana shows the last, and by how much it differs from the first. Of a time that
     # would be nonsense, so it has no first.
-    times = [name for name in grafana_sql.time_columns(drawn.question) if name in drawn.values]
+    times = [name for name in dialect.time_columns(drawn.question) if name in drawn.values]
     columns = ", ".join(drawn.values)
     before = ", ".join(f"NULL AS {name}" if name in times else name for name in drawn.values)
     sql = (
@@ -329,7 +329,7 @@ def _matrix(drawn: Drawn) -> _PanelBuilder:
 def waterfall(context: Context) -> _PanelBuilder:
     """The spans of a trace as bars, each from its start to its end."""
     question, words = catalogue()["trace"], WORDS[context.language]
-    answer = grafana_sql.answer(question, filters=context.page.filters)
+    answer = dialect.answer(question, filters=context.page.filters)
     sql = (
         "SELECT name, (time - min(time) OVER ()) * 1000 AS start_ms,"
         f" coalesce(duration_ms, 0.0) AS duration_ms\nFROM (\n{answer}\n) AS spans\n"

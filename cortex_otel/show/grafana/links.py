@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cortex_otel.query.catalogue import catalogue
-from cortex_otel.show import grafana_sql
-from cortex_otel.show.grafana_pages import PAGES_OF_GRAFANA, TRACE
-from cortex_otel.show.grafana_words import WORDS
+from cortex_otel.show.grafana import dialect
+from cortex_otel.show.grafana.pages import PAGES_OF_GRAFANA, TRACE
+from cortex_otel.show.grafana.words import WORDS
 
 if TYPE_CHECKING:
     from cortex_otel.query.catalogue import Question
@@ -72,4 +72,4 @@ def _has_days(question: Question) -> bool:
 
 
 def _variable(parameter: str) -> str:
-    return grafana_sql.VARIABLES.get(parameter, parameter)
+    return dialect.VARIABLES.get(parameter, parameter)

@@ -2,7 +2,7 @@
 
 ``python -m cortex_otel.show.grafana`` writes ``grafana/dashboards/{en,ko}/*.json`` and the alert
 rules; both are committed, and ``tests/grafana`` fails where they drift. It needs
-``grafana-foundation-sdk``. Setting Grafana up does not: see :mod:`cortex_otel.show.grafana_setup`.
+``grafana-foundation-sdk``. Setting Grafana up does not: see :mod:`cortex_otel.show.grafana.setup`.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.semconv import TIERS
-from cortex_otel.show import grafana_alerts, grafana_sql
-from cortex_otel.show.grafana_links import filters_of, link_of, uid_of
-from cortex_otel.show.grafana_pages import HOME, LIVE, PAGES_OF_GRAFANA, TRACE
-from cortex_otel.show.grafana_panels import panel_of, waterfall
-from cortex_otel.show.grafana_targets import (
+from cortex_otel.show.grafana import alerts, dialect
+from cortex_otel.show.grafana.links import filters_of, link_of, uid_of
+from cortex_otel.show.grafana.pages import HOME, LIVE, PAGES_OF_GRAFANA, TRACE
+from cortex_otel.show.grafana.panels import panel_of, waterfall
+from cortex_otel.show.grafana.targets import (
     DATASOURCE,
     DATASOURCE_TYPE,
     DATASOURCE_UID,
     Context,
 )
-from cortex_otel.show.grafana_words import WORDS
+from cortex_otel.show.grafana.words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA_VERSION", "dashboard_of", "generated", "main"]
 
 SCHEMA_VERSION = 42
-_GRAFANA = Path(__file__).parents[2] / "grafana"
+_GRAFANA = Path(__file__).parents[3] / "grafana"
 _COLUMNS, _HALF, _HEIGHT, _CARDS_HEIGHT = 24, 12, 9, 4
 _TAG, _TAG_OF_DETAIL = "cortex", "cortex-detail"
 #: Empty until somebody clicks on a user or trace elsewhere, so not in the list.
@@ -61,7 +61,7 @@ def generated() -> dict[str, str]:
         for language in WORDS
         for page in PAGES_OF_GRAFANA.values()
     }
-    return files | {"provisioning/alerting/rules.yaml": grafana_alerts.rules()}
+    return files | {"provisioning/alerting/rules.yaml": alerts.rules()}
 
 
 def dashboard_of(page: Page, language: str) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _list(language: str, y: int) -> dashboardlist.Panel:
 
 def _variable(name: str, language: str) -> Any:
     words = WORDS[language]
-    variable = grafana_sql.VARIABLES.get(name, name)
+    variable = dialect.VARIABLES.get(name, name)
     label = words[name]
     everything = models.VariableOption(selected=True, text="All", value="$__all")
     match name:
@@ -193,8 +193,8 @@ def _offset_name(minutes: int) -> str:
 def _incidents(page: Page, language: str) -> dict[str, Any]:
     """Marks on the axis of time: hours in a row with too many errors are one incident."""
     words = WORDS[language]
-    hours = grafana_sql.answer(catalogue()["error_rate"], filters=page.filters)
-    title, text = (grafana_sql.literal(words[name]) for name in ("incident", "incident_text"))
+    hours = dialect.answer(catalogue()["error_rate"], filters=page.filters)
+    title, text = (dialect.literal(words[name]) for name in ("incident", "incident_text"))
     sql = (
         "SELECT min(time) AS time, max(time) + 3600 AS timeEnd,"
         f" {title} AS title,"
@@ -237,7 +237,3 @@ def main() -> int:
         path.write_text(text, encoding="utf-8")
     sys.stdout.write(f"wrote {len(files)} files below grafana/\n")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from cortex_otel.show.grafana_setup import GrafanaSetupError, dashboards, datasource
+from cortex_otel.show.grafana.setup import GrafanaSetupError, dashboards, datasource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

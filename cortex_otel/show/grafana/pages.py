@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cortex_otel.show.grafana_words import WORDS
+from cortex_otel.show.grafana.words import WORDS
 from cortex_otel.show.pages import PAGES, Page, Panel
 
 if TYPE_CHECKING:

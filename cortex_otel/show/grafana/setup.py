@@ -1,7 +1,8 @@
 """Sets up a Grafana over the database: as files that it reads at its start, or over its API.
 
-The dashboards are part of the package, made by :mod:`cortex_otel.show.grafana`; only what differs
-from one installation to the next is put in here: paths, thresholds, time zone, language.
+The dashboards are part of the package, made by :mod:`~cortex_otel.show.grafana.dashboards`; only
+what differs from one installation to the next is put in here: paths, thresholds, time zone,
+language.
 
 Thresholds and webhook are no :class:`~cortex_otel.settings.Settings`: those are read by every host
 at its start, which has no use for them and shouldn't hold a secret of Grafana's. They are wanted
@@ -78,8 +79,8 @@ class Provisioned:
 
 def sources() -> Traversable:
     """``grafana/``: in a wheel beside this module, in a clone at its top."""
-    packaged = resources.files("cortex_otel.show") / "grafana_files"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "grafana"
+    packaged = resources.files("cortex_otel.show.grafana") / "files"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "grafana"
 
 
 def dashboards(language: str, settings: Settings) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as kinds
 
-from cortex_otel.show import grafana_sql
+from cortex_otel.show.grafana import dialect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +107,7 @@ class Drawn:
         """The whole answer, or that of the period before."""
         # Some stop by themselves at so many rows, which is quicker than being cut.
         limit = {"row_limit": self.panel.limit} if self.question.accepts("row_limit") else {}
-        return grafana_sql.answer(
+        return dialect.answer(
             self.question,
             given={**limit, **self.panel.parameters},
             filters=(*self.context.page.filters, "utc_offset_minutes"),
@@ -117,5 +117,5 @@ class Drawn:
     def target(self, columns: tuple[str, ...], tail: str = "") -> Target:
         """The answer's ``columns``, each as it is or as ``expression AS name``."""
         sql = f"SELECT {', '.join(columns)}\nFROM (\n{self.answer()}\n) AS shown"
-        times = [name for name in grafana_sql.time_columns(self.question) if name in columns]
+        times = [name for name in dialect.time_columns(self.question) if name in columns]
         return Target(f"{sql}\n{tail}".rstrip(), times)
