@@ -22,7 +22,7 @@ from cortex_otel import guard, identity
 from cortex_otel.instrument.state import state
 from cortex_otel.sdk import configure, distro, resource
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LAUNCHER = Path(sys.executable).with_name("opentelemetry-instrument")
 
 # A host that uses nothing but the OpenTelemetry API, and reports on itself.

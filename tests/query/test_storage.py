@@ -9,7 +9,7 @@ import pytest
 from cortex_otel.query.storage import TelemetryStorage
 from cortex_otel_exporters.sqlite.reader import StoreUnreadableError
 
-_path = Path(__file__).parent / "query" / "seeding.py"
+_path = Path(__file__).with_name("seeding.py")
 _spec = importlib.util.spec_from_file_location("seeding", _path)
 seeding = sys.modules.setdefault("seeding", importlib.util.module_from_spec(_spec))
 if not hasattr(seeding, "build"):
