@@ -35,10 +35,10 @@ _SECRET_VARIABLE = re.compile(
 _ASSIGNMENT = re.compile(r"^([A-Za-z_]\w*)=")
 _HARMLESS_VARIABLE = re.compile(r"^(?:CORTEX_OTEL_(?!\w*(?:KEY|SALT|USER))|PYTHON|UV_PYTHON$)")
 _LONG_VALUE = re.compile(r"[A-Za-z0-9+/_=-]{40,}")
-_LONGEST = 500
-_LONGEST_QUOTED = 300
-_LONGEST_READ = 20_000
-_SHORTEST_SECRET = 4  # a shorter one would blot out ordinary words, and protects nothing
+_MAX_LENGTH = 500
+_MAX_QUOTED_LENGTH = 300
+_MAX_READ_LENGTH = 20_000
+_MIN_SECRET_LENGTH = 4  # a shorter one would blot out ordinary words, and protects nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def mask(line: str) -> str:
 
 def shown(command: Sequence[str]) -> str:
     """A command line as one would type it, its secrets masked."""
-    return shlex.join(_arguments(command)).replace("'[SECRET]'", _SECRET)[:_LONGEST]
+    return shlex.join(_arguments(command)).replace("'[SECRET]'", _SECRET)[:_MAX_LENGTH]
 
 
 def secrets_of(command: Sequence[str], environ: Mapping[str, str]) -> frozenset[str]:
@@ -108,15 +108,15 @@ def secrets_of(command: Sequence[str], environ: Mapping[str, str]) -> frozenset[
             found.add(given)
         elif masked.endswith(f"={_SECRET}"):
             found.add(given.partition("=")[2])
-    return frozenset(value for value in found if len(value) >= _SHORTEST_SECRET)
+    return frozenset(value for value in found if len(value) >= _MIN_SECRET_LENGTH)
 
 
 def _quoted(value: Any, secrets: Collection[str]) -> Any:
     """A value that others may have written, masked and short; numbers stay."""
     if isinstance(value, (int, float)):
         return value
-    line = mask(_without(str(value)[:_LONGEST_READ], secrets))
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST_QUOTED]}…"
+    line = mask(_without(str(value)[:_MAX_READ_LENGTH], secrets))
+    return line if len(line) <= _MAX_LENGTH else f"{line[:_MAX_QUOTED_LENGTH]}…"
 
 
 def _without(line: str, secrets: Collection[str]) -> str:

@@ -32,8 +32,8 @@ __all__ = ["start"]
 
 # The reference client closes stdin, waits so long, and then sends SIGTERM.
 _PATIENCE_SECONDS = 2.0
-_LONGEST_EXIT_SECONDS = 10.0
-_MOST_LINES = 10_000
+_MAX_EXIT_SECONDS = 10.0
+_MAX_LINES = 10_000
 _INITIALIZE = {
     "protocolVersion": "2025-06-18",
     "capabilities": {},
@@ -86,7 +86,7 @@ def _talk(server: _Server, timeout_seconds: float) -> Iterator[Finding]:
         yield warning("server_no_tools")
     seconds = server.close()
     if seconds is None:
-        yield problem("server_stays", seconds=f"{_LONGEST_EXIT_SECONDS:g}")
+        yield problem("server_stays", seconds=f"{_MAX_EXIT_SECONDS:g}")
     elif seconds > _PATIENCE_SECONDS:
         yield problem("server_slow_exit", seconds=f"{seconds:.1f}")
     else:
@@ -153,7 +153,7 @@ class _Server:
         self._stderr = stderr
         with stderr.open("wb") as file:
             self.process = begin(command, home, stdin=subprocess.PIPE, stderr=file)
-        self._lines: queue.Queue[bytes | None] = queue.Queue(_MOST_LINES)
+        self._lines: queue.Queue[bytes | None] = queue.Queue(_MAX_LINES)
         self._stray, self._first_stray = 0, ""
         self.ended = False
         threading.Thread(target=self._read, daemon=True).start()
@@ -226,7 +226,7 @@ class _Server:
             assert self.process.stdin is not None  # noqa: S101 - it was asked for
             self.process.stdin.close()
         try:
-            self.process.wait(_LONGEST_EXIT_SECONDS)
+            self.process.wait(_MAX_EXIT_SECONDS)
         except subprocess.TimeoutExpired:
             return None
         took = time.monotonic() - began

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MetricSender", "Sender"]
 
-MOST_WAITING = 8192
+MAX_QUEUED = 8192
 BATCH = 512
 _SECONDS_BETWEEN_BATCHES = 1.0
 _senders: weakref.WeakSet[Sender] = weakref.WeakSet()
@@ -86,8 +86,8 @@ class Sender:
     # --- the host's side ------------------------------------------------------------------------
 
     def submit(self, *item: Any) -> None:
-        """Take what ``copy`` takes; beyond :data:`MOST_WAITING` it is dropped and counted."""
-        if self._closing or len(self._queue) >= MOST_WAITING:
+        """Take what ``copy`` takes; beyond :data:`MAX_QUEUED` it is dropped and counted."""
+        if self._closing or len(self._queue) >= MAX_QUEUED:
             self._lose("closed" if self._closing else "queue_full", 1)
             return
         self._queue.append(item)

@@ -34,7 +34,7 @@ _TOLD: Final = (
     "add_event", "add_link", "end", "record_exception", "set_attribute", "set_attributes",
     "set_status", "update_name",
 )  # fmt: skip
-_MOST_OPEN = 10_000
+_MAX_OPEN = 10_000
 #: The spans, by their ids, inside whose methods we are.
 _inside: ContextVar[frozenset[tuple[int, int]]] = ContextVar(
     "cortex_otel_inside", default=frozenset()
@@ -117,7 +117,7 @@ class _Mirror:
             return
         mine._context = _context_of(span)  # noqa: SLF001 - the same ids
         self._open[_ids_of(span)] = mine
-        if len(self._open) > _MOST_OPEN:  # those that nobody ends
+        if len(self._open) > _MAX_OPEN:  # those that nobody ends
             self._open.popitem(last=False)
         if type(span) not in self._watched:
             self._watched.add(type(span))

@@ -48,7 +48,7 @@ _DETAILS = {"user", TRACE.id}
 _ALL = "''"
 _INTERVALS = ["5s", "10s", "30s", "1m", "5m", "15m", "1h"]
 #: An hour with fewer events than this is no incident, however many of them failed.
-_LEAST_EVENTS = 20
+_MIN_EVENTS = 20
 _ERROR_RATE = 0.05
 _OFFSETS = (*range(-720, -180, 60), -210, *range(-180, 210, 60), 210, 240, 270, 300, 330, 345, 360,
             390, *range(420, 570, 60), 570, *range(600, 900, 60))  # fmt: skip
@@ -202,7 +202,7 @@ def _incidents(page: Page, language: str) -> dict[str, Any]:
         " 'cortex,incident' AS tags\nFROM (\n"
         "SELECT *, time - 3600 * row_number() OVER (ORDER BY time) AS run\n"
         f"FROM (\n{hours}\n) AS hours\n"
-        f"WHERE error_rate > {_ERROR_RATE} AND events >= {_LEAST_EVENTS}\n"
+        f"WHERE error_rate > {_ERROR_RATE} AND events >= {_MIN_EVENTS}\n"
         ") AS bad\nGROUP BY run\nORDER BY 1"
     )
     return {
