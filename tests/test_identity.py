@@ -336,6 +336,7 @@ def test_a_licence_manager_that_cannot_be_imported_is_counted(tmp_path, monkeypa
 # --- The key of the installation ----------------------------------------------------------------
 
 
+@pytest.mark.system
 def test_processes_that_start_together_make_one_key(tmp_path):
     program = (
         "import sys; from cortex_otel.identity import IdentityResolver;"

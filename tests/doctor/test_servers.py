@@ -13,7 +13,7 @@ import pytest
 
 from cortex_otel._version import requirement
 
-pytestmark = pytest.mark.timing
+pytestmark = [pytest.mark.system, pytest.mark.timing]
 
 BIN = Path(sys.executable).parent
 LAUNCHER = BIN / "opentelemetry-instrument"

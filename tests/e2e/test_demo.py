@@ -23,6 +23,8 @@ from cortex_otel._version import to_install
 from cortex_otel.demo.memory import Memory, classify, compress, tokens
 from cortex_otel.demo.scenario import PEOPLE
 
+pytestmark = pytest.mark.system
+
 DEMO = [sys.executable, "-P", "-m", "cortex_otel.cli", "demo"]
 
 

@@ -38,6 +38,7 @@ def test_a_migration_that_fails_leaves_nothing(path, tmp_path, monkeypatch):
     assert rows(path, "SELECT count(*) FROM sqlite_schema") == [(0,)]
 
 
+@pytest.mark.system
 def test_four_processes_may_create_it_at_once(path):
     go = path.parent.with_name("go")
     code = """

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-pytestmark = pytest.mark.timing
+pytestmark = [pytest.mark.system, pytest.mark.timing]
 
 JOB = {
     "user": "alice@example.com", "tier": "paid", "queries": [], "events": 0, "server": [],

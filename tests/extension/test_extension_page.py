@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.timing
+pytestmark = [pytest.mark.system, pytest.mark.timing]
 
 
 def test_the_extension_page_shows_what_the_sample_recorded(drive, serve_with, chromium, tmp_path):

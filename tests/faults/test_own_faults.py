@@ -10,6 +10,8 @@ from store_kit import count, end, held, ledger, record, start, wait_for
 from cortex_otel.commands import status
 from cortex_otel.settings import read_environment
 
+pytestmark = pytest.mark.system
+
 HOST = """
 import os, sys
 import cortex_otel

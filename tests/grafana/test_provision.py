@@ -263,6 +263,7 @@ def test_help_tells_both(capsys, monkeypatch, language):
     assert TEXTS[language]["help_grafana"] in out
 
 
+@pytest.mark.system
 def test_it_needs_none_of_the_packages_it_was_made_with(home, tmp_path):
     """An installed package has no grafana-foundation-sdk."""
     import subprocess

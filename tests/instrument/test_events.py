@@ -573,6 +573,7 @@ def test_put_aside_events_can_be_flushed(telemetry):
     assert len(telemetry.logs) == 1
 
 
+@pytest.mark.system
 def test_at_exit_nothing_hangs_or_is_printed():
     program = (
         "from cortex_otel.instrument import events\n"
@@ -927,6 +928,7 @@ events.feature_flag("k", variant=5)  # E
 """
 
 
+@pytest.mark.system
 def test_a_type_checker_sees_each_signature(tmp_path):
     pytest.importorskip("mypy")
     program = tmp_path / "calls.py"

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).parents[2]
 # Registries are set up in the home of whoever runs this, which each test changes.
 NPMRC = Path("~/.npmrc").expanduser()

@@ -22,7 +22,7 @@ from receiver_kit import JSON, PROTOBUF, protobuf_of, raw, request, span
 
 from cortex_otel.receive.intake import MAX_BYTES
 
-pytestmark = pytest.mark.timing
+pytestmark = [pytest.mark.system, pytest.mark.timing]
 
 PATHS = ["/v1/traces", "/v1/logs", "/v1/metrics"]
 TOO_MUCH = MAX_BYTES + 1

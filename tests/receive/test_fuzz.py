@@ -290,6 +290,7 @@ def test_nothing_that_is_remembered_grows_without_end(intake, store):
             assert len(budget._older) <= budget._limit.at_once, kind
 
 
+@pytest.mark.system
 def test_random_bytes_over_http_are_never_500(shared):
     @settings(LIMITS, max_examples=120)
     @given(
@@ -306,6 +307,7 @@ def test_random_bytes_over_http_are_never_500(shared):
     assert shared.errors_said() == ""
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("path", plain.ROUTES)
 def test_the_endpoints_do_what_their_openapi_says(shared, path):
     schema = schemathesis.openapi.from_url(f"{shared.url}{openapi.PATH}")

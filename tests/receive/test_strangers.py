@@ -23,6 +23,7 @@ def status(answer):
     return int(answer.split(b" ", 2)[1])
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "host",
     ["localhost", "127.0.0.1", "[::1]", "LOCALHOST", "127.0.0.1:4318", "[::1]:4318", "127.9.9.9"],
@@ -31,6 +32,7 @@ def test_this_machine_has_several_names(shared, host):
     assert status(raw(shared.port, POST + f"host: {host}\r\n".encode() + REST)) == 200
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "host",
     [
@@ -52,10 +54,12 @@ def test_a_foreign_host_is_refused(shared, host):
     assert b"access-control" not in answer.lower()
 
 
+@pytest.mark.system
 def test_a_request_without_a_host_is_refused(shared):
     assert status(raw(shared.port, b"POST /v1/traces HTTP/1.0\r\n" + REST)) == 403
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "headers",
     [
@@ -76,6 +80,7 @@ def test_a_page_is_refused(shared, path, headers):
     assert (shared.ledger() if shared.database.exists() else {}) == before
 
 
+@pytest.mark.system
 def test_a_preflight_gets_no_permission(shared):
     answer = httpx.options(
         f"{shared.url}/v1/traces",
@@ -85,6 +90,7 @@ def test_a_preflight_gets_no_permission(shared):
     assert not any(header.startswith("access-control") for header in answer.headers)
 
 
+@pytest.mark.system
 def test_a_token(make_server):
     server = make_server(CORTEX_OTEL_RECEIVER_TOKEN=TOKEN)
     for shown in (
@@ -108,6 +114,7 @@ def test_a_token(make_server):
     assert answer.status_code == 401
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "data",
     [
@@ -127,6 +134,7 @@ def test_what_is_no_http(shared, data):
     assert shared.errors_said() == ""
 
 
+@pytest.mark.system
 def test_an_endless_head_is_cut_off(shared):
     head = POST + b"host: localhost\r\n"
     answer = raw(shared.port, head + b"x-more: " + b"a" * 200_000)

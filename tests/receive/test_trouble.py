@@ -18,7 +18,7 @@ from store_kit import record
 
 from cortex_otel_exporters.sqlite.writer import Writer
 
-pytestmark = pytest.mark.timing
+pytestmark = [pytest.mark.system, pytest.mark.timing]
 
 
 def mount(*arguments):

@@ -65,6 +65,7 @@ def run(tmp_path, before="", **environment):
     return json.loads(done.stdout)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("before", "environment", "span", "provider", "note"),
     [
@@ -85,6 +86,7 @@ def test_the_span_of_a_host(tmp_path, before, environment, span, provider, note)
     assert note in [line.partition("Settings")[2].strip() for line in found["status"].splitlines()]
 
 
+@pytest.mark.system
 def test_without_the_parts_it_needs_the_question_can_still_be_asked(tmp_path):
     """Under SDK 1.41 the room's other files can't even be imported."""
     done = subprocess.run(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.system
+
 # Everything a host can have fetched before it sets its providers, and after.
 EVERYTHING = """
 import sys

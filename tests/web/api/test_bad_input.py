@@ -9,6 +9,8 @@ import pytest
 from cortex_otel.show.pages import PAGES
 from cortex_otel.show.web import api_texts
 
+pytestmark = pytest.mark.system
+
 API = "/api/telemetry"
 LOG = f"{API}/panels/errors/log"
 HASH = "0123456789abcdef" * 4

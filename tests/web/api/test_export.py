@@ -14,6 +14,8 @@ import apsw
 import httpx
 import pytest
 
+pytestmark = pytest.mark.system
+
 API = "/api/telemetry"
 
 

@@ -15,6 +15,8 @@ import pytest
 import websockets.exceptions
 import websockets.sync.client
 
+pytestmark = pytest.mark.system
+
 API = "/api/telemetry"
 PAGE = "/admin/telemetry/overview"
 READABLE = (

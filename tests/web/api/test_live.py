@@ -16,7 +16,7 @@ import websockets.sync.client
 
 from cortex_otel.show.web.live import MAX_SOCKETS
 
-pytestmark = pytest.mark.timing
+pytestmark = [pytest.mark.system, pytest.mark.timing]
 
 INSERT = (
     "INSERT INTO events SELECT (SELECT max(event_key) + 1 FROM events), ?, duration, series_key,"

@@ -15,6 +15,8 @@ from schemathesis.generation import GenerationMode
 from cortex_otel.show.pages import PAGES
 from cortex_otel.show.web.openapi import PATH
 
+pytestmark = pytest.mark.system
+
 DOCS = Path(__file__).parents[3] / "docs" / "reference"
 TRACE = "0123456789abcdef0123456789abcdef"
 
