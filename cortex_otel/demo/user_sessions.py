@@ -1,7 +1,7 @@
-"""What a user does in one sitting, as the spans and log records that the product would send.
+"""What a user does in one session, as the spans and log records that the product would send.
 
-Nothing here is a row yet: :mod:`.synthetic_data` takes these through the same conversion, redaction and
-sampling as anything that arrives.
+Nothing here is a row yet: :mod:`.synthetic_data` takes these through the same conversion,
+redaction and sampling as anything that arrives.
 """
 
 from __future__ import annotations
