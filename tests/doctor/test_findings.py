@@ -65,7 +65,7 @@ def test_a_secret_that_a_server_prints_back_is_removed_before_the_line_is_cut():
 
 def test_every_finding_has_a_text_and_every_text_a_finding():
     package = Path(cortex_otel.__file__).parent
-    paths = [*(package / "operate").rglob("*.py"), package / "commands" / "doctor.py"]
+    paths = [*(package / "doctor").rglob("*.py"), package / "commands" / "doctor.py"]
     source = "".join(path.read_text() for path in paths)
     words = set(re.findall(r'"([a-z_]+)"', source))
     words |= {f"target_{kind}" for kind in re.findall(r'"([a-z]+)"', source)}

@@ -12,7 +12,7 @@ import pytest
 HERE = Path(__file__).parent
 for name, path in {
     "canaries": HERE / "canaries.py",
-    "wire": HERE.parent / "forward" / "wire.py",
+    "wire": HERE.parent / "sdk" / "extra_exporters" / "wire.py",
     "real_collector": HERE / "real_collector.py",
 }.items():
     _spec = importlib.util.spec_from_file_location(name, path)
