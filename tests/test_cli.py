@@ -14,6 +14,7 @@ from pathlib import Path
 
 import apsw
 import pytest
+from patience import PATIENCE
 
 from cortex_otel._version import to_install
 from cortex_otel.cli import main
@@ -62,7 +63,12 @@ def seed(home, events=None, ledger=()):
 
 def run(*arguments, **options):
     return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False, **options
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        **options,
     )
 
 
@@ -354,7 +360,7 @@ class Following:
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGINT)
-        out, err = self.process.communicate(timeout=20)
+        out, err = self.process.communicate(timeout=PATIENCE)
         self.rest, self.errors = out, err
 
 

@@ -37,7 +37,7 @@ def store(tmp_path):
         return 1
 
     tool()
-    assert cortex_otel.force_flush(5000)
+    assert cortex_otel.force_flush(120_000)
     configure.reset_for_tests()
     return home
 

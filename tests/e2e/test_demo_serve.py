@@ -17,6 +17,7 @@ import urllib.request
 
 import apsw
 import pytest
+from patience import PATIENCE
 
 pytest.importorskip("uvicorn", reason="needs the extra serve")
 
@@ -181,7 +182,7 @@ def test_on_a_terminal_it_serves_and_calls_until_ctrl_c(served):
         browser = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor()
         )
-        with browser.open(url, timeout=60) as page:
+        with browser.open(url, timeout=PATIENCE) as page:
             assert page.status == 200
             assert "token" not in page.url
         deadline = time.monotonic() + 60
@@ -190,8 +191,8 @@ def test_on_a_terminal_it_serves_and_calls_until_ctrl_c(served):
         assert number(database, newest) > before  # real calls go on
         os.killpg(process.pid, signal.SIGINT)  # as a terminal's Ctrl-C: to the whole group
         began = time.monotonic()
-        seen += read_until(terminal, b"Meanwhile", seconds=60)
-        code = process.wait(60)
+        seen += read_until(terminal, b"Meanwhile", seconds=PATIENCE)
+        code = process.wait(PATIENCE)
     finally:
         process.kill()
         process.wait()

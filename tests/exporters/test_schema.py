@@ -60,7 +60,7 @@ def test_many_threads_may_create_it_at_once(path, make_writer):
     writers = [make_writer() for _ in range(6)]
     for number, writer in enumerate(writers):
         writer.submit(record(number))
-    assert all(writer.force_flush(10_000) for writer in writers)
+    assert all(writer.force_flush(120_000) for writer in writers)
     assert verify(path) == 6
 
 

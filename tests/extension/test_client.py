@@ -17,8 +17,6 @@ from cortex_otel.instrument.event_types import EVENTS
 from cortex_otel.process.redact import EVENT_FIELDS, summarize_stacktrace
 from cortex_otel.settings import Settings
 
-pytestmark = pytest.mark.timing
-
 EXTENSION = Path(__file__).parents[2] / "extension"
 SOURCE = EXTENSION / "src"
 SAMPLE = EXTENSION / "sample"

@@ -16,6 +16,7 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
+from patience import PATIENCE
 from receiver_kit import (
     JSON,
     NOW,
@@ -350,7 +351,7 @@ def test_many_senders_at_once(server):
     bodies = [json.dumps(request(*[span(n * 20 + k + 1) for k in range(20)])) for n in range(50)]
 
     def work():
-        with httpx.Client(base_url=server.url, timeout=30) as client:
+        with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
             for body in bodies:
                 assert client.post("/v1/traces", content=body, headers=JSON).status_code == 200
 
@@ -382,7 +383,7 @@ def test_killed_again_and_again_in_the_middle_of_a_load(server):
                 try:
                     answer = httpx.post(
                         f"http://127.0.0.1:{server.port}/v1/traces", content=body, headers=JSON,
-                        timeout=10,
+                        timeout=PATIENCE,
                     )  # fmt: skip
                 except httpx.HTTPError:
                     time.sleep(0.02)

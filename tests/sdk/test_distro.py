@@ -16,6 +16,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import TracerProvider
+from patience import PATIENCE
 
 import cortex_otel
 from cortex_otel import guard, identity
@@ -74,7 +75,7 @@ class Host:
                 "PYTHONPATH": path.strip(os.pathsep),
                 **environment,
             },
-            cwd=self.directory, capture_output=True, check=False, text=True, timeout=60,
+            cwd=self.directory, capture_output=True, check=False, text=True, timeout=PATIENCE,
         )  # fmt: skip
 
     def report(self, code: str = HOST, **arguments):

@@ -7,6 +7,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from patience import PATIENCE
 
 import cortex_otel
 from cortex_otel._version import to_install
@@ -38,7 +39,7 @@ def test_naming_an_endpoint_sends_all_three_signals_redacted_and_counted(server,
 FLUSH = """
 import os
 get = trace.get_tracer_provider, _logs.get_logger_provider, metrics.get_meter_provider
-assert all(provider().force_flush(20_000) for provider in get)
+assert all(provider().force_flush(120_000) for provider in get)
 os._exit(0)
 """
 
@@ -52,9 +53,9 @@ def test_a_flush_of_the_providers_sends_what_is_there(server, run):
 
 AFTER_THE_END = """
 import time
-assert cortex_otel.shutdown(20_000)
+assert cortex_otel.shutdown(120_000)
 begun = time.monotonic()
-metrics.get_meter_provider().force_flush(20_000)
+metrics.get_meter_provider().force_flush(120_000)
 print(time.monotonic() - begun)
 """
 
@@ -63,7 +64,7 @@ print(time.monotonic() - begun)
 @pytest.mark.timing
 def test_a_flush_after_the_end_waits_for_nothing(server, start):
     process = start(SEND + AFTER_THE_END, **endpoint(server()))
-    out, errors = process.communicate(timeout=60)
+    out, errors = process.communicate(timeout=PATIENCE)
     assert float(out) < 5, errors
 
 
