@@ -5,22 +5,31 @@ BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix test-pythons test-fast lint types lock docs bench clean venv
+.PHONY: help demo test test-fast test-unit test-system test-browser test-matrix test-pythons lint types lock docs bench clean venv
 
 demo: venv ## real MCP servers, 90 days of made-up users, and the web admin over both
 	@$(BIN)/cortex-otel demo --serve $(ARGS)
 
-test: lint types ## everything that must pass: lint, types, all tests but the whole matrix
-	@.ci/tests 'not matrix' ../tests $(ARGS)
+test-fast: venv ## the loop: unit tests but for those of hundreds of cases, in under a minute
+	@JOBS=$${JOBS:-2} .ci/tests 'unit and not thorough and not timing' ../tests -q $(ARGS)
+
+test-unit: venv ## every test that runs in one process
+	@JOBS=$${JOBS:-2} .ci/tests 'unit' ../tests -q $(ARGS)
+
+test-system: venv ## those that start servers, hosts and programs of other people
+	@.ci/tests 'system' ../tests $(ARGS)
+
+test-browser: venv ## those that drive Chromium
+	@.ci/tests 'browser' ../tests $(ARGS)
 
 test-matrix: venv ## the whole matrix of MCP stacks, transports and servers of other people
-	@.ci/tests 'stacks' ../tests/stacks $(ARGS)
+	@.ci/tests 'stacks' ../tests $(ARGS)
 
 test-pythons: venv ## what runs in a host, on every other Python from 3.11 up that can be had
 	@.ci/pythons $(ARGS)
 
-test-fast: venv ## the tests that need no environment of another MCP stack
-	@.ci/tests 'not stacks' ../tests -q $(ARGS)
+test: lint types ## everything that must pass: lint, types, all tests but the whole matrix
+	@.ci/tests 'not matrix' ../tests $(ARGS)
 
 lint: venv ## ruff, format and the import contracts
 	@$(BIN)/ruff check && $(BIN)/ruff format --check --quiet && $(BIN)/lint-imports --no-cache

@@ -24,11 +24,6 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(autouse=True)
-def nothing_declared(monkeypatch):
-    monkeypatch.setattr(budget, "_declared", {"tool": set(), "prompt": set()})
-
-
 @pytest.fixture(scope="module", autouse=True)
 def small():
     kept = budget.LIMITS

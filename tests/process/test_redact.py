@@ -573,6 +573,7 @@ values = st.recursive(
 keys = st.sampled_from([*ALLOWED, "ours.a", "unknown"]) | st.text()
 
 
+@pytest.mark.thorough
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(keys, values))
 def test_output_is_json_and_stable(attributes):
