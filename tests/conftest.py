@@ -75,9 +75,10 @@ LONGEST: tuple[str, ...] = ()
 def pytest_collection_modifyitems(items):
     """Files that wait most come first: the many quick tests fill the gaps at the end.
 
-    A file stays together, in the random order of its tests.
+    Those that want environments wait until most of these are made. A file stays together, in the
+    random order of its tests.
     """
-    kinds = ("stacks", "browser", "system", "unit")
+    kinds = ("browser", "system", "stacks", "unit")
     ranks: dict[Path, tuple[int, int]] = {}
     for item in items:
         name = item.path.relative_to(Path(__file__).parent).as_posix()
