@@ -133,6 +133,8 @@ def _show_once(settings: Settings, *, quiet: bool) -> tuple[int, Any]:
     stdout = sys.stdout
     # Its lines tell of a server that is gone by the time they are read in a pipe.
     sys.stdout = sys.stderr if not quiet else _Nowhere()
+    if not quiet:
+        _progress(said("pages_once"))
     looking.start()
     try:
         code = serve(settings)

@@ -27,6 +27,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "live_ended": "Meanwhile: {calls} tool calls, {rows} rows.",
         "live_differs": "meanwhile the client made {calls} tool calls, but {rows} rows are there",
         "live_failed": "the calls between ended early: {detail}",
+        "pages_once": (
+            "The output isn't a terminal: each page is fetched once, then the demo ends. "
+            "On a terminal it serves until Ctrl-C."
+        ),
         "pages": "Pages, each fetched once with all its panels:",
         "page": "  {page}  {milliseconds} ms, lit: {lit} of {panels}",
         "page_dark": "{page}: nothing to show in {panels}",
@@ -48,6 +52,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "live_ended": "그동안 도구 호출 {calls}회, 저장된 행 {rows}개.",
         "live_differs": "그동안 도구 호출 {calls}회, 저장된 행은 {rows}개로 서로 다름",
         "live_failed": "추가 호출이 일찍 끝남: {detail}",
+        "pages_once": (
+            "출력이 터미널이 아니므로 페이지마다 한 번씩 불러온 뒤 데모를 끝냅니다. "
+            "터미널에서는 Ctrl-C를 누를 때까지 계속됩니다."
+        ),
         "pages": "페이지마다 모든 패널을 한 번씩 불러온 결과:",
         "page": "  {page}  {milliseconds} ms, 표시된 패널 {panels}개 중 {lit}개",
         "page_dark": "{page}: 보여 줄 것 없는 패널 {panels}",
