@@ -11,28 +11,28 @@ demo: venv ## real MCP servers, 90 days of made-up users, and the web admin over
 	@$(BIN)/cortex-otel demo --serve $(ARGS)
 
 test-fast: venv ## the loop: unit tests but for those of hundreds of cases, in under a minute
-	@JOBS=$${JOBS:-2} .ci/tests 'unit and not thorough and not timing' ../tests -q $(ARGS)
+	@JOBS=$${JOBS:-2} .ci/tests 'unit and not thorough and not timing' -q $(ARGS)
 
 test-unit: venv ## every test that runs in one process
-	@JOBS=$${JOBS:-2} .ci/tests 'unit' ../tests -q $(ARGS)
+	@JOBS=$${JOBS:-2} .ci/tests 'unit' -q $(ARGS)
 
 test-system: venv ## those that start servers, hosts and programs of other people
-	@.ci/tests 'system' ../tests $(ARGS)
+	@.ci/tests 'system' $(ARGS)
 
 test-browser: venv ## those that drive Chromium
-	@.ci/tests 'browser' ../tests $(ARGS)
+	@.ci/tests 'browser' $(ARGS)
 
 test-matrix: venv ## the whole matrix of MCP stacks, transports and servers of other people
-	@AHEAD=1 .ci/tests 'stacks' ../tests $(ARGS)
+	@AHEAD=1 .ci/tests 'stacks' $(ARGS)
 
 test-pythons: venv ## what runs in a host, on every other Python from 3.11 up that can be had
 	@.ci/pythons $(ARGS)
 
 test: lint types ## everything that must pass: lint, types, all tests but the whole matrix
-	@AHEAD=1 .ci/tests 'not matrix' ../tests $(ARGS)
+	@AHEAD=1 .ci/tests 'not matrix' $(ARGS)
 
 test-all: lint types ## the same with the whole matrix
-	@AHEAD=1 .ci/tests 'unit or not unit' ../tests $(ARGS)
+	@AHEAD=1 .ci/tests 'unit or not unit' $(ARGS)
 
 lint: venv ## ruff, format and the import contracts
 	@$(BIN)/ruff check && $(BIN)/ruff format --check --quiet && $(BIN)/lint-imports --no-cache
