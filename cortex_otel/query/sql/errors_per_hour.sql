@@ -1,27 +1,17 @@
 -- title: Errors per hour
--- title.ko: 시간당 오류
 -- about: Events that failed, and events that timed out, in each hour; an hour without any is 0.
--- about.ko: 시간대마다 실패한 이벤트와 시간 초과된 이벤트입니다. 없는 시간대는 0입니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- parameter: event_type text '' an event type, or its beginning; empty for all
--- parameter.ko: event_type 이벤트 유형 또는 그 앞부분. 비우면 전체
--- parameter: error_type text '' a class of error, unknown where none was told; empty for all
--- parameter.ko: error_type 오류 유형. 알려지지 않은 것은 unknown. 비우면 전체
+-- parameter: error_type text '' a class of error, unknown where none was recorded; empty for all
 -- parameter: tool text '' a tool; empty for all
--- parameter.ko: tool 도구. 비우면 전체
 -- parameter: user text '' the beginning of a user hash, or all of it; empty for all
--- parameter.ko: user 사용자 해시 또는 그 앞부분. 비우면 전체
 -- column: time unix_ns start of the hour
--- column.ko: time 시간대의 시작
 -- column: errors count events that failed, weighted by sampling; without those that timed out
--- column.ko: errors 실패한 이벤트(샘플링 보정). 시간 초과는 제외
 -- column: timeouts count events that timed out
--- column.ko: timeouts 시간 초과된 이벤트
 -- column: partial flag 1 if the range ends before the hour does
--- column.ko: partial 기간이 그 시간대 중간에 끝나면 1
 WITH RECURSIVE
 -- with: bounds
 -- with: failed_series

@@ -1,28 +1,18 @@
 -- title: Health of each service
--- title.ko: 서비스 상태
--- about: How each service did in exactly the range, usually a short one: what alerts are put on. A
+-- about: How each service did in exactly the range, usually a short one; alerts are set on it. A
 --   service without any event in the range has no row.
--- about.ko: 정확히 그 기간(보통 짧은 기간)에 각 서비스가 어땠는지 계산합니다. 경고의 기준이 됩니다.
---   기간에 이벤트가 없는 서비스는 행이 없습니다.
 -- since: 15m
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- column: service text the service
--- column.ko: service 서비스
 -- column: events count product events, weighted by sampling
--- column.ko: events 제품 이벤트 수(샘플링 보정)
 -- column: errors count of these, failed or timed out
--- column.ko: errors 그중 실패하거나 시간 초과된 것
 -- column: error_rate ratio errors / events
--- column.ko: error_rate 오류 / 이벤트
 -- column: avg_ms ms mean duration of the events that have one
--- column.ko: avg_ms 소요 시간이 있는 이벤트의 평균
 -- column: last_event unix_ns when the latest of them began
--- column.ko: last_event 가장 최근 이벤트가 시작된 때
 -- column: silent_ms ms from then to the end of the range
--- column.ko: silent_ms 그때부터 기간 끝까지
 WITH
 -- Whole hours within the range are for the roll-ups, what is before and after them for the events.
 bounds AS (

@@ -1,20 +1,14 @@
 -- title: Monthly active users
--- title.ko: 월간 활성 사용자
 -- about: Distinct users with a product event in the 30 calendar days that end on each day. Marked
---   as partial where the day is not over or fewer than 30 days were recorded.
--- about.ko: 날마다 그날까지 30일 동안 제품 이벤트가 있는 서로 다른 사용자 수입니다. 끝나지 않은
---   날이거나 30일이 모두 기록되지 않았으면 표시합니다.
+--   as partial where the day isn't over or fewer than 30 days were recorded.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- parameter: utc_offset_minutes
 -- column: day epoch_day the last of the 30 calendar days
--- column.ko: day 30일의 마지막 날
 -- column: users count distinct active users
--- column.ko: users 서로 다른 활성 사용자 수
 -- column: partial flag 1 if the 30 days are not all recorded or not over
--- column.ko: partial 30일이 모두 기록되지 않았거나 끝나지 않았으면 1
 WITH RECURSIVE
 -- with: chosen_segments
 -- with: local_days

@@ -1,20 +1,15 @@
 -- title: New users per day
--- title.ko: 일간 신규 사용자
--- about: Users by the calendar day of their first product event, in any service or tier. Of one service
---   or tier, those who had an event of it on the UTC day on which they came. A day without any is 0.
--- about.ko: 사용자를 서비스와 등급에 상관없이 첫 제품 이벤트가 있던 날별로 셉니다. 서비스나 등급을
---   선택하면 처음 온 날(UTC)에 그 이벤트가 있던 사용자만 셉니다. 없는 날은 0입니다.
+-- about: Users by the calendar day of their first product event, in any service or tier. For one
+--   service or tier: those who had an event of it on the UTC day they first came. A day without any
+--   is 0.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- parameter: utc_offset_minutes
 -- column: day epoch_day the calendar day
--- column.ko: day 날짜
 -- column: new_users count users whose first product event was on it
--- column.ko: new_users 첫 제품 이벤트가 그날 있던 사용자 수
 -- column: partial flag 1 if the range ends before the day does
--- column.ko: partial 기간이 그날 중간에 끝나면 1
 WITH RECURSIVE
 -- with: chosen_segments
 -- with: local_days
