@@ -98,7 +98,7 @@ class Pipeline:
         self.others: ExtraExporters | None = None
         self.traces: TraceJoint | None = None
         self.joints: tuple[Joint, ...] = ()
-        #: For the heartbeat; ``cortex-otel status`` has the words (``span_…`` in messages.py).
+        #: For the heartbeat; ``cortex-otel status`` has a text for it.
         self.span_note = f"span:{settings.span}"
 
     def join(

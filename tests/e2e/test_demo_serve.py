@@ -23,7 +23,6 @@ pytest.importorskip("uvicorn", reason="needs the extra serve")
 from cortex_otel._version import to_install
 from cortex_otel.demo.serving import prepare
 from cortex_otel.demo.synthetic_data import fill, filled_at
-from cortex_otel.demo.texts import TEXTS
 from cortex_otel.show.pages import PAGES
 
 DEMO = [sys.executable, "-P", "-m", "cortex_otel.cli", "demo"]
@@ -117,7 +116,7 @@ def test_the_next_run_keeps_the_population_and_says_so_in_korean(served):
     assert "가상 데이터 이미 있음" in done.stderr
     assert "모든 패널을 한 번씩" in done.stdout
     for page in PAGES.values():
-        assert page.titles["ko"] in done.stdout
+        assert page.title_in("ko") in done.stdout
     assert "Traceback" not in done.stderr
 
 
@@ -276,11 +275,3 @@ def test_a_damaged_database_makes_way(tmp_path):
     database.write_bytes(b"no database at all, but long enough to look like one" * 100)
     prepare(database)
     assert not database.exists()
-
-
-def test_both_languages_say_the_same_things():
-    english, korean = TEXTS["en"], TEXTS["ko"]
-    assert english.keys() == korean.keys()
-    for key, text in english.items():
-        fields = re.compile(r"\{\w+\}")
-        assert sorted(fields.findall(text)) == sorted(fields.findall(korean[key])), key
