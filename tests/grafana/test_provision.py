@@ -13,7 +13,7 @@ import yaml
 from grafana_plugin import Plugin
 
 from cortex_otel import cli
-from cortex_otel.messages import TEXTS
+from cortex_otel.locale import texts
 from cortex_otel.show.grafana.setup import sources
 
 
@@ -260,7 +260,7 @@ def test_help_tells_both(capsys, monkeypatch, language):
     out = capsys.readouterr().out
     assert "provision" in out
     assert "push" in out
-    assert TEXTS[language]["help_grafana"] in out
+    assert texts(language).gettext("set up Grafana for the database") in out
 
 
 def test_it_needs_none_of_the_packages_it_was_made_with(home, tmp_path):
