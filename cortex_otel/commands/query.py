@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from cortex_otel.commands.console import complain, line
-from cortex_otel.locale import _, language
+from cortex_otel.locale import _, language, ngettext
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.formats import as_csv, as_json, as_table, iso_time, pad, width
 from cortex_otel.query.ranges import local_offset_minutes, parse_range
@@ -76,8 +76,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             since, until = (iso_time(each, offset)[:16] for each in (from_ns, to_ns))
             complain(_("Nothing to show from {since} to {until}.", since=since, until=until))
     if result.truncated:
+        count = len(result.rows)
         complain(
-            _("Only the first {count} rows are shown: --limit shows more.", count=len(result.rows))
+            ngettext(
+                "Only the first row is shown: --limit shows more.",
+                "Only the first {count} rows are shown: --limit shows more.",
+                count,
+                count=count,
+            )
         )
     return 0
 

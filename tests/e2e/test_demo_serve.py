@@ -147,7 +147,7 @@ def test_a_taken_port_is_told_and_another_one_used(served):
         taken.listen()
         port = taken.getsockname()[1]
         done = run(served[0], "--serve", CORTEX_OTEL_ADMIN_PORT=str(port))
-    assert re.search(rf"Port {port} is taken: \d+ in its place", done.stderr)
+    assert re.search(rf"Port {port} is in use: using \d+ instead", done.stderr)
     assert "http://127.0.0.1:" in done.stderr
     assert "0.0.0.0" not in done.stderr
 
@@ -164,7 +164,7 @@ def test_on_a_terminal_it_serves_and_calls_until_ctrl_c(served):
     )  # fmt: skip
     os.close(side)
     try:
-        seen = read_until(terminal, b"Ctrl-C ends", seconds=SECONDS)
+        seen = read_until(terminal, b"Ctrl-C stops", seconds=SECONDS)
         url = re.search(rb"http://[^\s]*overview\?token=[\w-]+", seen)[0].decode()
         newest = "SELECT value FROM store WHERE key = 'next_event_key'"
         before = number(database, newest)
