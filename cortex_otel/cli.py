@@ -13,6 +13,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+from cortex_otel._version import to_install
 from cortex_otel.commands import doctor, grafana, query, serve, status, tail
 from cortex_otel.commands.console import complain, told
 from cortex_otel.messages import text
@@ -20,7 +21,6 @@ from cortex_otel.query.ranges import RangeError
 from cortex_otel.query.runner import QueryError
 from cortex_otel.semconv import TIERS
 from cortex_otel.settings import SettingError, read_environment
-from cortex_otel.source import to_install
 from cortex_otel_exporters.sqlite.reader import StoreError
 
 if TYPE_CHECKING:
@@ -86,11 +86,11 @@ def _demo(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.home is not None:
         os.environ["CORTEX_OTEL_HOME"] = str(settings.home)
     try:
-        from cortex_otel.demo import drive  # noqa: PLC0415 - its packages are an extra
+        from cortex_otel.demo import runner  # noqa: PLC0415 - its packages are an extra
     except ImportError as error:
         complain(text("demo_missing", module=error.name, install=to_install("demo")))
         return _FAILED
-    return int(drive.main(arguments))
+    return int(runner.main(arguments))
 
 
 class _Parser(argparse.ArgumentParser):

@@ -15,9 +15,9 @@ from pathlib import Path
 import apsw
 import pytest
 
+from cortex_otel._version import to_install
 from cortex_otel.cli import main
 from cortex_otel.query.catalogue import catalogue
-from cortex_otel.source import to_install
 
 _path = Path(__file__).parent / "query" / "seeding.py"
 _spec = importlib.util.spec_from_file_location("seeding", _path)
@@ -413,7 +413,7 @@ def test_a_terminal_without_korean_letters(home):
 
 
 def test_the_demo_without_its_packages(capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "cortex_otel.demo.drive", None)
+    monkeypatch.setitem(sys.modules, "cortex_otel.demo.runner", None)
     monkeypatch.setitem(sys.modules, "cortex_otel.demo", None)
     code, _, err = said(capsys, "demo", "--once")
     assert (code, err.count("\n")) == (1, 1)

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-    from cortex_otel.process.repeats import Repeats
+    from cortex_otel.process.row_cache import RowCache
     from cortex_otel_exporters.record import Series
 
 __all__ = ["OTHER", "Names"]
 
-_MOST_REMEMBERED: Final = 2000
-_LONGEST_REMEMBERED = 256
+_MAX_REMEMBERED: Final = 2000
+_MAX_REMEMBERED_LENGTH = 256
 #: Kinds of features, by event type; the others are of kind `feature`.
 _FEATURES: Final = {
     sc.MCP_ONTOLOGY_CLASSIFY: "category",
@@ -64,7 +64,7 @@ class Names:
         """For who saves a call: it is their ``known`` that has the hash, as a rule."""
         self._spans: dict[tuple[str, str, str], str] = {}
         self._scopes: dict[tuple[str, str | None], str] = {}
-        self._repeats: weakref.WeakSet[Repeats] = weakref.WeakSet()
+        self._row_caches: weakref.WeakSet[RowCache] = weakref.WeakSet()
         self.last_overflow = object()
         """Another one each time: what was made in between isn't to be remembered, or it would
         outlive the flood. A number could be set back by another thread."""
@@ -134,8 +134,8 @@ class Names:
             safe = self.of("route", name)
         else:
             safe = self.of(kind, _PATH.sub("", name))
-        if last is self.last_overflow and len(name) <= _LONGEST_REMEMBERED:
-            if len(self._spans) >= _MOST_REMEMBERED:
+        if last is self.last_overflow and len(name) <= _MAX_REMEMBERED_LENGTH:
+            if len(self._spans) >= _MAX_REMEMBERED:
                 self._spans.clear()  # those in use come back at their next span
             self._spans[name, tool_name, kind] = safe
         return safe
@@ -161,9 +161,9 @@ class Names:
             last = self.last_overflow
             version = f"@{self._placeless(scope.version)}" if scope.version else ""
             found = self.bounded("scope", self._placeless(scope.name) + version)
-            is_short = len(scope.name) + len(scope.version or "") <= _LONGEST_REMEMBERED
+            is_short = len(scope.name) + len(scope.version or "") <= _MAX_REMEMBERED_LENGTH
             if last is self.last_overflow and is_short:
-                if len(self._scopes) >= _MOST_REMEMBERED:
+                if len(self._scopes) >= _MAX_REMEMBERED:
                     self._scopes.clear()
                 self._scopes[key] = found
         return found
@@ -194,15 +194,15 @@ class Names:
     def _free(self, kind: str, name: str) -> str:
         return name if name in self._given.get(kind, ()) else _declared_or_other(kind, name)
 
-    def forget_with(self, repeats: Repeats) -> None:
-        """Have ``repeats`` forget its rows when names are forgotten that weren't used of late."""
-        self._repeats.add(repeats)
+    def forget_with(self, row_cache: RowCache) -> None:
+        """Have ``row_cache`` forget its rows when names are forgotten that weren't used of late."""
+        self._row_caches.add(row_cache)
 
     def _forget(self) -> None:
         self._spans.clear()
         self._scopes.clear()
-        for repeats in list(self._repeats):
-            repeats.forget()
+        for row_cache in list(self._row_caches):
+            row_cache.forget()
 
 
 def _column_of(kind: str) -> str:

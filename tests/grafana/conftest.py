@@ -12,7 +12,7 @@ import pytest
 with warnings.catch_warnings():
     # The SDK would rather make v2 dashboards, which Grafana 12.4 and 13 don't provision from files.
     warnings.filterwarnings("ignore", "Prefer using dashboardv2", DeprecationWarning)
-    import cortex_otel.show.grafana  # noqa: F401 - imported here, where the warning is expected
+    import cortex_otel.show.grafana.dashboards  # noqa: F401 - imported here, where the warning is expected
 
 HERE = Path(__file__).parent
 
@@ -80,7 +80,7 @@ def grafana_over(seeded):
 @pytest.fixture(scope="session")
 def population(tmp_path_factory):
     """What the demo makes, through the real write path: every kind of event, and an incident."""
-    from cortex_otel.demo.population import fill
+    from cortex_otel.demo.synthetic_data import fill
 
     path = tmp_path_factory.mktemp("grafana") / "population.db"
     fill(path, days=50, users=150, seed=3, now_ns=NOW)

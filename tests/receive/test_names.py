@@ -26,7 +26,7 @@ from cortex_otel.process.budget import LIMITS, Limit
 from cortex_otel.receive.intake import Intake
 from cortex_otel.receive.records import MalformedError
 from cortex_otel.settings import read_environment
-from cortex_otel_exporters.sqlite.known import stored_names
+from cortex_otel_exporters.sqlite.stored_names import stored_names
 
 AT_ONCE = 40
 MOST = AT_ONCE - AT_ONCE // 4
@@ -156,7 +156,7 @@ def small(monkeypatch):
         budget, "LIMITS",
         {**dict.fromkeys(LIMITS, Limit(AT_ONCE, AT_ONCE // 2)), "series": LIMITS["series"]},
     )  # fmt: skip
-    monkeypatch.setattr(budget, "_MOST_SEEN", 20)
+    monkeypatch.setattr(budget, "_MAX_SEEN", 20)
 
 
 #: By kind: the n-th span and resource with another name of it, and where the row has it.

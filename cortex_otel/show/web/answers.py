@@ -35,8 +35,8 @@ __all__ = ["known_questions", "records", "require_user", "trace", "whole_page"]
 
 #: For all panels of a page together.
 _PAGE_LIMIT_MS = 15_000
-_LEAST_MS = 50
-_MOST_SPANS = 5000
+_MIN_MS = 50
+_MAX_SPANS = 5000
 _STEPS_BETWEEN_CHECKS = 10_000
 
 
@@ -48,14 +48,14 @@ def whole_page(
     A panel that takes too long has an ``error`` in its place, and the others are there.
     """
     told: dict[str, Any] = {}
-    of = range_of(query, default_zone)
+    time_range = range_of(query, default_zone)
     end = time.monotonic() + _PAGE_LIMIT_MS / 1000
     connection.execute("BEGIN")
     try:
-        of = from_the_first_record(connection, of)
+        time_range = from_the_first_record(connection, time_range)
         for panel in page.panels:
             started = time.monotonic()
-            allowed_ms = min(TIME_LIMIT_MS, max(_LEAST_MS, (end - started) * 1000))
+            allowed_ms = min(TIME_LIMIT_MS, max(_MIN_MS, (end - started) * 1000))
             try:
                 told[panel.id] = answer(
                     connection, page, panel, query, default_zone=default_zone, language=language,
@@ -71,7 +71,7 @@ def whole_page(
     return {
         "page": page.id,
         "title": page.titles.get(language, page.titles["en"]),
-        "range": of.told(),
+        "range": time_range.told(),
         "panels": told,
     }
 
@@ -94,18 +94,18 @@ def records(
         QueryError, StoreError: from the runner.
     """
     question = catalogue()[name]
-    of = from_the_first_record(connection, range_of(query, default_zone))
+    time_range = from_the_first_record(connection, range_of(query, default_zone))
     more: dict[str, Value] = {} if cursor is None else cursor_values(question, cursor)
     result = run(
-        connection, question, values_of(question, query, of, more),
+        connection, question, values_of(question, query, time_range, more),
         time_limit_ms=TIME_LIMIT_MS, row_limit=limit,
     )  # fmt: skip
     names = [column.name for column in result.columns]
     return {
         "question": name,
-        "range": of.told(),
+        "range": time_range.told(),
         "columns": columns_of(question, language),
-        key: [dict(zip(names, row, strict=True)) for row in rows_of(result, of.zone)],
+        key: [dict(zip(names, row, strict=True)) for row in rows_of(result, time_range.zone)],
         "next": cursor_after(result),
         "truncated": result.truncated,
         "exact": result.exact,
@@ -137,7 +137,7 @@ def trace(connection: apsw.Connection, trace_id: str, zone: Zone) -> dict[str, A
         lambda: time.monotonic() > end, _STEPS_BETWEEN_CHECKS, id=handler
     )
     try:
-        rows = of_trace(connection, trace_id, _MOST_SPANS + 1)
+        rows = of_trace(connection, trace_id, _MAX_SPANS + 1)
     except apsw.InterruptError:
         raise QueryTimeoutError("trace", TIME_LIMIT_MS) from None
     finally:
@@ -148,9 +148,9 @@ def trace(connection: apsw.Connection, trace_id: str, zone: Zone) -> dict[str, A
         "trace_id": trace_id.lower(),
         "spans": [
             {**row, "timestamp": zone.iso_micros(cast("int", row["timestamp"]))}
-            for row in rows[:_MOST_SPANS]
+            for row in rows[:_MAX_SPANS]
         ],
-        "truncated": len(rows) > _MOST_SPANS,
+        "truncated": len(rows) > _MAX_SPANS,
     }
 
 

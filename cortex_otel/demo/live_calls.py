@@ -1,0 +1,106 @@
+"""A few real calls every few seconds while the pages are open, so that live views have life.
+
+They go on in a thread of their own, since the main one serves; and they are reconciled like
+those of a round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cortex_otel.demo.reconciliation import Server
+
+__all__ = ["Caller"]
+
+_SECONDS_BETWEEN = (1.5, 4.0)
+_SECONDS_A_CALL = 30.0
+_SECONDS_TO_END = 2.5
+
+
+class Caller:
+    """Calls servers until it is told to stop.
+
+    Args:
+        servers: whose calls are made again and again, in no order; each is one process.
+        directory: where they start.
+    """
+
+    def __init__(self, servers: Sequence[Server], directory: Path) -> None:
+        self._servers, self._directory = servers, directory
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="cortex-otel-demo", daemon=True)
+        self.failure = ""
+        """Why it ended before it was told to; a line."""
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> bool:
+        """End the calls and the servers; a call under way is finished first.
+
+        Returns:
+            Whether they ended in time.
+        """
+        self._ready.wait(_SECONDS_TO_END)
+        if self._loop is not None and self._stop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(_SECONDS_TO_END)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._call_all())
+        except Exception as error:  # noqa: BLE001 - the pages are shown all the same
+            told: BaseException = error
+            while isinstance(told, BaseExceptionGroup):
+                told = told.exceptions[0]
+            self.failure = f"{type(told).__name__}: {told}"
+        finally:
+            self._ready.set()
+
+    async def _call_all(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._ready.set()
+        await asyncio.gather(*(self._call(server, self._stop) for server in self._servers))
+
+    async def _call(self, server: Server, stop: asyncio.Event) -> None:
+        from mcp import Client, MCPError, StdioServerParameters  # noqa: PLC0415 - an extra
+        from mcp.client.stdio import stdio_client  # noqa: PLC0415 - the same
+
+        command, *options = server.command
+        parameters = StdioServerParameters(
+            command=command, args=options, env=server.environment, cwd=self._directory
+        )
+        choose = random.Random()  # noqa: S311 - no secret
+        with Path(os.devnull).open("w", encoding="utf-8") as stderr:  # noqa: ASYNC230 - it never waits
+            async with Client(
+                stdio_client(parameters, errlog=stderr), read_timeout_seconds=_SECONDS_A_CALL
+            ) as client:
+                while not stop.is_set():
+                    call = choose.choice(server.calls)
+                    server.called += 1
+                    try:
+                        answer = await client.call_tool(call.tool, dict(call.arguments))
+                        server.failed += bool(answer.is_error)
+                    except MCPError:
+                        server.failed += 1
+                    await _first(stop, choose.uniform(*_SECONDS_BETWEEN))
+
+
+async def _first(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,371 @@
+"""Ninety days of made-up users, through the real write path, for pages that have something to show.
+
+What they send goes where anything sent goes: redaction, identity, sampling, one transaction a
+batch with sessions, roll-ups and ledger. Each record says ``deployment.environment.name=demo``, and
+the database has a mark, so that nobody takes it for real. The same seed and the same ``now_ns``
+make the same rows.
+
+There is something to find: weeks and working hours (most are in Seoul), few who do much, upgrades
+and people who leave and return, a slow day, and an hour and a half in which a tool fails.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import apsw
+
+from cortex_otel import semconv as sc
+from cortex_otel.demo.user_sessions import NS_A_SECOND, Conditions, UserSession
+from cortex_otel.demo.users import happens, people
+from cortex_otel.identity import IdentityResolver
+from cortex_otel.process.redact import Redactor
+from cortex_otel.process.sample import TraceSampler
+from cortex_otel.receive.records import OtlpSpan
+from cortex_otel.receive.senders import Senders
+from cortex_otel.receive.typed import complete
+from cortex_otel_exporters.sqlite.batch import BatchWriter
+from cortex_otel_exporters.sqlite.files import open_for_writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from cortex_otel.demo.user_sessions import Item
+    from cortex_otel.demo.users import User
+    from cortex_otel_exporters.record import MetricPoint, Record
+
+__all__ = ["BROKEN_TOOL", "SAMPLING", "Facts", "fill", "filled_at"]
+
+_NS_A_MINUTE, _NS_A_DAY = 60 * NS_A_SECOND, 86_400 * NS_A_SECOND
+_MINUTES_A_DAY = 1440
+_BATCH = 4096
+_BUSY_MS = 10_000
+_BEGUN, _DONE = "demo_population_begun", "demo_population"
+
+#: The tool of the incident.
+BROKEN_TOOL = "search_context"
+#: As ``CORTEX_OTEL_SAMPLING`` would say it: files opened are many, and each says little.
+SAMPLING = {sc.EXT_CONTEXT_SWITCH: 0.1}
+
+_SITTINGS_A_USER_DAY = 0.075
+_ACTIONS = 15
+_WITH_TOOLS = 0.75  # of the sittings in an editor
+_MAX_SESSIONS_A_DAY = 4
+_SATURDAY, _WEEKEND = 5, 0.22
+# Chance of a sitting to begin in each hour of the person's day.
+_HOURS = (1, 0, 0, 0, 0, 0, 1, 2, 6, 15, 18, 13, 6, 10, 17, 18, 16, 12, 6, 4, 5, 6, 4, 2)
+_SEOUL_MINUTES = 540
+_INCIDENT_DAYS_AGO, _SLOW_DAYS_AGO = 9, (17, 45)
+_INCIDENT_MINUTES = (14 * 60, 15 * 60 + 40)  # of the day in Seoul
+_INCIDENT_SITTINGS = 12
+_SLOWER = 3.5
+_LAST_MINUTES = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was made."""
+
+    users: int
+    """With an event at least."""
+    stored: int
+    """Rows."""
+    sampled_out: int
+    first_ns: int
+    last_ns: int
+    incident_tool: str
+    incident: tuple[int, int]
+    """From and to; Unix nanoseconds."""
+    slow_days: tuple[tuple[int, int], ...]
+
+
+def fill(
+    database: Path,
+    *,
+    days: int = 90,
+    users: int = 800,
+    seed: int = 1,
+    now_ns: int,
+    sampling: Mapping[str, float] = SAMPLING,
+    progress: Callable[[int, int], None] | None = None,
+) -> Facts:
+    """Add a population to a database.
+
+    Args:
+        database: path; made if it isn't there. Never the real one.
+        days: how far it reaches back.
+        users: how many people.
+        seed: the same one makes the same rows.
+        now_ns: the last events are just before it; Unix nanoseconds.
+        sampling: share kept by event type.
+        progress: told how many days of how many are stored.
+
+    Returns:
+        What is in it.
+
+    Raises:
+        ValueError: less than a day or a user is asked for.
+        StoreTroubleError: the database can't be opened.
+        apsw.Error: it can't be written.
+    """
+    if days < 1 or users < 1:
+        raise ValueError("a population has at least a day and a user")
+    plan = _Plan(days, now_ns)
+    sink = _Sink()
+    pipeline = _Pipeline(sink, sampling, random.Random(seed + 1))  # noqa: S311 - repeatable on purpose
+    writer = BatchWriter(open_for_writing(database, busy_timeout_ms=_BUSY_MS))
+    try:
+        _mark(database, _BEGUN, now_ns)
+        stored, seen, times = 0, set[str](), [now_ns, 0]
+        for day, items in enumerate(_days(plan, users, seed)):
+            pipeline.take(items)
+            # What is still to come happens later than this day, but for sittings past midnight.
+            records = sink.drain()
+            for start in range(0, len(records), _BATCH):
+                batch = records[start : start + _BATCH]
+                received = Counter({("event", "received", ""): len(batch)})
+                stored += len(batch) - len(writer.write(batch, [], received))
+            if records:
+                seen.update(record.user_id_hash for record in records)
+                times = [min(times[0], records[0].time_unix_nano),
+                         max(times[1], records[-1].time_unix_nano)]  # fmt: skip
+            if progress is not None:
+                progress(day + 1, days)
+        out = sink.sampled_out
+        entries = {("event", outcome, ""): out for outcome in ("received", "sampled_out")}
+        writer.write([], [], Counter(entries))
+    finally:
+        writer.close()
+    _mark(database, _DONE, now_ns)
+    return Facts(
+        len(seen), stored, out, times[0], times[1], BROKEN_TOOL, plan.incident, plan.slow_days
+    )
+
+
+def filled_at(database: Path) -> int | None:
+    """Up to when a population was made; Unix nanoseconds.
+
+    Returns:
+        0 if there is none, ``None`` if one was begun and not ended.
+
+    Raises:
+        apsw.Error: the database can't be read.
+    """
+    if not database.exists():
+        return 0
+    connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        rows: Any = connection.execute("SELECT key, value FROM store").fetchall()
+    finally:
+        connection.close()
+    marks = dict(rows)
+    if marks.get(_DONE) == marks.get(_BEGUN):
+        return int(marks.get(_DONE, 0))
+    return None
+
+
+def _mark(database: Path, key: str, now_ns: int) -> None:
+    connection = apsw.Connection(str(database))
+    try:
+        connection.set_busy_timeout(_BUSY_MS)
+        connection.execute("INSERT OR REPLACE INTO store VALUES (?, ?)", (key, now_ns))
+    finally:
+        connection.close()
+
+
+class _Plan:
+    """The calendar: which days are slow, when the incident was."""
+
+    def __init__(self, days: int, now_ns: int) -> None:
+        self.days, self.now_ns = days, now_ns
+        self.begin_ns = (now_ns // _NS_A_DAY - (days - 1)) * _NS_A_DAY
+        day = self._working_day(max(days - 1 - _INCIDENT_DAYS_AGO, 0))
+        midnight = self.begin_ns + day * _NS_A_DAY - _SEOUL_MINUTES * _NS_A_MINUTE
+        self.incident = (
+            midnight + _INCIDENT_MINUTES[0] * _NS_A_MINUTE,
+            midnight + _INCIDENT_MINUTES[1] * _NS_A_MINUTE,
+        )
+        self._slow = {self._working_day(days - 1 - ago) for ago in _SLOW_DAYS_AGO if ago < days - 1}
+        self.slow_days = tuple(
+            (self.begin_ns + day * _NS_A_DAY, self.begin_ns + (day + 1) * _NS_A_DAY)
+            for day in sorted(self._slow)
+        )
+
+    def weekday(self, day: int) -> int:
+        """0 is Monday."""
+        return datetime.fromtimestamp(
+            (self.begin_ns + day * _NS_A_DAY) // NS_A_SECOND, UTC
+        ).weekday()
+
+    def share(self, day: int) -> float:
+        """How much of a full working day's work is done on a day."""
+        return 1.0 if self.weekday(day) < _SATURDAY else _WEEKEND
+
+    def conditions(self, day: int, at_ns: int) -> Conditions:
+        """What a moment is like."""
+        return Conditions(
+            slower=_SLOWER if day in self._slow else 1.0,
+            broken_tool=BROKEN_TOOL if self.incident[0] <= at_ns < self.incident[1] else "",
+            savings=0.665 + 0.07 * day / max(self.days - 1, 1),
+        )
+
+    def _working_day(self, day: int) -> int:
+        while day > 0 and self.weekday(day) >= _SATURDAY:
+            day -= 1
+        return day
+
+
+def _days(plan: _Plan, users: int, seed: int) -> Iterator[list[Item]]:
+    """What is sent, day by day."""
+    choose = random.Random(seed)  # noqa: S311 - repeatable on purpose
+    everybody = people(users, plan.days, seed, choose)
+    there = [[one for one in everybody if one.is_present(day)] for day in range(plan.days)]
+    # Scaled so that the number of rows doesn't hang on how a few heavy users were drawn.
+    expected = sum(plan.share(day) * sum(one.activity for one in there[day])
+                   for day in range(plan.days))  # fmt: skip
+    scale = _SITTINGS_A_USER_DAY * users * plan.days / max(expected, 1e-9)
+    for day in range(plan.days):
+        items: list[Item] = []
+        for person in there[day]:
+            for start_ns in _starts(person, day, plan, scale, choose):
+                items += _sitting(person, day, start_ns, plan, choose)
+        items += _extras(there[day], day, plan, choose)
+        yield [item for item in items if _begin_ns(item) >= plan.begin_ns
+               and _end_ns(item) < plan.now_ns]  # fmt: skip
+
+
+def _starts(
+    person: User, day: int, plan: _Plan, scale: float, choose: random.Random
+) -> Iterator[int]:
+    midnight = plan.begin_ns + day * _NS_A_DAY - person.utc_offset_minutes * _NS_A_MINUTE
+    wanted = scale * plan.share(day) * person.activity
+    number = min(int(wanted) + happens(wanted % 1, choose), _MAX_SESSIONS_A_DAY)
+    if person.joined == day:
+        number = max(number, 1)
+    for _ in range(number):
+        hour = choose.choices(range(24), _HOURS)[0]
+        yield midnight + int((hour + choose.random()) * 60 * _NS_A_MINUTE)
+
+
+def _extras(there: Sequence[User], day: int, plan: _Plan, choose: random.Random) -> Iterator[Item]:
+    """Company for the incident, and life in the last hour, whatever hour it is."""
+    workers = [one for one in there if one.uses_mcp]
+    if not workers:
+        return
+    begin = plan.begin_ns + day * _NS_A_DAY
+    if begin <= plan.incident[0] < begin + _NS_A_DAY:
+        for _ in range(min(_INCIDENT_SITTINGS, len(workers))):
+            start_ns = plan.incident[0] + int(choose.random() * 40) * _NS_A_MINUTE
+            yield from _sitting(choose.choice(workers), day, start_ns, plan, choose)
+    if day == plan.days - 1:
+        for _ in range(3 + len(there) // 100):
+            start_ns = plan.now_ns - int(choose.random() * _LAST_MINUTES * _NS_A_MINUTE)
+            yield from _sitting(choose.choice(workers), day, start_ns, plan, choose)
+
+
+def _sitting(
+    person: User, day: int, start_ns: int, plan: _Plan, choose: random.Random
+) -> Iterator[Item]:
+    sitting = UserSession(person, day, start_ns, choose)
+    if person.joined == day and person.uses_extension:
+        yield from sitting.first_look()
+    if person.tries_only:
+        return
+    length = 1 + int(choose.expovariate(1 / _ACTIONS))
+    mcp = person.uses_mcp and (not person.uses_extension or happens(_WITH_TOOLS, choose))
+    yield from sitting.work(plan.conditions(day, start_ns), length, mcp=mcp)
+
+
+class _Pipeline:
+    """From what was sent to safe rows, as the receiver and the in-process sampler do it."""
+
+    def __init__(self, sink: _Sink, sampling: Mapping[str, float], choose: random.Random) -> None:
+        # No key of an installation: what is hashed here was made up, and must repeat.
+        resolver = IdentityResolver()
+        redactor = Redactor(hash_text=resolver.hash_text, hash_user=resolver.hash_user)
+        self._senders = Senders(redactor, resolver.hash_text, {}, _ignore)
+        # A process decides on its own part of a trace.
+        self._samplers = {
+            service: TraceSampler(sampling, sink, choose.random) for service in ("mcp", "extension")
+        }
+
+    def take(self, items: Sequence[Item]) -> None:
+        """Convert and sample."""
+        # All roots first: a trace is decided on when the last of them has ended.
+        for item, is_root in items:
+            if is_root and isinstance(item, OtlpSpan):
+                self._sampler(item).root_started(item.trace_id)
+        for item, is_root in items:
+            sender = self._senders.of(item.resource)
+            attributes = item.attributes
+            if isinstance(item, OtlpSpan):
+                event_type = attributes.get(sc.CORTEX_EVENT_TYPE)
+                if event_type:
+                    item.attributes = complete(event_type, attributes, sender.fields, _ignore)
+                record = sender.converter.span(item)  # type: ignore[arg-type]
+            else:
+                item.attributes = complete(item.event_name, attributes, sender.fields, _ignore)
+                record = sender.converter.log(item)  # type: ignore[arg-type]
+            self._sampler(item).submit(record, is_root=is_root)
+        for sampler in self._samplers.values():
+            sampler.flush()
+
+    def _sampler(self, item: object) -> TraceSampler:
+        return self._samplers[item.resource.attributes[sc.CORTEX_SERVICE]]  # type: ignore[attr-defined]
+
+
+class _Sink:
+    """Keeps what sampling passes on."""
+
+    def __init__(self) -> None:
+        self._records: list[Record] = []
+        self.sampled_out = 0
+
+    def drain(self) -> list[Record]:
+        """What came since, in the order of time."""
+        records, self._records = self._records, []
+        return sorted(records, key=lambda record: (record.time_unix_nano, record.span_id))
+
+    def submit(self, record: Record) -> bool:
+        """Keep it."""
+        self._records.append(record)
+        return True
+
+    def count_sampled_out(self, number: int = 1, signal: str = "event") -> None:
+        """Count it."""
+        del signal
+        self.sampled_out += number
+
+    def submit_metrics(self, points: list[MetricPoint]) -> bool:
+        """There are none: the population has no metrics."""
+        raise AssertionError(points)
+
+    def count_dropped(self, reason: str, number: int = 1, signal: str = "event") -> None:
+        """A row of ours that breaks a rule is a mistake of ours."""
+        raise AssertionError(signal, reason, number)
+
+    def note(self, signal: str, outcome: str, reason: str, number: int = 1) -> None:
+        """Nothing is worth a note in a made-up population."""
+        raise AssertionError(signal, outcome, reason, number)
+
+    def force_flush(self, timeout_millis: float = 1000) -> bool:
+        """Nothing waits here."""
+        del timeout_millis
+        return True
+
+
+def _begin_ns(item: Item) -> int:
+    return item[0].start_time if isinstance(item[0], OtlpSpan) else item[0].timestamp
+
+
+def _end_ns(item: Item) -> int:
+    return item[0].end_time if isinstance(item[0], OtlpSpan) else item[0].timestamp
+
+
+def _ignore(_number: int) -> None:
+    return

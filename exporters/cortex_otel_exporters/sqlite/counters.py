@@ -1,0 +1,137 @@
+"""The writer's counters: what came in, and what became of it, until the ledger table has it.
+
+For each signal ``received = stored + sampled_out + dropped + still waiting``, at every moment.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+from cortex_otel_exporters import native
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cortex_otel_exporters.sqlite.batch import LedgerEntry
+
+__all__ = ["Counters"]
+
+_PATIENCE_SECONDS = 0.05
+
+
+class Counters:
+    """Counts by signal, outcome and reason; safe between threads and in signal handlers."""
+
+    def __init__(self) -> None:
+        #: Re-entrant: a signal handler or finalizer of the host may emit while its own thread
+        #: is inside. The writer thread never waits for it long.
+        self.lock = native.RLock()
+        # Not Counters: their first "+= 1" of a key calls Python code, where a signal handler could
+        # come in between and its own count be lost.
+        self.received: defaultdict[str, int] = defaultdict(int)
+        self.totals: defaultdict[str, int] = defaultdict(int)
+        self._in_ledger: defaultdict[str, int] = defaultdict(int)
+        self._unrecorded: defaultdict[LedgerEntry, int] = defaultdict(int)
+        self._not_settled: list[tuple[Counter[LedgerEntry], int, int]] = []
+        self._is_behind = False
+
+    def sampled_out(self, signal: str, number: int) -> None:
+        """``number`` records came in and sampling let them go."""
+        with self.lock:
+            self.received[signal] += number
+            self._unrecorded[signal, "sampled_out", ""] += number
+            self.totals["sampled_out"] += number
+
+    def dropped(self, signal: str, reason: str, number: int = 1) -> None:
+        """``number`` records that had been received were lost, for ``reason``."""
+        with self.lock:
+            self._unrecorded[signal, "dropped", reason] += number
+            self.totals[f"dropped|{reason}"] += number
+
+    def noted(self, entry: LedgerEntry, number: int) -> None:
+        """Something of ``entry`` (signal, outcome, reason) happened that is no record's end."""
+        with self.lock:
+            self._unrecorded[entry] += number
+
+    def has_news(self) -> bool:
+        """Whether the ledger lacks something that no stored batch will bring."""
+        return bool(self._unrecorded) or self._is_behind
+
+    def lags(self) -> bool:
+        """Whether the ledger lacks counts of what is already stored."""
+        return self._is_behind or bool(self._not_settled)
+
+    def take(self, waiting: Callable[[], Mapping[str, int]]) -> Counter[LedgerEntry]:
+        """What the ledger is to be told with the next transaction.
+
+        Args:
+            waiting: gives the records by signal that are still queued, beyond that transaction;
+                called when nothing can come in.
+        """
+        ledger: Counter[LedgerEntry] = Counter()
+        # A signal handler may have interrupted the holder, and be waiting for this thread:
+        # then the events go without their counts, which follow with the next transaction.
+        if not self.lock.acquire(timeout=_PATIENCE_SECONDS):
+            self._is_behind = True
+            return ledger
+        try:
+            self._is_behind = False
+            self._settle()
+            ledger.update(self._unrecorded)
+            for signal, queued in waiting().items():
+                resolved = self.received[signal] - queued
+                ledger[signal, "received", ""] += resolved - self._in_ledger[signal]
+        finally:
+            self.lock.release()
+        return ledger
+
+    def entered(self, ledger: Counter[LedgerEntry], stored: int, refused: int) -> None:
+        """The transaction with ``ledger`` is on disk; it stored and refused so many records."""
+        self._not_settled.append((ledger, stored, refused))
+        if self.lock.acquire(timeout=_PATIENCE_SECONDS):  # or else with the next one, as above
+            try:
+                self._settle()
+            finally:
+                self.lock.release()
+
+    def _settle(self) -> None:
+        while self._not_settled:
+            ledger, stored, refused = self._not_settled.pop()
+            for entry, count in ledger.items():
+                if entry[1] == "received":
+                    self._in_ledger[entry[0]] += count
+                else:
+                    self._unrecorded[entry] -= count
+                    if not self._unrecorded[entry]:
+                        del self._unrecorded[entry]
+            self.totals["stored"] += stored
+            if refused:
+                self.totals["dropped|invalid"] += refused
+
+    def undelivered(self) -> dict[str, int]:
+        """What the ledger has not been told of, but for what sampling let go.
+
+        Returns:
+            Counts by ``"signal|reason"`` for drops, ``"signal|outcome|reason"`` for what was noted.
+        """
+        return {
+            f"{signal}|{reason}" if outcome == "dropped" else f"{signal}|{outcome}|{reason}": count
+            for (signal, outcome, reason), count in list(self._unrecorded.items())
+            if outcome != "sampled_out" and count
+        }
+
+    def summary(self) -> dict[str, object]:
+        """For the heartbeat file."""
+        totals = dict(self.totals)
+        return {
+            "received": sum(self.received.values()),
+            "stored": totals.get("stored", 0),
+            "sampled_out": totals.get("sampled_out", 0),
+            "dropped": {
+                key.partition("|")[2]: count
+                for key, count in totals.items()
+                if key.startswith("dropped|")
+            },
+            "unrecorded": self.undelivered(),
+        }

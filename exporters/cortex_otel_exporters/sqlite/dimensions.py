@@ -1,0 +1,135 @@
+"""Where an event belongs: all keys of its series, context, session and user, found once.
+
+Events of a batch mostly share these with many others. One look-up under all four together takes
+a quarter of the time of one in each table.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cortex_otel_exporters.record import SPAN_EVENT_TYPE, Session
+from cortex_otel_exporters.sqlite.checks import check_texts
+from cortex_otel_exporters.sqlite.keys import Keys
+from cortex_otel_exporters.sqlite.rollups import FAILED_RESULTS
+
+if TYPE_CHECKING:
+    import apsw
+
+    from cortex_otel_exporters.record import Context, Record, Series
+
+__all__ = ["DimensionKeys", "Dimensions"]
+
+# A receiver sees many sessions: then it starts over with an empty cache.
+_MAX_DIMENSIONS = 4096
+_NO_SESSION = Session("")
+
+
+class DimensionKeys(NamedTuple):
+    """The keys of what an event shares with others, and what roll-ups ask of them."""
+
+    number: int
+    """Unique among the places of one connection."""
+    keys: tuple[int, int, int]
+    """Of the series, the feature and the segment."""
+    context_key: int
+    session_key: int
+    user_key: int | None
+    user_tier: str
+    is_product: bool
+    """Of a product event, not a span of another instrumentation."""
+    is_failed: bool
+    has_feature: bool
+    has_session: bool
+    """What is of no session is of several people, whose session it must not become."""
+
+
+class Dimensions:
+    """The places of one connection; as :class:`~.keys.Keys`, right with several processes."""
+
+    def __init__(self) -> None:
+        self._keys = Keys()
+        self._dimensions: dict[tuple[Series, Context, Session, str], DimensionKeys] = {}
+        self._session_keys: dict[str, int] = {}
+        self._made = 0
+
+    def find(self, connection: apsw.Connection, record: Record) -> DimensionKeys:
+        """The place of ``record``; its dimensions are made if need be.
+
+        Raises:
+            Exception: one of them can't be stored.
+        """
+        key = record[2:6]
+        found = self._dimensions.get(key)
+        if found is not None:
+            return found
+        return self._make(connection, record)
+
+    def shape(self, connection: apsw.Connection, keys: tuple[str, ...]) -> int:
+        """Key of a shape: the keys of an event's values."""
+        return self._keys.shape(connection, keys)
+
+    def commit(self) -> None:
+        """The transaction is on disk: keep what it found."""
+        self._keys.commit()
+
+    def rollback(self) -> None:
+        """The transaction is gone: so may its keys be."""
+        self._keys.rollback()
+        self._dimensions.clear()
+        self._session_keys.clear()
+
+    def _make(self, connection: apsw.Connection, record: Record) -> DimensionKeys:
+        series = record.series
+        session = record.session
+        check_texts((*session, session.session_id, session.instance_id))  # of all seven, or raises
+        keys = self._keys.series.find(connection, series)
+        context_key = self._keys.context(connection, record.context)
+        user_key = None
+        if record.user_id_hash:
+            user_key = self._keys.user(connection, record.user_id_hash, record.time_unix_nano)
+        self._made += 1
+        place = DimensionKeys(
+            self._made, keys, context_key, self._session_key(connection, record, user_key),
+            user_key, series.user_tier, series.event_type != SPAN_EVENT_TYPE,
+            series.result in FAILED_RESULTS, bool(series.feature), bool(session.session_id),
+        )  # fmt: skip
+        if len(self._dimensions) >= _MAX_DIMENSIONS:
+            self._dimensions.clear()
+        self._dimensions[series, record.context, record.session, record.user_id_hash] = place
+        return place
+
+    def _session_key(
+        self, connection: apsw.Connection, record: Record, user_key: int | None
+    ) -> int:
+        session = record.session
+        found = self._session_keys.get(session.session_id)
+        if found is not None:
+            return found
+        segment = self._keys.series.segments.find(
+            connection, (record.series.service, record.series.user_tier)
+        )
+        connection.execute(
+            _SESSION,
+            (session.session_id, user_key if session.session_id else None, segment,
+             record.time_unix_nano, record.time_unix_nano,
+             self._keys.platform(connection, session if session.session_id else _NO_SESSION),
+             None if session.instance_id == session.session_id else session.instance_id),
+        )  # fmt: skip
+        row = connection.execute(
+            "SELECT session_key FROM sessions WHERE session_id = ?", (session.session_id,)
+        ).fetchone()
+        if row is None:
+            raise ValueError("a session the schema does not take")
+        if len(self._session_keys) >= _MAX_DIMENSIONS:
+            self._session_keys.clear()
+        self._session_keys[session.session_id] = int(row[0])
+        return int(row[0])
+
+
+_SESSION = """
+INSERT OR IGNORE INTO sessions (
+    session_id, user_key, segment_key, start_time, end_time, events, errors,
+    platform_key, instance_id
+) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?)
+"""
