@@ -17,15 +17,11 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from cortex_otel import semconv as sc
 from cortex_otel.process import native_spans
+from cortex_otel.process.exceptions import ErrorSummary, summarize_exception, summarize_stacktrace
 from cortex_otel.process.metric_points import metric_points
 from cortex_otel.process.names import OTHER, Names
 from cortex_otel.process.program import process_session
-from cortex_otel.process.redact import (
-    ErrorSummary,
-    is_plain_id,
-    summarize_exception,
-    summarize_stacktrace,
-)
+from cortex_otel.process.redact import is_plain_id
 from cortex_otel.process.row_cache import CachedRow, RowCache, SpanShape
 from cortex_otel_exporters.record import SPAN_EVENT_TYPE, Context, Record, Series
 
