@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel import semconv
-from cortex_otel.process import redact
+from cortex_otel.process import allow_list
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.settings import Settings
 
@@ -73,7 +73,7 @@ Units: `ratio` is 0 to 1, `ms` milliseconds, `unix_ns` Unix nanoseconds, `epoch_
 """
 
 _ATTRIBUTES_HEAD = """\
-<!-- Generated from cortex_otel/semconv.py and cortex_otel/process/redact.py by docs/generate.py.
+<!-- Generated from cortex_otel/process/allow_list.py by docs/generate.py.
      Change it there, then `make docs`. -->
 # Attributes
 
@@ -159,7 +159,7 @@ def attributes_page() -> str:
     """The reference of attributes."""
     meanings = _meanings(semconv)
     groups: dict[str, list[str]] = {"MCP and GenAI": [], "General": [], "Cortex": []}
-    for key, kind in redact.ALLOWED.items():
+    for key, kind in allow_list.ALLOWED.items():
         group = {"mcp": "MCP and GenAI", "gen_ai": "MCP and GenAI", "cortex": "Cortex"}
         groups[group.get(key.partition(".")[0], "General")].append(
             f"| `{key}` | {kind} | {meanings.get(key, '')} |\n".replace("|  |", "| |")
@@ -168,7 +168,7 @@ def attributes_page() -> str:
     for title, rows in groups.items():
         page += [f"\n## {title}\n\n| attribute | kept as | meaning |\n| --- | --- | --- |\n", *rows]
     page.append("\n## Resource attributes\n\n| attribute | kept as |\n| --- | --- |\n")
-    page += [f"| `{key}` | {kind} |\n" for key, kind in redact.RESOURCE_ALLOWED.items()]
+    page += [f"| `{key}` | {kind} |\n" for key, kind in allow_list.RESOURCE_ALLOWED.items()]
     page.append(
         "\n## Measures\n\nWhat roll-ups sum, so that a year of it stays fast to ask for. A boolean "
         "counts as 0 or 1. Of a pair (tokens before and after, references suggested and accepted)\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cortex_otel import semconv as sc
 from cortex_otel.instrument.event_types import EVENTS
 from cortex_otel.instrument.validate import ERROR_TYPE_OTHER, RejectedValue
-from cortex_otel.process.redact import ALLOWED
+from cortex_otel.process.allow_list import ALLOWED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
