@@ -17,6 +17,7 @@ import urllib.request
 
 import apsw
 import pytest
+from patience import PATIENCE
 
 pytest.importorskip("uvicorn", reason="needs the extra serve")
 
@@ -71,6 +72,7 @@ def number(database, sql):
         connection.close()
 
 
+@pytest.mark.system
 def test_without_a_terminal_it_proves_the_pages_and_ends(served):
     told = json.loads(served[1].stdout)
     assert served[1].stdout.count("\n") == 1
@@ -83,6 +85,7 @@ def test_without_a_terminal_it_proves_the_pages_and_ends(served):
         assert page["lit"] == page["panels"] == len(PAGES[page["page"]].panels) > 0
 
 
+@pytest.mark.system
 def test_the_real_calls_reconcile_beside_the_population(served):
     told = json.loads(served[1].stdout)
     assert told["calls"] == sum(server["rows"] for server in told["servers"]) > 100
@@ -91,6 +94,7 @@ def test_the_real_calls_reconcile_beside_the_population(served):
     assert ledger["stored"] < 1000  # of the round alone
 
 
+@pytest.mark.system
 def test_it_is_ninety_days_and_hundreds_of_users(served):
     database = database_of(served[0])
     assert number(database, "SELECT count(*) FROM users") > 600
@@ -99,6 +103,7 @@ def test_it_is_ninety_days_and_hundreds_of_users(served):
     assert 87 <= number(database, days) <= 90
 
 
+@pytest.mark.system
 def test_it_touches_nothing_but_its_own_directory(served):
     place, _ = served
     assert not (place / "real").exists()
@@ -106,6 +111,7 @@ def test_it_touches_nothing_but_its_own_directory(served):
     assert [entry.name for entry in (place / "home").iterdir()] == ["demo"]
 
 
+@pytest.mark.system
 def test_the_next_run_keeps_the_population_and_says_so_in_korean(served):
     database = database_of(served[0])
     before = filled_at(database)
@@ -120,6 +126,7 @@ def test_the_next_run_keeps_the_population_and_says_so_in_korean(served):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.system
 def test_the_check_of_the_pages_hangs_on_no_user(served):
     """Who was there last may have had no error: their errors page is rightly empty."""
     connection = apsw.Connection(str(database_of(served[0])))
@@ -141,6 +148,7 @@ def test_the_check_of_the_pages_hangs_on_no_user(served):
     assert [page["dark"] for page in told["pages"]] == [[]] * len(PAGES)
 
 
+@pytest.mark.system
 def test_a_taken_port_is_told_and_another_one_used(served):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -152,6 +160,7 @@ def test_a_taken_port_is_told_and_another_one_used(served):
     assert "0.0.0.0" not in done.stderr
 
 
+@pytest.mark.system
 @pytest.mark.timing
 def test_on_a_terminal_it_serves_and_calls_until_ctrl_c(served):
     place, _ = served
@@ -172,7 +181,7 @@ def test_on_a_terminal_it_serves_and_calls_until_ctrl_c(served):
         browser = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor()
         )
-        with browser.open(url, timeout=60) as page:
+        with browser.open(url, timeout=PATIENCE) as page:
             assert page.status == 200
             assert "token" not in page.url
         deadline = time.monotonic() + 60
@@ -181,8 +190,8 @@ def test_on_a_terminal_it_serves_and_calls_until_ctrl_c(served):
         assert number(database, newest) > before  # real calls go on
         os.killpg(process.pid, signal.SIGINT)  # as a terminal's Ctrl-C: to the whole group
         began = time.monotonic()
-        seen += read_until(terminal, b"Meanwhile", seconds=60)
-        code = process.wait(60)
+        seen += read_until(terminal, b"Meanwhile", seconds=PATIENCE)
+        code = process.wait(PATIENCE)
     finally:
         process.kill()
         process.wait()
@@ -196,6 +205,7 @@ def test_on_a_terminal_it_serves_and_calls_until_ctrl_c(served):
     assert str(place) not in listing.stdout
 
 
+@pytest.mark.system
 def test_clean_removes_all_of_it(tmp_path, served):
     # A copy: the others want what the fixture has made.
     home = tmp_path / "home" / "demo"
@@ -219,6 +229,7 @@ def read_until(terminal, wanted, *, seconds):
     return seen
 
 
+@pytest.mark.system
 def test_without_the_packages_of_the_admin_it_says_so_at_once(tmp_path):
     blocked = (
         "import importlib.util as util, sys; find = util.find_spec;"

@@ -18,8 +18,6 @@ from cortex_otel.process.allow_list import EVENT_FIELDS
 from cortex_otel.process.exceptions import summarize_stacktrace
 from cortex_otel.settings import Settings
 
-pytestmark = pytest.mark.timing
-
 EXTENSION = Path(__file__).parents[2] / "extension"
 SOURCE = EXTENSION / "src"
 SAMPLE = EXTENSION / "sample"
@@ -29,6 +27,7 @@ _CONSTANT = re.compile(
 )
 
 
+@pytest.mark.system
 def test_its_own_tests(attempt, bundle):
     told = json.loads(attempt("vitest", "run", "--reporter=json", timeout=200).stdout)
     failed = [
@@ -43,10 +42,12 @@ def test_its_own_tests(attempt, bundle):
     assert told["numPassedTests"] > 100
 
 
+@pytest.mark.system
 def test_types(tool):
     tool("tsc", "-p", "tsconfig.json")
 
 
+@pytest.mark.system
 def test_the_sample_has_the_types_that_an_author_gets(tool, bundle, tmp_path):
     """Against the declarations in `dist`, not against the sources."""
     tool("node", "types.mjs")
@@ -62,6 +63,7 @@ def test_the_sample_has_the_types_that_an_author_gets(tool, bundle, tmp_path):
     tool("tsc", "-p", str(tmp_path / "tsconfig.json"))
 
 
+@pytest.mark.system
 def test_bundle_is_small_and_needs_nothing_but_the_editor(bundle):
     text = bundle.read_text()
     assert 30_000 < bundle.stat().st_size <= LARGEST_BUNDLE
@@ -121,6 +123,7 @@ USERS = (
 )  # fmt: skip
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("key", ["", "a key", "열쇠", "k" * 200])
 def test_user_hash_is_that_of_python(drive, key):
     settings = dataclasses.replace(Settings(), user_hash_key=key or None)
@@ -148,6 +151,7 @@ STACKS = (
 )
 
 
+@pytest.mark.system
 def test_a_stack_becomes_the_line_that_python_makes_of_it(drive):
     told = drive("stack", list(STACKS))
     assert told == [summarize_stacktrace("", text).message for text in STACKS]

@@ -394,7 +394,7 @@ def main():
     metrics()
     identities()
     again()
-    assert cortex_otel.force_flush(30_000)
+    assert cortex_otel.force_flush(120_000)
     Path(os.environ["PLANTED"]).write_text(json.dumps(PLANTED))
     if "--linger" in sys.argv:
         os._exit(0)  # the log of the database stays beside it

@@ -176,16 +176,16 @@ EVIL = [
 def test_patterns_are_linear(unit):
     text = unit * (200_000 // len(unit))
     for pattern in PATTERNS:
-        started = time.perf_counter()
+        started = time.thread_time()
         for _ in pattern.regex.finditer(text):
             pass
-        assert time.perf_counter() - started < 2, pattern.name
+        assert time.thread_time() - started < 2, pattern.name
 
 
 @pytest.mark.parametrize("unit", EVIL)
 def test_a_megabyte_in_every_place_is_quick_and_comes_out_small(unit):
     text = unit * (1_000_000 // len(unit))
-    started = time.perf_counter()
+    started = time.thread_time()
     clean = make(allow=["ours.*"]).attributes(
         {**dict.fromkeys(ALLOWED, text), "ours.text": text, text: 1}
     )
@@ -193,7 +193,7 @@ def test_a_megabyte_in_every_place_is_quick_and_comes_out_small(unit):
     assert len(make().error_type(text)) <= 128
     assert len(scrub(text)) <= 8192
     summary = summarize_stacktrace(text, text)
-    assert time.perf_counter() - started < 5
+    assert time.thread_time() - started < 5
     assert len(json.dumps(clean.attributes)) < 16_000
     assert len(json.dumps(summary)) < 16_000
 

@@ -14,6 +14,8 @@ from cortex_otel.instrument import events
 from cortex_otel.instrument.event_types import EVENTS
 from cortex_otel.receive import openapi, plain
 
+pytestmark = pytest.mark.system
+
 BASE = "/api/telemetry/extension/"
 GOOD = {
     "install": {"ide": "vscode", "version": "1.2.3"},

@@ -15,6 +15,8 @@ from receiver_kit import JSON, NOW, PROTOBUF, attributes, log, resource_of, span
 
 from cortex_otel.process.allow_list import ALLOWED, RESOURCE_ALLOWED
 
+pytestmark = pytest.mark.system
+
 #: JSON and protobuf are UTF-8: a lone surrogate is no request at all.
 ALL = [shape for shape in TEXTS if shape != "surrogate"]
 NAMED = [*SECRETS, *PLACES]

@@ -8,6 +8,8 @@ import pytest
 
 from cortex_otel.show.pages import PAGES
 
+pytestmark = pytest.mark.system
+
 API = "/api/telemetry"
 LOG = f"{API}/panels/errors/log"
 HASH = "0123456789abcdef" * 4
