@@ -53,7 +53,7 @@ def make(
             cortex_otel.configure(service="mcp", user_id="somebody", tier="paid")
             decorate = cortex_otel.instrument_tool
         elif not launched:
-            from cortex_otel.distro import CortexConfigurator  # noqa: PLC0415 - the same
+            from cortex_otel.sdk.distro import CortexConfigurator  # noqa: PLC0415 - the same
 
             CortexConfigurator().configure()
     elif alternative in ("sdk", "naive"):

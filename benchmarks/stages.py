@@ -33,13 +33,13 @@ def child(alternative: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - the same
 
     import cortex_otel  # noqa: PLC0415 - in the child alone
-    from cortex_otel import configuration  # noqa: PLC0415 - the same
+    from cortex_otel.sdk import configure  # noqa: PLC0415 - the same
     from cortex_otel.span.provider import LeanTracerProvider  # noqa: PLC0415 - the same
     from cortex_otel_exporters.sqlite.batch import BatchWriter  # noqa: PLC0415 - the same
     from cortex_otel_exporters.sqlite.files import open_for_writing  # noqa: PLC0415 - the same
 
     cortex_otel.configure(service="mcp", user_id="somebody", tier="paid", queue_size=1_000_000)
-    pipeline = configuration.pipeline()
+    pipeline = configure.pipeline()
     assert pipeline is not None
     stock = TracerProvider(shutdown_on_exit=False).get_tracer("bench")
     lean = LeanTracerProvider(shutdown_on_exit=False).get_tracer("bench")

@@ -18,7 +18,7 @@ Start-up may raise (:class:`SettingError`); after that nothing here raises into 
 
 The modules, in the order in which data flows: :mod:`~cortex_otel.instrument` (decorator, events)
 → :mod:`~cortex_otel.process` (redaction, sampling) → :mod:`cortex_otel_exporters` (the store)
-→ :mod:`~cortex_otel.query` (questions). :mod:`~cortex_otel.configuration` wires them.
+→ :mod:`~cortex_otel.query` (questions). :mod:`~cortex_otel.sdk.configure` wires them.
 """
 
 from __future__ import annotations
@@ -26,16 +26,20 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cortex_otel._version import __version__
+
 if TYPE_CHECKING:
-    from cortex_otel.clients import get_extension_telemetry_client, get_mcp_telemetry_client
-    from cortex_otel.configuration import configure, force_flush, shutdown
     from cortex_otel.identity import Identity, set_identity_provider
     from cortex_otel.instrument import events
+    from cortex_otel.instrument.clients import (
+        get_extension_telemetry_client,
+        get_mcp_telemetry_client,
+    )
     from cortex_otel.instrument.tool import instrument_tool
+    from cortex_otel.query.storage import TelemetryStorage
+    from cortex_otel.sdk.configure import configure, force_flush, shutdown
     from cortex_otel.settings import SettingError, Settings
-    from cortex_otel.storage import TelemetryStorage
 
-__version__ = "0.1.0"
 
 __all__ = [
     "Identity",
@@ -58,15 +62,15 @@ _HOMES = {
     "Identity": "identity",
     "SettingError": "settings",
     "Settings": "settings",
-    "TelemetryStorage": "storage",
-    "configure": "configuration",
+    "TelemetryStorage": "query.storage",
+    "configure": "sdk.configure",
     "events": "instrument",
-    "force_flush": "configuration",
-    "get_extension_telemetry_client": "clients",
-    "get_mcp_telemetry_client": "clients",
+    "force_flush": "sdk.configure",
+    "get_extension_telemetry_client": "instrument.clients",
+    "get_mcp_telemetry_client": "instrument.clients",
     "instrument_tool": "instrument.tool",
     "set_identity_provider": "identity",
-    "shutdown": "configuration",
+    "shutdown": "sdk.configure",
 }
 
 

@@ -13,6 +13,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+from cortex_otel._version import to_install
 from cortex_otel.commands import doctor, grafana, query, serve, status, tail
 from cortex_otel.commands.console import complain, told
 from cortex_otel.messages import text
@@ -20,7 +21,6 @@ from cortex_otel.query.ranges import RangeError
 from cortex_otel.query.runner import QueryError
 from cortex_otel.semconv import TIERS
 from cortex_otel.settings import SettingError, read_environment
-from cortex_otel.source import to_install
 from cortex_otel_exporters.sqlite.reader import StoreError
 
 if TYPE_CHECKING:

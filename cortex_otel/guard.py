@@ -23,7 +23,7 @@ __all__ = ["Ledger", "faults", "report_to", "rethrow_in_tests", "swallowed", "wa
 # nor its stdout: with no handler configured, the logging module writes warnings to stderr.
 _SECONDS_BETWEEN_LOGS = 60.0
 #: Places told apart; they have names of ours, but some end in one of a declared event or exporter.
-_MOST_PLACES: Final = 48
+_MAX_LOCATIONS: Final = 48
 _OTHER: Final = "_OTHER"
 
 # Re-entrant: a signal handler or finalizer of the host may come in while its own thread is here.
@@ -69,7 +69,7 @@ def swallowed(place: str, error: Exception, *, lost: int = 0) -> None:
         raise error
     global _untold_lost  # noqa: PLW0603 - one process, one guard
     with _lock:
-        if place not in _counts and len(_counts) >= _MOST_PLACES:
+        if place not in _counts and len(_counts) >= _MAX_LOCATIONS:
             place = _OTHER
         _counts[place] += 1
         _untold[place] += 1

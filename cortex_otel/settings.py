@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cortex_otel.host_config import enabled_by_host
+from cortex_otel.sdk.host_config import enabled_by_host
 from cortex_otel.semconv import EVENT_TYPES, TIERS
 
 __all__ = ["SettingError", "Settings", "enabled_by_host", "read_environment", "read_headers"]
@@ -34,8 +34,8 @@ class SettingError(ValueError):
 
 
 _LISTS = frozenset({"sampling", "allow_attributes", "soft_errors", "baggage", "receiver_services"})
-_LONGEST_SERVICE = 64
-_LONGEST_SHOWN = 200
+_MAX_SERVICE_LENGTH = 64
+_MAX_SHOWN_LENGTH = 200
 # `int` and `float` would take digits of any script, `1_000` and more.
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[0-9.eE+-]{1,32}")
@@ -49,7 +49,7 @@ _HEADERS_OF_THE_PROTOCOL = frozenset(
         "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
     }
 )  # fmt: skip
-_LONGEST_HEADERS = 65_536
+_MAX_HEADERS_LENGTH = 65_536
 _ATTRIBUTE_KEY = re.compile(r"[^\s*,]*[^\s*,.](?:\.\*)?")
 
 
@@ -67,8 +67,8 @@ def _shown(value: object) -> str:
     """``value`` on one line, short; of what is no plain value the type, so no host code runs."""
     if type(value) not in (str, bytes, bool, int, float, _Hidden):
         return f"<{type(value).__name__}>"
-    text = repr(value[:_LONGEST_SHOWN] if isinstance(value, (str, bytes)) else value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    text = repr(value[:_MAX_SHOWN_LENGTH] if isinstance(value, (str, bytes)) else value)
+    return text if len(text) <= _MAX_SHOWN_LENGTH else f"{text[:_MAX_SHOWN_LENGTH]}…"
 
 
 def _boolean(text: str) -> bool:
@@ -98,7 +98,7 @@ def _service(text: str) -> str:
     if (
         not text.replace("-", "").replace("_", "").isalnum()
         or not text.isascii()
-        or len(text) > _LONGEST_SERVICE
+        or len(text) > _MAX_SERVICE_LENGTH
     ):
         raise ValueError
     return text
@@ -172,7 +172,7 @@ def read_headers(path: Path) -> dict[str, str]:
             status = os.fstat(file.fileno())
             if os.name == "posix" and stat.S_IMODE(status.st_mode) & 0o077:
                 raise ValueError
-            data = file.read(_LONGEST_HEADERS + 1)
+            data = file.read(_MAX_HEADERS_LENGTH + 1)
     except OSError:
         raise ValueError from None
     headers: dict[str, str] = {}
@@ -184,7 +184,7 @@ def read_headers(path: Path) -> dict[str, str]:
         if match is None or name in headers or name in _HEADERS_OF_THE_PROTOCOL:
             raise ValueError
         headers[name] = match[2]
-    if len(data) > _LONGEST_HEADERS:
+    if len(data) > _MAX_HEADERS_LENGTH:
         raise ValueError
     return headers
 

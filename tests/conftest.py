@@ -41,7 +41,7 @@ def alone(monkeypatch, tmp_path_factory):
     yield
     guard.rethrow_in_tests(enabled=False)
     identity._resolver = resolver
-    configuration = sys.modules.get("cortex_otel.configuration")
+    configuration = sys.modules.get("cortex_otel.sdk.configure")
     if configuration is not None:
         configuration.reset_for_tests()
     # What configure() hooked into the stacks of this process.

@@ -15,9 +15,9 @@ from pathlib import Path
 import apsw
 import pytest
 
+from cortex_otel._version import to_install
 from cortex_otel.cli import main
 from cortex_otel.query.catalogue import catalogue
-from cortex_otel.source import to_install
 
 _path = Path(__file__).parent / "query" / "seeding.py"
 _spec = importlib.util.spec_from_file_location("seeding", _path)

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cortex_otel.commands.console import line
+from cortex_otel.doctor import environment, home, installation, round_trip, server, source
+from cortex_otel.doctor.findings import problem, secrets_of, shown, warning
+from cortex_otel.doctor.target import read_command
 from cortex_otel.messages import text
-from cortex_otel.operate.doctor import environment, home, installation, round_trip, server, source
-from cortex_otel.operate.doctor.findings import problem, secrets_of, shown, warning
-from cortex_otel.operate.doctor.target import read_command
 from cortex_otel.query.formats import pad, printable, width
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from cortex_otel.operate.doctor.findings import Finding
-    from cortex_otel.operate.doctor.target import Target
+    from cortex_otel.doctor.findings import Finding
+    from cortex_otel.doctor.target import Target
     from cortex_otel.settings import Settings
 
 __all__ = ["run"]

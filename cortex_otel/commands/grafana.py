@@ -6,9 +6,9 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
+from cortex_otel._version import to_install
 from cortex_otel.commands.console import complain, line
 from cortex_otel.messages import language
-from cortex_otel.source import to_install
 
 if TYPE_CHECKING:
     import argparse
@@ -25,8 +25,8 @@ _SENSELESS = {
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write provisioning files, or push dashboards; 1 if that can't be done, 2 if senseless."""
     # Only this command needs them.
-    from cortex_otel.show.grafana_setup import GrafanaSetupError  # noqa: PLC0415
-    from cortex_otel.show.grafana_words import told  # noqa: PLC0415
+    from cortex_otel.show.grafana.setup import GrafanaSetupError  # noqa: PLC0415
+    from cortex_otel.show.grafana.words import told  # noqa: PLC0415
 
     try:
         if arguments.action == "push":
@@ -41,8 +41,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _provision(arguments: argparse.Namespace, settings: Settings) -> int:
-    from cortex_otel.show.grafana_setup import provision  # noqa: PLC0415 - as above
-    from cortex_otel.show.grafana_words import told  # noqa: PLC0415 - as above
+    from cortex_otel.show.grafana.setup import provision  # noqa: PLC0415 - as above
+    from cortex_otel.show.grafana.words import told  # noqa: PLC0415 - as above
 
     done = provision(arguments.target, settings, force=arguments.force, language=language())
     line(told("grafana_written", count=done.dashboards, directory=done.directory))
@@ -59,8 +59,8 @@ def _provision(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _push(arguments: argparse.Namespace, settings: Settings) -> int:
-    from cortex_otel.show.grafana_push import push  # noqa: PLC0415 - as above
-    from cortex_otel.show.grafana_words import told  # noqa: PLC0415 - as above
+    from cortex_otel.show.grafana.push import push  # noqa: PLC0415 - as above
+    from cortex_otel.show.grafana.words import told  # noqa: PLC0415 - as above
 
     url = arguments.target
     done = push(url, settings, force=arguments.force, language=language(), environ=os.environ)

@@ -13,9 +13,9 @@ import sys
 import webbrowser
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cortex_otel._version import to_install
 from cortex_otel.commands.console import complain, line
 from cortex_otel.messages import text
-from cortex_otel.source import to_install
 
 if TYPE_CHECKING:
     import argparse

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from cortex_otel._version import to_install
 from cortex_otel.commands.console import complain, line, told
 from cortex_otel.demo import report
 from cortex_otel.demo.books import LAUNCHER, Books, Server, State
@@ -30,7 +31,6 @@ from cortex_otel.messages import text
 from cortex_otel.query.formats import json_line
 from cortex_otel.query.runner import QueryError
 from cortex_otel.settings import read_environment
-from cortex_otel.source import to_install
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError
 
 if TYPE_CHECKING:

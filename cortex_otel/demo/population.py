@@ -55,7 +55,7 @@ SAMPLING = {sc.EXT_CONTEXT_SWITCH: 0.1}
 _SITTINGS_A_USER_DAY = 0.075
 _ACTIONS = 15
 _WITH_TOOLS = 0.75  # of the sittings in an editor
-_MOST_SITTINGS = 4
+_MAX_SESSIONS_A_DAY = 4
 _SATURDAY, _WEEKEND = 5, 0.22
 # Chance of a sitting to begin in each hour of the person's day.
 _HOURS = (1, 0, 0, 0, 0, 0, 1, 2, 6, 15, 18, 13, 6, 10, 17, 18, 16, 12, 6, 4, 5, 6, 4, 2)
@@ -244,7 +244,7 @@ def _starts(
 ) -> Iterator[int]:
     midnight = plan.begin_ns + day * _NS_A_DAY - person.utc_offset_minutes * _NS_A_MINUTE
     wanted = scale * plan.share(day) * person.activity
-    number = min(int(wanted) + happens(wanted % 1, choose), _MOST_SITTINGS)
+    number = min(int(wanted) + happens(wanted % 1, choose), _MAX_SESSIONS_A_DAY)
     if person.joined == day:
         number = max(number, 1)
     for _ in range(number):

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["Durations", "OwnMeterProvider"]
 
 #: Attribute sets beyond this many go to the SDK's instrument, which has a limit of its own.
-MOST_SERIES: Final = 1000
+MAX_SERIES: Final = 1000
 _all: weakref.WeakSet[Durations] = weakref.WeakSet()
 
 
@@ -119,7 +119,7 @@ class Durations:
         """The series of ``attributes``; ``None`` if there are too many."""
         key = frozenset(attributes.items())
         series = self._series.get(key)
-        if series is None and len(self._series) < MOST_SERIES:
+        if series is None and len(self._series) < MAX_SERIES:
             series = self._series[key] = _Series(attributes, len(self._bounds) + 1)
             # Callers keep their sets: the same object comes again, and need not be hashed.
             self._by_object[id(attributes)] = series

@@ -63,7 +63,7 @@ _AROUND: Final = (
 )  # fmt: skip
 #: What a stack does with the result of a tool.
 _AFTER: Final = frozenset({"convert_result", "_convert_to_content"})
-_MOST_WRAPPERS = 8
+_MAX_WRAPPERS = 8
 INVALID_PARAMS: Final = -32602
 _METHOD_NOT_FOUND: Final = -32601
 _RESOURCE_NOT_FOUND: Final = -32002
@@ -102,7 +102,7 @@ def cause_of(error: BaseException) -> BaseException:
 
 def _unwrapped(error: BaseException) -> list[BaseException]:
     errors = [error]
-    while len(errors) <= _MOST_WRAPPERS and _is_of_stack(errors[-1], _WRAPPERS):
+    while len(errors) <= _MAX_WRAPPERS and _is_of_stack(errors[-1], _WRAPPERS):
         cause = errors[-1].__cause__
         if cause is None:
             break

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Known", "known_of"]
 
 #: Names of each kind that one server may have told, and that it may have answered: the last ones.
-MOST: Final = 2000
-_LONGEST = 256
+MAX_NAMES: Final = 2000
+_MAX_NAME_LENGTH = 256
 _DECLARED: Final = {sc.METHOD_TOOLS_CALL: "tool", sc.METHOD_PROMPTS_GET: "prompt"}
 
 
@@ -69,10 +69,10 @@ def _add(
     of_method = known.setdefault(method, OrderedDict())
     new = []
     for name in names:
-        if type(name) is str and 0 < len(name) <= _LONGEST and name not in of_method:
+        if type(name) is str and 0 < len(name) <= _MAX_NAME_LENGTH and name not in of_method:
             of_method[name] = None
             new.append(name)
-            if len(of_method) > MOST:
+            if len(of_method) > MAX_NAMES:
                 of_method.popitem(last=False)
     return new
 

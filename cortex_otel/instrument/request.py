@@ -47,12 +47,12 @@ _TARGETS: Final = {
 _SPAN_TARGETS: Final = frozenset({sc.METHOD_TOOLS_CALL, sc.METHOD_PROMPTS_GET})
 _INHERITED: Final = (sc.MCP_SESSION_ID, sc.SESSION_ID, sc.USER_HASH, sc.CORTEX_USER_TIER)
 _CARRIED: Final = ("traceparent", "tracestate", "baggage")
-_LONGEST_CARRIED = 8192
-_LONGEST_ID = 64
+_MAX_CARRIED_LENGTH = 8192
+_MAX_ID_LENGTH = 64
 _OTHER = "_OTHER"
-_MOST_OPEN_CALLS = 256
-_MOST_REPEATED = 256
-_MOST_COMBINATIONS = 2000  # where the SDK, too, stops telling metric attributes apart
+_MAX_OPEN_CALLS = 256
+_MAX_REPEATED = 256
+_MAX_COMBINATIONS = 2000  # where the SDK, too, stops telling metric attributes apart
 _TRANSPORT_PROTOCOL: Final = {"tcp": "http"}
 
 _current: ContextVar[McpRequest | None] = ContextVar("cortex_otel_mcp_request", default=None)
@@ -174,9 +174,9 @@ class McpRequest:
 
     def ask(self, request_state: object) -> None:
         """The answer asks for input; the client will send ``request_state`` back with it."""
-        if isinstance(request_state, str) and len(request_state) <= _LONGEST_CARRIED:
+        if isinstance(request_state, str) and len(request_state) <= _MAX_CARRIED_LENGTH:
             _open_calls[request_state] = self.span.get_span_context()
-            if len(_open_calls) > _MOST_OPEN_CALLS:
+            if len(_open_calls) > _MAX_OPEN_CALLS:
                 _open_calls.popitem(last=False)
 
     def _attach(self, context: context_api.Context, start_unix_nano: int) -> None:
@@ -292,7 +292,7 @@ class McpRequest:
             attributes = {name: value for name, value in zip(names, values, strict=True) if value}
             if self.method == sc.METHOD_TOOLS_CALL:
                 attributes[sc.GEN_AI_OPERATION_NAME] = sc.OPERATION_EXECUTE_TOOL
-            if len(_metric_attributes) >= _MOST_COMBINATIONS:
+            if len(_metric_attributes) >= _MAX_COMBINATIONS:
                 _metric_attributes.clear()  # those in use come back at their next request
             _metric_attributes[key] = attributes
         state.operation_duration.record(elapsed / 1e9, attributes)
@@ -403,7 +403,7 @@ def _context_of(meta: Mapping[str, Any]) -> tuple[context_api.Context, list[Link
     carrier = {
         key: value
         for key in _CARRIED
-        if isinstance(value := meta.get(key), str) and len(value) <= _LONGEST_CARRIED
+        if isinstance(value := meta.get(key), str) and len(value) <= _MAX_CARRIED_LENGTH
     }
     if not carrier:
         return ambient, []
@@ -435,12 +435,12 @@ def _attributes_of(
         key = (method, peer, tier, state.service)
         known = _repeated.get(key)
         if known is None:
-            if len(_repeated) >= _MOST_REPEATED:  # peers may call themselves anything
+            if len(_repeated) >= _MAX_REPEATED:  # peers may call themselves anything
                 _repeated.clear()
             known = _repeated[key] = _known_of_request(method, peer, tier, context)
         found = known
     attributes = found.attributes.copy()
-    if request_id is not None and len(text := str(request_id)) <= _LONGEST_ID:
+    if request_id is not None and len(text := str(request_id)) <= _MAX_ID_LENGTH:
         attributes[sc.JSONRPC_REQUEST_ID] = text
     return found.tier, attributes, found.inherited
 

@@ -17,7 +17,7 @@ __all__ = ["IDLE_SECONDS", "Peer", "joined_session"]
 
 #: A client that was silent for so long begins another session; seconds. What web analytics use.
 IDLE_SECONDS = 1800.0
-_MOST = 1000
+_MAX_SESSIONS = 1000
 
 
 class Peer(NamedTuple):
@@ -49,6 +49,6 @@ def joined_session(peer: Peer, user: str = "") -> str:
     if not session or now - last > IDLE_SECONDS:
         session = uuid.uuid4().hex
     _sessions[key] = session, now
-    if len(_sessions) > _MOST:
+    if len(_sessions) > _MAX_SESSIONS:
         _sessions.popitem(last=False)
     return session

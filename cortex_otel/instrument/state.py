@@ -1,4 +1,4 @@
-"""What instrumentation needs at run time, in one place, set by :mod:`cortex_otel.configuration`.
+"""What instrumentation needs at run time, in one place, set by :mod:`cortex_otel.sdk.configure`.
 
 Reading one attribute of one module-level object is the cheapest switch there is: with
 ``state.active`` false a decorated tool costs one call and one attribute look-up.

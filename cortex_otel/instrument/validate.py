@@ -57,7 +57,7 @@ _MORE: Final = "..."
 _PARAMETER_TYPES: Final = (bool, int, float, str, bytes, list, tuple, dict, set)
 
 # What a caller misspelt is code, and helps him find it.
-_MOST_UNKNOWN: Final = 50
+_MAX_UNKNOWN: Final = 50
 _UNKNOWN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _ANY_OTHER: Final = "*"
 
@@ -101,7 +101,7 @@ def reject_unknown(event: str, name: str, known: Iterable[str]) -> None:
     with _lock:
         is_code = _UNKNOWN.fullmatch(name) is not None and _stands_in_code(name)
         is_new = f"{event}.{name}" not in _unknown
-        if not is_code or (is_new and len(_unknown) >= _MOST_UNKNOWN):
+        if not is_code or (is_new and len(_unknown) >= _MAX_UNKNOWN):
             name = _ANY_OTHER
         _unknown.add(f"{event}.{name}")
     _count(event, name)

@@ -81,8 +81,8 @@ LIMITS: Final[Mapping[str, Limit]] = {
 }
 _SECONDS_A_DAY: Final = 86_400.0
 _RESERVE: Final = 4  # a quarter of the tokens is for names that come again
-_MOST_SEEN: Final = 1024  # refused names remembered, to tell those that come again
-_MOST_DECLARED, _LONGEST_DECLARED = 2000, 256
+_MAX_SEEN: Final = 1024  # refused names remembered, to tell those that come again
+_MAX_DECLARED, _MAX_DECLARED_LENGTH = 2000, 256
 
 _OWN_SPANS: Final = frozenset({*sc.EVENT_TYPES, "log"})
 _OWN_METRICS: Final = frozenset({sc.MCP_SERVER_OPERATION_DURATION, sc.MCP_SERVER_SESSION_DURATION})
@@ -117,8 +117,8 @@ def declare(kind: str, names: Iterable[object]) -> None:
     for name in names:
         if (
             isinstance(name, str)
-            and len(name) <= _LONGEST_DECLARED
-            and len(declared) < _MOST_DECLARED
+            and len(name) <= _MAX_DECLARED_LENGTH
+            and len(declared) < _MAX_DECLARED
             and name not in declared
         ):
             declared.add(clean_name(str.__str__(name)))
@@ -207,7 +207,7 @@ class Budget:
             return True
         self._seen[name] = None
         self._seen.move_to_end(name)
-        if len(self._seen) > _MOST_SEEN:
+        if len(self._seen) > _MAX_SEEN:
             self._seen.popitem(last=False)
         return False
 

@@ -84,7 +84,7 @@ _PLACES: Final = {
 }  # fmt: skip
 _MEASURES: Final = frozenset(sc.MEASURES)
 _SERVICE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_LONGEST_DURATION_MS = 1e11
+_MAX_DURATION_MS = 1e11
 _LARGEST_MEASURE: Final = 1e18  # as a store takes it; what is larger is kept, and not summed
 
 _KINDS: Final = {kind: kind.name.lower() for kind in SpanKind}
@@ -108,7 +108,7 @@ _BOUNDED: Final = {
 _FRESH_COLUMNS: Final = frozenset({*_SESSION_IDS, sc.USER_HASH, sc.CORTEX_EVENT_DURATION_MS})
 _NO_ERROR: Final = ErrorSummary("", "", ())
 _TOO_MANY_RESOURCES: Final = f'{{"{sc.SERVICE_NAME}":"{OTHER}"}}'
-_LONGEST_HASHED_BODY = 65_536
+_MAX_HASHED_BODY_LENGTH = 65_536
 _NOTHING: Final[Mapping[str, Any]] = {}
 _new_tuple = tuple.__new__  # a record has no checks of its own; this way it takes half the time
 
@@ -284,7 +284,7 @@ class Converter:
             data |= self.digest_of_body(_text(log.body))
         duration_ms = columns.get(sc.CORTEX_EVENT_DURATION_MS)
         duration = None
-        if isinstance(duration_ms, (int, float)) and 0 <= duration_ms <= _LONGEST_DURATION_MS:
+        if isinstance(duration_ms, (int, float)) and 0 <= duration_ms <= _MAX_DURATION_MS:
             duration = int(duration_ms * 1e6)
         timestamp = log.timestamp or log.observed_timestamp or time.time_ns()
         return self._record(
@@ -343,7 +343,7 @@ class Converter:
         """What is kept of a plain log line."""
         return {
             sc.LOG_BODY_LENGTH: len(body),
-            sc.LOG_BODY_HASH: self._resolver.hash_text(body[:_LONGEST_HASHED_BODY]),
+            sc.LOG_BODY_HASH: self._resolver.hash_text(body[:_MAX_HASHED_BODY_LENGTH]),
         }
 
     @property

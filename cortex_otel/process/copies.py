@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 __all__ = ["SafeCopies"]
 
 _SCHEMA_URL = re.compile(r"https://opentelemetry\.io/schemas/\d{1,3}\.\d{1,3}\.\d{1,3}")
-_LONGEST_TIME: Final = 2**63
+_MAX_TIME_UNIX_NANO: Final = 2**63
 #: What our own resource says of the process, beside what a row keeps of any resource.
 _OUR_RESOURCE: Final = (sc.CORTEX_SERVICE, sc.CORTEX_USER_TIER, sc.USER_HASH)
-_MOST_SCOPES: Final = 1000
+_MAX_SCOPES: Final = 1000
 
 
 class SafeCopies:
@@ -211,7 +211,7 @@ class SafeCopies:
             # A clean name has no @.
             name, _, version = told.partition("@")
             copy = InstrumentationScope(name, version or None, _schema_url(scope.schema_url))
-            if len(self._scopes) < _MOST_SCOPES:
+            if len(self._scopes) < _MAX_SCOPES:
                 self._scopes[key] = copy
         return copy
 
@@ -251,7 +251,7 @@ def _listed(items: Iterable[Any], dropped: int) -> Any:
 
 def _time(moment: object) -> int | None:
     """Unix nanoseconds that a protocol can carry."""
-    return _whole(moment, _LONGEST_TIME)
+    return _whole(moment, _MAX_TIME_UNIX_NANO)
 
 
 def _whole(value: object, end: int) -> int | None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OTHER", "Names"]
 
-_MOST_REMEMBERED: Final = 2000
-_LONGEST_REMEMBERED = 256
+_MAX_REMEMBERED: Final = 2000
+_MAX_REMEMBERED_LENGTH = 256
 #: Kinds of features, by event type; the others are of kind `feature`.
 _FEATURES: Final = {
     sc.MCP_ONTOLOGY_CLASSIFY: "category",
@@ -134,8 +134,8 @@ class Names:
             safe = self.of("route", name)
         else:
             safe = self.of(kind, _PATH.sub("", name))
-        if last is self.last_overflow and len(name) <= _LONGEST_REMEMBERED:
-            if len(self._spans) >= _MOST_REMEMBERED:
+        if last is self.last_overflow and len(name) <= _MAX_REMEMBERED_LENGTH:
+            if len(self._spans) >= _MAX_REMEMBERED:
                 self._spans.clear()  # those in use come back at their next span
             self._spans[name, tool_name, kind] = safe
         return safe
@@ -161,9 +161,9 @@ class Names:
             last = self.last_overflow
             version = f"@{self._placeless(scope.version)}" if scope.version else ""
             found = self.bounded("scope", self._placeless(scope.name) + version)
-            is_short = len(scope.name) + len(scope.version or "") <= _LONGEST_REMEMBERED
+            is_short = len(scope.name) + len(scope.version or "") <= _MAX_REMEMBERED_LENGTH
             if last is self.last_overflow and is_short:
-                if len(self._scopes) >= _MOST_REMEMBERED:
+                if len(self._scopes) >= _MAX_REMEMBERED:
                     self._scopes.clear()
                 self._scopes[key] = found
         return found

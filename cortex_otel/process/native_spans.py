@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NativePart", "NestedCall", "as_it_is", "expect", "expected", "for_store"]
 
-_MOST_EXPECTED: Final = 10_000
+_MAX_EXPECTED: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ expected: Final[OrderedDict[int, NativePart | NestedCall]] = OrderedDict()
 def expect(span_id: int, what: NativePart | NestedCall) -> None:
     """The span of that id, when it ends, is to be read so."""
     expected[span_id] = what
-    if len(expected) > _MOST_EXPECTED:  # of those that nobody ends
+    if len(expected) > _MAX_EXPECTED:  # of those that nobody ends
         expected.popitem(last=False)
 
 

@@ -173,19 +173,19 @@ _REPEATED: Final = frozenset(
 )
 _LISTED: Final = frozenset({"token", "id", "number", None})
 
-_LONGEST_TOKEN = 128
-_LONGEST_SHAPE = 512
-_LONGEST_LOCATION = 1024
-_LONGEST_ALLOWED_TEXT = 256
-_LONGEST_CONTENT = 8192
-_LONGEST_HASHED = 65_536
-_LONGEST_LIST = 16
-_MOST_TITLE_WORDS = 5
-_MOST_FRAMES = 20
+_MAX_TOKEN_LENGTH = 128
+_MAX_SHAPE_LENGTH = 512
+_MAX_LOCATION_LENGTH = 1024
+_MAX_ALLOWED_TEXT_LENGTH = 256
+_MAX_CONTENT_LENGTH = 8192
+_MAX_HASHED_LENGTH = 65_536
+_MAX_LIST_LENGTH = 16
+_MAX_TITLE_WORDS = 5
+_MAX_FRAMES = 20
 # An exception object that is raised again and again keeps the frames of all its raises.
-_MOST_FRAMES_READ = 1000
-_MOST_LINKS = 5
-_LONGEST_STACKTRACE = 65_536
+_MAX_FRAMES_READ = 1000
+_MAX_LINKS = 5
+_MAX_STACKTRACE_LENGTH = 65_536
 _REMEMBERED = 4096
 
 # No path from a root, no URI, no `user@host`.
@@ -315,7 +315,7 @@ class Redactor:
         for key, value in attributes.items():
             kind = _KINDS.get(key)
             # Length first: a cache must not hold megabytes. Exact type: nothing of the host runs.
-            if type(value) is str and len(value) <= _LONGEST_TOKEN and kind in _REPEATED:
+            if type(value) is str and len(value) <= _MAX_TOKEN_LENGTH and kind in _REPEATED:
                 pair = repeated(key, value)
                 if pair is None:
                     removed += 1
@@ -365,7 +365,7 @@ class Redactor:
             and ``._/:<>{}-`` included); else a scrubbed one; ``_OTHER`` if nothing is left.
         """
         text = str.__str__(text)
-        return self._names(text) if len(text) <= _LONGEST_TOKEN else clean_name(text)
+        return self._names(text) if len(text) <= _MAX_TOKEN_LENGTH else clean_name(text)
 
     def error_type(self, text: str) -> str:
         """Make a low-cardinality ``error.type``.
@@ -377,8 +377,8 @@ class Redactor:
             The text itself if it is an integer code, a dotted identifier of a class, or a
             lower-case word that conventions know (``timeout``, ``tool_error``); else ``_OTHER``.
         """
-        text = _type_name(str.__str__(text)[: _LONGEST_TOKEN + 1])
-        if len(text) > _LONGEST_TOKEN:
+        text = _type_name(str.__str__(text)[: _MAX_TOKEN_LENGTH + 1])
+        if len(text) > _MAX_TOKEN_LENGTH:
             return "_OTHER"
         if _CODE.fullmatch(text) or text in ERROR_WORDS:
             return text
@@ -399,7 +399,7 @@ class Redactor:
                     clean.append(str(kept.get(key, kept.get(hashed, "_OTHER"))))
             if raw and feature == " ".join(raw):
                 return " ".join(clean)
-        return self._hash_text(_storable(feature[:_LONGEST_HASHED]))
+        return self._hash_text(_storable(feature[:_MAX_HASHED_LENGTH]))
 
     def _identifier(self, key: str, value: str) -> tuple[str, str] | None:
         kind = _KINDS[key]
@@ -414,19 +414,19 @@ class Redactor:
             return (key, value) if _CHECKS[kind](value) else None
         if (kind == "id" and _PLAIN_ID.fullmatch(value)) or _is_token(value):
             return key, value
-        return f"{key}.hash", self._hash_text(_storable(value[:_LONGEST_HASHED]))
+        return f"{key}.hash", self._hash_text(_storable(value[:_MAX_HASHED_LENGTH]))
 
     def _is_label(self, key: str, value: str) -> bool:
         name = self.name(value)
         if key == semconv.GEN_AI_PROMPT_NAME and self._is_own_prompt(name):
             return True
         words = value.split(" ")
-        is_title = len(words) <= _MOST_TITLE_WORDS and all(map(_TITLE_WORD.fullmatch, words))
+        is_title = len(words) <= _MAX_TITLE_WORDS and all(map(_TITLE_WORD.fullmatch, words))
         return name == value and (len(words) == 1 or is_title)
 
     def _any(self, kind: Kind | None, key: str, value: object) -> dict[str, object] | None:
         if kind is None and not (
-            isinstance(key, str) and len(key) <= _LONGEST_TOKEN and self._keys(key)
+            isinstance(key, str) and len(key) <= _MAX_TOKEN_LENGTH and self._keys(key)
         ):
             return None
         if isinstance(value, (list, tuple)):
@@ -451,21 +451,21 @@ class Redactor:
             pair = self._identifier(key, value)
             return None if pair is None else {pair[0]: pair[1]}
         if kind is None:
-            return {key: _storable(scrub(value)[:_LONGEST_ALLOWED_TEXT])}
+            return {key: _storable(scrub(value)[:_MAX_ALLOWED_TEXT_LENGTH])}
         if kind == "user":
-            return {semconv.USER_HASH: self._hash_user(_storable(value[:_LONGEST_HASHED]))}
+            return {semconv.USER_HASH: self._hash_user(_storable(value[:_MAX_HASHED_LENGTH]))}
         kept: dict[str, object] = {}
         if kind == "text":
             kept[f"{key}.length"] = len(value)
-            kept[f"{key}.hash"] = self._hash_text(_storable(value[:_LONGEST_HASHED]))
+            kept[f"{key}.hash"] = self._hash_text(_storable(value[:_MAX_HASHED_LENGTH]))
         if self._capture_content and kind in ("text", "content"):
-            kept[key] = _storable(value[:_LONGEST_CONTENT])
+            kept[key] = _storable(value[:_MAX_CONTENT_LENGTH])
         return kept
 
     def _list(
         self, kind: Kind | None, key: str, values: Sequence[object]
     ) -> dict[str, object] | None:
-        if kind not in _LISTED or len(values) > _LONGEST_LIST:
+        if kind not in _LISTED or len(values) > _MAX_LIST_LENGTH:
             return None
         members: list[object] = []
         for value in values:
@@ -503,7 +503,7 @@ def summarize_exception(error: BaseException) -> ErrorSummary:
     frames: tuple[str, ...] = ()
     seen: set[int] = set()
     link: BaseException | None = error
-    while link is not None and id(link) not in seen and len(links) < _MOST_LINKS:
+    while link is not None and id(link) not in seen and len(links) < _MAX_LINKS:
         seen.add(id(link))
         of_link = _frames(link)
         count = len(link.exceptions) if isinstance(link, BaseExceptionGroup) else None
@@ -528,8 +528,8 @@ def summarize_stacktrace(exception_type: str, stacktrace: str) -> ErrorSummary:
     Returns:
         As of :func:`summarize_exception`; without frames if none were recognised.
     """
-    error_type = _told_class(str.__str__(exception_type)[: _LONGEST_TOKEN + 1])
-    blocks = _CHAINED.split(str.__str__(stacktrace)[-_LONGEST_STACKTRACE:])[-_MOST_LINKS:]
+    error_type = _told_class(str.__str__(exception_type)[: _MAX_TOKEN_LENGTH + 1])
+    blocks = _CHAINED.split(str.__str__(stacktrace)[-_MAX_STACKTRACE_LENGTH:])[-_MAX_LINKS:]
     parsed = [_parse(block) for block in reversed(blocks)]
     links = [_link(error_type, parsed[0][1], parsed[0][2])]
     links += [_link(name, count, frames) for name, count, frames in parsed[1:]]
@@ -537,8 +537,8 @@ def summarize_stacktrace(exception_type: str, stacktrace: str) -> ErrorSummary:
 
 
 def _frames(error: BaseException) -> tuple[str, ...]:
-    innermost: deque[TracebackType] = deque(maxlen=_MOST_FRAMES)
-    traceback, left = error.__traceback__, _MOST_FRAMES_READ
+    innermost: deque[TracebackType] = deque(maxlen=_MAX_FRAMES)
+    traceback, left = error.__traceback__, _MAX_FRAMES_READ
     while traceback is not None and left:
         innermost.append(traceback)
         traceback, left = traceback.tb_next, left - 1
@@ -558,14 +558,14 @@ def _parse(block: str) -> tuple[str, int | None, tuple[str, ...]]:
             frames.append(_place(frame[1], frame[3], int(frame[2])))
         elif line[:1].strip() and frames:
             count = _MEMBER_COUNT.search(line) if members is not None else None
-            name = _told_class(line[: _LONGEST_TOKEN + 1].partition(":")[0])
-            return name, int(count[1]) if count else None, tuple(frames[-_MOST_FRAMES:])
+            name = _told_class(line[: _MAX_TOKEN_LENGTH + 1].partition(":")[0])
+            return name, int(count[1]) if count else None, tuple(frames[-_MAX_FRAMES:])
     if not frames:
         matches = map(_JAVASCRIPT_FRAME.fullmatch, lines)
         frames = [_place(m[2], m[1] or "<anonymous>", int(m[3])) for m in matches if m]
         # JavaScript prints the innermost first.
-        frames = frames[:_MOST_FRAMES][::-1]
-    return "Exception", None, tuple(frames[-_MOST_FRAMES:])
+        frames = frames[:_MAX_FRAMES][::-1]
+    return "Exception", None, tuple(frames[-_MAX_FRAMES:])
 
 
 def _link(error_type: str, count: int | None, frames: tuple[str, ...]) -> str:
@@ -575,26 +575,26 @@ def _link(error_type: str, count: int | None, frames: tuple[str, ...]) -> str:
 
 def _place(filename: str, function: str, line: int) -> str:
     # The end of a path is its file name; a directory may be a person's.
-    stem = _SOURCE_SUFFIX.sub("", re.split(r"[\\/]", filename[-2 * _LONGEST_TOKEN :])[-1])
-    return f"{_place_part(stem)}:{_place_part(function[: _LONGEST_TOKEN + 1])}:{line}"
+    stem = _SOURCE_SUFFIX.sub("", re.split(r"[\\/]", filename[-2 * _MAX_TOKEN_LENGTH :])[-1])
+    return f"{_place_part(stem)}:{_place_part(function[: _MAX_TOKEN_LENGTH + 1])}:{line}"
 
 
 @lru_cache(_REMEMBERED)
 def _place_part(text: str) -> str:
-    is_clean = 0 < len(text) <= _LONGEST_TOKEN and not _NOT_PLACE.search(text)
+    is_clean = 0 < len(text) <= _MAX_TOKEN_LENGTH and not _NOT_PLACE.search(text)
     return text[:64] if is_clean and scrub(text) == text else "_"
 
 
 def _class_name(kind: type[BaseException]) -> str:
     module, name = kind.__module__, kind.__qualname__
     name = f"{module}.{name}" if isinstance(module, str) else name
-    return _class_identifier(name[: _LONGEST_TOKEN + 1])
+    return _class_identifier(name[: _MAX_TOKEN_LENGTH + 1])
 
 
 @lru_cache(_REMEMBERED)
 def _class_identifier(text: str) -> str:
     text = _type_name(text)
-    is_clean = len(text) <= _LONGEST_TOKEN and _DOTTED.fullmatch(text) and scrub(text) == text
+    is_clean = len(text) <= _MAX_TOKEN_LENGTH and _DOTTED.fullmatch(text) and scrub(text) == text
     return text if is_clean else "Exception"
 
 
@@ -619,7 +619,7 @@ def clean_name(text: str) -> str:
     clean = scrub(text)
     if clean == text and _NAME.fullmatch(text):
         return text
-    clean = _NOT_NAME.sub("_", clean)[:_LONGEST_TOKEN].strip()
+    clean = _NOT_NAME.sub("_", clean)[:_MAX_TOKEN_LENGTH].strip()
     # Two harmless halves may make something together once what divided them is replaced.
     is_clean = any(map(str.isalnum, clean)) and scrub(clean) == clean
     return clean if is_clean else "_OTHER"
@@ -639,7 +639,7 @@ def _told_text(value: object) -> str:
 
 
 def _is_token(value: str) -> bool:
-    is_short = 0 < len(value) <= _LONGEST_TOKEN
+    is_short = 0 < len(value) <= _MAX_TOKEN_LENGTH
     return is_short and _TOKEN.fullmatch(value) is not None and scrub(value) == value
 
 
@@ -648,7 +648,7 @@ def _is_digest(value: str) -> bool:
 
 
 def _is_location(value: str) -> bool:
-    is_short = len(value) <= _LONGEST_LOCATION
+    is_short = len(value) <= _MAX_LOCATION_LENGTH
     if not is_short or not _LOCATION.fullmatch(value):
         return False
     types = (re.split(r"[ \[]", link, maxsplit=1)[0] for link in value.split(" <- "))
@@ -656,7 +656,7 @@ def _is_location(value: str) -> bool:
 
 
 def _is_shape(value: str) -> bool:
-    is_short = len(value) <= _LONGEST_SHAPE
+    is_short = len(value) <= _MAX_SHAPE_LENGTH
     return is_short and _SHAPE.fullmatch(value) is not None and _is_clean_pairs(value)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cortex_otel.identity import Resolved
     from cortex_otel_exporters.record import Record
 
-__all__ = ["MOST_ROWS", "Plan", "Repeats", "Row"]
+__all__ = ["MAX_ROWS", "Plan", "Repeats", "Row"]
 
 #: What repeats; of the ids, only those that name a place of work and not a request.
 _REPEATED: Final = frozenset(
@@ -37,11 +37,11 @@ _REPEATED: Final = frozenset(
 _ERRORS: Final = frozenset({sc.ERROR_TYPE, sc.CORTEX_EXCEPTION_TYPE, sc.CORTEX_ERROR_LOCATION})
 #: Ids of single requests: new on each call, and no column.
 _IDS: Final = frozenset({sc.JSONRPC_REQUEST_ID})
-_MOST_PLANS = 256
+_MAX_PLANS = 256
 #: Rows kept; when they are full all are forgotten, and those in use come back at their next call.
-MOST_ROWS: Final = 1024
-_LONGEST_VALUE = 128
-_LONGEST_KEYS = 4096
+MAX_ROWS: Final = 1024
+_MAX_VALUE_LENGTH = 128
+_MAX_KEYS_LENGTH = 4096
 
 
 class Row(NamedTuple):
@@ -103,9 +103,9 @@ class Repeats:
             return self._plans[keys]
         except KeyError:
             pass
-        if sum(map(len, keys)) > _LONGEST_KEYS:
+        if sum(map(len, keys)) > _MAX_KEYS_LENGTH:
             return None
-        if len(self._plans) >= _MOST_PLANS:
+        if len(self._plans) >= _MAX_PLANS:
             # Those in use come back at their next span. Rows of a plan that is gone are never
             # found again, and go when their number is full.
             self._plans.clear()
@@ -124,9 +124,9 @@ class Repeats:
         Text only, and short: a cache must not hold megabytes, and ``1 == True``.
         """
         _, name, _, values = key
-        if any(type(text) is not str or len(text) > _LONGEST_VALUE for text in (name, *values)):
+        if any(type(text) is not str or len(text) > _MAX_VALUE_LENGTH for text in (name, *values)):
             return
-        if len(self.rows) >= MOST_ROWS:
+        if len(self.rows) >= MAX_ROWS:
             self.rows.clear()
         self.rows[key] = row
 

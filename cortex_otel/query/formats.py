@@ -30,7 +30,7 @@ __all__ = [
 #: What a spreadsheet would take for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _RIGHT_ALIGNED = frozenset({"count", "ratio", "ms", "tokens", "flag"})
-_LONGEST_CELL = 60
+_MAX_CELL_LENGTH = 60
 
 
 def width(text: str) -> int:
@@ -158,7 +158,7 @@ def _shown(value: Value, unit: Unit, offset_minutes: int) -> str:  # noqa: PLR09
             case "unix_ns":
                 return iso_time(int(value), offset_minutes)[:19].replace("T", " ")
     text = printable(str(plain(value, unit, offset_minutes)))
-    return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"
+    return text if len(text) <= _MAX_CELL_LENGTH else f"{text[: _MAX_CELL_LENGTH - 1]}…"
 
 
 def _milliseconds(value: float) -> str:

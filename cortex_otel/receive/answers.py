@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["RETRY_AFTER_SECONDS", "failure", "success"]
 
 RETRY_AFTER_SECONDS: Final = 2
-_LONGEST_MESSAGE: Final = 512
+_MAX_MESSAGE_LENGTH: Final = 512
 # Codes of google.rpc, by HTTP status.
 _CODES: Final = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 408: 4, 413: 8, 415: 3, 503: 14}
 _UNKNOWN: Final = 2
@@ -34,7 +34,7 @@ def success(answer: Answer, content_type: str, rejected_field: str) -> bytes:
         content_type: of the request, and so of the answer.
         rejected_field: what the signal calls the number of refused records in JSON.
     """
-    message = answer.message[:_LONGEST_MESSAGE]
+    message = answer.message[:_MAX_MESSAGE_LENGTH]
     if content_type == JSON:
         if not message:
             return b"{}"
@@ -52,7 +52,7 @@ def success(answer: Answer, content_type: str, rejected_field: str) -> bytes:
 def failure(status: int, message: str, content_type: str) -> bytes:
     """A ``google.rpc.Status``, as JSON or protobuf."""
     code = _CODES.get(status, _UNKNOWN)
-    message = message[:_LONGEST_MESSAGE]
+    message = message[:_MAX_MESSAGE_LENGTH]
     if content_type == JSON:
         return orjson.dumps({"code": code, "message": message})
     # Two fields: an enum below 128, and text. The official class is in a package of its own.

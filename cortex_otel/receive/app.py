@@ -25,7 +25,7 @@ from cortex_otel.receive.checks import (
     too_large,
 )
 from cortex_otel.receive.commit import Answer, Committer, Request
-from cortex_otel.receive.intake import MOST_BYTES, SIGNALS
+from cortex_otel.receive.intake import MAX_BYTES, SIGNALS
 from cortex_otel.receive.openapi import PATH as OPENAPI_PATH
 from cortex_otel.receive.openapi import description
 from cortex_otel.receive.protocol import PatientProtocol
@@ -154,7 +154,7 @@ class Receiver:
         kind = content_type(headers, _OTLP_TYPES)
         compressed = is_gzip(headers)
         signal, rejected_field = SIGNALS[path]
-        body = await self._body(headers, receive, MOST_BYTES)
+        body = await self._body(headers, receive, MAX_BYTES)
         try:
             request = Request(signal, body, is_json=kind == JSON, is_gzip=compressed)
             size, body = len(body), b""
@@ -169,7 +169,7 @@ class Receiver:
         content_type(headers, (JSON,))
         if is_gzip(headers):
             raise Refusal(415, "the body must not be compressed", code="content_encoding")
-        body = await self._body(headers, receive, plain.MOST_BYTES)
+        body = await self._body(headers, receive, plain.MAX_BYTES)
         try:
             batch = plain.read(plain.ROUTES[path], body)
             answer = Answer()

@@ -38,10 +38,10 @@ __all__ = ["Answer", "Committer", "Request"]
 _logger = logging.getLogger("cortex_otel")
 
 #: Bytes of bodies that wait, or are being received, at most; and how many of them.
-MOST_WAITING_BYTES: Final = 96 * 1024 * 1024
-MOST_WAITING: Final = 2048
+MAX_QUEUED_BYTES: Final = 96 * 1024 * 1024
+MAX_QUEUED: Final = 2048
 # Rows a transaction at most: larger ones are hardly cheaper a row, and hold the lock for longer.
-_MOST_ROWS: Final = 4096
+_MAX_ROWS: Final = 4096
 _LOCKED_FOR_SECONDS: Final = 2.0
 _SECONDS_BETWEEN_WARNINGS: Final = 60.0
 
@@ -140,7 +140,7 @@ class Committer:
     def reserve(self, size: int) -> bool:
         """Count ``size`` bytes that are being received; ``False`` if there is no room."""
         with self._lock:
-            if self._waiting_bytes + size > MOST_WAITING_BYTES or self._waiting >= MOST_WAITING:
+            if self._waiting_bytes + size > MAX_QUEUED_BYTES or self._waiting >= MAX_QUEUED:
                 return False
             self._waiting_bytes += size
             return True
@@ -193,7 +193,7 @@ class Committer:
         while request is not None:
             taken.append(request)
             batch = self._fill(intake, store, batch, request)
-            if batch.rows >= _MOST_ROWS:
+            if batch.rows >= _MAX_ROWS:
                 break
             try:
                 request = self._requests.get_nowait()
@@ -208,7 +208,7 @@ class Committer:
         answer: Answer | None = None
         try:
             for part in _parts(intake, request):
-                if batch.rows >= _MOST_ROWS:
+                if batch.rows >= _MAX_ROWS:
                     self._write(store, batch)
                     batch = _Batch()
                     if request.answer.status != Answer().status:

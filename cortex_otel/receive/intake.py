@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from cortex_otel.settings import Settings
     from cortex_otel_exporters.sqlite.batch import LedgerEntry
 
-__all__ = ["MOST_BYTES", "SIGNALS", "Intake", "Part", "TooLargeError", "unpacked"]
+__all__ = ["MAX_BYTES", "SIGNALS", "Intake", "Part", "TooLargeError", "unpacked"]
 
 #: A request's body at most, before and after decompression; what the protocol recommends.
-MOST_BYTES: Final = 64 * 1024 * 1024
+MAX_BYTES: Final = 64 * 1024 * 1024
 # Ids and times don't compress: of real requests a byte becomes 3 to 15. What becomes more than this
 # in its first few megabytes is a bomb, and isn't blown up to the limit above.
-_HARMLESS_BYTES, _MOST_RATIO = 4 * 1024 * 1024, 100
+_HARMLESS_BYTES, _MAX_RATIO = 4 * 1024 * 1024, 100
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _STEP: Final = 1024 * 1024
 #: Records a part at most: what is held as rows at once.
@@ -262,7 +262,7 @@ def _severity(attributes: Mapping[str, Any]) -> SeverityNumber:
     return SeverityNumber.ERROR if has_failed else SeverityNumber.INFO
 
 
-def unpacked(body: bytes, most: int = MOST_BYTES) -> bytes:
+def unpacked(body: bytes, most: int = MAX_BYTES) -> bytes:
     """A gzip body, decompressed.
 
     Args:
@@ -285,7 +285,7 @@ def unpacked(body: bytes, most: int = MOST_BYTES) -> bytes:
             size += len(pieces[-1])
             rest = member.unused_data if member.eof else member.unconsumed_tail
             eaten = min(start + _STEP, len(body)) - len(rest)
-            if size > most or (size > _HARMLESS_BYTES and size > _MOST_RATIO * eaten):
+            if size > most or (size > _HARMLESS_BYTES and size > _MAX_RATIO * eaten):
                 raise TooLargeError
     if body and not member.eof:
         raise MalformedError("gzip that ends too early")

@@ -41,7 +41,7 @@ _UNREADABLE: Final = "bytes that are no protobuf message of this signal"
 # The parser goes a hundred messages deep, and a record is in a handful already.
 _DEEPEST: Final = 80
 _VARINT, _FIXED64, _BYTES, _GROUP, _END_GROUP, _FIXED32 = 0, 1, 2, 3, 4, 5
-_LONGEST_VARINT: Final = 70  # bits, of ten bytes
+_MAX_VARINT_BITS: Final = 70  # bits, of ten bytes
 
 
 class _BrokenError(Exception):
@@ -204,7 +204,7 @@ def _end_of_group(raw: bytes, at: int, number: int) -> int:
 
 def _varint(raw: bytes, at: int) -> tuple[int, int]:
     value = shift = 0
-    while at < len(raw) and shift < _LONGEST_VARINT:
+    while at < len(raw) and shift < _MAX_VARINT_BITS:
         byte = raw[at]
         value |= (byte & 0x7F) << shift
         at += 1

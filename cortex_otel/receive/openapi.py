@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import cortex_otel
 from cortex_otel import semconv as sc
+from cortex_otel._version import __version__
 from cortex_otel.instrument.event_types import EVENTS
 from cortex_otel.instrument.validate import boolean, label, stack, text
 from cortex_otel.receive import plain
@@ -26,7 +26,7 @@ _TIME: Final = {
     ],
 }  # fmt: skip
 _LABEL: Final = {
-    "type": ["string", "null"], "minLength": 1, "maxLength": plain.LONGEST_LABEL,
+    "type": ["string", "null"], "minLength": 1, "maxLength": plain.MAX_LABEL_LENGTH,
 }  # fmt: skip
 _SUMMARIES: Final = {
     sc.EXT_INSTALL: "The extension was installed",
@@ -99,10 +99,10 @@ def description(url: str, *, needs_token: bool) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "cortex-otel: events of an extension, without OTLP",
-            "version": cortex_otel.__version__,
+            "version": __version__,
             "description": (
                 "200 means stored. The same event, with id and time, sent again is stored once. "
-                f"A list holds up to {plain.MOST_EVENTS} events; one that breaks a rule is refused "
+                f"A list holds up to {plain.MAX_EVENTS} events; one that breaks a rule is refused "
                 "alone."
             ),
         },
@@ -130,7 +130,7 @@ def _operation(event_type: str) -> dict[str, Any]:
                             event,
                             {
                                 "type": "array", "items": event, "minItems": 1,
-                                "maxItems": plain.MOST_EVENTS,
+                                "maxItems": plain.MAX_EVENTS,
                             },
                         ]
                     }
@@ -174,9 +174,9 @@ def _field(name: str, kind: object) -> dict[str, Any]:
     if kind is label:
         return _LABEL
     if kind is text:
-        return {"type": ["string", "null"], "maxLength": plain.LONGEST_TEXT}
+        return {"type": ["string", "null"], "maxLength": plain.MAX_TEXT_LENGTH}
     if kind is stack:
-        return {"type": ["string", "null"], "maxLength": plain.LONGEST_STACK}
+        return {"type": ["string", "null"], "maxLength": plain.MAX_STACK_LENGTH}
     if kind is boolean:
         return {"type": ["boolean", "null"]}
     if name == "result":

@@ -65,7 +65,7 @@ _STATUS_NAMES: Final = dict(trace_pb2.Status.StatusCode.items())
 _SEVERITY_NAMES: Final = dict(logs_pb2.SeverityNumber.items())
 _TEMPORALITY_NAMES: Final = dict(metrics_pb2.AggregationTemporality.items())
 _STATUS_ERROR: Final = 2
-_MOST_RESOURCES, _LONGEST_RESOURCE = 256, 16_384
+_MAX_RESOURCES, _MAX_RESOURCE_LENGTH = 256, 16_384
 #: By the name of a list: fields that only one of its messages has.
 _LOOKS: Final[Mapping[str, frozenset[str]]] = {
     "resourceSpans": frozenset({"scopeSpans"}), "scopeSpans": frozenset({"spans"}),
@@ -135,7 +135,7 @@ class JsonReader:
         told = self._resources.get(key)
         if told is None:
             told = Told(attributes(resource, self.losses))
-            if len(self._resources) >= _MOST_RESOURCES or len(key) > _LONGEST_RESOURCE:
+            if len(self._resources) >= _MAX_RESOURCES or len(key) > _MAX_RESOURCE_LENGTH:
                 self._resources.clear()
             self._resources[key] = told
         return told
@@ -292,7 +292,7 @@ class JsonReader:
         found = self._scopes.get(key)
         if found is None:
             found = self._new_scope(scope)
-            if len(self._scopes) >= _MOST_RESOURCES or len(key) > _LONGEST_RESOURCE:
+            if len(self._scopes) >= _MAX_RESOURCES or len(key) > _MAX_RESOURCE_LENGTH:
                 self._scopes.clear()
             self._scopes[key] = found
         return found

@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from cortex_otel_exporters.sqlite.batch import LedgerEntry
 
 __all__ = [
-    "MOST_BYTES", "MOST_EVENTS", "PREFIX", "ROUTES", "Batch", "failure", "ledger", "read",
+    "MAX_BYTES", "MAX_EVENTS", "PREFIX", "ROUTES", "Batch", "failure", "ledger", "read",
     "success",
 ]  # fmt: skip
 
 PREFIX: Final = "/api/telemetry/"
-MOST_EVENTS: Final = 100
+MAX_EVENTS: Final = 100
 #: A hundred stack traces.
-MOST_BYTES: Final = 8 * 1024 * 1024
+MAX_BYTES: Final = 8 * 1024 * 1024
 
 #: Event type by path.
 ROUTES: Final[Mapping[str, str]] = {
@@ -50,17 +50,17 @@ ROUTES: Final[Mapping[str, str]] = {
     )
 }  # fmt: skip
 
-LONGEST_TEXT: Final = 10_000
-LONGEST_STACK: Final = 65_536
-LONGEST_LABEL: Final = 128
+MAX_TEXT_LENGTH: Final = 10_000
+MAX_STACK_LENGTH: Final = 65_536
+MAX_LABEL_LENGTH: Final = 128
 _HASH: Final = re.compile("[0-9a-f]{64}")
 _OS: Final = re.compile("[A-Za-z0-9_.-]{1,64}")
 # An earlier one is in seconds and not in milliseconds, or of a clock that was never set.
 FIRST_TIME_MS: Final = 946_684_800_000  # 2000-01-01
 LAST_TIME_MS: Final = 4_102_444_800_000  # 2100-01-01
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MOST_SENDERS: Final = 256
-_MOST_TOLD: Final = 10  # unknown fields of one event
+_MAX_SENDERS: Final = 256
+_MAX_REPORTED_FIELDS: Final = 10  # unknown fields of one event
 
 #: Fields that an event can't do without.
 REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -93,8 +93,12 @@ class _WrongError(ValueError):
 
 
 def _label(value: object) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_LABEL or not value.isprintable():
-        raise _WrongError(f"must be one line of 1 to {LONGEST_LABEL} characters")
+    if (
+        not isinstance(value, str)
+        or not 0 < len(value) <= MAX_LABEL_LENGTH
+        or not value.isprintable()
+    ):
+        raise _WrongError(f"must be one line of 1 to {MAX_LABEL_LENGTH} characters")
     return value
 
 
@@ -162,9 +166,9 @@ def read(event_type: str, body: bytes) -> Batch:
         sent = _leniently(body)
     is_list = type(sent) is list
     items = sent if is_list else [sent]
-    if not 0 < len(items) <= MOST_EVENTS:
+    if not 0 < len(items) <= MAX_EVENTS:
         raise Refusal(
-            400, f"a list holds 1 to {MOST_EVENTS} events", code="batch_size", records=len(items)
+            400, f"a list holds 1 to {MAX_EVENTS} events", code="batch_size", records=len(items)
         )  # fmt: skip
     batch = Batch([], [], [], [])
     for index, item in enumerate(items):
@@ -259,10 +263,10 @@ def _event(event: EventType, item: Any) -> OtlpLog:
 
 def _unknown(event: EventType, item: Mapping[str, Any], index: int) -> Iterator[dict[str, Any]]:
     known = {*_NAMES, *(field.name for field in event.fields)}
-    for name in sorted(item.keys() - known)[:_MOST_TOLD]:
+    for name in sorted(item.keys() - known)[:_MAX_REPORTED_FIELDS]:
         # The sender's own word goes back to the sender, cut; it is logged nowhere.
         message = f"no such field, left out; there are {', '.join(sorted(known))}"
-        yield {"index": index, "field": name[:LONGEST_LABEL], "message": message}
+        yield {"index": index, "field": name[:MAX_LABEL_LENGTH], "message": message}
 
 
 def _put(
@@ -283,9 +287,9 @@ def _put(
 def _read(field: Field, value: object) -> dict[str, Any]:
     if field.kind is text:
         # Hashed by redaction, with the key of this installation.
-        return {field.key: _text(value, LONGEST_TEXT)}
+        return {field.key: _text(value, MAX_TEXT_LENGTH)}
     if field.kind is stack:
-        _text(value, LONGEST_STACK)
+        _text(value, MAX_STACK_LENGTH)
     try:
         return dict(field.kind(field.key, value))
     except RejectedValue:
@@ -319,7 +323,7 @@ def _told(sender: dict[str, Any]) -> Told:
     key = tuple(sorted(sender.items()))
     found = _senders.get(key)
     if found is None:
-        if len(_senders) >= _MOST_SENDERS:
+        if len(_senders) >= _MAX_SENDERS:
             _senders.clear()
         found = _senders[key] = Told(sender)
     return found

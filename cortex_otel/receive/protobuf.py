@@ -74,8 +74,8 @@ _FILES: Final = (
 _STATUS_ERROR: Final = 2
 _NO_SCOPE: Final = Scope("", "", {})
 # What is remembered: few, and short. A user id or a query is new each time, and turns it over.
-_MOST_REMEMBERED, _LONGEST_REMEMBERED = 8192, 192
-_MOST_RESOURCES, _LONGEST_RESOURCE = 256, 16_384
+_MAX_REMEMBERED, _MAX_REMEMBERED_LENGTH = 8192, 192
+_MAX_RESOURCES, _MAX_RESOURCE_LENGTH = 256, 16_384
 
 
 def _request_classes() -> tuple[Any, Any, Any]:
@@ -239,8 +239,8 @@ class ProtobufReader:
 
     def _attribute(self, raw: bytes) -> tuple[str, Any]:
         pair = _pair(_parsed(common_pb2.KeyValue, raw))
-        if len(raw) <= _LONGEST_REMEMBERED:
-            if len(self._attributes) >= _MOST_REMEMBERED:
+        if len(raw) <= _MAX_REMEMBERED_LENGTH:
+            if len(self._attributes) >= _MAX_REMEMBERED:
                 self._attributes.clear()
             self._attributes[raw] = pair
         return pair
@@ -259,7 +259,7 @@ class ProtobufReader:
                 self.losses.left_out[str(error)] += 1
                 return _NO_SCOPE
             found = Scope(scope.name, scope.version, dict(map(_pair, scope.attributes)))
-            if len(self._scopes) >= _MOST_REMEMBERED or len(raw) > _LONGEST_RESOURCE:
+            if len(self._scopes) >= _MAX_REMEMBERED or len(raw) > _MAX_RESOURCE_LENGTH:
                 self._scopes.clear()
             self._scopes[raw] = found
         return found
@@ -269,7 +269,7 @@ class ProtobufReader:
         if found is None:
             resource = _parsed(resource_pb2.Resource, raw)
             found = Told(dict(map(_pair, resource.attributes)))
-            if len(self._resources) >= _MOST_RESOURCES or len(raw) > _LONGEST_RESOURCE:
+            if len(self._resources) >= _MAX_RESOURCES or len(raw) > _MAX_RESOURCE_LENGTH:
                 self._resources.clear()
             self._resources[raw] = found
         return found

@@ -21,7 +21,7 @@ __all__ = ["PatientProtocol"]
 HEAD_SECONDS: Final = 10.0
 HEAD_BYTES: Final = 64 * 1024
 #: Connections at once; few programs of one machine send.
-MOST_CONNECTIONS: Final = 256
+MAX_CONNECTIONS: Final = 256
 
 
 def _response(status: str, code: int, message: str, more: str = "") -> bytes:
@@ -54,7 +54,7 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for the first head; send away whoever is one too many."""
         super().connection_made(transport)
-        if len(self.connections) > MOST_CONNECTIONS:
+        if len(self.connections) > MAX_CONNECTIONS:
             self._end(_TOO_MANY)
             return
         self._deadline = self.loop.call_later(HEAD_SECONDS, self._end, _TOO_SLOW)

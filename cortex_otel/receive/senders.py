@@ -35,7 +35,7 @@ _ALL_OTHERS: Final = "*"
 _UNKNOWN: Final = "unknown_service"  # what OpenTelemetry calls a service without a name
 _SERVICE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NOT_SERVICE: Final = re.compile(r"[^A-Za-z0-9_-]")
-_LONGEST_SERVICE: Final = 64
+_MAX_SERVICE_LENGTH: Final = 64
 #: A resource may say these for all of its records.
 _OF_RECORDS: Final = (
     sc.USER_ID, sc.ENDUSER_ID, sc.USER_HASH, sc.CORTEX_USER_TIER, sc.SESSION_ID, sc.CORTEX_SERVICE,
@@ -43,7 +43,7 @@ _OF_RECORDS: Final = (
 )  # fmt: skip
 _FIELDS: Final = (sc.CORTEX_IDE, sc.CORTEX_EXTENSION_VERSION)
 # Each remembers up to a thousand rows of spans that repeat: 1 MB, of a sender that wants it so.
-_MOST_SENDERS: Final = 32
+_MAX_SENDERS: Final = 32
 _EXTENSION: Final = "extension"
 _PLATFORM: Final = Session._fields[1:7]
 _NONE: Final[Mapping[str, Collection[str]]] = {}
@@ -170,7 +170,7 @@ class Senders:
             sender, is_lasting = self._make(told)
             if is_lasting:
                 self._senders[key] = sender
-                if len(self._senders) > _MOST_SENDERS:
+                if len(self._senders) > _MAX_SENDERS:
                     self._senders.popitem(last=False)
         else:
             self._senders.move_to_end(key)
@@ -228,7 +228,7 @@ class Senders:
         if _ALL_OTHERS in self._services:
             return self._services[_ALL_OTHERS]
         known = _NOT_SERVICE.sub("_", str(resource.get(sc.SERVICE_NAME) or _UNKNOWN))
-        known = known[:_LONGEST_SERVICE]
+        known = known[:_MAX_SERVICE_LENGTH]
         return names.bounded("service", known if known != REFUSE else _UNKNOWN)
 
     def _session(

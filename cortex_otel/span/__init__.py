@@ -9,7 +9,7 @@ a private field) makes it a stock span for the rest of its life.
 
 The short ways rely on private parts of the SDK, so they hold for the versions in
 :data:`TESTED_VERSIONS`, whose own test-suite passes against these classes (``tests/span``). Under
-any other, :mod:`cortex_otel.configuration` takes the SDK's provider.
+any other, :mod:`cortex_otel.sdk.configure` takes the SDK's provider.
 
 This room knows nothing of the rest of the package, and this file doesn't import the others: under
 a version that lacks what they need, asking :func:`is_tested` must not fail.

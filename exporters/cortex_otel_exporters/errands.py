@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["do", "leave", "warn"]
 
 _logger = logging.getLogger("cortex_otel")
-_MOST = 100  # a host that never calls again: the newest matter
-_left: deque[Callable[[], object]] = deque(maxlen=_MOST)
+_MAX_ERRANDS = 100  # a host that never calls again: the newest matter
+_left: deque[Callable[[], object]] = deque(maxlen=_MAX_ERRANDS)
 
 
 def leave(errand: Callable[[], object]) -> bool:

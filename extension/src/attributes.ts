@@ -15,11 +15,11 @@ export type Attributes = Record<string, AttributeValue>;
 /** Makes attributes of a value; `undefined` for a value that makes no sense. */
 export type Kind = (key: string, value: unknown, hash: TextHash) => Attributes | undefined;
 
-const LONGEST_LABEL = 128;
+const MAX_LABEL_LENGTH = 128;
 /** Bounds the cost of hashing on the extension's thread; as in Python's typed events. */
-const LONGEST_TEXT = 10_000;
-const LONGEST_COUNTED = 100_000;
-const LONGEST_LOCATION = 1024;
+const MAX_TEXT_LENGTH = 10_000;
+const MAX_COUNTED_LENGTH = 100_000;
+const MAX_LOCATION_LENGTH = 1024;
 const TOKEN = /^(?!.*\/\/)[\w:@+-][\w.:/+-]*$/;
 const NAME = /^[A-Za-z0-9_./:<>{}\- ]{1,128}$/;
 const LOCATION = /^[A-Za-z_][\w.]*(?: at [\w.<>-]+:[\w.<>-]+:\d+)?(?: <- [A-Za-z_][\w.]*(?: at [\w.<>-]+:[\w.<>-]+:\d+)?)*$/;
@@ -28,7 +28,7 @@ const ID = /^[0-9a-f]{32}$/;
 
 /** A name out of the program's own vocabulary, as it is; what doesn't look like one is hashed. */
 export const label: Kind = (key, value, hash) => {
-  if (typeof value !== 'string' || value.length === 0 || value.length > LONGEST_LABEL) {
+  if (typeof value !== 'string' || value.length === 0 || value.length > MAX_LABEL_LENGTH) {
     return undefined;
   }
   return isToken(value) ? { [key]: value } : { [key + sc.TEXT_HASH_SUFFIX]: hash(value) };
@@ -46,17 +46,17 @@ export const text: Kind = (key, value, hash) => {
   };
 };
 
-/** Number of characters, and where the first {@link LONGEST_TEXT} of them end. */
+/** Number of characters, and where the first {@link MAX_TEXT_LENGTH} of them end. */
 function measure(value: string): { length: number; end: number } {
   // Python counts characters, JavaScript halves of them: of a huge text it isn't worth the time.
-  if (value.length > LONGEST_COUNTED) {
-    return { length: value.length, end: LONGEST_TEXT };
+  if (value.length > MAX_COUNTED_LENGTH) {
+    return { length: value.length, end: MAX_TEXT_LENGTH };
   }
   let length = 0;
   let end = 0;
   for (const character of value) {
     length += 1;
-    end += length <= LONGEST_TEXT ? character.length : 0;
+    end += length <= MAX_TEXT_LENGTH ? character.length : 0;
   }
   return { length, end };
 }
@@ -81,7 +81,7 @@ export const errorName: Kind = (key, value) =>
   typeof value === 'string' ? { [key]: errorType(value) } : undefined;
 
 function isToken(value: string): boolean {
-  return value.length <= LONGEST_LABEL && TOKEN.test(value) && !isSuspicious(value);
+  return value.length <= MAX_LABEL_LENGTH && TOKEN.test(value) && !isSuspicious(value);
 }
 
 type Check = (value: unknown) => boolean;
@@ -95,7 +95,7 @@ const isId: Check = (value) => typeof value === 'string' && ID.test(value);
 // `module:function:line` must not be taken for a secret and its value.
 const isLocation: Check = (value) =>
   typeof value === 'string' &&
-  value.length <= LONGEST_LOCATION &&
+  value.length <= MAX_LOCATION_LENGTH &&
   LOCATION.test(value) &&
   !isSuspicious(value.replaceAll(':', ' , '));
 

@@ -23,7 +23,7 @@ import type { Level } from './types';
 /** What is gathered is written after that long, as by Python's writer. */
 const GATHER_MS = 250;
 /** Or when it is that many; an envelope of them is some 300 kB. */
-const MOST_GATHERED = 256;
+const MAX_GATHERED = 256;
 
 const SCOPE = '@cortex/telemetry';
 const NEVER = async (): Promise<void> => undefined;
@@ -110,7 +110,7 @@ export class Pipeline {
   }
 
   private gather(): void {
-    if (this.logs.usage.length + this.logs.error.length + this.spans.length >= MOST_GATHERED) {
+    if (this.logs.usage.length + this.logs.error.length + this.spans.length >= MAX_GATHERED) {
       this.flush(false);
       return;
     }

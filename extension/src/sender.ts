@@ -43,8 +43,8 @@ type Outcome =
   | { readonly kind: 'refused' | 'forbidden' | 'later'; readonly why: string; readonly delayMs?: number };
 
 const RETRYABLE = new Set([429, 502, 503, 504]);
-const LONGEST_RETRY_AFTER_MS = 3_600_000;
-const LONGEST_ANSWER = 65_536;
+const MAX_RETRY_AFTER_MS = 3_600_000;
+const MAX_ANSWER_LENGTH = 65_536;
 
 export class Sender {
   readonly counts: Counts = { sent: 0, rejected: 0, failures: 0, lastFailure: '' };
@@ -226,7 +226,7 @@ async function readAnswer(answer: IncomingMessage): Promise<string> {
   let length = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > LONGEST_ANSWER) {
+    if (length > MAX_ANSWER_LENGTH) {
       answer.destroy();
       throw new Error('too long');
     }
@@ -288,5 +288,5 @@ export function retryAfterMs(header: string | undefined, now = Date.now()): numb
   }
   const seconds = /^\d{1,9}$/.test(header.trim()) ? Number(header) : undefined;
   const wait = seconds === undefined ? Date.parse(header) - now : seconds * 1000;
-  return Number.isFinite(wait) ? Math.min(Math.max(0, wait), LONGEST_RETRY_AFTER_MS) : undefined;
+  return Number.isFinite(wait) ? Math.min(Math.max(0, wait), MAX_RETRY_AFTER_MS) : undefined;
 }

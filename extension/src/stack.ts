@@ -7,10 +7,10 @@ import { isSuspicious } from './scrub';
 /** `error.type` of a failure whose class isn't known. */
 export const ERROR_TYPE_OTHER = '_OTHER';
 
-const LONGEST_NAME = 128;
-const LONGEST_STACK = 65_536;
-const LONGEST_LINE = 2048;
-const MOST_LINKS = 5;
+const MAX_NAME_LENGTH = 128;
+const MAX_STACK_LENGTH = 65_536;
+const MAX_LINE_LENGTH = 2048;
+const MAX_LINKS = 5;
 // VS Code's extension host indents its frames by a tab.
 const FRAME =
   /^[ \t]{1,8}at (?:async |new )?(?:([^\s()]{1,256}) (?:\[as [^\s()]{1,256}\] )?)?\(?([^()]{1,1024}):(\d{1,9}):\d{1,9}\)?$/;
@@ -39,7 +39,7 @@ export function summarizeError(thrown: unknown): ErrorSummary {
   const links: string[] = [];
   const seen = new Set<unknown>();
   let link = thrown;
-  while (link !== null && typeof link === 'object' && !seen.has(link) && links.length < MOST_LINKS) {
+  while (link !== null && typeof link === 'object' && !seen.has(link) && links.length < MAX_LINKS) {
     seen.add(link);
     const place = innermostPlace(read(link, 'stack'), read(link, 'name'), read(link, 'message'));
     const name = nameInLocation(typeOf(link));
@@ -65,7 +65,7 @@ export function summarizeStack(stack: string, type: string): string {
 
 /** A low-cardinality `error.type`: a class, an error code or a word of the conventions. */
 export function errorType(text: string): string {
-  if (text.length === 0 || text.length > LONGEST_NAME) {
+  if (text.length === 0 || text.length > MAX_NAME_LENGTH) {
     return ERROR_TYPE_OTHER;
   }
   if (/^-?\d{1,6}$/.test(text) || KNOWN_WORDS.has(text)) {
@@ -103,9 +103,9 @@ function innermostPlace(stack: unknown, name: unknown = '', message: unknown = '
   const at = stack.startsWith(header) ? header.length : endOf(stack, message);
   const start = Math.max(0, at);
   const frames = stack
-    .slice(start, start + LONGEST_STACK)
+    .slice(start, start + MAX_STACK_LENGTH)
     .split('\n')
-    .map((line) => FRAME.exec(line.slice(0, LONGEST_LINE).trimEnd()));
+    .map((line) => FRAME.exec(line.slice(0, MAX_LINE_LENGTH).trimEnd()));
   // Of a message that isn't the error's any more, only the unbroken end can be told to be frames.
   const first = at < 0 ? frames.findLastIndex((frame, index) => !frame && frames[index + 1]) + 1 : 0;
   const frame = frames.slice(first).find((one) => one !== null);
@@ -129,7 +129,7 @@ function place(file: string, name: string, line: number): string {
 }
 
 function placePart(text: string): string {
-  const isClean = text.length > 0 && text.length <= LONGEST_NAME && /^[\w.<>-]+$/.test(text);
+  const isClean = text.length > 0 && text.length <= MAX_NAME_LENGTH && /^[\w.<>-]+$/.test(text);
   return isClean && !isSuspicious(text) ? text.slice(0, 64) : '_';
 }
 

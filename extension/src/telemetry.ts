@@ -26,7 +26,7 @@ import type {
 /** Most of the second that an extension has to deactivate. */
 const DEACTIVATE_MS = 700;
 /** Events that the host's logger has taken and not yet handed to the sender. */
-const MOST_DRAFTS = 1024;
+const MAX_DRAFTS = 1024;
 const INSTALLED = 'cortex.telemetry.installed';
 
 /** An event that waits for the host's logger to clean its data and hand it on. */
@@ -313,7 +313,7 @@ export class CortexTelemetry implements Telemetry {
   private submit(event: events.EventType, attributes: Attributes, draft: Draft): void {
     const uid = randomBytes(16).toString('hex');
     this.drafts.set(uid, draft);
-    if (this.drafts.size > MOST_DRAFTS) {
+    if (this.drafts.size > MAX_DRAFTS) {
       const [oldest] = this.drafts.keys();
       this.drafts.delete(oldest ?? '');
       this.parts.dropped.add('host');

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_otel import source
+from cortex_otel import _version
 
 ROOT = Path(__file__).parents[2]
 #: A command that fetches by name, and the name as it stands there: no path, no URL.
@@ -103,14 +103,14 @@ def test_an_extra_comes_from_where_this_installation_did(monkeypatch, recorded, 
             return recorded
 
     monkeypatch.setattr(importlib.metadata, "distribution", lambda _: Distribution)
-    assert source.requirement() == f"cortex-otel{wanted}"
-    assert source.requirement("serve") == f"cortex-otel[serve]{wanted}"
-    assert source.to_install("serve").startswith("pip install ")
+    assert _version.requirement() == f"cortex-otel{wanted}"
+    assert _version.requirement("serve") == f"cortex-otel[serve]{wanted}"
+    assert _version.to_install("serve").startswith("pip install ")
 
 
 def test_pip_takes_what_is_told(tmp_path):
     """Resolved for real; what it depends on was tried by whoever made this environment."""
-    requirement = source.requirement()
+    requirement = _version.requirement()
     if "@" not in requirement:
         pytest.skip("installed from an index")
     done = subprocess.run(

@@ -75,7 +75,7 @@ def test_the_wheel_holds_every_file_of_both_packages(files_in_wheel, tracked, ro
         if name.startswith(("cortex_otel/", "cortex_otel_exporters/")):
             expected.add(name)
         elif name.startswith("grafana/"):
-            expected.add(f"cortex_otel/show/grafana_files/{name.removeprefix('grafana/')}")
+            expected.add(f"cortex_otel/show/grafana/files/{name.removeprefix('grafana/')}")
     assert {"cortex_otel/py.typed", "cortex_otel_exporters/py.typed"} <= expected
     assert "cortex_otel/query/sql/tools.sql" in expected
     assert expected == {name for name in files_in_wheel if ".dist-info/" not in name}

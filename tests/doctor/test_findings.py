@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import cortex_otel
+from cortex_otel.doctor.findings import mask, problem, secrets_of, shown
 from cortex_otel.messages import TEXTS
-from cortex_otel.operate.doctor.findings import mask, problem, secrets_of, shown
 
 CANARY = "canary-5f1e"
 

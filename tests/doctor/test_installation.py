@@ -15,9 +15,9 @@ import apsw
 import pytest
 
 import cortex_otel
-from cortex_otel import configuration
 from cortex_otel.cli import main
-from cortex_otel.operate.doctor.round_trip import SIGNALS, broken_hop
+from cortex_otel.doctor.round_trip import SIGNALS, broken_hop
+from cortex_otel.sdk import configure
 
 BIN = Path(sys.executable).parent
 EMPTY = hashlib.sha256(b"").hexdigest()  # a -wal file that a reader made and left empty
@@ -36,7 +36,7 @@ def store(tmp_path):
 
     tool()
     assert cortex_otel.force_flush(5000)
-    configuration.reset_for_tests()
+    configure.reset_for_tests()
     return home
 
 
@@ -242,7 +242,7 @@ def test_another_distro_is_installed(doctor, tmp_path):
 def test_the_broken_hop_is_named(tmp_path, change, hop):
     home = tmp_path / "home"
     subprocess.run(
-        [sys.executable, "-m", "cortex_otel.operate.doctor.round_trip"],
+        [sys.executable, "-m", "cortex_otel.doctor.round_trip"],
         env={**os.environ, "CORTEX_OTEL_HOME": str(home)}, check=True, capture_output=True,
     )  # fmt: skip
     database = home / "cortex.db"

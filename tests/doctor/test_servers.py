@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_otel.source import requirement
+from cortex_otel._version import requirement
 
 pytestmark = pytest.mark.timing
 

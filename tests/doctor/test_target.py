@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cortex_otel.operate.doctor.target import read_command, with_variable
-from cortex_otel.source import requirement
+from cortex_otel._version import requirement
+from cortex_otel.doctor.target import read_command, with_variable
 
 OURS = requirement()
 LAUNCHER = "opentelemetry-instrument"

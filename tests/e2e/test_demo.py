@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pytest
 
+from cortex_otel._version import to_install
 from cortex_otel.demo.memory import Memory, classify, compress, tokens
 from cortex_otel.demo.scenario import PEOPLE
-from cortex_otel.source import to_install
 
 DEMO = [sys.executable, "-P", "-m", "cortex_otel.cli", "demo"]
 

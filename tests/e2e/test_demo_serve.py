@@ -20,11 +20,11 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="needs the extra serve")
 
+from cortex_otel._version import to_install
 from cortex_otel.demo.population import fill, filled_at
 from cortex_otel.demo.serving import prepare
 from cortex_otel.demo.texts import TEXTS
 from cortex_otel.show.pages import PAGES
-from cortex_otel.source import to_install
 
 DEMO = [sys.executable, "-P", "-m", "cortex_otel.cli", "demo"]
 # Building the population and a round of servers, on a machine that does other things too.

@@ -173,13 +173,13 @@ def test_a_second_signal_waits_for_the_first_to_finish(path):
     """Supervisor and shell both send one."""
     code = """
 configure()
-writer = cortex_otel.configuration._pipeline.writer
+writer = cortex_otel.sdk.configure._pipeline.writer
 write = writer._store.write
 writer._store.write = lambda *given: (time.sleep(0.3), write(*given))[1]
 ready()
 time.sleep(60)
 """
-    process = host(path, "import cortex_otel.configuration\n" + code)
+    process = host(path, "import cortex_otel.sdk.configure\n" + code)
     assert process.stdout.readline() == "ready\n"
     send(process, signal.SIGTERM)
     time.sleep(0.1)
@@ -190,9 +190,9 @@ time.sleep(60)
 
 def test_a_signal_during_exit_waits_for_what_is_being_stored(path):
     code = """
-import cortex_otel.configuration
+import cortex_otel.sdk.configure
 configure()
-writer = cortex_otel.configuration._pipeline.writer
+writer = cortex_otel.sdk.configure._pipeline.writer
 write = writer._store.write
 def slow(*given):
     os.kill(os.getpid(), signal.SIGTERM)

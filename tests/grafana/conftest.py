@@ -12,7 +12,7 @@ import pytest
 with warnings.catch_warnings():
     # The SDK would rather make v2 dashboards, which Grafana 12.4 and 13 don't provision from files.
     warnings.filterwarnings("ignore", "Prefer using dashboardv2", DeprecationWarning)
-    import cortex_otel.show.grafana  # noqa: F401 - imported here, where the warning is expected
+    import cortex_otel.show.grafana.dashboards  # noqa: F401 - imported here, where the warning is expected
 
 HERE = Path(__file__).parent
 

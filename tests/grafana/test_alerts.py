@@ -7,7 +7,7 @@ import pytest
 import seeding
 import yaml
 
-from cortex_otel.show.grafana_alerts import ALERTS
+from cortex_otel.show.grafana.alerts import ALERTS
 
 NOW = seeding.MONDAY + 10 * seeding.DAY
 MINUTE = 60 * 10**9

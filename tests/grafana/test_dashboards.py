@@ -12,9 +12,9 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
 from cortex_otel.query.catalogue import catalogue
-from cortex_otel.show import grafana as generator
-from cortex_otel.show.grafana_pages import PAGES_OF_GRAFANA
-from cortex_otel.show.grafana_words import TERMINAL, WORDS
+from cortex_otel.show.grafana import dashboards as generator
+from cortex_otel.show.grafana.pages import PAGES_OF_GRAFANA
+from cortex_otel.show.grafana.words import TERMINAL, WORDS
 from cortex_otel.show.pages import PAGES
 
 UIDS = [generator.uid_of(page) for page in PAGES_OF_GRAFANA.values()]

@@ -10,8 +10,8 @@ import pytest
 import seeding
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from cortex_otel.show.grafana_panels import panel_of
-from cortex_otel.show.grafana_targets import Context
+from cortex_otel.show.grafana.panels import panel_of
+from cortex_otel.show.grafana.targets import Context
 from cortex_otel.show.pages import Page, Panel
 
 

@@ -14,7 +14,7 @@ from grafana_plugin import Plugin
 
 from cortex_otel import cli
 from cortex_otel.messages import TEXTS
-from cortex_otel.show.grafana_setup import sources
+from cortex_otel.show.grafana.setup import sources
 
 
 def said(capsys, *arguments):

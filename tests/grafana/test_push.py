@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from cortex_otel import cli
-from cortex_otel.source import to_install
+from cortex_otel._version import to_install
 
 TOKEN = "glsa_canary_token_0123456789"
 PLUGIN = "frser-sqlite-datasource"

@@ -12,10 +12,10 @@ from grafana_plugin import asked, shown_of
 
 from cortex_otel.query import runner
 from cortex_otel.query.catalogue import catalogue
-from cortex_otel.show import grafana as generator
-from cortex_otel.show.grafana_links import AROUND
-from cortex_otel.show.grafana_pages import PAGES_OF_GRAFANA
-from cortex_otel.show.grafana_sql import VARIABLES
+from cortex_otel.show.grafana import dashboards as generator
+from cortex_otel.show.grafana.dialect import VARIABLES
+from cortex_otel.show.grafana.links import AROUND
+from cortex_otel.show.grafana.pages import PAGES_OF_GRAFANA
 from cortex_otel_exporters.sqlite.reader import open_reader
 
 END = seeding.MONDAY + 50 * seeding.DAY

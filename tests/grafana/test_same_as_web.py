@@ -10,8 +10,8 @@ import seeding
 from grafana_plugin import shown_of
 
 from cortex_otel.query.catalogue import catalogue
-from cortex_otel.show import grafana as generator
-from cortex_otel.show.grafana_links import AROUND
+from cortex_otel.show.grafana import dashboards as generator
+from cortex_otel.show.grafana.links import AROUND
 from cortex_otel.show.pages import PAGES
 from cortex_otel.show.web import panels
 from cortex_otel.show.web.parameters import PageQuery

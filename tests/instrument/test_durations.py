@@ -100,7 +100,7 @@ def test_what_is_no_duration_is_refused_as_by_the_sdk(both, seconds, caplog):
 
 
 def test_beyond_its_limit_the_sdk_counts(both, monkeypatch):
-    monkeypatch.setattr(durations, "MOST_SERIES", 2)
+    monkeypatch.setattr(durations, "MAX_SERIES", 2)
     for tool in "abcd":
         both.direct.record(0.5, attributes(tool))
     of_sdk, of_ours = both.rows()

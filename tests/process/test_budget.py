@@ -76,7 +76,7 @@ def test_a_budget_is_what_it_says(steps):
             assert is_long_gone or value not in seen
         assert len(made.known) <= AT_ONCE
         assert len(made._older) <= AT_ONCE
-        assert len(made._seen) <= budget._MOST_SEEN
+        assert len(made._seen) <= budget._MAX_SEEN
     clock.now += DAY
     assert made.admits("quite a new one"), "after a day there is room again"
 
@@ -134,7 +134,7 @@ def test_declared_names_are_never_refused_and_are_bounded():
     declare("tool", [None, 5, "x" * 10_000_000])
     assert len(budget._declared["tool"]) == 2
     declare("tool", (f"tool {number}" for number in range(5000)))
-    assert len(budget._declared["tool"]) == budget._MOST_DECLARED
+    assert len(budget._declared["tool"]) == budget._MAX_DECLARED
     assert made.admits("search")
 
 

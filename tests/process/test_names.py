@@ -74,7 +74,7 @@ class Process:
 @pytest.fixture(params=[LeanTracerProvider, TracerProvider])
 def process(request, monkeypatch):
     monkeypatch.setattr(budget, "_declared", {"tool": set(), "prompt": set()})
-    monkeypatch.setattr(budget, "_MOST_SEEN", 20)
+    monkeypatch.setattr(budget, "_MAX_SEEN", 20)
     monkeypatch.setattr(
         budget,
         "LIMITS",

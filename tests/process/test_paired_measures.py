@@ -22,7 +22,7 @@ PAIRS = [
 HOST = """
 import cortex_otel
 from cortex_otel import events
-from cortex_otel.configuration import shutdown
+from cortex_otel.sdk.configure import shutdown
 
 cortex_otel.configure()
 with events.compress_context(tokens_before=1000) as event:

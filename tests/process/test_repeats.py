@@ -127,11 +127,11 @@ def test_who_it_is_may_change_between_two_calls():
 @pytest.mark.parametrize("key", ["gen_ai.tool.name", "cortex.project.id", "not.allowed"])
 def test_a_host_of_many_values_fills_no_memory(key):
     made, of = converter(), tracer()
-    for number in range(repeats.MOST_ROWS * 2 + 10):
+    for number in range(repeats.MAX_ROWS * 2 + 10):
         made.span(ended(of, {**CALL, key: f"t{number}"}))
         made.span(ended(of, {"mcp.method.name": "tools/list", f"key.{number}": 1}))
-    assert len(made._repeats.rows) <= repeats.MOST_ROWS
-    assert len(made._repeats._plans) <= repeats._MOST_PLANS
+    assert len(made._repeats.rows) <= repeats.MAX_ROWS
+    assert len(made._repeats._plans) <= repeats._MAX_PLANS
     assert SECRET not in str(made.span(ended(of, {**CALL, key: SECRET, "again": SECRET})))
 
 

@@ -18,11 +18,11 @@ def test_its_limits():
     for said in (
         f"{protocol.HEAD_SECONDS:.0f} seconds and {protocol.HEAD_BYTES // 1024} KiB",
         f"a body {app.BODY_SECONDS:.0f} seconds",
-        f"{protocol.MOST_CONNECTIONS} connections",
-        f"{commit.MOST_WAITING:,} waiting",
-        f"{commit.MOST_WAITING_BYTES // 1024**2} MiB of waiting",
-        f"{intake.MOST_BYTES // 1024**2} MiB, before and after",
-        f"a list of up to {plain.MOST_EVENTS}",
+        f"{protocol.MAX_CONNECTIONS} connections",
+        f"{commit.MAX_QUEUED:,} waiting",
+        f"{commit.MAX_QUEUED_BYTES // 1024**2} MiB of waiting",
+        f"{intake.MAX_BYTES // 1024**2} MiB, before and after",
+        f"a list of up to {plain.MAX_EVENTS}",
         *(path.rpartition("/")[2] for path in (*plain.ROUTES, *intake.SIGNALS)),
     ):
         assert said in PAGE.replace("\n", " ")

@@ -156,7 +156,7 @@ def small(monkeypatch):
         budget, "LIMITS",
         {**dict.fromkeys(LIMITS, Limit(AT_ONCE, AT_ONCE // 2)), "series": LIMITS["series"]},
     )  # fmt: skip
-    monkeypatch.setattr(budget, "_MOST_SEEN", 20)
+    monkeypatch.setattr(budget, "_MAX_SEEN", 20)
 
 
 #: By kind: the n-th span and resource with another name of it, and where the row has it.

@@ -151,7 +151,7 @@ def impatient(tmp_path, monkeypatch):
     from cortex_otel.settings import read_environment
 
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.5)
-    monkeypatch.setattr(protocol, "MOST_CONNECTIONS", 5)
+    monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 5)
     monkeypatch.setattr(app, "BODY_SECONDS", 0.6)
     settings = read_environment({"CORTEX_OTEL_HOME": str(tmp_path / "home")})
     listener = socket.create_server(("127.0.0.1", 0))

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.version import __version__ as sdk_version
 
 import cortex_otel
-from cortex_otel import configuration
+from cortex_otel.sdk import configure
 from cortex_otel.settings import read_environment
 from cortex_otel.span import versions
 from cortex_otel.span.provider import LeanTracerProvider
@@ -46,7 +46,7 @@ import opentelemetry.sdk.version
 opentelemetry.sdk.version.__version__ = "1.99.0"
 """
 IMPORTS = """
-import sys, cortex_otel.configuration
+import sys, cortex_otel.sdk.configure
 assert not {'cortex_otel.span.span', 'cortex_otel.span.tracer'} & set(sys.modules)
 """
 
@@ -96,7 +96,7 @@ def test_without_the_parts_it_needs_the_question_can_still_be_asked(tmp_path):
 
 def test_the_choice(monkeypatch):
     def chosen():
-        return configuration._span_implementation(read_environment())
+        return configure._span_implementation(read_environment())
 
     assert chosen() == (LeanTracerProvider, "span:lean")
     monkeypatch.setenv("CORTEX_OTEL_SPAN", "sdk")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_otel.storage import TelemetryStorage
+from cortex_otel.query.storage import TelemetryStorage
 
 pytestmark = [pytest.mark.stacks, pytest.mark.timeout(600)]
 

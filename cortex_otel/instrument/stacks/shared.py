@@ -27,7 +27,7 @@ LISTS: Final = {
     "tools/list": ("tools", sc.METHOD_TOOLS_CALL),
     "prompts/list": ("prompts", sc.METHOD_PROMPTS_GET),
 }
-_LONGEST = 256
+_MAX_NAME_LENGTH = 256
 _SECONDS_BETWEEN_LOOKS = 1.0
 _is_stdio = False
 _look_again = 0.0
@@ -35,7 +35,7 @@ _look_again = 0.0
 
 def text(value: object) -> str:
     """``value`` if it is text of bearable length, else ``""``."""
-    return value if isinstance(value, str) and len(value) <= _LONGEST else ""
+    return value if isinstance(value, str) and len(value) <= _MAX_NAME_LENGTH else ""
 
 
 def names_in(page: object, field: str) -> Iterator[str]:

@@ -35,8 +35,8 @@ __all__ = ["known_questions", "records", "require_user", "trace", "whole_page"]
 
 #: For all panels of a page together.
 _PAGE_LIMIT_MS = 15_000
-_LEAST_MS = 50
-_MOST_SPANS = 5000
+_MIN_MS = 50
+_MAX_SPANS = 5000
 _STEPS_BETWEEN_CHECKS = 10_000
 
 
@@ -55,7 +55,7 @@ def whole_page(
         of = from_the_first_record(connection, of)
         for panel in page.panels:
             started = time.monotonic()
-            allowed_ms = min(TIME_LIMIT_MS, max(_LEAST_MS, (end - started) * 1000))
+            allowed_ms = min(TIME_LIMIT_MS, max(_MIN_MS, (end - started) * 1000))
             try:
                 told[panel.id] = answer(
                     connection, page, panel, query, default_zone=default_zone, language=language,
@@ -137,7 +137,7 @@ def trace(connection: apsw.Connection, trace_id: str, zone: Zone) -> dict[str, A
         lambda: time.monotonic() > end, _STEPS_BETWEEN_CHECKS, id=handler
     )
     try:
-        rows = of_trace(connection, trace_id, _MOST_SPANS + 1)
+        rows = of_trace(connection, trace_id, _MAX_SPANS + 1)
     except apsw.InterruptError:
         raise QueryTimeoutError("trace", TIME_LIMIT_MS) from None
     finally:
@@ -148,9 +148,9 @@ def trace(connection: apsw.Connection, trace_id: str, zone: Zone) -> dict[str, A
         "trace_id": trace_id.lower(),
         "spans": [
             {**row, "timestamp": zone.iso_micros(cast("int", row["timestamp"]))}
-            for row in rows[:_MOST_SPANS]
+            for row in rows[:_MAX_SPANS]
         ],
-        "truncated": len(rows) > _MOST_SPANS,
+        "truncated": len(rows) > _MAX_SPANS,
     }
 
 

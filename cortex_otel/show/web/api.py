@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["PREFIX", "router"]
 
 PREFIX = "/api/telemetry"
-_MOST_TOOLS = 1000
+_MAX_TOOLS = 1000
 
 _Answer = TypeVar("_Answer")
 _Name = Annotated[str, Path(max_length=64, description="As `questions` lists them.")]
@@ -75,7 +75,7 @@ async def mcp_summary(
 @router.get("/mcp/tools", responses=_of(schemas.Tools), tags=["lists"])
 async def mcp_tools(request: Request, query: Annotated[parameters.RangeQuery, Query()]) -> Response:
     """Calls, errors and durations of each tool."""
-    return await _records(request, "tool_calls", query, key="tools", limit=_MOST_TOOLS)
+    return await _records(request, "tool_calls", query, key="tools", limit=_MAX_TOOLS)
 
 
 @router.get("/extension/summary", responses=_of(schemas.PageAnswer), tags=["pages"])

@@ -39,7 +39,7 @@ __all__ = ["create_app", "create_server"]
 
 _GRACEFUL_SECONDS = 1
 #: A browser sends two words at most; frames beyond that are none of ours.
-_LONGEST_FRAME = 4096
+_MAX_FRAME_BYTES = 4096
 #: A browser that doesn't answer one until the next is due is gone, and its place is another's.
 _SECONDS_BETWEEN_PINGS = 15
 
@@ -67,7 +67,7 @@ def create_server(settings: Settings, url: str) -> tuple[uvicorn.Server, str]:
         log_level="error",  # a request that is no HTTP is its sender's trouble
         server_header=False,
         date_header=False,
-        ws_max_size=_LONGEST_FRAME,
+        ws_max_size=_MAX_FRAME_BYTES,
         ws_per_message_deflate=False,
         ws_ping_interval=_SECONDS_BETWEEN_PINGS,
         ws_ping_timeout=_SECONDS_BETWEEN_PINGS,

@@ -35,7 +35,7 @@ _Answer = TypeVar("_Answer")
 
 _CHUNK = 64 * 1024
 _THREADS = 2
-_MOST_AT_A_TIME = 8
+_MAX_CONCURRENT = 8
 _SECONDS_FOR_A_CHUNK = 30.0
 #: What a spreadsheet takes for a formula; it also looks behind spaces and line ends.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
@@ -148,7 +148,7 @@ class Exports:
             Exception: what reading raises.
         """
         # Each keeps a connection with its page cache, for as long as its client takes.
-        if self._begun >= _MOST_AT_A_TIME:
+        if self._begun >= _MAX_CONCURRENT:
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", headers={"retry-after": "5"})
         self._begun += 1
         download = Download(self, made(), media_type, headers)

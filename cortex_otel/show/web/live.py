@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from cortex_otel.show.web.zones import Zone
 
-__all__ = ["MOST_SOCKETS", "Live"]
+__all__ = ["MAX_SOCKETS", "Live"]
 
-MOST_SOCKETS = 64
+MAX_SOCKETS = 64
 _SECONDS_BETWEEN_LOOKS = 0.05
 #: A writer commits four times a second; several of them need not be told one by one.
 _SECONDS_BETWEEN_NEWS = 0.1
@@ -67,7 +67,7 @@ class Live:
 
     async def serve(self, socket: WebSocket) -> None:
         """One page, until it goes."""
-        if self._sockets >= MOST_SOCKETS:
+        if self._sockets >= MAX_SOCKETS:
             await socket.close(_TRY_AGAIN_LATER)
             return
         self._sockets += 1

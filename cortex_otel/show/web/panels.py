@@ -42,7 +42,7 @@ __all__ = [
 
 TIME_LIMIT_MS = 5000
 _HOUR_NS = 3_600 * 10**9
-_LONGEST_CURSOR = 400
+_MAX_CURSOR_LENGTH = 400
 _BIGGEST = 2**63
 _MEASURED = frozenset({"count", "ratio", "ms", "tokens"})
 _TYPES: Mapping[str, type] = {"integer": int, "text": str, "real": float}
@@ -197,7 +197,7 @@ def cursor_values(question: Question, cursor: str) -> dict[str, Value]:
         ApiError: 400: it is of another question, or none.
     """
     refused = ApiError(HTTPStatus.BAD_REQUEST, "bad_cursor", field="cursor")
-    if not question.cursor or len(cursor) > _LONGEST_CURSOR or not cursor.isascii():
+    if not question.cursor or len(cursor) > _MAX_CURSOR_LENGTH or not cursor.isascii():
         raise refused
     try:
         told = orjson.loads(base64.b64decode(f"{cursor}===", altchars=b"-_"))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FILTERS",
-    "MOST_EVENTS",
+    "MAX_EVENTS",
     "EventsQuery",
     "ExportQuery",
     "LanguageQuery",
@@ -37,7 +37,7 @@ __all__ = [
 
 #: Filters that only some pages have, by the name of the parameter.
 FILTERS = ("user", "event_type", "error_type", "tool", "q")
-MOST_EVENTS = 1000
+MAX_EVENTS = 1000
 _DEFAULT_SINCE = "30d"
 _TIER = "^(" + "|".join(TIERS) + ")$"
 #: What is said of a value that makes no sense; of others, that it makes none.
@@ -116,7 +116,7 @@ _User = Annotated[
     str | None,
     Field(pattern=r"^[0-9a-fA-F]{1,64}$", description="Beginning of a user hash, or all."),
 ]
-_Limit = Annotated[int, Field(ge=1, le=MOST_EVENTS, description=f"Rows at most, to {MOST_EVENTS}.")]
+_Limit = Annotated[int, Field(ge=1, le=MAX_EVENTS, description=f"Rows at most, to {MAX_EVENTS}.")]
 _Cursor = Annotated[
     str | None,
     Field(max_length=400, description="`next` of the answer before: goes on where it ended."),
@@ -274,5 +274,5 @@ def _moment(chosen: Zone, field: str, text: str) -> int:
 def _bad(code: str, field: str, value: object) -> ApiError:
     return ApiError(
         HTTPStatus.BAD_REQUEST, code, field=field, value=shown(value),
-        allowed=", ".join(TIERS), most=MOST_EVENTS,
+        allowed=", ".join(TIERS), most=MAX_EVENTS,
     )  # fmt: skip

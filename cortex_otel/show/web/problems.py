@@ -15,10 +15,10 @@ from cortex_otel_exporters.sqlite.reader import StoreError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LONGEST_SHOWN", "ApiError", "Json", "known_problem", "refusal", "shown"]
+__all__ = ["MAX_SHOWN_LENGTH", "ApiError", "Json", "known_problem", "refusal", "shown"]
 
 #: Of a value that is said again in a message.
-LONGEST_SHOWN = 64
+MAX_SHOWN_LENGTH = 64
 _RETRY_SECONDS = {"locked": "2", "missing": "5", "older": "5"}
 
 
@@ -108,4 +108,4 @@ def known_problem(error: Exception) -> ApiError | None:
 def shown(value: object) -> str:
     """``value`` in quotes, short, on one line."""
     text = repr(str(value))
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+    return text if len(text) <= MAX_SHOWN_LENGTH else f"{text[:MAX_SHOWN_LENGTH]}…"

@@ -35,7 +35,7 @@ _Answer = TypeVar("_Answer")
 # A page asks about ten questions at once, and a browser sends six of them; SQLite is read by as
 # many threads as there are, but more than there are cores only take turns.
 _THREADS = 4
-_LONGEST_LINE = 64
+_MAX_LINE_LENGTH = 64
 _SECONDS_BETWEEN_LOOKS = 0.25
 
 
@@ -49,7 +49,7 @@ class Readers:
     """
 
     def __init__(
-        self, path: Path, *, threads: int = _THREADS, longest_line: int = _LONGEST_LINE
+        self, path: Path, *, threads: int = _THREADS, longest_line: int = _MAX_LINE_LENGTH
     ) -> None:
         self.path = path
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="cortex-otel-read")

@@ -12,7 +12,7 @@ __all__ = ["Zone", "local_zone", "zone"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS = 10**9
-_LONGEST_NAME = 64
+_MAX_NAME_LENGTH = 64
 #: Of the SQL, which counts days and half hours of 64-bit nanoseconds.
 _LAST_NS = 2**63 - 1
 #: The shortest time between two changes of clocks is a month: Ramadan in Morocco.
@@ -85,7 +85,7 @@ def zone(name: str) -> Zone:
     Raises:
         ValueError: there is none.
     """
-    if len(name) > _LONGEST_NAME or not name.isascii():
+    if len(name) > _MAX_NAME_LENGTH or not name.isascii():
         raise ValueError(name)
     try:
         return Zone(name, ZoneInfo(name))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["stored_names"]
 
 #: Names of a kind at most; those of product events before others, and the newest first.
-_MOST: Final = 2000
+_MAX_NAMES: Final = 2000
 _COLUMNS: Final = {
     "service": ("service", "series"),
     "tool": ("tool_name", "series"),
@@ -58,9 +58,9 @@ def _names(connection: apsw.Connection) -> dict[str, set[str]]:
             for (name,) in connection.execute(
                 f"SELECT {column} FROM {table} WHERE {column} NOT IN ('', '_OTHER') "  # noqa: S608
                 f"GROUP BY {column} ORDER BY {first}max(rowid) DESC LIMIT ?",
-                (_MOST,),
+                (_MAX_NAMES,),
             )
         }
-    found["metric"] = {str(name) for (name,) in connection.execute(_METRICS, (_MOST,))}
+    found["metric"] = {str(name) for (name,) in connection.execute(_METRICS, (_MAX_NAMES,))}
     found["route"] = found["event"] = found["span"]
     return found

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Place", "Places"]
 
 # A receiver sees many sessions: then it starts over with an empty cache.
-_MOST = 4096
+_MAX_DIMENSIONS = 4096
 _NO_SESSION = Session("")
 
 
@@ -94,7 +94,7 @@ class Places:
             user_key, series.user_tier, series.event_type != SPAN_EVENT_TYPE,
             series.result in FAILED_RESULTS, bool(series.feature), bool(session.session_id),
         )  # fmt: skip
-        if len(self._places) >= _MOST:
+        if len(self._places) >= _MAX_DIMENSIONS:
             self._places.clear()
         self._places[series, record.context, record.session, record.user_id_hash] = place
         return place
@@ -121,7 +121,7 @@ class Places:
         ).fetchone()
         if row is None:
             raise ValueError("a session the schema does not take")
-        if len(self._session_keys) >= _MOST:
+        if len(self._session_keys) >= _MAX_DIMENSIONS:
             self._session_keys.clear()
         self._session_keys[session.session_id] = int(row[0])
         return int(row[0])

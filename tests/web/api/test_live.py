@@ -14,7 +14,7 @@ import pytest
 import websockets.exceptions
 import websockets.sync.client
 
-from cortex_otel.show.web.live import MOST_SOCKETS
+from cortex_otel.show.web.live import MAX_SOCKETS
 
 pytestmark = pytest.mark.timing
 
@@ -177,7 +177,7 @@ def test_too_long_a_wish_is_refused(own):
 def test_there_is_room_for_so_many_pages_and_no_more(own):
     refused = 0
     with contextlib.ExitStack() as stack:
-        for _ in range(MOST_SOCKETS + 4):
+        for _ in range(MAX_SOCKETS + 4):
             try:
                 socket = stack.enter_context(socket_of(own))
                 assert told(socket)["type"] == "hello"
@@ -215,7 +215,7 @@ def test_pages_that_died_without_a_sign_make_room(serve, home):
     with contextlib.ExitStack() as stack:
         silent = [
             stack.enter_context(create_connection(("127.0.0.1", admin.port), 60))
-            for _ in range(MOST_SOCKETS)
+            for _ in range(MAX_SOCKETS)
         ]
         for each in silent:
             # A browser whose network is gone: it answers no ping.

@@ -31,12 +31,12 @@ export class ApiError extends Error {
 }
 
 // The server gives up a question long before: what takes longer is a connection that has died.
-const LONGEST_ANSWER_MS = 30_000;
+const MAX_ANSWER_MS = 30_000;
 
 /** The answer to GET `path`; an error of the API or of the network becomes an {@link ApiError}. */
 export async function ask(path, parameters, signal) {
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(), LONGEST_ANSWER_MS);
+  const timer = setTimeout(() => limit.abort(), MAX_ANSWER_MS);
   signal?.addEventListener("abort", () => limit.abort());
   let response;
   let body = null;

@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import * as format from "./format.js";
 
 const FIRST_WAIT_MS = 400;
-const LONGEST_WAIT_MS = 10_000;
+const MAX_WAIT_MS = 10_000;
 // The last 24 hours move on even if nothing happens.
 const TURN_MS = 60_000;
 // The server has a word every five seconds. A connection can die without a sign (a network that
@@ -86,7 +86,7 @@ function gone() {
   const left = socket;
   socket = null;
   left.close();
-  const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures) * (0.75 + Math.random() / 2);
+  const wait = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** failures) * (0.75 + Math.random() / 2);
   failures += 1;
   state(failures > 2 ? "off" : "waiting", t(failures > 2 ? "live_off" : "live_reconnecting"));
   timer = setTimeout(connect, wait);

@@ -2,7 +2,7 @@
 import { DAY, wall } from "./format.js";
 
 const HOUR = 3_600_000;
-const MOST_SLOTS = 10_000;
+const MAX_SLOTS = 10_000;
 const ADDS_UP = new Set(["count", "tokens"]);
 
 export function columnIndex(answer, name) {
@@ -107,7 +107,7 @@ function filled(seen, smallest, written, range) {
     while (first - step > from - step) first -= step;
     while (last + step < to) last += step;
   }
-  if ((last - first) / step > MOST_SLOTS) return times.map((time) => byTime.get(time));
+  if ((last - first) / step > MAX_SLOTS) return times.map((time) => byTime.get(time));
   const slots = [];
   for (let time = first; time <= last; time += step) slots.push(byTime.get(time) ?? written(time));
   return slots;

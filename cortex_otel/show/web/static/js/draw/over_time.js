@@ -8,7 +8,7 @@ import { pivot } from "../pivot.js";
 import { hidden, legend } from "./legend.js";
 import { dataTable } from "./table.js";
 
-const MOST_SERIES = 8;
+const MAX_SERIES = 8;
 const SMALL_DOTS_UP_TO = 45;
 
 /** Draw `answer` as `kind` ("line" or "bar") in `body`. */
@@ -39,11 +39,11 @@ export async function overTime(body, answer, kind) {
 
 // More than eight can't be told apart; the smallest become one, where they can be added up.
 function limited(data) {
-  if (data.series.length <= MOST_SERIES) return data;
+  if (data.series.length <= MAX_SERIES) return data;
   const size = (series) => series.points.reduce((sum, point) => sum + (point ?? 0), 0);
   const order = [...data.series].sort((a, b) => size(b) - size(a));
-  const shown = new Set(order.slice(0, MOST_SERIES - 1));
-  const rest = order.slice(MOST_SERIES - 1);
+  const shown = new Set(order.slice(0, MAX_SERIES - 1));
+  const rest = order.slice(MAX_SERIES - 1);
   const series = data.series.filter((each) => shown.has(each));
   if (rest.every(({ unit }) => unit === "count" || unit === "tokens")) {
     const points = data.categories.map((_, index) =>

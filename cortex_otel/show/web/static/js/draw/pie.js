@@ -8,7 +8,7 @@ import { colour, seriesVariables } from "../palette.js";
 import { columnIndex } from "../pivot.js";
 import { dataTable } from "./table.js";
 
-const MOST_SLICES = 8;
+const MAX_SLICES = 8;
 
 export async function pie(body, answer) {
   const slices = sliced(answer);
@@ -100,8 +100,8 @@ function sliced(answer) {
     }))
     .filter((slice) => slice.value > 0)
     .sort((a, b) => b.value - a.value);
-  if (slices.length <= MOST_SLICES) return slices;
-  const rest = slices.splice(MOST_SLICES - 1);
+  if (slices.length <= MAX_SLICES) return slices;
+  const rest = slices.splice(MAX_SLICES - 1);
   return [
     ...slices,
     {

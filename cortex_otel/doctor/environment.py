@@ -1,0 +1,165 @@
+"""Asks the Python of a target what is installed there, and whether the launcher reaches it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cortex_otel._version import requirement
+from cortex_otel.doctor.findings import ok, problem, shown, warning
+from cortex_otel.doctor.processes import begin, end
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cortex_otel.doctor.findings import Finding
+    from cortex_otel.doctor.target import Target
+
+__all__ = ["ask", "look"]
+
+_MARK = "cortex-otel-doctor:"
+# Runs in somebody else's Python, from 3.8 on, and imports nothing of theirs. The current directory
+# is taken off the path: only what is installed counts.
+_QUESTION = f"""
+import json, sys
+sys.path[:] = [entry for entry in sys.path if entry]
+from importlib import metadata, util
+def version(name):
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+names = ("cortex-otel", "opentelemetry-distro", "mcp", "fastmcp", "opentelemetry-instrumentation")
+points = metadata.entry_points()
+group = "opentelemetry_distro"
+distros = points.select(group=group) if hasattr(points, "select") else points.get(group, [])
+state = sys.modules.get("cortex_otel.instrument.state")
+hook = sys.modules.get("cortex_otel.instrument.mcp_server")
+print("{_MARK}" + json.dumps({{
+    "prefix": sys.prefix,
+    "executable": sys.executable,
+    "python": ".".join(map(str, sys.version_info[:3])),
+    "versions": {{name: version(name) for name in names}},
+    "distros": sorted({{point.name for point in distros}}),
+    "importable": util.find_spec("cortex_otel") is not None,
+    "pip": util.find_spec("pip") is not None,
+    "active": bool(state and state.state.active),
+    "hook": bool(hook and hook.installed()),
+}}))
+"""
+_OLDEST_PYTHON = (3, 11)
+_OLDEST_MCP = (1, 10)
+_FASTMCP = (2, 3, 4)
+
+
+def ask(command: tuple[str, ...], *, timeout_seconds: float) -> dict[str, Any] | str:
+    """Put the question to the Python that ``command`` starts.
+
+    Returns:
+        Its answer; or one line, the last of what it said instead.
+    """
+    with tempfile.TemporaryDirectory(prefix="cortex-doctor-") as directory:
+        try:
+            asked = begin(
+                (*command, "-c", _QUESTION), Path(directory, "home"),
+                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            )  # fmt: skip
+        except OSError as error:
+            return str(error)
+        with asked:
+            try:
+                stdout, stderr = asked.communicate(timeout=timeout_seconds)
+            except subprocess.TimeoutExpired:
+                return f"> {timeout_seconds:g} s"
+            finally:
+                end(asked)
+    for line in stdout.decode(errors="replace").splitlines():
+        if line.startswith(_MARK):
+            answer: dict[str, Any] = json.loads(line.removeprefix(_MARK))
+            return answer
+    said = stderr.decode(errors="replace").strip().splitlines() or [f"exit {asked.returncode}"]
+    return said[-1]
+
+
+def look(target: Target, *, timeout_seconds: float) -> Iterator[Finding]:
+    """Whether the Python of ``target`` has what recording needs, and what to type instead."""
+    answer = ask(target.interpreter, timeout_seconds=timeout_seconds)
+    if isinstance(answer, str):
+        yield problem("python_fails", command=shown(target.interpreter), said=answer)
+        return
+    versions = answer["versions"]
+    yield ok("target_python", version=answer["python"], prefix=answer["prefix"])
+    yield from _stack(versions)
+    if _numbers(answer["python"]) < _OLDEST_PYTHON:
+        yield problem("python_too_old", version=answer["python"])
+    instead = shown(target.instead)
+    if not answer["importable"]:
+        if target.installs and target.instead:
+            yield problem("not_in_environment_uv", prefix=answer["prefix"], instead=instead)
+        elif target.installs:
+            option = shown(("--with", requirement()))
+            yield problem("not_brought_along", prefix=answer["prefix"], option=option)
+        else:
+            yield problem(
+                "not_in_environment", prefix=answer["prefix"], install=_install(answer),
+                instead=instead or shown(target.instrumented),
+            )  # fmt: skip
+    else:
+        yield ok("in_environment", version=versions["cortex-otel"])
+        yield from _several_distros(answer)
+    if target.isolation:
+        yield problem("isolated", flag=target.isolation, instead=instead)
+    elif not target.instrumented and answer["importable"]:
+        yield warning("no_launcher", instead=instead)
+    elif target.instrumented:
+        yield from _reached(target, answer, timeout_seconds)
+
+
+def _reached(target: Target, answer: dict[str, Any], timeout_seconds: float) -> Iterator[Finding]:
+    """Start the launcher for real, with the question in place of the server."""
+    behind = ask(target.instrumented, timeout_seconds=timeout_seconds)
+    if isinstance(behind, str):
+        yield problem("launcher_fails", command=shown(target.instrumented), said=behind)
+    elif behind["active"]:
+        yield ok("launcher_reaches")
+        if not behind["hook"]:
+            yield warning("hook_disabled")
+    elif answer["importable"]:
+        yield problem("launcher_without_us", prefix=answer["prefix"])
+    else:
+        yield problem("launcher_elsewhere", prefix=answer["prefix"])
+
+
+def _stack(versions: dict[str, str]) -> Iterator[Finding]:
+    fastmcp, mcp = versions["fastmcp"], versions["mcp"]
+    name, version = ("fastmcp", fastmcp) if fastmcp else ("mcp", mcp)
+    if not version:
+        yield warning("no_mcp")
+    elif _numbers(version) < (_FASTMCP if fastmcp else _OLDEST_MCP):
+        yield problem("old_mcp", name=name, version=version)
+    else:
+        yield ok("mcp", name=name, version=version, mcp=mcp)
+
+
+def _several_distros(answer: dict[str, Any]) -> Iterator[Finding]:
+    others = [name for name in answer["distros"] if name != "cortex"]
+    chosen = os.environ.get("OTEL_PYTHON_DISTRO", "")
+    if chosen and chosen != "cortex":
+        yield problem("other_distro_chosen", chosen=chosen)
+    elif others:
+        yield warning("two_distros", others=", ".join(others))
+
+
+def _install(answer: dict[str, Any]) -> str:
+    if answer["pip"]:
+        return shown((answer["executable"], "-m", "pip", "install", requirement()))
+    return shown(("uv", "pip", "install", "--python", answer["executable"], requirement()))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)[:3]))

@@ -1,0 +1,141 @@
+"""Looks at the directory and the database of the user, and leaves both as they are."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from typing import TYPE_CHECKING
+
+import apsw
+
+from cortex_otel.doctor.findings import ok, problem, warning
+from cortex_otel.messages import text
+from cortex_otel.query.writers import read_writers
+from cortex_otel_exporters.sqlite.files import trouble_of
+from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError, open_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cortex_otel.doctor.findings import Finding
+
+__all__ = ["look"]
+
+_LITTLE_BYTES = 100 * 10**6
+_OPEN_TO_OTHERS = 0o077
+_CHECK_SECONDS = 5.0
+_CHECK_EVERY_STEPS = 10_000
+_BUSY_TIMEOUT_MS = 2000
+
+
+def look(home: Path, database: Path) -> Iterator[Finding]:
+    """Directory, free space, database, and what the processes that record say."""
+    existing = next(path for path in (home, *home.parents) if os.path.lexists(path))
+    why = _unwritable(existing)
+    if why:
+        yield problem("home_unwritable", path=home, why=why)
+    else:
+        yield ok("home" if existing == home else "home_none_yet", path=home)
+        yield from _owned(home)
+        yield from _space(existing)
+    yield from _database(database, writable=not why)
+    yield from _writers(home)
+
+
+def _unwritable(directory: Path) -> str:
+    """Why no file can be made in ``directory``; it is tried, since a mode tells root nothing."""
+    try:
+        with tempfile.TemporaryFile(dir=directory):
+            return ""
+    except OSError as error:
+        return error.strerror or type(error).__name__
+
+
+def _owned(home: Path) -> Iterator[Finding]:
+    for path in (home, home / "cortex.db"):
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        if hasattr(os, "getuid") and status.st_uid != os.getuid():
+            yield warning("other_owner", path=path)
+        if os.name == "posix" and status.st_mode & _OPEN_TO_OTHERS:
+            yield warning("open_to_others", path=path, mode=f"{status.st_mode & 0o777:04o}")
+
+
+def _space(directory: Path) -> Iterator[Finding]:
+    free = shutil.disk_usage(directory).free
+    megabytes = f"{free / 10**6:,.0f}"
+    yield (
+        ok("space", megabytes=megabytes)
+        if free >= _LITTLE_BYTES
+        else problem("little_space", megabytes=megabytes)
+    )
+
+
+def _database(path: Path, *, writable: bool) -> Iterator[Finding]:
+    try:
+        connection = open_reader(path)
+    except StoreMissingError:
+        yield ok("no_database", path=path)
+        return
+    except StoreError as error:
+        yield problem("database", said=text(f"store_{error.reason}", path=path, detail=error))
+        return
+    with contextlib.closing(connection):
+        said = _quick_check(connection)
+    if said:
+        yield problem("database", said=text("store_damaged", path=path))
+        return
+    yield ok("database_whole", path=path) if said is not None else ok("database_large", path=path)
+    if writable:
+        yield from _transaction(path)
+
+
+def _quick_check(connection: apsw.Connection) -> str | None:
+    """What SQLite finds broken, ``""`` if nothing; ``None`` if it takes too long to know."""
+    deadline = time.monotonic() + _CHECK_SECONDS
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, _CHECK_EVERY_STEPS)
+    try:
+        said = str(connection.execute("PRAGMA quick_check(1)").get)
+    except apsw.InterruptError:
+        return None
+    except apsw.Error as error:
+        return str(error)
+    return "" if said == "ok" else said
+
+
+def _transaction(path: Path) -> Iterator[Finding]:
+    """Write to the user's database and take it back: nothing of it reaches the file."""
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        with contextlib.closing(connection):
+            connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+            # The last one to close would otherwise move the log into the file.
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                connection.execute("INSERT INTO ledger VALUES (0, 'event', 'doctor', '', 1)")
+            finally:
+                connection.execute("ROLLBACK")
+    except apsw.Error as error:
+        yield problem("transaction_failed", why=trouble_of(error) or str(error), path=path)
+    else:
+        yield ok("transaction")
+
+
+def _writers(home: Path) -> Iterator[Finding]:
+    for writer in read_writers(home):
+        if not writer.alive:
+            continue
+        if writer.trouble:
+            yield problem("writer_trouble", pid=writer.pid, why=writer.trouble)
+        if writer.dropped:
+            reasons = ", ".join(f"{name} {count}" for name, count in writer.dropped.items())
+            yield warning("writer_dropped", pid=writer.pid, reasons=reasons)
+        if writer.faults:
+            yield warning("writer_faults", pid=writer.pid, places=", ".join(writer.faults))

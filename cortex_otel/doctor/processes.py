@@ -1,0 +1,50 @@
+"""Starting what the user gave us, so that it harms nothing and nothing of it is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+from cortex_otel.doctor.target import with_variable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from typing import IO
+
+__all__ = ["begin", "end"]
+
+_SECONDS_TO_END = 1.0
+
+
+def begin(
+    command: Sequence[str], home: Path, *, stdin: int, stderr: int | IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Start ``command`` with its telemetry in ``home``, whatever its own variables say.
+
+    Raises:
+        OSError: it can't be started.
+    """
+    # A low sampling rate would look like a server that isn't recorded.
+    ours = {"CORTEX_OTEL_HOME": str(home), "CORTEX_OTEL_SAMPLING": ""}
+    for name, value in ours.items():
+        command = with_variable(command, name, value)
+    return subprocess.Popen(  # noqa: S603 - the user's own command
+        command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, env={**os.environ, **ours},
+        start_new_session=True,  # so that what it starts can be ended with it
+    )  # fmt: skip
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End ``process`` and what it started; also where it has ended and they have not."""
+    if os.name != "posix":
+        process.kill()
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_SECONDS_TO_END)

@@ -1,0 +1,258 @@
+"""Starts the user's server as a client does, asks what it offers, and lets it go.
+
+``initialize`` and ``tools/list`` are all that is asked: no tool is called. Telemetry goes into a
+directory that is deleted afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+
+from cortex_otel.doctor.findings import ok, problem, warning
+from cortex_otel.doctor.processes import begin, end
+from cortex_otel.query.writers import read_writers
+from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError, open_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import apsw
+
+    from cortex_otel.doctor.findings import Finding
+
+__all__ = ["start"]
+
+# The reference client closes stdin, waits so long, and then sends SIGTERM.
+_PATIENCE_SECONDS = 2.0
+_MAX_EXIT_SECONDS = 10.0
+_MAX_LINES = 10_000
+_INITIALIZE = {
+    "protocolVersion": "2025-06-18",
+    "capabilities": {},
+    "clientInfo": {"name": "cortex-otel-doctor", "version": "1"},
+}
+
+
+def start(
+    command: Sequence[str], *, timeout_seconds: float, expected: bool | None
+) -> Iterator[Finding]:
+    """Start ``command``, make the handshake, close it, and look at what it left.
+
+    Args:
+        command: the user's command line.
+        timeout_seconds: how long each of the two answers may take.
+        expected: whether telemetry is on in this Python, ``None`` where only the server's own
+            code knows: what is said when nothing was recorded depends on it.
+    """
+    with tempfile.TemporaryDirectory(prefix="cortex-doctor-") as directory:
+        home = Path(directory, "home")
+        try:
+            server = _Server(command, home, Path(directory, "stderr"))
+        except OSError as error:
+            yield problem("server_not_started", said=error)
+            return
+        with server:
+            yield from _talk(server, timeout_seconds)
+        yield from _recorded(home, expected=expected)
+
+
+def _talk(server: _Server, timeout_seconds: float) -> Iterator[Finding]:
+    began = time.monotonic()
+    answer = server.ask(1, "initialize", _INITIALIZE, timeout_seconds)
+    if answer is None:
+        if server.ended:
+            yield problem("server_died", code=server.process.returncode, said=server.last_words())
+        else:
+            yield problem("server_silent", seconds=f"{timeout_seconds:g}", said=server.last_words())
+        yield from server.stray_findings()
+        return
+    took = f"{time.monotonic() - began:.1f}"
+    info = _inside(answer, "result", "serverInfo")
+    name = f"{info.get('name', '?')} {info.get('version', '')}".strip()
+    yield ok("server_answers", name=name, seconds=took)
+    server.tell("notifications/initialized")
+    tools = _inside(server.ask(2, "tools/list", {}, timeout_seconds) or {}, "result").get("tools")
+    if isinstance(tools, list):
+        yield ok("server_tools", count=len(tools))
+    else:
+        yield warning("server_no_tools")
+    seconds = server.close()
+    if seconds is None:
+        yield problem("server_stays", seconds=f"{_MAX_EXIT_SECONDS:g}")
+    elif seconds > _PATIENCE_SECONDS:
+        yield problem("server_slow_exit", seconds=f"{seconds:.1f}")
+    else:
+        yield ok("server_exits", seconds=f"{seconds:.1f}")
+    yield from server.stray_findings()
+    yield from server.complaints()
+
+
+def _inside(answer: object, *keys: str) -> dict[str, Any]:
+    for key in keys:
+        answer = answer.get(key) if isinstance(answer, dict) else None
+    return answer if isinstance(answer, dict) else {}
+
+
+def _recorded(home: Path, *, expected: bool | None) -> Iterator[Finding]:
+    spans = 0
+    try:
+        connection = open_reader(home / "cortex.db")
+    except StoreMissingError:
+        pass
+    except StoreError as error:
+        yield problem("server_store", said=error)
+        return
+    else:
+        with contextlib.closing(connection):
+            spans = connection.execute("SELECT count(*) FROM telemetry_events").get
+            yield from _providers(connection)
+    for writer in read_writers(home):
+        if writer.trouble or writer.faults:
+            said = writer.trouble or ", ".join(writer.faults)
+            yield problem("server_faults", said=said)
+    if spans:
+        yield ok("server_recorded", count=spans)
+    elif expected:
+        yield warning("server_recorded_nothing")
+    elif expected is None:
+        yield warning("server_maybe_recorded")
+    else:
+        yield problem("server_not_recorded")
+
+
+def _providers(connection: apsw.Connection) -> Iterator[Finding]:
+    """Whose OpenTelemetry providers the server used, and who gets what."""
+    noted = "SELECT DISTINCT outcome, reason FROM ledger WHERE signal = 'provider' ORDER BY 1, 2"
+    found: dict[str, list[str]] = {}
+    for how, signal in connection.execute(noted):
+        found.setdefault(how, []).append(signal)
+    for how, signals in found.items():
+        named = ", ".join(signals)
+        if how == "apart":
+            yield warning("provider_apart", signal=named)
+        elif how == "mirrored":
+            yield ok("provider_mirrored", signal=named)
+        else:
+            yield ok("provider_joined", signal=named)
+    if not found:
+        yield ok("provider_own")
+
+
+class _Server:
+    """A running server and its three streams."""
+
+    def __init__(self, command: Sequence[str], home: Path, stderr: Path) -> None:
+        self._stderr = stderr
+        with stderr.open("wb") as file:
+            self.process = begin(command, home, stdin=subprocess.PIPE, stderr=file)
+        self._lines: queue.Queue[bytes | None] = queue.Queue(_MAX_LINES)
+        self._stray, self._first_stray = 0, ""
+        self.ended = False
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        end(self.process)  # also after Ctrl-C: nothing outlives the command
+        for stream in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(OSError, ValueError):
+                if stream is not None:
+                    stream.close()
+
+    def _read(self) -> None:
+        stdout: IO[bytes] | None = self.process.stdout
+        with contextlib.suppress(OSError, ValueError):
+            for line in stdout or ():
+                self._lines.put(line)
+        self._lines.put(None)
+
+    def tell(self, method: str, number: int | None = None, params: Any = None) -> None:
+        """Send a notification, or with a number a request."""
+        message: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
+        if number is not None:
+            message |= {"id": number, "params": params}
+        with contextlib.suppress(OSError, ValueError):
+            assert self.process.stdin is not None  # noqa: S101 - it was asked for
+            self.process.stdin.write(json.dumps(message).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def ask(self, number: int, method: str, params: Any, seconds: float) -> Any:
+        """The answer to a request; ``None`` if there is none in time."""
+        self.tell(method, number, params)
+        deadline = time.monotonic() + seconds
+        while (message := self._next(deadline)) is not None:
+            if message.get("id") == number and "method" not in message:
+                return message
+        return None
+
+    def _next(self, deadline: float) -> dict[str, Any] | None:
+        """The next JSON-RPC message; lines that are none are kept for the report."""
+        while not self.ended:
+            try:
+                line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                return None
+            if line is None:
+                self.ended = True
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(1)
+                break
+            try:
+                message = json.loads(line)
+            except (ValueError, RecursionError):
+                message = None
+            if isinstance(message, dict) and message.get("jsonrpc") == "2.0":
+                return message
+            if line.strip():
+                self._stray += 1
+                self._first_stray = self._first_stray or line.decode(errors="replace").strip()
+            if time.monotonic() > deadline:  # one that never stops writing
+                return None
+        return None
+
+    def close(self) -> float | None:
+        """Close stdin and wait; how long it took, ``None`` if it stays."""
+        began = time.monotonic()
+        with contextlib.suppress(OSError, ValueError):
+            assert self.process.stdin is not None  # noqa: S101 - it was asked for
+            self.process.stdin.close()
+        try:
+            self.process.wait(_MAX_EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
+        took = time.monotonic() - began
+        while self._next(time.monotonic() + 1) is not None:
+            pass
+        return took
+
+    def stray_findings(self) -> Iterator[Finding]:
+        """What was on stdout beside JSON-RPC."""
+        if self._stray:
+            yield problem("server_stdout", count=self._stray, first=self._first_stray)
+
+    def complaints(self) -> Iterator[Finding]:
+        """What cortex-otel or the launcher said on stderr."""
+        for line in self._said():
+            if "@instrument_tool stands above" in line:
+                yield problem("server_order", tool=line.partition(":")[0].removeprefix("tool "))
+            elif "Error in sitecustomize" in line:
+                yield problem("server_sitecustomize")
+
+    def last_words(self) -> str:
+        """The last line on stderr."""
+        lines = [line for line in self._said() if line.strip()]
+        return lines[-1].strip() if lines else "-"
+
+    def _said(self) -> list[str]:
+        with self._stderr.open("rb") as file:
+            file.seek(max(0, self._stderr.stat().st_size - (1 << 20)))
+            return file.read().decode(errors="replace").splitlines()

@@ -1,0 +1,64 @@
+"""Reads a server's source for tools whose calls are not recorded, without running it."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from cortex_otel.doctor.findings import ok, problem, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cortex_otel.doctor.findings import Finding
+
+__all__ = ["read_source"]
+
+_LARGEST_BYTES = 2 << 20
+
+
+def read_source(path: Path) -> Iterator[Finding]:
+    """Tools of the file at ``path``: decorators in the wrong order, async generators."""
+    try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            return
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return  # starting it says what is wrong
+    tools = 0
+    for node in ast.walk(tree):
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        names = [_name(decorator) for decorator in node.decorator_list]
+        if "tool" not in names:
+            continue
+        tools += 1
+        where = f"{path.name}:{node.lineno}"
+        if "instrument_tool" in names[: names.index("tool")]:
+            yield problem("order", tool=node.name, where=where)
+        if isinstance(node, ast.AsyncFunctionDef) and _yields(node):
+            yield warning("async_generator", tool=node.name, where=where)
+    if tools:
+        yield ok("tools_read", count=tools, file=path.name)
+
+
+def _name(decorator: ast.expr) -> str:
+    if isinstance(decorator, ast.Call):
+        decorator = decorator.func
+    match decorator:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+    return ""
+
+
+def _yields(function: ast.AsyncFunctionDef) -> bool:
+    """Whether the function itself yields; one that is defined inside it doesn't count."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.Yield, ast.YieldFrom)):
+            return True
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            waiting += ast.iter_child_nodes(node)
+    return False

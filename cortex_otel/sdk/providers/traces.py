@@ -1,0 +1,129 @@
+"""Tracer providers: ours, and how it joins the host's or hands over to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
+
+from opentelemetry.sdk.trace import Tracer, TracerProvider
+
+from cortex_otel.sdk.providers import mirror
+from cortex_otel.sdk.providers.sampled import fetched, separate, unite
+from cortex_otel.sdk.providers.slots import TRACES, HandedOn, HandsOn, Joint, lead_on
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.sampling import Sampler
+
+__all__ = ["TraceJoint"]
+
+#: Where the SDK's provider, or ours in its place, keeps the tracers that were got from it.
+_TRACERS: Final = ("_tracers", "_cached_tracers", "_cortex_tracers")
+
+
+class TraceJoint(Joint):
+    """Traces.
+
+    Args:
+        make: our own provider, without processors.
+        processors: to be put on whichever provider it is; ours first.
+        sampler: what our store records.
+    """
+
+    slot = TRACES
+    sdk = TracerProvider
+
+    def __init__(
+        self, make: Callable[[], TracerProvider], processors: Sequence[SpanProcessor],
+        sampler: Sampler,
+    ) -> None:  # fmt: skip
+        super().__init__(make)
+        self._processors = tuple(processors)
+        self._sampler = sampler
+        self._mirror: TracerProvider | None = None
+
+    @property
+    def to_close(self) -> list[Any]:
+        """Our provider, or the one that a provider of another make is mirrored by."""
+        return super().to_close or ([] if self._mirror is None else [self._mirror])
+
+    def _equip_own(self, provider: Any) -> None:
+        for processor in self._processors:
+            provider.add_span_processor(processor)
+        if not any(hasattr(provider, name) for name in _TRACERS):
+            _remember_tracers(provider)  # an SDK that does not
+
+    def _equip(self, provider: Any) -> None:
+        multi = provider._active_span_processor  # noqa: SLF001 - there is no public way
+        there = getattr(multi, "_span_processors", ())
+        wanted = self._processors
+        if self._own is not None:  # also what others have put on ours meanwhile
+            wanted = self._own._active_span_processor._span_processors  # noqa: SLF001 - the same
+        for processor in wanted:
+            if all(processor is not one for one in there):
+                provider.add_span_processor(processor)
+        separate(provider, self._processors, self._sampler)
+
+    def _join_foreign(self, provider: Any) -> str:
+        watched = mirror.watch(self._patches, provider, self._make_equipped)
+        return "mirrored" if watched else "apart"
+
+    def _make_equipped(self) -> TracerProvider:
+        made: TracerProvider = self._make()
+        self._equip_own(made)
+        self._mirror = made
+        return made
+
+    def _hand_over(self, own: Any, provider: Any) -> None:
+        tracers = fetched(own, *_TRACERS)
+        vars(own).pop("get_tracer", None)
+        own.successor, own.parts = provider, self._processors
+        own.__class__ = _FormerProvider
+        for tracer in tracers:
+            lead_on(tracer, provider.get_tracer, _FormerTracer)
+
+    def _leave(self, provider: Any) -> None:
+        unite(provider)
+        multi = provider._active_span_processor  # noqa: SLF001 - there is no public way
+        with multi._lock:  # noqa: SLF001 - the same
+            multi._span_processors = tuple(  # noqa: SLF001 - the same
+                one for one in multi._span_processors  # noqa: SLF001 - the same
+                if one is not self._processors[0]
+            )  # fmt: skip
+
+
+def _remember_tracers(provider: Any) -> None:
+    get, provider._cortex_tracers = provider.get_tracer, WeakSet()  # noqa: SLF001 - ours
+
+    def get_tracer(*args: Any, **kwargs: Any) -> Any:
+        tracer = get(*args, **kwargs)
+        if isinstance(tracer, Tracer):
+            provider._cortex_tracers.add(tracer)  # noqa: SLF001 - ours
+        return tracer
+
+    provider.get_tracer = get_tracer
+
+
+class _FormerProvider(TracerProvider, HandsOn):
+    """Ours, after the host has set its own."""
+
+    # The SDK's class first, so that one of its providers can become this; its own don't hand on.
+    resource = HandsOn.resource
+    force_flush = HandsOn.force_flush
+    shutdown = HandsOn.shutdown
+
+    get_tracer = HandedOn()
+
+    def add_span_processor(self, span_processor: SpanProcessor) -> None:
+        self.successor.add_span_processor(span_processor)
+
+
+class _FormerTracer(Tracer):
+    """One of ours, after the host has set its own provider: hands on to the host's."""
+
+    successor: Any
+
+    start_span = HandedOn()
+    start_as_current_span = HandedOn()

@@ -1,0 +1,296 @@
+"""Sets up a Grafana over the database: as files that it reads at its start, or over its API.
+
+The dashboards are part of the package, made by :mod:`~cortex_otel.show.grafana.dashboards`; only
+what differs from one installation to the next is put in here: paths, thresholds, time zone,
+language.
+
+Thresholds and webhook are no :class:`~cortex_otel.settings.Settings`: those are read by every host
+at its start, which has no use for them and shouldn't hold a secret of Grafana's. They are wanted
+once, as these files are written, or by ``grafana/start.sh`` in a container that has no Python.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import shlex
+import time
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from cortex_otel.query.ranges import local_offset_minutes
+from cortex_otel.settings import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from importlib.resources.abc import Traversable
+
+    from cortex_otel.settings import Settings
+
+__all__ = [
+    "DASHBOARD_PREFIX",
+    "GrafanaSetupError",
+    "Provisioned",
+    "dashboards",
+    "datasource",
+    "files",
+    "provision",
+    "sources",
+]
+
+DASHBOARD_PREFIX = "cortex-"
+_PATH_OPTIONS = "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(1)"
+_WEBHOOK = "CORTEX_OTEL_SLACK_WEBHOOK"
+_ONLY_WITH_SLACK = " # only with Slack"
+#: Setting → largest value that makes sense; all are above 0.
+_THRESHOLDS = {
+    "CORTEX_OTEL_ALERT_ERROR_RATE": 1.0,
+    "CORTEX_OTEL_ALERT_RESPONSE_MS": 3_600_000.0,
+    "CORTEX_OTEL_ALERT_SILENCE_MINUTES": 59.0,
+}
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
+_VALUE = re.compile(r"^(\s*\w+: )(\$\w+)$", re.MULTILINE)
+_URL = re.compile(r"https://[^\s'\"\\]{1,500}")
+_SECRET_MODE, _MODE = 0o600, 0o644
+
+
+class GrafanaSetupError(Exception):
+    """Grafana can't be set up; :attr:`key` names the text that tells it to a person."""
+
+    def __init__(self, key: str, **values: object) -> None:
+        super().__init__(f"{key} {values}")
+        self.key, self.values = key, values
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """What was written."""
+
+    directory: Path
+    dashboards: int
+    has_slack: bool
+    has_database: bool
+
+
+def sources() -> Traversable:
+    """``grafana/``: in a wheel beside this module, in a clone at its top."""
+    packaged = resources.files("cortex_otel.show.grafana") / "files"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "grafana"
+
+
+def dashboards(language: str, settings: Settings) -> dict[str, dict[str, Any]]:
+    """The dashboards by uid, with days and times as in the user's time zone."""
+    zone = settings.time_zone
+    now_ns = time.time_ns()
+    offset = _offset_minutes(zone, now_ns)
+    found: dict[str, dict[str, Any]] = {}
+    for entry in sorted(sources().joinpath("dashboards", language).iterdir(), key=str):
+        if not entry.name.endswith(".json"):
+            continue
+        plain: dict[str, Any] = json.loads(entry.read_text(encoding="utf-8"))
+        plain["timezone"] = zone or ("utc" if offset == 0 else "browser")
+        for variable in plain["templating"]["list"]:
+            if variable["name"] == "utc_offset":
+                variable["current"] = _chosen(variable, str(offset))
+        found[plain["uid"]] = plain
+    return found
+
+
+def datasource(database: Path) -> dict[str, Any]:
+    """The datasource as Grafana's API takes it."""
+    return {
+        "uid": "cortex-sqlite",
+        "name": "Cortex telemetry",
+        "type": "frser-sqlite-datasource",
+        "access": "proxy",
+        "isDefault": False,
+        "jsonData": {
+            "path": _in_uri(database),
+            "pathPrefix": "file:",
+            "pathOptions": _PATH_OPTIONS,
+            "attachLimit": 0,
+        },
+    }
+
+
+def files(
+    directory: Path, language: str, settings: Settings, environ: Mapping[str, str]
+) -> dict[str, tuple[str, int]]:
+    """Text and mode of every file below ``directory``, by its path.
+
+    Raises:
+        SettingError: a threshold or the webhook makes no sense.
+    """
+    webhook = _webhook(environ)
+    folder = directory / "dashboards" / "cortex"
+    written: dict[str, tuple[str, int]] = {}
+    replaced = {
+        "$CORTEX_DATABASE": _yaml(_in_uri(settings.database)),
+        "$CORTEX_DASHBOARDS": _yaml(str(folder)),
+        f"${_WEBHOOK}": _yaml(webhook),
+    }
+    for entry in _below(sources().joinpath("provisioning")):
+        text = entry[1].read_text(encoding="utf-8")
+        secret = f"${_WEBHOOK}" in text
+        if secret and not webhook:
+            continue
+        if entry[0] == "alerting/rules.yaml":
+            text = _with_thresholds(text, environ, has_slack=bool(webhook))
+        else:
+            # In whole lines that are no comments.
+            text = _VALUE.sub(lambda found: found[1] + replaced.get(found[2], found[2]), text)
+        written[entry[0]] = (text, _SECRET_MODE if secret else _MODE)
+    for uid, plain in dashboards(language, settings).items():
+        text = json.dumps(plain, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+        written[f"dashboards/cortex/{uid}.json"] = (text, _MODE)
+    written["grafana.env"] = (_environment(directory, folder), _MODE)
+    return written
+
+
+def provision(
+    target: str, settings: Settings, *, force: bool, language: str,
+    environ: Mapping[str, str] | None = None,
+) -> Provisioned:  # fmt: skip
+    """Write everything that an installed Grafana reads at its start below ``target``.
+
+    Args:
+        target: the directory; made if it isn't there. Files of others in it are left alone.
+        settings: where the database is, and the time zone.
+        force: overwrite files that are there.
+        language: of the dashboards, ``en`` or ``ko``.
+        environ: where thresholds and webhook are; the process's environment by default.
+
+    Raises:
+        GrafanaSetupError: a file is there already, or can't be written.
+        SettingError: a threshold or the webhook makes no sense.
+    """
+    environ = os.environ if environ is None else environ
+    if not target.strip() or "\0" in target:
+        raise GrafanaSetupError("grafana_no_directory", path=target)
+    directory = Path(target).expanduser().absolute()
+    written = files(directory, language, settings, environ)
+    taken = [name for name in written if os.path.lexists(directory / name)]
+    if taken and not force:
+        raise GrafanaSetupError("grafana_exists", path=directory / taken[0], count=len(taken))
+    try:
+        for name, (text, mode) in written.items():
+            _write(directory / name, text, mode)
+        for path in _left_over(directory, written):
+            path.unlink()
+    except OSError as error:
+        raise GrafanaSetupError(
+            "grafana_cannot_write", path=error.filename or directory, detail=error.strerror or error
+        ) from error
+    return Provisioned(
+        directory=directory,
+        dashboards=sum(name.startswith("dashboards/cortex/") for name in written),
+        has_slack="alerting/contact-points.yaml" in written,
+        has_database=settings.database.exists(),
+    )
+
+
+def _left_over(directory: Path, written: Mapping[str, object]) -> list[Path]:
+    """Files of an earlier version or setting, which Grafana would go on reading."""
+    ours = [*directory.glob(f"dashboards/cortex/{DASHBOARD_PREFIX}*.json")]
+    contact_points = directory / "alerting" / "contact-points.yaml"
+    if contact_points.is_file() and "cortex-slack" in contact_points.read_text(encoding="utf-8"):
+        ours.append(contact_points)
+    return [path for path in ours if path.relative_to(directory).as_posix() not in written]
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    """At once or not at all: Grafana may be reading."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.new")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with open(descriptor, "w", encoding="utf-8", newline="\n") as stream:  # noqa: PTH123 - the mode is there from the start
+        stream.write(text)
+    unfinished.replace(path)
+
+
+def _below(folder: Traversable, prefix: str = "") -> list[tuple[str, Traversable]]:
+    found: list[tuple[str, Traversable]] = []
+    for entry in sorted(folder.iterdir(), key=lambda each: each.name):
+        name = prefix + entry.name
+        found += _below(entry, f"{name}/") if entry.is_dir() else [(name, entry)]
+    return found
+
+
+def _with_thresholds(text: str, environ: Mapping[str, str], *, has_slack: bool) -> str:
+    for name, largest in _THRESHOLDS.items():
+        value = _threshold(environ, name, largest)
+
+        def chosen(found: re.Match[str], value: str | None = value) -> str:
+            return f"[{value or found[1]}]"
+
+        text = re.sub(rf"\[([0-9.]+)\] # {name}$", chosen, text, flags=re.MULTILINE)
+    lines = [
+        line.removesuffix(_ONLY_WITH_SLACK)
+        for line in text.splitlines()
+        if has_slack or not line.endswith(_ONLY_WITH_SLACK)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _threshold(environ: Mapping[str, str], name: str, largest: float) -> str | None:
+    text = environ.get(name, "").strip()
+    if not text:
+        return None
+    if not _NUMBER.fullmatch(text) or not 0 < float(text) <= largest:
+        raise SettingError(name, text, f"allowed is a number above 0, at most {largest:g}")
+    return text
+
+
+def _webhook(environ: Mapping[str, str]) -> str:
+    text = environ.get(_WEBHOOK, "").strip()
+    if text and not _URL.fullmatch(text):
+        # It is a secret: who knows it may post.
+        raise SettingError(_WEBHOOK, "[hidden]", "allowed is a URL that begins with https://")
+    return text
+
+
+def _environment(directory: Path, folder: Path) -> str:
+    common = sources().joinpath("grafana.env").read_text(encoding="utf-8")
+    own = {
+        "GF_PATHS_PROVISIONING": str(directory),
+        "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": str(folder / f"{DASHBOARD_PREFIX}home.json"),
+        "GF_SERVER_HTTP_ADDR": "127.0.0.1",
+    }
+    lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in own.items())
+    return f"{common}\n# This installation.\n{lines}"
+
+
+def _yaml(value: str) -> str:
+    """``value`` as a YAML string that Grafana's own interpolation leaves as it is."""
+    return json.dumps(value.replace("$", "$$"), ensure_ascii=False)
+
+
+def _in_uri(path: Path) -> str:
+    """``path`` as SQLite reads it behind ``file:``, where ``?``, ``#`` and ``%`` mean something."""
+    text = path.as_posix()
+    for character in "%?#":
+        text = text.replace(character, f"%{ord(character):02x}")
+    return text
+
+
+def _offset_minutes(zone: str | None, at_ns: int) -> int:
+    if zone is None:
+        return local_offset_minutes(at_ns)
+    from datetime import UTC, datetime  # noqa: PLC0415 - only where a zone is set
+
+    offset = datetime.fromtimestamp(at_ns // 10**9, tz=UTC).astimezone(ZoneInfo(zone)).utcoffset()
+    return math.floor(offset.total_seconds() / 60) if offset else 0
+
+
+def _chosen(variable: Mapping[str, Any], value: str) -> dict[str, Any]:
+    """The option of a custom variable that has ``value``, as its current one."""
+    for option in variable["query"].split(","):
+        text, _, known = option.partition(" : ")
+        if known == value:
+            return {"selected": True, "text": text, "value": value}
+    return {"selected": True, "text": value, "value": value}
