@@ -26,7 +26,7 @@ from cortex_otel.receive.records import OtlpLog, Told
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from cortex_otel.instrument.event_types import EventType, Field
+    from cortex_otel.instrument.event_type import EventType, Field
     from cortex_otel.receive.commit import Answer
     from cortex_otel_exporters.sqlite.batch import LedgerEntry
 

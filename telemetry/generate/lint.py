@@ -120,26 +120,32 @@ def _of_event(event: Event, registry: Registry) -> Iterator[str]:
         yield f"{event.group.id}: the id of an event is `event.` and its name"
     keys = {field.attribute.key for field in event.fields}
     feature = event.annotations["feature"] or []
-    sources = [feature["from"]] if isinstance(feature, dict) else feature
-    yield from (
-        f"{name}: its feature {key} is no field of it" for key in sources if key not in keys
-    )
+    for key in [feature["from"]] if isinstance(feature, dict) else feature:
+        if key not in keys:
+            yield f"{name}: its feature {key} is no field of it"
+    yield from _of_doors(event, registry)
+    yield from _of_fields(event, registry)
+
+
+def _of_doors(event: Event, registry: Registry) -> Iterator[str]:
+    name = event.name
     services = registry.attributes["cortex.service"].values
     for service in filter(None, (event.annotations["service"], event.client)):
         if service not in services:
             yield f"{name}: service {service} is no member of cortex.service"
-    if not event.annotations["service"] and {"json", "typescript"} & set(
-        event.annotations["doors"]
-    ):
+    doors = set(event.annotations["doors"])
+    if not event.annotations["service"] and {"json", "typescript"} & doors:
         yield f"{name}: plain JSON and TypeScript need a `service`: nobody else says it there"
-    if "facade" in event.annotations["doors"] and not event.client:
+    if "facade" in doors and not event.client:
         yield f"{name}: a client has it (`facade`), but whose? Give `service` or `client`"
+
+
+def _of_fields(event: Event, registry: Registry) -> Iterator[str]:
+    name = event.name
     taken = _TAKEN | (_TIMED if event.annotations["timing"] == "span" else set())
     common = {field.name: field.attribute for field in registry.common}
     for field in event.fields:
         key = field.attribute.key
-        if field.attribute.deprecated and not field.is_deprecated:
-            yield f"{name}: its field {key} is deprecated"
         if not field.name and not field.annotations.get("derived") and not field.is_deprecated:
             yield f"{name}: its field {key} has no name (`field`), and isn't `derived`"
         if field.name in taken or common.get(field.name, field.attribute) != field.attribute:
