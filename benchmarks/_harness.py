@@ -269,7 +269,7 @@ async def _serve_async(blocks: Any, answers: Any) -> None:
     while sys.stdin.readline():
         _answer(answers, await blocks.asend(sent))
         sent = True
-    # Told to end rather than closed: a generator that is closed inside a task group raises.
+    # OtlpResource to end rather than closed: a generator that is closed inside a task group raises.
     with suppress(StopAsyncIteration):
         await blocks.asend(None)
 

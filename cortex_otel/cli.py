@@ -86,11 +86,11 @@ def _demo(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.home is not None:
         os.environ["CORTEX_OTEL_HOME"] = str(settings.home)
     try:
-        from cortex_otel.demo import drive  # noqa: PLC0415 - its packages are an extra
+        from cortex_otel.demo import runner  # noqa: PLC0415 - its packages are an extra
     except ImportError as error:
         complain(text("demo_missing", module=error.name, install=to_install("demo")))
         return _FAILED
-    return int(drive.main(arguments))
+    return int(runner.main(arguments))
 
 
 class _Parser(argparse.ArgumentParser):

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from typing import Final, Protocol
 
-from cortex_otel_exporters import errands, native
+from cortex_otel_exporters import host_tasks, native
 
 __all__ = ["Ledger", "faults", "report_to", "rethrow_in_tests", "swallowed", "warn_once"]
 
@@ -135,7 +135,7 @@ def warn_once(key: str, message: str, *arguments: object) -> None:
 
 
 def _warn(message: str, *arguments: object) -> None:
-    errands.warn(message, *arguments)
+    host_tasks.warn(message, *arguments)
 
 
 def faults() -> dict[str, int]:

@@ -413,7 +413,7 @@ def test_a_terminal_without_korean_letters(home):
 
 
 def test_the_demo_without_its_packages(capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "cortex_otel.demo.drive", None)
+    monkeypatch.setitem(sys.modules, "cortex_otel.demo.runner", None)
     monkeypatch.setitem(sys.modules, "cortex_otel.demo", None)
     code, _, err = said(capsys, "demo", "--once")
     assert (code, err.count("\n")) == (1, 1)

@@ -16,7 +16,7 @@ from cortex_otel.query.formats import pad, printable, width
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cortex_otel.demo.books import Books, Server
+    from cortex_otel.demo.reconciliation import Reconciliation, Server
 
 __all__ = ["as_json", "as_text"]
 
@@ -28,15 +28,15 @@ _ROW_KEYS = (
 )  # fmt: skip
 
 
-def as_json(books: Books) -> dict[str, Any]:
+def as_json(reconciliation: Reconciliation) -> dict[str, Any]:
     """One object: what was called, what is stored, and whether they agree."""
     return {
-        "ok": books.agree,
-        "calls": books.called,
-        "errors": books.failed,
-        "rows": [{key: row[key] for key in _ROW_KEYS} for row in books.rows],
-        "database": str(books.database),
-        "ledger": {name: books.ledger[name] for name in _OUTCOMES},
+        "ok": reconciliation.agree,
+        "calls": reconciliation.called,
+        "errors": reconciliation.failed,
+        "rows": [{key: row[key] for key in _ROW_KEYS} for row in reconciliation.rows],
+        "database": str(reconciliation.database),
+        "ledger": {name: reconciliation.ledger[name] for name in _OUTCOMES},
         "servers": [
             {
                 "name": server.name,
@@ -48,42 +48,42 @@ def as_json(books: Books) -> dict[str, Any]:
                 "rows": server.rows,
                 "error_rows": server.error_rows,
             }
-            for server in books.servers
+            for server in reconciliation.servers
         ],
     }
 
 
-def as_text(books: Books, repository: Path, *, refresh: bool = False) -> str:
+def as_text(reconciliation: Reconciliation, repository: Path, *, refresh: bool = False) -> str:
     """The report for a terminal.
 
     Args:
-        books: the run so far.
+        reconciliation: the run so far.
         repository: what ``mcp-server-git`` serves.
         refresh: begin at the top of an empty screen.
     """
-    heading = text("demo_heading", calls=books.called, errors=books.failed)
-    if books.rounds > 1:
-        heading = f"{heading} ({text('demo_rounds', count=books.rounds)})"
+    heading = text("demo_heading", calls=reconciliation.called, errors=reconciliation.failed)
+    if reconciliation.rounds > 1:
+        heading = f"{heading} ({text('demo_rounds', count=reconciliation.rounds)})"
     parts = [
         heading,
-        _tools(books),
+        _tools(reconciliation),
         _table(
             [
                 text(f"demo_column_{name}")
                 for name in ("server", "by", "tier", "calls", "rows", "agree")
             ],
-            [_server(server) for server in books.servers],
+            [_server(server) for server in reconciliation.servers],
             numbers={3, 4},
         ),
-        "\n".join(_facts(books, repository)),
-        _next(books.database.parent),
+        "\n".join(_facts(reconciliation, repository)),
+        _next(reconciliation.database.parent),
     ]
     return (_CLEAR if refresh else "\n") + "\n\n".join(parts)
 
 
-def _tools(books: Books) -> str:
+def _tools(reconciliation: Reconciliation) -> str:
     rows = sorted(
-        books.rows,
+        reconciliation.rows,
         key=lambda row: (row["service"], row["tool_name"], _TIER_ORDER.get(row["user_tier"], 9)),
     )
     shown, before = [], ("", "")
@@ -104,7 +104,7 @@ def _tools(books: Books) -> str:
         before = (service, tool)
     names = ("service", "tool", "tier", "calls", "errors", "p50", "p95")
     table = _table([text(f"demo_column_{name}") for name in names], shown, numbers={3, 4, 5, 6})
-    return table if books.exact else f"{table}\n{text('demo_whole_hours')}"
+    return table if reconciliation.exact else f"{table}\n{text('demo_whole_hours')}"
 
 
 _TIER_ORDER = {"free": 0, "trial": 1, "paid": 2, "enterprise": 3}
@@ -116,20 +116,23 @@ def _server(server: Server) -> list[str]:
     return [server.name, by, server.tier, str(server.called), str(server.rows), agrees]
 
 
-def _facts(books: Books, repository: Path) -> list[str]:
-    ledger = books.ledger
+def _facts(reconciliation: Reconciliation, repository: Path) -> list[str]:
+    ledger = reconciliation.ledger
     records = text("ledger", **{name: ledger[name] for name in _OUTCOMES})
-    mark = colour("success", "✓") if books.ledger_agrees else colour("error", "✗")
+    mark = colour("success", "✓") if reconciliation.ledger_agrees else colour("error", "✗")
     verdict = (
         colour("success", text("demo_agree"))
-        if books.agree
+        if reconciliation.agree
         else colour("error", text("demo_disagree"))
     )
     pairs = [
         (text("label_ledger"), f"{records}  {mark}"),
         (text("demo_label_check"), verdict),
         (text("demo_label_repository"), printable(str(repository))),
-        (text("label_database"), f"{printable(str(books.database))} ({_size(books.database)})"),
+        (
+            text("label_database"),
+            f"{printable(str(reconciliation.database))} ({_size(reconciliation.database)})",
+        ),
     ]
     widest = max(width(label) for label, _ in pairs)
     return [f"{pad(label, widest)}  {value}" for label, value in pairs]

@@ -20,11 +20,11 @@ import apsw
 
 from cortex_otel.commands.console import age, complain, line
 from cortex_otel.commands.serve import serve
-from cortex_otel.demo.books import Books
-from cortex_otel.demo.calling import Caller
 from cortex_otel.demo.directory import forget_database
-from cortex_otel.demo.population import Facts, fill, filled_at
-from cortex_otel.demo.proof import Proof
+from cortex_otel.demo.live_calls import Caller
+from cortex_otel.demo.page_checks import PageChecks
+from cortex_otel.demo.reconciliation import Reconciliation
+from cortex_otel.demo.synthetic_data import Facts, fill, filled_at
 from cortex_otel.demo.texts import said
 from cortex_otel.settings import read_environment
 from cortex_otel_exporters.sqlite.reader import open_reader
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from cortex_otel.demo.books import Server
+    from cortex_otel.demo.reconciliation import Server
     from cortex_otel.settings import Settings
 
 __all__ = ["populate", "prepare", "show"]
@@ -125,7 +125,7 @@ def show(directory: Path, servers: Sequence[Server], *, as_json: bool) -> tuple[
 
 
 def _show_once(settings: Settings, *, quiet: bool) -> tuple[int, Any]:
-    proof = Proof(settings)
+    proof = PageChecks(settings)
     has_ended = threading.Event()
     looking = threading.Thread(
         target=_look, args=(proof, has_ended), name="cortex-otel-demo", daemon=True
@@ -154,7 +154,7 @@ def _show_once(settings: Settings, *, quiet: bool) -> tuple[int, Any]:
     return code or int(not proof.holds), proof.as_json()
 
 
-def _look(proof: Proof, has_ended: threading.Event) -> None:
+def _look(proof: PageChecks, has_ended: threading.Event) -> None:
     try:
         proof.look(has_ended)
     finally:
@@ -169,8 +169,8 @@ def _show_until_ctrl_c(settings: Settings, servers: Sequence[Server]) -> int:
         for each in servers
         if not each.unchanged and each.tier in {"paid", "enterprise"}
     ]
-    books = Books(settings.database, time.time_ns(), called)
-    before = books.open()
+    reconciliation = Reconciliation(settings.database, time.time_ns(), called)
+    before = reconciliation.open()
     caller = Caller(called, settings.home)
     line(said("live"))
     caller.start()
@@ -182,12 +182,12 @@ def _show_until_ctrl_c(settings: Settings, servers: Sequence[Server]) -> int:
         complain(said("live_failed", detail=caller.failure))
     if not in_time:
         return code  # a call under way: what is stored of it can't be compared
-    books.close(before)
+    reconciliation.close(before)
     rows = sum(server.rows for server in called)
-    if not books.agree and not caller.failure:
-        complain(said("live_differs", calls=books.called, rows=rows))
+    if not reconciliation.agree and not caller.failure:
+        complain(said("live_differs", calls=reconciliation.called, rows=rows))
         return 1
-    line(said("live_ended", calls=books.called, rows=rows))
+    line(said("live_ended", calls=reconciliation.called, rows=rows))
     return code
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span, SpanContext, Tracer
 
-    from cortex_otel.instrument.registry import Known
+    from cortex_otel.instrument.tool_names import ToolNames
     from cortex_otel.process.native_spans import NativePart
 
 __all__ = [
@@ -92,9 +92,19 @@ class McpRequest:
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - made in one place
-        self, known: Known, method: str, target: str, peer: Peer, span: Span, verb: str, name: str,
-        tier: str, inherited: Mapping[str, str], *, is_named: bool,
-    ) -> None:  # fmt: skip
+        self,
+        known: ToolNames,
+        method: str,
+        target: str,
+        peer: Peer,
+        span: Span,
+        verb: str,
+        name: str,
+        tier: str,
+        inherited: Mapping[str, str],
+        *,
+        is_named: bool,
+    ) -> None:
         self.known = known
         """The names of the server."""
         self._is_named = is_named
@@ -299,7 +309,7 @@ class McpRequest:
 
 
 def begin(  # noqa: PLR0917 - what each adapter has at hand, in the order it comes
-    known: Known,
+    known: ToolNames,
     method: str,
     params: Mapping[str, Any],
     request_id: object,
@@ -332,7 +342,7 @@ def begin(  # noqa: PLR0917 - what each adapter has at hand, in the order it com
         return None
 
 
-def begin_in_process(known: Known, tool: str) -> McpRequest | None:
+def begin_in_process(known: ToolNames, tool: str) -> McpRequest | None:
     """Start the telemetry of a tool that the program itself calls by its server, for no client.
 
     One span as a decorated tool has it: SERVER at the top, INTERNAL under another local span.
@@ -360,7 +370,7 @@ def begin_in_process(known: Known, tool: str) -> McpRequest | None:
 
 
 def _begin(  # noqa: PLR0917 - of the two above
-    known: Known, method: str, params: Mapping[str, Any], request_id: object, peer: Peer,
+    known: ToolNames, method: str, params: Mapping[str, Any], request_id: object, peer: Peer,
     context: context_api.Context, links: list[Link], *, is_internal: bool = False,
 ) -> McpRequest:  # fmt: skip
     tracer = cast("Tracer", state.tracer)
@@ -430,14 +440,14 @@ def _attributes_of(
     """The tier, all that is known of a request when it begins, and what others inherit of it."""
     tier = identity.current().tier
     if state.baggage or (peer.transport == "tcp" and not peer.session_id):
-        found = _known_of_request(method, peer, tier, context)
+        found = _repeated_of_request(method, peer, tier, context)
     else:
         key = (method, peer, tier, state.service)
         known = _repeated.get(key)
         if known is None:
             if len(_repeated) >= _MAX_REPEATED:  # peers may call themselves anything
                 _repeated.clear()
-            known = _repeated[key] = _known_of_request(method, peer, tier, context)
+            known = _repeated[key] = _repeated_of_request(method, peer, tier, context)
         found = known
     attributes = found.attributes.copy()
     if request_id is not None and len(text := str(request_id)) <= _MAX_ID_LENGTH:
@@ -445,7 +455,7 @@ def _attributes_of(
     return found.tier, attributes, found.inherited
 
 
-def _known_of_request(
+def _repeated_of_request(
     method: str, peer: Peer, tier: str, context: context_api.Context
 ) -> _Repeated:
     told = _told_by_baggage(context) if state.baggage else {}

@@ -26,7 +26,7 @@ from cortex_otel.process.redact import (
     summarize_exception,
     summarize_stacktrace,
 )
-from cortex_otel.process.repeats import Plan, Repeats, Row
+from cortex_otel.process.row_cache import CachedRow, RowCache, SpanShape
 from cortex_otel_exporters.record import SPAN_EVENT_TYPE, Context, Record, Series
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from cortex_otel.span.span import LeanParts
     from cortex_otel_exporters.record import MetricPoint, Session
 
-__all__ = ["Converter", "Who", "attributes_of"]
+__all__ = ["Converter", "IdentitySource", "attributes_of"]
 
 _COLUMN: Final = 1
 _CONTEXT: Final = 2
@@ -113,7 +113,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 _new_tuple = tuple.__new__  # a record has no checks of its own; this way it takes half the time
 
 
-class Who(Protocol):
+class IdentitySource(Protocol):
     """Whose records these are: an :class:`cortex_otel.identity.IdentityResolver`, or a sender."""
 
     def current(self) -> Resolved:
@@ -140,7 +140,7 @@ class Converter:
     def __init__(
         self,
         redactor: Redactor,
-        resolver: Who,
+        resolver: IdentitySource,
         service: str,
         count_removed: Callable[[int], None] = lambda _: None,
         *,
@@ -155,13 +155,13 @@ class Converter:
         self._resource: tuple[object, str] = (None, "{}")
         self._identity: tuple[Resolved, str, str] | None = None
         self._names = names or Names(redactor.name)
-        self._repeats = Repeats()
-        self._names.forget_with(self._repeats)
+        self._row_cache = RowCache()
+        self._names.forget_with(self._row_cache)
 
-    def use_resolver(self, resolver: Who) -> None:
+    def use_resolver(self, resolver: IdentitySource) -> None:
         """Attribute the records from now on to another resolver's identity."""
         self._resolver = resolver
-        self._repeats.forget()
+        self._row_cache.forget()
 
     def span(self, span: ReadableSpan) -> Record:
         """The row of an ended span.
@@ -187,22 +187,22 @@ class Converter:
         if parts is None:
             return None
         plain, name, kind, context, parent, start, end, status, scope, resource = parts
-        plan = self._repeats.plan(plain)
+        plan = self._row_cache.plan(plain)
         if plan is None or type(name) is not str or status.status_code is StatusCode.ERROR:
             return None
         key = (plan.number, name, kind._value_, plan.values(plain))
         who = self._resolver.current()
-        row = self._repeats.rows.get(key)
+        row = self._row_cache.rows.get(key)
         if row is None or not row.is_of(who, self.service, scope, resource):
             clean = self._redactor.attributes({one: plain[one] for one in plan.repeated})
             last_overflow = self._names.last_overflow
             record = self._span(span, clean.attributes)
-            row = Row(
+            row = CachedRow(
                 record, clean.removed, frozenset(clean.attributes), who, self.service, scope,
                 resource,
             )  # fmt: skip
             if last_overflow is self._names.last_overflow:
-                self._repeats.remember(key, row)
+                self._row_cache.remember(key, row)
         columns: Mapping[str, Any] = _NOTHING
         data: dict[str, object] = {}
         removed = row.removed
@@ -234,7 +234,7 @@ class Converter:
         )  # fmt: skip
 
     def _fresh(
-        self, plan: Plan, plain: Mapping[str, Any], row: Row
+        self, plan: SpanShape, plain: Mapping[str, Any], row: CachedRow
     ) -> tuple[dict[str, Any], dict[str, object], int] | None:
         """Columns, event data and number removed of what is new on each call.
 

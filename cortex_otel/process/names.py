@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-    from cortex_otel.process.repeats import Repeats
+    from cortex_otel.process.row_cache import RowCache
     from cortex_otel_exporters.record import Series
 
 __all__ = ["OTHER", "Names"]
@@ -64,7 +64,7 @@ class Names:
         """For who saves a call: it is their ``known`` that has the hash, as a rule."""
         self._spans: dict[tuple[str, str, str], str] = {}
         self._scopes: dict[tuple[str, str | None], str] = {}
-        self._repeats: weakref.WeakSet[Repeats] = weakref.WeakSet()
+        self._row_caches: weakref.WeakSet[RowCache] = weakref.WeakSet()
         self.last_overflow = object()
         """Another one each time: what was made in between isn't to be remembered, or it would
         outlive the flood. A number could be set back by another thread."""
@@ -194,15 +194,15 @@ class Names:
     def _free(self, kind: str, name: str) -> str:
         return name if name in self._given.get(kind, ()) else _declared_or_other(kind, name)
 
-    def forget_with(self, repeats: Repeats) -> None:
-        """Have ``repeats`` forget its rows when names are forgotten that weren't used of late."""
-        self._repeats.add(repeats)
+    def forget_with(self, row_cache: RowCache) -> None:
+        """Have ``row_cache`` forget its rows when names are forgotten that weren't used of late."""
+        self._row_caches.add(row_cache)
 
     def _forget(self) -> None:
         self._spans.clear()
         self._scopes.clear()
-        for repeats in list(self._repeats):
-            repeats.forget()
+        for row_cache in list(self._row_caches):
+            row_cache.forget()
 
 
 def _column_of(kind: str) -> str:

@@ -3,7 +3,8 @@
 * :mod:`.protobuf`, :mod:`.otlp_json`: bytes → :mod:`.records`; :mod:`.metric_data`: metric points.
 * :mod:`.senders`: whose records they are, by their resource; :mod:`.typed`: product events.
 * :mod:`.plain`: the JSON endpoints of clients without OTLP; :mod:`.openapi`: their description.
-* :mod:`.intake`: a request → rows and books; :mod:`.commit`: several requests a transaction.
+* :mod:`.intake`: a request → rows and ledger entries; :mod:`.commit`: several requests a
+  transaction.
 * :mod:`.checks`: who may send what; :mod:`.protocol`: slow and endless clients; :mod:`.answers`:
   the bodies of answers; :mod:`.app`: routes and status codes.
 

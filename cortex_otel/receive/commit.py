@@ -22,8 +22,8 @@ from cortex_otel.receive.faults import Faults
 from cortex_otel.receive.intake import Intake, Part, TooLargeError, unpacked
 from cortex_otel.receive.records import MalformedError
 from cortex_otel_exporters.sqlite.duplicates import Delivery
-from cortex_otel_exporters.sqlite.known import stored_names
 from cortex_otel_exporters.sqlite.store import Store
+from cortex_otel_exporters.sqlite.stored_names import stored_names
 
 if TYPE_CHECKING:
     import asyncio
@@ -66,7 +66,7 @@ class Request:
         is_json: OTLP/JSON; else protobuf.
         is_gzip: compressed.
         events: in place of a body: typed events that came otherwise.
-        ledger: what the books are to be told beside them, in the same transaction.
+        ledger: ledger entries beside them, in the same transaction.
     """
 
     __slots__ = (

@@ -27,7 +27,7 @@ from cortex_otel import semconv as sc
 
 if TYPE_CHECKING:
     from cortex_otel.receive.metric_data import Point
-    from cortex_otel.receive.records import OtlpLog, OtlpSpan, Scope, Told
+    from cortex_otel.receive.records import OtlpLog, OtlpResource, OtlpSpan, Scope
 
 __all__ = ["Fingerprints"]
 
@@ -83,7 +83,7 @@ class Fingerprints:
         )  # fmt: skip
         return self._hash(told + _of_scope(log.instrumentation_scope) + _digests(log.resource)[0])
 
-    def point(self, point: Point, told: Told) -> int:
+    def point(self, point: Point, told: OtlpResource) -> int:
         """Of a metric point."""
         said = _canonical((point.name, point.unit, *point.told))
         return self._hash(said + _of_scope(point.scope) + _digests(told)[0])
@@ -114,7 +114,7 @@ def _of_scope(scope: Scope | None) -> bytes:
     return scope.digest
 
 
-def _digests(told: Told) -> tuple[bytes, bytes]:
+def _digests(told: OtlpResource) -> tuple[bytes, bytes]:
     """Of all a resource says, and of what says whose it is; made once for each."""
     if told.digests is None:
         who = {key: told.attributes[key] for key in _WHO if key in told.attributes}

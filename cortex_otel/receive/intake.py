@@ -1,4 +1,4 @@
-"""A request → rows, what became of each of its records, and the books; for one thread.
+"""A request → rows, what became of each of its records, and ledger entries; for one thread.
 
 Redaction, identity and rows are :class:`cortex_otel.process.convert.Converter`'s. Sampling is
 decided for each record by itself: what of a trace is still to come nobody here knows, and a record

@@ -45,10 +45,10 @@ from cortex_otel.receive.records import (
     Losses,
     MalformedError,
     OtlpLog,
+    OtlpResource,
     OtlpSpan,
     ParentSpan,
     Scope,
-    Told,
 )
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class JsonReader:
 
     def __init__(self) -> None:
         self.losses = Losses()
-        self._resources: dict[bytes, Told] = {}
+        self._resources: dict[bytes, OtlpResource] = {}
         self._scopes: dict[bytes, Scope] = {}
 
     def traces(self, body: bytes) -> Iterator[Group]:
@@ -106,7 +106,7 @@ class JsonReader:
         return self._groups(body, "resourceMetrics", self._points)
 
     def _groups(
-        self, body: bytes, name: str, items: Callable[[dict[str, Any], Told], Iterator[Any]]
+        self, body: bytes, name: str, items: Callable[[dict[str, Any], OtlpResource], Iterator[Any]]
     ) -> Iterator[Group]:
         try:
             request = lenient_json.loads(body)
@@ -123,18 +123,18 @@ class JsonReader:
                 told = self._resource(group)
             except MalformedError as error:
                 self.losses.left_out[str(error)] += 1
-                told = Told({})
+                told = OtlpResource({})
             yield Group(told, items(group, told))
 
-    def _resource(self, group: dict[str, Any]) -> Told:
+    def _resource(self, group: dict[str, Any]) -> OtlpResource:
         resource = object_of(group, "resource")
         try:
             key = orjson.dumps(resource)
         except TypeError:  # nested deeper than it writes
-            return Told(attributes(resource, self.losses))
+            return OtlpResource(attributes(resource, self.losses))
         told = self._resources.get(key)
         if told is None:
-            told = Told(attributes(resource, self.losses))
+            told = OtlpResource(attributes(resource, self.losses))
             if len(self._resources) >= _MAX_RESOURCES or len(key) > _MAX_RESOURCE_LENGTH:
                 self._resources.clear()
             self._resources[key] = told
@@ -158,7 +158,9 @@ class JsonReader:
                 return good
         return found
 
-    def _spans(self, resource_spans: dict[str, Any], told: Told) -> Iterator[OtlpSpan | str]:
+    def _spans(
+        self, resource_spans: dict[str, Any], told: OtlpResource
+    ) -> Iterator[OtlpSpan | str]:
         for scope_spans in self._objects(resource_spans, "scopeSpans"):
             scope = self._scope(scope_spans)
             for span in self._objects(scope_spans, "spans"):
@@ -211,7 +213,7 @@ class JsonReader:
                     self.losses.left_out[str(error)] += 1
         return found
 
-    def _logs(self, resource_logs: dict[str, Any], told: Told) -> Iterator[OtlpLog | str]:
+    def _logs(self, resource_logs: dict[str, Any], told: OtlpResource) -> Iterator[OtlpLog | str]:
         for scope_logs in self._objects(resource_logs, "scopeLogs"):
             scope = self._scope(scope_logs)
             for log in self._objects(scope_logs, "logRecords"):
@@ -222,7 +224,7 @@ class JsonReader:
                 else:
                     yield record
 
-    def _log(self, log: dict[str, Any], scope: Scope, told: Told) -> OtlpLog:
+    def _log(self, log: dict[str, Any], scope: Scope, told: OtlpResource) -> OtlpLog:
         trace_id, span_id = text(log, "traceId"), text(log, "spanId")
         if trace_id and not _TRACE_ID.fullmatch(trace_id):
             raise MalformedError("traceId isn't 32 hexadecimal digits")
@@ -251,7 +253,9 @@ class JsonReader:
             self.losses.left_out[str(error)] += 1
             return 0
 
-    def _points(self, resource_metrics: dict[str, Any], _told: Told) -> Iterator[Point | str]:
+    def _points(
+        self, resource_metrics: dict[str, Any], _told: OtlpResource
+    ) -> Iterator[Point | str]:
         for scope_metrics in self._objects(resource_metrics, "scopeMetrics"):
             scope = self._scope(scope_metrics)
             for metric in self._objects(scope_metrics, "metrics"):

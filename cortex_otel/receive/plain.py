@@ -21,7 +21,7 @@ from cortex_otel.instrument.event_types import EVENTS
 from cortex_otel.instrument.validate import RejectedValue, stack, text
 from cortex_otel.receive import lenient_json
 from cortex_otel.receive.checks import Refusal
-from cortex_otel.receive.records import OtlpLog, Told
+from cortex_otel.receive.records import OtlpLog, OtlpResource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -149,7 +149,7 @@ COMMON: Final[Mapping[str, Common]] = {
 }  # fmt: skip
 _NAMES: Final = frozenset({*COMMON, "time"})
 
-_senders: dict[tuple[tuple[str, Any], ...], Told] = {}
+_senders: dict[tuple[tuple[str, Any], ...], OtlpResource] = {}
 
 
 def read(event_type: str, body: bytes) -> Batch:
@@ -191,7 +191,7 @@ def read(event_type: str, body: bytes) -> Batch:
 
 
 def ledger(batch: Batch) -> Counter[LedgerEntry]:
-    """What the books are to be told beside the events that were taken."""
+    """Ledger entries beside the events that were taken."""
     number = len(batch.errors)
     return Counter(
         {
@@ -318,12 +318,12 @@ def _time_ns(value: object) -> int:
     )
 
 
-def _told(sender: dict[str, Any]) -> Told:
+def _told(sender: dict[str, Any]) -> OtlpResource:
     """One for equal senders: what is remembered of them is kept by identity."""
     key = tuple(sorted(sender.items()))
     found = _senders.get(key)
     if found is None:
         if len(_senders) >= _MAX_SENDERS:
             _senders.clear()
-        found = _senders[key] = Told(sender)
+        found = _senders[key] = OtlpResource(sender)
     return found

@@ -45,10 +45,10 @@ from cortex_otel.receive.records import (
     Losses,
     MalformedError,
     OtlpLog,
+    OtlpResource,
     OtlpSpan,
     ParentSpan,
     Scope,
-    Told,
     refused_ids,
 )
 
@@ -110,7 +110,7 @@ class ProtobufReader:
         self._attributes: dict[bytes, tuple[str, Any]] = {}
         self._statuses: dict[bytes, Status] = {b"": NOT_FAILED}
         self._scopes: dict[bytes, Scope] = {}
-        self._resources: dict[bytes, Told] = {}
+        self._resources: dict[bytes, OtlpResource] = {}
 
     def traces(self, body: bytes) -> Iterator[Group]:
         """The spans of an ``ExportTraceServiceRequest``, a group a resource.
@@ -141,15 +141,15 @@ class ProtobufReader:
         except DecodeError:
             raise MalformedError("not a protobuf message of this signal") from None
 
-    def _group(self, group: Any, items: Callable[[Any, Told], Iterator[Any]]) -> Group:
+    def _group(self, group: Any, items: Callable[[Any, OtlpResource], Iterator[Any]]) -> Group:
         try:
             told = self._resource(group.resource)
         except MalformedError as error:
             self.losses.left_out[str(error)] += 1
-            told = Told({})
+            told = OtlpResource({})
         return Group(told, items(group, told))
 
-    def _spans(self, resource_spans: Any, told: Told) -> Iterator[OtlpSpan | str]:
+    def _spans(self, resource_spans: Any, told: OtlpResource) -> Iterator[OtlpSpan | str]:
         remembered = self._attributes.get
         parsed = self._attribute
         number = int.from_bytes
@@ -189,7 +189,7 @@ class ProtobufReader:
                     told,
                 )
 
-    def _logs(self, resource_logs: Any, told: Told) -> Iterator[OtlpLog | str]:
+    def _logs(self, resource_logs: Any, told: OtlpResource) -> Iterator[OtlpLog | str]:
         remembered = self._attributes.get
         for scope_logs in resource_logs.scope_logs:
             scope = self._scope(scope_logs.scope)
@@ -222,7 +222,7 @@ class ProtobufReader:
                         log.flags,
                     )
 
-    def _points(self, resource_metrics: Any, _told: Told) -> Iterator[Point | str]:
+    def _points(self, resource_metrics: Any, _told: OtlpResource) -> Iterator[Point | str]:
         for scope_metrics in resource_metrics.scope_metrics:
             scope = self._scope(scope_metrics.scope)
             for metric in scope_metrics.metrics:
@@ -264,11 +264,11 @@ class ProtobufReader:
             self._scopes[raw] = found
         return found
 
-    def _resource(self, raw: bytes) -> Told:
+    def _resource(self, raw: bytes) -> OtlpResource:
         found = self._resources.get(raw)
         if found is None:
             resource = _parsed(resource_pb2.Resource, raw)
-            found = Told(dict(map(_pair, resource.attributes)))
+            found = OtlpResource(dict(map(_pair, resource.attributes)))
             if len(self._resources) >= _MAX_RESOURCES or len(raw) > _MAX_RESOURCE_LENGTH:
                 self._resources.clear()
             self._resources[raw] = found

@@ -18,8 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = [
-    "FAILED", "KINDS", "NOT_FAILED", "SEVERITIES", "Event", "Group", "Losses", "MalformedError",
-    "OtlpLog", "OtlpSpan", "ParentSpan", "Scope", "Told", "refused_ids",
+    "FAILED",
+    "KINDS",
+    "NOT_FAILED",
+    "SEVERITIES",
+    "Event",
+    "Group",
+    "Losses",
+    "MalformedError",
+    "OtlpLog",
+    "OtlpResource",
+    "OtlpSpan",
+    "ParentSpan",
+    "Scope",
+    "refused_ids",
 ]  # fmt: skip
 
 _PLAIN: Final = frozenset({str, int, float, bool, NoneType})
@@ -54,7 +66,7 @@ class Losses:
         """Values of records that were taken, by the same."""
 
 
-class Told:
+class OtlpResource:
     """A resource as it was told: compared by identity, so there is one for equal bytes."""
 
     __slots__ = ("attributes", "digests")
@@ -115,7 +127,7 @@ class OtlpSpan:
         status: Status,
         events: list[Event],
         scope: Scope | None,
-        resource: Told,
+        resource: OtlpResource,
     ) -> None:
         self._lean_attributes = attributes
         self.name = name
@@ -178,7 +190,7 @@ class OtlpLog:
         trace_id: int,
         span_id: int,
         scope: Scope | None,
-        resource: Told,
+        resource: OtlpResource,
         severity_text: str = "",
         flags: int = 0,
     ) -> None:
@@ -204,7 +216,7 @@ class OtlpLog:
 class Group(NamedTuple):
     """The records of one resource in a request."""
 
-    told: Told
+    told: OtlpResource
     """The resource; the same object for equal ones of late."""
     items: Iterable[Any]
     """Records; text in place of one that breaks a rule says which."""

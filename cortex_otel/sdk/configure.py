@@ -32,7 +32,7 @@ from cortex_otel.process.processor import EventLogProcessor, EventSpanProcessor
 from cortex_otel.process.redact import Redactor
 from cortex_otel.process.sample import TraceSampler
 from cortex_otel.sdk import lifecycle
-from cortex_otel.sdk.extra_exporters.fanout import Others
+from cortex_otel.sdk.extra_exporters.fanout import ExtraExporters
 from cortex_otel.sdk.providers import LogJoint, MetricJoint, TraceJoint
 from cortex_otel.sdk.resource import cortex_resource, cortex_sampler, sampling_of_environment
 from cortex_otel.settings import Settings, enabled_by_host, read_environment
@@ -95,7 +95,7 @@ class Pipeline:
         self.log_processor = EventLogProcessor(self.converter, self.sampler, self.writer)
         # What is captured of content stays on this machine.
         self.copies = SafeCopies(redact(capture_content=False), self.converter)
-        self.others: Others | None = None
+        self.others: ExtraExporters | None = None
         self.traces: TraceJoint | None = None
         self.joints: tuple[Joint, ...] = ()
         #: For the heartbeat; ``cortex-otel status`` has the words (``span_…`` in messages.py).
@@ -374,7 +374,7 @@ def _install(
     metric_readers: Sequence[MetricReader],
 ) -> None:
     settings = running.settings
-    others = running.others = Others(
+    others = running.others = ExtraExporters(
         settings, running.copies, running.writer.note, span_processors=span_processors,
         log_processors=log_record_processors, metric_readers=metric_readers,
     )  # fmt: skip

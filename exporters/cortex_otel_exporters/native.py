@@ -89,7 +89,7 @@ def is_own_thread() -> bool:
 class Thread:
     """A thread of the operating system that no exit waits for.
 
-    Unlike :class:`threading.Thread` it isn't told to :mod:`threading`, whose books of it would be
+    Unlike :class:`threading.Thread` it isn't known to :mod:`threading`, whose bookkeeping would be
     patched, and :meth:`start` doesn't wait until it runs.
 
     Args:

@@ -21,8 +21,8 @@ import pytest
 pytest.importorskip("uvicorn", reason="needs the extra serve")
 
 from cortex_otel._version import to_install
-from cortex_otel.demo.population import fill, filled_at
 from cortex_otel.demo.serving import prepare
+from cortex_otel.demo.synthetic_data import fill, filled_at
 from cortex_otel.demo.texts import TEXTS
 from cortex_otel.show.pages import PAGES
 
@@ -84,7 +84,7 @@ def test_without_a_terminal_it_proves_the_pages_and_ends(served):
         assert page["lit"] == page["panels"] == len(PAGES[page["page"]].panels) > 0
 
 
-def test_the_books_of_the_real_calls_hold_beside_the_population(served):
+def test_the_real_calls_reconcile_beside_the_population(served):
     told = json.loads(served[1].stdout)
     assert told["calls"] == sum(server["rows"] for server in told["servers"]) > 100
     ledger = told["ledger"]

@@ -31,7 +31,7 @@ def test_received_is_stored_plus_sampled_out_plus_dropped(path, writer):
 
 
 def test_every_committed_state_balances(path, make_writer):
-    """A reader that looks at any moment, and so a kill -9 at any moment, sees true books."""
+    """A reader that looks at any moment, and so a kill -9 at any moment, sees a true ledger."""
     writer = make_writer(interval_ms=1)
     stop = threading.Event()
 

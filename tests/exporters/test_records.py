@@ -248,7 +248,7 @@ _anything = st.one_of(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(field=st.sampled_from(record()._fields), value=_anything)
-def test_whatever_is_in_any_field_the_books_balance(make_writer, tmp_path, field, value):
+def test_whatever_is_in_any_field_the_ledger_balances(make_writer, tmp_path, field, value):
     writer = make_writer(tmp_path / "home" / "cortex.db", interval_ms=1)
     writer.submit(record(1)._replace(**{field: value}))
     writer.submit(record(2))

@@ -26,7 +26,7 @@ def clock(monkeypatch):
     return now
 
 
-def test_a_clock_that_jumps_loses_nothing_and_the_books_balance(home, path, writer, clock):
+def test_a_clock_that_jumps_loses_nothing_and_the_ledger_balances(home, path, writer, clock):
     begun = clock[0]
     for number, jump in enumerate(JUMPS):
         clock[0] = begun + jump

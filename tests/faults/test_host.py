@@ -13,7 +13,7 @@ import pytest
 from store_kit import end, ledger, numbers, record, start, verify, wait_for
 
 from cortex_otel_exporters import native
-from cortex_otel_exporters.sqlite import accounts as accounts_module
+from cortex_otel_exporters.sqlite import counters as counters_module
 
 pytestmark = pytest.mark.timing
 
@@ -91,12 +91,12 @@ def test_a_signal_handler_that_emits_while_the_host_is_inside_submit(path):
 
 
 def test_a_flush_and_an_exit_from_a_handler_that_interrupted_submit(path, make_writer):
-    """The main thread holds the lock of the books and will not give it back before they end."""
+    """The main thread holds the lock of the counters and will not give it back before they end."""
     writer = make_writer()
     writer.submit(record(0))
     assert writer.force_flush()
     begun = time.monotonic()
-    with writer._accounts.lock:
+    with writer._counters.lock:
         assert writer.submit(record(1))
         assert writer.force_flush()
         assert writer.submit(record(2))
@@ -106,10 +106,10 @@ def test_a_flush_and_an_exit_from_a_handler_that_interrupted_submit(path, make_w
     verify(path)
 
 
-def test_counts_that_had_to_wait_for_the_books_follow(path, make_writer, monkeypatch):
-    monkeypatch.setattr(accounts_module, "_PATIENCE_SECONDS", 0.01)
+def test_counts_that_had_to_wait_for_the_ledger_follow(path, make_writer, monkeypatch):
+    monkeypatch.setattr(counters_module, "_PATIENCE_SECONDS", 0.01)
     writer = make_writer()
-    with writer._accounts.lock:
+    with writer._counters.lock:
         writer.submit(record(0))
         assert writer.force_flush()
     wait_for(lambda: ledger(path) == {"received": 1, "stored": 1})

@@ -30,7 +30,7 @@ assert writer.shutdown()
 """
 
 
-def test_four_at_full_speed_lose_nothing_and_their_books_agree(path):
+def test_four_at_full_speed_lose_nothing_and_their_ledgers_agree(path):
     go = path.parent.with_name("go")
     firsts = [10**6 * index for index in range(4)]
     processes = [start(CODE, path, go, first, EACH) for first in firsts]

@@ -80,7 +80,7 @@ def grafana_over(seeded):
 @pytest.fixture(scope="session")
 def population(tmp_path_factory):
     """What the demo makes, through the real write path: every kind of event, and an incident."""
-    from cortex_otel.demo.population import fill
+    from cortex_otel.demo.synthetic_data import fill
 
     path = tmp_path_factory.mktemp("grafana") / "population.db"
     fill(path, days=50, users=150, seed=3, now_ns=NOW)

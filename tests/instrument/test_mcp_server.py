@@ -18,10 +18,10 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from cortex_otel import guard, identity
 from cortex_otel.instrument import mcp_server, request
 from cortex_otel.instrument.outcome import Verdict, judge_error
-from cortex_otel.instrument.registry import Known
 from cortex_otel.instrument.sessions import Peer
 from cortex_otel.instrument.stacks import mcp2
 from cortex_otel.instrument.state import state
+from cortex_otel.instrument.tool_names import ToolNames
 
 ORIGINAL = runner.ServerRunner._on_request, native.otel_span
 
@@ -158,7 +158,7 @@ def test_what_a_tool_leaves_running_has_no_part_in_its_request(hook):
 
     async def talk():
         async with Client(server) as client:
-            made = request.begin(Known(), "tools/call", {"name": "leaves"}, 1, {}, Peer())
+            made = request.begin(ToolNames(), "tools/call", {"name": "leaves"}, 1, {}, Peer())
             await server.call_tool("leaves", {})
             made.end(Verdict("ok"))
             await later[0]
@@ -176,19 +176,19 @@ def test_a_list_of_another_shape_is_survived(hook):
         [{"name": "known"}],
     ]  # fmt: skip
     for page in pages:
-        made = request.begin(Known(), "tools/list", {}, 1, {}, Peer())
+        made = request.begin(ToolNames(), "tools/list", {}, 1, {}, Peer())
         assert mcp2._verdict_of_result(made, {"tools": page}).outcome == "ok"
         made.end(Verdict("ok"))
     assert made.known.has("tools/call", "known")
     for content in (None, 5, "text", {}, [], [None], [{}], [{"text": 5}], [["text"]]):
-        made = request.begin(Known(), "tools/call", {"name": "x"}, 1, {}, Peer())
+        made = request.begin(ToolNames(), "tools/call", {"name": "x"}, 1, {}, Peer())
         assert mcp2._verdict_of_result(made, {"content": content}).outcome == "ok"
         made.end(Verdict("ok"))
 
 
 @pytest.mark.parametrize("method", sorted(request._METHODS | {"own/method"}))
 def test_a_method_that_was_answered_once_is_recorded_again(hook, method):
-    known = Known()
+    known = ToolNames()
     for _ in range(3):
         made = request.begin(known, method, {}, 1, {}, Peer())
         made.learn()
@@ -210,7 +210,7 @@ def test_soft_errors_where_they_are_wanted(hook, monkeypatch):
 def test_whether_the_clients_faults_are_errors(hook, monkeypatch, counted, result):
     monkeypatch.setattr(state, "client_errors", counted)
 
-    made = request.begin(Known(), "tools/call", {"name": "x"}, 1, {}, Peer())
+    made = request.begin(ToolNames(), "tools/call", {"name": "x"}, 1, {}, Peer())
     made.end(judge_error(-32602, None, is_known=False))
     found = calls(hook)
     assert [span.attributes["cortex.result"] for span in found] == [result]
@@ -220,7 +220,7 @@ def test_whether_the_clients_faults_are_errors(hook, monkeypatch, counted, resul
 
 
 def test_a_call_that_asks_is_linked_by_the_one_that_answers(hook):
-    known, peer = Known(), Peer()
+    known, peer = ToolNames(), Peer()
     asking = request.begin(known, "tools/call", {"name": "a"}, 1, {}, peer)
     asking.ask("sealed state")
     asking.end(Verdict("input_required"))
@@ -269,11 +269,11 @@ def test_the_caller_is_the_parent_and_the_span_around_is_linked(hook):
     token = context.attach(trace.set_span_in_context(NonRecordingSpan(around)))
     try:
         told = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01", "baggage": "a=b"}
-        made = request.begin(Known(), "ping", {}, 1, told, Peer())
+        made = request.begin(ToolNames(), "ping", {}, 1, told, Peer())
         assert baggage.get_baggage("a") == "b", "baggage is kept for what the tool calls"
         made.end(Verdict("ok"))
         assert baggage.get_baggage("a") is None
-        alone = request.begin(Known(), "ping", {}, 2, {}, Peer())
+        alone = request.begin(ToolNames(), "ping", {}, 2, {}, Peer())
         alone.end(Verdict("ok"))
     finally:
         context.detach(token)

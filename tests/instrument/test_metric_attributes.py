@@ -9,8 +9,8 @@ import pytest
 from cortex_otel import instrument_tool
 from cortex_otel.instrument import metrics, request
 from cortex_otel.instrument.outcome import OK, Verdict
-from cortex_otel.instrument.registry import Known
 from cortex_otel.instrument.sessions import Peer
+from cortex_otel.instrument.tool_names import ToolNames
 from cortex_otel.process.budget import LIMITS, Budget
 
 # Where the SDK stops telling sets of attributes apart, for as long as the process lives.
@@ -31,7 +31,7 @@ def asked(known, *, verdict=OK, version="2025-06-18"):
 
 
 def test_made_up_protocol_versions_and_codes(recorded):
-    known = Known()
+    known = ToolNames()
     known.learn("tools/call", ["search"])
     for number in range(SDK + 100):
         asked(known, version=f"made up {number}")

@@ -9,8 +9,8 @@ from cortex_otel import semconv as sc
 from cortex_otel.instrument import request as requests
 from cortex_otel.instrument.native_spans import NativeTracer, server_span
 from cortex_otel.instrument.outcome import OK
-from cortex_otel.instrument.registry import Known
 from cortex_otel.instrument.sessions import Peer
+from cortex_otel.instrument.tool_names import ToolNames
 
 PEER = Peer("pipe", "2025-06-18", "", "client", "1")
 SAID = {
@@ -21,7 +21,7 @@ SAID = {
 
 
 def begin():
-    known = Known()
+    known = ToolNames()
     known.learn(sc.METHOD_TOOLS_CALL, ["find"])
     return requests.begin(known, sc.METHOD_TOOLS_CALL, {"name": "find"}, 1, {}, PEER)
 

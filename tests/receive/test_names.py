@@ -26,7 +26,7 @@ from cortex_otel.process.budget import LIMITS, Limit
 from cortex_otel.receive.intake import Intake
 from cortex_otel.receive.records import MalformedError
 from cortex_otel.settings import read_environment
-from cortex_otel_exporters.sqlite.known import stored_names
+from cortex_otel_exporters.sqlite.stored_names import stored_names
 
 AT_ONCE = 40
 MOST = AT_ONCE - AT_ONCE // 4

@@ -163,7 +163,7 @@ def test_accepted_is_stored(server):
     assert len(server.rows()) == 4
 
 
-def test_what_is_refused_or_left_out_is_in_the_books(server):
+def test_what_is_refused_or_left_out_is_in_the_ledger(server):
     post(server, "ui-interaction", {"action": 5})  # 400: entered with the next, or at the end
     post(server, "ui-interaction", [{"action": 5}] * 101)
     post(server, "ui-interaction", [{"action": "a", "nope": 1}, {"action": 5}, {"nope": 1}])

@@ -1,4 +1,4 @@
-"""What becomes of a record: identity, service, session, typed events, sampling, books."""
+"""What becomes of a record: identity, service, session, typed events, sampling, ledger."""
 
 from __future__ import annotations
 
@@ -332,7 +332,7 @@ def test_sampling_shares_no_fate_among_equals(make_server):
     assert 10 < len(server.rows()) - before < 50
 
 
-def test_the_books_always_balance(server):
+def test_the_ledger_always_balances(server):
     server.traces(span(1), span(1), span(2, traceId="x"), span(3, startTimeUnixNano=str(2**63)))
     server.logs(log(1), log(1), log(2))
     told = server.ledger()

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("pydantic", reason="needs the extra serve")
 pytest.importorskip("starlette", reason="needs the extra serve")
 
-from cortex_otel.demo.population import fill
+from cortex_otel.demo.synthetic_data import fill
 
 # Test files are modules of no package, so they can't import each other by name.
 _spec = importlib.util.spec_from_file_location("truth", Path(__file__).parent / "truth.py")

@@ -88,7 +88,7 @@ class Admin:
 @pytest.fixture(scope="session")
 def population_home(tmp_path_factory):
     """A home whose database holds the demo's population: 45 days, 150 users, until now."""
-    from cortex_otel.demo.population import fill
+    from cortex_otel.demo.synthetic_data import fill
 
     home = tmp_path_factory.mktemp("population")
     fill(home / "cortex.db", days=45, users=150, seed=1, now_ns=time.time_ns())

@@ -15,7 +15,6 @@ from cortex_otel import guard
 from cortex_otel import semconv as sc
 from cortex_otel.instrument import request as requests
 from cortex_otel.instrument.outcome import OK, Verdict, judge_error, judge_tool_error
-from cortex_otel.instrument.registry import Known, known_of
 from cortex_otel.instrument.sessions import Peer
 from cortex_otel.instrument.stacks.shared import (
     LISTS,
@@ -25,6 +24,7 @@ from cortex_otel.instrument.stacks.shared import (
     text,
     verdict_of_content,
 )
+from cortex_otel.instrument.tool_names import ToolNames, tool_names_of
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -89,13 +89,15 @@ def _begin(server: Any, message: Any, req: Any, session: Any) -> McpRequest | No
     try:
         _servers[session] = server
         _learn_from_cache(server)
-        return begin(known_of(server), message, req, peer_of(session, message.message_metadata))
+        return begin(
+            tool_names_of(server), message, req, peer_of(session, message.message_metadata)
+        )
     except Exception as error:  # noqa: BLE001 - the host's request
         guard.swallowed("mcp_server.mcp1.begin", error, lost=1)
         return None
 
 
-def begin(known: Known, message: Any, req: Any, peer: Peer) -> McpRequest | None:
+def begin(known: ToolNames, message: Any, req: Any, peer: Peer) -> McpRequest | None:
     """Start the telemetry of ``req``, which ``message`` is the responder of."""
     params = getattr(req, "params", None)
     wanted = {
@@ -106,10 +108,10 @@ def begin(known: Known, message: Any, req: Any, peer: Peer) -> McpRequest | None
     return requests.begin(known, req.method, wanted, message.request_id, meta, peer)
 
 
-def known_in(session: Any) -> Known:
+def known_in(session: Any) -> ToolNames:
     """The names of the server that ``session`` is one of, as far as that is known."""
     server = _servers.get(session)
-    return Known() if server is None else known_of(server)
+    return ToolNames() if server is None else tool_names_of(server)
 
 
 class Answer:
@@ -182,7 +184,7 @@ def _learn_from_cache(server: Any) -> None:
     # mcp 1 asks the server for its tools whenever it doesn't know one that is called.
     cache = getattr(server, "_tool_cache", None)
     if cache:
-        known_of(server).learn(sc.METHOD_TOOLS_CALL, list(cache))
+        tool_names_of(server).learn(sc.METHOD_TOOLS_CALL, list(cache))
 
 
 def peer_of(session: Any, metadata: Any, handshake: Any = None) -> Peer:

@@ -21,7 +21,6 @@ from cortex_otel.instrument.outcome import (
     judge_error,
     judge_tool_error,
 )
-from cortex_otel.instrument.registry import known_of
 from cortex_otel.instrument.sessions import Peer
 from cortex_otel.instrument.stacks.shared import (
     LISTS,
@@ -32,6 +31,7 @@ from cortex_otel.instrument.stacks.shared import (
     verdict_of_content,
 )
 from cortex_otel.instrument.state import state
+from cortex_otel.instrument.tool_names import tool_names_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,7 +143,9 @@ def _begin(runner: Any, dctx: Any, method: str, params: Any) -> McpRequest | Non
         peer = _peer_of(connection, dctx, meta, params if method == "initialize" else {})
         if connection.client_params is not None and _PROTOCOL_VERSION not in meta:
             _clock.began(connection)  # a connection with a handshake lasts; others are one request
-        return requests.begin(known_of(runner.server), method, params, dctx.request_id, meta, peer)
+        return requests.begin(
+            tool_names_of(runner.server), method, params, dctx.request_id, meta, peer
+        )
     except Exception as error:  # noqa: BLE001 - the host's request
         guard.swallowed("mcp_server.mcp2.begin", error, lost=1)
         return None

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from cortex_otel import guard
 from cortex_otel.instrument import request as requests
 from cortex_otel.instrument.outcome import OK, Verdict, judge_tool_error, says_not_found
-from cortex_otel.instrument.registry import known_of
 from cortex_otel.instrument.stacks.shared import verdict_of_content
+from cortex_otel.instrument.tool_names import tool_names_of
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -44,7 +44,7 @@ def call_by_name(original: Any) -> Any:
         request = requests.current()
         if request is not None:
             return await _call(original, request, self, name, *args, **kwargs)
-        request = requests.begin_in_process(known_of(self), name)
+        request = requests.begin_in_process(tool_names_of(self), name)
         if request is None:
             return await original(self, name, *args, **kwargs)
         try:

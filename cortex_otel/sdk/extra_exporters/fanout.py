@@ -40,13 +40,13 @@ if TYPE_CHECKING:
     from cortex_otel_exporters.record import Record
     from cortex_otel_exporters.sqlite.writer import Writer
 
-__all__ = ["Others"]
+__all__ = ["ExtraExporters"]
 
 #: Of the time at exit, what our own store has to itself once the senders have had theirs.
 _STORES_SHARE = 0.3
 
 
-class Others:
+class ExtraExporters:
     """All that gets telemetry beside the store.
 
     Args:
@@ -214,7 +214,7 @@ class Others:
             sender.start()
 
     @property
-    def takers(self) -> Others | None:
+    def takers(self) -> ExtraExporters | None:
         """This, if spans or log records are to be handed on; else ``None``, which costs nothing."""
         is_any = (
             self._span_senders

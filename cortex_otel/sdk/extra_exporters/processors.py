@@ -17,7 +17,7 @@ __all__ = ["LogFlusher", "Logs", "SpanFlusher", "Spans"]
 
 
 class Spans(SpanProcessor):
-    """A developer's processor; its ends come from :meth:`.Others.span`."""
+    """A developer's processor; its ends come from :meth:`.ExtraExporters.span`."""
 
     reads_ended_span = True
 
@@ -41,13 +41,13 @@ class Spans(SpanProcessor):
 
 
 class Logs(LogRecordProcessor):
-    """A developer's processor; its records come from :meth:`.Others.log`."""
+    """A developer's processor; its records come from :meth:`.ExtraExporters.log`."""
 
     def __init__(self, inner: LogRecordProcessor) -> None:
         self._inner = inner
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        """Nothing: it comes from :meth:`.Others.log`."""
+        """Nothing: it comes from :meth:`.ExtraExporters.log`."""
 
     def shutdown(self) -> None:
         """End the developer's."""
@@ -78,7 +78,7 @@ class LogFlusher(LogRecordProcessor):
         self._sender = sender
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        """Nothing: it comes from :meth:`.Others.log`."""
+        """Nothing: it comes from :meth:`.ExtraExporters.log`."""
 
     def shutdown(self) -> None:
         """Nothing: the pipeline closes it."""

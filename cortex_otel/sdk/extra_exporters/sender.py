@@ -7,8 +7,8 @@ lost with its reason, and at exit it is waited for until a given moment and no l
 The host's side never waits: :meth:`Sender.submit` appends and rings. Thread and bell are made when
 they are first needed, of what is there then, since the exporter uses what the host's libraries use:
 where gevent has patched them, the thread is a greenlet that lets others run. :mod:`threading` knows
-nothing of it, since its books may be patched while it runs. The bell is a queue, whose ``put`` may
-interrupt itself: a signal handler may end us.
+nothing of it, since its bookkeeping may be patched while it runs. The bell is a queue, whose
+``put`` may interrupt itself: a signal handler may end us.
 """
 
 from __future__ import annotations

@@ -48,11 +48,11 @@ def whole_page(
     A panel that takes too long has an ``error`` in its place, and the others are there.
     """
     told: dict[str, Any] = {}
-    of = range_of(query, default_zone)
+    time_range = range_of(query, default_zone)
     end = time.monotonic() + _PAGE_LIMIT_MS / 1000
     connection.execute("BEGIN")
     try:
-        of = from_the_first_record(connection, of)
+        time_range = from_the_first_record(connection, time_range)
         for panel in page.panels:
             started = time.monotonic()
             allowed_ms = min(TIME_LIMIT_MS, max(_MIN_MS, (end - started) * 1000))
@@ -71,7 +71,7 @@ def whole_page(
     return {
         "page": page.id,
         "title": page.titles.get(language, page.titles["en"]),
-        "range": of.told(),
+        "range": time_range.told(),
         "panels": told,
     }
 
@@ -94,18 +94,18 @@ def records(
         QueryError, StoreError: from the runner.
     """
     question = catalogue()[name]
-    of = from_the_first_record(connection, range_of(query, default_zone))
+    time_range = from_the_first_record(connection, range_of(query, default_zone))
     more: dict[str, Value] = {} if cursor is None else cursor_values(question, cursor)
     result = run(
-        connection, question, values_of(question, query, of, more),
+        connection, question, values_of(question, query, time_range, more),
         time_limit_ms=TIME_LIMIT_MS, row_limit=limit,
     )  # fmt: skip
     names = [column.name for column in result.columns]
     return {
         "question": name,
-        "range": of.told(),
+        "range": time_range.told(),
         "columns": columns_of(question, language),
-        key: [dict(zip(names, row, strict=True)) for row in rows_of(result, of.zone)],
+        key: [dict(zip(names, row, strict=True)) for row in rows_of(result, time_range.zone)],
         "next": cursor_after(result),
         "truncated": result.truncated,
         "exact": result.exact,

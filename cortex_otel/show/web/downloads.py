@@ -45,7 +45,7 @@ class _Wanted(NamedTuple):
     parameters: Mapping[str, Value]
     name: str
     title: str
-    of: Range
+    time_range: Range
 
 
 async def made(request: Request, query: ExportQuery, kind: str, language: str) -> Response:
@@ -60,7 +60,9 @@ async def made(request: Request, query: ExportQuery, kind: str, language: str) -
     headers = {"content-disposition": export.disposition(wanted.name, wanted.title, kind)}
     if IS_HEAD in request.scope:
         # Only that it can be read is looked at: the file itself may take seconds to make.
-        await admin.readers.ask(lambda connection: from_the_first_record(connection, wanted.of))
+        await admin.readers.ask(
+            lambda connection: from_the_first_record(connection, wanted.time_range)
+        )
         answer = Response(None, HTTPStatus.OK, headers, _TYPES[kind])
         del answer.headers["content-length"]  # nobody knows it before the file is made
         return answer
@@ -84,9 +86,9 @@ def _wanted(query: ExportQuery, default_zone: Zone, language: str) -> _Wanted:
         question = catalogue()[panel.question]
         title = panel.titles.get(language) or question.title_in(language)
         name, own, parameters = f"{page.id}-{panel.id}", panel.since, panel.parameters
-    of = range_of(query, default_zone, own=own)
-    day = of.zone.iso(of.to_ns - 1)[:10]
-    return _Wanted(question, parameters, f"cortex-{name}-{day}", f"{title} {day}", of)
+    time_range = range_of(query, default_zone, own=own)
+    day = time_range.zone.iso(time_range.to_ns - 1)[:10]
+    return _Wanted(question, parameters, f"cortex-{name}-{day}", f"{title} {day}", time_range)
 
 
 def _chunks(
@@ -95,19 +97,19 @@ def _chunks(
     """Read and write at once; in one thread at a time, but not always in the same."""
     connection = open_reader(database)
     try:
-        of = from_the_first_record(connection, wanted.of)
-        parameters = values_of(wanted.question, query, of, wanted.parameters)
+        time_range = from_the_first_record(connection, wanted.time_range)
+        parameters = values_of(wanted.question, query, time_range, wanted.parameters)
         rows = stream(connection, wanted.question, parameters)
         columns, most = wanted.question.columns, query.max_mb * 10**6
         if kind == "csv":
-            yield from export.as_csv(columns, rows, of.zone, most)
+            yield from export.as_csv(columns, rows, time_range.zone, most)
         else:
             head = {
                 "question": wanted.question.name,
                 "title": wanted.title,
-                "range": of.told(),
+                "range": time_range.told(),
                 "columns": columns_of(wanted.question, language),
             }
-            yield from export.as_json(head, columns, rows, of.zone, most)
+            yield from export.as_json(head, columns, rows, time_range.zone, most)
     finally:
         connection.close()

@@ -86,15 +86,18 @@ def refuse_foreign_filters(page: Page, query: PageQuery) -> None:
 
 
 def values_of(
-    question: Question, query: RangeQuery, of: Range, more: Mapping[str, Value] | None = None
+    question: Question,
+    query: RangeQuery,
+    time_range: Range,
+    more: Mapping[str, Value] | None = None,
 ) -> dict[str, Value]:
     """Parameters of ``question`` for the filters of ``query``; those it has no use for are left."""
     values: dict[str, Value] = {
-        "from_ns": of.from_ns,
-        "to_ns": of.to_ns,
+        "from_ns": time_range.from_ns,
+        "to_ns": time_range.to_ns,
         "service": query.service or "",
         "user_tier": query.tier or "",
-        "utc_offset_minutes": of.utc_offset_minutes,
+        "utc_offset_minutes": time_range.utc_offset_minutes,
         **(more or {}),
     }
     for name in FILTERS:
@@ -132,20 +135,20 @@ def answer(
         QueryError, StoreError: from the runner.
     """
     question = catalogue()[panel.question]
-    of = from_the_first_record(connection, range_of(query, default_zone, own=panel.since))
+    time_range = from_the_first_record(connection, range_of(query, default_zone, own=panel.since))
     more: dict[str, Value] = dict(panel.parameters)
     if cursor is not None:
         more |= cursor_values(question, cursor)
-    values = values_of(question, query, of, more)
+    values = values_of(question, query, time_range, more)
     limit_ms = TIME_LIMIT_MS if time_limit_ms is None else time_limit_ms
     result = run(connection, question, values, time_limit_ms=limit_ms, row_limit=panel.limit)
-    before = of.before() if query.compare == "1" else None
+    before = time_range.before() if query.compare == "1" else None
     return {
         "page": page.id,
         "panel": panel.id,
         "question": question.name,
         "title": panel.titles.get(language) or question.title_in(language),
-        "about": _about(question, of, language),
+        "about": _about(question, time_range, language),
         "draw": panel.draw,
         "x": panel.x,
         "values": panel.values,
@@ -154,16 +157,16 @@ def answer(
         "stacked": panel.stacked,
         "links": dict(panel.links),
         "wide": panel.wide,
-        "range": of.told(),
+        "range": time_range.told(),
         "columns": columns_of(question, language),
-        "rows": rows_of(result, of.zone),
+        "rows": rows_of(result, time_range.zone),
         "previous": _previous(connection, question, panel, query, before),
         "exact": result.exact,
         "truncated": result.truncated,
         "next": cursor_after(result),
         "elapsed_ms": round(result.elapsed_ms, 2),
         "empty": _empty(
-            connection, panel, result, query=query, of=of, language=language
+            connection, panel, result, query=query, time_range=time_range, language=language
         ),
         "incomplete": said("partial", language) if _has_partial(result) else None,
         "unfiltered": [
@@ -215,26 +218,28 @@ def cursor_values(question: Question, cursor: str) -> dict[str, Value]:
     return dict(zip(question.cursor.values(), keys, strict=True))
 
 
-def from_the_first_record(connection: apsw.Connection, of: Range) -> Range:
+def from_the_first_record(connection: apsw.Connection, time_range: Range) -> Range:
     """A range of all time begins with the first hour that holds anything; others stay."""
-    if not of.is_all:
-        return of
+    if not time_range.is_all:
+        return time_range
     hour = connection.execute("SELECT min(hour) FROM rollup_hour").get
-    if hour is None or hour * _HOUR_NS >= of.to_ns:
-        return of
-    return Range(hour * _HOUR_NS, of.to_ns, of.zone, of.reaches_now, is_all=True)
+    if hour is None or hour * _HOUR_NS >= time_range.to_ns:
+        return time_range
+    return Range(
+        hour * _HOUR_NS, time_range.to_ns, time_range.zone, time_range.reaches_now, is_all=True
+    )
 
 
 def _is_set(query: PageQuery, name: str) -> bool:
     return bool(getattr(query, "tier" if name == "user_tier" else name, None))
 
 
-def _about(question: Question, of: Range, language: str) -> str:
+def _about(question: Question, time_range: Range, language: str) -> str:
     about = question.about_in(language)
     by_days = any(column.unit == "epoch_day" for column in question.columns)
-    if by_days and question.accepts("utc_offset_minutes") and of.has_clock_change:
-        offset = utc_offset(of.utc_offset_minutes)
-        about += " " + said("clocks_changed", language, zone=of.zone.name, offset=offset)
+    if by_days and question.accepts("utc_offset_minutes") and time_range.has_clock_change:
+        offset = utc_offset(time_range.utc_offset_minutes)
+        about += " " + said("clocks_changed", language, zone=time_range.zone.name, offset=offset)
     return about
 
 
@@ -267,7 +272,7 @@ def _empty(
     result: Result,
     *,
     query: PageQuery,
-    of: Range,
+    time_range: Range,
     language: str,
 ) -> dict[str, str] | None:
     """Why there is nothing to draw, and what would fill it; ``None`` if there is something."""
@@ -290,9 +295,9 @@ def _empty(
     elif any(_is_set(query, name) for name in ("service", "tier", *FILTERS)):
         reason = "empty_filtered"
         hint = said("empty_filtered_hint", language)
-    elif not _holds_anything(connection, of):
+    elif not _holds_anything(connection, time_range):
         reason = "empty_range_of"
-        told = of.zone.iso(last)[:16].replace("T", " ")
+        told = time_range.zone.iso(last)[:16].replace("T", " ")
         hint = said("empty_range_hint", language, last=told)
     else:
         # Other panels have something to show: it is this kind that is missing.
@@ -300,7 +305,7 @@ def _empty(
     return {"reason": reason, "message": said(reason, language), "hint": hint}
 
 
-def _holds_anything(connection: apsw.Connection, of: Range) -> bool:
+def _holds_anything(connection: apsw.Connection, time_range: Range) -> bool:
     found = "SELECT 1 FROM rollup_hour WHERE hour >= ? AND hour <= ? LIMIT 1"
-    hours = (of.from_ns // _HOUR_NS, (of.to_ns - 1) // _HOUR_NS)
+    hours = (time_range.from_ns // _HOUR_NS, (time_range.to_ns - 1) // _HOUR_NS)
     return connection.execute(found, hours).get is not None

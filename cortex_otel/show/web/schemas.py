@@ -48,7 +48,7 @@ class Column(BaseModel):
     meaning: str
 
 
-class RangeTold(BaseModel):
+class RangeInfo(BaseModel):
     """The range that was asked about."""
 
     model_config = ConfigDict(populate_by_name=True)
@@ -60,7 +60,7 @@ class RangeTold(BaseModel):
 
 
 class _Answer(BaseModel):
-    range: RangeTold
+    range: RangeInfo
     columns: list[Column]
     next: str | None = Field(description="`cursor` of the rows after these; null: there are none.")
     truncated: bool = Field(description="There are more rows than these.")
@@ -117,7 +117,7 @@ class PageAnswer(BaseModel):
 
     page: str
     title: str
-    range: RangeTold
+    range: RangeInfo
     panels: dict[str, PanelAnswer | Error]
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import apsw
 
 from cortex_otel_exporters.sqlite.checks import check_point, check_record
+from cortex_otel_exporters.sqlite.dimensions import Dimensions
 from cortex_otel_exporters.sqlite.duplicates import (
     Delivery,
     KnownEvents,
@@ -20,15 +21,14 @@ from cortex_otel_exporters.sqlite.duplicates import (
 )
 from cortex_otel_exporters.sqlite.files import trouble_of
 from cortex_otel_exporters.sqlite.inserts import Insert
-from cortex_otel_exporters.sqlite.places import Places
 from cortex_otel_exporters.sqlite.rollups import NS_A_HALF_HOUR, Group, Rollups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cortex_otel_exporters.record import MetricPoint, Record
+    from cortex_otel_exporters.sqlite.dimensions import DimensionKeys
     from cortex_otel_exporters.sqlite.duplicates import Share
-    from cortex_otel_exporters.sqlite.places import Place
 
 __all__ = ["BatchWriter", "LedgerEntry", "Refused"]
 
@@ -45,7 +45,7 @@ _Row = tuple[object, ...]
 
 
 class Refused(NamedTuple):
-    """Places in a batch of what was refused for what it is."""
+    """Positions in a batch of what was refused for what it is."""
 
     records: list[int]
     points: list[int]
@@ -65,7 +65,7 @@ class BatchWriter:
     def __init__(self, connection: apsw.Connection, *, once: bool = False) -> None:
         self._connection = connection
         self._once = once
-        self._places = Places()
+        self._dimensions = Dimensions()
 
     def close(self, *, checkpoint: bool = True) -> None:
         """Close the connection.
@@ -115,11 +115,11 @@ class BatchWriter:
             self._write_ledger(entries)
             connection.execute("COMMIT")
         except BaseException:
-            self._places.rollback()
+            self._dimensions.rollback()
             if not connection.get_autocommit():
                 connection.execute("ROLLBACK")
             raise
-        self._places.commit()
+        self._dimensions.commit()
         for one in (known, known_points):
             if one is not None:
                 one.committed()
@@ -141,7 +141,7 @@ class BatchWriter:
                 raise
             return False
         finally:
-            self._places.rollback()
+            self._dimensions.rollback()
             if not connection.get_autocommit():
                 connection.execute("ROLLBACK")
         return True
@@ -194,7 +194,7 @@ class BatchWriter:
 
         Key and identity of those that have one are added to ``received``.
         """
-        connection, places = self._connection, self._places
+        connection, places = self._connection, self._dimensions
         rows: list[_Row] = []
         key = first_key
         for number, record in zip(span, records[span.start : span.stop], strict=False):
@@ -267,9 +267,9 @@ class _BatchTotals:
     """What a batch adds to everything but the events themselves."""
 
     def __init__(self) -> None:
-        self._groups: dict[int, tuple[Place, int, Group]] = {}
+        self._groups: dict[int, tuple[DimensionKeys, int, Group]] = {}
 
-    def group(self, place: Place, time_ns: int) -> Group:
+    def group(self, place: DimensionKeys, time_ns: int) -> Group:
         """Where to count an event of ``place`` at ``time_ns``."""
         half_hour = time_ns // NS_A_HALF_HOUR
         found = self._groups.get(place[0] << 32 | half_hour)  # half hours of 63 bits of ns: 23 bits
@@ -308,7 +308,7 @@ class _SessionTotals:
         self._start, self._end = group.first, group.end
         self._events = self._errors = 0.0
 
-    def add(self, place: Place, group: Group) -> None:
+    def add(self, place: DimensionKeys, group: Group) -> None:
         if group.order > self._last_order:
             self._last_order, self._segment_key = group.order, place.keys[2]
         is_someones = place.user_key is not None and place.has_session

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from cortex_otel_exporters import errands, native
+from cortex_otel_exporters import host_tasks, native
 from cortex_otel_exporters.sqlite.schema import (
     NotOursError,
     SchemaNewerError,
@@ -209,7 +209,7 @@ def set_aside(path: Path, seen: tuple[int, int] | None) -> Path | None:
         for suffix in ("-wal", "-shm", ""):
             with contextlib.suppress(FileNotFoundError):
                 os.replace(f"{path}{suffix}", f"{aside}{suffix}")  # noqa: PTH105
-    errands.warn(
+    host_tasks.warn(
         "the telemetry database is corrupt; it was set aside as %s and a new one was begun. "
         "To look into it: sqlite3 %s .recover", aside.name, aside.name, level=logging.ERROR,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from cortex_otel_exporters.sqlite.schema import BUCKETS_AN_OCTAVE, LAST_BUCKET
 if TYPE_CHECKING:
     import apsw
 
-    from cortex_otel_exporters.sqlite.places import Place
+    from cortex_otel_exporters.sqlite.dimensions import DimensionKeys
 
 __all__ = ["FAILED_RESULTS", "NS_A_HALF_HOUR", "Group", "Rollups", "duration_bucket"]
 
@@ -99,7 +99,7 @@ class Rollups:
         self._user_tiers: dict[tuple[int, str], list[int]] = {}
         self._measures: dict[tuple[int, int, int, str], list[float]] = {}
 
-    def add(self, place: Place, half_hour: int, group: Group) -> None:
+    def add(self, place: DimensionKeys, half_hour: int, group: Group) -> None:
         """Count the events of one place in one half hour since 1970."""
         series_key, feature_key, segment_key = place.keys
         hour = half_hour // 2
@@ -121,7 +121,7 @@ class Rollups:
         if place.user_key is not None and place.is_product:
             self._add_user(place, place.user_key, half_hour, group)
 
-    def _add_user(self, place: Place, user_key: int, half_hour: int, group: Group) -> None:
+    def _add_user(self, place: DimensionKeys, user_key: int, half_hour: int, group: Group) -> None:
         _, feature_key, segment_key = place.keys
         day, bit = half_hour // _HALF_HOURS_A_DAY, 1 << half_hour % _HALF_HOURS_A_DAY
         failed = group.events if place.is_failed else 0.0

@@ -19,9 +19,9 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from cortex_otel_exporters import errands, native
+from cortex_otel_exporters import host_tasks, native
 from cortex_otel_exporters.sqlite import forks
-from cortex_otel_exporters.sqlite.accounts import Accounts
+from cortex_otel_exporters.sqlite.counters import Counters
 from cortex_otel_exporters.sqlite.heartbeat import Heartbeat
 from cortex_otel_exporters.sqlite.store import Store
 
@@ -79,7 +79,7 @@ class Writer:
     def _begin(self) -> None:
         self._queue: deque[Record] = deque()
         self._points: deque[MetricPoint] = deque()
-        self._accounts = Accounts()
+        self._counters = Counters()
         self._bell: native.SimpleQueue[None] = native.SimpleQueue()
         self._rung = self._hurried = False
         self._thread: native.Thread | None = None
@@ -101,11 +101,11 @@ class Writer:
 
     def submit(self, record: Record) -> bool:
         """Take ``record``; ``False`` if the queue was full or the writer closed (counted)."""
-        accounts = self._accounts
-        with accounts.lock:
-            accounts.received["event"] += 1
+        counters = self._counters
+        with counters.lock:
+            counters.received["event"] += 1
             if len(self._queue) >= self._queue_size or self._closed:
-                accounts.dropped("event", self._why_full())
+                counters.dropped("event", self._why_full())
                 self._tell_if_closed()
                 return False
             self._queue.append(record)
@@ -121,14 +121,14 @@ class Writer:
 
     def submit_metrics(self, points: list[MetricPoint]) -> bool:
         """Take metric points; ``False`` if some were dropped (counted)."""
-        accounts = self._accounts
-        with accounts.lock:
-            accounts.received["metric"] += len(points)
+        counters = self._counters
+        with counters.lock:
+            counters.received["metric"] += len(points)
             room = 0 if self._closed else max(0, _MAX_METRIC_POINTS - len(self._points))
             self._points.extend(points[:room])
             self._points_in += min(room, len(points))
             if len(points) > room:
-                accounts.dropped("metric", self._why_full(), len(points) - room)
+                counters.dropped("metric", self._why_full(), len(points) - room)
                 self._tell_if_closed()
         if points and not self._rung:
             self._ring()
@@ -136,23 +136,23 @@ class Writer:
 
     def count_sampled_out(self, number: int = 1, signal: str = "event") -> None:
         """Note records that sampling decided not to keep."""
-        self._accounts.sampled_out(signal, number)
+        self._counters.sampled_out(signal, number)
         if not self._rung and not self._closed:
             self._ring()
 
     def count_dropped(self, reason: str, number: int = 1, signal: str = "event") -> None:
         """Note records that were refused before they became rows, by reason."""
-        with self._accounts.lock:
-            self._accounts.received[signal] += number
-            self._accounts.dropped(signal, reason, number)
+        with self._counters.lock:
+            self._counters.received[signal] += number
+            self._counters.dropped(signal, reason, number)
             self._tell_if_closed()
         if not self._rung and not self._closed:
             self._ring()
 
     def note(self, signal: str, outcome: str, reason: str, number: int = 1) -> None:
         """Enter into the ledger something beside the ends of records."""
-        self._accounts.noted((signal, outcome, reason), number)
-        with self._accounts.lock:
+        self._counters.noted((signal, outcome, reason), number)
+        with self._counters.lock:
             self._tell_if_closed()
         if not self._rung and not self._closed:
             self._ring()
@@ -216,7 +216,7 @@ class Writer:
             elif not thread.is_current():
                 thread.join(max(0.0, deadline - time.monotonic()))
                 if not thread.is_alive() and self._has_work():
-                    # This is a signal handler, and what it interrupted holds the books.
+                    # This is a signal handler, and what it interrupted holds the counters.
                     self._drain_here(max(0.0, deadline - time.monotonic()))
         # The attempt under way succeeds or fails before what is left is counted.
         is_settled = self.store_lock.acquire(timeout=_LAST_ATTEMPT_SECONDS)
@@ -228,8 +228,8 @@ class Writer:
                 self.store_lock.release()
         if self._last_beat or self._lost:
             self._heartbeat.write(self._state())
-        self._heartbeat.close(remove=not self._accounts.undelivered())
-        errands.do()
+        self._heartbeat.close(remove=not self._counters.undelivered())
+        host_tasks.run_pending()
         return not self._lost
 
     def _count_left(self) -> int:
@@ -240,11 +240,11 @@ class Writer:
         self._batch, self._batch_points = [], []
         reason = self._trouble or "exit_timeout"
         if events:
-            self._accounts.dropped("event", reason, events)
+            self._counters.dropped("event", reason, events)
         if points:
-            self._accounts.dropped("metric", reason, points)
+            self._counters.dropped("metric", reason, points)
         if events or points:
-            errands.warn(
+            host_tasks.warn(
                 "%d telemetry records could not be stored before exit (%s)",
                 events + points, self._trouble or "too slow",
             )  # fmt: skip
@@ -264,7 +264,7 @@ class Writer:
     @property
     def has_received(self) -> bool:
         """Whether anything was handed over so far: only then there is, or will be, a file."""
-        return any(self._accounts.received.values())
+        return any(self._counters.received.values())
 
     @property
     def trouble(self) -> str:
@@ -275,17 +275,17 @@ class Writer:
         return self._trouble or ("closed" if self._closed else "queue_full")
 
     def _has_work(self) -> bool:
-        return bool(self._queue or self._points or self._batch or self._accounts.has_news())
+        return bool(self._queue or self._points or self._batch or self._counters.has_news())
 
     def _ring(self) -> None:
         self._rung = True
         if not self._stopping:  # this may be a signal handler, and what it interrupted holds a lock
-            errands.do()
+            host_tasks.run_pending()
         if self._thread is None and not self._closed:
             if native.is_patched():
                 # Modules are imported under locks that are greenlets', too: not on our thread.
                 self._store.prepare()
-            with self._accounts.lock:
+            with self._counters.lock:
                 if self._thread is None:
                     # Noted first: a signal handler may come by while it starts.
                     self._thread = thread = native.Thread(self._run)
@@ -327,7 +327,7 @@ class Writer:
                 pause = None
                 if self._metric_sources:
                     pause = max(0.0, self._next_metrics - time.monotonic())
-                if self._accounts.lags():
+                if self._counters.lags():
                     pause = _FIRST_RETRY_SECONDS
                 self._bell.get(timeout=pause)
                 if not (self._hurried or self._waiters or self._stopping):
@@ -368,7 +368,7 @@ class Writer:
         collected = not self._metric_sources
         while not self._closed:
             was_full = self._fill_batch()
-            has_work = bool(self._batch or self._batch_points or self._accounts.has_news())
+            has_work = bool(self._batch or self._batch_points or self._counters.has_news())
             if has_work and not self._write():
                 return
             if was_full:
@@ -381,7 +381,7 @@ class Writer:
             else:
                 self._serve_waiters()
                 goes_on = bool(self._waiters) or self._stopping
-                if not has_work or not goes_on or self._accounts.lags():
+                if not has_work or not goes_on or self._counters.lags():
                     return
 
     def _fill_batch(self) -> bool:
@@ -398,7 +398,7 @@ class Writer:
 
     def _write(self) -> bool:
         """Write the batch in hand; ``False`` if it has to be tried again."""
-        ledger = self._accounts.take(
+        ledger = self._counters.take(
             lambda: {"event": len(self._queue), "metric": len(self._points)}
         )
         with self.store_lock:
@@ -407,7 +407,7 @@ class Writer:
             outcome = self._store.write(self._batch, self._batch_points, ledger)
             if not outcome.trouble:
                 taken = len(self._batch) + len(self._batch_points)
-                self._accounts.entered(ledger, taken - outcome.refused, outcome.refused)
+                self._counters.entered(ledger, taken - outcome.refused, outcome.refused)
                 self._events_done += len(self._batch)
                 self._points_done += len(self._batch_points)
                 self._batch, self._batch_points = [], []
@@ -416,7 +416,7 @@ class Writer:
             return False
         if self._trouble:
             if self._has_warned:
-                errands.warn("telemetry is being recorded again (was: %s)", self._trouble)
+                host_tasks.warn("telemetry is being recorded again (was: %s)", self._trouble)
             self._trouble = ""
             self._has_warned = False
             self._beat(force=True)
@@ -433,13 +433,13 @@ class Writer:
         self._next_metrics = time.monotonic() + self._metrics_interval
         # At exit the host waits, so nobody else uses its locks: this thread does it after all, and
         # what was left is not done later, where it could wait for ever.
-        if self._closed or (not self._stopping and errands.leave(self._collect)):
+        if self._closed or (not self._stopping and host_tasks.defer(self._collect)):
             return
         for source in self._metric_sources:
             try:
                 points = source()
             except Exception as error:  # noqa: BLE001 - instruments may call the host's code
-                errands.warn("collecting metrics failed: %s", type(error).__name__)
+                host_tasks.warn("collecting metrics failed: %s", type(error).__name__)
                 continue
             if points:
                 self.submit_metrics(points)
@@ -463,7 +463,7 @@ class Writer:
             self._has_warned = True
             # The text of an OSError holds a path, and so a user's name: its reason does not.
             reason = getattr(error, "strerror", None) or error
-            errands.warn(
+            host_tasks.warn(
                 "telemetry can't be stored now: %s (%s: %s); up to %d records wait, later ones "
                 "are dropped and counted", trouble, type(error).__name__, reason, self._queue_size,
             )  # fmt: skip
@@ -477,7 +477,7 @@ class Writer:
             self._heartbeat.write(self._state())
 
     def _state(self) -> dict[str, object]:
-        state = self._accounts.summary()
+        state = self._counters.summary()
         state["queued"] = len(self._queue) + len(self._batch)
         state["trouble"] = self._trouble
         with contextlib.suppress(Exception):

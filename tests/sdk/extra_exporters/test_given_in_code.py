@@ -21,8 +21,8 @@ from cortex_otel import guard
 from cortex_otel.instrument import request
 from cortex_otel.instrument.native_spans import server_span
 from cortex_otel.instrument.outcome import judge_error
-from cortex_otel.instrument.registry import Known
 from cortex_otel.instrument.sessions import Peer
+from cortex_otel.instrument.tool_names import Known
 from cortex_otel.sdk import configure
 from cortex_otel.sdk.extra_exporters import fanout
 
@@ -134,7 +134,7 @@ def test_what_an_mcp_library_wrote_of_an_unknown_tool_is_for_nobody(own_provider
     assert (span.name, span.attributes["cortex.outcome"]) == ("tools/call", "unknown_tool")
 
 
-class Told:
+class OtlpResource:
     """A Beside that remembers."""
 
     def __init__(self):
@@ -146,7 +146,7 @@ class Told:
 
 def test_raw_is_a_span_as_the_library_wrote_it(own_providers):
     cortex_otel.configure()
-    told = configure.pipeline().span_processor.beside = Told()
+    told = configure.pipeline().span_processor.beside = OtlpResource()
     unknown_tool("made_up")
     (span,) = told.spans
     assert "made_up" not in str(dict(span.attributes))

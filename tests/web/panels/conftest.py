@@ -87,7 +87,7 @@ def population_now():
 @pytest.fixture(scope="session")
 def populated(tmp_path_factory, population_now):
     """A home with 40 days of 60 users, until now."""
-    from cortex_otel.demo.population import fill
+    from cortex_otel.demo.synthetic_data import fill
 
     home = tmp_path_factory.mktemp("populated")
     fill(home / "cortex.db", days=40, users=60, seed=3, now_ns=population_now)

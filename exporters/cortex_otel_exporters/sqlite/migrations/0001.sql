@@ -1,4 +1,4 @@
--- Events and their dimensions, roll-ups, books, metrics, and the views that people query.
+-- Events and their dimensions, roll-ups, ledger, metrics, and the views that people query.
 
 CREATE TABLE store (
     key   TEXT PRIMARY KEY,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
-__all__ = ["FLAG", "Person", "happens", "one_of", "people"]
+__all__ = ["FLAG", "User", "happens", "one_of", "people"]
 
 _T = TypeVar("_T")
 
@@ -30,7 +30,7 @@ _TRIAL_DAYS = 14
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class User:
     """One user; days count from the first one of the population, and may lie before it."""
 
     user_hash: str
@@ -70,7 +70,7 @@ class Person:
         return any(first <= day < last for first, last in self.present)
 
 
-def people(count: int, days: int, seed: int, choose: random.Random) -> Sequence[Person]:
+def people(count: int, days: int, seed: int, choose: random.Random) -> Sequence[User]:
     """``count`` users of ``days`` days.
 
     Args:
@@ -82,7 +82,7 @@ def people(count: int, days: int, seed: int, choose: random.Random) -> Sequence[
     return [_person(f"cortex-otel demo {seed}/{each}", days, choose) for each in range(count)]
 
 
-def _person(name: str, days: int, choose: random.Random) -> Person:
+def _person(name: str, days: int, choose: random.Random) -> User:
     there_before = happens(_BEFORE, choose)
     # A power below 1 bends the even spread towards the end: each week more join.
     joined = -1 if there_before else int(days * choose.random() ** 0.8)
@@ -91,7 +91,7 @@ def _person(name: str, days: int, choose: random.Random) -> Person:
     mcp_only, both = happens(0.22, choose), happens(0.82, choose)
     uses_extension = not mcp_only
     tries_only = uses_extension and not there_before and happens(0.16, choose)
-    return Person(
+    return User(
         user_hash=hashlib.sha256(name.encode()).hexdigest(),
         utc_offset_minutes=one_of(_ZONES, choose),
         activity=activity,

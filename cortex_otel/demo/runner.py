@@ -1,4 +1,4 @@
-"""Starts real MCP servers, calls them with the real client, and checks the books.
+"""Starts real MCP servers, calls them with the real client, and checks the reconciliation.
 
 A round is five servers at once, all of them writing into one database: ``mcp-server-git`` from
 the registry under ``opentelemetry-instrument``, with no line of its code changed, and the example
@@ -24,8 +24,8 @@ from typing import IO, TYPE_CHECKING, Any
 from cortex_otel._version import to_install
 from cortex_otel.commands.console import complain, line, told
 from cortex_otel.demo import report
-from cortex_otel.demo.books import LAUNCHER, Books, Server, State
 from cortex_otel.demo.directory import DemoError, demo_directory, remove
+from cortex_otel.demo.reconciliation import LAUNCHER, Reconciliation, Server, State
 from cortex_otel.demo.scenario import PEOPLE, calls_of_example, calls_of_git
 from cortex_otel.messages import text
 from cortex_otel.query.formats import json_line
@@ -55,7 +55,7 @@ def main(arguments: argparse.Namespace) -> int:
         arguments: with ``once``, ``serve``, ``json``, ``clean`` and ``home``.
 
     Returns:
-        0; 1 if it can't run, or if the books don't agree with the calls.
+        0; 1 if it can't run, or if what is stored doesn't agree with the calls.
 
     Raises:
         SettingError: the environment makes no sense.
@@ -96,35 +96,35 @@ def _serve(directory: Path, repository: Path, *, as_json: bool) -> int:
     from cortex_otel.demo import serving  # noqa: PLC0415 - its packages are an extra
 
     servers = _servers(directory, repository)
-    books = Books(directory / "cortex.db", time.time_ns(), servers)
-    serving.prepare(books.database)
-    _round(books, quiet=as_json)
+    reconciliation = Reconciliation(directory / "cortex.db", time.time_ns(), servers)
+    serving.prepare(reconciliation.database)
+    _round(reconciliation, quiet=as_json)
     if not as_json:
-        line(report.as_text(books, repository))
-    if not books.agree:
+        line(report.as_text(reconciliation, repository))
+    if not reconciliation.agree:
         if as_json:
-            line(json_line(report.as_json(books)))
+            line(json_line(report.as_json(reconciliation)))
         _complain_of(servers)
         return 1
-    serving.populate(books.database, quiet=as_json)
+    serving.populate(reconciliation.database, quiet=as_json)
     code, pages = serving.show(directory, servers, as_json=as_json)
     if as_json:
-        line(json_line({**report.as_json(books), "pages": pages, "ok": code == 0}))
+        line(json_line({**report.as_json(reconciliation), "pages": pages, "ok": code == 0}))
     return code
 
 
 def _rounds(directory: Path, repository: Path, *, as_json: bool, watch: bool) -> int:
     servers = _servers(directory, repository)
-    books = Books(directory / "cortex.db", time.time_ns(), servers)
+    reconciliation = Reconciliation(directory / "cortex.db", time.time_ns(), servers)
     try:
         while True:
-            _round(books, quiet=as_json)
+            _round(reconciliation, quiet=as_json)
             if as_json:
-                line(json_line(report.as_json(books)))
+                line(json_line(report.as_json(reconciliation)))
             else:
-                line(report.as_text(books, repository, refresh=watch))
+                line(report.as_text(reconciliation, repository, refresh=watch))
             sys.stdout.flush()
-            if not books.agree:
+            if not reconciliation.agree:
                 _complain_of(servers)
                 return 1
             if not watch:
@@ -144,20 +144,23 @@ def _complain_of(servers: Sequence[Server]) -> None:
             complain(f"{server.name} ({server.tier}):\n{server.stderr}")
 
 
-def _round(books: Books, *, quiet: bool) -> None:
-    say = _nothing if quiet or books.rounds else _progress
-    say(text("demo_starting", count=len(books.servers)))
-    before = books.open()
-    asyncio.run(_drive_all(books, before, say))
+def _round(reconciliation: Reconciliation, *, quiet: bool) -> None:
+    say = _nothing if quiet or reconciliation.rounds else _progress
+    say(text("demo_starting", count=len(reconciliation.servers)))
+    before = reconciliation.open()
+    asyncio.run(_drive_all(reconciliation, before, say))
     try:
-        books.close(before)
+        reconciliation.close(before)
     except StoreMissingError:
-        said = "\n".join(filter(None, (server.stderr for server in books.servers)))
+        said = "\n".join(filter(None, (server.stderr for server in reconciliation.servers)))
         raise DemoError(f"{text('demo_nothing_stored')}\n{said}".rstrip()) from None
 
 
-async def _drive_all(books: Books, before: State, say: Any) -> None:
-    drives = [asyncio.create_task(_drive(server, books, before, say)) for server in books.servers]
+async def _drive_all(reconciliation: Reconciliation, before: State, say: Any) -> None:
+    drives = [
+        asyncio.create_task(_drive(server, reconciliation, before, say))
+        for server in reconciliation.servers
+    ]
     try:
         await asyncio.gather(*drives)
     finally:
@@ -166,7 +169,7 @@ async def _drive_all(books: Books, before: State, say: Any) -> None:
         await asyncio.gather(*drives, return_exceptions=True)
 
 
-async def _drive(server: Server, books: Books, before: State, say: Any) -> None:
+async def _drive(server: Server, reconciliation: Reconciliation, before: State, say: Any) -> None:
     from mcp import Client, MCPError, StdioServerParameters  # noqa: PLC0415 - an extra
     from mcp.client.stdio import stdio_client  # noqa: PLC0415 - an extra
 
@@ -174,7 +177,7 @@ async def _drive(server: Server, books: Books, before: State, say: Any) -> None:
     parameters = StdioServerParameters(
         # Not the current directory: what lies there may shadow the server's modules.
         command=command, args=options, env=server.environment,
-        cwd=books.database.parent,
+        cwd=reconciliation.database.parent,
     )  # fmt: skip
     called = failed = 0
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
@@ -194,9 +197,9 @@ async def _drive(server: Server, books: Books, before: State, say: Any) -> None:
                         failed += 1
                 # The client gives a server two seconds to end, which on a busy machine is not
                 # enough to store what it had still in hand.
-                with contextlib.suppress(TimeoutError):  # the books will tell
+                with contextlib.suppress(TimeoutError):  # the reconciliation will show it
                     async with asyncio.timeout(_SECONDS_TO_STORE):
-                        while books.rows_of(server, before) < called:  # noqa: ASYNC110 - another process
+                        while reconciliation.rows_of(server, before) < called:  # noqa: ASYNC110 - another process
                             await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
         except Exception as error:
             raise DemoError(f"{_told(server, error)}\n{_end_of(stderr)}".rstrip()) from error

@@ -5,13 +5,13 @@ import gc
 import pytest
 
 from cortex_otel.instrument import sessions
-from cortex_otel.instrument.registry import MOST, Known, known_of
 from cortex_otel.instrument.sessions import IDLE_SECONDS, Peer, joined_session
+from cortex_otel.instrument.tool_names import MOST, ToolNames, tool_names_of
 from cortex_otel.process import budget
 
 
 def test_only_what_was_learned_is_known():
-    known = Known()
+    known = ToolNames()
     known.learn("tools/call", ["search", "search", "", 5, None, "x" * 10_000])
     assert known.has("tools/call", "search")
     assert known.has_any("tools/call")
@@ -27,7 +27,7 @@ def nothing_declared(monkeypatch):
 
 
 def test_names_are_bounded_and_the_last_ones_are_known():
-    known = Known()
+    known = ToolNames()
     known.learn("tools/call", (f"tool {number}" for number in range(MOST + 7)))
     assert known.has("tools/call", f"tool {MOST + 6}")
     assert not known.has("tools/call", "tool 6")
@@ -36,7 +36,7 @@ def test_names_are_bounded_and_the_last_ones_are_known():
 
 
 def test_what_clients_made_up_takes_no_place_of_what_the_server_told():
-    known = Known()
+    known = ToolNames()
     known.learn("tools/call", ["search"])
     for number in range(MOST + 7):
         known.answered("tools/call", f"made up {number}")
@@ -49,7 +49,7 @@ def test_what_clients_made_up_takes_no_place_of_what_the_server_told():
 
 
 def test_what_the_server_told_is_declared_and_what_it_answered_is_not():
-    known = Known()
+    known = ToolNames()
     known.learn("tools/call", ["search"])
     known.learn("prompts/get", ["greet"])
     known.learn("resources/read", ["file://x"])
@@ -62,11 +62,11 @@ def test_a_server_is_not_kept_alive():
         pass
 
     server = Server()
-    known_of(server).learn("tools/call", ["a"])
-    assert known_of(server).has("tools/call", "a")
+    tool_names_of(server).learn("tools/call", ["a"])
+    assert tool_names_of(server).has("tools/call", "a")
     del server
     gc.collect()
-    assert not known_of(Server()).has("tools/call", "a")
+    assert not tool_names_of(Server()).has("tools/call", "a")
 
 
 @pytest.fixture
@@ -100,5 +100,7 @@ def test_a_server_that_can_be_no_key_is_served_without_names():
     class Unhashable:
         __hash__ = None
 
-    assert not known_of(Unhashable()).has_any("tools/call")
-    assert not known_of(object.__new__(type("Slots", (), {"__slots__": ()}))).has_any("tools/call")
+    assert not tool_names_of(Unhashable()).has_any("tools/call")
+    assert not tool_names_of(object.__new__(type("Slots", (), {"__slots__": ()}))).has_any(
+        "tools/call"
+    )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cortex_otel.settings import Settings
     from cortex_otel.show.pages import Page
 
-__all__ = ["PageSeen", "Proof"]
+__all__ = ["PageChecks", "PageResult"]
 
 # Nothing is measured by these: a machine may do much else.
 _SECONDS = 120.0
@@ -37,7 +37,7 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(slots=True)
-class PageSeen:
+class PageResult:
     """What came of one page."""
 
     name: str
@@ -51,7 +51,7 @@ class PageSeen:
     failure: str = ""
 
 
-class Proof:
+class PageChecks:
     """What was seen of the pages.
 
     Args:
@@ -61,7 +61,7 @@ class Proof:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._url = f"http://{settings.admin_host}:{settings.admin_port}"
-        self.pages: list[PageSeen] = []
+        self.pages: list[PageResult] = []
 
     @property
     def holds(self) -> bool:
@@ -78,7 +78,7 @@ class Proof:
             return
         token = self._token()
         for page in PAGES.values():
-            seen = PageSeen(page.id, page.titles[language()], len(page.panels))
+            seen = PageResult(page.id, page.titles[language()], len(page.panels))
             self.pages.append(seen)
             began = time.perf_counter()
             try:
@@ -112,7 +112,7 @@ class Proof:
             for page in self.pages
         ]  # fmt: skip
 
-    def _look_at(self, page: Page, seen: PageSeen, token: str, user: str) -> None:
+    def _look_at(self, page: Page, seen: PageResult, token: str, user: str) -> None:
         # As a reader opens it. With a filter, some panel may rightly have nothing to show.
         filters = {"user": user} if user else {}
         for panel in page.panels:

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from cortex_otel_exporters.record import Context, Record, Series
 
-__all__ = ["Place", "Places"]
+__all__ = ["DimensionKeys", "Dimensions"]
 
 # A receiver sees many sessions: then it starts over with an empty cache.
 _MAX_DIMENSIONS = 4096
 _NO_SESSION = Session("")
 
 
-class Place(NamedTuple):
+class DimensionKeys(NamedTuple):
     """The keys of what an event shares with others, and what roll-ups ask of them."""
 
     number: int
@@ -44,23 +44,23 @@ class Place(NamedTuple):
     """What is of no session is of several people, whose session it must not become."""
 
 
-class Places:
+class Dimensions:
     """The places of one connection; as :class:`~.keys.Keys`, right with several processes."""
 
     def __init__(self) -> None:
         self._keys = Keys()
-        self._places: dict[tuple[Series, Context, Session, str], Place] = {}
+        self._dimensions: dict[tuple[Series, Context, Session, str], DimensionKeys] = {}
         self._session_keys: dict[str, int] = {}
         self._made = 0
 
-    def find(self, connection: apsw.Connection, record: Record) -> Place:
+    def find(self, connection: apsw.Connection, record: Record) -> DimensionKeys:
         """The place of ``record``; its dimensions are made if need be.
 
         Raises:
             Exception: one of them can't be stored.
         """
         key = record[2:6]
-        found = self._places.get(key)
+        found = self._dimensions.get(key)
         if found is not None:
             return found
         return self._make(connection, record)
@@ -76,10 +76,10 @@ class Places:
     def rollback(self) -> None:
         """The transaction is gone: so may its keys be."""
         self._keys.rollback()
-        self._places.clear()
+        self._dimensions.clear()
         self._session_keys.clear()
 
-    def _make(self, connection: apsw.Connection, record: Record) -> Place:
+    def _make(self, connection: apsw.Connection, record: Record) -> DimensionKeys:
         series = record.series
         session = record.session
         check_texts((*session, session.session_id, session.instance_id))  # of all seven, or raises
@@ -89,14 +89,14 @@ class Places:
         if record.user_id_hash:
             user_key = self._keys.user(connection, record.user_id_hash, record.time_unix_nano)
         self._made += 1
-        place = Place(
+        place = DimensionKeys(
             self._made, keys, context_key, self._session_key(connection, record, user_key),
             user_key, series.user_tier, series.event_type != SPAN_EVENT_TYPE,
             series.result in FAILED_RESULTS, bool(series.feature), bool(session.session_id),
         )  # fmt: skip
-        if len(self._places) >= _MAX_DIMENSIONS:
-            self._places.clear()
-        self._places[series, record.context, record.session, record.user_id_hash] = place
+        if len(self._dimensions) >= _MAX_DIMENSIONS:
+            self._dimensions.clear()
+        self._dimensions[series, record.context, record.session, record.user_id_hash] = place
         return place
 
     def _session_key(

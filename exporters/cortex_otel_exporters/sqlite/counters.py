@@ -1,4 +1,4 @@
-"""The writer's books: what came in, and what became of it, until the ledger table has it.
+"""The writer's counters: what came in, and what became of it, until the ledger table has it.
 
 For each signal ``received = stored + sampled_out + dropped + still waiting``, at every moment.
 """
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from cortex_otel_exporters.sqlite.batch import LedgerEntry
 
-__all__ = ["Accounts"]
+__all__ = ["Counters"]
 
 _PATIENCE_SECONDS = 0.05
 
 
-class Accounts:
+class Counters:
     """Counts by signal, outcome and reason; safe between threads and in signal handlers."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from cortex_otel import semconv as sc
 from cortex_otel.identity import IdentityResolver
-from cortex_otel.process import repeats
+from cortex_otel.process import row_cache
 from cortex_otel.process.convert import Converter
 from cortex_otel.process.redact import ALLOWED, Redactor
 from cortex_otel.span.provider import LeanTracerProvider
@@ -89,7 +89,7 @@ def test_a_repeated_span_is_remembered():
     made, of = converter(), tracer()
     for number in range(5):
         made.span(ended(of, {**CALL, "jsonrpc.request.id": str(number)}))
-    assert len(made._repeats.rows) == 1
+    assert len(made._row_cache.rows) == 1
 
 
 def test_one_is_not_true():
@@ -127,11 +127,11 @@ def test_who_it_is_may_change_between_two_calls():
 @pytest.mark.parametrize("key", ["gen_ai.tool.name", "cortex.project.id", "not.allowed"])
 def test_a_host_of_many_values_fills_no_memory(key):
     made, of = converter(), tracer()
-    for number in range(repeats.MAX_ROWS * 2 + 10):
+    for number in range(row_cache.MAX_ROWS * 2 + 10):
         made.span(ended(of, {**CALL, key: f"t{number}"}))
         made.span(ended(of, {"mcp.method.name": "tools/list", f"key.{number}": 1}))
-    assert len(made._repeats.rows) <= repeats.MAX_ROWS
-    assert len(made._repeats._plans) <= repeats._MAX_PLANS
+    assert len(made._row_cache.rows) <= row_cache.MAX_ROWS
+    assert len(made._row_cache._shapes) <= row_cache._MAX_SHAPES
     assert SECRET not in str(made.span(ended(of, {**CALL, key: SECRET, "again": SECRET})))
 
 
@@ -140,5 +140,5 @@ def test_nothing_long_is_remembered():
     made.span(ended(of, {**CALL, "cortex.ide": "x" * 1000}))
     made.span(ended(of, CALL, name="x" * 1000))
     made.span(ended(of, {"k" * 10_000: 1, **CALL}))
-    assert not made._repeats.rows
-    assert not any(len(key) > 200 for keys in made._repeats._plans for key in keys)
+    assert not made._row_cache.rows
+    assert not any(len(key) > 200 for keys in made._row_cache._shapes for key in keys)

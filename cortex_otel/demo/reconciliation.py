@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.demo.scenario import Call
 
-__all__ = ["LAUNCHER", "Books", "Server", "State"]
+__all__ = ["LAUNCHER", "Reconciliation", "Server", "State"]
 
 LAUNCHER = "opentelemetry-instrument"
 _ALL = 1_000_000_000
@@ -74,7 +74,7 @@ class Server:
 
 
 @dataclass(slots=True)
-class Books:
+class Reconciliation:
     """What the database says about this run."""
 
     database: Path

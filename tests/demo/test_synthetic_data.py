@@ -9,8 +9,8 @@ import statistics
 import apsw
 import pytest
 
-from cortex_otel.demo.population import BROKEN_TOOL, SAMPLING, fill, filled_at
 from cortex_otel.demo.product import TOOLS
+from cortex_otel.demo.synthetic_data import BROKEN_TOOL, SAMPLING, fill, filled_at
 from cortex_otel.query.store_facts import store_facts
 from cortex_otel.semconv import EVENT_TYPES, TIERS
 from cortex_otel_exporters.sqlite.reader import open_reader
@@ -64,7 +64,7 @@ def test_facts_are_what_is_stored(filled, events):
     assert facts.last_ns == max(row["timestamp"] for row in events)
 
 
-def test_the_books_balance(filled, events):
+def test_the_ledger_balances(filled, events):
     connection = open_reader(filled[0])
     ledger = store_facts(connection)["ledger"]["event"]
     connection.close()

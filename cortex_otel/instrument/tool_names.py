@@ -21,7 +21,7 @@ from cortex_otel.process.budget import declare
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Known", "known_of"]
+__all__ = ["ToolNames", "tool_names_of"]
 
 #: Names of each kind that one server may have told, and that it may have answered: the last ones.
 MAX_NAMES: Final = 2000
@@ -29,7 +29,7 @@ _MAX_NAME_LENGTH = 256
 _DECLARED: Final = {sc.METHOD_TOOLS_CALL: "tool", sc.METHOD_PROMPTS_GET: "prompt"}
 
 
-class Known:
+class ToolNames:
     """The known names of one server."""
 
     __slots__ = ("_answered", "_told")
@@ -77,15 +77,15 @@ def _add(
     return new
 
 
-_servers: WeakKeyDictionary[object, Known] = WeakKeyDictionary()
+_servers: WeakKeyDictionary[object, ToolNames] = WeakKeyDictionary()
 
 
-def known_of(server: object) -> Known:
+def tool_names_of(server: object) -> ToolNames:
     """The names of ``server``, which is kept alive by nobody here."""
     try:
         found = _servers.get(server)
         if found is None:
-            found = _servers[server] = Known()
+            found = _servers[server] = ToolNames()
     except TypeError:  # a subclass of the host's, that can't be a key or referred to weakly
-        return Known()
+        return ToolNames()
     return found

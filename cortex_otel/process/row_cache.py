@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cortex_otel.identity import Resolved
     from cortex_otel_exporters.record import Record
 
-__all__ = ["MAX_ROWS", "Plan", "Repeats", "Row"]
+__all__ = ["MAX_ROWS", "CachedRow", "RowCache", "SpanShape"]
 
 #: What repeats; of the ids, only those that name a place of work and not a request.
 _REPEATED: Final = frozenset(
@@ -37,14 +37,14 @@ _REPEATED: Final = frozenset(
 _ERRORS: Final = frozenset({sc.ERROR_TYPE, sc.CORTEX_EXCEPTION_TYPE, sc.CORTEX_ERROR_LOCATION})
 #: Ids of single requests: new on each call, and no column.
 _IDS: Final = frozenset({sc.JSONRPC_REQUEST_ID})
-_MAX_PLANS = 256
+_MAX_SHAPES = 256
 #: Rows kept; when they are full all are forgotten, and those in use come back at their next call.
 MAX_ROWS: Final = 1024
 _MAX_VALUE_LENGTH = 128
 _MAX_KEYS_LENGTH = 4096
 
 
-class Row(NamedTuple):
+class CachedRow(NamedTuple):
     """What a span became, but for what is new on each call."""
 
     record: Record
@@ -70,7 +70,7 @@ class Row(NamedTuple):
         )
 
 
-class Plan(NamedTuple):
+class SpanShape(NamedTuple):
     """Which of a span's attributes repeat, by the keys that it has."""
 
     values: Callable[[Mapping[str, Any]], tuple[Any, ...]]
@@ -88,37 +88,37 @@ def _getter(keys: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any, .
     return lambda values: tuple([values[key] for key in keys])
 
 
-class Repeats:
+class RowCache:
     """The plans and rows of one converter; bounded, safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._plans: dict[tuple[str, ...], Plan | None] = {}
+        self._shapes: dict[tuple[str, ...], SpanShape | None] = {}
         self._numbers = itertools.count()  # of two threads, each gets its own
-        self.rows: dict[tuple[Any, ...], Row] = {}
+        self.rows: dict[tuple[Any, ...], CachedRow] = {}
 
-    def plan(self, values: Mapping[str, Any]) -> Plan | None:
+    def plan(self, values: Mapping[str, Any]) -> SpanShape | None:
         """How to go about a span with these plain attributes; ``None``: all of it each time."""
         keys = tuple(values)
         try:
-            return self._plans[keys]
+            return self._shapes[keys]
         except KeyError:
             pass
         if sum(map(len, keys)) > _MAX_KEYS_LENGTH:
             return None
-        if len(self._plans) >= _MAX_PLANS:
+        if len(self._shapes) >= _MAX_SHAPES:
             # Those in use come back at their next span. Rows of a plan that is gone are never
             # found again, and go when their number is full.
-            self._plans.clear()
+            self._shapes.clear()
         plan = None
         if _ERRORS.isdisjoint(keys):
             repeated = tuple(key for key in keys if key in _REPEATED)
             fresh = tuple(key for key in keys if key not in _REPEATED)
             ids = fresh if _IDS.issuperset(fresh) else ()
-            plan = Plan(_getter(repeated), repeated, fresh, ids, next(self._numbers))
-        self._plans[keys] = plan
+            plan = SpanShape(_getter(repeated), repeated, fresh, ids, next(self._numbers))
+        self._shapes[keys] = plan
         return plan
 
-    def remember(self, key: tuple[Any, ...], row: Row) -> None:
+    def remember(self, key: tuple[Any, ...], row: CachedRow) -> None:
         """Keep ``row`` under ``key`` (plan, name, kind and repeated values), if it may be kept.
 
         Text only, and short: a cache must not hold megabytes, and ``1 == True``.

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from cortex_otel import semconv as sc
-from cortex_otel.demo.people import happens, people
-from cortex_otel.demo.sittings import NS_A_SECOND, Conditions, Sitting
+from cortex_otel.demo.user_sessions import NS_A_SECOND, Conditions, UserSession
+from cortex_otel.demo.users import happens, people
 from cortex_otel.identity import IdentityResolver
 from cortex_otel.process.redact import Redactor
 from cortex_otel.process.sample import TraceSampler
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from cortex_otel.demo.people import Person
-    from cortex_otel.demo.sittings import Item
+    from cortex_otel.demo.user_sessions import Item
+    from cortex_otel.demo.users import User
     from cortex_otel_exporters.record import MetricPoint, Record
 
 __all__ = ["BROKEN_TOOL", "SAMPLING", "Facts", "fill", "filled_at"]
@@ -240,7 +240,7 @@ def _days(plan: _Plan, users: int, seed: int) -> Iterator[list[Item]]:
 
 
 def _starts(
-    person: Person, day: int, plan: _Plan, scale: float, choose: random.Random
+    person: User, day: int, plan: _Plan, scale: float, choose: random.Random
 ) -> Iterator[int]:
     midnight = plan.begin_ns + day * _NS_A_DAY - person.utc_offset_minutes * _NS_A_MINUTE
     wanted = scale * plan.share(day) * person.activity
@@ -252,9 +252,7 @@ def _starts(
         yield midnight + int((hour + choose.random()) * 60 * _NS_A_MINUTE)
 
 
-def _extras(
-    there: Sequence[Person], day: int, plan: _Plan, choose: random.Random
-) -> Iterator[Item]:
+def _extras(there: Sequence[User], day: int, plan: _Plan, choose: random.Random) -> Iterator[Item]:
     """Company for the incident, and life in the last hour, whatever hour it is."""
     workers = [one for one in there if one.uses_mcp]
     if not workers:
@@ -271,9 +269,9 @@ def _extras(
 
 
 def _sitting(
-    person: Person, day: int, start_ns: int, plan: _Plan, choose: random.Random
+    person: User, day: int, start_ns: int, plan: _Plan, choose: random.Random
 ) -> Iterator[Item]:
-    sitting = Sitting(person, day, start_ns, choose)
+    sitting = UserSession(person, day, start_ns, choose)
     if person.joined == day and person.uses_extension:
         yield from sitting.first_look()
     if person.tries_only:

@@ -1,6 +1,6 @@
 """A few real calls every few seconds while the pages are open, so that live views have life.
 
-They go on in a thread of their own, since the main one serves; and they are entered in books like
+They go on in a thread of their own, since the main one serves; and they are reconciled like
 those of a round.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cortex_otel.demo.books import Server
+    from cortex_otel.demo.reconciliation import Server
 
 __all__ = ["Caller"]
 

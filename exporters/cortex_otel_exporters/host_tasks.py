@@ -19,34 +19,34 @@ from cortex_otel_exporters import native
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["do", "leave", "warn"]
+__all__ = ["defer", "run_pending", "warn"]
 
 _logger = logging.getLogger("cortex_otel")
-_MAX_ERRANDS = 100  # a host that never calls again: the newest matter
-_left: deque[Callable[[], object]] = deque(maxlen=_MAX_ERRANDS)
+_MAX_TASKS = 100  # a host that never calls again: the newest matter
+_pending: deque[Callable[[], object]] = deque(maxlen=_MAX_TASKS)
 
 
-def leave(errand: Callable[[], object]) -> bool:
-    """Leave ``errand`` to the host; ``False`` if the caller may do it by itself."""
+def defer(task: Callable[[], object]) -> bool:
+    """Leave ``task`` to the host; ``False`` if the caller may do it by itself."""
     if not (native.is_patched() and native.is_own_thread()):
         return False
-    _left.append(errand)
+    _pending.append(task)
     return True
 
 
-def do() -> None:
+def run_pending() -> None:
     """Do what was left; on a thread of the host's. Never raises."""
-    while _left and not native.is_own_thread():
+    while _pending and not native.is_own_thread():
         with contextlib.suppress(Exception):
-            _left.popleft()()
+            _pending.popleft()()
 
 
 def warn(message: str, *arguments: object, level: int = logging.WARNING) -> None:
     """Log a warning, or worse; never raises, whatever the host's filters and handlers do."""
-    if not leave(partial(warn, message, *arguments, level=level)):
+    if not defer(partial(warn, message, *arguments, level=level)):
         with contextlib.suppress(Exception):
             _logger.log(level, message, *arguments)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_left.clear)  # they are the parent's
+    os.register_at_fork(after_in_child=_pending.clear)  # they are the parent's

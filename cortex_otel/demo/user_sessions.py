@@ -1,7 +1,7 @@
-"""What a user does in one sitting, as the spans and log records that the product would send.
+"""What a user does in one session, as the spans and log records that the product would send.
 
-Nothing here is a row yet: :mod:`.population` takes these through the same conversion, redaction and
-sampling as anything that arrives.
+Nothing here is a row yet: :mod:`.synthetic_data` takes these through the same conversion,
+redaction and sampling as anything that arrives.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from opentelemetry.trace import SpanKind
 
 from cortex_otel import semconv as sc
-from cortex_otel.demo.people import FLAG, happens, one_of
 from cortex_otel.demo.product import (
     CATEGORIES,
     ELEMENTS,
@@ -22,23 +21,24 @@ from cortex_otel.demo.product import (
     TOOLS,
     VERSIONS,
 )  # fmt: skip
+from cortex_otel.demo.users import FLAG, happens, one_of
 from cortex_otel.receive.records import (
     FAILED,
     NOT_FAILED,
     OtlpLog,
+    OtlpResource,
     OtlpSpan,
     ParentSpan,
     Scope,
-    Told,
 )
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
-    from cortex_otel.demo.people import Person
+    from cortex_otel.demo.users import User
 
-__all__ = ["NS_A_SECOND", "Conditions", "Item", "Sitting"]
+__all__ = ["NS_A_SECOND", "Conditions", "Item", "UserSession"]
 
 NS_A_SECOND = 10**9
 _NS_A_MS = 10**6
@@ -73,7 +73,7 @@ class Conditions(NamedTuple):
     """Mean share of tokens saved."""
 
 
-class Sitting:
+class UserSession:
     """One stretch of work of one person: its two sessions, and a clock.
 
     Args:
@@ -83,13 +83,15 @@ class Sitting:
         choose: the source of all chance.
     """
 
-    def __init__(self, person: Person, day: int, start_ns: int, choose: random.Random) -> None:
+    def __init__(self, person: User, day: int, start_ns: int, choose: random.Random) -> None:
         self._person, self._day, self._choose = person, day, choose
         self._now = start_ns
         self._request = 0
-        self._mcp = Told(self._resource("cortex-mcp", "mcp", _version(SERVER_VERSIONS, day)))
+        self._mcp = OtlpResource(
+            self._resource("cortex-mcp", "mcp", _version(SERVER_VERSIONS, day))
+        )
         version = _version(VERSIONS, day)
-        self._extension = Told(
+        self._extension = OtlpResource(
             self._resource("cortex-extension", "extension", version)
             | {sc.CORTEX_IDE: person.ide, sc.CORTEX_EXTENSION_VERSION: version}
         )
@@ -294,7 +296,7 @@ class Sitting:
         }
         return self._event(sc.EXT_ACTIVATE, {sc.CORTEX_IDE: self._person.ide, **path})
 
-    def _exposure(self, told: Told) -> Iterator[Item]:
+    def _exposure(self, told: OtlpResource) -> Iterator[Item]:
         if self._person.arm:
             values: dict[str, object] = {
                 sc.FEATURE_FLAG_KEY: FLAG[0], sc.FEATURE_FLAG_RESULT_VARIANT: self._person.arm,
@@ -352,7 +354,7 @@ class Sitting:
         }  # fmt: skip
 
     def _span(  # noqa: PLR0917 - in the order of OtlpSpan
-        self, told: Told, scope: Scope, name: str, kind: SpanKind, trace_id: int,
+        self, told: OtlpResource, scope: Scope, name: str, kind: SpanKind, trace_id: int,
         parent: ParentSpan | None, attributes: dict[str, object],
     ) -> OtlpSpan:  # fmt: skip
         return OtlpSpan(
@@ -361,7 +363,7 @@ class Sitting:
         )  # fmt: skip
 
     def _log(  # noqa: PLR0917 - the same
-        self, told: Told, scope: Scope, event: str, values: dict[str, object],
+        self, told: OtlpResource, scope: Scope, event: str, values: dict[str, object],
         trace_id: int = 0, span_id: int = 0,
     ) -> Item:  # fmt: skip
         values[sc.LOG_RECORD_UID] = f"{self._choose.getrandbits(128):032x}"
