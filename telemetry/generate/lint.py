@@ -130,7 +130,7 @@ def _of_event(event: Event, registry: Registry) -> Iterator[str]:
 def _of_doors(event: Event, registry: Registry) -> Iterator[str]:
     name = event.name
     services = registry.attributes["cortex.service"].values
-    for service in filter(None, (event.annotations["service"], event.client)):
+    for service in {event.annotations["service"], event.client} - {None, ""}:
         if service not in services:
             yield f"{name}: service {service} is no member of cortex.service"
     doors = set(event.annotations["doors"])
