@@ -22,7 +22,7 @@ from typing import Final, TypeAlias
 from cortex_otel import guard
 from cortex_otel.identity import text_hash
 from cortex_otel.instrument.state import state
-from cortex_otel.process.redact import summarize_exception, summarize_stacktrace
+from cortex_otel.process.exceptions import summarize_exception, summarize_stacktrace
 from cortex_otel.semconv import (
     CORTEX_ERROR_LOCATION,
     CORTEX_ERROR_MESSAGE,

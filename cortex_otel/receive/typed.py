@@ -8,7 +8,7 @@ from cortex_otel import semconv as sc
 from cortex_otel.instrument.event_type import unknown_error
 from cortex_otel.instrument.event_types import EVENTS
 from cortex_otel.instrument.validate import RejectedValue
-from cortex_otel.process.redact import ALLOWED
+from cortex_otel.process.allow_list import ALLOWED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,6 +1,6 @@
 /**
  * What went wrong and where, without a word of the error's own: type, file name, function and line,
- * as `summarize_stacktrace` in `cortex_otel/process/redact.py` says it.
+ * as `summarize_stacktrace` in `cortex_otel/process/exceptions.py` says it.
  */
 import { isSuspicious } from './scrub';
 import * as sc from './semconv';

@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from cortex_otel import cli
-from cortex_otel.process.redact import ALLOWED, RESOURCE_ALLOWED
+from cortex_otel.process.allow_list import ALLOWED, RESOURCE_ALLOWED
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.settings import Settings
 from cortex_otel_exporters.sqlite.schema import SCHEMA_VERSION, migrate

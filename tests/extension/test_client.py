@@ -14,7 +14,8 @@ import pytest
 from cortex_otel import semconv
 from cortex_otel.identity import IdentityResolver
 from cortex_otel.instrument.event_types import EVENTS
-from cortex_otel.process.redact import EVENT_FIELDS, summarize_stacktrace
+from cortex_otel.process.allow_list import EVENT_FIELDS
+from cortex_otel.process.exceptions import summarize_stacktrace
 from cortex_otel.settings import Settings
 
 pytestmark = pytest.mark.timing
