@@ -402,7 +402,7 @@ def _install(
         durations = Durations(
             histogram,
             sc.MCP_SERVER_OPERATION_DURATION,
-            sc.MCP_DURATION_BOUNDARIES,
+            sc.MCP_SERVER_OPERATION_DURATION_BOUNDARIES,
             running.converter.metrics,
         )
         meter_provider.durations = state.operation_duration = durations
