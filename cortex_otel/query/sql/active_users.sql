@@ -13,10 +13,7 @@
 -- column: partial flag 1 if fewer than 30 days were recorded by then
 WITH
 -- with: chosen_segments
-recorded AS (
-    SELECT min(first_time) / 60000000000 AS first_minute FROM rollup_user_day
-    WHERE day = (SELECT min(day) FROM rollup_user_day)
-),
+-- with: recorded
 last_day AS (
     SELECT (:to_ns / 60000000000 + :utc_offset_minutes) / 1440 - 1 AS day
 ),

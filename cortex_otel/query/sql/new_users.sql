@@ -12,6 +12,8 @@
 -- column: partial flag 1 if the range ends before the day does
 WITH RECURSIVE
 -- with: chosen_segments
+-- with: recorded
+-- with: local_range
 -- with: local_days
 -- with: first_events
 newcomers AS (
@@ -27,7 +29,6 @@ newcomers AS (
 SELECT
     d.day AS day,
     coalesce(n.users, 0) AS new_users,
-    CASE WHEN (d.day + 1) * 1440 > :to_ns / 60000000000 + :utc_offset_minutes
-         THEN 1 ELSE 0 END AS partial
+    CASE WHEN (d.day + 1) * 1440 > (SELECT to_minute FROM local_range) THEN 1 ELSE 0 END AS partial
 FROM days d LEFT JOIN newcomers n ON n.day = d.day
 ORDER BY d.day

@@ -16,6 +16,8 @@
 -- column: errors count of these, failed or timed out
 -- column: ide text the editor, if known
 -- column: os text the operating system, if known
+WITH
+-- with: sessions_in_range
 SELECT
     n.session_id AS session_id,
     u.user_id_hash AS user_id_hash,
@@ -28,13 +30,11 @@ SELECT
     CAST(round(n.errors) AS bigint) AS errors,
     nullif(p.ide, '') AS ide,
     nullif(p.os, '') AS os
-FROM sessions n
+FROM sessions_in_range n
 JOIN segments g ON g.segment_key = n.segment_key
 JOIN platforms p ON p.platform_key = n.platform_key
 LEFT JOIN users u ON u.user_key = n.user_key
-WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
-  AND n.events > 0 AND n.session_id <> ''
-  AND (:service = '' OR g.service = :service)
+WHERE (:service = '' OR g.service = :service)
   AND (:user_tier = '' OR g.user_tier = :user_tier)
   AND (:user = '' OR n.user_key IN (
     SELECT user_key FROM users WHERE substr(user_id_hash, 1, length(:user)) = :user
