@@ -202,9 +202,7 @@ def test_status_while_recording(capsys, home):
     seed(home)
     assert status(capsys)["verdict"] == "recording"
     beat(home, trouble="disk_full", faults={"a.b": 2}, notes=["X=1 makes no sense"])
-    assert (
-        status(capsys)["message"] == "Recording, but 1 process(es) can't store: the disk is full."
-    )
+    assert status(capsys)["message"] == "Recording, but 1 process can't store: the disk is full."
     _, out, _ = said(capsys, "status")
     assert "a.b 2" in out
     assert "X=1 makes no sense" in out
@@ -293,7 +291,7 @@ def test_a_cut_answer_says_so(capsys, home):
     seed(home)
     code, out, err = said(capsys, "query", "tools", "--limit", "1", "--format", "csv")
     assert (code, out.count("\n")) == (0, 2)
-    assert err == "cortex-otel: Cut after 1 rows: --limit shows more.\n"
+    assert err == "cortex-otel: Only the first row is shown: --limit shows more.\n"
 
 
 def test_filters_and_formulas(capsys, home):

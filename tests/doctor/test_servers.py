@@ -87,7 +87,7 @@ def test_another_environment(doctor, server, bare_python):
 def test_an_isolated_python(doctor, server):
     report = doctor(LAUNCHER, sys.executable, "-I", server())
     assert report.levels["isolated"] == "problem"
-    assert f"type: {BIN}/opentelemetry-instrument {sys.executable} " in report.messages["isolated"]
+    assert f"run: {BIN}/opentelemetry-instrument {sys.executable} " in report.messages["isolated"]
 
 
 def test_another_distro_was_chosen(doctor, server):
@@ -158,7 +158,7 @@ if False:
         "order", "async_generator",
     ]  # fmt: skip
     assert "above (server.py:" in report.messages["order"]
-    assert report.messages["tools_read"] == "3 tool(s) read in server.py"
+    assert report.messages["tools_read"] == "3 tools found in server.py"
 
 
 def test_ctrl_c_ends_the_server_too(tmp_path):

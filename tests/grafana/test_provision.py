@@ -14,7 +14,7 @@ from grafana_plugin import Plugin
 from patience import PATIENCE
 
 from cortex_otel import cli
-from cortex_otel.messages import TEXTS
+from cortex_otel.locale import texts
 from cortex_otel.show.grafana.setup import sources
 
 
@@ -261,7 +261,7 @@ def test_help_tells_both(capsys, monkeypatch, language):
     out = capsys.readouterr().out
     assert "provision" in out
     assert "push" in out
-    assert TEXTS[language]["help_grafana"] in out
+    assert texts(language).gettext("set up Grafana for the database") in out
 
 
 @pytest.mark.system

@@ -27,7 +27,7 @@ from cortex_otel.process.convert import Converter
 from cortex_otel.process.redact import Redactor
 from cortex_otel_exporters.sqlite.exporters import SqliteMetricReader
 
-BOUNDS = sc.MCP_DURATION_BOUNDARIES
+BOUNDS = sc.MCP_SERVER_OPERATION_DURATION_BOUNDARIES
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from patience import PATIENCE
 
 from cortex_otel import guard, semconv, testing
 from cortex_otel.identity import text_hash
-from cortex_otel.instrument import event_handle, event_types, events
+from cortex_otel.instrument import event_handle, event_types, events, validate
 from cortex_otel.instrument.state import state
 from cortex_otel.process.redact import Redactor
 
@@ -123,9 +123,7 @@ def test_a_function_takes_what_its_declaration_says(event_type):
 
 def test_free_text_and_measures_are_fields_of_an_event():
     fields = [field for event in event_types.EVENTS.values() for field in event.by_name.values()]
-    text_keys = {
-        field.key for field in fields if field.kind in (event_types.text, event_types.failure)
-    }
+    text_keys = {field.key for field in fields if field.kind in (validate.text, validate.failure)}
     assert text_keys == semconv.FREE_TEXT
     assert set(semconv.MEASURES) <= {field.key for field in fields}
     assert len(set(semconv.MEASURES.values())) == len(semconv.MEASURES)

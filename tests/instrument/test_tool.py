@@ -21,7 +21,7 @@ from opentelemetry.trace import (
 from cortex_otel import guard, instrument_tool
 from cortex_otel.instrument import call as call_module
 from cortex_otel.instrument.state import state
-from cortex_otel.semconv import MCP_DURATION_BOUNDARIES
+from cortex_otel.semconv import MCP_SERVER_OPERATION_DURATION_BOUNDARIES
 
 
 class Refusal(Exception):
@@ -503,7 +503,7 @@ def test_the_metric_is_by_the_conventions(recorded, who):
     metric = recorded.metrics()["mcp.server.operation.duration"]
     assert metric.unit == "s"
     good, bad = sorted(metric.data.data_points, key=lambda point: -point.count)
-    assert good.explicit_bounds == MCP_DURATION_BOUNDARIES
+    assert good.explicit_bounds == MCP_SERVER_OPERATION_DURATION_BOUNDARIES
     assert (good.count, bad.count) == (3, 1)
     assert 0.033 <= good.sum <= whole
     assert good.bucket_counts[0] == 0

@@ -14,17 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cortex_otel.process import patterns, redact
+from cortex_otel.process import exceptions, patterns
+from cortex_otel.process.allow_list import ALLOWED, EVENT_FIELDS, RESOURCE_ALLOWED
+from cortex_otel.process.exceptions import summarize_exception, summarize_stacktrace
 from cortex_otel.process.patterns import PATTERNS, machine_regex
-from cortex_otel.process.redact import (
-    ALLOWED,
-    EVENT_FIELDS,
-    RESOURCE_ALLOWED,
-    Redactor,
-    scrub,
-    summarize_exception,
-    summarize_stacktrace,
-)
+from cortex_otel.process.redact import Redactor, scrub
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "redaction.md"
 
@@ -514,7 +508,7 @@ def test_of_an_exception_that_is_raised_again_and_again_a_bounded_part_is_read(m
         with contextlib.suppress(LookupError):
             raise once
     read = []
-    monkeypatch.setattr(redact, "deque", lambda **_: read)
+    monkeypatch.setattr(exceptions, "deque", lambda **_: read)
     summarize_exception(once)
     assert len(read) == 1000
 

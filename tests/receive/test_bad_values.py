@@ -24,7 +24,7 @@ from receiver_kit import (
     span,
 )
 
-from cortex_otel.process.redact import ALLOWED
+from cortex_otel.process.allow_list import ALLOWED
 from cortex_otel.receive import lenient_json
 from cortex_otel.receive.intake import Intake
 from cortex_otel.receive.otlp_json import JsonReader

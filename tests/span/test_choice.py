@@ -74,7 +74,7 @@ def run(tmp_path, before="", **environment):
         ("", {"CORTEX_OTEL_SPAN": "sdk"}, "_Span", "TracerProvider",
          "OpenTelemetry's own span (CORTEX_OTEL_SPAN=sdk)"),
         (HOSTS_OWN, {}, "_Span", "TracerProvider",
-         "OpenTelemetry's own span: the host made the tracer provider"),
+         "OpenTelemetry's own span: the host created the tracer provider"),
         (OTHER_VERSION, {}, "_Span", "TracerProvider",
          "OpenTelemetry's own span: lean isn't tested with SDK 1.99.0"),
     ],

@@ -26,7 +26,7 @@ def described(client):
 
 def test_the_committed_description_is_this_one(described):
     committed = json.loads((DOCS / "openapi.json").read_text(encoding="utf-8"))
-    assert committed == described, "run: make docs"
+    assert committed == described, "run: make generate"
 
 
 def test_every_path_is_in_the_reference(described):

@@ -1,5 +1,5 @@
 // News from the store: one socket, which comes back by itself and rests while nobody looks.
-import { t } from "./client.js";
+import { _ } from "./client.js";
 import { h } from "./dom.js";
 import * as format from "./format.js";
 
@@ -56,7 +56,7 @@ function reconnect() {
 }
 
 function connect() {
-  state("waiting", t(failures ? "live_reconnecting" : "live_connecting"));
+  state("waiting", failures ? _("Reconnecting") : _("Connecting"));
   const opened = new WebSocket(`${location.origin.replace(/^http/, "ws")}/admin/telemetry/live`);
   socket = opened;
   heard = false;
@@ -88,7 +88,7 @@ function gone() {
   left.close();
   const wait = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** failures) * (0.75 + Math.random() / 2);
   failures += 1;
-  state(failures > 2 ? "off" : "waiting", t(failures > 2 ? "live_off" : "live_reconnecting"));
+  state(failures > 2 ? "off" : "waiting", failures > 2 ? _("Not connected") : _("Reconnecting"));
   timer = setTimeout(connect, wait);
 }
 
@@ -100,8 +100,8 @@ function tell() {
   // What came in meanwhile was not told.
   if (resting && !rests) onNews();
   resting = rests;
-  if (paused) state("paused", t("live_paused"));
-  else if (heard) state("on", t("live_on"));
+  if (paused) state("paused", _("Paused"));
+  else if (heard) state("on", _("Live"));
 }
 
 // Shown or hidden, or the machine is on a network again.

@@ -1,5 +1,5 @@
 // What concerns the page as a whole: its range, being signed out.
-import { t } from "./client.js";
+import { _ } from "./client.js";
 import { h, say } from "./dom.js";
 import * as format from "./format.js";
 
@@ -13,7 +13,7 @@ export function showRange(of) {
 }
 
 export function signedOut(message) {
-  notice("signed_out", message, t("signed_out_hint"));
+  notice("signed_out", message, _("Open the address that cortex-otel serve printed again."));
 }
 
 /** A notice at the top of the page, once for each `code`; the server may have put it there. */
