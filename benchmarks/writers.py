@@ -135,7 +135,7 @@ def _emit(rows: list[Record], options: dict[str, Any], submit: Callable[[Record]
 
 
 def measure(run: Run) -> Report:
-    """Flat out and paced, with 1, 2 and 4 processes."""
+    """Unthrottled and paced, with 1, 2 and 4 processes."""
     rounds = 1 if run.quick else 3
     rows: list[list[Any]] = []
     lost = 0
