@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cortex_otel.commands.console import colour, size
 from cortex_otel.messages import text
 from cortex_otel.query.formats import pad, printable, width
+from cortex_otel.semconv import TIERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +108,7 @@ def _tools(reconciliation: Reconciliation) -> str:
     return table if reconciliation.exact else f"{table}\n{text('demo_whole_hours')}"
 
 
-_TIER_ORDER = {"free": 0, "trial": 1, "paid": 2, "enterprise": 3}
+_TIER_ORDER = {tier: place for place, tier in enumerate(TIERS)}
 
 
 def _server(server: Server) -> list[str]:

@@ -1,4 +1,6 @@
-"""Which attribute keys may be kept, and how: data alone, for :mod:`.redact`.
+"""Which attribute keys may be kept, and how: data alone, which the redactor goes by.
+
+Generated from telemetry/registry by ``make generate``: change it there.
 
 A key that isn't here is removed with its value. A kind says what a value has to look like and what
 becomes of one that doesn't; the reference is ``docs/reference/redaction.md``.
@@ -13,7 +15,7 @@ from cortex_otel import semconv as sc
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ALLOWED", "EVENT_FIELDS", "RESOURCE_ALLOWED", "Kind"]
+__all__ = ["ALLOWED", "ERROR_WORDS", "EVENT_FIELDS", "RESOURCE_ALLOWED", "Kind"]
 
 Kind = Literal[
     "token", "id", "name", "label", "feature", "error_type", "location", "shape",
@@ -49,7 +51,7 @@ EVENT_FIELDS: Final[Mapping[str, Kind]] = {
     sc.CORTEX_ERROR_MESSAGE: "text",
     sc.CORTEX_ERROR_CRASH: "flag",
 }
-"""Fields of the typed events (SPEC §1)."""
+"""Fields of the typed events."""
 
 ALLOWED: Final[Mapping[str, Kind]] = {
     sc.MCP_METHOD_NAME: "token",
@@ -127,3 +129,33 @@ RESOURCE_ALLOWED: Final[Mapping[str, Kind]] = {
     sc.PROCESS_RUNTIME_VERSION: "token",
 }
 """Every resource attribute that may be kept. Whatever names a host, a process or an owner isn't."""
+
+#: The lower-case values of `error.type` that conventions and standard libraries use; any other
+#: lower-case word could be a word of the message.
+ERROR_WORDS: Final = frozenset(
+    {
+        "tool_error",
+        "timeout",
+        "cancelled",
+        "canceled",
+        "error",
+        "gaierror",
+        "herror",
+        "name_resolution_error",
+        "server_certificate_invalid",
+        "connection_error",
+        "connection_refused",
+        "connection_reset",
+        "rate_limited",
+        "unauthorized",
+        "forbidden",
+        "not_found",
+        "invalid_params",
+        "invalid_request",
+        "parse_error",
+        "internal_error",
+        "method_not_found",
+        "not_run",
+        "_OTHER",
+    }
+)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from cortex_otel.semconv import TARGETS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -174,7 +176,7 @@ _MCP = Page(
         ),
         Panel(
             id="savings", question="token_savings", draw="lines", x="day",
-            values=("savings_rate",), target=0.7,
+            values=("savings_rate",), target=TARGETS["token_savings_rate"],
             empty=_both(
                 "events.compress_context(…) fills this, with the tokens before and after.",
                 "압축 전후의 토큰 수와 함께 events.compress_context(…)를 호출하면 채워집니다.",
@@ -182,7 +184,7 @@ _MCP = Page(
         ),
         Panel(
             id="references", question="reference_accuracy", draw="lines", x="day",
-            values=("accuracy",), target=0.8,
+            values=("accuracy",), target=TARGETS["reference_accuracy"],
             empty=_both(
                 "events.reference_suggest(…) fills this, with what was suggested and accepted.",
                 "제안 수와 채택 수로 events.reference_suggest(…)를 호출하면 채워집니다.",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from cortex_otel.query.catalogue import catalogue
+from cortex_otel.semconv import SERVICES, TIERS
 from cortex_otel.show import pages
 from cortex_otel.show.web import texts
 
@@ -44,9 +45,6 @@ THEME_COOKIE = "cortex_otel_theme"
 THEMES = ("auto", "light", "dark")
 _PRESETS = ("1h", "24h", "7d", "30d", "90d", "all")
 _DEFAULT_SINCE = "30d"
-_TIERS = ("free", "trial", "paid", "enterprise")
-#: Offered before the first answer came; the browser adds what it finds in answers.
-_SERVICES = ("mcp", "extension", "web")
 #: After ``g``: the first letter, but two pages begin with an e.
 _KEYS = {"extension": "x"}
 #: Filters that every page has a control for.
@@ -250,8 +248,9 @@ def _shell(
             ],
             presets=_PRESETS,
             since=query.get("since") or ("" if query.get("from") else _DEFAULT_SINCE),
-            tiers=_TIERS,
-            services=_offered(_SERVICES, query.get("service", "")),
+            tiers=TIERS,
+            # Before the first answer came; the browser adds what it finds in answers.
+            services=_offered(SERVICES, query.get("service", "")),
             client=client,
         )
     )

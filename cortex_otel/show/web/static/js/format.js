@@ -104,16 +104,13 @@ function utc(minutes) {
   return `UTC${minutes < 0 ? "−" : "+"}${Math.floor(size / 60)}${rest}`;
 }
 
-const NAMED = new Set(["free", "trial", "paid", "enterprise"]);
-const KINDS = new Set(["automatic", "manual", "active", "inactive", "never_used", "unknown"]);
-const RESULTS = new Set(["success", "error", "timeout", "cancelled"]);
+/** Of the words of the data that have a text: each text's key begins with one of these. */
+const KINDS = ["tier", "result", "kind"];
 
 /** A word of the data in the reader's language where it is one of ours. */
 export function word(value) {
-  if (NAMED.has(value)) return maybe(`tier_${value}`, value);
-  if (RESULTS.has(value)) return maybe(`result_${value}`, value);
-  if (KINDS.has(value)) return maybe(`kind_${value}`, value);
-  return value;
+  const kind = KINDS.find((each) => maybe(`${each}_${value}`) !== undefined);
+  return kind === undefined ? value : maybe(`${kind}_${value}`);
 }
 
 /** Any value of a column, as text. */
