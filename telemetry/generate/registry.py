@@ -329,6 +329,12 @@ class Registry:
             if any(one.client == service for one in events)
         }
 
+    @cached_property
+    def client_classes(self) -> list[str]:
+        """The names that the module of the clients exports, in the order of its linter."""
+        own = (f"{service.title()}TelemetryClient" for service in self.clients)
+        return sorted(["TelemetryClient", "TelemetryEvent", *own])
+
     def users(self, attribute: Attribute) -> list[str]:
         """What has an attribute: names of events, titles or ids of other groups."""
         return [
