@@ -5,7 +5,7 @@ BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix test-pythons test-fast lint types lock generate bench clean venv
+.PHONY: help demo test test-matrix test-pythons test-fast check-tests lint types lock generate bench clean venv
 
 demo: venv ## real MCP servers, 90 days of made-up users, and the web admin over both
 	@$(BIN)/cortex-otel demo --serve $(ARGS)
@@ -21,6 +21,9 @@ test-pythons: venv ## what runs in a host, on every other Python from 3.11 up th
 
 test-fast: venv ## the tests that need no environment of another MCP stack
 	@.ci/tests 'not stacks' ../tests -q $(ARGS)
+
+check-tests: venv ## change the code of process, receive and query; does a test mind? (not in CI)
+	@nice $(BIN)/python tests/mutation/run.py $(ARGS)
 
 lint: venv ## ruff, format, the import contracts and the registry
 	@$(BIN)/ruff check && $(BIN)/ruff format --check --quiet && $(BIN)/lint-imports --no-cache && $(BIN)/python -m telemetry.generate --check

@@ -91,7 +91,7 @@ def _write_ours(
         return outcome
 
     writer._store.write = timed  # type: ignore[method-assign]  # noqa: SLF001
-    queue = writer._queue  # noqa: SLF001 - to hold back
+    queue = writer._buffer._queue  # noqa: SLF001 - to hold back
 
     def submit(record: Record) -> None:
         while len(queue) > 30_000:

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk._logs import LoggerProvider
@@ -33,18 +32,14 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from cortex_otel import identity
 from cortex_otel.instrument.metrics import operation_duration, session_duration
 from cortex_otel.instrument.state import state
-from cortex_otel.process.budget import is_declared
-from cortex_otel.process.convert import Converter
-from cortex_otel.process.names import Names
-from cortex_otel.process.processor import EventLogProcessor, EventSpanProcessor
-from cortex_otel.process.redact import Redactor
-from cortex_otel.process.sample import TraceSampler
+from cortex_otel.sdk.pipeline import SCOPE, Pipeline
 from cortex_otel.settings import read_environment
 from cortex_otel_exporters.record import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cortex_otel.process.convert import Converter
     from cortex_otel_exporters.record import MetricPoint, Record
 
 __all__ = ["BEGIN_NS", "SESSION", "CountingIds", "Recorded", "capture"]
@@ -52,7 +47,6 @@ __all__ = ["BEGIN_NS", "SESSION", "CountingIds", "Recorded", "capture"]
 #: 2026-01-05T00:00:00Z, a Monday; Unix ns.
 BEGIN_NS = 1_767_571_200_000_000_000
 _NS_A_MS = 10**6
-_SCOPE = "cortex_otel"
 # Hashes of text compare between runs, and with nothing that was really recorded.
 _TEXT_KEY = b"cortex_otel.testing"
 #: The session of everything that doesn't tell its own.
@@ -162,39 +156,28 @@ def capture(**settings: Any) -> Iterator[Recorded]:
     last = identity.exchange(resolver)
     resolver.provider = last.provider
     recorded = Recorded()
-    redactor = Redactor(
-        hash_text=resolver.hash_text, hash_user=resolver.hash_user,
-        allow=chosen.allow_attributes, capture_content=chosen.capture_content,
-        is_own_prompt=partial(is_declared, "prompt"),
-    )  # fmt: skip
-    converter = recorded._converter = Converter(  # noqa: SLF001 - its maker
-        redactor, resolver, chosen.service, session=lambda: SESSION,
-        names=Names(redactor.name, lambda kind: recorded.note("name", "overflowed", kind)),
-    )  # fmt: skip
-    sampler = TraceSampler(chosen.sampling, recorded)
+    pipeline = Pipeline(
+        chosen, resolver, recorded, sampling=chosen.sampling, session=lambda: SESSION
+    )
+    recorded._converter = pipeline.converter  # noqa: SLF001 - its maker
     tracers = TracerProvider(id_generator=CountingIds(), shutdown_on_exit=False)
-    tracers.add_span_processor(EventSpanProcessor(converter, sampler, recorded))
+    tracers.add_span_processor(pipeline.span_processor)
     loggers = LoggerProvider(shutdown_on_exit=False)
-    loggers.add_log_record_processor(EventLogProcessor(converter, sampler, recorded))
+    loggers.add_log_record_processor(pipeline.log_processor)
     meters = MeterProvider([recorded._reader], shutdown_on_exit=False)  # noqa: SLF001 - its maker
-    meter = meters.get_meter(_SCOPE)
     state.reset()
-    state.service = chosen.service
-    state.sink = recorded
-    state.capture_content = chosen.capture_content
-    state.client_errors = chosen.client_errors
-    state.trace_context_to_clients = chosen.trace_context_to_clients
-    state.soft_errors = tuple(text.casefold() for text in chosen.soft_errors)
-    state.baggage = chosen.baggage
-    state.tracer = tracers.get_tracer(_SCOPE)
-    state.logger = loggers.get_logger(_SCOPE)
-    state.operation_duration = operation_duration(meter)
-    state.session_duration = session_duration(meter)
-    state.active = True
+    # Without the version, or each release would change the rows.
+    meter = meters.get_meter(SCOPE)
+    pipeline.activate(
+        tracers.get_tracer(SCOPE),
+        loggers.get_logger(SCOPE),
+        session_duration(meter),
+        operation_duration(meter),
+    )
     try:
         yield recorded
     finally:
-        sampler.flush()
+        pipeline.sampler.flush()
         for name, value in kept.items():
             setattr(state, name, value)
         identity.exchange(last)

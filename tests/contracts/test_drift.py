@@ -51,7 +51,7 @@ def test_the_schema_page_has_every_table_view_and_column(reference):
     connection = apsw.Connection(":memory:")
     migrate(connection)
     existing = {
-        f"`{name}` ({kind})": [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
+        f"`{name}` ({kind})": [row[1] for row in connection.execute(f"PRAGMA table_xinfo({name})")]
         for kind, name in connection.execute(
             "SELECT type, name FROM sqlite_schema WHERE type IN ('table', 'view')"
         )

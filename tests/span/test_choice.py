@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.version import __version__ as sdk_version
 
 import cortex_otel
-from cortex_otel.sdk import configure
+from cortex_otel.sdk import pipeline
 from cortex_otel.settings import read_environment
 from cortex_otel.span import versions
 from cortex_otel.span.provider import LeanTracerProvider
@@ -96,7 +96,7 @@ def test_without_the_parts_it_needs_the_question_can_still_be_asked(tmp_path):
 
 def test_the_choice(monkeypatch):
     def chosen():
-        return configure._span_implementation(read_environment())
+        return pipeline._span_implementation(read_environment())
 
     assert chosen() == (LeanTracerProvider, "span:lean")
     monkeypatch.setenv("CORTEX_OTEL_SPAN", "sdk")

@@ -22,10 +22,7 @@
 -- column.ko: partial 그때까지 기록이 30일이 안 되면 1
 WITH
 -- with: chosen_segments
-recorded AS (
-    SELECT min(first_time) / 60000000000 AS first_minute FROM rollup_user_day
-    WHERE day = (SELECT min(day) FROM rollup_user_day)
-),
+-- with: recorded
 last_day AS (
     SELECT (:to_ns / 60000000000 + :utc_offset_minutes) / 1440 - 1 AS day
 ),

@@ -19,7 +19,7 @@ WITH
 -- with: counted
 -- MATERIALIZED: the few that are wanted are found before anything is counted.
 wanted AS MATERIALIZED (
-    SELECT series_key, result, CASE WHEN feature = '' THEN 'unknown' ELSE feature END AS mode
+    SELECT series_key, is_failed, CASE WHEN feature = '' THEN 'unknown' ELSE feature END AS mode
     FROM series
     WHERE event_type = 'mcp.branch_create'
       AND (:service = '' OR service = :service)
@@ -28,8 +28,8 @@ wanted AS MATERIALIZED (
 totals AS (
     SELECT
         s.mode,
-        coalesce(sum(c.events) FILTER (WHERE s.result NOT IN ('error', 'timeout')), 0) AS branches,
-        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors
+        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 0), 0) AS branches,
+        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors
     FROM counts c JOIN wanted s ON s.series_key = c.series_key
     GROUP BY s.mode
 )

@@ -23,8 +23,8 @@ WITH
 SELECT
     h.hour * 3600000000000 AS time,
     sum(h.events) AS events,
-    sum(h.events * s.failed) AS errors,
-    sum(h.events * s.failed) * 1.0 / nullif(sum(h.events), 0) AS error_rate,
+    sum(h.events * s.is_failed) AS errors,
+    sum(h.events * s.is_failed) * 1.0 / nullif(sum(h.events), 0) AS error_rate,
     CASE WHEN (h.hour + 1) * 3600000000000 > :to_ns THEN 1 ELSE 0 END AS partial
 -- Bounds in subqueries: with a join SQLite would sort what is already in the order of hours.
 FROM rollup_hour h

@@ -47,7 +47,7 @@ totals AS (
 everything AS (
     SELECT coalesce(sum(c.events), 0) AS events
     FROM counted_for_user c JOIN series s ON s.series_key = c.series_key
-    WHERE s.event_type NOT IN ('span', 'log')
+    WHERE s.is_product = 1
       AND (:service = '' OR s.service = :service)
       AND (:user_tier = '' OR s.user_tier = :user_tier)
       AND (:event_type = '' OR substr(s.event_type, 1, length(:event_type)) = :event_type)

@@ -28,13 +28,7 @@ WITH RECURSIVE
 -- with: chosen_users
 -- with: user_windows
 -- with: user_events
-hours AS (
-    SELECT CASE WHEN from_hour > (SELECT min(hour) FROM rollup_hour)
-                THEN from_hour ELSE (SELECT min(hour) FROM rollup_hour) END AS hour
-    FROM bounds WHERE to_hour > (SELECT min(hour) FROM rollup_hour)
-    UNION ALL
-    SELECT h.hour + 1 FROM hours h CROSS JOIN bounds b WHERE h.hour + 1 < b.to_hour
-),
+-- with: hours
 cells AS (
     -- Bounds in subqueries: with a join SQLite would sort what is already in the order of hours.
     SELECT hour, series_key, events FROM rollup_hour
@@ -53,9 +47,9 @@ counted AS (
     GROUP BY c.hour
 )
 SELECT
-    h.hour * 3600000000000 AS time,
+    h.time AS time,
     coalesce(c.errors, 0) AS errors,
     coalesce(c.timeouts, 0) AS timeouts,
-    CASE WHEN (h.hour + 1) * 3600000000000 > :to_ns THEN 1 ELSE 0 END AS partial
-FROM hours h LEFT JOIN counted c ON c.hour = h.hour
+    h.partial AS partial
+FROM timed_hours h LEFT JOIN counted c ON c.hour = h.hour
 ORDER BY h.hour

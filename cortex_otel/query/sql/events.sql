@@ -54,16 +54,16 @@
 WITH RECURSIVE
 wanted AS (
     SELECT series_key FROM series
-    WHERE event_type NOT IN ('span', 'log')
+    WHERE is_product = 1
       AND (:service = '' OR service = :service)
       AND (:user_tier = '' OR user_tier = :user_tier)
       AND (:event_type = '' OR substr(event_type, 1, length(:event_type)) = :event_type)
       -- Only a failure has a class that is unknown; a cancelled call may have one.
       AND (:error_type = '' OR :error_type = CASE
-        WHEN error_type = '' AND result IN ('error', 'timeout') THEN 'unknown' ELSE error_type END)
+        WHEN error_type = '' AND is_failed = 1 THEN 'unknown' ELSE error_type END)
       AND (:tool = '' OR tool_name = :tool)
       -- Only what failed has a place.
-      AND (:q = '' OR result IN ('error', 'timeout'))
+      AND (:q = '' OR is_failed = 1)
 ),
 -- with: chosen_users
 -- with: user_windows

@@ -18,15 +18,9 @@
 WITH RECURSIVE
 -- with: bounds
 -- with: chosen_series
-hours AS (
-    SELECT CASE WHEN from_hour > (SELECT min(hour) FROM rollup_hour)
-                THEN from_hour ELSE (SELECT min(hour) FROM rollup_hour) END AS hour
-    FROM bounds WHERE to_hour > (SELECT min(hour) FROM rollup_hour)
-    UNION ALL
-    SELECT h.hour + 1 FROM hours h CROSS JOIN bounds b WHERE h.hour + 1 < b.to_hour
-),
+-- with: hours
 counted AS (
-    SELECT h.hour, sum(h.events) AS events, sum(h.events * s.failed) AS errors
+    SELECT h.hour, sum(h.events) AS events, sum(h.events * s.is_failed) AS errors
     -- Bounds in subqueries: with a join SQLite would sort what is already in the order of hours.
     FROM rollup_hour h
     JOIN chosen_series s ON s.series_key = h.series_key
@@ -34,9 +28,9 @@ counted AS (
     GROUP BY h.hour
 )
 SELECT
-    h.hour * 3600000000000 AS time,
+    h.time AS time,
     coalesce(c.events, 0) AS events,
     coalesce(c.errors, 0) AS errors,
-    CASE WHEN (h.hour + 1) * 3600000000000 > :to_ns THEN 1 ELSE 0 END AS partial
-FROM hours h LEFT JOIN counted c ON c.hour = h.hour
+    h.partial AS partial
+FROM timed_hours h LEFT JOIN counted c ON c.hour = h.hour
 ORDER BY h.hour

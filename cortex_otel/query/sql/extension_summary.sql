@@ -36,7 +36,7 @@ WITH
 -- with: active_rows
 -- MATERIALIZED: the few that are wanted are found before anything is counted.
 wanted AS MATERIALIZED (
-    SELECT series_key, event_type, result FROM series
+    SELECT series_key, event_type, is_failed FROM series
     WHERE substr(event_type, 1, 4) = 'ext.'
       AND segment_key IN (SELECT segment_key FROM chosen_segments)
 ),
@@ -47,7 +47,7 @@ totals AS (
         coalesce(sum(c.events) FILTER (WHERE s.event_type = 'ext.activate'), 0) AS activations,
         coalesce(sum(c.events) FILTER (WHERE s.event_type = 'ext.ui_interaction'), 0) AS interactions,
         coalesce(sum(c.events) FILTER (WHERE s.event_type = 'ext.code_insert'), 0) AS code_inserts,
-        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors
+        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors
     FROM counts c JOIN wanted s ON s.series_key = c.series_key
 ),
 measures AS (

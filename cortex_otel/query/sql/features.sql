@@ -67,5 +67,5 @@ SELECT
 FROM totals t
 JOIN features f ON f.feature_key = t.feature_key
 LEFT JOIN people p ON p.feature_key = t.feature_key
-WHERE f.feature <> '' AND f.event_type NOT IN ('span', 'log')
+WHERE f.feature <> '' AND f.is_product = 1
 ORDER BY coalesce(p.users, 0) DESC, t.events DESC, f.service, f.event_type, f.feature

@@ -18,12 +18,11 @@
 -- column.ko: sessions 세션 수
 WITH
 -- with: chosen_segments
+-- with: sessions_in_range
 sittings AS (
     SELECT p.ide, count(DISTINCT n.user_key) AS users, count(*) AS sessions
-    FROM sessions n JOIN platforms p ON p.platform_key = n.platform_key
-    WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
-      AND n.events > 0 AND n.session_id <> ''
-      AND p.ide <> ''
+    FROM sessions_in_range n JOIN platforms p ON p.platform_key = n.platform_key
+    WHERE p.ide <> ''
       AND n.segment_key IN (SELECT segment_key FROM chosen_segments)
     GROUP BY p.ide
 )

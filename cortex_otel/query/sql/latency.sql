@@ -25,7 +25,7 @@ WITH
 histogram AS (
     SELECT f.event_type, d.bucket, sum(d.events) AS events
     FROM durations d JOIN features f ON f.feature_key = d.feature_key
-    WHERE f.event_type NOT IN ('span', 'log')
+    WHERE f.is_product = 1
     GROUP BY f.event_type, d.bucket
 ),
 ranked AS (

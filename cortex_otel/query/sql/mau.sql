@@ -17,6 +17,8 @@
 -- column.ko: partial 30일이 모두 기록되지 않았거나 끝나지 않았으면 1
 WITH RECURSIVE
 -- with: chosen_segments
+-- with: recorded
+-- with: local_range
 -- with: local_days
 scanned AS (
     SELECT from_day - 30 AS from_day, to_day + 1 AS to_day FROM local_days
@@ -53,7 +55,7 @@ running AS (
 SELECT
     r.day AS day,
     r.users AS users,
-    CASE WHEN (r.day + 1) * 1440 > :to_ns / 60000000000 + :utc_offset_minutes
+    CASE WHEN (r.day + 1) * 1440 > (SELECT to_minute FROM local_range)
               OR r.day - 29 < (SELECT (first_minute + :utc_offset_minutes) / 1440 FROM recorded)
          THEN 1 ELSE 0 END AS partial
 FROM running r

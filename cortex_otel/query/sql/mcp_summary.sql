@@ -39,7 +39,7 @@ WITH
 totals AS (
     SELECT
         coalesce(sum(c.events), 0) AS calls,
-        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors,
+        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors,
         count(DISTINCT s.tool_name) AS tools,
         coalesce(sum(c.timed), 0) AS timed,
         sum(c.duration_us) / 1000.0 AS duration_ms

@@ -17,6 +17,8 @@
 -- column.ko: partial 기간이 그날 중간에 끝나면 1
 WITH RECURSIVE
 -- with: chosen_segments
+-- with: recorded
+-- with: local_range
 -- with: local_days
 -- with: first_events
 newcomers AS (
@@ -32,7 +34,6 @@ newcomers AS (
 SELECT
     d.day AS day,
     coalesce(n.users, 0) AS new_users,
-    CASE WHEN (d.day + 1) * 1440 > :to_ns / 60000000000 + :utc_offset_minutes
-         THEN 1 ELSE 0 END AS partial
+    CASE WHEN (d.day + 1) * 1440 > (SELECT to_minute FROM local_range) THEN 1 ELSE 0 END AS partial
 FROM days d LEFT JOIN newcomers n ON n.day = d.day
 ORDER BY d.day

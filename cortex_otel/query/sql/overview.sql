@@ -36,18 +36,18 @@ WITH
 totals AS (
     SELECT
         coalesce(sum(c.events), 0) AS events,
-        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors,
+        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors,
         sum(c.timed) AS timed,
         sum(c.duration_us) / 1000.0 AS duration_ms
     FROM counts c JOIN series s ON s.series_key = c.series_key
-    WHERE s.event_type NOT IN ('span', 'log')
+    WHERE s.is_product = 1
       AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
 ),
 -- with: active_rows
 histogram AS (
     SELECT bucket, sum(events) AS events
     FROM durations
-    WHERE feature_key NOT IN (SELECT feature_key FROM features WHERE event_type IN ('span', 'log'))
+    WHERE feature_key NOT IN (SELECT feature_key FROM features WHERE is_product = 0)
     GROUP BY bucket
 ),
 -- with: percentiles

@@ -23,6 +23,7 @@
 -- column.ko: retention 활성 사용자 / 코호트 크기. 끝나지 않은 주는 비어 있음
 WITH RECURSIVE
 -- with: chosen_segments
+-- with: local_range
 scanned AS (
     SELECT 0 AS from_day, :to_ns / 86400000000000 + 1 AS to_day
 ),
@@ -30,8 +31,9 @@ scanned AS (
 -- 1970-01-01 was a Thursday: with 3 days added, weeks start on Monday.
 weeks AS (
     SELECT
-        ((:from_ns / 60000000000 + :utc_offset_minutes) / 1440 + 3) / 7 AS from_week,
-        ((:to_ns / 60000000000 + :utc_offset_minutes) / 1440 + 3) / 7 AS last_week
+        (from_minute / 1440 + 3) / 7 AS from_week,
+        (to_minute / 1440 + 3) / 7 AS last_week
+    FROM local_range
 ),
 active_weeks AS (
     SELECT week, min(week) OVER (PARTITION BY user_key) AS cohort

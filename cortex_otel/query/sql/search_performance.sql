@@ -36,14 +36,14 @@ WITH RECURSIVE
 -- with: measured
 -- MATERIALIZED: the few that are wanted are found before anything is counted.
 wanted AS MATERIALIZED (
-    SELECT series_key, result FROM series
+    SELECT series_key, is_failed FROM series
     WHERE event_type = 'mcp.search_context'
       AND segment_key IN (SELECT segment_key FROM chosen_segments)
 ),
 totals AS (
     SELECT
         coalesce(sum(c.events), 0) AS searches,
-        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors,
+        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors,
         coalesce(sum(c.timed), 0) AS timed
     FROM counts c JOIN wanted s ON s.series_key = c.series_key
 ),

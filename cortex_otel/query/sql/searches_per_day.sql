@@ -22,6 +22,7 @@
 WITH RECURSIVE
 -- with: bounds
 -- with: chosen_segments
+-- with: local_range
 -- with: search_durations
 histogram AS (
     SELECT (hour * 60 + :utc_offset_minutes) / 1440 AS day, bucket, sum(events) AS events
@@ -49,8 +50,7 @@ SELECT
     p.n AS n,
     (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p50) AS p50_ms,
     (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p95) AS p95_ms,
-    CASE WHEN p.day * 1440 < :from_ns / 3600000000000 * 60 + :utc_offset_minutes
-              OR (p.day + 1) * 1440 > :to_ns / 60000000000 + :utc_offset_minutes
+    CASE WHEN p.day * 1440 < from_hour_minute OR (p.day + 1) * 1440 > to_minute
          THEN 1 ELSE 0 END AS partial
-FROM percentiles p
+FROM percentiles p CROSS JOIN local_range
 ORDER BY p.day

@@ -31,9 +31,9 @@ totals AS (
     SELECT
         s.service,
         sum(c.events) AS events,
-        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors
+        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors
     FROM counted c JOIN series s ON s.series_key = c.series_key
-    WHERE s.event_type NOT IN ('span', 'log')
+    WHERE s.is_product = 1
       AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
     GROUP BY s.service
 )

@@ -21,14 +21,15 @@
 -- column.ko: partial 기간에 그날의 일부만 들어 있으면 1
 WITH
 -- with: chosen_segments
+-- with: sessions_in_range
+-- with: local_range
 sittings AS (
     SELECT
         (n.start_time / 60000000000 + :utc_offset_minutes) / 1440 AS day,
         count(*) AS sessions,
         avg((n.end_time - n.start_time) / 1e6) AS avg_session_ms
-    FROM sessions n
-    WHERE n.end_time >= :from_ns AND n.start_time >= :from_ns AND n.start_time < :to_ns
-      AND n.events > 0 AND n.session_id <> ''
+    FROM sessions_in_range n
+    WHERE n.start_time >= :from_ns
       AND n.segment_key IN (
         SELECT segment_key FROM chosen_segments WHERE :of_service = '' OR service = :of_service
       )
@@ -38,8 +39,6 @@ SELECT
     day AS day,
     sessions AS sessions,
     avg_session_ms AS avg_session_ms,
-    CASE WHEN day * 1440 < :from_ns / 60000000000 + :utc_offset_minutes
-              OR (day + 1) * 1440 > :to_ns / 60000000000 + :utc_offset_minutes
-         THEN 1 ELSE 0 END AS partial
-FROM sittings
+    CASE WHEN day * 1440 < from_minute OR (day + 1) * 1440 > to_minute THEN 1 ELSE 0 END AS partial
+FROM sittings CROSS JOIN local_range
 ORDER BY day

@@ -31,6 +31,8 @@
 -- column.ko: ide 편집기(알려진 경우)
 -- column: os text the operating system, if known
 -- column.ko: os 운영 체제(알려진 경우)
+WITH
+-- with: sessions_in_range
 SELECT
     n.session_id AS session_id,
     u.user_id_hash AS user_id_hash,
@@ -43,13 +45,11 @@ SELECT
     CAST(round(n.errors) AS bigint) AS errors,
     nullif(p.ide, '') AS ide,
     nullif(p.os, '') AS os
-FROM sessions n
+FROM sessions_in_range n
 JOIN segments g ON g.segment_key = n.segment_key
 JOIN platforms p ON p.platform_key = n.platform_key
 LEFT JOIN users u ON u.user_key = n.user_key
-WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
-  AND n.events > 0 AND n.session_id <> ''
-  AND (:service = '' OR g.service = :service)
+WHERE (:service = '' OR g.service = :service)
   AND (:user_tier = '' OR g.user_tier = :user_tier)
   AND (:user = '' OR n.user_key IN (
     SELECT user_key FROM users WHERE substr(user_id_hash, 1, length(:user)) = :user

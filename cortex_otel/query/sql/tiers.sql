@@ -43,9 +43,9 @@ totals AS (
     SELECT
         s.user_tier,
         sum(c.events) AS events,
-        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors
+        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors
     FROM counted c JOIN series s ON s.series_key = c.series_key
-    WHERE s.event_type NOT IN ('span', 'log') AND (:service = '' OR s.service = :service)
+    WHERE s.is_product = 1 AND (:service = '' OR s.service = :service)
     GROUP BY s.user_tier
 ),
 all_tiers AS (

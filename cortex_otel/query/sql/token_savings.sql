@@ -24,6 +24,7 @@
 WITH
 -- with: bounds
 -- with: chosen_segments
+-- with: local_range
 measured AS (
     SELECT (m.hour * 60 + :utc_offset_minutes) / 1440 AS day, m.measure, m.events, m.total
     FROM bounds b JOIN rollup_measure m ON m.hour >= b.from_hour AND m.hour < b.to_hour
@@ -42,8 +43,7 @@ totals AS (
 SELECT
     day, compressions, tokens_before, tokens_after,
     1 - tokens_after * 1.0 / nullif(tokens_before, 0) AS savings_rate,
-    CASE WHEN day * 1440 < :from_ns / 3600000000000 * 60 + :utc_offset_minutes
-              OR (day + 1) * 1440 > :to_ns / 60000000000 + :utc_offset_minutes
+    CASE WHEN day * 1440 < from_hour_minute OR (day + 1) * 1440 > to_minute
          THEN 1 ELSE 0 END AS partial
-FROM totals
+FROM totals CROSS JOIN local_range
 ORDER BY day

@@ -39,7 +39,7 @@ calls AS (
     SELECT
         s.tool_name,
         sum(c.events) AS calls,
-        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors,
+        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors,
         coalesce(sum(c.events) FILTER (WHERE s.result = 'timeout'), 0) AS timeouts,
         coalesce(sum(c.events) FILTER (WHERE s.result = 'cancelled'), 0) AS cancelled,
         sum(c.timed) AS timed,

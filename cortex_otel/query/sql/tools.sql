@@ -36,7 +36,7 @@ calls AS (
         s.feature_key, s.segment_key,
         max(s.tool_name) AS tool_name,
         sum(c.events) AS calls,
-        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors,
+        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors,
         coalesce(sum(c.events) FILTER (WHERE s.result = 'timeout'), 0) AS timeouts,
         coalesce(sum(c.events) FILTER (WHERE s.result = 'cancelled'), 0) AS cancelled
     FROM counted c JOIN series s ON s.series_key = c.series_key

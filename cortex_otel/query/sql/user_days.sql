@@ -21,19 +21,20 @@ WITH RECURSIVE
 -- with: chosen_users
 -- with: user_windows
 -- with: user_events
+-- with: local_range
 chosen AS (
     SELECT
         (e.time / 60000000000 + :utc_offset_minutes) / 1440 AS day,
         e.weight,
-        CASE WHEN s.result IN ('error', 'timeout') THEN e.weight ELSE 0 END AS failed
+        CASE WHEN s.is_failed = 1 THEN e.weight ELSE 0 END AS failed
     FROM user_events e JOIN series s ON s.series_key = e.series_key
 )
 SELECT
     day AS day,
     sum(weight) AS events,
     sum(failed) AS errors,
-    CASE WHEN day * 1440 < :from_ns / 60000000000 + :utc_offset_minutes
-              OR (day + 1) * 1440 > :to_ns / 60000000000 + :utc_offset_minutes
+    CASE WHEN day * 1440 < (SELECT from_minute FROM local_range)
+              OR (day + 1) * 1440 > (SELECT to_minute FROM local_range)
          THEN 1 ELSE 0 END AS partial
 FROM chosen
 GROUP BY day

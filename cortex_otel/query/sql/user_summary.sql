@@ -24,6 +24,7 @@ WITH
 -- with: chosen_segments
 -- with: active_rows
 -- with: first_events
+-- with: sessions_in_range
 people AS (
     SELECT user_key, sum(errors) AS errors FROM active_rows GROUP BY user_key
 ),
@@ -32,10 +33,8 @@ sittings AS (
         count(*) AS sessions,
         avg((n.end_time - n.start_time) / 1e6) AS avg_session_ms,
         count(n.user_key) * 1.0 / nullif(count(DISTINCT n.user_key), 0) AS sessions_per_user
-    FROM sessions n
-    WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
-      AND n.events > 0 AND n.session_id <> ''
-      AND n.segment_key IN (SELECT segment_key FROM chosen_segments)
+    FROM sessions_in_range n
+    WHERE n.segment_key IN (SELECT segment_key FROM chosen_segments)
 )
 SELECT
     (SELECT count(*) FROM people) AS active_users,

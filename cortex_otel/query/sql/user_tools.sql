@@ -41,8 +41,8 @@ SELECT
     s.event_type AS event_type,
     nullif(s.feature, '') AS feature,
     sum(u.events) AS events,
-    coalesce(sum(u.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors,
-    coalesce(sum(u.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) / sum(u.events)
+    coalesce(sum(u.events) FILTER (WHERE s.is_failed = 1), 0) AS errors,
+    coalesce(sum(u.events) FILTER (WHERE s.is_failed = 1), 0) / sum(u.events)
         AS error_rate,
     sum(u.duration_ms) / sum(u.timed) AS avg_ms,
     max(u.last_used) AS last_used

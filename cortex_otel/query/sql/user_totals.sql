@@ -35,14 +35,15 @@ WITH RECURSIVE
 -- with: chosen_users
 -- with: user_windows
 -- with: user_events
+-- with: sessions_in_range
 chosen AS (
-    SELECT e.time, e.weight, s.result, s.tool_name, s.user_tier
+    SELECT e.time, e.weight, s.is_failed, s.tool_name, s.user_tier
     FROM user_events e JOIN series s ON s.series_key = e.series_key
 ),
 totals AS (
     SELECT
         sum(weight) AS events,
-        coalesce(sum(weight) FILTER (WHERE result IN ('error', 'timeout')), 0) AS errors,
+        coalesce(sum(weight) FILTER (WHERE is_failed = 1), 0) AS errors,
         count(DISTINCT (time / 60000000000 + :utc_offset_minutes) / 1440) AS active_days,
         count(DISTINCT nullif(tool_name, '')) AS tools,
         max(time) AS last_active
@@ -50,10 +51,8 @@ totals AS (
 ),
 sittings AS (
     SELECT count(*) AS sessions, avg((n.end_time - n.start_time) / 1e6) AS avg_session_ms
-    FROM sessions n JOIN segments g ON g.segment_key = n.segment_key
-    WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
-      AND n.events > 0 AND n.session_id <> ''
-      AND n.user_key IN (SELECT user_key FROM chosen_users)
+    FROM sessions_in_range n JOIN segments g ON g.segment_key = n.segment_key
+    WHERE n.user_key IN (SELECT user_key FROM chosen_users)
       AND (:service = '' OR g.service = :service)
       AND (:user_tier = '' OR g.user_tier = :user_tier)
 )
