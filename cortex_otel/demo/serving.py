@@ -26,6 +26,7 @@ from cortex_otel.demo.page_checks import PageChecks
 from cortex_otel.demo.reconciliation import Reconciliation
 from cortex_otel.demo.synthetic_data import Facts, fill, filled_at
 from cortex_otel.locale import _
+from cortex_otel.semconv import PAYING_TIERS
 from cortex_otel.settings import read_environment
 from cortex_otel_exporters.sqlite.reader import open_reader
 
@@ -199,7 +200,7 @@ def _show_until_ctrl_c(settings: Settings, servers: Sequence[Server]) -> int:
     called = [
         dataclasses.replace(each, called=0, failed=0, rows=0, error_rows=0)
         for each in servers
-        if not each.unchanged and each.tier in {"paid", "enterprise"}
+        if not each.unchanged and each.tier in PAYING_TIERS
     ]
     reconciliation = Reconciliation(settings.database, time.time_ns(), called)
     before = reconciliation.open()
