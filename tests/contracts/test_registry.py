@@ -12,6 +12,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+pytestmark = pytest.mark.system
+
 
 def generate(root, *arguments):
     return subprocess.run(
