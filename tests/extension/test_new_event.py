@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-pytestmark = pytest.mark.timing
+pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).parents[2]
 EXTENSION = ROOT / "extension"
