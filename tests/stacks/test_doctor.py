@@ -16,7 +16,7 @@ from cortex_otel._version import requirement
 BIN = Path(sys.executable).parent
 LAUNCHER = "opentelemetry-instrument"
 
-pytestmark = [pytest.mark.timing, pytest.mark.stacks]
+pytestmark = pytest.mark.stacks
 
 
 def diagnose(*command, cwd):
@@ -41,6 +41,7 @@ def registry(tmp_path):
         pytest.skip(f"{message}\n(CORTEX_REQUIRE_ALL=1 makes this a failure)")
 
 
+@pytest.mark.timing
 def test_uvx_without_us_and_what_to_type_instead(wheel, tmp_path):
     code, findings = diagnose("uvx", "mcp-server-time", cwd=tmp_path)
     assert code == 1
@@ -61,6 +62,7 @@ def test_the_launcher_before_uvx_does_not_reach_the_server(tmp_path):
     assert {"launcher_elsewhere", "server_sitecustomize", "server_not_recorded"} <= findings.keys()
 
 
+@pytest.mark.timing
 def test_a_server_on_mcp_1(wheel, tmp_path):
     command = f"uvx --with {wheel} --from mcp-server-calculator {LAUNCHER} mcp-server-calculator"
     code, findings = diagnose(*command.split(), cwd=tmp_path)

@@ -313,14 +313,14 @@ def served_over_http(*options: str, probe: Path | str = HERE):
     log = Path(os.environ["PROBE_STDERR"]).open("a")  # noqa: SIM115 - the server's
     process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
-        for _ in range(600):
+        for _ in range(2400):  # two minutes
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                 break
             time.sleep(0.05)
         yield f"http://127.0.0.1:{port}/mcp"
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(120)
         log.close()
 
 
