@@ -29,7 +29,7 @@ class SettingError(ValueError):
     """A setting that makes no sense: one line with its name, its value and what is allowed."""
 
     def __init__(self, name: str, value: object, allowed: str) -> None:
-        super().__init__(f"{name}={_shown(value)} makes no sense: {allowed}")
+        super().__init__(f"{name}={_shown(value)} is not valid: {allowed}")
         self.name = name
 
 
