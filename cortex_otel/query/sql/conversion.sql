@@ -25,9 +25,10 @@
 -- column.ko: pending_users 무료로 시작해 아직 기한 안에 있는 사용자 수
 WITH
 -- with: started_free
+-- with: paying_tiers
 paid AS (
     SELECT user_key, min(first_seen) AS first_paid
-    FROM user_tiers WHERE user_tier IN ('paid', 'enterprise')
+    FROM user_tiers WHERE user_tier IN (SELECT user_tier FROM paying_tiers)
     GROUP BY user_key
 ),
 outcomes AS (

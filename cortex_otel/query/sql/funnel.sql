@@ -22,12 +22,14 @@
 -- column.ko: rate_of_previous 사용자 / 이전 단계 사용자
 WITH
 -- with: started_free
+-- with: paying_tiers
 later AS (
     SELECT
         user_key,
         min(first_seen) AS first_trial,
         min(first_seen) FILTER (WHERE user_tier <> 'trial') AS first_paid
-    FROM user_tiers WHERE user_tier IN ('trial', 'paid', 'enterprise')
+    FROM user_tiers
+    WHERE user_tier = 'trial' OR user_tier IN (SELECT user_tier FROM paying_tiers)
     GROUP BY user_key
 ),
 totals AS (
