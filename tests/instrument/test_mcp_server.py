@@ -16,7 +16,7 @@ from opentelemetry import baggage, context, trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from cortex_otel import guard, identity
-from cortex_otel.instrument import mcp_server, request
+from cortex_otel.instrument import mcp_server, methods, request
 from cortex_otel.instrument.outcome import Verdict, judge_error
 from cortex_otel.instrument.sessions import Peer
 from cortex_otel.instrument.stacks import mcp2
@@ -186,7 +186,7 @@ def test_a_list_of_another_shape_is_survived(hook):
         made.end(Verdict("ok"))
 
 
-@pytest.mark.parametrize("method", sorted(request._METHODS | {"own/method"}))
+@pytest.mark.parametrize("method", sorted(methods.METHODS | {"own/method"}))
 def test_a_method_that_was_answered_once_is_recorded_again(hook, method):
     known = ToolNames()
     for _ in range(3):
