@@ -25,9 +25,12 @@ def _setting(
     secret: bool = False,
 ) -> Any:
     metadata = {
-        "environment": environment, "parse": parse, "allowed": allowed, "unit": unit,
+        "environment": environment,
+        "parse": parse,
+        "allowed": allowed,
+        "unit": unit,
         "secret": secret,
-    }  # fmt: skip
+    }
     if callable(default):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata, repr=not secret)

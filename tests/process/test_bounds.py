@@ -10,8 +10,13 @@ from cortex_otel.instrument.state import state
 from cortex_otel.process import metric_copies
 from cortex_otel.testing import capture
 
-LEVELS = {"DEBUG": range(1, 9), "INFO": range(9, 13), "WARNING": range(13, 17),
-          "ERROR": range(17, 21), "CRITICAL": range(21, 25)}  # fmt: skip
+LEVELS = {
+    "DEBUG": range(1, 9),
+    "INFO": range(9, 13),
+    "WARNING": range(13, 17),
+    "ERROR": range(17, 21),
+    "CRITICAL": range(21, 25),
+}
 
 
 @pytest.mark.parametrize(

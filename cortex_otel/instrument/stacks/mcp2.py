@@ -220,8 +220,11 @@ def _peer_of(
         protocol = _negotiated(handshake.get("protocolVersion"))
     return Peer(
         "tcp" if http is not None else "pipe" if is_served_over_stdio() else "",
-        text(protocol), text(connection.session_id), text(name), text(version),
-    )  # fmt: skip
+        text(protocol),
+        text(connection.session_id),
+        text(name),
+        text(version),
+    )
 
 
 def _negotiated(requested: object) -> object:
