@@ -21,7 +21,7 @@ SDK = 2000
 def fresh(monkeypatch):
     kinds = {kind: Budget(kind) for kind in metrics._budgets}
     monkeypatch.setattr(metrics, "_budgets", kinds)
-    monkeypatch.setattr(request, "_metric_attributes", {})
+    monkeypatch.setattr(request_metrics, "_known", {})
 
 
 def asked(known, *, verdict=OK, version="2025-06-18"):
