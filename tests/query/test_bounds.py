@@ -10,7 +10,7 @@ import pytest
 from seeding import HOUR, MONDAY, Event
 
 from cortex_otel.query import runner, writers
-from cortex_otel.query.catalogue import COMMON_PARAMETERS, catalogue
+from cortex_otel.query.catalogue import COMMON_PARAMETERS, catalogue, parse
 from cortex_otel.query.ranges import local_offset_minutes
 from cortex_otel.query.runner import run, stream
 
@@ -41,6 +41,20 @@ def test_an_export_that_is_left_early_leaves_no_transaction_open(store_of):
     assert not store.in_transaction
 
 
+def test_how_to_answer_and_the_answer_are_of_one_state(store_of, monkeypatch):
+    complete, seen = runner._events_are_complete, []
+
+    def asked(connection, values):
+        seen.append(connection.in_transaction)
+        return complete(connection, values)
+
+    monkeypatch.setattr(runner, "_events_are_complete", asked)
+    store = store_of(EVENTS)
+    run(store, catalogue()["overview"], RANGE)
+    list(stream(store, catalogue()["overview"], RANGE))
+    assert seen == [True, True]
+
+
 def test_a_transaction_of_the_callers_stays_open(store_of):
     store = store_of(EVENTS)
     store.execute("BEGIN")
@@ -53,6 +67,13 @@ def test_what_a_common_parameter_is_where_nobody_gives_it():
     assert defaults == {
         "from_ns": 0, "to_ns": None, "service": "", "user_tier": "", "utc_offset_minutes": 0,
     }  # fmt: skip
+
+
+def test_a_question_may_have_a_limit_of_one_row():
+    assert (
+        parse("q", "-- title: T\n-- about: a\n-- column: n count m\n-- limit: 1\nSELECT 1").limit
+        == 1
+    )
 
 
 @pytest.mark.parametrize(("more", "states"), [(0, 1), (1, 0)])
