@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 REFERENCE = Path(__file__).parent / "reference"
 
 _SETTINGS_HEAD = """\
-<!-- Generated from cortex_otel/settings.py by docs/generate.py.
+<!-- Generated from cortex_otel/settings/declaration.py by docs/generate.py.
      Change it there, then `make generate`. -->
 # Settings
 

@@ -58,9 +58,13 @@ _ABOVE: Final = frozenset(
 # Modules of the stacks that call what a host puts around its tools; all others call a tool.
 _TRANSFORMED: Final = "fastmcp.tools.tool_transform"
 _AROUND: Final = (
-    "fastmcp.server.low_level", "fastmcp.server.middleware", "fastmcp.server.server",
-    "mcp.server.extension", "mcp.server.runner", _TRANSFORMED,
-)  # fmt: skip
+    "fastmcp.server.low_level",
+    "fastmcp.server.middleware",
+    "fastmcp.server.server",
+    "mcp.server.extension",
+    "mcp.server.runner",
+    _TRANSFORMED,
+)
 #: What a stack does with the result of a tool.
 _AFTER: Final = frozenset({"convert_result", "_convert_to_content"})
 _MAX_WRAPPERS = 8

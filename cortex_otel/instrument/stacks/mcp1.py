@@ -101,9 +101,10 @@ def begin(known: ToolNames, message: Any, req: Any, peer: Peer) -> McpRequest | 
     """Start the telemetry of ``req``, which ``message`` is the responder of."""
     params = getattr(req, "params", None)
     wanted = {
-        name: value for name in ("name", "uri", "arguments")
+        name: value
+        for name in ("name", "uri", "arguments")
         if (value := getattr(params, name, None)) is not None
-    }  # fmt: skip
+    }
     meta = getattr(message.request_meta, "__pydantic_extra__", None) or {}
     return requests.begin(known, req.method, wanted, message.request_id, meta, peer)
 
