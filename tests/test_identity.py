@@ -387,9 +387,9 @@ def test_texts_are_not_hashed_without_a_key(tmp_path):
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_child_asks_although_a_thread_of_its_parent_was_asking():
     who = identity.use(read_environment({}, overrides={"tier": "paid"}))
-    who.asking.acquire()
+    who.resolving.acquire()
     child = os.fork()
     if child == 0:
         os._exit(0 if who.current().tier == "paid" else 1)
-    who.asking.release()
+    who.resolving.release()
     assert os.waitpid(child, 0)[1] == 0

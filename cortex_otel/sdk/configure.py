@@ -1,8 +1,8 @@
 """The composition root: settings → redaction, sampling, store and SDK providers.
 
-The one place that wires the write side. Everything is made once a process, lazily where it costs:
-the database file and the writer's thread come with the first record. Longer than other files since
-what starts a process, changes it and ends it is read in one place.
+The only module that wires the write side. Everything is created once per process, and lazily where
+that is expensive: the database file and the writer thread come with the first record. Longer than
+other files because start, update and shutdown belong together.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ _pipeline: Pipeline | None = None
 
 
 class Pipeline:
-    """One process's way from spans to the store."""
+    """The write side of one process: spans, log records and metrics on their way to the store."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         resolver = identity.use(settings)
-        resolver.prepare(make=False)
+        resolver.prepare(create_key=False)
         self._resolver = resolver
         self.writer = Writer(
             settings.database,
@@ -93,7 +93,7 @@ class Pipeline:
         self.sampler = TraceSampler(sampling_of_environment(settings.sampling), self.writer)
         self.span_processor = EventSpanProcessor(self.converter, self.sampler, self.writer)
         self.log_processor = EventLogProcessor(self.converter, self.sampler, self.writer)
-        # What is captured of content stays on this machine.
+        # Captured content stays on this machine: copies never contain it.
         self.copies = SafeCopies(redact(capture_content=False), self.converter)
         self.others: ExtraExporters | None = None
         self.traces: TraceJoint | None = None
@@ -107,15 +107,15 @@ class Pipeline:
         log_record_processors: Sequence[LogRecordProcessor],
         metric_readers: Sequence[MetricReader],
     ) -> tuple[Any, Any, Any]:
-        """Open the way in: through our own providers, or the host's (:mod:`.providers`).
+        """Connect to the providers: our own, or the host's (:mod:`.providers`).
 
         Args:
-            span_processors: beside ours.
-            log_record_processors: beside ours.
-            metric_readers: beside ours.
+            span_processors: to add beside ours.
+            log_record_processors: to add beside ours.
+            metric_readers: to add beside ours.
 
         Returns:
-            What our own tracer, logger and meter are to be got from.
+            The providers to get our own tracer, logger and meter from.
         """
         resource = cortex_resource(self.settings.service, identity.current())
         provider_class, self.span_note = _span_implementation(self.settings)
@@ -153,7 +153,7 @@ class Pipeline:
 
     def _drop_metric_reader(self, reader: SqliteMetricReader) -> None:
         self.writer.remove_metric_source(reader.points)
-        if state.active:  # else the store has asked it for the last time
+        if state.active:  # else the writer has already collected it for the last time
             self.writer.submit_metrics(reader.points())
 
     def force_flush(self, timeout_millis: float) -> bool:
@@ -171,12 +171,12 @@ class Pipeline:
             for joint in self.joints:
                 if joint.how != "own":
                     self.writer.note("provider", joint.how, joint.slot.signal)
-        joints, self.joints = self.joints, ()  # the SDK warns of a second shutdown
+        joints, self.joints = self.joints, ()  # the SDK warns about a second shutdown
         if self.others is None:
             return self.writer.shutdown(timeout_millis)
         own = [provider for joint in joints for provider in joint.to_close]
         stored = self.others.close(self.writer, own, deadline)
-        for joint in joints:  # after the store has asked their instruments for the last time
+        for joint in joints:  # after the writer has collected their instruments for the last time
             joint.leave()
         return stored
 
@@ -192,7 +192,7 @@ class Pipeline:
         self.writer.note("name", "overflowed", kind)
 
     def _describe(self) -> dict[str, object]:
-        # Of the writer's thread, with its first transaction: what makes the key, if there is none.
+        # Called on the writer thread with its first transaction; creates the key if there is none.
         self._resolver.prepare()
         return {
             "service": self.converter.service,
@@ -231,8 +231,8 @@ def configure(
 
     Args:
         service: Cortex service of this process: ``mcp``, ``extension``, ``web`` or a new name.
-        tier: user tier, where no provider says it: ``free``, ``trial``, ``paid``, ``enterprise``.
-        user_id: user id, where no provider says it; hashed at once.
+        tier: user tier, where no provider gives one: ``free``, ``trial``, ``paid``, ``enterprise``.
+        user_id: user id, where no provider gives one; hashed at once.
         identity_provider: see :func:`cortex_otel.set_identity_provider`.
         home: directory of the database.
         sampling: share kept by event type, 0 < rate <= 1.
@@ -246,7 +246,7 @@ def configure(
         **settings: any other field of :class:`cortex_otel.Settings`.
 
     Raises:
-        SettingError: a setting makes no sense; one line with its name, value and what is allowed.
+        SettingError: a setting is invalid; one line with its name, value and what is allowed.
     """
     given = {
         "service": service, "tier": tier, "user_id": user_id, "home": home, "sampling": sampling,
@@ -266,7 +266,7 @@ def configure(
 
 
 def configure_from_environment() -> None:
-    """Start under zero-code: a senseless setting warns once on stderr and its default is used."""
+    """Start under zero-code: an invalid setting warns once on stderr and its default is used."""
     settings = read_environment(
         warn=lambda line: guard.warn_once(f"setting {line}", "cortex-otel: %s", line)
     )
@@ -292,7 +292,7 @@ def force_flush(timeout_millis: float = 1000) -> bool:
 
 
 def shutdown(timeout_millis: float = 1000) -> bool:
-    """Store what is there and stop recording; called by itself at exit and on SIGTERM.
+    """Store what is there and stop recording; runs automatically at exit and on SIGTERM.
 
     Args:
         timeout_millis: how long it may take, in milliseconds.
@@ -330,7 +330,7 @@ def _start(
         if _pipeline is not None and state.active:
             _update(_pipeline, settings, updates)
             return
-        # What was shut down doesn't come back to life: another one begins.
+        # A pipeline that was shut down isn't restarted: a new one is made.
         is_open = _pipeline is not None and not _pipeline.writer.is_closed
         running = (_pipeline if is_open else None) or _make(settings)
         _install(running, span_processors, log_record_processors, metric_readers)
@@ -351,7 +351,7 @@ def _make(settings: Settings) -> Pipeline:
 
 
 def _update(running: Pipeline, settings: Settings, updates: Any) -> None:
-    """A second :func:`configure`: who and what changes, where and how doesn't."""
+    """Apply a second :func:`configure`: user, tier and service change, nothing else does."""
     if {"user_id", "tier"} & set(updates):
         resolver = identity.use(settings)
         running.converter.use_resolver(resolver)
@@ -398,7 +398,7 @@ def _install(
     histogram = operation_duration(meter)
     state.operation_duration = histogram
     if isinstance(meter_provider, OwnMeterProvider) and not others.metric_readers:
-        # Nobody but the store reads metrics: the shorter way, until somebody does.
+        # Only the store reads metrics: the cheaper histogram, until another reader is added.
         durations = Durations(
             histogram,
             sc.MCP_SERVER_OPERATION_DURATION,
@@ -412,11 +412,11 @@ def _install(
 
 
 def _span_implementation(settings: Settings) -> tuple[type[TracerProvider], str]:
-    """The tracer provider to make, and the note on it."""
+    """The tracer provider class to use, and the heartbeat note on it."""
     if settings.span == "sdk":
         return TracerProvider, "span:sdk"
     if not span_versions.is_tested():
-        # Its short ways rely on private parts of the SDK: no guess is made about another version.
+        # Its fast paths rely on private parts of the SDK: untested versions get the SDK's own span.
         return TracerProvider, f"span:untested {span_versions.sdk_version}"
     from cortex_otel.span.provider import LeanTracerProvider  # noqa: PLC0415 - tested versions only
 
@@ -424,7 +424,7 @@ def _span_implementation(settings: Settings) -> tuple[type[TracerProvider], str]
 
 
 def reset_for_tests() -> None:
-    """Forget the pipeline, so that the next :func:`configure` begins anew; of our own tests."""
+    """Forget the pipeline, so that the next :func:`configure` begins anew; for our own tests."""
     global _pipeline  # noqa: PLW0603
     with _lock:
         if _pipeline is not None:

@@ -196,7 +196,7 @@ print(json.dumps(ours()))
     assert found["spans"] == ["tools/call tool"]
     assert found["providers"] == [["apart", "traces"]]
     (line,) = stderr.splitlines()
-    assert line.startswith("NoOpTracerProvider is of a make that cortex-otel can't join")
+    assert line.startswith("cortex-otel can't join a provider of type NoOpTracerProvider")
 
 
 def test_after_our_shutdown_the_hosts_provider_is_as_it_was(host):
@@ -528,7 +528,7 @@ report()
     assert found["theirs"]["spans"] == ["after"]
     assert found["ours"]["spans"] == ["before", "after"]
     assert ["joined", "traces"] in found["ours"]["providers"]
-    assert "what was got before TracerProvider was set can't lead to it" in stderr
+    assert "what was obtained before TracerProvider was set can't delegate to it" in stderr
     assert "not in the local store" not in stderr
 
 
