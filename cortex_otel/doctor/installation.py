@@ -114,7 +114,7 @@ def _endpoint(settings: Settings) -> Finding:
     # Only host and port are shown: the rest of an address may carry a key.
     endpoint = mask(urlsplit(settings.otlp_endpoint or "").netloc)
     try:
-        why = otlp.ask(settings)
+        why = otlp.probe(settings)
     except Exception as error:  # noqa: BLE001 - somebody else's package; a file that has changed
         why = type(error).__name__
     if not why:

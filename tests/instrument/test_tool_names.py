@@ -6,7 +6,7 @@ import pytest
 
 from cortex_otel.instrument import sessions
 from cortex_otel.instrument.sessions import IDLE_SECONDS, Peer, joined_session
-from cortex_otel.instrument.tool_names import MOST, ToolNames, tool_names_of
+from cortex_otel.instrument.tool_names import MAX_NAMES, ToolNames, tool_names_of
 from cortex_otel.process import budget
 
 
@@ -28,8 +28,8 @@ def nothing_declared(monkeypatch):
 
 def test_names_are_bounded_and_the_last_ones_are_known():
     known = ToolNames()
-    known.learn("tools/call", (f"tool {number}" for number in range(MOST + 7)))
-    assert known.has("tools/call", f"tool {MOST + 6}")
+    known.learn("tools/call", (f"tool {number}" for number in range(MAX_NAMES + 7)))
+    assert known.has("tools/call", f"tool {MAX_NAMES + 6}")
     assert not known.has("tools/call", "tool 6")
     known.learn("tools/call", ["tool 6"])
     assert known.has("tools/call", "tool 6")
@@ -38,11 +38,11 @@ def test_names_are_bounded_and_the_last_ones_are_known():
 def test_what_clients_made_up_takes_no_place_of_what_the_server_told():
     known = ToolNames()
     known.learn("tools/call", ["search"])
-    for number in range(MOST + 7):
+    for number in range(MAX_NAMES + 7):
         known.answered("tools/call", f"made up {number}")
     known.answered("tools/call", "search")
     assert known.has("tools/call", "search")
-    assert known.has("tools/call", f"made up {MOST + 6}")
+    assert known.has("tools/call", f"made up {MAX_NAMES + 6}")
     assert not known.has("tools/call", "made up 6")
     known.learn("tools/call", ["new"])
     assert known.has("tools/call", "new")
@@ -93,7 +93,7 @@ def test_a_client_that_pauses_begins_another_session(clock):
 def test_sessions_are_bounded(clock):
     for number in range(3000):
         joined_session(Peer(client_name=f"client {number}"))
-    assert len(sessions._sessions) == sessions._MOST
+    assert len(sessions._sessions) == sessions._MAX_SESSIONS
 
 
 def test_a_server_that_can_be_no_key_is_served_without_names():

@@ -93,7 +93,7 @@ class MetricJoint(Joint):
 
     def _hand_over(self, own: Any, provider: Any) -> None:
         if own.durations is not None:
-            own.durations.stand_aside()
+            own.durations.use_sdk_instrument()
         meters = fetched(own, "_meters")
         own.successor = provider
         own.__class__ = _FormerProvider

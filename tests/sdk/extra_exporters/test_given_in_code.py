@@ -22,7 +22,7 @@ from cortex_otel.instrument import request
 from cortex_otel.instrument.native_spans import server_span
 from cortex_otel.instrument.outcome import judge_error
 from cortex_otel.instrument.sessions import Peer
-from cortex_otel.instrument.tool_names import Known
+from cortex_otel.instrument.tool_names import ToolNames
 from cortex_otel.sdk import configure
 from cortex_otel.sdk.extra_exporters import fanout
 
@@ -114,7 +114,7 @@ def test_one_that_raises_harms_neither_the_host_nor_the_store(own_providers):
 
 def unknown_tool(name):
     """A call that an MCP library has a span of its own for, by a name that no tool has."""
-    known = Known()
+    known = ToolNames()
     known.learn("tools/call", ["real"])
     peer = Peer("pipe", "2025-06-18", "", "client", "1")
     call = request.begin(known, "tools/call", {"name": name}, 1, {}, peer)
