@@ -1,4 +1,4 @@
-// What the server put into the page, and the questions to its API.
+// The data that the server embeds in the page, and requests to its API.
 
 const island = document.getElementById("client");
 
@@ -12,14 +12,14 @@ export function t(key, values = {}) {
   return text.replaceAll(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
-/** A text that may not exist, e.g. of a tier nobody foresaw. */
+/** A text that may not exist, e.g. for an unknown tier. */
 export function maybe(key, otherwise) {
   return client.texts[key] ?? otherwise;
 }
 
 export const API = "/api/telemetry";
 
-/** What the API refused or could not do. */
+/** An error response of the API, or a request that failed. */
 export class ApiError extends Error {
   constructor(status, { code = "unknown", message = "", field = null, hint = "" } = {}) {
     super(message || t("error_status", { status }));
@@ -30,10 +30,10 @@ export class ApiError extends Error {
   }
 }
 
-// The server gives up a question long before: what takes longer is a connection that has died.
+// The server's own time limit is much shorter: a request that takes longer has lost its connection.
 const MAX_ANSWER_MS = 30_000;
 
-/** The answer to GET `path`; an error of the API or of the network becomes an {@link ApiError}. */
+/** The body of GET `path`; an error of the API or of the network becomes an {@link ApiError}. */
 export async function ask(path, parameters, signal) {
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(), MAX_ANSWER_MS);
@@ -47,7 +47,7 @@ export async function ask(path, parameters, signal) {
       credentials: "same-origin",
       cache: "no-store",
     });
-    // A proxy's page, or nothing: the status says enough.
+    // Not JSON, e.g. a proxy's page: the status has to do.
     body = await response.json().catch(() => null);
     limit.signal.throwIfAborted();
   } catch (error) {
