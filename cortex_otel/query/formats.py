@@ -27,14 +27,14 @@ __all__ = [
     "width",
 ]
 
-#: What a spreadsheet would take for a formula.
+#: Starts of text that a spreadsheet takes for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _RIGHT_ALIGNED = frozenset({"count", "ratio", "ms", "tokens", "flag"})
 _MAX_CELL_LENGTH = 60
 
 
 def width(text: str) -> int:
-    """Columns that ``text`` takes in a terminal; Korean letters take two."""
+    """Terminal columns of ``text``; Korean letters take two."""
     return sum(
         0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
         for letter in text
@@ -42,13 +42,13 @@ def width(text: str) -> int:
 
 
 def pad(text: str, columns: int, *, right: bool = False) -> str:
-    """``text`` filled up with spaces to ``columns``, on its left if ``right``-aligned."""
+    """``text`` padded with spaces to ``columns``, on its left if ``right``-aligned."""
     space = " " * max(0, columns - width(text))
     return space + text if right else text + space
 
 
 def printable(text: str) -> str:
-    """``text`` without what a terminal would obey: control and format characters become ``?``."""
+    """``text`` safe for a terminal: control and format characters become ``?``."""
     return "".join(
         "?" if unicodedata.category(letter) in {"Cc", "Cf", "Cs"} else letter for letter in text
     )
@@ -94,16 +94,16 @@ def as_json(result: Result, from_ns: int, to_ns: int, offset_minutes: int = 0) -
 
 
 def as_csv(result: Result, offset_minutes: int = 0) -> str:
-    """The result as CSV with a header line; text can't act as a formula in a spreadsheet."""
+    """The result as CSV with a header line; no text is a formula in a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_names(result))
-    writer.writerows([_harmless(value) for value in row] for row in _plain(result, offset_minutes))
+    writer.writerows([_escaped(value) for value in row] for row in _plain(result, offset_minutes))
     return text.getvalue()
 
 
 def as_table(result: Result, offset_minutes: int = 0) -> str:
-    """The result as lines with aligned columns; empty where there is no value."""
+    """The result as lines with aligned columns; missing values are empty."""
     units = [column.unit for column in result.columns]
     cells = [
         [_shown(value, unit, offset_minutes) for value, unit in zip(row, units, strict=True)]
@@ -122,7 +122,7 @@ def as_table(result: Result, offset_minutes: int = 0) -> str:
 
 
 def json_line(value: object) -> str:
-    """``value`` as JSON on one line, with letters as they are."""
+    """``value`` as JSON on one line, with unescaped letters."""
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
@@ -136,13 +136,13 @@ def _plain(result: Result, offset_minutes: int) -> Iterable[Sequence[Value]]:
         yield [plain(value, unit, offset_minutes) for value, unit in zip(row, units, strict=True)]
 
 
-def _harmless(value: Value) -> Value:
+def _escaped(value: Value) -> Value:
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return f"'{value}"
     return value
 
 
-def _shown(value: Value, unit: Unit, offset_minutes: int) -> str:  # noqa: PLR0911 - one a unit
+def _shown(value: Value, unit: Unit, offset_minutes: int) -> str:  # noqa: PLR0911 - one per unit
     if value is None:
         return ""
     if isinstance(value, (int, float)):
