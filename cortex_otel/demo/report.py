@@ -1,4 +1,4 @@
-"""What happened, for people and for machines."""
+"""The report of a run, as text or JSON."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ROW_KEYS = (
 
 
 def as_json(reconciliation: Reconciliation) -> dict[str, Any]:
-    """One object: what was called, what is stored, and whether they agree."""
+    """One object: calls, stored rows, and whether they agree."""
     return {
         "ok": reconciliation.agree,
         "calls": reconciliation.called,
@@ -59,7 +59,7 @@ def as_text(reconciliation: Reconciliation, repository: Path, *, refresh: bool =
     Args:
         reconciliation: the run so far.
         repository: what ``mcp-server-git`` serves.
-        refresh: begin at the top of an empty screen.
+        refresh: clear the screen first.
     """
     heading = text("demo_heading", calls=reconciliation.called, errors=reconciliation.failed)
     if reconciliation.rounds > 1:
@@ -160,7 +160,7 @@ def _next(directory: Path) -> str:
 
 
 def _program() -> str:
-    """What to type for this very ``cortex-otel``."""
+    """The command that runs this ``cortex-otel``."""
     beside = Path(sys.executable).parent / "cortex-otel"
     found = shutil.which("cortex-otel")
     if found is not None or not beside.exists():
