@@ -102,7 +102,7 @@ def test_a_header_is_read():
     assert not question.accepts("user_tier")
 
 
-def test_a_header_says_it_in_korean_and_how_rows_go_on():
+def test_a_header_has_korean_texts_and_a_cursor():
     question = parse(
         "q",
         "-- title: T\n-- about: one\n-- about.ko: 하나,\n--   둘\n-- limit: 50\n"
