@@ -5,7 +5,7 @@ BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix test-pythons test-fast lint types lock docs bench clean venv
+.PHONY: help demo test test-matrix test-pythons test-fast check-tests lint types lock generate bench clean venv
 
 demo: venv ## real MCP servers, 90 days of made-up users, and the web admin over both
 	@$(BIN)/cortex-otel demo --serve $(ARGS)
@@ -22,8 +22,12 @@ test-pythons: venv ## what runs in a host, on every other Python from 3.11 up th
 test-fast: venv ## the tests that need no environment of another MCP stack
 	@.ci/tests 'not stacks' ../tests -q $(ARGS)
 
-lint: venv ## ruff, format and the import contracts
+check-tests: venv ## change the code of process, receive and query; does a test mind? (not in CI)
+	@nice $(BIN)/python tests/mutation/run.py $(ARGS)
+
+lint: venv ## ruff, format, the import contracts, the registry, and the texts in both languages
 	@$(BIN)/ruff check && $(BIN)/ruff format --check --quiet && $(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m telemetry.generate --check && $(BIN)/python tools/texts.py --check
 
 types: venv ## mypy, strict
 	@$(BIN)/mypy
@@ -32,7 +36,8 @@ lock: venv ## pin what pyproject.toml asks for (ARGS=--upgrade for the newest)
 	@$(COMPILE) pyproject.toml --all-extras --group dev -o requirements/dev.lock
 	@echo uv | $(COMPILE) - --constraint requirements/dev.lock -o requirements/uv.lock
 
-docs: venv ## generate the reference and the Grafana dashboards
+generate: venv ## write all that is made of the registry, the texts, the settings, the questions and the pages
+	@$(BIN)/python -m telemetry.generate && $(BIN)/python tools/texts.py
 	@$(BIN)/python docs/generate.py && $(BIN)/python -m cortex_otel.show.grafana
 
 bench: venv ## every benchmark, and docs/performance.md from them (ARGS=--quick for a try)

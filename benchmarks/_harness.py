@@ -1,13 +1,13 @@
-"""What every benchmark shares: fresh processes, interleaved blocks, usage, tables, the report.
+"""What all benchmarks share: fresh processes, interleaved blocks, CPU and memory usage, reports.
 
 A benchmark is a script with two functions. ``child(alternative, options)`` is a generator that
-runs in a process of its own and measures one block each time it is advanced (an asynchronous one
-is sent ``True`` for another block and ``None`` to end). ``measure(run)`` in the parent says which
-alternatives are compared, and makes tables and bars of what came back.
+runs in its own process and measures one block each time it is advanced (an asynchronous one is
+sent ``True`` for another block and ``None`` to end). ``measure(run)`` runs in the parent; it
+chooses the alternatives to compare and turns their results into tables and bars.
 
-The parent advances the children in turn (A B C, A B C …), so that a machine that gets slower or
-busier does so for all of them. Tables show medians of the blocks; ratios are made within each
-round, and then their median is taken. No number of one run may be compared with one of another.
+The parent advances the children in turn (A B C, A B C …), so that a machine that slows down or
+becomes busy affects all of them. Tables show medians over the blocks. Ratios are computed within
+each round before their median is taken. Absolute numbers of different runs aren't comparable.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class Run:
 
 
 class _Worker:
-    """A child process that measures a block when it is told to."""
+    """A child process that measures a block on request."""
 
     def __init__(
         self, script: Path, alternative: str, options: Mapping[str, Any], homes: Path
@@ -215,7 +215,7 @@ def main(
     *,
     arguments: Callable[[argparse.ArgumentParser], None] = lambda _: None,
 ) -> None:
-    """Run a benchmark script: as a child if told so, else measure and print.
+    """Run a benchmark script: as a child if asked to, else measure and print.
 
     Args:
         doc: the script's docstring: what the numbers mean and how to repeat them.
@@ -231,7 +231,9 @@ def main(
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="a smoke run of seconds: no verdict")
+    parser.add_argument(
+        "--quick", action="store_true", help="a smoke run of seconds, not a measurement"
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     arguments(parser)
     options = parser.parse_args()
@@ -269,7 +271,7 @@ async def _serve_async(blocks: Any, answers: Any) -> None:
     while sys.stdin.readline():
         _answer(answers, await blocks.asend(sent))
         sent = True
-    # OtlpResource to end rather than closed: a generator that is closed inside a task group raises.
+    # Asked to end rather than closed: a generator that is closed inside a task group raises.
     with suppress(StopAsyncIteration):
         await blocks.asend(None)
 
@@ -405,7 +407,7 @@ def show_bar(bar: Mapping[str, Any]) -> tuple[str, str, str]:
     sign = "≥" if bar["at_least"] else "≤"
     return (
         bar["what"],
-        f"{show(bar['measured'])} {bar['unit']} (bar: {sign} {show(bar['limit'])})",
+        f"{show(bar['measured'])} {bar['unit']} (target: {sign} {show(bar['limit'])})",
         "met" if bar["met"] else "NOT MET",
     )
 
@@ -414,7 +416,7 @@ def render(result: Mapping[str, Any]) -> str:
     """A report for the terminal."""
     lines = [f"{result['name']}  {result['date']}", environment_line(result["environment"])]
     if result["quick"]:
-        lines.append("--quick: a smoke run; these numbers are no verdict")
+        lines.append("--quick: a smoke run, not a measurement")
     for table in result["tables"]:
         cells = [table["columns"], *([show(cell) for cell in row] for row in table["rows"])]
         widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]

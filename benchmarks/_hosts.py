@@ -1,9 +1,9 @@
-"""The hosts that are compared: one process with a tracer, and what happens to its spans.
+"""The hosts being compared: one process with a tracer, and what happens to its spans.
 
-* ``none``: no span at all; what the loop around it costs.
+* ``none``: no span at all; the cost of the loop itself.
 * ``bare``: the SDK's tracer provider without a processor.
-* ``naive``: the SDK's BatchSpanProcessor, defaults, before :mod:`naive`.
-* ``naive_big``: the same with a queue that holds everything, so that nothing is dropped.
+* ``naive``: the SDK's BatchSpanProcessor with its defaults, exporting to :mod:`naive`.
+* ``naive_big``: the same with a queue large enough to hold everything, so that nothing is dropped.
 * ``ours``: :func:`cortex_otel.configure`, with the lean span.
 * ``stock``: the same with the SDK's own span (``CORTEX_OTEL_SPAN=sdk``).
 """
@@ -122,7 +122,7 @@ class Host:
             import cortex_otel  # noqa: PLC0415 - not in the other processes
 
             if not cortex_otel.force_flush(120_000):
-                raise SystemExit("force_flush() did not manage within two minutes")
+                raise SystemExit("force_flush() did not finish within two minutes")
         elif self._provider is not None:
             self._provider.force_flush(120_000)
         return time.perf_counter() - started

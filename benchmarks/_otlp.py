@@ -1,6 +1,6 @@
-"""OTLP requests made in advance, and the client that sends them: nothing of it is in the server.
+"""OTLP requests built in advance, and the client that sends them. None of it runs in the server.
 
-A span is what this product's own client would send: eight attributes, one of them new each time.
+A span resembles those of this product's own client: eight attributes, one of them always new.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""The MCP server that the tool-call benchmark calls, in each of its ways of being observed.
+"""The MCP server called by the tool-call benchmark, with each kind of instrumentation.
 
 * ``bare``: mcp's own telemetry middleware removed.
-* ``as_shipped``: mcp as it comes: native spans against the API alone, made and dropped.
-* ``sdk``: native spans with the SDK, and no processor.
+* ``as_shipped``: mcp unmodified: native spans, created through the API alone and discarded.
+* ``sdk``: native spans with the SDK and no processor.
 * ``naive``: native spans, SDK, BatchSpanProcessor, naive SQLite.
-* ``zero_code``: not a line here: what ``opentelemetry-instrument`` does with our distro.
+* ``zero_code``: no code here; ``opentelemetry-instrument`` loads our distro.
 * ``decorator``: ``configure()`` and ``@instrument_tool``.
 
-As a script it serves on stdio: ``python _server.py ALTERNATIVE HOME``.
+As a script, it serves on stdio: ``python _server.py ALTERNATIVE HOME``.
 """
 
 from __future__ import annotations

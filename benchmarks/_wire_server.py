@@ -1,7 +1,7 @@
-"""An MCP server on mcp 1 or 2 for the wire-hook benchmark, observed in one way or none.
+"""An MCP server on mcp 1 or 2 for the wire-hook benchmark, with or without instrumentation.
 
-``python _wire_server.py ALTERNATIVE HOME`` serves on stdio. It runs in another stack's environment,
-so it imports nothing of this project but what is measured.
+``python _wire_server.py ALTERNATIVE HOME`` serves on stdio. It runs in another environment, so it
+imports nothing from this project except what is being measured.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""50,000 events as fast as Python makes them: what is lost, what it takes, when it is on disk.
+"""50,000 events as fast as Python can create them: losses, memory, and time until on disk.
 
-A burst is what a batch job or a runaway loop does to telemetry. *Host s* is how long the loop took
-that made them (telemetry's share of the interpreter included), *durable s* how long until
-everything that survived was on disk, from the first event. *Lost* is emitted minus rows in the
-file; for ours every loss has to be in the ledger by reason, which is the bar. Each block is a
-process of its own.
+A burst is what a batch job or a runaway loop produces. *Host s* is the time taken by the loop that
+created the events (including telemetry's share of the interpreter); *durable s* is the time from
+the first event until everything that survived was on disk. *Lost* is the number emitted minus the
+rows in the file. For cortex-otel, the ledger must account for every loss with a reason, which is
+the target. Each block is a process of its own.
 
-The naive alternative runs with its default queue of 2,048, which drops the oldest, and with one
-that holds everything, which costs memory.
+The naive alternative runs with its default queue of 2,048, which drops the oldest events, and with
+a queue that holds everything, which costs memory.
 
 Repeat: ``python benchmarks/burst.py``.
 """
@@ -68,14 +68,14 @@ def measure(run: Run) -> Report:
                 median(found[name], "added_mb"),
             ]
         )
-    columns = ["", "host s", "durable s", "lost", "lost %", "peak MB", "added in the burst MB"]
+    columns = ["", "host s", "durable s", "lost", "lost %", "peak MB", "added by the burst MB"]
     silent = max(block["silently_lost"] for block in found["ours"])
     return Report(
         [Table(f"{events:,} events at once ({blocks} times each)", columns, rows)],
         [
             Bar("lost", max(block["lost"] for block in found["ours"]), 0, "events"),
-            Bar("lost without a line in the ledger", silent, 0, "events"),
-            Bar("memory added in the burst", median(found["ours"], "added_mb"), 100, "MB"),
+            Bar("lost and missing from the ledger", silent, 0, "events"),
+            Bar("memory added by the burst", median(found["ours"], "added_mb"), 100, "MB"),
         ],
     )
 

@@ -1,15 +1,16 @@
-"""Bytes an event on disk: file size over events, checkpointed, roll-ups and indexes included.
+"""Bytes per event on disk: file size divided by events, after a checkpoint, with all indexes.
 
-The databases are what 800 users make in 90 days: sessions of about 25 events by day and hour, few
-users who do much and many who do little, four tiers with upgrades on the way, 40 tools, all typed
-events of both services, 5 % spans of other instrumentations, 4 % failures, trace ids, event data
-as the converter writes it. Built through :class:`BatchWriter`: the real transactions, 512 at a
-time. Per event the roll-ups weigh less the more events there are; the naive table does not change.
+The databases hold what 800 users produce in 90 days: sessions of about 25 events spread over days
+and hours, a few heavy users and many light ones, four tiers with upgrades along the way, 40 tools,
+all typed events of both services, 5 % spans of other instrumentations, 4 % failures, trace ids, and
+event data as the converter writes it. They are built with ``BatchWriter``, in the real transactions
+of 512 events. The more events there are, the less the roll-ups add per event; the naive table's
+bytes per event are constant.
 
-The last row has a project and a branch on each event (two projects a user, three branches each):
-each combination of tool, project and branch is a row of ``contexts``.
+The row *with projects* has a project and a branch on each event (two projects per user, three
+branches each): each combination of tool, project and branch is a row of ``contexts``.
 
-Repeat: ``python benchmarks/disk.py``. ``build(path, events, seed)`` makes the database for others.
+Repeat: ``python benchmarks/disk.py``. Other benchmarks use ``build(path, events, seed)``.
 """
 
 from __future__ import annotations
@@ -340,16 +341,14 @@ def measure(run: Run) -> Report:
             one = found[name]
             ratio = one["bytes"] / found["naive"]["bytes"]
             rows.append([label, events, one["bytes"], one["mb"], ratio, events / one["seconds"]])
-    columns = ["", "events", "bytes an event", "file MB", "× naive", "built events/s"]
+    columns = ["", "events", "bytes per event", "file MB", "× naive", "built events/s"]
     largest = found["ours"]
     parts = [[name, size / sizes[-1], size / 1e6] for name, size in largest["tables"]]
     tables = [
         Table("the whole file, roll-ups and indexes included", columns, rows),
-        Table(
-            f"where they go, at {sizes[-1]:,}", ["table or index", "bytes an event", "MB"], parts
-        ),
+        Table(f"breakdown at {sizes[-1]:,}", ["table or index", "bytes per event", "MB"], parts),
     ]
-    bar = Bar(f"bytes an event at {sizes[-1]:,}", largest["bytes"], _BAR_BYTES, "bytes")
+    bar = Bar(f"bytes per event at {sizes[-1]:,}", largest["bytes"], _BAR_BYTES, "bytes")
     return Report(tables, [] if run.quick else [bar])
 
 

@@ -1,10 +1,10 @@
-"""What a request feels: latency of an asyncio host that records 1,000 events a second.
+"""Request latency of an asyncio host that records 1,000 events per second.
 
-A client process sends 1,000 requests a second over a socket; the host, on one event loop, does a
-little work for each, records one span, and answers. Latency is from the client's write to the
-answer's arrival, in microseconds. The median shows what a span costs; the tail shows what the
-exporting thread does to the event loop while it holds the interpreter, and a busy machine does
-the same: compare within the table, and with the row without spans.
+A client process sends 1,000 requests per second over a socket. For each, the host does a little
+work on its single event loop, records one span, and responds. Latency is measured in microseconds
+from the client's write to the arrival of the response. The median shows the cost of a span. The
+tail shows how long the exporting thread blocks the event loop by holding the interpreter; other
+load on the machine has the same effect, so compare within the table, and with the row *no span*.
 
 Repeat: ``python benchmarks/host_latency.py``.
 """

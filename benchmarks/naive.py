@@ -1,10 +1,10 @@
-"""The named alternative: what one writes in an afternoon with the SDK and the standard library.
+"""The naive alternative: what one writes in an afternoon with the SDK and the standard library.
 
-A span exporter behind the SDK's own BatchSpanProcessor; one table with the columns of the SPEC as
-text, attributes as JSON, and an index on each column that somebody will filter by. It is written
-honestly: prepared statements, ``executemany``, one transaction a batch, WAL and
-``synchronous=NORMAL`` as everywhere recommended, five seconds of patience for a locked file.
-It does less than ours: no redaction, no roll-ups, no ledger, no sessions.
+A span exporter behind the SDK's own BatchSpanProcessor, and one table with the columns of the
+product's event schema as text, attributes as JSON, and an index on each column that is likely to be
+filtered by. It is implemented fairly: prepared statements, ``executemany``, one transaction per
+batch, WAL and ``synchronous=NORMAL`` as commonly recommended, and a five-second timeout for a
+locked file. It does less than cortex-otel: no redaction, no roll-ups, no ledger, no sessions.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""Milliseconds of server time of every page of the web admin, at 100,000 and 1,000,000 events.
+"""Server time of every page of the web admin, in ms, at 100,000 and 1,000,000 events.
 
-The databases are those of ``disk.py``: 90 days, 800 users. Each panel is answered as the admin
-answers a browser, on a connection that has answered before: filters checked, question asked, rows
-as the API gives them, and JSON. A page's time is that of all its panels one after another, as if
-one thread did it all; a browser asks for them side by side, and draws each as it comes. *Compared*
-asks cards for the period before as well. Medians of several rounds over all pages.
+The databases are those of ``disk.py``: 90 days, 800 users. Each panel is answered as it would be
+for a browser, on a warm connection: validate the filters, run the query, convert the rows for the
+API, and encode JSON. A page's time is the sum over its panels, as if a single thread answered them;
+a browser requests them in parallel and draws each as it arrives. *Compared* also queries the
+previous period for the cards. Medians of several rounds over all pages.
 
-A panel that has a range of its own (the last 24 hours) keeps it. The page of one user is that of
-the user with most events: the most there can be.
+A panel with a fixed range (the last 24 hours) keeps it. The user page is that of the user with the
+most events, the worst case.
 
-Repeat: ``python benchmarks/pages.py``; ``--keep DIRECTORY`` keeps the databases for the next time.
+Repeat: ``python benchmarks/pages.py``; ``--keep DIRECTORY`` keeps the databases for the next run.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _iso(at_ns: int) -> str:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this benchmark."""
-    parser.add_argument("--keep", metavar="DIRECTORY", help="where databases are made, and found")
+    parser.add_argument("--keep", metavar="DIRECTORY", help="where to create or reuse databases")
 
 
 if __name__ == "__main__":

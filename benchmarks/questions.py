@@ -1,14 +1,14 @@
-"""Milliseconds of every question of the catalogue, at 100,000 and 1,000,000 events.
+"""Time of every question in the catalogue, in ms, at 100,000 and 1,000,000 events.
 
-The databases are those of ``disk.py``: 90 days, 800 users. Each question is asked through the
-runner, as pages ask it, on a connection that has asked before: over the range that it has by
-default (*ms*), and over all 90 days. *From* says what answered: roll-ups, or the events themselves,
-which the runner prefers where the range holds few enough for exact percentiles. Medians of
-several rounds over the whole catalogue. Four questions are asked of the naive table too (five
-indexes, same events), in the plainest SQL, over the same range.
+The databases are those of ``disk.py``: 90 days, 800 users. Each question goes through the runner,
+as it does for pages, on a warm connection: over its default range (*ms*), and over all 90 days.
+*From* names the source: roll-ups, or the events themselves, which the runner prefers if the range
+contains few enough for exact percentiles. Medians of several rounds over the whole catalogue. Four
+questions are also run on the naive table (five indexes, same events), in the simplest SQL, over the
+same range.
 
 Repeat: ``python benchmarks/questions.py``; ``--events 10000000`` adds a size (20 minutes to build
-both databases); ``--keep DIRECTORY`` keeps them for the next time.
+both databases); ``--keep DIRECTORY`` keeps them for the next run.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def measure(run: Run) -> Report:
         ]
         tables.append(Table(f"{events:,} events", columns, rows))
         if events in _BARS_MS:
-            for since, column in (("its own range", 2), ("90 days", 4)):
+            for since, column in (("its default range", 2), ("90 days", 4)):
                 slowest = max(rows, key=lambda row: row[column])
                 bars.append(
                     Bar(f"slowest question at {events:,} over {since} ({slowest[0]})",
@@ -150,7 +150,7 @@ def _ask_naive(connection: sqlite3.Connection, sql: str, from_ns: int, to_ns: in
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this benchmark."""
     parser.add_argument("--events", type=int, help="one more size, e.g. 10000000")
-    parser.add_argument("--keep", metavar="DIRECTORY", help="where databases are made, and found")
+    parser.add_argument("--keep", metavar="DIRECTORY", help="where to create or reuse databases")
 
 
 if __name__ == "__main__":

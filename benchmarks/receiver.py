@@ -1,17 +1,17 @@
-"""The receiver: spans a second until they are stored, its CPU and its memory.
+"""The receiver: spans stored per second, CPU and memory.
 
-The real server in a process of its own, on loopback, with redaction, roll-ups and the check for
-what was sent before; each request is answered after its commit (``synchronous=FULL``). The client
-sends requests that were made in advance, over several connections at once, and waits for each
-answer. A span has eight attributes, one of them new each time, and a user; one in fifty has failed.
-Client and server share the machine: with two cores the client has most of the second one.
+The real server runs in a process of its own, on loopback, with redaction, roll-ups and duplicate
+detection; each request is answered after its commit (``synchronous=FULL``). The client sends
+requests that were built in advance, over several connections at once, and waits for each response.
+A span has eight attributes, one of them always new, and a user; one in fifty has failed. Client and
+server share the machine: with two cores, the client uses most of the second one.
 
-*Phoenix* is Arize Phoenix from PyPI, installed into an environment of its own (``--phoenix``: 1 GB
-and minutes; it is left out otherwise). It is sent the very same requests and answers before it has
-stored them, so its time is until the last span can be counted in its database, or a limit is over.
+*Phoenix* is Arize Phoenix from PyPI, installed into its own environment (only with ``--phoenix``,
+since it takes 1 GB and several minutes). It receives the same requests but responds before it has
+stored them, so its time ends when the last span is visible in its database, or at a time limit.
 
-Repeat: ``python benchmarks/receiver.py --phoenix``; ``--phoenix-python``, or ``PHOENIX_PYTHON`` in
-the environment, names an interpreter that has it already.
+Repeat: ``python benchmarks/receiver.py --phoenix``. ``--phoenix-python``, or ``PHOENIX_PYTHON`` in
+the environment, names an interpreter that already has it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TRANSACTIONS = (
-    # encoding, spans a request, spans a block, connections, bar
+    # encoding, spans per request, spans per block, connections, bar
     ("protobuf", 512, 40_960, 4, 30_000),
     ("protobuf gzip", 512, 40_960, 4, 0),
     ("json", 512, 40_960, 4, 15_000),
@@ -200,19 +200,15 @@ def measure(run: Run) -> Report:
             connections=connections,
         )["ours"]  # fmt: skip
         found[encoding, a_request] = one
-        rows.append([f"{encoding}, {a_request} a request", *_columns(one)])
+        rows.append([f"{encoding}, {a_request} per request", *_columns(one)])
         if limit:
-            what = f"spans/s stored, {encoding}, {a_request} a request"
+            what = f"spans/s stored, {encoding}, {a_request} per request"
             bars.append(Bar(what, median(one, "rate"), limit, "spans/s", at_least=True))
     every = [block for one in found.values() for block in one]
-    bars.append(
-        Bar("receiver's memory at its peak", max(b["peak_mb"] for b in every), _BAR_RSS_MB, "MB")
-    )
-    bars.append(
-        Bar("acknowledged spans that are not stored", sum(b["lost"] for b in every), 0, "spans")
-    )
+    bars.append(Bar("receiver's peak memory", max(b["peak_mb"] for b in every), _BAR_RSS_MB, "MB"))
+    bars.append(Bar("acknowledged spans not stored", sum(b["lost"] for b in every), 0, "spans"))
     columns = ["", "spans/s", "CPU µs", "p50 ms", "p99", "RSS MB", "peak", "not 200", "not stored"]
-    note = f"{blocks} blocks each; p50 and p99 are of a request, until its commit was answered"
+    note = f"{blocks} blocks each; p50 and p99 are request latencies, commit included"
     tables = [Table("cortex-otel, answered after the commit", columns, rows, note)]
     python = _phoenix_python(run)
     if python is not None:
@@ -228,11 +224,11 @@ def _beside_phoenix(run: Run, python: str, columns: list[str]) -> Table:
             for key, name in (("ours", "cortex-otel"), ("phoenix", "Phoenix"))]  # fmt: skip
     ours, theirs = (median(both[name], "rate") for name in ("ours", "phoenix"))
     note = (
-        f"ratio {ours / theirs if theirs else float('inf'):,.0f} ×; Phoenix was up after "
-        f"{median(both['phoenix'], 'start_s'):.0f} s. Its answers came before its store; it was "
-        f"waited for at most {_PHOENIX_SECONDS:.0f} s"
+        f"ratio {ours / theirs if theirs else float('inf'):,.0f} ×; Phoenix started in "
+        f"{median(both['phoenix'], 'start_s'):.0f} s. It responds before it stores; the wait was "
+        f"limited to {_PHOENIX_SECONDS:.0f} s"
     )
-    title = f"the same {_PHOENIX_SPANS:,} spans to both, protobuf, 512 a request"
+    title = f"the same {_PHOENIX_SPANS:,} spans to both, protobuf, 512 per request"
     return Table(title, columns, rows, note)
 
 

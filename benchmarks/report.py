@@ -1,6 +1,6 @@
-"""Write ``docs/performance.md`` from ``benchmarks/results.json``: no number is typed by hand.
+"""Write ``docs/performance.md`` from ``benchmarks/results.json``; no number is typed by hand.
 
-``python benchmarks/report.py`` writes it; ``--check`` fails if the page isn't what the results say.
+``python benchmarks/report.py`` writes it; ``--check`` fails if the page doesn't match the results.
 """
 
 from __future__ import annotations
@@ -24,28 +24,29 @@ _HEAD = """# Performance
 
 <!-- Written by benchmarks/report.py from benchmarks/results.json. Do not edit. -->
 
-What recording costs, measured beside named alternatives that run in turn with it (A B C, A B C …),
-each in processes of its own. A machine varies by a third from run to run: **ratios within a table
-hold, bare numbers of two tables or two machines don't compare.** Tables show medians.
+What recording costs, compared with named alternatives that are measured in turn with it (A B C,
+A B C …), each in its own process. A machine varies by a third from run to run, so **only compare
+ratios, and only within a table; absolute numbers of different tables or machines aren't
+comparable.** Tables show medians.
 
-Repeat everything with `make bench` (or `python benchmarks/run.py`) on a machine that does nothing
-else; one with `python benchmarks/run.py NAME`, or the script itself, which takes `--quick` and
-`--json`. The alternative called *naive* is `benchmarks/naive.py`: the SDK's BatchSpanProcessor and
-one table of text with five indexes, as one writes it in an afternoon, without redaction, roll-ups
-or a ledger.
+To repeat everything, run `make bench` (or `python benchmarks/run.py`) on an otherwise idle machine.
+To repeat one benchmark, run `python benchmarks/run.py NAME`, or the script itself, which accepts
+`--quick` and `--json`. The alternative called *naive* is `benchmarks/naive.py`: the SDK's
+BatchSpanProcessor and a single table of text columns with five indexes, as one writes it in an
+afternoon, without redaction, roll-ups or a ledger.
 """
 
 
 def page(results: Mapping[str, Mapping[str, Any]]) -> str:
     """The page as Markdown."""
-    parts = [_HEAD, "## Bars\n", _bars(results)]
+    parts = [_HEAD, "## Targets\n", _bars(results)]
     for name, result in results.items():
         parts.append(_section(name, result))
     return "\n".join(parts)
 
 
 def _bars(results: Mapping[str, Mapping[str, Any]]) -> str:
-    lines = ["| | measured | | by |", "|---|---|---|---|"]
+    lines = ["| what | measured | result | benchmark |", "|---|---|---|---|"]
     for name, result in results.items():
         for bar in result["bars"]:
             what, text, verdict = show_bar(bar)
@@ -59,7 +60,7 @@ def _section(name: str, result: Mapping[str, Any]) -> str:
     made_on = f"*{result['date']}; {environment_line(result['environment'])}.*"
     lines = [f"## {name}\n", about, "", made_on]
     if result["quick"]:
-        lines.append("\n**A smoke run: no verdict.**")
+        lines.append("\n**A smoke run, not a measurement.**")
     for table in result["tables"]:
         lines += ["", f"**{table['title']}**", ""]
         lines.append("| " + " | ".join(table["columns"]) + " |")
@@ -77,7 +78,7 @@ def main() -> int:
     if sys.argv[1:] == ["--check"]:
         if PAGE.read_text(encoding="utf-8") == made:
             return 0
-        print(f"{PAGE} is not what results.json says: python benchmarks/report.py", file=sys.stderr)
+        print(f"{PAGE} is out of date; run: python benchmarks/report.py", file=sys.stderr)
         return 1
     PAGE.write_text(made, encoding="utf-8")
     return 0

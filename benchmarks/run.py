@@ -1,8 +1,8 @@
-"""Run the benchmarks and write down what they found.
+"""Run the benchmarks and store their results.
 
-``python benchmarks/run.py`` runs all of them, one after the other (about 35 minutes; on a machine
-that does nothing else), keeps each report in ``benchmarks/results.json`` and writes
-``docs/performance.md`` from that file. ``run.py NAME …`` runs some and leaves the others' results.
+``python benchmarks/run.py`` runs all of them, one after the other (about 35 minutes; use an
+otherwise idle machine), stores each report in ``benchmarks/results.json`` and writes
+``docs/performance.md`` from that file. ``run.py NAME …`` runs some and keeps the others' results.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
-    parser.add_argument("--quick", action="store_true", help="smoke runs; writes nothing down")
+    parser.add_argument("--quick", action="store_true", help="smoke runs; stores nothing")
     chosen = parser.parse_args()
     unknown = set(chosen.names) - set(NAMES)
     if unknown:

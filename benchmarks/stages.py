@@ -1,10 +1,10 @@
-"""Where the time of one event goes: each stage of the write path by itself, in CPU microseconds.
+"""Where the time of one event goes: each stage of the write path alone, in CPU microseconds.
 
-One thread, hot, nothing else in the process: the span (started and ended, no processor), its row
-(identity, redaction, dimensions), the queue, and the writer's share of a transaction of 10, 100,
-512 and 2,048 rows (rows, INSERTs, sessions, roll-ups, ledger, commit). The SDK's own span stands
-beside ours. In a host whose caches are cold, or at one event a wake-up, each takes two or three
-times as long.
+Measured hot, on one thread, with nothing else in the process: the span (started and ended, without
+a processor), its row (identity, redaction, dimensions), the queue, and the cost per row in a
+transaction of 10, 100, 512 and 2,048 rows (rows, INSERTs, sessions, roll-ups, ledger, commit). The
+SDK's own span is listed for comparison. With cold caches, or with one event per wake-up, each stage
+takes two or three times as long.
 
 Repeat: ``python benchmarks/stages.py``.
 """
@@ -62,7 +62,7 @@ def child(alternative: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]
         for size, batch in batches.items():
             rows = [pipeline.converter.span(_span(lean, next(tools))) for _ in range(size)]
             spent = _cpu(lambda batch=batch, rows=rows: batch.write(rows, [], Counter()), 1)
-            found[f"transaction of {size:,}, a row"] = spent / size
+            found[f"transaction of {size:,}, per row"] = spent / size
         yield found
 
 

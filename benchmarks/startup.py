@@ -1,14 +1,14 @@
-"""What recording adds to the start of a server: CPU milliseconds and resident memory.
+"""What recording adds to the start-up of a server: CPU milliseconds and resident memory.
 
-Each row is a fresh interpreter that does one thing more than the row before it, and then ends;
-CPU is that of the whole process and its end (``wait4``), memory what is resident at its last line.
+Each row is a fresh interpreter that does one thing more than the row before it, and then exits. CPU
+covers the whole process and its exit (``wait4``); memory is what is resident at its last line.
 
-* The SDK stands for "a server that already holds the SDK": tracer, meter and logger provider, as
-  its own automatic configuration makes them. (With the tracer provider alone the SDK is smaller,
-  and what we add to it is more: the second pair of bars.)
+* "The SDK" stands for a server that already uses it: tracer, meter and logger provider, as its own
+  automatic configuration creates them. (With only the tracer provider, the SDK is smaller and
+  cortex-otel adds more: the second pair of targets.)
 * The last block is the launcher: ``opentelemetry-instrument`` with its default distro (which does
-  nothing; our entry points switched off) and a script that sets up the SDK, beside the same
-  launcher with ours.
+  nothing; our entry points are disabled) and a script that sets up the SDK, compared with the same
+  launcher using our distro.
 
 Repeat: ``python benchmarks/startup.py``. Bytecode is compiled before the first measured round.
 """
@@ -68,7 +68,7 @@ _ROWS: dict[str, tuple[str, str, str]] = {
     "sdk": ("+ SDK, three providers", _SDK, ""),
     "configure": ("+ cortex_otel.configure()", _SDK + _CONFIGURE, ""),
     "traces_configure": ("  the same over the tracer provider alone", _TRACES + _CONFIGURE, ""),
-    "alone_configure": ("  the same where no SDK was set up", _CONFIGURE, ""),
+    "alone_configure": ("  the same with no SDK set up", _CONFIGURE, ""),
     "event": ("+ first event, on disk", _SDK + _CONFIGURE + _STORED, ""),
     "traces_event": (
         "  the same over the tracer provider alone",
@@ -77,8 +77,8 @@ _ROWS: dict[str, tuple[str, str, str]] = {
     ),
     "mcp": ("mcp server + SDK, three providers", _MCP + _SDK, ""),
     "mcp_event": ("  + configure + first event", _MCP + _SDK + _CONFIGURE + _STORED, ""),
-    "stock": ("stock launcher + SDK by hand", _SDK, "stock"),
-    "stock_event": ("  + first event (to nowhere)", _SDK + _EVENT, "stock"),
+    "stock": ("stock launcher + SDK set up in code", _SDK, "stock"),
+    "stock_event": ("  + first event (discarded)", _SDK + _EVENT, "stock"),
     "zero": ("launcher with cortex-otel", "", "ours"),
     "zero_event": ("  + first event, on disk", _STORED, "ours"),
 }
@@ -152,7 +152,7 @@ def measure(run: Run) -> Report:
                 added(name, base, "rss_mb") if base else None,
             ]
         )
-    columns = ["", "CPU ms", "RSS MB", "we add ms", "we add MB"]
+    columns = ["", "CPU ms", "RSS MB", "added ms", "added MB"]
     bars = []
     for name, over in (
         ("event", "the SDK"), ("traces_event", "the tracer provider alone"),
@@ -162,8 +162,8 @@ def measure(run: Run) -> Report:
         if name in found:
             base = bases[name]
             ms, mb = added(name, base, "cpu_ms"), added(name, base, "rss_mb")
-            bars.append(Bar(f"start-up CPU over {over}, first event stored", ms, _BAR_MS, "ms"))
-            bars.append(Bar(f"memory over {over}, first event stored", mb, _BAR_MB, "MB"))
+            bars.append(Bar(f"start-up CPU above {over}, first event stored", ms, _BAR_MS, "ms"))
+            bars.append(Bar(f"memory above {over}, first event stored", mb, _BAR_MB, "MB"))
     return Report([Table(f"fresh interpreters ({rounds} times each)", columns, rows)], bars)
 
 

@@ -1,10 +1,10 @@
-"""1,000 events a second for ten minutes: CPU, memory, and whether anything is lost.
+"""1,000 events per second for ten minutes: CPU, memory and losses.
 
-The load of a busy machine, held. All alternatives run at the same time, each in a process of its
-own that takes a few per cent of a core. *% of a core* is all threads of the process, pacing
-included (ten events a wake-up). *RSS* is read after a warm-up of two seconds and at the end: what
-grows is a leak, a cache that fills, or a queue that does not drain. *Lost* is emitted minus rows in
-the file; for ours the ledger must say the same.
+The sustained load of a busy machine. All alternatives run at the same time, each in a process of
+its own that uses a few per cent of a core. *% of a core* covers all threads of the process,
+including pacing (ten events per wake-up). *RSS* is read after a warm-up of two seconds and at the
+end: growth means a leak, a cache being filled, or a queue that isn't drained. *Lost* is the number
+emitted minus the rows in the file; for cortex-otel the ledger must agree.
 
 Repeat: ``python benchmarks/sustained.py``; ``--minutes 1`` for a short run.
 """
@@ -79,9 +79,9 @@ def measure(run: Run) -> Report:
         [Table(f"{_RATE:,} events/s for {seconds:g} s", columns, rows, note)],
         [
             Bar("events lost at 1,000/s", ours["lost"], 0, "events"),
-            Bar("emitted but not stored, by the ledger", unaccounted, 0, "events"),
+            Bar("emitted but not stored, according to the ledger", unaccounted, 0, "events"),
             Bar("CPU net of pacing", ours["percent"] - pacing, _BAR_PERCENT, "% of a core"),
-            Bar("memory over the bare SDK's", added_mb, _BAR_ADDED_MB, "MB"),
+            Bar("memory above the bare SDK's", added_mb, _BAR_ADDED_MB, "MB"),
         ],
     )
 

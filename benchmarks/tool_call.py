@@ -1,15 +1,15 @@
 """What recording adds to one MCP tool call, in memory and over stdio, with mcp 2 on both sides.
 
-The tool does next to nothing, so this is the dearest case in per cent; a real tool's own work
-makes the share smaller. *Server CPU* is the server process's CPU a call, all threads, with
-everything flushed to disk (asked from the server itself, so it is exact); *both sides* adds the
-client's. *Wall* is the median of single calls and is noise: shown, not judged. In memory both
-sides share a process.
+The tool does almost nothing, so this is the worst case in per cent; the work of a real tool makes
+the share smaller. *Server CPU* is the CPU time of the server process per call, over all threads and
+with everything flushed to disk, as reported by the server itself; *both sides* adds the client's.
+*Wall* is the median of single calls and mostly noise, so it isn't judged. In memory, both sides
+share a process.
 
-The reference of the ratios is mcp as shipped: it makes native spans against the API and drops
-them, which is what a server costs before anybody observes it.
+The baseline for the ratios is mcp as shipped: it creates native spans through the API and discards
+them, which is what a server costs without any telemetry backend.
 
-Repeat: ``python benchmarks/tool_call.py``. All servers live at once and are called in turn.
+Repeat: ``python benchmarks/tool_call.py``. All servers run at once and are called in turn.
 """
 
 from __future__ import annotations
@@ -103,11 +103,11 @@ def measure(run: Run) -> Report:
             )
             if transport == "stdio" and name in ("zero_code", "decorator"):
                 what = f"CPU added to a stdio call, {name.replace('_', '-')}"
-                bars.append(Bar(f"{what}, of the server's", (ratio - 1) * 100, _BAR_PERCENT, "%"))
-                bars.append(Bar(f"{what}, of both sides'", (both - 1) * 100, _BAR_PERCENT, "%"))
+                bars.append(Bar(f"{what}, of the server", (ratio - 1) * 100, _BAR_PERCENT, "%"))
+                bars.append(Bar(f"{what}, of both sides", (both - 1) * 100, _BAR_PERCENT, "%"))
         title = f"{transport} ({blocks} × {calls} calls each, in turn)"
-        where = "process CPU µs a call" if transport == "memory" else "server CPU µs a call"
-        columns = ["", where, "added µs", "added %", "of both sides %", "wall µs (noise)"]
+        where = "process CPU µs per call" if transport == "memory" else "server CPU µs per call"
+        columns = ["", where, "added µs", "added %", "% of both sides", "wall µs (noise)"]
         tables.append(Table(title, columns, rows))
     return Report(tables, bars)
 

@@ -1,13 +1,13 @@
-"""What the wire hook adds to one undecorated tool call, beside what others would record it with.
+"""What the wire hook adds to one undecorated tool call, compared with other ways to record it.
 
-On mcp 2 beside the SDK's native spans; on mcp 1, which has none, beside Traceloop's. Both others
-get the stock SDK, a BatchSpanProcessor and the naive SQLite exporter, to record as ours does.
-The reference is the stack as it comes. *Server CPU* is the server process's CPU a call, all
-threads, with everything flushed to disk, asked from the server itself; requests are written to
-its stdin by hand, so that no client library runs. Environments of the two stacks are made on the
-spot from the package registry.
+On mcp 2 it is compared with the SDK's native spans; on mcp 1, which has none, with Traceloop. Both
+alternatives use the stock SDK, a BatchSpanProcessor and the naive SQLite exporter, so that they
+record, too. The baseline is the unmodified library. *Server CPU* is the CPU time of the server
+process per call, over all threads and with everything flushed to disk, as reported by the server
+itself. Requests are written directly to its stdin, so that no client library is involved. The
+environments for both versions are created on the fly from the package registry.
 
-Repeat: ``python benchmarks/wire_hook.py``. All servers live at once and are called in turn.
+Repeat: ``python benchmarks/wire_hook.py``. All servers run at once and are called in turn.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _LABELS = {
-    "bare": "as it comes",
+    "bare": "unmodified",
     "native": "native spans + SDK + BSP + naive SQLite",
     "traceloop": "Traceloop + SDK + BSP + naive SQLite",
     "hook": "cortex-otel, wire hook",
@@ -107,7 +107,7 @@ def measure(run: Run) -> Report:
                     (ratio - 1) * 100,
                 ]
             )
-        columns = ["", "server CPU µs a call", "added µs", "added %"]
+        columns = ["", "server CPU µs per call", "added µs", "added %"]
         tables.append(Table(f"{stack} ({blocks} × {calls} calls each, in turn)", columns, rows))
     return Report(tables)
 

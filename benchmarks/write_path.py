@@ -1,13 +1,14 @@
-"""CPU of one event through the whole path, from the call to the row on disk.
+"""CPU of one event on the whole path, from the call to the row on disk.
 
-* *hot*: events one after the other, flush included: CPU microseconds an event, of all threads.
+* *hot*: events one after the other, flush included; CPU microseconds per event, over all threads.
   The naive alternative has a queue that holds everything, since a dropped event costs nothing.
-* *paced*: 1,000 events a second, ten a wake-up (``--one-a-wakeup``: one; dearer for everybody,
-  since each wake-up costs): share of one core, and net of what the pacing loop alone takes.
+* *paced*: 1,000 events per second, ten per wake-up (``--one-a-wakeup``: one per wake-up, more
+  expensive for every alternative because each wake-up has a cost). Share of one core, and the same
+  net of the pacing loop.
 * *span*: ``tracer.start_span(...)`` with eight attributes and ``end()``. *decorator*: a tool under
-  ``@cortex_otel.instrument_tool``, which records the metric too, beside one written by hand.
+  ``@cortex_otel.instrument_tool``, which also records the metric, compared with hand-written code.
 
-Repeat: ``python benchmarks/write_path.py``. Ratios compare, microseconds of two runs don't.
+Repeat: ``python benchmarks/write_path.py``. Compare ratios; microseconds of two runs don't compare.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _ALTERNATIVES = ("none", "bare", "naive_big", "stock", "ours")
 _RATE = 1000
-#: Of a core, net of pacing, by events a wake-up.
+#: Per cent of a core, net of pacing, by events per wake-up.
 _BARS_PERCENT = {10: 4.0, 1: 5.0}
 _BAR_OF_NAIVE = 0.25
 
@@ -71,9 +72,9 @@ def measure(run: Run) -> Report:
             ]
             for name in _ALTERNATIVES
         ]
-        columns = ["", "CPU µs an event", "× bare SDK", "× naive", "peak MB"]
+        columns = ["", "CPU µs per event", "× bare SDK", "× naive", "peak MB"]
         of_naive = paired_ratio(hot["ours"], hot["naive_big"], "cpu_us")
-        bars.append(Bar(f"hot CPU of naive's, {path}", of_naive, _BAR_OF_NAIVE, "×"))
+        bars.append(Bar(f"hot CPU relative to naive, {path}", of_naive, _BAR_OF_NAIVE, "×"))
         tables.append(Table(f"{path}, hot ({blocks * events:,} events)", columns, rows))
 
         blocks, seconds = (1, 0.4) if run.quick else (5, 3.0)
@@ -99,12 +100,12 @@ def measure(run: Run) -> Report:
         ]
         columns = ["", "% of a core", "net of pacing", "net × bare SDK", "RSS MB"]
         title = (
-            f"{path}, paced ({_RATE:,} events/s, {a_wakeup} a wake-up, {blocks} × {seconds:g} s)"
+            f"{path}, paced ({_RATE:,} events/s, {a_wakeup} per wake-up, {blocks} × {seconds:g} s)"
         )
         tables.append(Table(title, columns, rows))
         bars.append(
             Bar(
-                f"CPU at 1,000/s net of pacing, {a_wakeup} a wake-up, {path}",
+                f"CPU at 1,000/s net of pacing, {a_wakeup} per wake-up, {path}",
                 net["ours"],
                 _BARS_PERCENT[a_wakeup],
                 "% of a core",
@@ -115,7 +116,7 @@ def measure(run: Run) -> Report:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this benchmark."""
-    parser.add_argument("--one-a-wakeup", action="store_true", help="pace one event a wake-up")
+    parser.add_argument("--one-a-wakeup", action="store_true", help="pace one event per wake-up")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""One, two and four processes write the same file: rate, losses, and how long a commit takes.
+"""One, two and four processes writing to the same file: throughput, losses and commit times.
 
-Rows go straight to ``Writer.submit`` (no span), so this is the store's own limit. Each process
-holds back while its queue is nearly full, as no host does, so that the rate is what the disk and
-the lock give, and a loss would be the store's. *Paced* is 1,000 events a second from each process.
-A commit is one transaction of at most 512 rows with roll-ups, sessions and ledger, waiting for the
-other writers included. The naive alternative writes the same rows into its one table with the
-standard library, 512 a transaction, one after the other.
+Rows go directly to ``Writer.submit`` (no span), so this measures the limit of the store. Each
+process waits while its queue is nearly full, which a real host wouldn't, so that the rate is what
+disk and lock allow, and any loss would be the store's fault. *Paced* is 1,000 events per second
+from each process. A commit is one transaction of at most 512 rows with roll-ups, sessions and
+ledger, including the wait for other writers. The naive alternative writes the same rows to its
+single table with the standard library, 512 per transaction, one transaction after the other.
 
-Repeat: ``python benchmarks/writers.py``. On two cores four writers share them.
+Repeat: ``python benchmarks/writers.py``. On two cores, four writers share them.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def measure(run: Run) -> Report:
                 one = found[name]
                 rows.append(
                     [
-                        "paced 1,000/s each" if paced else "flat out",
+                        "paced 1,000/s each" if paced else "unthrottled",
                         "cortex-otel" if name == "ours" else "naive",
                         writers,
                         median(one, "rate"),

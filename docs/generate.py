@@ -1,6 +1,6 @@
-"""Write settings.md, attributes.md and openapi.json of docs/reference from the code they describe.
+"""Write settings.md, questions.md and openapi.json of docs/reference from the code they describe.
 
-``make docs`` runs it; ``tests/contracts/test_drift.py`` fails where a file is out of date.
+``make generate`` runs it; ``tests/contracts/test_drift.py`` fails where a file is out of date.
 Meanings come from the docstrings that stand below fields and constants, read with ``ast``.
 """
 
@@ -13,20 +13,17 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cortex_otel import semconv
-from cortex_otel.process import redact
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.settings import Settings
 
 if TYPE_CHECKING:
     from dataclasses import Field
-    from types import ModuleType
 
 REFERENCE = Path(__file__).parent / "reference"
 
 _SETTINGS_HEAD = """\
 <!-- Generated from cortex_otel/settings.py by docs/generate.py.
-     Change it there, then `make docs`. -->
+     Change it there, then `make generate`. -->
 # Settings
 
 Each setting has one name in code and one in the environment. `cortex_otel.configure(name=…)` wins
@@ -59,7 +56,7 @@ event type without one of its own, with weights, and errors are kept. Others are
 
 _QUESTIONS_HEAD = """\
 <!-- Generated from cortex_otel/query/sql by docs/generate.py.
-     Change it there, then `make docs`. -->
+     Change it there, then `make generate`. -->
 # Questions
 
 What can be asked of the store: `cortex-otel query NAME`, and what the panels of the views ask.
@@ -70,21 +67,6 @@ Units: `ratio` is 0 to 1, `ms` milliseconds, `unix_ns` Unix nanoseconds, `epoch_
 
 | question | what it answers |
 | --- | --- |
-"""
-
-_ATTRIBUTES_HEAD = """\
-<!-- Generated from cortex_otel/semconv.py and cortex_otel/process/redact.py by docs/generate.py.
-     Change it there, then `make docs`. -->
-# Attributes
-
-Every attribute key that may be stored. A key that isn't here is removed and counted, unless
-`CORTEX_OTEL_ALLOW_ATTRIBUTES` names it. What each *kept as* means is told in
-[redaction.md](redaction.md).
-
-Keys under `mcp.` and `gen_ai.` follow OpenTelemetry's conventions for
-[MCP and GenAI](https://github.com/open-telemetry/semantic-conventions-genai), which are still in
-development; those under `cortex.` are ours; the others follow the
-[general conventions](https://opentelemetry.io/docs/specs/semconv/).
 """
 
 
@@ -100,7 +82,6 @@ def generated() -> dict[str, str]:
     """What each generated file must hold, by its name in docs/reference."""
     return {
         "settings.md": settings_page(),
-        "attributes.md": attributes_page(),
         "openapi.json": api_description(),
         "questions.md": questions_page(),
     }
@@ -155,36 +136,6 @@ def _default_of(value: object) -> str:
     return f"`{value}`" if value not in ("", None) else "-"
 
 
-def attributes_page() -> str:
-    """The reference of attributes."""
-    meanings = _meanings(semconv)
-    groups: dict[str, list[str]] = {"MCP and GenAI": [], "General": [], "Cortex": []}
-    for key, kind in redact.ALLOWED.items():
-        group = {"mcp": "MCP and GenAI", "gen_ai": "MCP and GenAI", "cortex": "Cortex"}
-        groups[group.get(key.partition(".")[0], "General")].append(
-            f"| `{key}` | {kind} | {meanings.get(key, '')} |\n".replace("|  |", "| |")
-        )
-    page = [_ATTRIBUTES_HEAD]
-    for title, rows in groups.items():
-        page += [f"\n## {title}\n\n| attribute | kept as | meaning |\n| --- | --- | --- |\n", *rows]
-    page.append("\n## Resource attributes\n\n| attribute | kept as |\n| --- | --- |\n")
-    page += [f"| `{key}` | {kind} |\n" for key, kind in redact.RESOURCE_ALLOWED.items()]
-    page.append(
-        "\n## Measures\n\nWhat roll-ups sum, so that a year of it stays fast to ask for. A boolean "
-        "counts as 0 or 1. Of a pair (tokens before and after, references suggested and accepted)\n"
-        "an event counts only with both numbers: what it lacks is unknown, not 0.\n\n"
-        "| attribute | measure |\n| --- | --- |\n"
-    )
-    page += [f"| `{key}` | `{measure}` |\n" for key, measure in semconv.MEASURES.items()]
-    page.append("\n## Event types\n\n")
-    page += [f"- `{name}`\n" for name in sorted(semconv.EVENT_TYPES)]
-    page.append(
-        "- `span`: spans and log records of other instrumentations. They are kept, and stay out "
-        "of every product count.\n"
-    )
-    return "".join(page)
-
-
 def _default(setting: Field[Any]) -> str:
     if setting.name == "home":
         return "`~/.cortex/telemetry`"  # not expanded: the same page on every machine
@@ -192,16 +143,6 @@ def _default(setting: Field[Any]) -> str:
     if value in (None, "", (), {}):
         return "-"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
-
-
-def _meanings(module: ModuleType) -> dict[str, str]:
-    """Docstrings of a module's constants, by the attribute key that the constant holds."""
-    docstrings = _docstrings(ast.parse(inspect.getsource(module)))
-    return {
-        value: docstrings[name].replace("``", "`")
-        for name, value in vars(module).items()
-        if name in docstrings and isinstance(value, str)
-    }
 
 
 def _docstrings(node: ast.AST) -> dict[str, str]:

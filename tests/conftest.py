@@ -1,6 +1,19 @@
+"""What every test has, and what kinds of tests there are.
+
+Kinds, of which each test is one (``make test-<kind>``):
+
+* ``unit``: runs in this process. What isn't marked is one; it may start no other process.
+* ``system``: starts processes: servers, hosts, programs of other people.
+* ``browser``: drives Chromium (uses ``visit`` or ``chromium``).
+* ``stacks``: runs in an environment of another MCP stack, or of other packages, made on the spot.
+
+``timing`` is no kind: a test with a bound in seconds, which runs after all others, alone.
+"""
+
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import signal
 import sys
@@ -24,6 +37,96 @@ for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
         signal.signal(number, lambda *_: None)
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--timing-files", action="store_true",
+        help="import only files that hold tests marked `timing` (the others needn't be collected)",
+    )  # fmt: skip
+
+
+def pytest_ignore_collect(collection_path, config):
+    if config.getoption("--timing-files") and collection_path.name.startswith("test_"):
+        return "mark.timing" not in collection_path.read_text(encoding="utf-8") or None
+    return None
+
+
+BROWSER_FIXTURES = {"chromium", "visit"}
+
+
+def kind_of(item) -> str:
+    if item.get_closest_marker("stacks") is not None:
+        return "stacks"
+    if not BROWSER_FIXTURES.isdisjoint(item.fixturenames):
+        return "browser"
+    return "unit" if item.get_closest_marker("system") is None else "system"
+
+
+def pytest_itemcollected(item):
+    kind = kind_of(item)
+    if item.get_closest_marker(kind) is None:
+        item.add_marker(kind)
+
+
+#: Begun first, since they take longest on the clock: at the end nobody waits for one of them.
+LONGEST: tuple[str, ...] = ()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Files that wait most come first: the many quick tests fill the gaps at the end.
+
+    A file stays together, in the random order of its tests.
+    """
+    kinds = ("stacks", "browser", "system", "unit")
+    ranks: dict[Path, tuple[int, int]] = {}
+    for item in items:
+        name = item.path.relative_to(Path(__file__).parent).as_posix()
+        at = LONGEST.index(name) if name in LONGEST else len(LONGEST)
+        rank = (at, kinds.index(kind_of(item)))
+        ranks[item.path] = min(rank, ranks.get(item.path, rank))
+    items.sort(key=lambda item: ranks[item.path])
+
+
+class ProcessGuard:
+    """Fails a unit test that starts a process: it would run where only quick tests are wanted."""
+
+    events = frozenset(
+        {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system"}
+    )
+
+    def __init__(self) -> None:
+        self.watches = False
+        self.seen = ""
+        sys.addaudithook(self._hook)
+
+    def _hook(self, event, _arguments):
+        if self.watches and event in self.events:
+            self.seen = f"{event}: a test that starts a process is to be marked `system`"
+            raise AssertionError(self.seen)
+
+
+process_guard = ProcessGuard()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    process_guard.watches = kind_of(item) == "unit"
+    try:
+        return (yield)
+    finally:
+        process_guard.watches = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown():
+    yield
+    complaint, process_guard.seen = process_guard.seen, ""
+    assert not complaint, complaint  # what is tested may have swallowed it
+
+
+_homes = itertools.count()
+
+
 @pytest.fixture(autouse=True)
 def alone(monkeypatch, tmp_path_factory):
     """Each test has a home of its own, settings of nobody, and sees what a host never would."""
@@ -32,7 +135,9 @@ def alone(monkeypatch, tmp_path_factory):
             monkeypatch.delenv(name)
     # Package managers keep their caches: tests that make environments need them.
     monkeypatch.setenv("XDG_CACHE_HOME", os.environ.get("XDG_CACHE_HOME") or str(CACHE))
-    home = tmp_path_factory.mktemp("user")
+    # Not by `mktemp`, which looks at all that are there: thousands, in the end.
+    home = tmp_path_factory.getbasetemp() / f"user-{next(_homes)}"
+    home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("USERPROFILE", str(home))
     monkeypatch.setenv("CORTEX_OTEL_HOME", str(home / "telemetry"))

@@ -13,6 +13,7 @@ def run(*command):
     return subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", NAMES)
 def test_each_benchmark_runs(name):
     done = run(HERE / f"{name}.py", "--quick", "--json")
@@ -26,6 +27,7 @@ def test_each_benchmark_runs(name):
     )
 
 
+@pytest.mark.system
 def test_the_page_says_what_the_results_say():
     done = run(HERE / "report.py", "--check")
 

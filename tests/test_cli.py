@@ -14,6 +14,7 @@ from pathlib import Path
 
 import apsw
 import pytest
+from patience import PATIENCE
 
 from cortex_otel._version import to_install
 from cortex_otel.cli import main
@@ -62,7 +63,12 @@ def seed(home, events=None, ledger=()):
 
 def run(*arguments, **options):
     return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False, **options
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        **options,
     )
 
 
@@ -114,6 +120,7 @@ def test_help(capsys, monkeypatch, arguments, lang):
         assert "cortex-otel query tools --since 7d" in out
 
 
+@pytest.mark.system
 def test_version():
     done = run("--version")
     assert (done.returncode, done.stdout.split()[0]) == (0, "cortex-otel")
@@ -165,6 +172,7 @@ def test_status_switched_off(capsys, monkeypatch, name, value):
     assert status(capsys)["message"] == f"Switched off by {name}={value}."
 
 
+@pytest.mark.system
 def test_status_switched_off_by_the_config_of_the_host(tmp_path):
     (tmp_path / "config.py").write_text("TELEMETRY_ENABLED = False\nraise SystemExit(9)\n")
     done = run("status", cwd=tmp_path)
@@ -194,9 +202,7 @@ def test_status_while_recording(capsys, home):
     seed(home)
     assert status(capsys)["verdict"] == "recording"
     beat(home, trouble="disk_full", faults={"a.b": 2}, notes=["X=1 makes no sense"])
-    assert (
-        status(capsys)["message"] == "Recording, but 1 process(es) can't store: the disk is full."
-    )
+    assert status(capsys)["message"] == "Recording, but 1 process can't store: the disk is full."
     _, out, _ = said(capsys, "status")
     assert "a.b 2" in out
     assert "X=1 makes no sense" in out
@@ -285,7 +291,7 @@ def test_a_cut_answer_says_so(capsys, home):
     seed(home)
     code, out, err = said(capsys, "query", "tools", "--limit", "1", "--format", "csv")
     assert (code, out.count("\n")) == (0, 2)
-    assert err == "cortex-otel: Cut after 1 rows: --limit shows more.\n"
+    assert err == "cortex-otel: Only the first row is shown: --limit shows more.\n"
 
 
 def test_filters_and_formulas(capsys, home):
@@ -352,7 +358,7 @@ class Following:
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGINT)
-        out, err = self.process.communicate(timeout=20)
+        out, err = self.process.communicate(timeout=PATIENCE)
         self.rest, self.errors = out, err
 
 
@@ -367,6 +373,7 @@ def add(path, name):
     writer.close()
 
 
+@pytest.mark.system
 def test_following_new_events_until_ctrl_c(home):
     path = seed(home, [Event(time.time_ns(), name=name) for name in ("old", "new")])
     with Following("-n", "1") as following:
@@ -377,6 +384,7 @@ def test_following_new_events_until_ctrl_c(home):
     assert (following.process.returncode, following.errors) == (130, "")
 
 
+@pytest.mark.system
 def test_following_waits_for_a_database_and_survives_its_replacement(home, tmp_path):
     with Following() as following:
         assert "Waiting for" in following.process.stderr.readline()
@@ -393,6 +401,7 @@ def test_following_waits_for_a_database_and_survives_its_replacement(home, tmp_p
     assert (following.process.returncode, following.errors) == (130, "")
 
 
+@pytest.mark.system
 def test_a_closed_pipe_is_no_error(home):
     seed(home, [Event(time.time_ns() - n) for n in range(5000)])
     with subprocess.Popen(
@@ -404,6 +413,7 @@ def test_a_closed_pipe_is_no_error(home):
     assert process.returncode == 0
 
 
+@pytest.mark.system
 def test_a_terminal_without_korean_letters(home):
     seed(home)
     environ = {**os.environ, "PYTHONIOENCODING": "ascii", "CORTEX_OTEL_LANG": "ko"}

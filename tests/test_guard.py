@@ -3,6 +3,7 @@ import threading
 from collections import Counter
 
 import pytest
+from patience import PATIENCE
 
 from cortex_otel import guard
 from cortex_otel.identity import IdentityResolver
@@ -138,7 +139,7 @@ def test_a_fault_while_a_fault_is_counted_does_not_wait_for_itself():
 
     thread = threading.Thread(target=inside, daemon=True)
     thread.start()
-    thread.join(5)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
     assert guard.faults() == {"here": 1}
 

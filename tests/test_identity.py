@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from cortex_otel import guard, identity
 from cortex_otel.identity import Identity, IdentityResolver
@@ -122,6 +123,7 @@ def test_text_hashes_are_keyed_by_the_installation(tmp_path):
 
 
 # Other tests may have left threads, of which Python 3.12 and later warn.
+@pytest.mark.system
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_has_its_own_session():
     reader, writer = os.pipe()
@@ -157,18 +159,18 @@ def test_while_a_slow_provider_answers_others_get_the_last_answer():
 
     def provider():
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENCE)
         return Identity(tier="paid")
 
     who.provider = provider
     slow = threading.Thread(target=who.current)
     slow.start()
-    assert begun.wait(10)
+    assert begun.wait(PATIENCE)
     started = time.monotonic()
     assert [who.current().tier for _ in range(5)] == ["free"] * 5
     assert time.monotonic() - started < 1
     go_on.set()
-    slow.join(10)
+    slow.join(PATIENCE)
     assert who.current().tier == "paid"
 
 
@@ -336,11 +338,13 @@ def test_a_licence_manager_that_cannot_be_imported_is_counted(tmp_path, monkeypa
 # --- The key of the installation ----------------------------------------------------------------
 
 
+@pytest.mark.system
 def test_processes_that_start_together_make_one_key(tmp_path):
     program = (
         "import sys; from cortex_otel.identity import IdentityResolver;"
         "from cortex_otel.settings import read_environment;"
-        "sys.stdin.read(); print(IdentityResolver(read_environment()).hash_text('query'))"
+        "print('ready', flush=True); sys.stdin.read();"
+        "print(IdentityResolver(read_environment()).hash_text('query'))"
     )
     environment = {**os.environ, "CORTEX_OTEL_HOME": str(tmp_path / "home")}
     running = [
@@ -350,14 +354,15 @@ def test_processes_that_start_together_make_one_key(tmp_path):
         )
         for _ in range(6)
     ]  # fmt: skip
-    time.sleep(0.5)
+    for process in running:
+        assert process.stdout.readline() == b"ready\n"
     for process in running:
         process.stdin.close()
     said = set()
     for process in running:
         said.add(process.stdout.read())
         process.stdout.close()
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     assert len(said) == 1
     assert [path.name for path in (tmp_path / "home").iterdir()] == ["text-hash.key"]
 
@@ -384,6 +389,7 @@ def test_texts_are_not_hashed_without_a_key(tmp_path):
     assert text != hashlib.sha256(b"query").hexdigest()[:16]
 
 
+@pytest.mark.system
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_child_asks_although_a_thread_of_its_parent_was_asking():
     who = identity.use(read_environment({}, overrides={"tier": "paid"}))

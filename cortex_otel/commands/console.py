@@ -5,15 +5,22 @@ from __future__ import annotations
 import os
 import sys
 
-from cortex_otel.messages import text
+from cortex_otel._version import to_install
+from cortex_otel.locale import N_, _
 from cortex_otel.query.ranges import RangeError
 from cortex_otel.query.runner import QueryTimeoutError
+from cortex_otel.query.store_errors import described
 from cortex_otel_exporters.sqlite.reader import StoreError
 
 __all__ = ["age", "colour", "complain", "line", "size", "told"]
 
 _COLOURS = {"success": "32", "error": "31", "timeout": "33", "cancelled": "2"}
-_UNITS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
+_UNITS = (
+    (N_("{count} d"), 86_400),
+    (N_("{count} h"), 3_600),
+    (N_("{count} min"), 60),
+    (N_("{count} s"), 1),
+)
 _KILO = 1000
 
 
@@ -48,19 +55,39 @@ def size(octets: int) -> str:
 def age(nanoseconds: int) -> str:
     """A length of time in its largest whole unit: ``3 min``."""
     seconds = max(0, nanoseconds) // 10**9
-    for key, length in _UNITS:
+    for message, length in _UNITS:
         if seconds >= length:
-            return text(key, count=seconds // length)
-    return text("seconds", count=0)
+            return _(message, count=seconds // length)
+    return _("{count} s", count=0)
+
+
+def needs_packages(command: str, extra: str, module: str | None) -> str:
+    """What to install where ``command`` can't be run.
+
+    Args:
+        command: as it is typed.
+        extra: of this distribution.
+        module: the first that can't be imported.
+    """
+    return _(
+        "{command} needs more packages: {install} ({module} is missing)",
+        command=command,
+        install=to_install(extra),
+        module=module,
+    )
 
 
 def told(error: Exception) -> str:
     """What ``error`` says, in the user's language where it has a text."""
     match error:
         case RangeError():
-            return text(error.key, **error.values)
+            return _(error.message, **error.values)
         case QueryTimeoutError():
-            return text("too_slow", question=error.question, limit=error.time_limit_ms)
+            return _(
+                "{question} took longer than {limit:g} ms: choose a shorter range",
+                question=error.question,
+                limit=error.time_limit_ms,
+            )
         case StoreError():
-            return text(f"store_{error.reason}", path=error.path, detail=error)
+            return described(error)
     return str(error)

@@ -12,7 +12,7 @@ from cortex_otel.commands.console import line
 from cortex_otel.doctor import environment, home, installation, round_trip, server, source
 from cortex_otel.doctor.findings import problem, secrets_of, shown, warning
 from cortex_otel.doctor.target import read_command
-from cortex_otel.messages import text
+from cortex_otel.locale import N_, _, ngettext
 from cortex_otel.query.formats import pad, printable, width
 
 if TYPE_CHECKING:
@@ -26,7 +26,17 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _COLOURS = {"ok": "32", "warning": "33", "problem": "31"}
-_NOT_PYTHON = ("node", "container", "shell", "program", "missing", "unreadable")
+_NOT_PYTHON = {
+    "node": N_("{program} runs JavaScript, not Python: cortex-otel can't record there"),
+    "container": N_(
+        "{program} starts a container: install cortex-otel in its image and run cortex-otel doctor "
+        "there"
+    ),
+    "shell": N_("{program} is a shell: give the doctor the command that it runs"),
+    "program": N_("{program} isn't a Python program: cortex-otel can't record there"),
+    "missing": N_("there is no program {program}: check its name, or install it"),
+    "unreadable": N_("you can't run {program}: check its permissions"),
+}
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -45,7 +55,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             sys.stdout.flush()
     problems = sum(finding.level == "problem" for finding in findings)
     warnings = sum(finding.level == "warning" for finding in findings)
-    verdict = text("doctor_verdict", problems=problems, warnings=warnings)
     if arguments.json:
         facts = [
             {"level": finding.level, "code": finding.code, "message": finding.told(secrets)}
@@ -55,27 +64,33 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         line(json.dumps(told, ensure_ascii=False, indent=2))
     else:
         line()
-        line(verdict)
+        line(
+            _(
+                "{problems}, {warnings}.",
+                problems=ngettext("{count} problem", "{count} problems", problems, count=problems),
+                warnings=ngettext("{count} warning", "{count} warnings", warnings, count=warnings),
+            )
+        )
     return 1 if problems else 0
 
 
 def _shown(finding: Finding, secrets: frozenset[str]) -> str:
-    labels = [text(f"doctor_level_{level}") for level in _COLOURS]
-    label = pad(text(f"doctor_level_{finding.level}"), max(map(width, labels)))
+    labels = {"ok": _("ok"), "warning": _("warning"), "problem": _("problem")}
+    label = pad(labels[finding.level], max(map(width, labels.values())))
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         label = f"\x1b[{_COLOURS[finding.level]}m{label}\x1b[0m"
     return f"{label}  {printable(finding.told(secrets))}"
 
 
-def _progress(key: str, **values: object) -> None:
-    sys.stderr.write(f"{text(key, **values)}\n")
+def _progress(message: str) -> None:
+    sys.stderr.write(f"{message}\n")
     sys.stderr.flush()
 
 
 def _of_installation(settings: Settings, timeout_seconds: float) -> Iterator[Finding]:
     yield from installation.look()
     yield from home.look(settings.home, settings.database)
-    _progress("doctor_trying")
+    _progress(_("Sending a span, an event and a metric into a throw-away store …"))
     yield from round_trip.round_trip(timeout_seconds=timeout_seconds)
 
 
@@ -83,19 +98,23 @@ def _of_target(command: Sequence[str], timeout_seconds: float) -> Iterator[Findi
     target = read_command(command)
     if target.kind in _NOT_PYTHON:
         make = warning if target.kind in ("container", "shell", "program") else problem
-        yield make(f"target_{target.kind}", program=target.program)
+        yield make(f"target_{target.kind}", _(_NOT_PYTHON[target.kind]), program=target.program)
         if target.kind in ("missing", "unreadable", "container", "shell"):
             return
     elif target.kind == "pipx":
-        yield problem("target_pipx", instead=shown(target.instead))
+        yield problem(
+            "target_pipx",
+            _("pipx run creates an environment of its own, without cortex-otel; run: {instead}"),
+            instead=shown(target.instead),
+        )
     codes = set()
     if target.kind == "python":
-        _progress("doctor_asking", command=shown(target.interpreter))
+        _progress(_("Asking {command} …", command=shown(target.interpreter)))
         for finding in environment.look(target, timeout_seconds=timeout_seconds):
             codes.add(finding.code)
             yield finding
         yield from _source(target)
-    _progress("doctor_starting", command=shown(command))
+    _progress(_("Starting {command} …", command=shown(command)))
     expected: bool | None = "launcher_reaches" in codes
     if not expected and {"in_environment", "no_launcher"} <= codes:
         expected = None

@@ -6,9 +6,8 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
-from cortex_otel._version import to_install
-from cortex_otel.commands.console import complain, line
-from cortex_otel.messages import language
+from cortex_otel.commands.console import complain, line, needs_packages
+from cortex_otel.locale import _, language
 
 if TYPE_CHECKING:
     import argparse
@@ -17,55 +16,87 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-_SENSELESS = {
-    "grafana_bad_url", "grafana_secret_in_url", "grafana_no_directory", "grafana_bad_token",
-}  # fmt: skip
-
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write provisioning files, or push dashboards; 1 if that can't be done, 2 if senseless."""
     # Only this command needs them.
     from cortex_otel.show.grafana.setup import GrafanaSetupError  # noqa: PLC0415
-    from cortex_otel.show.grafana.words import told  # noqa: PLC0415
 
     try:
         if arguments.action == "push":
             return _push(arguments, settings)
         return _provision(arguments, settings)
     except GrafanaSetupError as error:
-        complain(told(error.key, **error.values))
-        return 2 if error.key in _SENSELESS else 1
+        complain(_(error.message, **error.values))
+        return 2 if error.is_usage else 1
     except ImportError as error:
-        complain(told("grafana_missing", module=error.name, install=to_install("grafana")))
+        complain(needs_packages("cortex-otel grafana push", "grafana", error.name))
         return 1
 
 
 def _provision(arguments: argparse.Namespace, settings: Settings) -> int:
     from cortex_otel.show.grafana.setup import provision  # noqa: PLC0415 - as above
-    from cortex_otel.show.grafana.words import told  # noqa: PLC0415 - as above
 
     done = provision(arguments.target, settings, force=arguments.force, language=language())
-    line(told("grafana_written", count=done.dashboards, directory=done.directory))
-    line(told("grafana_database", path=settings.database))
+    line(
+        _(
+            "{count} dashboards, the datasource and alert rules are in {directory}",
+            count=done.dashboards,
+            directory=done.directory,
+        )
+    )
+    line(_("Database: {path}", path=settings.database))
     if not done.has_database:
-        line(told("grafana_no_database"))
-    line(told("grafana_slack" if done.has_slack else "grafana_no_slack"))
+        line(_("There is no database yet. Grafana can't read one until something is recorded."))
+    if done.has_slack:
+        line(_("Alerts go to Slack."))
+    else:
+        line(_("Alerts show up in Grafana only: CORTEX_OTEL_SLACK_WEBHOOK isn't set."))
     line()
-    line(told("grafana_next"))
-    line(told("grafana_next_user", path=settings.home))
-    line(told("grafana_next_start", env=shlex.quote(str(done.directory / "grafana.env"))))
-    line(told("grafana_next_password"))
+    line(_("Next:"))
+    line(
+        _(
+            "1. Run Grafana 12.4 or later as the user that writes {path}: no other user can "
+            "read it.",
+            path=settings.home,
+        )
+    )
+    line(
+        _(
+            "2. Start it with the settings in {env}. They install the SQLite plugin.",
+            env=shlex.quote(str(done.directory / "grafana.env")),
+        )
+    )
+    line(
+        _(
+            "3. Change the admin's password at the first sign-in, and keep it on this "
+            "machine: whoever signs in can read everything that is recorded."
+        )
+    )
     return 0
 
 
 def _push(arguments: argparse.Namespace, settings: Settings) -> int:
     from cortex_otel.show.grafana.push import push  # noqa: PLC0415 - as above
-    from cortex_otel.show.grafana.words import told  # noqa: PLC0415 - as above
 
     url = arguments.target
     done = push(url, settings, force=arguments.force, language=language(), environ=os.environ)
-    line(told("grafana_pushed", sent=done.sent, unchanged=done.unchanged, version=done.version))
+    line(
+        _(
+            "Dashboards sent: {sent}, unchanged: {unchanged} (Grafana {version})",
+            sent=done.sent,
+            unchanged=done.unchanged,
+            version=done.version,
+        )
+    )
     if done.health:
-        line(told("grafana_sick", detail=done.health, path=settings.database))
+        line(
+            _(
+                "But the datasource can't read {path}: {detail}. Grafana must run on this "
+                "machine, as the user that writes the database.",
+                detail=done.health,
+                path=settings.database,
+            )
+        )
     line(f"{url.rstrip('/')}/d/cortex-home")
     return 0

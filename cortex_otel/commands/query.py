@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from cortex_otel.commands.console import complain, line
-from cortex_otel.messages import language, text
+from cortex_otel.locale import _, language, ngettext
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.formats import as_csv, as_json, as_table, iso_time, pad, width
 from cortex_otel.query.ranges import local_offset_minutes, parse_range
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """
     if arguments.name is None:
         if arguments.show:
-            raise UsageError(text("show_without_name"))
+            raise UsageError(_("--show needs the name of a question; cortex-otel query lists them"))
         _list(arguments.format)
         return 0
     question = _question(arguments.name)
@@ -74,9 +74,17 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             line(as_table(result, offset))
         case _:
             since, until = (iso_time(each, offset)[:16] for each in (from_ns, to_ns))
-            complain(text("no_rows", since=since, until=until))
+            complain(_("Nothing to show from {since} to {until}.", since=since, until=until))
     if result.truncated:
-        complain(text("truncated", count=len(result.rows)))
+        count = len(result.rows)
+        complain(
+            ngettext(
+                "Only the first row is shown: --limit shows more.",
+                "Only the first {count} rows are shown: --limit shows more.",
+                count,
+                count=count,
+            )
+        )
     return 0
 
 
@@ -86,8 +94,10 @@ def _question(name: str) -> Question:
         return known[name]
     like = difflib.get_close_matches(name, known, n=1)
     if like:
-        raise UsageError(text("unknown_question_like", name=name, like=like[0]))
-    raise UsageError(text("unknown_question", name=name))
+        raise UsageError(
+            _("there is no question {name!r}; did you mean {like}?", name=name, like=like[0])
+        )
+    raise UsageError(_("there is no question {name!r}; cortex-otel query lists them", name=name))
 
 
 def _filters(question: Question, arguments: argparse.Namespace) -> dict[str, Value]:
@@ -98,7 +108,9 @@ def _filters(question: Question, arguments: argparse.Namespace) -> dict[str, Val
             continue
         # An answer that isn't filtered, to a question that asks for it, would be a wrong answer.
         if not question.accepts(parameter):
-            raise UsageError(text("no_filter", question=question.name, option=f"--{option}"))
+            raise UsageError(
+                _("{question} has no {option} filter", question=question.name, option=f"--{option}")
+            )
         chosen[parameter] = value
     return chosen
 
@@ -107,13 +119,18 @@ def _assigned(question: Question, assignments: list[str]) -> dict[str, Value]:
     special = {each.name: each for each in question.parameters if each.is_special}
     values: dict[str, Value] = {}
     for assignment in assignments:
-        name, _, value = assignment.partition("=")
+        name, _equals, value = assignment.partition("=")
         try:
             values[name] = special[name].parse(value)
         except (KeyError, ValueError):
-            known = ", ".join(special) or text("none")
+            known = ", ".join(special) or _("none")
             raise UsageError(
-                text("bad_assignment", value=assignment, question=question.name, known=known)
+                _(
+                    "{value!r} isn't NAME=VALUE with a parameter of {question}: {known}",
+                    value=assignment,
+                    question=question.name,
+                    known=known,
+                )
             ) from None
     return values
 
@@ -125,20 +142,25 @@ def _show(question: Question) -> None:
     for sentence in textwrap.wrap(question.about_in(language()), 56 if language() == "ko" else 96):
         line(f"-- {sentence}")
     for heading, rows in (
-        ("show_parameters", [(f":{each.name}", each.type, each.meaning_in(language()))
+        (_("Parameters:"), [(f":{each.name}", each.type, each.meaning_in(language()))
                              for each in question.parameters]),
-        ("show_columns", [(each.name, each.unit, each.meaning_in(language()))
+        (_("Columns:"), [(each.name, each.unit, each.meaning_in(language()))
                           for each in question.columns]),
     ):  # fmt: skip
         line("--")
-        line(f"-- {text(heading)}")
+        line(f"-- {heading}")
         widths = [max(len(row[index]) for row in rows) for index in (0, 1)]
         for name, kind, meaning in rows:
             line(f"--   {pad(name, widths[0])}  {pad(kind, widths[1])}  {meaning}")
     line(question.sql.rstrip() + ";")
     if question.exact_sql:
         line()
-        line(f"-- {text('show_exact', count=f'{EXACT_EVENTS:,}')}")
+        when = _(
+            "Used instead when the range holds at most {count} events and none of them is deleted "
+            "yet:",
+            count=f"{EXACT_EVENTS:,}",
+        )
+        line(f"-- {when}")
         line(question.exact_sql.rstrip() + ";")
 
 
@@ -169,7 +191,7 @@ def _list(form: str) -> None:
         ]
         line(json.dumps(described, ensure_ascii=False, indent=2))
         return
-    line(text("question_list"))
+    line(_("Questions (cortex-otel query NAME):"))
     widest = max(width(question.name) for question in questions)
     for question in questions:
         line(f"  {pad(question.name, widest)}  {question.title_in(language())}")

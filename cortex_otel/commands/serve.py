@@ -13,9 +13,8 @@ import sys
 import webbrowser
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cortex_otel._version import to_install
-from cortex_otel.commands.console import complain, line
-from cortex_otel.messages import text
+from cortex_otel.commands.console import complain, line, needs_packages
+from cortex_otel.locale import _
 
 if TYPE_CHECKING:
     import argparse
@@ -69,35 +68,47 @@ def serve(
     try:
         import uvicorn  # noqa: F401, PLC0415 - an extra
     except ImportError as error:
-        complain(text("serve_missing", module=error.name, install=to_install("serve")))
-        return 1
+        return _lacks(error)
     listeners = [each for each in _listeners(settings) if each.kind in kinds]
     with contextlib.ExitStack() as stack:
         sockets: list[socket.socket] = []
         for listener in listeners:
             if not _is_loopback(listener.host) and not listener.token:
-                complain(text("serve_needs_token", host=listener.host, variable=listener.variable))
+                complain(
+                    _(
+                        "{host} can be reached from other machines: set {variable} (16 or "
+                        "more letters and digits)",
+                        host=listener.host,
+                        variable=listener.variable,
+                    )
+                )
                 return 1
             try:
                 sockets.append(stack.enter_context(_bound(listener)))
             except OSError as error:
-                complain(_told(listener, error))
+                complain(_why(listener, error))
                 return 1
         try:
             servers, urls = _servers(settings, listeners, sockets)
         except ImportError as error:
-            complain(text("serve_missing", module=error.name, install=to_install("serve")))
-            return 1
-        for kind, url in urls.items():
-            line(text(f"serve_{kind}", url=url))
-        line(text("serve_database", path=settings.database))
-        line(text("serve_ends"))
+            return _lacks(error)
+        if "admin" in urls:
+            line(_("Web admin      {url}", url=urls["admin"]))
+        if "receiver" in urls:
+            line(_("OTLP/HTTP      {url}", url=urls["receiver"]))
+        line(_("Database       {path}", path=settings.database))
+        line(_("Ctrl-C stops."))
         sys.stdout.flush()
         if open_browser and "admin" in urls:
             webbrowser.open(urls["admin"])
         asyncio.run(_run_all(servers, sockets))
-    line(text("serve_ended"))
+    line(_("Stopped. What was acknowledged is on disk."))
     return 0
+
+
+def _lacks(error: ImportError) -> int:
+    complain(needs_packages("cortex-otel serve", "serve", error.name))
+    return 1
 
 
 def _listeners(settings: Settings) -> list[_Listener]:
@@ -172,11 +183,15 @@ def _bound(listener: _Listener) -> socket.socket:
     return bound
 
 
-def _told(listener: _Listener, error: OSError) -> str:
-    key = "serve_port_taken" if error.errno == errno.EADDRINUSE else "serve_cannot_listen"
-    return text(
-        key, host=listener.host, port=listener.port, option=listener.option,
-        detail=error.strerror or error,
+def _why(listener: _Listener, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return _(
+            "{host}:{port} is in use by another program: choose another port with {option}",
+            host=listener.host, port=listener.port, option=listener.option,
+        )  # fmt: skip
+    return _(
+        "can't listen on {host}:{port}: {detail}",
+        host=listener.host, port=listener.port, detail=error.strerror or error,
     )  # fmt: skip
 
 

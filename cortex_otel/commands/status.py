@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel.commands.console import age, line, size, told
-from cortex_otel.messages import TEXTS, text
+from cortex_otel.locale import N_, _, ngettext
 from cortex_otel.query.formats import iso_time, pad, printable, width
 from cortex_otel.query.ranges import local_offset_minutes
 from cortex_otel.query.store_facts import store_facts
@@ -34,6 +34,50 @@ Facts = dict[str, Any]
 
 #: Permission bits of group and others.
 _OPEN_TO_OTHERS = 0o077
+#: What keeps a process from storing, as its heartbeat names it.
+_TROUBLES = {
+    "disk_full": N_("the disk is full"),
+    "read_only": N_("the database or its directory is read-only"),
+    "locked": N_("another process keeps the database locked"),
+    "corrupt": N_("the database is damaged"),
+    "schema_newer": N_("the database was written by a newer cortex-otel"),
+    "not_ours": N_("the file isn't a cortex-otel database"),
+    "unavailable": N_("the database can't be opened"),
+}
+#: What the ledger counts beside records, by signal and outcome.
+_NOTED = {
+    ("fault", "swallowed"): N_("Faults in total"),
+    ("argument", "refused"): N_("Event arguments refused"),
+    ("argument", "missing"): N_("Event arguments missing"),
+    ("name", "overflowed"): N_("Stored as _OTHER"),
+    ("event", "sent"): N_("Sent on"),
+    ("event", "send_failed"): N_("Not sent on"),
+    ("metric", "sent"): N_("Metrics sent on"),
+    ("metric", "send_failed"): N_("Metrics not sent on"),
+    ("provider", "joined"): N_("Host providers joined"),
+    ("provider", "mirrored"): N_("Host providers followed"),
+    ("provider", "apart"): N_("Host providers not joined"),
+    ("value", "left_out"): N_("Values left out"),
+}
+#: What a process says of its set-up in its heartbeat, up to the first space.
+_NOTES = {
+    "span:lean": N_("lean span"),
+    "span:sdk": N_("OpenTelemetry's own span (CORTEX_OTEL_SPAN=sdk)"),
+    "span:host": N_("OpenTelemetry's own span: the host created the tracer provider"),
+    "span:untested": N_("OpenTelemetry's own span: lean isn't tested with SDK {version}"),
+    "forward:redacted": N_("redacted copies go to: {version}"),
+    "forward:raw": N_("RAW PERSONAL DATA GOES TO: {version}"),
+    "provider:joined": N_(
+        "{signal}: cortex-otel has joined the host's own provider; both get everything"
+    ),
+    "provider:mirrored": N_(
+        "{signal}: the host's own provider isn't from OpenTelemetry's SDK; its spans are followed, "
+        "and both get everything"
+    ),
+    "provider:apart": N_(
+        "{signal}: the host's own provider can't be joined; what it gets isn't stored here"
+    ),
+}
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -80,35 +124,63 @@ def collect(settings: Settings) -> Facts:
             facts["problem"] = told(error)
         finally:
             connection.close()
-    code, values = _verdict(facts, [writer for writer in writers if writer.alive])
-    return {"verdict": code, "message": text(code, **values), **facts}
+    verdict, message = _verdict(facts, [writer for writer in writers if writer.alive])
+    return {"verdict": verdict, "message": message, **facts}
 
 
 def _verdict(  # noqa: PLR0911 - one a verdict
     facts: Facts, alive: list[WriterState]
-) -> tuple[str, dict[str, object]]:
+) -> tuple[str, str]:
+    """For programs, and for people."""
     troubled = [writer for writer in alive if writer.trouble]
     last = facts["last_event_ns"]
     since_last = age(facts["now_ns"] - last) if last else ""
     if troubled:
-        verdict = "not_recording" if len(troubled) == len(alive) else "recording_trouble"
-        return verdict, {"count": len(troubled), "reason": _reason(troubled[0].trouble)}
+        reason, count = _reason(troubled[0].trouble), len(troubled)
+        if count == len(alive):
+            return _not_recording(reason)
+        return "recording_trouble", ngettext(
+            "Recording, but {count} process can't store: {reason}.",
+            "Recording, but {count} processes can't store: {reason}.",
+            count,
+            count=count,
+            reason=reason,
+        )
     if facts["problem"]:
-        return "unreadable", {"reason": facts["problem"]}
+        return "unreadable", _("Can't be read: {reason}.", reason=facts["problem"])
+    if alive and last:
+        return "recording", ngettext(
+            "Recording: {count} process running, last event {age} ago.",
+            "Recording: {count} processes running, last event {age} ago.",
+            len(alive),
+            count=len(alive),
+            age=since_last,
+        )
     if alive:
-        return ("recording" if last else "ready"), {"count": len(alive), "age": since_last}
+        return "ready", ngettext(
+            "Ready: {count} process running, no event yet.",
+            "Ready: {count} processes running, no event yet.",
+            len(alive),
+            count=len(alive),
+        )
     if facts["switched_off_by"]:
-        return "off", {"reason": facts["switched_off_by"]}
+        return "off", _("Switched off by {reason}.", reason=facts["switched_off_by"])
     if not facts["directory_writable"]:
-        return "not_recording", {"reason": text("directory_not_writable", path=facts["home"])}
+        return _not_recording(_("{path} can't be written to", path=facts["home"]))
     if last:
-        return "idle", {"age": since_last}
-    return "nothing_yet", {}
+        return "idle", _("Nothing is recording right now; last event {age} ago.", age=since_last)
+    return "nothing_yet", _(
+        "Nothing recorded yet. Start a server with: opentelemetry-instrument python server.py "
+        "(or try: cortex-otel demo --once)."
+    )
+
+
+def _not_recording(reason: str) -> tuple[str, str]:
+    return "not_recording", _("Not recording: {reason}.", reason=reason)
 
 
 def _reason(trouble: str) -> str:
-    key = f"trouble_{trouble}"
-    return text(key) if key in TEXTS["en"] else printable(trouble)
+    return _(_TROUBLES[trouble]) if trouble in _TROUBLES else printable(trouble)
 
 
 def _switched_off_by(settings: Settings) -> str:
@@ -141,62 +213,75 @@ def _files(settings: Settings) -> Facts:
 
 def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
     path = facts["database"]
-    yield text("label_database"), path if facts["exists"] else text("missing", path=path)
+    yield _("Database"), path if facts["exists"] else _("{path} (not created yet)", path=path)
     if facts["exists"]:
         sizes = {"total": size(facts["size_bytes"]), "wal": size(facts["wal_bytes"])}
-        yield text("label_size"), text("size", **sizes)
+        yield _("Size"), _("{total} ({wal} of it in the write-ahead log)", **sizes)
     if "schema_version" in facts:
-        for name in ("events", "users", "sessions"):
-            yield text(f"label_{name}"), f"{facts[name]:,}"
-        for name in ("first", "last"):
-            if moment := facts[f"{name}_event_ns"]:
-                yield text(f"label_{name}"), _moment(moment, facts["now_ns"])
-        yield text("label_ledger"), _ledger(facts["ledger"].get("event", {}))
+        yield _("Events"), f"{facts['events']:,}"
+        yield _("Users"), f"{facts['users']:,}"
+        yield _("Sessions"), f"{facts['sessions']:,}"
+        if moment := facts["first_event_ns"]:
+            yield _("First event"), _moment(moment, facts["now_ns"])
+        if moment := facts["last_event_ns"]:
+            yield _("Last event"), _moment(moment, facts["now_ns"])
+        yield _("Records"), _ledger(facts["ledger"].get("event", {}))
         if "metric" in facts["ledger"]:
-            yield "", text("ledger_metrics", ledger=_ledger(facts["ledger"]["metric"]))
+            yield "", _("metrics: {ledger}", ledger=_ledger(facts["ledger"]["metric"]))
         for signal, outcomes in facts["noted"].items():
             for outcome, counts in outcomes.items():
                 yield _noted_label(signal, outcome), _counts(counts)
-        yield text("label_schema"), str(facts["schema_version"])
-    yield text("label_disk"), size(facts["disk_free_bytes"])
+        yield _("Schema"), str(facts["schema_version"])
+    yield _("Disk free"), size(facts["disk_free_bytes"])
     if facts["exists"]:
-        opened = f" ({text('modes_open')})" if facts["open_to_others"] else ""
-        yield text("label_modes"), text("modes", **facts["modes"]) + opened
+        modes = _("directory {directory}, database {database}", **facts["modes"])
+        if facts["open_to_others"]:
+            modes += " (" + _("open to other users") + ")"
+        yield (
+            _("File modes"),
+            modes,
+        )
     yield from _process_rows(facts)
 
 
 def _process_rows(facts: Facts) -> Iterator[tuple[str, str]]:
-    label = text("label_writers")
+    label = _("Processes")
     if not facts["writers"]:
-        yield label, text("none")
+        yield label, _("none")
     for writer in facts["writers"]:
         trouble = f" ({_reason(writer['trouble'])})" if writer["trouble"] else ""
-        yield label, text("writer", **writer) + trouble
+        yield label, _("pid {pid}, {service}: {stored} stored, {queued} queued", **writer) + trouble
         label = ""
     if facts["faults"]:
-        yield text("label_faults"), _counts(facts["faults"])
+        yield _("Faults"), _counts(facts["faults"])
     for note in dict.fromkeys(note for writer in facts["writers"] for note in writer["notes"]):
-        yield text("label_notes"), _note(note)
+        yield _("Settings"), _note(note)
 
 
 def _noted_label(signal: str, outcome: str) -> str:
     """What is noted in the ledger, in words where they are known."""
-    key = f"noted_{signal}_{outcome}"
-    return text(key) if key in TEXTS["en"] else printable(f"{signal} {outcome}")
+    known = _NOTED.get((signal, outcome))
+    return _(known) if known else printable(f"{signal} {outcome}")
 
 
 def _note(note: str) -> str:
     """What a process says of its set-up, in words where they are known."""
-    head, _, what = note.partition(" ")
-    known = head.replace(":", "_", 1)
-    return text(known, version=what, signal=what) if known in TEXTS["en"] else note
+    head, _space, what = note.partition(" ")
+    return _(_NOTES[head], version=what, signal=what) if head in _NOTES else note
 
 
 def _ledger(of_signal: Mapping[str, Any]) -> str:
     dropped = of_signal.get("dropped", {})
     counts = {name: f"{of_signal.get(name, 0):,}" for name in ("received", "stored", "sampled_out")}
     reasons = f" ({_counts(dropped)})" if dropped else ""
-    return text("ledger", **counts, dropped=f"{sum(dropped.values()):,}") + reasons
+    return (
+        _(
+            "{received} received = {stored} stored + {sampled_out} sampled out + {dropped} dropped",
+            **counts,
+            dropped=f"{sum(dropped.values()):,}",
+        )
+        + reasons
+    )
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -205,7 +290,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 def _moment(moment: int, now_ns: int) -> str:
     shown = iso_time(moment, local_offset_minutes(moment))[:19].replace("T", " ")
-    return text("ago", time=shown, age=age(now_ns - moment))
+    return _("{time} ({age} ago)", time=shown, age=age(now_ns - moment))
 
 
 def _size(path: Path) -> int:

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from cortex_otel.commands.console import colour, complain, line
-from cortex_otel.messages import text
+from cortex_otel.locale import _
 from cortex_otel.query.events import EventFilter, committed_after, newest, newest_key
 from cortex_otel.query.formats import iso_time, json_line, pad, printable
 from cortex_otel.query.ranges import local_offset_minutes
@@ -125,7 +125,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         except StoreMissingError:
             if not arguments.follow:
                 raise
-            complain(text("waiting", path=settings.database))
+            complain(_("Waiting for {path} …", path=settings.database))
             events = []
         while True:
             for event in events:

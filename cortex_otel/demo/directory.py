@@ -6,7 +6,7 @@ import contextlib
 import shutil
 from typing import TYPE_CHECKING
 
-from cortex_otel.messages import text
+from cortex_otel.locale import _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,13 +36,11 @@ def demo_directory(directory: Path) -> Iterator[None]:
         for each in (directory.parent, directory):
             each.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _is_ours(directory) and any(directory.iterdir()):
-            raise DemoError(text("demo_not_ours", path=directory))
+            raise _not_ours(directory)
         (directory / _MARK).touch(mode=0o600)
         mark = (directory / _MARK).open("a", encoding="utf-8")
     except OSError as error:
-        raise DemoError(
-            text("demo_no_directory", path=directory, detail=error.strerror or error)
-        ) from None
+        raise _unusable(directory, error) from None
     with mark:
         _lock(mark, directory)
         yield
@@ -60,7 +58,7 @@ def remove(directory: Path) -> tuple[bool, list[str]]:
     if not directory.exists():
         return False, []
     if not _is_ours(directory):
-        raise DemoError(text("demo_not_ours", path=directory))
+        raise _not_ours(directory)
     try:
         with (directory / _MARK).open("a", encoding="utf-8") as mark:
             _lock(mark, directory)
@@ -72,9 +70,7 @@ def remove(directory: Path) -> tuple[bool, list[str]]:
         if not others:
             directory.rmdir()
     except OSError as error:
-        raise DemoError(
-            text("demo_no_directory", path=directory, detail=error.strerror or error)
-        ) from None
+        raise _unusable(directory, error) from None
     return True, others
 
 
@@ -87,9 +83,22 @@ def forget_database(directory: Path) -> None:
     try:
         _unlink_all(directory, _DATABASE)
     except OSError as error:
-        raise DemoError(
-            text("demo_no_directory", path=directory, detail=error.strerror or error)
-        ) from None
+        raise _unusable(directory, error) from None
+
+
+def _not_ours(directory: Path) -> DemoError:
+    return DemoError(
+        _(
+            "{path} wasn't created by the demo and is left alone: choose another --home",
+            path=directory,
+        )
+    )
+
+
+def _unusable(directory: Path, error: OSError) -> DemoError:
+    return DemoError(
+        _("{path} can't be used: {detail}", path=directory, detail=error.strerror or error)
+    )
 
 
 def _unlink_all(directory: Path, pattern: str) -> None:
@@ -109,4 +118,9 @@ def _lock(mark: TextIO, directory: Path) -> None:
     try:
         fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise DemoError(text("demo_busy", path=directory)) from None
+        raise DemoError(
+            _(
+                "another demo is running in {path}: stop it, or choose another --home",
+                path=directory,
+            )
+        ) from None

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from cortex_otel.demo.texts import said
-from cortex_otel.messages import language
+from cortex_otel.locale import _, language
 from cortex_otel.show.pages import PAGES
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class PageChecks:
             return
         token = self._token()
         for page in PAGES.values():
-            seen = PageResult(page.id, page.titles[language()], len(page.panels))
+            seen = PageResult(page.id, page.title_in(language()), len(page.panels))
             self.pages.append(seen)
             started = time.perf_counter()
             try:
@@ -93,14 +92,14 @@ class PageChecks:
     def problems(self) -> list[str]:
         """The problems found, one line each."""
         found = [
-            said("page_failed", page=page.title, detail=page.failure)
+            _("{page}: {detail}", page=page.title, detail=page.failure)
             for page in self.pages if page.failure
         ]  # fmt: skip
         found += [
-            said("page_dark", page=page.title, panels=", ".join(page.dark))
+            _("{page}: nothing to show in {panels}", page=page.title, panels=", ".join(page.dark))
             for page in self.pages if page.dark
         ]  # fmt: skip
-        return found if self.pages else [said("pages_absent")]
+        return found if self.pages else [_("no page of the web admin could be fetched")]
 
     def as_json(self) -> list[dict[str, Any]]:
         """The results for ``--json``."""

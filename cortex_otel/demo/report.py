@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel.commands.console import colour, size
-from cortex_otel.messages import text
+from cortex_otel.locale import _
 from cortex_otel.query.formats import pad, printable, width
 
 if TYPE_CHECKING:
@@ -61,16 +61,25 @@ def as_text(reconciliation: Reconciliation, repository: Path, *, refresh: bool =
         repository: what ``mcp-server-git`` serves.
         refresh: clear the screen first.
     """
-    heading = text("demo_heading", calls=reconciliation.called, errors=reconciliation.failed)
+    heading = _(
+        "{calls} tool calls, {errors} of them failed as intended",
+        calls=reconciliation.called,
+        errors=reconciliation.failed,
+    )
     if reconciliation.rounds > 1:
-        heading = f"{heading} ({text('demo_rounds', count=reconciliation.rounds)})"
+        rounds = _("rounds: {count}", count=reconciliation.rounds)
+        heading = f"{heading} ({rounds})"
     parts = [
         heading,
         _tools(reconciliation),
         _table(
             [
-                text(f"demo_column_{name}")
-                for name in ("server", "by", "tier", "calls", "rows", "agree")
+                _("Server"),
+                _("Telemetry by"),
+                _("Tier"),
+                _("Calls"),
+                _("Rows"),
+                _("Match"),
             ],
             [_server(server) for server in reconciliation.servers],
             numbers={3, 4},
@@ -102,9 +111,14 @@ def _tools(reconciliation: Reconciliation) -> str:
             ]
         )
         before = (service, tool)
-    names = ("service", "tool", "tier", "calls", "errors", "p50", "p95")
-    table = _table([text(f"demo_column_{name}") for name in names], shown, numbers={3, 4, 5, 6})
-    return table if reconciliation.exact else f"{table}\n{text('demo_whole_hours')}"
+    head = [
+        _("Service"), _("Tool"), _("Tier"), _("Calls"), _("Errors"), _("P50 ms"), _("P95 ms"),
+    ]  # fmt: skip
+    table = _table(head, shown, numbers={3, 4, 5, 6})
+    if reconciliation.exact:
+        return table
+    hours = _("With this many events the table covers whole hours, including earlier runs.")
+    return f"{table}\n{hours}"
 
 
 _TIER_ORDER = {"free": 0, "trial": 1, "paid": 2, "enterprise": 3}
@@ -112,25 +126,28 @@ _TIER_ORDER = {"free": 0, "trial": 1, "paid": 2, "enterprise": 3}
 
 def _server(server: Server) -> list[str]:
     agrees = colour("success", "✓") if server.agrees else colour("error", "✗")
-    by = text("demo_by_launcher") if server.unchanged else "@instrument_tool"
+    by = _("opentelemetry-instrument, code unchanged") if server.unchanged else "@instrument_tool"
     return [server.name, by, server.tier, str(server.called), str(server.rows), agrees]
 
 
 def _facts(reconciliation: Reconciliation, repository: Path) -> list[str]:
     ledger = reconciliation.ledger
-    records = text("ledger", **{name: ledger[name] for name in _OUTCOMES})
+    records = _(
+        "{received} received = {stored} stored + {sampled_out} sampled out + {dropped} dropped",
+        **{name: ledger[name] for name in _OUTCOMES},
+    )
     mark = colour("success", "✓") if reconciliation.ledger_agrees else colour("error", "✗")
     verdict = (
-        colour("success", text("demo_agree"))
+        colour("success", _("Every call the client made is one row, every failure one error."))
         if reconciliation.agree
-        else colour("error", text("demo_disagree"))
+        else colour("error", _("What is stored differs from what the client saw."))
     )
     pairs = [
-        (text("label_ledger"), f"{records}  {mark}"),
-        (text("demo_label_check"), verdict),
-        (text("demo_label_repository"), printable(str(repository))),
+        (_("Records"), f"{records}  {mark}"),
+        (_("Check"), verdict),
+        (_("Repository"), printable(str(repository))),
         (
-            text("label_database"),
+            _("Database"),
             f"{printable(str(reconciliation.database))} ({_size(reconciliation.database)})",
         ),
     ]
@@ -146,17 +163,20 @@ def _size(database: Path) -> str:
 def _next(directory: Path) -> str:
     program, home = _program(), shlex.quote(str(directory))
     commands = (
-        (f"{program} tail --home {home}", text("help_tail")),
-        (f"{program} query tools --home {home}", text("demo_next_query")),
-        (f"{program} status --home {home}", text("help_status")),
+        (
+            f"{program} tail --home {home}",
+            _("show the latest events, and with -f those that follow"),
+        ),
+        (f"{program} query tools --home {home}", _("this table from the command line")),
+        (f"{program} status --home {home}", _("show whether it is recording and what is stored")),
         (
             f"{program} demo --clean --home {shlex.quote(str(directory.parent))}",
-            text("help_clean"),
+            _("delete what the demo created"),
         ),
     )
     widest = max(width(command) for command, _ in commands)
     lines = [f"  {pad(command, widest)}  {meaning}" for command, meaning in commands]
-    return "\n".join([text("demo_next"), *lines])
+    return "\n".join([_("Try next:"), *lines])
 
 
 def _program() -> str:

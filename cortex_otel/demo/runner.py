@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from cortex_otel._version import to_install
-from cortex_otel.commands.console import complain, line, told
+from cortex_otel.commands.console import complain, line, needs_packages, told
 from cortex_otel.demo import report
 from cortex_otel.demo.directory import DemoError, demo_directory, remove
 from cortex_otel.demo.reconciliation import LAUNCHER, Reconciliation, Server, State
 from cortex_otel.demo.scenario import PEOPLE, calls_of_example, calls_of_git
-from cortex_otel.messages import text
+from cortex_otel.locale import _
 from cortex_otel.query.formats import json_line
 from cortex_otel.query.runner import QueryError
 from cortex_otel.settings import read_environment
@@ -85,9 +85,19 @@ def _clean(directory: Path, *, as_json: bool) -> int:
     if as_json:
         line(json_line({"directory": str(directory), "removed": removed, "left": left}))
     elif left:
-        line(text("demo_clean_left", path=directory, names=", ".join(left)))
+        line(
+            _(
+                "Removed the demo from {path}; kept what it didn't create: {names}.",
+                path=directory,
+                names=", ".join(left),
+            )
+        )
     else:
-        line(text("demo_cleaned" if removed else "demo_nothing_to_clean", path=directory))
+        line(
+            _("Removed {path}.", path=directory)
+            if removed
+            else _("Nothing to remove: {path} doesn't exist.", path=directory)
+        )
     return 0
 
 
@@ -129,7 +139,12 @@ def _rounds(directory: Path, repository: Path, *, as_json: bool, watch: bool) ->
                 return 1
             if not watch:
                 return 0
-            line(text("demo_watching", seconds=f"{_SECONDS_BETWEEN_ROUNDS:g}"))
+            line(
+                _(
+                    "Next round in {seconds} s. Ctrl-C stops.",
+                    seconds=f"{_SECONDS_BETWEEN_ROUNDS:g}",
+                )
+            )
             time.sleep(_SECONDS_BETWEEN_ROUNDS)
     except KeyboardInterrupt:
         if not watch:
@@ -146,14 +161,20 @@ def _complain_of(servers: Sequence[Server]) -> None:
 
 def _round(reconciliation: Reconciliation, *, quiet: bool) -> None:
     say = _nothing if quiet or reconciliation.rounds else _progress
-    say(text("demo_starting", count=len(reconciliation.servers)))
+    say(
+        _(
+            "Starting {count} MCP servers, all writing to one database …",
+            count=len(reconciliation.servers),
+        )
+    )
     before = reconciliation.open()
     asyncio.run(_call_all(reconciliation, before, say))
     try:
         reconciliation.close(before)
     except StoreMissingError:
         said = "\n".join(filter(None, (server.stderr for server in reconciliation.servers)))
-        raise DemoError(f"{text('demo_nothing_stored')}\n{said}".rstrip()) from None
+        message = _("the servers answered, but nothing was recorded; their output:")
+        raise DemoError(f"{message}\n{said}".rstrip()) from None
 
 
 async def _call_all(reconciliation: Reconciliation, before: State, say: Any) -> None:
@@ -206,13 +227,23 @@ async def _call(server: Server, reconciliation: Reconciliation, before: State, s
         server.stderr = _end_of(stderr)
     server.called += called
     server.failed += failed
-    say(text("demo_served", server=server.name, tier=server.tier, calls=called, errors=failed))
+    say(
+        _(
+            "  {server} ({tier}): {calls} calls, {errors} failed",
+            server=server.name,
+            tier=server.tier,
+            calls=called,
+            errors=failed,
+        )
+    )
 
 
 def _told(server: Server, error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return text("demo_failed", server=server.name, detail=f"{type(error).__name__}: {error}")
+    return _(
+        "{server} failed: {detail}", server=server.name, detail=f"{type(error).__name__}: {error}"
+    )
 
 
 def _end_of(stderr: IO[str]) -> str:
@@ -264,11 +295,17 @@ def _check_packages() -> None:
         if not _script(script):
             raise DemoError(_missing(script))
     if shutil.which("git") is None:
-        raise DemoError(text("demo_no_git", install=to_install("demo")))
+        raise DemoError(
+            _(
+                "the demo needs git: install it with your system's package manager "
+                "(everything else comes with {install})",
+                install=to_install("demo"),
+            )
+        )
 
 
 def _missing(module: str) -> str:
-    return text("demo_missing", module=module, install=to_install("demo"))
+    return needs_packages("cortex-otel demo", "demo", module)
 
 
 def _check_packages_of_serve() -> None:

@@ -25,7 +25,7 @@ from cortex_otel.demo.live_calls import Caller
 from cortex_otel.demo.page_checks import PageChecks
 from cortex_otel.demo.reconciliation import Reconciliation
 from cortex_otel.demo.synthetic_data import Facts, fill, filled_at
-from cortex_otel.demo.texts import said
+from cortex_otel.locale import _
 from cortex_otel.settings import read_environment
 from cortex_otel_exporters.sqlite.reader import open_reader
 
@@ -60,9 +60,15 @@ def prepare(database: Path) -> None:
     if made_ns == 0:
         return
     if made_ns is None:
-        _progress(said("half"))
+        _progress(_("An earlier demo was interrupted while it generated its users: removed."))
     elif time.time_ns() - made_ns > _FRESH_HOURS * _NS_AN_HOUR:
-        _progress(said("stale", age=age(time.time_ns() - made_ns)))
+        _progress(
+            _(
+                "The generated users of an earlier demo are {age} old: removed, to be "
+                "generated again.",
+                age=age(time.time_ns() - made_ns),
+            )
+        )
     else:
         return
     forget_database(database.parent)
@@ -82,15 +88,26 @@ def populate(database: Path, *, quiet: bool) -> Facts | None:
         if not quiet:
             events = _number(database, "SELECT sum(stored) FROM rollup_day")
             ago = age(time.time_ns() - made_ns)
-            _progress(said("filled_before", events=f"{events:,}", age=ago))
+            _progress(
+                _(
+                    "The generated users are already there: {events} events, the last {age} ago.",
+                    events=f"{events:,}",
+                    age=ago,
+                )
+            )
         return None
     is_terminal = sys.stderr.isatty() and not quiet
     if not quiet and not is_terminal:
-        _progress(said("filling", users=USERS, days=DAYS))
+        _progress(_("Generating {days} days of {users} users …", users=USERS, days=DAYS))
 
     def show_progress(done: int, of: int) -> None:
         if is_terminal:
-            share = said("filling_share", users=USERS, days=DAYS, share=100 * done // of)
+            share = _(
+                "Generating {days} days of {users} users … {share} %",
+                users=USERS,
+                days=DAYS,
+                share=100 * done // of,
+            )
             sys.stderr.write(f"\r{share}" + ("\r\x1b[K" if done == of else ""))
             sys.stderr.flush()
 
@@ -99,11 +116,16 @@ def populate(database: Path, *, quiet: bool) -> Facts | None:
     )  # fmt: skip
     if not quiet:
         _progress(
-            said(
-                "filled", users=facts.users, stored=f"{facts.stored:,}", days=DAYS,
-                tool=facts.incident_tool, incident=_span(facts.incident),
+            _(
+                "Generated: {users} users, {stored} events in {days} days. In the incident among "
+                "them, {tool} fails: {incident}.",
+                users=facts.users,
+                stored=f"{facts.stored:,}",
+                days=DAYS,
+                tool=facts.incident_tool,
+                incident=_span(facts.incident),
             )
-        )  # fmt: skip
+        )
     return facts
 
 
@@ -141,14 +163,17 @@ def _show_once(settings: Settings, *, quiet: bool) -> tuple[int, Any]:
         sys.stdout = stdout
     thread.join()
     if not quiet:
-        line(said("pages"))
+        line(_("Pages, each fetched once with all its panels:"))
         for page in checks.pages:
             line(
-                said(
-                    "page", page=page.title, milliseconds=f"{page.milliseconds:.0f}",
-                    lit=page.lit, panels=page.panels,
+                _(
+                    "  {page}  {milliseconds} ms, panels with data: {lit} of {panels}",
+                    page=page.title,
+                    milliseconds=f"{page.milliseconds:.0f}",
+                    lit=page.lit,
+                    panels=page.panels,
                 )
-            )  # fmt: skip
+            )
         for problem in checks.problems():
             complain(problem)
     return code or int(not checks.holds), checks.as_json()
@@ -172,22 +197,28 @@ def _show_until_ctrl_c(settings: Settings, servers: Sequence[Server]) -> int:
     reconciliation = Reconciliation(settings.database, time.time_ns(), called)
     before = reconciliation.open()
     caller = Caller(called, settings.home)
-    line(said("live"))
+    line(_("Two of the servers are called again and again, so that the pages move."))
     caller.start()
     try:
         code = serve(settings)
     finally:
         in_time = caller.stop()
     if caller.failure:
-        complain(said("live_failed", detail=caller.failure))
+        complain(_("the calls in between ended early: {detail}", detail=caller.failure))
     if not in_time:
         return code  # a call is still running: its rows can't be compared
     reconciliation.close(before)
     rows = sum(server.rows for server in called)
     if not reconciliation.agree and not caller.failure:
-        complain(said("live_differs", calls=reconciliation.called, rows=rows))
+        complain(
+            _(
+                "meanwhile the client made {calls} tool calls, but {rows} rows are stored",
+                calls=reconciliation.called,
+                rows=rows,
+            )
+        )
         return 1
-    line(said("live_ended", calls=reconciliation.called, rows=rows))
+    line(_("Meanwhile: {calls} tool calls, {rows} rows.", calls=reconciliation.called, rows=rows))
     return code
 
 
@@ -203,7 +234,7 @@ def _settings(directory: Path, *, quiet: bool) -> Settings:
     receiver_port = _free_port(users.receiver_port, taken=admin_port)
     for wanted, found in ((users.admin_port, admin_port), (users.receiver_port, receiver_port)):
         if wanted != found and wanted and not quiet:
-            _progress(said("port_taken", port=wanted, other=found))
+            _progress(_("Port {port} is in use: using {other} instead.", port=wanted, other=found))
     return dataclasses.replace(settings, admin_port=admin_port, receiver_port=receiver_port)
 
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from cortex_otel._version import requirement
 from cortex_otel.doctor.findings import ok, problem, shown, warning
 from cortex_otel.doctor.processes import begin, end
+from cortex_otel.locale import _
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from cortex_otel.doctor.findings import Finding
     from cortex_otel.doctor.target import Target
@@ -90,32 +91,76 @@ def look(target: Target, *, timeout_seconds: float) -> Iterator[Finding]:
     """Whether the Python of ``target`` has what recording needs, and what to type instead."""
     answer = ask(target.interpreter, timeout_seconds=timeout_seconds)
     if isinstance(answer, str):
-        yield problem("python_fails", command=shown(target.interpreter), said=answer)
+        yield problem(
+            "python_fails",
+            _("the server's Python doesn't start ({detail}): try it yourself: {command}"),
+            command=shown(target.interpreter),
+            detail=answer,
+        )
         return
     versions = answer["versions"]
-    yield ok("target_python", version=answer["python"], prefix=answer["prefix"])
+    yield ok(
+        "target_python",
+        _("runs in Python {version}, environment {prefix}"),
+        version=answer["python"],
+        prefix=answer["prefix"],
+    )
     yield from _stack(versions)
     if _numbers(answer["python"]) < _OLDEST_PYTHON:
-        yield problem("python_too_old", version=answer["python"])
+        yield problem(
+            "python_too_old",
+            _("Python {version} is too old for cortex-otel: use 3.11 or newer"),
+            version=answer["python"],
+        )
     instead = shown(target.instead)
     if not answer["importable"]:
         if target.installs and target.instead:
-            yield problem("not_in_environment_uv", prefix=answer["prefix"], instead=instead)
+            yield problem(
+                "not_in_environment_uv",
+                _("cortex-otel is not in {prefix}; run: {instead}"),
+                prefix=answer["prefix"],
+                instead=instead,
+            )
         elif target.installs:
             option = shown(("--with", requirement()))
-            yield problem("not_brought_along", prefix=answer["prefix"], option=option)
+            yield problem(
+                "not_brought_along",
+                _("cortex-otel is not in {prefix}: add {option}"),
+                prefix=answer["prefix"],
+                option=option,
+            )
         else:
             yield problem(
-                "not_in_environment", prefix=answer["prefix"], install=_install(answer),
+                "not_in_environment",
+                _("cortex-otel is not installed in {prefix}; run: {install} and then: {instead}"),
+                prefix=answer["prefix"],
+                install=_install(answer),
                 instead=instead or shown(target.instrumented),
-            )  # fmt: skip
+            )
     else:
-        yield ok("in_environment", version=versions["cortex-otel"])
-        yield from _several_distros(answer)
+        yield ok(
+            "in_environment",
+            _("cortex-otel {version} is installed there"),
+            version=versions["cortex-otel"],
+        )
+        if found := other_distros(answer["distros"]):
+            yield found
     if target.isolation:
-        yield problem("isolated", flag=target.isolation, instead=instead)
+        yield problem(
+            "isolated",
+            _("{flag} keeps the launcher out of Python; run: {instead}"),
+            flag=target.isolation,
+            instead=instead,
+        )
     elif not target.instrumented and answer["importable"]:
-        yield warning("no_launcher", instead=instead)
+        yield warning(
+            "no_launcher",
+            _(
+                "not started with opentelemetry-instrument, so only code that calls "
+                "cortex_otel.configure() records; run: {instead}"
+            ),
+            instead=instead,
+        )
     elif target.instrumented:
         yield from _reached(target, answer, timeout_seconds)
 
@@ -124,35 +169,88 @@ def _reached(target: Target, answer: dict[str, Any], timeout_seconds: float) -> 
     """Start the launcher for real, with the question in place of the server."""
     behind = ask(target.instrumented, timeout_seconds=timeout_seconds)
     if isinstance(behind, str):
-        yield problem("launcher_fails", command=shown(target.instrumented), said=behind)
+        yield problem(
+            "launcher_fails",
+            _("Python doesn't start under the launcher ({detail}): try it yourself: {command}"),
+            command=shown(target.instrumented),
+            detail=behind,
+        )
     elif behind["active"]:
-        yield ok("launcher_reaches")
+        yield ok("launcher_reaches", _("opentelemetry-instrument turns cortex-otel on there"))
         if not behind["hook"]:
-            yield warning("hook_disabled")
+            yield warning(
+                "hook_disabled",
+                _(
+                    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS names cortex_mcp, so only tools "
+                    "under @instrument_tool are recorded: remove it"
+                ),
+            )
     elif answer["importable"]:
-        yield problem("launcher_without_us", prefix=answer["prefix"])
+        yield problem(
+            "launcher_without_us",
+            _(
+                "cortex-otel stays off in {prefix} even under opentelemetry-instrument: run "
+                "cortex-otel doctor there, without a command"
+            ),
+            prefix=answer["prefix"],
+        )
     else:
-        yield problem("launcher_elsewhere", prefix=answer["prefix"])
+        yield problem(
+            "launcher_elsewhere",
+            _(
+                "opentelemetry-instrument doesn't reach {prefix}: it must run inside that "
+                "environment"
+            ),
+            prefix=answer["prefix"],
+        )
 
 
 def _stack(versions: dict[str, str]) -> Iterator[Finding]:
     fastmcp, mcp = versions["fastmcp"], versions["mcp"]
     name, version = ("fastmcp", fastmcp) if fastmcp else ("mcp", mcp)
     if not version:
-        yield warning("no_mcp")
+        yield warning(
+            "no_mcp",
+            _("neither mcp nor fastmcp is installed there: only your own spans are recorded"),
+        )
     elif _numbers(version) < (_FASTMCP if fastmcp else _OLDEST_MCP):
-        yield problem("old_mcp", name=name, version=version)
+        yield problem(
+            "old_mcp",
+            _("{name} {version} is too old: install mcp 1.10 or fastmcp 2, or newer"),
+            name=name,
+            version=version,
+        )
     else:
-        yield ok("mcp", name=name, version=version, mcp=mcp)
+        yield ok("mcp", _("{name} {version} is supported"), name=name, version=version, mcp=mcp)
 
 
-def _several_distros(answer: dict[str, Any]) -> Iterator[Finding]:
-    others = [name for name in answer["distros"] if name != "cortex"]
+def other_distros(names: Collection[str]) -> Finding | None:
+    """What distros beside ours mean; ``None`` if there are none.
+
+    Args:
+        names: of every distro that is installed.
+    """
+    others = sorted(set(names) - {"cortex"})
     chosen = os.environ.get("OTEL_PYTHON_DISTRO", "")
     if chosen and chosen != "cortex":
-        yield problem("other_distro_chosen", chosen=chosen)
-    elif others:
-        yield warning("two_distros", others=", ".join(others))
+        return problem(
+            "other_distro_chosen",
+            _(
+                "OTEL_PYTHON_DISTRO={chosen} takes precedence over cortex-otel: set "
+                "OTEL_PYTHON_DISTRO=cortex"
+            ),
+            chosen=chosen,
+        )
+    if others:
+        return warning(
+            "two_distros",
+            _(
+                "other distros are installed too ({others}); cortex-otel takes precedence, since "
+                "none is chosen: set OTEL_PYTHON_DISTRO=cortex to be sure"
+            ),
+            others=", ".join(others),
+        )
+    return None
 
 
 def _install(answer: dict[str, Any]) -> str:

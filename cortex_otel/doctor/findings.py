@@ -8,7 +8,6 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from cortex_otel.messages import text
 from cortex_otel.process.patterns import PATTERNS
 
 if TYPE_CHECKING:
@@ -47,7 +46,9 @@ class Finding:
 
     level: Level
     code: str
-    """Names the finding for programs; its text is ``doctor_<code>`` of the messages."""
+    """Names the finding for programs."""
+    message: str
+    """In the user's language, its values not yet filled in."""
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def told(self, secrets: Collection[str] = ()) -> str:
@@ -58,23 +59,23 @@ class Finding:
                 a secret would no longer be found.
         """
         values = {name: _quoted(value, secrets) for name, value in self.values.items()}
-        line = text(f"doctor_{self.code}", **values)
+        line = self.message.format(**values)
         return mask(_without(" ".join(line.split()), secrets))
 
 
-def ok(code: str, /, **values: Any) -> Finding:
+def ok(code: str, message: str, /, **values: Any) -> Finding:
     """Nothing to do."""
-    return Finding("ok", code, values)
+    return Finding("ok", code, message, values)
 
 
-def warning(code: str, /, **values: Any) -> Finding:
+def warning(code: str, message: str, /, **values: Any) -> Finding:
     """Works, though perhaps not as meant."""
-    return Finding("warning", code, values)
+    return Finding("warning", code, message, values)
 
 
-def problem(code: str, /, **values: Any) -> Finding:
+def problem(code: str, message: str, /, **values: Any) -> Finding:
     """Keeps something from being recorded, or harms the server."""
-    return Finding("problem", code, values)
+    return Finding("problem", code, message, values)
 
 
 def mask(line: str) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import apsw
 
 from cortex_otel.doctor.findings import ok, problem, warning
-from cortex_otel.messages import text
+from cortex_otel.locale import _
+from cortex_otel.query.store_errors import damaged, described
 from cortex_otel.query.writers import read_writers
 from cortex_otel_exporters.sqlite.files import trouble_of
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError, open_reader
@@ -37,9 +38,23 @@ def look(home: Path, database: Path) -> Iterator[Finding]:
     existing = next(path for path in (home, *home.parents) if os.path.lexists(path))
     why = _unwritable(existing)
     if why:
-        yield problem("home_unwritable", path=home, why=why)
+        yield problem(
+            "home_unwritable",
+            _(
+                "{path} can't be written to ({why}): correct its permissions, or set "
+                "CORTEX_OTEL_HOME"
+            ),
+            path=home,
+            why=why,
+        )
     else:
-        yield ok("home" if existing == home else "home_none_yet", path=home)
+        yield (
+            ok("home", _("{path} is writable"), path=home)
+            if existing == home
+            else ok(
+                "home_none_yet", _("{path} can be created when something is recorded"), path=home
+            )
+        )
         yield from _owned(home)
         yield from _space(existing)
     yield from _database(database, writable=not why)
@@ -62,18 +77,31 @@ def _owned(home: Path) -> Iterator[Finding]:
         except OSError:
             continue
         if hasattr(os, "getuid") and status.st_uid != os.getuid():
-            yield warning("other_owner", path=path)
+            yield warning(
+                "other_owner",
+                _("{path} belongs to another user: record as that user, or chown it"),
+                path=path,
+            )
         if os.name == "posix" and status.st_mode & _OPEN_TO_OTHERS:
-            yield warning("open_to_others", path=path, mode=f"{status.st_mode & 0o777:04o}")
+            yield warning(
+                "open_to_others",
+                _("{path} is open to other users (mode {mode}): chmod go= {path}"),
+                path=path,
+                mode=f"{status.st_mode & 0o777:04o}",
+            )
 
 
 def _space(directory: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(directory).free
     megabytes = f"{free / 10**6:,.0f}"
     yield (
-        ok("space", megabytes=megabytes)
+        ok("space", _("{megabytes} MB free on the disk"), megabytes=megabytes)
         if free >= _LITTLE_BYTES
-        else problem("little_space", megabytes=megabytes)
+        else problem(
+            "little_space",
+            _("only {megabytes} MB free on the disk: make room"),
+            megabytes=megabytes,
+        )
     )
 
 
@@ -81,17 +109,28 @@ def _database(path: Path, *, writable: bool) -> Iterator[Finding]:
     try:
         connection = open_reader(path)
     except StoreMissingError:
-        yield ok("no_database", path=path)
+        yield ok(
+            "no_database",
+            _("no database at {path} yet: it is created when something is recorded"),
+            path=path,
+        )
         return
     except StoreError as error:
-        yield problem("database", said=text(f"store_{error.reason}", path=path, detail=error))
+        yield problem("database", "{detail}", detail=described(error))
         return
     with contextlib.closing(connection):
         said = _quick_check(connection)
     if said:
-        yield problem("database", said=text("store_damaged", path=path))
+        yield problem("database", "{detail}", detail=damaged(path))
         return
-    yield ok("database_whole", path=path) if said is not None else ok("database_large", path=path)
+    if said is None:
+        yield ok(
+            "database_large",
+            _("{path} can be read; it is too large for a full check in 5 s"),
+            path=path,
+        )
+    else:
+        yield ok("database_whole", _("{path} is intact"), path=path)
     if writable:
         yield from _transaction(path)
 
@@ -123,9 +162,17 @@ def _transaction(path: Path) -> Iterator[Finding]:
             finally:
                 connection.execute("ROLLBACK")
     except apsw.Error as error:
-        yield problem("transaction_failed", why=trouble_of(error) or str(error), path=path)
+        yield problem(
+            "transaction_failed",
+            _(
+                "no transaction can be written to {path} ({why}): check which process holds "
+                "it, and its permissions"
+            ),
+            why=trouble_of(error) or str(error),
+            path=path,
+        )
     else:
-        yield ok("transaction")
+        yield ok("transaction", _("a transaction can be written there (it was rolled back)"))
 
 
 def _writers(home: Path) -> Iterator[Finding]:
@@ -133,9 +180,27 @@ def _writers(home: Path) -> Iterator[Finding]:
         if not writer.alive:
             continue
         if writer.trouble:
-            yield problem("writer_trouble", pid=writer.pid, why=writer.trouble)
+            yield problem(
+                "writer_trouble",
+                _("process {pid} can't store ({why}): see cortex-otel status"),
+                pid=writer.pid,
+                why=writer.trouble,
+            )
         if writer.dropped:
             reasons = ", ".join(f"{name} {count}" for name, count in writer.dropped.items())
-            yield warning("writer_dropped", pid=writer.pid, reasons=reasons)
+            yield warning(
+                "writer_dropped",
+                _("process {pid} lost records ({reasons}): see cortex-otel status"),
+                pid=writer.pid,
+                reasons=reasons,
+            )
         if writer.faults:
-            yield warning("writer_faults", pid=writer.pid, places=", ".join(writer.faults))
+            yield warning(
+                "writer_faults",
+                _(
+                    "process {pid} had internal telemetry faults ({places}): report them as "
+                    "an issue"
+                ),
+                pid=writer.pid,
+                places=", ".join(writer.faults),
+            )

@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 import apsw
 
 from cortex_otel._version import to_install
+from cortex_otel.doctor.environment import other_distros
 from cortex_otel.doctor.findings import mask, ok, problem, warning
+from cortex_otel.locale import N_, _
 from cortex_otel.sdk.extra_exporters import otlp
 from cortex_otel.settings import enabled_by_host, read_environment
 
@@ -27,24 +29,55 @@ __all__ = ["look"]
 _OURS_OR_NONE = frozenset({"", "none", "cortex_sqlite"})
 _CONNECT_SECONDS = 0.5
 _GRPC_PORT, _HTTP_PORT = 4317, 4318
+_FORBIDDEN = (
+    "endpoint_forbidden",
+    N_(
+        "{endpoint} (CORTEX_OTEL_OTLP_ENDPOINT) refuses the request (401 or 403), so what should "
+        "be sent is counted as lost: put its key into the file that CORTEX_OTEL_OTLP_HEADERS_FILE "
+        "names"
+    ),
+)
 #: The finding that names the cause, by what the Collector answers.
 _REFUSALS = {
-    "unreachable": "endpoint_closed", "tls": "endpoint_tls", "http_401": "endpoint_forbidden",
-    "http_403": "endpoint_forbidden", "http_404": "endpoint_not_found",
-}  # fmt: skip
+    "unreachable": (
+        "endpoint_closed",
+        N_(
+            "nothing answers at {endpoint} (CORTEX_OTEL_OTLP_ENDPOINT), so what should be sent is "
+            "counted as lost: start a collector there, or unset it"
+        ),
+    ),
+    "tls": (
+        "endpoint_tls",
+        N_(
+            "no TLS connection to {endpoint} (CORTEX_OTEL_OTLP_ENDPOINT), so what should be sent "
+            "is counted as lost: use http:// if it doesn't speak TLS, or a certificate that this "
+            "machine trusts"
+        ),
+    ),
+    "http_401": _FORBIDDEN,
+    "http_403": _FORBIDDEN,
+    "http_404": (
+        "endpoint_not_found",
+        N_(
+            "{endpoint} has no /v1/traces under CORTEX_OTEL_OTLP_ENDPOINT (404), so what should be "
+            "sent is counted as lost: give the address of a collector's OTLP/HTTP receiver"
+        ),
+    ),
+}
 
 
 def look() -> Iterator[Finding]:
     """Versions, switches, senseless settings, distros and exporters."""
     yield ok(
         "versions",
+        _("cortex-otel {ours}, SDK {sdk}, SQLite {sqlite}, Python {python}"),
         ours=metadata.version("cortex-otel"),
         sdk=metadata.version("opentelemetry-sdk"),
         sqlite=apsw.sqlite_lib_version(),
         python=platform.python_version(),
     )
     yield from _settings()
-    yield from _distros()
+    yield _distros()
     yield from _exporters()
 
 
@@ -52,33 +85,44 @@ def _settings() -> Iterator[Finding]:
     told: list[str] = []
     settings = read_environment(warn=told.append)
     for line in told:
-        yield problem("setting", said=mask(line))
+        yield problem("setting", _("{detail}: correct or unset it"), detail=mask(line))
+    by = ""
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        yield problem("off", by="OTEL_SDK_DISABLED=true")
+        by = "OTEL_SDK_DISABLED=true"
     elif not settings.enabled:
-        yield problem("off", by="CORTEX_OTEL_ENABLED")
+        by = "CORTEX_OTEL_ENABLED"
     elif not enabled_by_host():
-        yield problem("off", by="TELEMETRY_ENABLED = False (config.py)")
+        by = "TELEMETRY_ENABLED = False (config.py)"
+    if by:
+        yield problem("off", _("recording is switched off by {by}: change it to record"), by=by)
     elif not told:
-        yield ok("settings")
+        yield ok("settings", _("settings are valid, and recording is on"))
     if os.environ.get("OTEL_CONFIG_FILE"):
-        yield warning("config_file")
+        yield warning(
+            "config_file",
+            _("OTEL_CONFIG_FILE is set but ignored: use CORTEX_OTEL_* variables, or unset it"),
+        )
     if settings.capture_content:
-        yield warning("content")
+        yield warning(
+            "content",
+            _(
+                "CORTEX_OTEL_CAPTURE_CONTENT is on: arguments and results are stored as they "
+                "are; unset it outside development"
+            ),
+        )
     if settings.other_exporters_get_raw_personal_data:
-        yield warning("raw")
+        yield warning(
+            "raw",
+            _(
+                "CORTEX_OTEL_OTHER_EXPORTERS_GET_RAW_PERSONAL_DATA is on: other exporters get "
+                "arguments, messages and user ids as they are; unset it outside development"
+            ),
+        )
 
 
-def _distros() -> Iterator[Finding]:
+def _distros() -> Finding:
     found = {point.name for point in metadata.entry_points(group="opentelemetry_distro")}
-    others = sorted(found - {"cortex"})
-    chosen = os.environ.get("OTEL_PYTHON_DISTRO", "")
-    if chosen and chosen != "cortex":
-        yield problem("other_distro_chosen", chosen=mask(chosen))
-    elif others:
-        yield warning("two_distros", others=", ".join(others))
-    else:
-        yield ok("one_distro")
+    return other_distros(found) or ok("one_distro", _("no other OpenTelemetry distro is installed"))
 
 
 def _exporters() -> Iterator[Finding]:
@@ -91,17 +135,31 @@ def _exporters() -> Iterator[Finding]:
             clean = False
             setting = mask(f"{variable}={name}")
             if name == "console":
-                yield warning("console", setting=setting)
+                yield warning(
+                    "console",
+                    _(
+                        "{setting} writes to stdout, which an MCP server needs for its "
+                        "protocol, so cortex-otel doesn't start it: unset it"
+                    ),
+                    setting=setting,
+                )
             elif not settings.allow_other_exporters:
-                yield warning("not_followed", setting=setting)
+                yield warning(
+                    "not_followed",
+                    _(
+                        "{setting} is ignored, and data stays on this machine: unset it, or "
+                        "set CORTEX_OTEL_ALLOW_OTHER_EXPORTERS=true"
+                    ),
+                    setting=setting,
+                )
             elif not name.startswith("otlp"):
-                yield ok("followed", setting=setting)
+                yield ok("followed", _("{setting} is in effect, as you allowed"), setting=setting)
             else:
                 yield _otlp(signal.upper(), name, setting)
     if settings.otlp_endpoint:
         yield _endpoint(settings)
     elif clean:
-        yield ok("exporters")
+        yield ok("exporters", _("no OTEL_*_EXPORTER sends anything elsewhere"))
 
 
 def _endpoint(settings: Settings) -> Finding:
@@ -110,7 +168,14 @@ def _endpoint(settings: Settings) -> Finding:
     except ModuleNotFoundError:  # a package above it
         is_missing = True
     if is_missing:
-        return problem("endpoint_missing", install=to_install("otlp"))
+        return problem(
+            "endpoint_missing",
+            _(
+                "CORTEX_OTEL_OTLP_ENDPOINT is set, but its packages are missing, so nothing "
+                "is sent: {install}"
+            ),
+            install=to_install("otlp"),
+        )
     # Only host and port are shown: the rest of an address may carry a key.
     endpoint = mask(urlsplit(settings.otlp_endpoint or "").netloc)
     try:
@@ -118,10 +183,23 @@ def _endpoint(settings: Settings) -> Finding:
     except Exception as error:  # noqa: BLE001 - somebody else's package; a file that has changed
         why = type(error).__name__
     if not why:
-        return ok("endpoint", endpoint=endpoint)
+        return ok(
+            "endpoint",
+            _("redacted copies go to {endpoint}, as configured; it accepts them"),
+            endpoint=endpoint,
+        )
     if why in _REFUSALS:
-        return problem(_REFUSALS[why], endpoint=endpoint)
-    return problem("endpoint_refuses", endpoint=endpoint, said=why.replace("http_", "HTTP "))
+        code, message = _REFUSALS[why]
+        return problem(code, _(message), endpoint=endpoint)
+    return problem(
+        "endpoint_refuses",
+        _(
+            "{endpoint} (CORTEX_OTEL_OTLP_ENDPOINT) doesn't accept OTLP/HTTP ({detail}), so "
+            "what should be sent is counted as lost: see the log of the collector there"
+        ),
+        endpoint=endpoint,
+        detail=why.replace("http_", "HTTP "),
+    )
 
 
 def _otlp(signal: str, name: str, setting: str) -> Finding:
@@ -135,8 +213,22 @@ def _otlp(signal: str, name: str, setting: str) -> Finding:
     endpoint = given["ENDPOINT"] or f"http://localhost:{port}"
     answering = _answering(endpoint, port)
     if answering is None:
-        return problem("otlp_closed", setting=setting, endpoint=mask(endpoint))
-    return ok("otlp", setting=setting, endpoint=answering)
+        return problem(
+            "otlp_closed",
+            _(
+                "{setting} is in effect, but nothing answers at {endpoint}, so what should be "
+                "sent is counted as lost: start a collector there, or unset "
+                "CORTEX_OTEL_ALLOW_OTHER_EXPORTERS"
+            ),
+            setting=setting,
+            endpoint=mask(endpoint),
+        )
+    return ok(
+        "otlp",
+        _("{setting} is in effect, as you allowed; {endpoint} answers"),
+        setting=setting,
+        endpoint=answering,
+    )
 
 
 def _answering(endpoint: str, port: int) -> str | None:

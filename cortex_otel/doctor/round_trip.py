@@ -20,6 +20,7 @@ import apsw
 
 from cortex_otel import guard
 from cortex_otel.doctor.findings import ok, problem
+from cortex_otel.locale import _
 from cortex_otel.semconv import MCP_SERVER_OPERATION_DURATION
 from cortex_otel_exporters.sqlite.reader import StoreError, open_reader
 
@@ -61,18 +62,42 @@ def round_trip(*, timeout_seconds: float) -> Iterator[Finding]:
             )  # fmt: skip
             told: dict[str, Any] = json.loads(tried.stdout)
         except subprocess.TimeoutExpired:
-            yield problem("trip_failed", said=f"> {timeout_seconds:g} s")
+            yield _not_run(f"> {timeout_seconds:g} s")
             return
         except ValueError:
             last = (tried.stderr.strip().splitlines() or [f"exit {tried.returncode}"])[-1]
-            yield problem("trip_failed", said=last)
+            yield _not_run(last)
             return
         for signal in SIGNALS:
             hop, why = broken_hop(signal, home / "cortex.db", told)
             if hop:
-                yield problem("trip_broken", signal=signal, hop=hop, why=why or "-")
+                yield problem(
+                    "trip_broken",
+                    _(
+                        "a synthetic {signal} was lost at the hop “{hop}” ({why}): report it "
+                        "with these lines"
+                    ),
+                    signal=signal,
+                    hop=hop,
+                    why=why or "-",
+                )
             else:
-                yield ok("trip", signal=signal)
+                yield ok(
+                    "trip",
+                    _(
+                        "a synthetic {signal} came through: instrument → process → queue → "
+                        "writer → database → view"
+                    ),
+                    signal=signal,
+                )
+
+
+def _not_run(detail: str) -> Finding:
+    return problem(
+        "trip_failed",
+        _("the round trip could not be run ({detail}): reinstall cortex-otel"),
+        detail=detail,
+    )
 
 
 def broken_hop(signal: str, database: Path, told: dict[str, Any]) -> tuple[str, str]:

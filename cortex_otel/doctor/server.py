@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from cortex_otel.doctor.findings import ok, problem, warning
 from cortex_otel.doctor.processes import begin, end
+from cortex_otel.locale import _, ngettext
 from cortex_otel.query.writers import read_writers
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError, open_reader
 
@@ -57,7 +58,11 @@ def start(
         try:
             server = _Server(command, home, Path(directory, "stderr"))
         except OSError as error:
-            yield problem("server_not_started", said=error)
+            yield problem(
+                "server_not_started",
+                _("the server doesn't start ({detail}): try it yourself"),
+                detail=error,
+            )
             return
         with server:
             yield from _talk(server, timeout_seconds)
@@ -69,28 +74,72 @@ def _talk(server: _Server, timeout_seconds: float) -> Iterator[Finding]:
     answer = server.ask(1, "initialize", _INITIALIZE, timeout_seconds)
     if answer is None:
         if server.ended:
-            yield problem("server_died", code=server.process.returncode, said=server.last_words())
+            yield problem(
+                "server_died",
+                _(
+                    "the server exited (code {code}) before it answered; its last output: "
+                    "{detail} — run it yourself to see more"
+                ),
+                code=server.process.returncode,
+                detail=server.last_words(),
+            )
         else:
-            yield problem("server_silent", seconds=f"{timeout_seconds:g}", said=server.last_words())
+            yield problem(
+                "server_silent",
+                _(
+                    "no answer to initialize over stdio in {seconds} s; its last output: "
+                    "{detail} — is it an HTTP server? If not, give it a longer --timeout"
+                ),
+                seconds=f"{timeout_seconds:g}",
+                detail=server.last_words(),
+            )
         yield from server.stray_findings()
         return
     took = f"{time.monotonic() - began:.1f}"
     info = _inside(answer, "result", "serverInfo")
     name = f"{info.get('name', '?')} {info.get('version', '')}".strip()
-    yield ok("server_answers", name=name, seconds=took)
+    yield ok(
+        "server_answers", _("{name} answered initialize after {seconds} s"), name=name, seconds=took
+    )
     server.tell("notifications/initialized")
     tools = _inside(server.ask(2, "tools/list", {}, timeout_seconds) or {}, "result").get("tools")
     if isinstance(tools, list):
-        yield ok("server_tools", count=len(tools))
+        yield ok(
+            "server_tools",
+            ngettext(
+                "it offers {count} tool; it was not called",
+                "it offers {count} tools; none was called",
+                len(tools),
+            ),
+            count=len(tools),
+        )
     else:
-        yield warning("server_no_tools")
+        yield warning("server_no_tools", _("it didn't answer tools/list: check that it has tools"))
     seconds = server.close()
     if seconds is None:
-        yield problem("server_stays", seconds=f"{_MAX_EXIT_SECONDS:g}")
+        yield problem(
+            "server_stays",
+            _(
+                "it was still running {seconds} s after stdin was closed and had to be "
+                "killed; clients do so after 2 s: look for threads that never end"
+            ),
+            seconds=f"{_MAX_EXIT_SECONDS:g}",
+        )
     elif seconds > _PATIENCE_SECONDS:
-        yield problem("server_slow_exit", seconds=f"{seconds:.1f}")
+        yield problem(
+            "server_slow_exit",
+            _(
+                "it took {seconds} s to exit after stdin was closed; clients send SIGTERM "
+                "after 2 s: look for exporters and threads that wait at exit"
+            ),
+            seconds=f"{seconds:.1f}",
+        )
     else:
-        yield ok("server_exits", seconds=f"{seconds:.1f}")
+        yield ok(
+            "server_exits",
+            _("it exited {seconds} s after stdin was closed"),
+            seconds=f"{seconds:.1f}",
+        )
     yield from server.stray_findings()
     yield from server.complaints()
 
@@ -108,7 +157,9 @@ def _recorded(home: Path, *, expected: bool | None) -> Iterator[Finding]:
     except StoreMissingError:
         pass
     except StoreError as error:
-        yield problem("server_store", said=error)
+        yield problem(
+            "server_store", _("what the server recorded can't be read: {detail}"), detail=error
+        )
         return
     else:
         with contextlib.closing(connection):
@@ -117,15 +168,42 @@ def _recorded(home: Path, *, expected: bool | None) -> Iterator[Finding]:
     for writer in read_writers(home):
         if writer.trouble or writer.faults:
             said = writer.trouble or ", ".join(writer.faults)
-            yield problem("server_faults", said=said)
+            yield problem(
+                "server_faults",
+                _("telemetry failed in the server ({detail}): report it as an issue"),
+                detail=said,
+            )
     if spans:
-        yield ok("server_recorded", count=spans)
+        yield ok(
+            "server_recorded",
+            ngettext(
+                "{count} record of this handshake was stored",
+                "{count} records of this handshake were stored",
+                spans,
+            ),
+            count=spans,
+        )
     elif expected:
-        yield warning("server_recorded_nothing")
+        yield warning(
+            "server_recorded_nothing",
+            _(
+                "recording is on, but this handshake left no record: the server answers "
+                "without mcp or fastmcp, so only tools under @instrument_tool are recorded"
+            ),
+        )
     elif expected is None:
-        yield warning("server_maybe_recorded")
+        yield warning(
+            "server_maybe_recorded",
+            _(
+                "no record of this handshake: start it with opentelemetry-instrument or, if "
+                "its code calls cortex_otel.configure(), call a tool and then run: "
+                "cortex-otel tail"
+            ),
+        )
     else:
-        yield problem("server_not_recorded")
+        yield problem(
+            "server_not_recorded", _("nothing was recorded: follow the advice in the lines above")
+        )
 
 
 def _providers(connection: apsw.Connection) -> Iterator[Finding]:
@@ -137,13 +215,38 @@ def _providers(connection: apsw.Connection) -> Iterator[Finding]:
     for how, signals in found.items():
         named = ", ".join(signals)
         if how == "apart":
-            yield warning("provider_apart", signal=named)
+            yield warning(
+                "provider_apart",
+                _(
+                    "the server has its own provider for {signal}, which can't be joined: "
+                    "what it gets is not in the local store, and what cortex-otel records "
+                    "doesn't reach it; use a provider of OpenTelemetry's SDK"
+                ),
+                signal=named,
+            )
         elif how == "mirrored":
-            yield ok("provider_mirrored", signal=named)
+            yield ok(
+                "provider_mirrored",
+                _(
+                    "the server has its own provider for {signal}, which isn't from "
+                    "OpenTelemetry's SDK; cortex-otel follows its spans: both get everything"
+                ),
+                signal=named,
+            )
         else:
-            yield ok("provider_joined", signal=named)
+            yield ok(
+                "provider_joined",
+                _(
+                    "the server has its own OpenTelemetry provider for {signal}, and "
+                    "cortex-otel has joined it: both get everything"
+                ),
+                signal=named,
+            )
     if not found:
-        yield ok("provider_own")
+        yield ok(
+            "provider_own",
+            _("the OpenTelemetry providers are cortex-otel's: the server sets none of its own"),
+        )
 
 
 class _Server:
@@ -237,15 +340,38 @@ class _Server:
     def stray_findings(self) -> Iterator[Finding]:
         """What was on stdout beside JSON-RPC."""
         if self._stray:
-            yield problem("server_stdout", count=self._stray, first=self._first_stray)
+            yield problem(
+                "server_stdout",
+                ngettext(
+                    "{count} line on stdout wasn't JSON-RPC (first: {first}): print to stderr",
+                    "{count} lines on stdout weren't JSON-RPC (first: {first}): print to stderr",
+                    self._stray,
+                ),
+                count=self._stray,
+                first=self._first_stray,
+            )
 
     def complaints(self) -> Iterator[Finding]:
         """What cortex-otel or the launcher said on stderr."""
         for line in self._said():
             if "@instrument_tool stands above" in line:
-                yield problem("server_order", tool=line.partition(":")[0].removeprefix("tool "))
+                yield problem(
+                    "server_order",
+                    _(
+                        "tool {tool}: @instrument_tool is above @mcp.tool(), so the names and "
+                        "types of its parameters are not recorded (nor are its calls where no "
+                        "MCP server is hooked): put it directly on the function"
+                    ),
+                    tool=line.partition(":")[0].removeprefix("tool "),
+                )
             elif "Error in sitecustomize" in line:
-                yield problem("server_sitecustomize")
+                yield problem(
+                    "server_sitecustomize",
+                    _(
+                        "the launcher could not load in the server's Python: run it inside "
+                        "that environment"
+                    ),
+                )
 
     def last_words(self) -> str:
         """The last line on stderr."""

@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from cortex_otel.doctor.findings import ok, problem, warning
+from cortex_otel.locale import _, ngettext
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,11 +37,33 @@ def read_source(path: Path) -> Iterator[Finding]:
         tools += 1
         where = f"{path.name}:{node.lineno}"
         if "instrument_tool" in names[: names.index("tool")]:
-            yield problem("order", tool=node.name, where=where)
+            yield problem(
+                "order",
+                _(
+                    "tool {tool} ({where}): @instrument_tool is above @mcp.tool(), so the "
+                    "names and types of its parameters are not recorded (nor are its calls "
+                    "where no MCP server is hooked): put it directly on the function"
+                ),
+                tool=node.name,
+                where=where,
+            )
         if isinstance(node, ast.AsyncFunctionDef) and _yields(node):
-            yield warning("async_generator", tool=node.name, where=where)
+            yield warning(
+                "async_generator",
+                _(
+                    "tool {tool} ({where}) is an async generator, which MCP servers don't "
+                    "send as a stream: return a value"
+                ),
+                tool=node.name,
+                where=where,
+            )
     if tools:
-        yield ok("tools_read", count=tools, file=path.name)
+        yield ok(
+            "tools_read",
+            ngettext("{count} tool found in {file}", "{count} tools found in {file}", tools),
+            count=tools,
+            file=path.name,
+        )
 
 
 def _name(decorator: ast.expr) -> str:

@@ -15,7 +15,7 @@ from cortex_otel.instrument.validate import miss, reject, reject_positional, rej
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cortex_otel.instrument.event_types import EventType
+    from cortex_otel.instrument.event_type import EventType
 
 __all__ = ["never_raises"]
 

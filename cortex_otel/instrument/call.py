@@ -26,7 +26,7 @@ from cortex_otel.instrument import request as requests
 from cortex_otel.instrument.metrics import few
 from cortex_otel.instrument.state import state
 from cortex_otel.process.budget import declare
-from cortex_otel.process.redact import summarize_exception
+from cortex_otel.process.exceptions import summarize_exception
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

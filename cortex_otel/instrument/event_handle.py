@@ -25,21 +25,23 @@ from cortex_otel.semconv import (
     CORTEX_ERROR_CRASH,
     CORTEX_EVENT_TYPE,
     CORTEX_RESULT,
+    FAILED_RESULTS,
     GEN_AI_TOOL_NAME,
 )
 from cortex_otel_exporters import native
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextvars import Token
     from types import TracebackType
     from typing import Never, Self
 
     from opentelemetry.context import Context
 
-    from cortex_otel.instrument.event_types import EventType
+    from cortex_otel.instrument.event_type import EventType
     from cortex_otel.instrument.validate import Attributes
 
-__all__ = ["RECORDED", "EventHandle", "PendingEvent", "emit", "flush_deferred"]
+__all__ = ["RECORDED", "EventHandle", "PendingEvent", "emit", "flush_deferred", "instant", "timed"]
 
 _SCOPE: Final = "cortex_otel"
 _PENDING, _OPEN, _DONE = range(3)
@@ -179,11 +181,40 @@ class PendingEvent(EventHandle):
                 self._attributes.update(failure("", error))
             attributes = self._event_type.complete(self._attributes)
             self._span.set_attributes(attributes)
-            if attributes[CORTEX_RESULT] in ("error", "timeout"):
+            if attributes[CORTEX_RESULT] in FAILED_RESULTS:
                 # No description: the text of an exception may hold the host's data.
                 self._span.set_status(Status(StatusCode.ERROR))
         finally:
             self._span.end()
+
+
+def instant(event_type: EventType, arguments: Mapping[str, object]) -> None:
+    """Record an event that happened now.
+
+    Args:
+        event_type: its declaration.
+        arguments: of its function, by name; what makes no sense is counted and left out.
+    """
+    flush_deferred()
+    attributes: Attributes = {}
+    event_type.read(arguments, attributes)
+    emit(event_type, attributes)
+
+
+def timed(event_type: EventType, arguments: Mapping[str, object]) -> EventHandle:
+    """Begin an event that takes time; recorded at once if its ``duration_ms`` is given.
+
+    Args:
+        event_type: its declaration.
+        arguments: of its function, by name; what makes no sense is counted and left out.
+    """
+    flush_deferred()
+    attributes: Attributes = {}
+    event_type.read(arguments, attributes)
+    if arguments["duration_ms"] is None:
+        return PendingEvent(event_type, attributes)
+    emit(event_type, attributes)
+    return RECORDED
 
 
 _Released: TypeAlias = "tuple[EventType, Attributes, int, Context]"
@@ -234,7 +265,7 @@ def _version() -> str:
 def _severity(attributes: Attributes) -> SeverityNumber:
     if attributes.get(CORTEX_ERROR_CRASH):
         return SeverityNumber.FATAL
-    if attributes.get(CORTEX_RESULT) in ("error", "timeout"):
+    if attributes.get(CORTEX_RESULT) in FAILED_RESULTS:
         return SeverityNumber.ERROR
     return SeverityNumber.INFO
 

@@ -1,5 +1,7 @@
 """Typed product events of Cortex: one function for each event type.
 
+Generated from telemetry/registry by ``make generate``: change it there.
+
 Things that happen at an instant are recorded at the call and give ``None``. Things that take time
 give an :class:`~cortex_otel.instrument.event_handle.EventHandle`, and there are three ways::
 
@@ -35,47 +37,34 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from cortex_otel.instrument import event_types
 from cortex_otel.instrument.arguments import never_raises
-from cortex_otel.instrument.event_handle import (
-    RECORDED,
-    EventHandle,
-    PendingEvent,
-    emit,
-    flush_deferred,
-)
+from cortex_otel.instrument.event_handle import RECORDED, EventHandle, instant, timed
 from cortex_otel.instrument.validate import rejected_values
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from cortex_otel.instrument.event_types import EventType
-    from cortex_otel.instrument.validate import Attributes
-
 __all__ = [
-    "EventHandle", "Result", "activate", "branch_create", "code_insert", "compress_context",
-    "context_switch", "extension_error", "feature_flag", "install", "ontology_classify",
-    "reference_suggest", "rejected_values", "search_context", "tool_call", "ui_interaction",
+    "EventHandle",
+    "Result",
+    "activate",
+    "branch_create",
+    "code_insert",
+    "compress_context",
+    "context_switch",
+    "extension_error",
+    "feature_flag",
+    "install",
+    "ontology_classify",
+    "reference_suggest",
+    "rejected_values",
+    "search_context",
+    "tool_call",
+    "ui_interaction",
     "update_memory",
-]  # fmt: skip
+]
 
 Result: TypeAlias = Literal["success", "error", "timeout", "cancelled"]
-
-
-def _instant(event_type: EventType, arguments: Mapping[str, object]) -> None:
-    flush_deferred()
-    attributes: Attributes = {}
-    event_type.read(arguments, attributes)
-    emit(event_type, attributes)
-
-
-def _timed(event_type: EventType, arguments: Mapping[str, object]) -> EventHandle:
-    flush_deferred()
-    attributes: Attributes = {}
-    event_type.read(arguments, attributes)
-    if arguments["duration_ms"] is None:
-        return PendingEvent(event_type, attributes)
-    emit(event_type, attributes)
-    return RECORDED
 
 
 @never_raises(event_types.TOOL_CALL, RECORDED)
@@ -96,7 +85,7 @@ def tool_call(
         result: see the module.
         error: see the module.
     """
-    return _timed(event_types.TOOL_CALL, locals())
+    return timed(event_types.TOOL_CALL, locals())
 
 
 @never_raises(event_types.BRANCH_CREATE, RECORDED)
@@ -117,7 +106,7 @@ def branch_create(
         result: see the module.
         error: see the module.
     """
-    return _timed(event_types.BRANCH_CREATE, locals())
+    return timed(event_types.BRANCH_CREATE, locals())
 
 
 @never_raises(event_types.SEARCH_CONTEXT, RECORDED)
@@ -142,7 +131,7 @@ def search_context(
         result: see the module.
         error: see the module.
     """
-    return _timed(event_types.SEARCH_CONTEXT, locals())
+    return timed(event_types.SEARCH_CONTEXT, locals())
 
 
 @never_raises(event_types.UPDATE_MEMORY, RECORDED)
@@ -163,7 +152,7 @@ def update_memory(
         result: see the module.
         error: see the module.
     """
-    return _timed(event_types.UPDATE_MEMORY, locals())
+    return timed(event_types.UPDATE_MEMORY, locals())
 
 
 @never_raises(event_types.COMPRESS_CONTEXT, RECORDED)
@@ -184,18 +173,22 @@ def compress_context(
         result: see the module.
         error: see the module.
     """
-    return _timed(event_types.COMPRESS_CONTEXT, locals())
+    return timed(event_types.COMPRESS_CONTEXT, locals())
 
 
 @never_raises(event_types.REFERENCE_SUGGEST, None)
-def reference_suggest(*, suggested: int, accepted: int = 0) -> None:
+def reference_suggest(
+    *,
+    suggested: int,
+    accepted: int = 0,
+) -> None:
     """References were suggested, or suggested ones accepted.
 
     Args:
-        suggested: number of suggestions; 0 where this tells of earlier ones being accepted.
+        suggested: number of suggestions; 0 where earlier ones were accepted.
         accepted: number of suggestions accepted.
     """
-    _instant(event_types.REFERENCE_SUGGEST, locals())
+    instant(event_types.REFERENCE_SUGGEST, locals())
 
 
 @never_raises(event_types.ONTOLOGY_CLASSIFY, RECORDED)
@@ -216,40 +209,56 @@ def ontology_classify(
         result: see the module.
         error: see the module.
     """
-    return _timed(event_types.ONTOLOGY_CLASSIFY, locals())
+    return timed(event_types.ONTOLOGY_CLASSIFY, locals())
 
 
 @never_raises(event_types.INSTALL, None)
-def install(*, ide: str, version: str | None = None) -> None:
+def install(
+    *,
+    ide: str,
+    version: str | None = None,
+    ide_version: str | None = None,
+) -> None:
     """The extension was installed.
 
     Args:
-        ide: e.g. ``vscode``.
-        version: of the extension.
+        ide: the editor, e.g. ``vscode``.
+        version: version of the extension.
+        ide_version: version of the editor.
     """
-    _instant(event_types.INSTALL, locals())
+    instant(event_types.INSTALL, locals())
 
 
 @never_raises(event_types.ACTIVATE, None)
-def activate(*, ide: str, project_path: str | os.PathLike[str] | None = None) -> None:
+def activate(
+    *,
+    ide: str,
+    project_path: str | os.PathLike[str] | None = None,
+    ide_version: str | None = None,
+) -> None:
     """The extension was activated in a window.
 
     Args:
-        ide: e.g. ``vscode``.
+        ide: the editor, e.g. ``vscode``.
         project_path: length and hash are recorded.
+        ide_version: version of the editor.
     """
-    _instant(event_types.ACTIVATE, locals())
+    instant(event_types.ACTIVATE, locals())
 
 
 @never_raises(event_types.UI_INTERACTION, None)
-def ui_interaction(*, action: str, element: str | None = None) -> None:
+def ui_interaction(
+    *,
+    action: str,
+    element: str | None = None,
+) -> None:
     """The user used an element of the extension.
 
     Args:
         action: e.g. ``click``; recorded as it is.
         element: name of the element in the code, never its content; recorded as it is.
     """
-    _instant(event_types.UI_INTERACTION, locals())
+    instant(event_types.UI_INTERACTION, locals())
 
 
 @never_raises(event_types.CODE_INSERT, None)
@@ -264,9 +273,9 @@ def code_insert(
     Args:
         language: language id of the editor, e.g. ``python``.
         lines_inserted: number of lines.
-        completion_accepted: a completion was accepted; ``None`` where none was offered.
+        completion_accepted: a completion was accepted; absent where none was offered.
     """
-    _instant(event_types.CODE_INSERT, locals())
+    instant(event_types.CODE_INSERT, locals())
 
 
 @never_raises(event_types.CONTEXT_SWITCH, None)
@@ -283,7 +292,7 @@ def context_switch(
         to_branch: length and hash are recorded.
         file_path: file opened; length and hash are recorded.
     """
-    _instant(event_types.CONTEXT_SWITCH, locals())
+    instant(event_types.CONTEXT_SWITCH, locals())
 
 
 @never_raises(event_types.EXTENSION_ERROR, None)
@@ -304,18 +313,22 @@ def extension_error(
         crash: the extension went down; the level becomes CRITICAL.
         result: ``error`` unless it was a time-out.
     """
-    _instant(event_types.EXTENSION_ERROR, locals())
+    instant(event_types.EXTENSION_ERROR, locals())
 
 
 @never_raises(event_types.FEATURE_FLAG, None)
-def feature_flag(key: str, variant: str, reason: str | None = None) -> None:
+def feature_flag(
+    key: str,
+    variant: str,
+    reason: str | None = None,
+) -> None:
     """The user was exposed to a variant of an A/B experiment.
 
     https://opentelemetry.io/docs/specs/semconv/feature-flags/feature-flags-events/
 
     Args:
-        key: of the flag or experiment.
+        key: key of the flag or experiment.
         variant: which one the user got.
         reason: why, e.g. ``split``, ``targeting_match``, ``static``.
     """
-    _instant(event_types.FEATURE_FLAG, locals())
+    instant(event_types.FEATURE_FLAG, locals())

@@ -32,9 +32,9 @@ def operation_duration(meter: Meter) -> Histogram:
     """``mcp.server.operation.duration``: seconds, with the buckets the MCP conventions advise."""
     return meter.create_histogram(
         sc.MCP_SERVER_OPERATION_DURATION,
-        unit="s",
+        unit=sc.MCP_SERVER_OPERATION_DURATION_UNIT,
         description=sc.MCP_SERVER_OPERATION_DURATION_DESCRIPTION,
-        explicit_bucket_boundaries_advisory=sc.MCP_DURATION_BOUNDARIES,
+        explicit_bucket_boundaries_advisory=sc.MCP_SERVER_OPERATION_DURATION_BOUNDARIES,
     )
 
 
@@ -42,7 +42,7 @@ def session_duration(meter: Meter) -> Histogram:
     """``mcp.server.session.duration``: seconds, with the buckets the MCP conventions advise."""
     return meter.create_histogram(
         sc.MCP_SERVER_SESSION_DURATION,
-        unit="s",
+        unit=sc.MCP_SERVER_SESSION_DURATION_UNIT,
         description=sc.MCP_SERVER_SESSION_DURATION_DESCRIPTION,
-        explicit_bucket_boundaries_advisory=sc.MCP_DURATION_BOUNDARIES,
+        explicit_bucket_boundaries_advisory=sc.MCP_SERVER_SESSION_DURATION_BOUNDARIES,
     )

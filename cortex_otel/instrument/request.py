@@ -22,8 +22,8 @@ from cortex_otel.instrument.metrics import few
 from cortex_otel.instrument.outcome import OK, RESULT_OF, Verdict
 from cortex_otel.instrument.sessions import Peer, joined_session
 from cortex_otel.instrument.state import state
+from cortex_otel.process.exceptions import summarize_exception
 from cortex_otel.process.native_spans import expect
-from cortex_otel.process.redact import summarize_exception
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

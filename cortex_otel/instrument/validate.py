@@ -22,7 +22,7 @@ from typing import Final, TypeAlias
 from cortex_otel import guard
 from cortex_otel.identity import text_hash
 from cortex_otel.instrument.state import state
-from cortex_otel.process.redact import summarize_exception, summarize_stacktrace
+from cortex_otel.process.exceptions import summarize_exception, summarize_stacktrace
 from cortex_otel.semconv import (
     CORTEX_ERROR_LOCATION,
     CORTEX_ERROR_MESSAGE,
@@ -34,8 +34,8 @@ from cortex_otel.semconv import (
 from cortex_otel_exporters import native
 
 __all__ = [
-    "ERROR_TYPE_OTHER", "Attributes", "Kind", "RejectedValue", "boolean", "choice", "failure",
-    "label", "miss", "outcome_of", "real", "reject", "reject_positional", "reject_unknown",
+    "Attributes", "Kind", "RejectedValue", "boolean", "choice", "failure", "label", "miss",
+    "outcome_of", "real", "reject", "reject_positional", "reject_type", "reject_unknown",
     "rejected_values", "shape", "stack", "text", "whole",
 ]  # fmt: skip
 
@@ -43,8 +43,6 @@ Attributes: TypeAlias = dict[str, str | bool | int | float]
 Kind: TypeAlias = Callable[[str, object], Attributes]
 """``(attribute key, value) -> attributes``; raises :class:`RejectedValue` on a bad value."""
 
-ERROR_TYPE_OTHER: Final = "_OTHER"
-"""The convention's ``error.type`` of a failure whose class isn't known."""
 # Sums of counts stay exact as floats, in JSON and in JavaScript.
 _MAXIMUM_COUNT: Final = 2**53 - 1
 # What redaction takes for a name and for a shape; it would hash or drop a longer one.
@@ -133,6 +131,20 @@ def reject_positional(event: str, number: int) -> None:
         "telemetry event %s: positional arguments left out; they are given by name (logged once)",
         event,
     )  # fmt: skip
+
+
+def reject_type(known: Iterable[str]) -> None:
+    """Count an event of a type that there isn't, and say once which there are.
+
+    Args:
+        known: the event types that there are. What was given isn't named: it may be data.
+    """
+    _count("track_event", "event_type")
+    guard.warn_once(
+        "track_event.event_type",
+        "telemetry client: no such event type, nothing recorded; there are: %s (logged once)",
+        ", ".join(known),
+    )
 
 
 def miss(event: str, name: str) -> None:

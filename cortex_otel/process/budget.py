@@ -27,7 +27,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cortex_otel import semconv as sc
-from cortex_otel.process.redact import ERROR_WORDS, clean_name
+from cortex_otel.process.exceptions import ERROR_WORDS
+from cortex_otel.process.redact import clean_name
 from cortex_otel_exporters import native
 
 if TYPE_CHECKING:
@@ -92,14 +93,14 @@ _BUILT_IN_ERRORS: Final = frozenset(
     if isinstance(one, type) and issubclass(one, BaseException)
 )
 _OWN: Final[Mapping[str, frozenset[str]]] = {
-    "service": frozenset({"mcp", "extension", "web"}),
+    "service": frozenset(sc.SERVICES),
     "span": _OWN_SPANS,
     "event": _OWN_SPANS,
     "method": frozenset({sc.METHOD_TOOLS_CALL, sc.METHOD_PROMPTS_GET, sc.METHOD_RESOURCES_READ}),
     "metric": _OWN_METRICS,
     "unit": frozenset({"s", "1"}),
     "error": ERROR_WORDS | _BUILT_IN_ERRORS,
-    "feature": frozenset(sc.BRANCH_FEATURES.values()),
+    "feature": frozenset(word for _, words in sc.FEATURE_WORDS.values() for word in words.values()),
 }
 _all: weakref.WeakSet[Budget] = weakref.WeakSet()
 _declared: dict[str, set[str]] = {"tool": set(), "prompt": set()}

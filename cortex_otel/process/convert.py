@@ -1,7 +1,7 @@
 """What the SDK hands over → the safe row: redaction, identity and dimensions in a single pass.
 
 Each way in (own processor, SDK exporter, receiver) goes through here, so a record can't reach a
-store without having been redacted. Longer than other files by its table of places.
+store without having been redacted. Longer than other files since a row is made in one place.
 """
 
 from __future__ import annotations
@@ -17,15 +17,12 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from cortex_otel import semconv as sc
 from cortex_otel.process import native_spans
+from cortex_otel.process.columns import COLUMN, ID, ID_KEYS, PLACES, SESSION_KEYS
+from cortex_otel.process.exceptions import ErrorSummary, summarize_exception, summarize_stacktrace
 from cortex_otel.process.metric_points import metric_points
 from cortex_otel.process.names import OTHER, Names
 from cortex_otel.process.program import process_session
-from cortex_otel.process.redact import (
-    ErrorSummary,
-    is_plain_id,
-    summarize_exception,
-    summarize_stacktrace,
-)
+from cortex_otel.process.redact import is_plain_id
 from cortex_otel.process.row_cache import CachedRow, RowCache, SpanShape
 from cortex_otel_exporters.record import SPAN_EVENT_TYPE, Context, Record, Series
 
@@ -45,43 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Converter", "IdentitySource", "attributes_of"]
 
-_COLUMN: Final = 1
-_CONTEXT: Final = 2
-_ID: Final = 3
-# Ids that were no identifiers come hashed, under a key of their own, for the same column.
-_IDS: Final = {
-    key + suffix: key
-    for key in (sc.CORTEX_PROJECT_ID, sc.CORTEX_BRANCH_ID, sc.SESSION_ID, sc.MCP_SESSION_ID)
-    for suffix in ("", sc.TEXT_HASH_SUFFIX)
-}
-_SESSION_IDS: Final = frozenset({sc.SESSION_ID, sc.MCP_SESSION_ID})
-#: Where an attribute goes; what isn't here goes into ``event_data``.
-_PLACES: Final = {
-    # Columns, or what decides one.
-    **dict.fromkeys(
-        (
-            sc.CORTEX_EVENT_TYPE, sc.CORTEX_SERVICE, sc.CORTEX_USER_TIER, sc.CORTEX_RESULT,
-            sc.CORTEX_ERROR_LOCATION, sc.CORTEX_EXCEPTION_TYPE, sc.CORTEX_FEATURE,
-            sc.CORTEX_EVENT_DURATION_MS, sc.GEN_AI_TOOL_NAME, sc.ERROR_TYPE, sc.USER_HASH,
-        ),
-        _COLUMN,
-    ),
-    **dict.fromkeys(_IDS, _ID),
-    # Few distinct values: kept once a combination, not once an event.
-    **dict.fromkeys(
-        (
-            sc.MCP_METHOD_NAME, sc.MCP_PROTOCOL_VERSION, sc.GEN_AI_OPERATION_NAME,
-            sc.NETWORK_TRANSPORT, sc.NETWORK_PROTOCOL_NAME, "network.protocol.version",
-            sc.CORTEX_OUTCOME, sc.CORTEX_CLIENT_NAME, sc.CORTEX_CLIENT_VERSION,
-            sc.CORTEX_TOOL_PARAMETERS, sc.CORTEX_IDE, sc.CORTEX_IDE_VERSION,
-            sc.CORTEX_EXTENSION_VERSION,
-            "http.request.method", "http.route", "http.response.status_code", "url.scheme",
-            "db.system.name", "rpc.system", "rpc.service", "rpc.method", "code.function.name",
-            "code.line.number",
-        ),
-        _CONTEXT,
-    ),
-}  # fmt: skip
 _MEASURES: Final = frozenset(sc.MEASURES)
 _SERVICE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_DURATION_MS = 1e11
@@ -105,7 +65,7 @@ _BOUNDED: Final = {
     sc.GEN_AI_TOOL_NAME: "tool", sc.ERROR_TYPE: "error", sc.CORTEX_EXCEPTION_TYPE: "error",
 }  # fmt: skip
 # What new attributes may decide beside the event data; the rest is part of what is remembered.
-_FRESH_COLUMNS: Final = frozenset({*_SESSION_IDS, sc.USER_HASH, sc.CORTEX_EVENT_DURATION_MS})
+_FRESH_COLUMNS: Final = frozenset({*SESSION_KEYS, sc.USER_HASH, sc.CORTEX_EVENT_DURATION_MS})
 _NO_ERROR: Final = ErrorSummary("", "", ())
 _TOO_MANY_RESOURCES: Final = f'{{"{sc.SERVICE_NAME}":"{OTHER}"}}'
 _MAX_HASHED_BODY_LENGTH = 65_536
@@ -311,8 +271,8 @@ class Converter:
         bounded = self._names.bounded if record is None else partial(self._as_in, record.series)
         kept: dict[str, object] = {}
         for key, value in clean.items():
-            if key in _IDS and not isinstance(value, list):
-                kept[_IDS[key]] = self._id(_IDS[key], str(value))
+            if key in ID_KEYS and not isinstance(value, list):
+                kept[ID_KEYS[key]] = self._id(ID_KEYS[key], str(value))
             elif key == sc.CORTEX_FEATURE:
                 kept[key] = self._feature_of_copy(clean, str(value), record)
             elif key in _BOUNDED and isinstance(value, str):
@@ -443,23 +403,23 @@ class Converter:
         columns: dict[str, Any] = {}
         context: list[tuple[str, object]] = []
         data: dict[str, object] = {}
-        place_of = _PLACES.get
+        place_of = PLACES.get
         for key, value in clean.items():
             place = place_of(key)
             if place is None or isinstance(value, list):
                 data[key] = value
-            elif place == _COLUMN:
+            elif place == COLUMN:
                 if isinstance(value, str) or key == sc.CORTEX_EVENT_DURATION_MS:
                     columns[key] = value
-            elif place == _ID:
-                columns[_IDS[key]] = self._id(_IDS[key], str(value))
+            elif place == ID:
+                columns[ID_KEYS[key]] = self._id(ID_KEYS[key], str(value))
             else:
                 context.append((key, value))
         return columns, context, data
 
     def _id(self, key: str, value: str) -> str:
         # A project or branch with a slash is a path, and one with an @ may be a person.
-        is_open = key in _SESSION_IDS or not ("/" in value or "@" in value)
+        is_open = key in SESSION_KEYS or not ("/" in value or "@" in value)
         return value if is_open else self._resolver.hash_text(value)
 
     def _service_of(self, claimed: str, bounded: Callable[[str, str], str]) -> str:

@@ -28,8 +28,8 @@ from opentelemetry.trace import Link, SpanContext, Status, TraceFlags
 
 from cortex_otel import semconv as sc
 from cortex_otel.process.convert import attributes_of
+from cortex_otel.process.exceptions import summarize_exception, summarize_stacktrace
 from cortex_otel.process.metric_copies import merged
-from cortex_otel.process.redact import summarize_exception, summarize_stacktrace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
 
     from cortex_otel.process.convert import Converter
-    from cortex_otel.process.redact import ErrorSummary, Redactor
+    from cortex_otel.process.exceptions import ErrorSummary
+    from cortex_otel.process.redact import Redactor
     from cortex_otel_exporters.record import Record
 
 __all__ = ["SafeCopies"]

@@ -28,7 +28,6 @@ _FEATURES: Final = {
     sc.EXT_UI_INTERACTION: "element",
     sc.EXT_CODE_INSERT: "language",
 }
-_HTTP_ROUTE = "http.route"
 _NONE: Final[Mapping[str, Collection[str]]] = {}
 # What ends the name of a span may be what was asked for, a path or a URI, and so anyone's.
 _PATH = re.compile(r"(?:^| )(?:\.{0,2}[\\/]|~|[A-Za-z]:[\\/]|\S*://).*", re.DOTALL)
@@ -130,7 +129,7 @@ class Names:
             safe = self.of("method", verb)
             if target and target == attributes.get(sc.GEN_AI_PROMPT_NAME):
                 safe = self._clean(f"{safe} {self.bounded('prompt', target)}")
-        elif (route := attributes.get(_HTTP_ROUTE)) and route in (target, name):
+        elif (route := attributes.get(sc.HTTP_ROUTE)) and route in (target, name):
             safe = self.of("route", name)
         else:
             safe = self.of(kind, _PATH.sub("", name))

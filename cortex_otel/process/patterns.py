@@ -6,8 +6,8 @@ bounded repetition), since the text may have been made to be slow. Text is folde
 full-width letters and zero-width or control characters don't hide anything.
 
 A pattern can't know a person's name or a project's secret: text that was only scrubbed is still
-not safe to keep. The allow-list of :mod:`cortex_otel.process.redact` is what protects; this is
-the second line behind it.
+not safe to keep. The allow-list, by which :mod:`cortex_otel.process.redact` goes, is what
+protects; this is the second line behind it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cortex_otel import semconv
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["PATTERNS", "SCRUB_LIMIT", "Pattern", "machine_regex", "scrub"]
+__all__ = ["PATTERNS", "SCRUB_LIMIT", "Pattern", "is_clean_pairs", "machine_regex", "scrub"]
 
 SCRUB_LIMIT: Final = 8192
 """Characters of a text that are looked at; the rest is cut off before any pattern runs."""
@@ -244,6 +244,13 @@ def scrub(text: str) -> str:
         elif pattern.regex.search(text):
             text = _sub_accepted(pattern, accepts, text)
     return (text[:-_CUT_MARGIN] if is_cut else text)[:SCRUB_LIMIT]
+
+
+def is_clean_pairs(text: str) -> bool:
+    """Whether :func:`scrub` leaves ``text`` as it is, whose colons pair a name with a type."""
+    # `token:str` is a parameter and its type, not a secret and its value.
+    apart = text.replace(":", " , ")
+    return scrub(apart) == apart
 
 
 def _sub_accepted(pattern: Pattern, accepts: Callable[[re.Match[str]], bool], text: str) -> str:

@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cortex_otel import semconv as sc
-from cortex_otel.process.redact import ALLOWED
+from cortex_otel.process.allow_list import ALLOWED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

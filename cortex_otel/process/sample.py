@@ -19,6 +19,7 @@ import weakref
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
+from cortex_otel.semconv import FAILED_RESULTS
 from cortex_otel_exporters import native
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TraceSampler", "place_of"]
 
-_FAILED = frozenset({"error", "timeout"})
 # Bounds of what may wait: traces open at once, records of one trace, decisions remembered for
 # records that come after their root has ended.
 _MAX_TRACES, _MAX_RECORDS, _MAX_REMEMBERED = 1024, 1024, 1024
@@ -172,7 +172,7 @@ class TraceSampler:
         self, record: Record, kept: Kept | None, decided: Decided, *, is_root: bool
     ) -> None:
         decision = self._decided.get(record.trace_id) if record.trace_id else None
-        failed = record.series.result in _FAILED or bool(decision and decision.failed)
+        failed = record.series.result in FAILED_RESULTS or bool(decision and decision.failed)
         rate = self.rate(record.series.event_type)
         if decision is not None and not is_root:
             rate = min(rate, decision.root_rate)
@@ -180,7 +180,7 @@ class TraceSampler:
         decided.append((_weighed(record, 1.0 if failed else rate, place), kept))
 
     def _decide(self, trace_id: int, trace: _Trace, decided: Decided) -> None:
-        failed = any(record.series.result in _FAILED for record, _ in trace.records)
+        failed = any(record.series.result in FAILED_RESULTS for record, _ in trace.records)
         self._decided[trace_id] = _Decision(failed, trace.root_rate)
         if len(self._decided) > _MAX_REMEMBERED:
             self._decided.popitem(last=False)

@@ -3,25 +3,22 @@
 A header consists of comment lines before the first line of SQL::
 
     -- title: Tool calls
-    -- title.ko: 도구 호출
     -- about: What it means, in one or more lines; further lines are indented
     --   by two spaces more.
-    -- about.ko: 뜻
     -- since: 30d
     -- limit: 1000
     -- cursor: time before_ns, id before_id
     -- parameter: service
     -- parameter: window_days integer 30 days after which a user counts as lost
-    -- parameter.ko: window_days 사용자를 잃은 것으로 보는 일수
     -- column: calls count number of calls, weighted
-    -- column.ko: calls 호출 수, 가중
 
 ``since`` is the default range, ``limit`` the default row limit. ``cursor`` maps columns of the last
 row to the parameters that select the rows after it: the value of its column ``time`` is the
 parameter ``before_ns``, and so on. A common parameter (see :data:`COMMON_PARAMETERS`) has only a
 name; others have type, default (``''`` is empty text) and meaning. ``NAME.exact.sql`` beside
-``NAME.sql`` answers the same question from the events themselves; its header has ``about``
-alone. Short titles of columns are shared by all questions: :mod:`.titles`.
+``NAME.sql`` answers the same question from the events themselves; its header has only ``about``.
+Title, about and meanings are in English; their Korean is in :mod:`cortex_otel.locale`. A column has
+the same title in every question: :mod:`.titles`.
 
 Files share common table expressions: below ``WITH``, the line ``-- with: NAME`` is replaced by the
 content of ``sql/shared/NAME.sql``. ``cortex-otel query NAME --show`` shows the result.
@@ -30,13 +27,14 @@ content of ``sql/shared/NAME.sql``. ``cortex-otel query NAME --show`` shows the 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from itertools import dropwhile
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
+from cortex_otel.locale import N_, texts
 from cortex_otel.query.titles import COLUMN_TITLES
 
 if TYPE_CHECKING:
@@ -75,8 +73,6 @@ class Parameter:
     """``None``: the current time."""
     meaning: str
     """In English."""
-    meanings: Mapping[str, str] = field(default_factory=dict)
-    """In other languages."""
 
     @property
     def is_special(self) -> bool:
@@ -85,7 +81,7 @@ class Parameter:
 
     def meaning_in(self, language: str) -> str:
         """The meaning in ``language`` (``en``, ``ko``), else in English."""
-        return self.meanings.get(language, self.meaning)
+        return texts(language).gettext(self.meaning)
 
     def parse(self, text: str) -> int | float | str:
         """``text`` as a value of this parameter's type.
@@ -104,17 +100,19 @@ class Column:
     unit: Unit
     meaning: str
     """In English."""
-    meanings: Mapping[str, str] = field(default_factory=dict)
-    """In other languages."""
+
+    @property
+    def title(self) -> str:
+        """A few words for a heading, in English: the name, unless there are better ones."""
+        return COLUMN_TITLES.get(self.name) or self.name.replace("_", " ").capitalize()
 
     def title_in(self, language: str) -> str:
-        """A few words for a heading, in ``language`` (``en``, ``ko``), else in English."""
-        titles = COLUMN_TITLES.get(self.name, {})
-        return titles.get(language) or titles.get("en") or self.name.replace("_", " ")
+        """The title in ``language`` (``en``, ``ko``), else in English."""
+        return texts(language).gettext(self.title)
 
     def meaning_in(self, language: str) -> str:
         """The meaning in ``language``, else in English."""
-        return self.meanings.get(language, self.meaning)
+        return texts(language).gettext(self.meaning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,36 +120,30 @@ class Question:
     """One SQL file of the catalogue."""
 
     name: str
+    title: str
+    """In English."""
     about: str
+    """What it means, in English."""
     sql: str
     """Without its header, with shared expressions inserted."""
     columns: tuple[Column, ...]
     parameters: tuple[Parameter, ...]
-    titles: Mapping[str, str]
-    """By language; ``en`` is always there."""
     since: str = "30d"
     """The default range."""
     exact_sql: str | None = field(default=None, repr=False)
     """The same question over the events themselves; for ranges with few of them."""
-    abouts: Mapping[str, str] = field(default_factory=dict)
-    """``about`` in other languages."""
     limit: int = 10_000
     """The default row limit."""
     cursor: Mapping[str, str] = field(default_factory=dict)
     """Column of the last row → parameter that selects the rows after it; empty: no paging."""
 
-    @property
-    def title(self) -> str:
-        """The English title."""
-        return self.titles["en"]
-
     def title_in(self, language: str) -> str:
         """The title in ``language`` (``en``, ``ko``), else in English."""
-        return self.titles.get(language, self.title)
+        return texts(language).gettext(self.title)
 
     def about_in(self, language: str) -> str:
         """What it means, in ``language``, else in English."""
-        return self.abouts.get(language, self.about)
+        return texts(language).gettext(self.about)
 
     def accepts(self, parameter: str) -> bool:
         """Whether the result depends on ``parameter``."""
@@ -162,19 +154,16 @@ COMMON_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
     {
         parameter.name: parameter
         for parameter in (
-            Parameter("from_ns", "integer", 0, "start of the range, Unix ns, inclusive",
-                      {"ko": "기간의 시작(Unix ns, 포함)"}),
-            Parameter("to_ns", "integer", None, "end of the range, Unix ns, exclusive",
-                      {"ko": "기간의 끝(Unix ns, 제외)"}),
-            Parameter("service", "text", "", "one service; empty for all",
-                      {"ko": "서비스 하나. 비우면 전체"}),
-            Parameter("user_tier", "text", "", "one tier; empty for all",
-                      {"ko": "등급 하나. 비우면 전체"}),
-            Parameter("utc_offset_minutes", "integer", 0, "what local time is ahead of UTC by",
-                      {"ko": "현지 시각이 UTC보다 앞선 분"}),
+            Parameter("from_ns", "integer", 0, N_("start of the range, Unix ns, inclusive")),
+            Parameter("to_ns", "integer", None, N_("end of the range, Unix ns, exclusive")),
+            Parameter("service", "text", "", N_("one service; empty for all")),
+            Parameter("user_tier", "text", "", N_("one tier; empty for all")),
+            Parameter(
+                "utc_offset_minutes", "integer", 0, N_("minutes that local time is ahead of UTC")
+            ),
         )
     }
-)  # fmt: skip
+)
 """Parameters that every page passes to every question; a question declares those it uses."""
 
 _LINE = re.compile(r"-- (?P<key>[a-z.]+): (?P<value>.+)")
@@ -234,51 +223,34 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
     Raises:
         QuestionError: the header is invalid; names the question and the line.
     """
-    texts: dict[str, dict[str, str]] = {"title": {}, "about": {}, "since": {}, "limit": {}}
+    once = {"title": "", "about": "", "since": "30d", "limit": "10000"}
     columns: dict[str, Column] = {}
-    meanings: dict[tuple[str, str], dict[str, str]] = {}
     parameters: list[Parameter] = []
     cursor: dict[str, str] = {}
     for key, value in _header(name, sql):
-        match key.partition("."):
-            case (("title" | "about") as kind, _, language):
-                texts[kind][language or "en"] = value
-            case (("since" | "limit"), "", ""):
-                texts[key]["en"] = value
-            case "parameter", "", "":
+        match key:
+            case "title" | "about" | "since" | "limit":
+                once[key] = value
+            case "parameter":
                 parameters.append(_parameter(name, value))
-            case "cursor", "", "":
+            case "cursor":
                 cursor = dict(_pair(name, key, part) for part in value.split(","))
-            case "column", "", "":
+            case "column":
                 column = _column(name, value)
                 columns[column.name] = column
-            case (("column" | "parameter") as kind, _, language):
-                of, meaning = _pair(name, key, value)
-                meanings.setdefault((kind, of), {})[language] = meaning
             case _:
                 raise QuestionError(f"{name}.sql: {key!r} isn't known")
     question = Question(
         name=name, sql=expanded(name, sql), exact_sql=exact_sql and expanded(name, exact_sql),
-        about=texts["about"].pop("en", ""), abouts=MappingProxyType(texts["about"]),
-        titles=MappingProxyType(texts["title"]),
-        columns=tuple(
-            replace(each, meanings=MappingProxyType(meanings.pop(("column", each.name), {})))
-            for each in columns.values()
-        ),
-        parameters=tuple(
-            replace(each, meanings=MappingProxyType(found)) if found else each
-            for each in parameters for found in [meanings.pop(("parameter", each.name), {})]
-        ),
+        title=once["title"], about=once["about"],
+        columns=tuple(columns.values()), parameters=tuple(parameters),
         cursor=MappingProxyType(cursor),
-        since=texts["since"].get("en", "30d"),
-        limit=_whole(name, texts["limit"].get("en", "10000")),
+        since=once["since"], limit=_whole(name, once["limit"]),
     )  # fmt: skip
-    if "en" not in question.titles or not question.about or not columns:
+    if not question.title or not question.about or not columns:
         raise QuestionError(f"{name}.sql: title, about and column are needed")
-    if meanings or not (
-        cursor.keys() <= columns.keys() and all(map(question.accepts, cursor.values()))
-    ):
-        raise QuestionError(f"{name}.sql: column.ko, parameter.ko or cursor name what isn't there")
+    if not (cursor.keys() <= columns.keys() and all(map(question.accepts, cursor.values()))):
+        raise QuestionError(f"{name}.sql: cursor names what isn't there")
     return question
 
 

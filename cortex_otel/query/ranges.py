@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+from cortex_otel.locale import N_
+
 __all__ = ["RangeError", "local_offset_minutes", "parse_moment", "parse_range"]
 
 _NS_BY_UNIT = {
@@ -19,13 +21,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RangeError(ValueError):
-    """A moment or range that can't be understood; the message says what can."""
+    """A moment or range that can't be understood.
 
-    def __init__(self, key: str, **values: object) -> None:
-        super().__init__(f"{key} {values}")
-        self.key = key
-        """Of the text in :mod:`cortex_otel.messages` that tells it to a person."""
-        self.values = values
+    Args:
+        message: what is wrong, and what can be understood, in English, marked with ``N_``.
+        values: of the message.
+    """
+
+    def __init__(self, message: str, **values: object) -> None:
+        super().__init__(f"{message} {values}")
+        self.message, self.values = message, values
 
 
 def parse_moment(text: str, now_ns: int) -> int:
@@ -50,7 +55,13 @@ def parse_moment(text: str, now_ns: int) -> int:
         # Integers: a float of nanoseconds since 1970 is off by hundreds of them.
         since_epoch = datetime.fromisoformat(text).astimezone(UTC) - _EPOCH
     except (ValueError, OverflowError, OSError):
-        raise RangeError("bad_moment", value=text) from None
+        raise RangeError(
+            N_(
+                "{value!r} isn't a valid time: use 30m, 24h, 7d, 2w, now, all or a date like "
+                "2026-11-01"
+            ),
+            value=text,
+        ) from None
     seconds = since_epoch.days * 86_400 + since_epoch.seconds
     return max(0, seconds * 10**9 + since_epoch.microseconds * 1000)
 
@@ -64,7 +75,11 @@ def parse_range(since: str, until: str | None, now_ns: int) -> tuple[int, int]:
     to_ns = now_ns if until is None else parse_moment(until, now_ns)
     from_ns = parse_moment(since, now_ns)
     if from_ns >= to_ns:
-        raise RangeError("empty_range", since=since, until=until or "now")
+        raise RangeError(
+            N_("the range from {since} to {until} is empty: --since must be before --until"),
+            since=since,
+            until=until or "now",
+        )
     return from_ns, to_ns
 
 

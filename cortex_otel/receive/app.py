@@ -171,7 +171,7 @@ class Receiver:
             raise Refusal(415, "the body must not be compressed", code="content_encoding")
         body = await self._body(headers, receive, plain.MAX_BYTES)
         try:
-            batch = plain.read(plain.ROUTES[path], body)
+            batch = plain.read(plain.ROUTES[path].event_type, body)
             answer = Answer()
             if batch.events:
                 answer = await self._stored(

@@ -34,7 +34,7 @@ __all__ = ["Fingerprints"]
 _PERSON: Final = b"cortex.received"  # other hashes of the same key are of other things
 #: What says whose a record is, of the record or of its resource.
 _WHO: Final = (
-    "service.namespace", sc.SERVICE_NAME, sc.SERVICE_INSTANCE_ID, sc.CORTEX_SERVICE, sc.SESSION_ID,
+    sc.SERVICE_NAMESPACE, sc.SERVICE_NAME, sc.SERVICE_INSTANCE_ID, sc.CORTEX_SERVICE, sc.SESSION_ID,
     sc.USER_ID, sc.ENDUSER_ID, sc.USER_HASH, sc.CORTEX_PROJECT_ID, sc.CORTEX_BRANCH_ID,
 )  # fmt: skip
 _LOW: Final = (1 << 64) - 1

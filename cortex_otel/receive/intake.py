@@ -50,7 +50,6 @@ _GZIP: Final = 16 + zlib.MAX_WBITS
 _STEP: Final = 1024 * 1024
 #: Records a part at most: what is held as rows at once.
 _PART: Final = 4096
-_FAILED: Final = frozenset({"error", "timeout"})
 _RECEIVED: Final = ("event", "received", "")
 _MASK: Final = (1 << 64) - 1
 _new_tuple = tuple.__new__  # half the time of `_replace`, once a record
@@ -236,7 +235,7 @@ class Intake:
         return self._fingerprints.place(identity, came, number) & _MASK
 
     def _rate(self, record: Record) -> float:
-        if record.series.result in _FAILED:
+        if record.series.result in sc.FAILED_RESULTS:
             return 1.0
         rate = self._rates.get(record.series.event_type)
         return rate if rate is not None else self._rates.get("*", 1.0)
@@ -258,7 +257,7 @@ def _severity(attributes: Mapping[str, Any]) -> SeverityNumber:
     if attributes.get(sc.CORTEX_ERROR_CRASH) is True:
         return SeverityNumber.FATAL
     result = attributes.get(sc.CORTEX_RESULT)
-    has_failed = isinstance(result, str) and result in _FAILED
+    has_failed = isinstance(result, str) and result in sc.FAILED_RESULTS
     return SeverityNumber.ERROR if has_failed else SeverityNumber.INFO
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cortex_otel import semconv as sc
 from cortex_otel._version import __version__
 from cortex_otel.instrument.event_types import EVENTS
-from cortex_otel.instrument.validate import boolean, label, stack, text
 from cortex_otel.receive import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cortex_otel.receive.declared import Route
 
 __all__ = ["PATH", "description"]
 
@@ -28,13 +32,15 @@ _TIME: Final = {
 _LABEL: Final = {
     "type": ["string", "null"], "minLength": 1, "maxLength": plain.MAX_LABEL_LENGTH,
 }  # fmt: skip
-_SUMMARIES: Final = {
-    sc.EXT_INSTALL: "The extension was installed",
-    sc.EXT_ACTIVATE: "The extension was activated in a window",
-    sc.EXT_UI_INTERACTION: "The user used an element of the extension",
-    sc.EXT_CODE_INSERT: "Code was inserted into the editor",
-    sc.EXT_CONTEXT_SWITCH: "The user went to another branch, or opened a file",
-    sc.EXT_ERROR: "Something failed in the extension",
+#: By kind of field.
+_KINDS: Final[Mapping[str, dict[str, Any]]] = {
+    "label": _LABEL,
+    "error_name": _LABEL,
+    "text": {"type": ["string", "null"], "maxLength": plain.MAX_TEXT_LENGTH},
+    "stack": {"type": ["string", "null"], "maxLength": plain.MAX_STACK_LENGTH},
+    "flag": {"type": ["boolean", "null"]},
+    "count": {"type": ["integer", "null"], "minimum": 0, "maximum": _MAXIMUM_COUNT},
+    "shape": {"type": ["object", "null"]},
 }
 _ERROR: Final = {
     "type": "object",
@@ -98,7 +104,7 @@ def description(url: str, *, needs_token: bool) -> dict[str, Any]:
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
-            "title": "cortex-otel: events of an extension, without OTLP",
+            "title": "cortex-otel: events without OTLP",
             "version": __version__,
             "description": (
                 "200 means stored. The same event, with id and time, sent again is stored once. "
@@ -107,7 +113,7 @@ def description(url: str, *, needs_token: bool) -> dict[str, Any]:
             ),
         },
         "servers": [{"url": url}],
-        "paths": {path: {"post": _operation(event)} for path, event in plain.ROUTES.items()},
+        "paths": {path: {"post": _operation(route)} for path, route in plain.ROUTES.items()},
         "components": {"schemas": {"Error": _ERROR, "Stored": _STORED}},
     }
     if needs_token:
@@ -116,11 +122,11 @@ def description(url: str, *, needs_token: bool) -> dict[str, Any]:
     return document
 
 
-def _operation(event_type: str) -> dict[str, Any]:
-    event = _schema(event_type)
+def _operation(route: Route) -> dict[str, Any]:
+    event = _schema(route)
     return {
-        "operationId": event_type.replace(".", "_"),
-        "summary": _SUMMARIES[event_type],
+        "operationId": route.event_type.replace(".", "_"),
+        "summary": route.summary,
         "requestBody": {
             "required": True,
             "content": {
@@ -149,7 +155,7 @@ def _answer(text: str, schema: str) -> dict[str, Any]:
     return {"description": text, "content": content}
 
 
-def _schema(event_type: str) -> dict[str, Any]:
+def _schema(route: Route) -> dict[str, Any]:
     properties: dict[str, Any] = {"time": _TIME}
     for name, common in plain.COMMON.items():
         properties[name] = {**_LABEL, "description": common.meaning}
@@ -158,27 +164,32 @@ def _schema(event_type: str) -> dict[str, Any]:
     properties["tier"] = {
         "enum": [*sc.TIERS, None], "description": plain.COMMON["tier"].meaning,
     }  # fmt: skip
-    for field in EVENTS[event_type].fields:
-        properties.setdefault(field.name, _field(field.name, field.kind))
-    for name in plain.REQUIRED[event_type]:
-        properties[name] = {**properties[name], "type": "string"}
+    for name, (kind, *bounds) in route.fields.items():
+        properties.setdefault(name, _field(str(kind), bounds))
+    required = [field.name for field in EVENTS[route.event_type].fields if field.required]
+    for name in required:
+        properties[name] = _needed(properties[name])
     return {
         "type": "object",
         "properties": properties,
-        "required": list(plain.REQUIRED[event_type]),
+        "required": required,
         "dependentRequired": {"id": ["time"]},
     }
 
 
-def _field(name: str, kind: object) -> dict[str, Any]:
-    if kind is label:
-        return _LABEL
-    if kind is text:
-        return {"type": ["string", "null"], "maxLength": plain.MAX_TEXT_LENGTH}
-    if kind is stack:
-        return {"type": ["string", "null"], "maxLength": plain.MAX_STACK_LENGTH}
-    if kind is boolean:
-        return {"type": ["boolean", "null"]}
-    if name == "result":
-        return {"enum": ["error", "timeout", None]}
-    return {"type": ["integer", "null"], "minimum": 0, "maximum": _MAXIMUM_COUNT}
+def _field(kind: str, bounds: list[str | float]) -> dict[str, Any]:
+    if kind == "choice":
+        return {"enum": [*bounds, None]}
+    if kind == "number":
+        return {
+            "type": ["number", "null"],
+            **dict(zip(("minimum", "maximum"), bounds, strict=False)),
+        }
+    return _KINDS[kind]
+
+
+def _needed(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """``schema`` without the null that stands for "not known"."""
+    if "enum" in schema:
+        return {**schema, "enum": [one for one in schema["enum"] if one is not None]}
+    return {**schema, "type": schema["type"][0]}

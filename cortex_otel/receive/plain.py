@@ -1,9 +1,10 @@
 """The JSON endpoints of clients without an OTLP library: one typed event each, or up to 100.
 
 A body is an object, or a list of objects. Its fields are those of the typed event
-(:mod:`cortex_otel.instrument.event_types`) and the common ones below. An event that breaks a rule
-is refused alone, by its place in the list; a single one, or a list of nothing but such, is 400.
-An unknown field is left out, and the answer says so: unlike in OTLP it is a typing error.
+(:mod:`cortex_otel.instrument.event_types`) and the common ones of :mod:`.declared`. An event that
+breaks a rule is refused alone, by its place in the list; a single one, or a list of nothing but
+such, is 400. An unknown field is left out, and the answer says so: unlike in OTLP it is a typing
+error.
 """
 
 from __future__ import annotations
@@ -21,17 +22,18 @@ from cortex_otel.instrument.event_types import EVENTS
 from cortex_otel.instrument.validate import RejectedValue, stack, text
 from cortex_otel.receive import lenient_json
 from cortex_otel.receive.checks import Refusal
+from cortex_otel.receive.declared import COMMON, ROUTES
 from cortex_otel.receive.records import OtlpLog, OtlpResource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from cortex_otel.instrument.event_types import EventType, Field
+    from cortex_otel.instrument.event_type import EventType, Field
     from cortex_otel.receive.commit import Answer
     from cortex_otel_exporters.sqlite.batch import LedgerEntry
 
 __all__ = [
-    "MAX_BYTES", "MAX_EVENTS", "PREFIX", "ROUTES", "Batch", "failure", "ledger", "read",
+    "COMMON", "MAX_BYTES", "MAX_EVENTS", "PREFIX", "ROUTES", "Batch", "failure", "ledger", "read",
     "success",
 ]  # fmt: skip
 
@@ -39,16 +41,6 @@ PREFIX: Final = "/api/telemetry/"
 MAX_EVENTS: Final = 100
 #: A hundred stack traces.
 MAX_BYTES: Final = 8 * 1024 * 1024
-
-#: Event type by path.
-ROUTES: Final[Mapping[str, str]] = {
-    f"{PREFIX}extension/{name}": event
-    for name, event in (
-        ("install", sc.EXT_INSTALL), ("activate", sc.EXT_ACTIVATE),
-        ("ui-interaction", sc.EXT_UI_INTERACTION), ("code-insert", sc.EXT_CODE_INSERT),
-        ("context-switch", sc.EXT_CONTEXT_SWITCH), ("error", sc.EXT_ERROR),
-    )
-}  # fmt: skip
 
 MAX_TEXT_LENGTH: Final = 10_000
 MAX_STACK_LENGTH: Final = 65_536
@@ -61,16 +53,6 @@ LAST_TIME_MS: Final = 4_102_444_800_000  # 2100-01-01
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MAX_SENDERS: Final = 256
 _MAX_REPORTED_FIELDS: Final = 10  # unknown fields of one event
-
-#: Fields that an event can't do without.
-REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
-    sc.EXT_INSTALL: ("ide",),
-    sc.EXT_ACTIVATE: ("ide",),
-    sc.EXT_UI_INTERACTION: ("action",),
-    sc.EXT_CODE_INSERT: ("language",),
-    sc.EXT_CONTEXT_SWITCH: (),
-    sc.EXT_ERROR: ("error_type",),
-}
 
 
 class Batch(NamedTuple):
@@ -120,33 +102,12 @@ def _tier(value: object) -> str:
     return value
 
 
-class Common(NamedTuple):
-    """A field that every event may have."""
-
-    key: str
-    reader: Callable[[object], str]
-    meaning: str
-    of_sender: bool = False
-    """It tells of the sender: few distinct ones, each with a session row of its own."""
-
-
-COMMON: Final[Mapping[str, Common]] = {
-    "id": Common(
-        sc.LOG_RECORD_UID, _label,
-        "Id of the event, e.g. a UUID: sent again with the same time it is stored once.",
-    ),
-    "session_id": Common(sc.SESSION_ID, _label, "The session it belongs to."),
-    "user_id": Common(sc.USER_ID, _label, "User id; hashed on arrival, never kept."),
-    "user_hash": Common(sc.USER_HASH, _hash, "In place of user_id, where the client hashes."),
-    "tier": Common(sc.CORTEX_USER_TIER, _tier, "User tier; free by default."),
-    "project_id": Common(sc.CORTEX_PROJECT_ID, _label, "Project; hashed if it looks like a path."),
-    "branch_id": Common(sc.CORTEX_BRANCH_ID, _label, "Branch; hashed if it looks like a path."),
-    "ide": Common(sc.CORTEX_IDE, _label, "The editor, e.g. vscode.", of_sender=True),
-    "extension_version": Common(
-        sc.CORTEX_EXTENSION_VERSION, _label, "Version of the extension.", of_sender=True
-    ),
-    "os": Common(sc.OS_TYPE, _os, "Operating system, e.g. linux.", of_sender=True),
-}  # fmt: skip
+#: How a common field is read; as a label if it isn't here.
+_READERS: Final[Mapping[str, Callable[[object], str]]] = {
+    sc.USER_HASH: _hash,
+    sc.CORTEX_USER_TIER: _tier,
+    sc.OS_TYPE: _os,
+}
 _NAMES: Final = frozenset({*COMMON, "time"})
 
 _senders: dict[tuple[tuple[str, Any], ...], OtlpResource] = {}
@@ -242,9 +203,9 @@ def _event(event: EventType, item: Any) -> OtlpLog:
     if type(item) is not dict:
         raise _WrongError("an event is a JSON object")
     fields = {field.name: field for field in event.fields}
-    for name in REQUIRED[event.name]:
-        if item.get(name) is None:
-            raise _WrongError("is needed", name)
+    for field in event.fields:
+        if field.required and item.get(field.name) is None:
+            raise _WrongError("is needed", field.name)
     attributes: dict[str, Any] = {}
     sender: dict[str, Any] = {sc.CORTEX_SERVICE: event.service}
     for name, value in item.items():
@@ -281,7 +242,9 @@ def _put(
         attributes.update(_read(fields[name], value))
     if name in COMMON:
         common = COMMON[name]
-        (sender if common.of_sender else attributes)[common.key] = common.reader(value)
+        (sender if common.of_sender else attributes)[common.key] = _READERS.get(common.key, _label)(
+            value
+        )
 
 
 def _read(field: Field, value: object) -> dict[str, Any]:

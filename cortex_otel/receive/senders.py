@@ -19,6 +19,7 @@ from cortex_otel.identity import FREE, Resolved
 from cortex_otel.process.budget import Budget
 from cortex_otel.process.convert import Converter
 from cortex_otel.process.names import OTHER, Names
+from cortex_otel.receive.declared import SENT_ONCE
 from cortex_otel_exporters.record import Session
 
 if TYPE_CHECKING:
@@ -39,9 +40,8 @@ _MAX_SERVICE_LENGTH: Final = 64
 #: A resource may say these for all of its records.
 _OF_RECORDS: Final = (
     sc.USER_ID, sc.ENDUSER_ID, sc.USER_HASH, sc.CORTEX_USER_TIER, sc.SESSION_ID, sc.CORTEX_SERVICE,
-    sc.CORTEX_PROJECT_ID, sc.CORTEX_BRANCH_ID, sc.CORTEX_IDE, sc.CORTEX_EXTENSION_VERSION,
+    sc.CORTEX_PROJECT_ID, sc.CORTEX_BRANCH_ID, *SENT_ONCE,
 )  # fmt: skip
-_FIELDS: Final = (sc.CORTEX_IDE, sc.CORTEX_EXTENSION_VERSION)
 # Each remembers up to a thousand rows of spans that repeat: 1 MB, of a sender that wants it so.
 _MAX_SENDERS: Final = 32
 _EXTENSION: Final = "extension"
@@ -209,7 +209,7 @@ class Senders:
             session=lambda: session,
             names=names,
         )
-        fields: dict[str, Any] = {key: said[key] for key in _FIELDS if key in said}
+        fields: dict[str, Any] = {key: said[key] for key in SENT_ONCE if key in said}
         sender = Sender(told, converter, fields, refused=service == REFUSE)
         return sender, last_overflow is names.last_overflow
 

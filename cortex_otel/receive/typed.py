@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from cortex_otel import semconv as sc
+from cortex_otel.instrument.event_type import unknown_error
 from cortex_otel.instrument.event_types import EVENTS
-from cortex_otel.instrument.validate import ERROR_TYPE_OTHER, RejectedValue
-from cortex_otel.process.redact import ALLOWED
+from cortex_otel.instrument.validate import RejectedValue
+from cortex_otel.process.allow_list import ALLOWED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cortex_otel.instrument.event_types import EventType
+    from cortex_otel.instrument.event_type import EventType
     from cortex_otel.instrument.validate import Kind
 
 __all__ = ["complete"]
@@ -26,7 +27,6 @@ _NUMBERS: Final[Mapping[str, Mapping[str, Kind]]] = {
     }
     for name, event in EVENTS.items()
 }
-_FAILED: Final = frozenset({"error", "timeout"})
 
 
 def complete(
@@ -53,8 +53,8 @@ def complete(
     if event.result != "success":
         values.setdefault(sc.CORTEX_RESULT, event.result)
     result = values.get(sc.CORTEX_RESULT)
-    if isinstance(result, str) and result in _FAILED and sc.EXCEPTION_TYPE not in values:
-        values.setdefault(sc.ERROR_TYPE, "timeout" if result == "timeout" else ERROR_TYPE_OTHER)
+    if isinstance(result, str) and result in sc.FAILED_RESULTS and sc.EXCEPTION_TYPE not in values:
+        values.setdefault(sc.ERROR_TYPE, unknown_error(result))
     event.derive(values)
     feature = event.feature(values)
     if feature and sc.CORTEX_FEATURE not in values:

@@ -98,7 +98,7 @@ class Pipeline:
         self.others: ExtraExporters | None = None
         self.traces: TraceJoint | None = None
         self.joints: tuple[Joint, ...] = ()
-        #: For the heartbeat; ``cortex-otel status`` has the words (``span_…`` in messages.py).
+        #: For the heartbeat; ``cortex-otel status`` has a text for it.
         self.span_note = f"span:{settings.span}"
 
     def join(
@@ -402,7 +402,7 @@ def _install(
         durations = Durations(
             histogram,
             sc.MCP_SERVER_OPERATION_DURATION,
-            sc.MCP_DURATION_BOUNDARIES,
+            sc.MCP_SERVER_OPERATION_DURATION_BOUNDARIES,
             running.converter.metrics,
         )
         meter_provider.durations = state.operation_duration = durations

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from cortex_otel.locale import N_, texts
+from cortex_otel.query.catalogue import catalogue
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -31,8 +34,8 @@ class Panel:
     question: str
     """Name in the catalogue."""
     draw: Drawing
-    titles: Mapping[str, str] = field(default_factory=dict)
-    """By language, where the question's own title doesn't fit."""
+    title: str = ""
+    """In English, where the question's own title doesn't fit."""
     x: str = ""
     """Column of the horizontal axis, the category, or the name of a row."""
     values: tuple[str, ...] = ()
@@ -52,8 +55,14 @@ class Panel:
     """Column → page it leads to (a page's id, or ``trace``), with the row's value as filter."""
     wide: bool = False
     """Takes the whole width."""
-    empty: Mapping[str, str] = field(default_factory=dict)
-    """By language: what would fill the panel, said where it has no rows."""
+    empty: str = ""
+    """What would fill the panel, in English; shown where it has no rows."""
+
+    def title_in(self, language: str) -> str:
+        """The title in ``language`` (``en``, ``ko``): its own, else the question's."""
+        if self.title:
+            return texts(language).gettext(self.title)
+        return catalogue()[self.question].title_in(language)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,47 +70,34 @@ class Page:
     """One page of the admin, one dashboard of Grafana."""
 
     id: str
-    titles: Mapping[str, str]
+    title: str
+    """In English."""
     panels: tuple[Panel, ...]
+    about: str = ""
+    """What it is for, in English, where a dashboard says so."""
     filters: tuple[str, ...] = ("service", "user_tier")
     """Beside the time range; parameters of the page's questions."""
 
-
-def _both(english: str, korean: str) -> Mapping[str, str]:
-    return MappingProxyType({"en": english, "ko": korean})
+    def title_in(self, language: str) -> str:
+        """The title in ``language`` (``en``, ``ko``)."""
+        return texts(language).gettext(self.title)
 
 
 #: Where no tool is instrumented yet.
-_NO_CALLS = _both(
-    "Calls of MCP tools fill this: start your server with opentelemetry-instrument, and call one.",
-    "MCP 도구를 호출하면 채워집니다. opentelemetry-instrument 명령으로 서버를 시작해 보세요.",
+_NO_CALLS = N_(
+    "Calls of MCP tools fill this: start your server with opentelemetry-instrument, and call one."
 )
-_NO_EVENTS = _both(
-    "Anything that is recorded fills this. cortex-otel doctor finds out why nothing is.",
-    "이벤트가 기록되면 채워집니다. 기록되지 않는다면 cortex-otel doctor 명령을 실행해 보세요.",
+_NO_EVENTS = N_(
+    "Anything that is recorded fills this. If nothing is, cortex-otel doctor finds out why."
 )
-_NO_USERS = _both(
+_NO_USERS = N_(
     "Events with a user id fill this: give configure() an identity provider, or set "
-    "CORTEX_OTEL_USER_ID.",
-    "사용자 ID가 있는 이벤트로 채워집니다. configure()에 identity provider를 주거나 "
-    "CORTEX_OTEL_USER_ID 값을 정하세요.",
+    "CORTEX_OTEL_USER_ID."
 )
-_NOTHING_OF_THEM = _both(
-    "Nothing of this user is in this range: choose a longer one.",
-    "이 기간에는 이 사용자의 기록이 없습니다. 더 긴 기간을 선택해 보세요.",
-)
-_NO_EXTENSION = _both(
-    "Events of the IDE extension fill this: it sends them to cortex-otel serve.",
-    "IDE 확장의 이벤트로 채워집니다. 확장에서 cortex-otel serve 쪽으로 이벤트를 보냅니다.",
-)
-_NO_SEARCHES = _both(
-    "events.search_context(…) fills this, once a search was made.",
-    "검색할 때 events.search_context(…)를 호출하면 채워집니다.",
-)
-_NO_ERRORS = _both(
-    "No failure with these filters: nothing to do here.",
-    "이 조건에 맞는 오류가 없습니다. 조치할 것이 없습니다.",
-)
+_NOTHING_OF_THEM = N_("There is nothing of this user in this range: choose a longer one.")
+_NO_EXTENSION = N_("Events of the IDE extension fill this: it sends them to cortex-otel serve.")
+_NO_SEARCHES = N_("events.search_context(…) fills this, as soon as a search is made.")
+_NO_ERRORS = N_("No failures with these filters: nothing to do here.")
 
 _USER_LINK = MappingProxyType({"user_id_hash": "users"})
 _ERROR_LINKS = MappingProxyType(
@@ -110,7 +106,7 @@ _ERROR_LINKS = MappingProxyType(
 
 _OVERVIEW = Page(
     id="overview",
-    titles=_both("Overview", "개요"),
+    title=N_("Overview"),
     panels=(
         Panel(
             id="people", question="active_users", draw="cards",
@@ -137,11 +133,11 @@ _OVERVIEW = Page(
         ),
         Panel(
             id="services", question="services", draw="pie", x="service", values=("events",),
-            titles=_both("Events by service", "서비스별 이벤트"), empty=_NO_EVENTS,
+            title=N_("Events by service"), empty=_NO_EVENTS,
         ),
         Panel(
             id="event_types", question="events_by_service", draw="table", wide=True,
-            titles=_both("Events by type", "유형별 이벤트"), links={"event_type": "errors"},
+            title=N_("Events by type"), links={"event_type": "errors"},
             empty=_NO_EVENTS,
         ),
     ),
@@ -149,7 +145,7 @@ _OVERVIEW = Page(
 
 _MCP = Page(
     id="mcp",
-    titles=_both("MCP", "MCP"),
+    title=N_("MCP"),
     panels=(
         Panel(
             id="summary", question="mcp_summary", draw="cards",
@@ -167,7 +163,7 @@ _MCP = Page(
         ),
         Panel(
             id="tools", question="tool_calls", draw="table", wide=True,
-            titles=_both("Calls, errors and durations by tool", "도구별 호출, 오류, 소요 시간"),
+            title=N_("Calls, errors and durations by tool"),
             values=("tool_name", "calls", "errors", "error_rate", "timeouts", "cancelled", "n",
                     "avg_ms", "p50_ms", "p95_ms", "p99_ms"),
             links={"tool_name": "errors"}, empty=_NO_CALLS,
@@ -175,18 +171,16 @@ _MCP = Page(
         Panel(
             id="savings", question="token_savings", draw="lines", x="day",
             values=("savings_rate",), target=0.7,
-            empty=_both(
-                "events.compress_context(…) fills this, with the tokens before and after.",
-                "압축 전후의 토큰 수와 함께 events.compress_context(…)를 호출하면 채워집니다.",
-            ),
+            empty=N_(
+    "events.compress_context(…) fills this, with the tokens before and after."
+),
         ),
         Panel(
             id="references", question="reference_accuracy", draw="lines", x="day",
             values=("accuracy",), target=0.8,
-            empty=_both(
-                "events.reference_suggest(…) fills this, with what was suggested and accepted.",
-                "제안 수와 채택 수로 events.reference_suggest(…)를 호출하면 채워집니다.",
-            ),
+            empty=N_(
+    "events.reference_suggest(…) fills this, with what was suggested and accepted."
+),
         ),
         Panel(
             id="search", question="search_performance", draw="cards",
@@ -200,17 +194,14 @@ _MCP = Page(
         ),
         Panel(
             id="branches", question="branches", draw="pie", x="mode", values=("branches",),
-            empty=_both(
-                "events.branch_create(…) fills this, whenever a branch is made.",
-                "브랜치를 만들 때 events.branch_create(…)를 호출하면 채워집니다.",
-            ),
+            empty=N_("events.branch_create(…) fills this, whenever a branch is created."),
         ),
     ),
 )  # fmt: skip
 
 _EXTENSION = Page(
     id="extension",
-    titles=_both("Extension", "확장"),
+    title=N_("Extension"),
     panels=(
         Panel(
             id="summary", question="extension_summary", draw="cards",
@@ -224,7 +215,7 @@ _EXTENSION = Page(
         Panel(
             id="interactions", question="ui_interactions", draw="ranking", x="interaction",
             values=("interactions", "users"), limit=10, empty=_NO_EXTENSION,
-            titles=_both("Top 10 interactions", "UI 동작 상위 10"),
+            title=N_("Top 10 interactions"),
         ),
         Panel(
             id="session_length", question="session_length", draw="lines", x="day",
@@ -237,14 +228,13 @@ _EXTENSION = Page(
         Panel(
             id="inactive", question="inactive_users", draw="table", links=_USER_LINK, limit=200,
             wide=True,
-            empty=_both(
-                "Everybody who installed the extension has used it, or nobody installed it yet.",
-                "설치한 사용자가 모두 쓰고 있거나, 아직 설치한 사용자가 없습니다.",
-            ),
+            empty=N_(
+    "Everybody who installed the extension has used it, or nobody has installed it yet."
+),
         ),
         Panel(
             id="errors", question="errors", draw="table", parameters={"event_type": "ext."},
-            titles=_both("Errors of the extension", "확장 오류 기록"),
+            title=N_("Errors of the extension"),
             values=("time", "event_type", "user_tier", "result", "error_type", "message",
                     "user_id_hash", "trace_id"),
             links=_ERROR_LINKS, limit=50, empty=_NO_ERRORS, wide=True,
@@ -254,7 +244,7 @@ _EXTENSION = Page(
 
 _USERS = Page(
     id="users",
-    titles=_both("Users", "사용자"),
+    title=N_("Users"),
     filters=("service", "user_tier", "user", "event_type"),
     panels=(
         Panel(
@@ -287,7 +277,7 @@ _USERS = Page(
 
 _USER = Page(
     id="user",
-    titles=_both("User", "사용자 상세"),
+    title=N_("User details"),
     filters=("service", "user_tier", "user", "event_type"),
     panels=(
         Panel(
@@ -306,7 +296,7 @@ _USER = Page(
             limit=100, empty=_NOTHING_OF_THEM,
         ),
         Panel(
-            id="timeline", question="events", draw="table", titles=_both("Timeline", "타임라인"),
+            id="timeline", question="events", draw="table", title=N_("Timeline"),
             values=("time", "service", "event_type", "user_tier", "feature", "result",
                     "duration_ms", "error_type", "message", "trace_id"),
             links={"trace_id": "trace"}, limit=50, empty=_NOTHING_OF_THEM, wide=True,
@@ -322,7 +312,7 @@ _USER = Page(
 
 _ERRORS = Page(
     id="errors",
-    titles=_both("Errors", "오류"),
+    title=N_("Errors"),
     filters=("service", "user_tier", "event_type", "error_type", "tool", "user", "q"),
     panels=(
         Panel(

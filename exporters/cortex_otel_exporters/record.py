@@ -15,10 +15,22 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SPAN_EVENT_TYPE", "Context", "MetricPoint", "Record", "Series", "Session", "Sink"]
+__all__ = [
+    "FAILED_RESULTS",
+    "SPAN_EVENT_TYPE",
+    "Context",
+    "MetricPoint",
+    "Record",
+    "Series",
+    "Session",
+    "Sink",
+]
 
 #: Event type of spans and logs that are not product events; they stay out of product counts.
 SPAN_EVENT_TYPE = "span"
+
+#: Results that count as errors. A cancelled call is neither a success nor a failure.
+FAILED_RESULTS = frozenset({"error", "timeout"})
 
 
 class Series(NamedTuple):

@@ -1,4 +1,6 @@
 /** Telemetry that records nothing and runs all work that it is given. */
+import type { EventMethods } from './eventTypes';
+import { EVENT_METHODS } from './semconv';
 import type { Telemetry, TelemetryStatus } from './types';
 
 /** @param problem why, as `status()` says it. */
@@ -11,9 +13,8 @@ export function disabled(problem: string): Telemetry {
   return {
     install: nothing,
     activate: nothing,
-    uiInteraction: <T>(_action: string, _element: string, work?: () => T) => work?.() as T,
-    codeInsert: nothing,
-    contextSwitch: nothing,
+    uiInteraction: <T>(_action: string, _element?: string, work?: () => T) => work?.() as T,
+    ...(Object.fromEntries(EVENT_METHODS.map((name) => [name, nothing])) as unknown as EventMethods),
     error: nothing,
     traceContext: () => ({}),
     withTraceContext: (request) => request,

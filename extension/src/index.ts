@@ -36,9 +36,10 @@ import { Sender, SENDER_DEFAULTS } from './sender';
 import { CortexTelemetry, Counter } from './telemetry';
 import type { Telemetry, TelemetryContext, TelemetryOptions } from './types';
 
+export type * from './eventTypes';
 export type { Result, Tier } from './semconv';
 export type {
-  CodeInsert, ContextSwitch, ErrorOptions, Level, Telemetry, TelemetryContext, TelemetryOptions,
+  ErrorOptions, Level, Telemetry, TelemetryContext, TelemetryOptions,
   TelemetryStatus, TraceContext,
 } from './types';
 

@@ -1,11 +1,9 @@
 /**
  * What went wrong and where, without a word of the error's own: type, file name, function and line,
- * as `summarize_stacktrace` in `cortex_otel/process/redact.py` says it.
+ * as `summarize_stacktrace` in `cortex_otel/process/exceptions.py` says it.
  */
 import { isSuspicious } from './scrub';
-
-/** `error.type` of a failure whose class isn't known. */
-export const ERROR_TYPE_OTHER = '_OTHER';
+import * as sc from './semconv';
 
 const MAX_NAME_LENGTH = 128;
 const MAX_STACK_LENGTH = 65_536;
@@ -16,12 +14,6 @@ const FRAME =
   /^[ \t]{1,8}at (?:async |new )?(?:([^\s()]{1,256}) (?:\[as [^\s()]{1,256}\] )?)?\(?([^()]{1,1024}):(\d{1,9}):\d{1,9}\)?$/;
 const CLASS = /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/;
 const CODE = /^[A-Z][A-Z0-9_]{2,63}$/;
-// Any other lower-case word could be one of the message.
-const KNOWN_WORDS = new Set([
-  'timeout', 'cancelled', 'canceled', 'error', 'connection_error', 'connection_refused',
-  'connection_reset', 'rate_limited', 'unauthorized', 'forbidden', 'not_found', 'invalid_params',
-  'invalid_request', 'parse_error', 'internal_error', 'method_not_found', 'tool_error', '_OTHER',
-]);
 
 /** What is kept of an error; `message` goes no further than to the hash. */
 export interface ErrorSummary {
@@ -66,12 +58,12 @@ export function summarizeStack(stack: string, type: string): string {
 /** A low-cardinality `error.type`: a class, an error code or a word of the conventions. */
 export function errorType(text: string): string {
   if (text.length === 0 || text.length > MAX_NAME_LENGTH) {
-    return ERROR_TYPE_OTHER;
+    return sc.ERROR_TYPE_OTHER;
   }
-  if (/^-?\d{1,6}$/.test(text) || KNOWN_WORDS.has(text)) {
+  if (/^-?\d{1,6}$/.test(text) || sc.ERROR_WORDS.has(text)) {
     return text;
   }
-  return isClass(text) && !isSuspicious(text) ? text : ERROR_TYPE_OTHER;
+  return isClass(text) && !isSuspicious(text) ? text : sc.ERROR_TYPE_OTHER;
 }
 
 function typeOf(thrown: unknown): string {
@@ -81,16 +73,16 @@ function typeOf(thrown: unknown): string {
   if (name === 'Error' && typeof code === 'string' && CODE.test(code)) {
     return errorType(code);
   }
-  return typeof name === 'string' ? errorType(name) : ERROR_TYPE_OTHER;
+  return typeof name === 'string' ? errorType(name) : sc.ERROR_TYPE_OTHER;
 }
 
 function nameInLocation(type: string): string {
-  return isClass(type) && type !== ERROR_TYPE_OTHER ? type : 'Exception';
+  return isClass(type) && type !== sc.ERROR_TYPE_OTHER ? type : 'Exception';
 }
 
 function isClass(text: string): boolean {
   const last = text.slice(text.lastIndexOf('.') + 1);
-  return CLASS.test(text) && (!/^_*[a-z]/.test(last) || KNOWN_WORDS.has(last));
+  return CLASS.test(text) && (!/^_*[a-z]/.test(last) || sc.ERROR_WORDS.has(last));
 }
 
 /** The place of the innermost frame: JavaScript prints it first, below name and message. */

@@ -9,6 +9,9 @@ import * as vscode from 'vscode';
 import { type Attributes, sieve } from './attributes';
 import { Consent } from './consent';
 import { type Endpoint, ENDPOINT_PROBLEM } from './endpoint';
+import {
+  attributesOf, type EventType, markFailure, outcomeOf, valuesOfError,
+} from './eventType';
 import * as events from './events';
 import { textHash } from './hashing';
 import type { Ide } from './ide';
@@ -19,7 +22,7 @@ import * as sc from './semconv';
 import type { Sender } from './sender';
 import { ActiveTrace } from './trace';
 import type {
-  CodeInsert, ContextSwitch, ErrorOptions, Level, Telemetry, TelemetryContext, TelemetryOptions,
+  ErrorOptions, Level, Telemetry, TelemetryContext, TelemetryOptions,
   TelemetryStatus, TraceContext,
 } from './types';
 
@@ -56,7 +59,7 @@ export class Counter {
   }
 }
 
-export class CortexTelemetry implements Telemetry {
+export class CortexTelemetry extends events.Events implements Telemetry {
   private readonly active = new ActiveTrace();
   private readonly drafts = new Map<string, Draft>();
   private readonly rejectedValues = new Counter();
@@ -72,6 +75,7 @@ export class CortexTelemetry implements Telemetry {
   private closing: Promise<void> | undefined;
 
   constructor(private readonly parts: Parts) {
+    super();
     const { options, outbox, sender } = parts;
     this.identity = new Identity(options, parts.sessionId, () => this.rejectedValues.add('tier'));
     this.texts = textHash(dirname(outbox.directory));
@@ -129,9 +133,9 @@ export class CortexTelemetry implements Telemetry {
     });
   }
 
-  uiInteraction(action: string, element: string): void;
-  uiInteraction<T>(action: string, element: string, work: () => T): T;
-  uiInteraction<T>(action: string, element: string, work?: () => T): T | undefined {
+  uiInteraction(action: string, element?: string): void;
+  uiInteraction<T>(action: string, element: string | undefined, work: () => T): T;
+  uiInteraction<T>(action: string, element?: string, work?: () => T): T | undefined {
     if (work === undefined) {
       this.guard(() => this.record(events.UI_INTERACTION, { action, element }));
       return undefined;
@@ -139,17 +143,13 @@ export class CortexTelemetry implements Telemetry {
     return this.timed(events.UI_INTERACTION, { action, element }, work);
   }
 
-  codeInsert(insert: CodeInsert): void {
-    this.guard(() => this.record(events.CODE_INSERT, { ...insert }));
-  }
-
-  contextSwitch(change: ContextSwitch): void {
-    this.guard(() => this.record(events.CONTEXT_SWITCH, { ...change }));
+  protected recordFields(event: EventType, fields: object): void {
+    this.guard(() => this.record(event, { ...fields }));
   }
 
   error(error: unknown, options: ErrorOptions = {}): void {
     this.guard(() => {
-      this.record(events.ERROR, events.valuesOfError(error, options));
+      this.record(events.EXTENSION_ERROR, valuesOfError(error, options));
       if (options.crash) {
         this.parts.pipeline.flush(true);
       }
@@ -230,15 +230,15 @@ export class CortexTelemetry implements Telemetry {
       if (this.level === 'off') {
         return;
       }
-      const values = events.valuesOfError(error, { crash: true });
-      const attributes = this.attributesOf(events.ERROR, values);
-      this.emit(events.ERROR, sieve(attributes, () => this.rejectedValues.add('error')), Date.now());
+      const values = valuesOfError(error, { crash: true });
+      const attributes = this.attributesOf(events.EXTENSION_ERROR, values);
+      this.emit(events.EXTENSION_ERROR, sieve(attributes, () => this.rejectedValues.add('error')), Date.now());
       this.parts.pipeline.flush(true);
     });
   }
 
-  private record(event: events.EventType, values: Readonly<Record<string, unknown>>): void {
-    const isError = event === events.ERROR;
+  private record(event: EventType, values: Readonly<Record<string, unknown>>): void {
+    const isError = event === events.EXTENSION_ERROR;
     if (!this.isAllowed(isError)) {
       return;
     }
@@ -251,7 +251,7 @@ export class CortexTelemetry implements Telemetry {
 
   /** Run `work` once, as a span where the user lets us. */
   private timed<T>(
-    event: events.EventType, values: Readonly<Record<string, unknown>>, work: () => T,
+    event: EventType, values: Readonly<Record<string, unknown>>, work: () => T,
   ): T {
     const span = this.guard(() =>
       this.isAllowed(false)
@@ -270,13 +270,13 @@ export class CortexTelemetry implements Telemetry {
         }
         const attributes = this.attributesOf(event, values);
         if (failure !== undefined) {
-          Object.assign(attributes, events.outcomeOf(failure.thrown));
-          events.markFailure(attributes);
+          Object.assign(attributes, outcomeOf(failure.thrown));
+          markFailure(attributes);
         }
         this.submit(event, attributes, {
           finish: ({ [sc.LOG_RECORD_UID]: _, ...clean }) => {
             span.setAttributes({ ...clean, ...identity, [sc.CORTEX_EVENT_TYPE]: event.name });
-            if (clean[sc.CORTEX_RESULT] === 'error' || clean[sc.CORTEX_RESULT] === 'timeout') {
+            if (sc.FAILED_RESULTS.has(clean[sc.CORTEX_RESULT])) {
               span.setStatus({ code: SpanStatusCode.ERROR });
             }
             span.end();
@@ -310,7 +310,7 @@ export class CortexTelemetry implements Telemetry {
   }
 
   /** Hand an event to the host's logger, which cleans its data, shows it and hands it on. */
-  private submit(event: events.EventType, attributes: Attributes, draft: Draft): void {
+  private submit(event: EventType, attributes: Attributes, draft: Draft): void {
     const uid = randomBytes(16).toString('hex');
     this.drafts.set(uid, draft);
     if (this.drafts.size > MAX_DRAFTS) {
@@ -319,7 +319,7 @@ export class CortexTelemetry implements Telemetry {
       this.parts.dropped.add('host');
     }
     const data = { ...attributes, [sc.LOG_RECORD_UID]: uid };
-    if (event === events.ERROR) {
+    if (event === events.EXTENSION_ERROR) {
       this.logger.logError(event.name, data);
     } else {
       this.logger.logUsage(event.name, data);
@@ -327,10 +327,9 @@ export class CortexTelemetry implements Telemetry {
   }
 
   private emit(
-    event: events.EventType, clean: Attributes, timestamp: number, context = this.active.context,
+    event: EventType, clean: Attributes, timestamp: number, context = this.active.context,
   ): void {
-    const result = clean[sc.CORTEX_RESULT];
-    const isFailure = result === 'error' || result === 'timeout';
+    const isFailure = sc.FAILED_RESULTS.has(clean[sc.CORTEX_RESULT]);
     const severityNumber = clean[sc.CORTEX_ERROR_CRASH]
       ? SeverityNumber.FATAL
       : isFailure ? SeverityNumber.ERROR : SeverityNumber.INFO;
@@ -348,9 +347,9 @@ export class CortexTelemetry implements Telemetry {
   }
 
   private attributesOf(
-    event: events.EventType, values: Readonly<Record<string, unknown>>,
+    event: EventType, values: Readonly<Record<string, unknown>>,
   ): Attributes {
-    return events.attributesOf(event, values, this.texts.hash, (field) => this.rejectedValues.add(field));
+    return attributesOf(event, values, this.texts.hash, (field) => this.rejectedValues.add(field));
   }
 
   /** Asked of the editor each time; what can't be asked is a no. */

@@ -2,6 +2,7 @@
  * What an extension's author sees. Nothing here needs another package's types, the editor's neither:
  * they must hold whichever an author has.
  */
+import type { EventMethods } from './eventTypes';
 import type { Tier } from './semconv';
 
 /** `error`: errors alone, as the editor's level of that name. */
@@ -54,21 +55,6 @@ export interface TelemetryOptions {
   readonly setting?: string | undefined;
 }
 
-/** A piece of code that came into the editor. */
-export interface CodeInsert {
-  /** Language id of the editor: `python`, `typescript` … */
-  readonly language?: string;
-  readonly linesInserted?: number;
-  readonly completionAccepted?: boolean;
-}
-
-/** A change of branch, or a file that was opened. Each is kept as length and hash only. */
-export interface ContextSwitch {
-  readonly fromBranch?: string;
-  readonly toBranch?: string;
-  readonly filePath?: string;
-}
-
 export interface ErrorOptions {
   /** In place of the error's own class. */
   readonly type?: string;
@@ -100,7 +86,7 @@ export interface TelemetryStatus {
 }
 
 /** No method raises, blocks, or waits for the receiver. */
-export interface Telemetry {
+export interface Telemetry extends EventMethods {
   /** The extension was installed: recorded once on a machine. Call it at every activation. */
   install(): void;
   /**
@@ -115,16 +101,14 @@ export interface Telemetry {
    * @param action `click`, `command` …: a name out of your code, never what a user typed.
    * @param element `open_panel` …: the same.
    */
-  uiInteraction(action: string, element: string): void;
+  uiInteraction(action: string, element?: string): void;
   /**
    * The same, with the work that it causes: the event gets the work's duration and outcome, and
    * what happens inside is part of its trace.
    *
    * @param work called once, whatever happens; its result, or what it throws, is passed on.
    */
-  uiInteraction<T>(action: string, element: string, work: () => T): T;
-  codeInsert(insert: CodeInsert): void;
-  contextSwitch(change: ContextSwitch): void;
+  uiInteraction<T>(action: string, element: string | undefined, work: () => T): T;
   /** Something failed. Kept: type, file name, function and line; the message as length and hash. */
   error(error: unknown, options?: ErrorOptions): void;
   /** The trace that the code runs in; empty outside `uiInteraction`'s work. */

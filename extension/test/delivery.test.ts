@@ -54,7 +54,7 @@ test('receiver down, up again: everything arrives once, oldest first', async () 
   await machine.receiver.stop();
   const telemetry = machine.open();
   for (let index = 0; index < 5; index += 1) {
-    telemetry.codeInsert({ linesInserted: index });
+    telemetry.codeInsert({ language: 'python', linesInserted: index });
     await telemetry.flush();
   }
   expect(machine.envelopes).toHaveLength(5);

@@ -113,7 +113,7 @@ test('what raises or makes no sense is left out and counted, and the rest record
     userId: () => 'carol',
   });
   bad.codeInsert({ language: '', linesInserted: -1, completionAccepted: 'yes' as never });
-  bad.codeInsert({ linesInserted: Number.NaN });
+  bad.codeInsert({ linesInserted: Number.NaN } as never);
   bad.uiInteraction(undefined as never, 'x'.repeat(129));
   bad.codeInsert(undefined as never);
   await bad.flush();

@@ -66,6 +66,7 @@ def run_command(arguments: list[str], environment: dict[str, str]) -> str:
     ).stdout
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("number", "launcher"),
     [(0, []), (1, [str(BIN / "opentelemetry-instrument")])],
@@ -98,6 +99,7 @@ RUNNABLE = [
 ]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("page", by_page(RUNNABLE))
 def test_python_in_the_docs_runs(page, quiet_environment):
     for block in blocks(page, "python"):
@@ -114,6 +116,7 @@ def test_commands_in_the_docs_are_understood(page, arguments):
     assert getattr(parsed, "name", None) in (None, *catalogue()), page
 
 
+@pytest.mark.system
 async def test_questions_and_sql_in_the_docs_have_answers(tmp_path, quiet_environment):
     script = tmp_path / "server.py"
     script.write_text(blocks(ROOT / "docs" / "quickstart.md", "python")[0], encoding="utf-8")

@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.system
+
 CODE = ("cortex_otel", "exporters")
 IN_A_HOST = ("instrument", "process", "sdk", "span")
 MAX_LINES = 400

@@ -40,6 +40,7 @@ def files():
             yield path
 
 
+@pytest.mark.system
 def test_nothing_is_told_to_be_fetched_from_an_index():
     told = []
     for path in files():
@@ -48,6 +49,7 @@ def test_nothing_is_told_to_be_fetched_from_an_index():
     assert told == []
 
 
+@pytest.mark.system
 def test_no_extra_is_named_bare_in_a_text_or_a_message():
     told = []
     for path in files():
@@ -108,6 +110,7 @@ def test_an_extra_comes_from_where_this_installation_did(monkeypatch, recorded, 
     assert _version.to_install("serve").startswith("pip install ")
 
 
+@pytest.mark.system
 def test_pip_takes_what_is_told(tmp_path):
     """Resolved for real; what it depends on was tried by whoever made this environment."""
     requirement = _version.requirement()

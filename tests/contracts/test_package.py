@@ -68,6 +68,7 @@ def test_nothing_of_the_tree_is_on_the_path(root):
     assert [place for place in sys.path if Path(place).resolve() in tree] == []
 
 
+@pytest.mark.system
 def test_the_wheel_holds_every_file_of_both_packages(files_in_wheel, tracked, root):
     expected = set()
     for path in tracked:
@@ -81,10 +82,12 @@ def test_the_wheel_holds_every_file_of_both_packages(files_in_wheel, tracked, ro
     assert expected == {name for name in files_in_wheel if ".dist-info/" not in name}
 
 
+@pytest.mark.system
 def test_the_wheel_holds_the_licence(files_in_wheel):
     assert any(name.endswith("/licenses/LICENSE") for name in files_in_wheel)
 
 
+@pytest.mark.system
 def test_the_wheel_announces_what_opentelemetry_looks_for(wheel):
     (distribution,) = metadata.distributions(path=[str(wheel)])
     announced: dict[str, set[str]] = {}

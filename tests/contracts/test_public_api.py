@@ -34,12 +34,14 @@ def test_each_public_name_is_there(name):
     assert getattr(cortex_otel, name) is not None
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", [name for name in PUBLIC if name[0].islower()])
 def test_each_public_name_is_the_same_in_a_fresh_process_however_it_is_asked_for(name):
     code = f"import cortex_otel; first = cortex_otel.{name}; from cortex_otel import {name}; "
     subprocess.run([sys.executable, "-c", f"{code}assert first is {name}"], check=True)
 
 
+@pytest.mark.system
 def test_importing_the_package_loads_no_sdk_and_no_store():
     code = (
         "import sys, cortex_otel; heavy = {'opentelemetry.sdk', 'apsw', 'sqlite3', 'mcp'}; "

@@ -19,6 +19,8 @@ from cortex_otel.cli import main
 from cortex_otel.doctor.round_trip import SIGNALS, broken_hop
 from cortex_otel.sdk import configure
 
+pytestmark = pytest.mark.system
+
 BIN = Path(sys.executable).parent
 EMPTY = hashlib.sha256(b"").hexdigest()  # a -wal file that a reader made and left empty
 SENT = {"active": True, "trouble": "", "faults": {}}
@@ -35,7 +37,7 @@ def store(tmp_path):
         return 1
 
     tool()
-    assert cortex_otel.force_flush(5000)
+    assert cortex_otel.force_flush(120_000)
     configure.reset_for_tests()
     return home
 

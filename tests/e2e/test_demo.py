@@ -18,10 +18,13 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from cortex_otel._version import to_install
 from cortex_otel.demo.memory import Memory, classify, compress, tokens
 from cortex_otel.demo.scenario import PEOPLE
+
+pytestmark = pytest.mark.system
 
 DEMO = [sys.executable, "-P", "-m", "cortex_otel.cli", "demo"]
 
@@ -274,10 +277,10 @@ def test_on_a_terminal_it_repeats_until_ctrl_c(tmp_path, environment):
         start_new_session=True,
     )  # fmt: skip
     os.close(side)
-    seen = read_until(terminal, b"rounds: 2", seconds=90)
-    seen += read_until(terminal, b"Ctrl-C", seconds=30)
+    seen = read_until(terminal, b"rounds: 2", seconds=PATIENCE)
+    seen += read_until(terminal, b"Ctrl-C", seconds=PATIENCE)
     process.send_signal(signal.SIGINT)
-    code = process.wait(30)
+    code = process.wait(PATIENCE)
     seen += read_until(terminal, b"\0", seconds=0.5)
     assert code == 0, seen.decode()
     os.close(terminal)
@@ -293,10 +296,10 @@ def test_ctrl_c_in_the_middle_of_a_round_ends_the_servers(tmp_path, environment)
         start_new_session=True,
     )  # fmt: skip
     os.close(side)
-    seen = read_until(terminal, b"Starting", seconds=30)
+    seen = read_until(terminal, b"Starting", seconds=PATIENCE)
     time.sleep(0.7)
     process.send_signal(signal.SIGINT)
-    code = process.wait(30)
+    code = process.wait(PATIENCE)
     seen += read_until(terminal, b"\0", seconds=0.5)
     assert code == 0, seen.decode()
     os.close(terminal)

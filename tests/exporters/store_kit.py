@@ -65,7 +65,7 @@ def point(number=0, **changes):
 def rows(path, sql, *parameters):
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
-        connection.set_busy_timeout(5000)
+        connection.set_busy_timeout(int(PATIENCE * 1000))
         return list(connection.execute(sql, parameters))
     finally:
         connection.close()
@@ -159,7 +159,7 @@ def end(process, seconds=PATIENCE, *, quiet=True):
 def held(path, mode="IMMEDIATE"):
     """Another connection that holds the database."""
     connection = apsw.Connection(str(path))
-    connection.set_busy_timeout(5000)
+    connection.set_busy_timeout(int(PATIENCE * 1000))
     connection.execute(f"BEGIN {mode}")
     try:
         yield

@@ -113,6 +113,7 @@ def test_metrics_through_the_stock_reader_and_through_ours(path, writer, with_ou
     verify(path)
 
 
+@pytest.mark.system
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 # Python 3.12 and later warn about what this test is about.
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

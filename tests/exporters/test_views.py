@@ -10,7 +10,7 @@ EVENT_COLUMNS = [
     "id", "timestamp", "service", "event_type", "user_tier", "user_id_hash", "session_id", "result",
     "duration_ms", "error_type", "error_message", "project_id", "branch_id", "tool_name", "feature",
     "event_data", "level", "trace_id", "span_id", "parent_span_id", "kind", "name", "scope",
-    "resource", "weight",
+    "resource", "weight", "is_failed",
 ]  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def test_an_event_reads_as_it_was_recorded(path, writer):
         "event_data": '{"a":1,"b":3,"c":"é"}', "level": "ERROR",
         "trace_id": "80000000000000000000000000000005", "span_id": "8000000000000007",
         "parent_span_id": "0000000000000009", "kind": "server", "name": "tools/call search",
-        "scope": "scope@1", "resource": '{"r":1}', "weight": 10.0,
+        "scope": "scope@1", "resource": '{"r":1}', "weight": 10.0, "is_failed": 1,
     }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 EXTENSION = ROOT / "extension"
@@ -211,13 +212,13 @@ class Serve:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=PATIENCE)
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.communicate(timeout=10)
+                self.process.communicate(timeout=PATIENCE)
             if self.process.poll() is None:
                 self.kill()
 

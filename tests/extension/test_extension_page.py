@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 
 import pytest
+from patience import PATIENCE
 
-pytestmark = pytest.mark.timing
+pytestmark = pytest.mark.system
 
 
 def test_the_extension_page_shows_what_the_sample_recorded(drive, serve_with, chromium, tmp_path):
@@ -23,7 +24,7 @@ def test_the_extension_page_shows_what_the_sample_recorded(drive, serve_with, ch
     )  # fmt: skip
     chromium.goto(serve.admin.replace("/overview", "/extension"))
     for text in ("windsurf", "command search", "RangeError"):
-        chromium.get_by_text(text).first.wait_for(state="attached", timeout=20_000)
+        chromium.get_by_text(text).first.wait_for(state="attached", timeout=PATIENCE * 1000)
     said = chromium.inner_text("main")
     for card, value in (("Installations", "1"), ("Interactions", "1"), ("Lines inserted", "3")):
         assert f"{card}\n{value}\n" in said

@@ -20,9 +20,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE, wait_for
 from playwright.sync_api import expect
-
-pytestmark = pytest.mark.timing
 
 EXTENSION = Path(__file__).parents[2] / "extension"
 PALETTE = ".quick-input-widget input"
@@ -121,7 +120,7 @@ def start_editor(code_server, tmp_path):
     for process in processes:
         # Its children outlive it by hours, in case the browser comes back.
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=10)
+        process.wait(timeout=PATIENCE)
         process.stdout.close()
 
 
@@ -157,12 +156,11 @@ def rows(home: Path, where: str) -> list[dict]:
         )]  # fmt: skip
 
 
-def wait_for(home: Path, number: int, where: str) -> list[dict]:
-    end = time.monotonic() + 60
-    while len(found := rows(home, where)) < number:
-        assert time.monotonic() < end, f"{len(found)} of {number}: {where}"
-        time.sleep(0.1)
-    return found
+def wait_for_rows(home: Path, number: int, where: str) -> list[dict]:
+    def found():
+        return found if len(found := rows(home, where)) >= number else None
+
+    return wait_for(found, pause=0.1)
 
 
 def command(page, title: str) -> None:
@@ -184,27 +182,24 @@ def answer(page, text: str) -> None:
 def test_a_command_in_vs_code_and_the_tool_call_it_causes_are_one_trace(editor, serve, chromium):
     url, data = editor
     chromium.goto(url)
-    (install_event,) = wait_for(serve.home, 1, "event_type = 'ext.install'")
+    (install_event,) = wait_for_rows(serve.home, 1, "event_type = 'ext.install'")
     assert json.loads(install_event["event_data"])["cortex.ide"] == "code-oss"
-    wait_for(serve.home, 1, "event_type = 'ext.activate'")
+    wait_for_rows(serve.home, 1, "event_type = 'ext.activate'")
 
     command(chromium, "Search the project's memory")
     answer(chromium, "budget")
-    (click,) = wait_for(serve.home, 1, "event_type = 'ext.ui_interaction'")
-    (call,) = wait_for(serve.home, 1, "event_type = 'mcp.tool_call'")
+    (click,) = wait_for_rows(serve.home, 1, "event_type = 'ext.ui_interaction'")
+    (call,) = wait_for_rows(serve.home, 1, "event_type = 'mcp.tool_call'")
     assert (call["trace_id"], call["parent_span_id"]) == (click["trace_id"], click["span_id"])
     assert (click["feature"], click["result"]) == ("command search", "success")
 
     # Off: nothing of the extension comes any more, and nothing of it is left.
     command(chromium, "Lever: telemetry off")
     outbox = data / "User" / "globalStorage" / "cortex.cortex-sample" / "cortex-telemetry"
-    end = time.monotonic() + 30
-    while (outbox / "text-hash.key").exists():
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    wait_for(lambda: not (outbox / "text-hash.key").exists(), pause=0.1)
     command(chromium, "Search the project's memory")
     answer(chromium, "roadmap")
-    _, alone = wait_for(serve.home, 2, "event_type = 'mcp.tool_call'")
+    _, alone = wait_for_rows(serve.home, 2, "event_type = 'mcp.tool_call'")
     assert alone["parent_span_id"] is None
     time.sleep(1)  # longer than what is gathered waits
     assert len(rows(serve.home, "service = 'extension'")) == 3
@@ -228,12 +223,13 @@ def thief():
 
 
 def wait_for_file(path: Path) -> dict:
-    end = time.monotonic() + 300
     failed = path.with_name("failed.json")
-    while not path.exists():
+
+    def is_written():
         assert not failed.exists(), failed.read_text()
-        assert time.monotonic() < end, f"{path.name} wasn't written"
-        time.sleep(0.1)
+        return path.exists()
+
+    wait_for(is_written, 2 * PATIENCE, pause=0.1)
     return json.loads(path.read_text())
 
 
@@ -297,7 +293,7 @@ def test_a_repository_neither_switches_telemetry_on_nor_says_where_it_goes(  # n
 
     # The first comes while the user's setting says off, the second when it doesn't any more.
     assert wait_for_file(results / "sample.json") == {"effective": is_trusted}
-    wait_for(serve.home, 1, "event_type = 'ext.code_insert'")
+    wait_for_rows(serve.home, 1, "event_type = 'ext.code_insert'")
     recorded = rows(serve.home, "service = 'extension'")
     assert [json.loads(one["event_data"])["cortex.code.language"] for one in recorded] == [
         "while_on"

@@ -13,8 +13,6 @@ from cortex_otel.process.convert import Converter
 from cortex_otel.process.redact import Redactor
 from cortex_otel_exporters.sqlite.exporters import SqliteSpanExporter
 
-pytestmark = pytest.mark.timing
-
 YEAR = 365 * DAY
 JUMPS = [-2 * DAY, 3 * DAY, -3 * YEAR, 5 * YEAR, -60 * YEAR, 100 * YEAR, -1, 0]
 
@@ -47,6 +45,7 @@ def test_a_clock_that_jumps_loses_nothing_and_the_ledger_balances(home, path, wr
     assert heartbeats(home)
 
 
+@pytest.mark.timing
 def test_a_jump_does_not_hold_up_a_flush_or_an_exit(path, make_writer, clock):
     writer = make_writer(interval_ms=50)
     writer.submit(record(0))

@@ -6,8 +6,6 @@ import time
 import pytest
 from store_kit import count, end, ledger, numbers, record, start, verify, wait_for
 
-pytestmark = pytest.mark.timing
-
 OLD = 3000
 
 
@@ -173,6 +171,7 @@ def test_a_corruption_that_comes_again_at_once_ends_in_trouble_not_in_a_loop(
     assert numbers(path) == [0]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("damage", [garbage_header, damaged_middle_pages])
 def test_processes_that_meet_the_same_corrupt_file(old, damage):
     damage(old)

@@ -10,8 +10,6 @@ import time
 import pytest
 from store_kit import end, heartbeats, ledger, numbers, record, start, verify, wait_for
 
-pytestmark = pytest.mark.timing
-
 
 def mount(*arguments):
     return subprocess.run(["mount", *arguments], capture_output=True, check=False).returncode == 0
@@ -38,6 +36,7 @@ def fill(disk):
             filler.write(b"x" * 512)
 
 
+@pytest.mark.system
 def test_a_full_disk_is_waited_for_and_its_drops_are_counted(small_disk, make_writer, caplog):
     path = small_disk / "home" / "cortex.db"
     writer = make_writer(path, queue_size=1000)
@@ -65,6 +64,7 @@ def test_a_full_disk_is_waited_for_and_its_drops_are_counted(small_disk, make_wr
     assert "disk_full" in caplog.text
 
 
+@pytest.mark.system
 def test_a_disk_that_is_full_from_the_start(small_disk, make_writer):
     home = small_disk / "home"
     home.mkdir()
@@ -79,6 +79,8 @@ def test_a_disk_that_is_full_from_the_start(small_disk, make_writer):
     verify(writer.path)
 
 
+@pytest.mark.timing
+@pytest.mark.system
 def test_a_disk_filled_by_the_telemetry_itself(small_disk, make_writer):
     writer = make_writer(small_disk / "home" / "cortex.db", queue_size=2000)
     for number in range(100_000):
@@ -97,6 +99,7 @@ def test_a_disk_filled_by_the_telemetry_itself(small_disk, make_writer):
     assert stored == list(range(len(stored)))
 
 
+@pytest.mark.system
 def test_a_limit_on_file_sizes_is_a_full_disk_too(tmp_path, make_writer):
     """Without root: the same through RLIMIT_FSIZE, in a process of its own."""
     code = """
@@ -142,6 +145,7 @@ def read_only(small_disk):
     undo()
 
 
+@pytest.mark.system
 def test_a_read_only_directory_with_no_database(small_disk, make_writer, read_only):
     home = small_disk / "home"
     home.mkdir()
@@ -157,6 +161,7 @@ def test_a_read_only_directory_with_no_database(small_disk, make_writer, read_on
     verify(writer.path)
 
 
+@pytest.mark.system
 def test_a_read_only_directory_with_a_database(small_disk, make_writer, read_only):
     home = small_disk / "home"
     first = make_writer(home / "cortex.db")
@@ -194,6 +199,7 @@ def test_a_home_that_is_a_file(tmp_path, make_writer):
     assert (tmp_path / "home").read_text() == "mine"
 
 
+@pytest.mark.timing
 def test_a_slow_disk_does_not_slow_the_host(path, make_writer):
     writer = make_writer()
     writer.submit(record(0))

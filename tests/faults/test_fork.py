@@ -7,10 +7,11 @@ import threading
 import time
 
 import pytest
+from patience import PATIENCE
 from store_kit import end, numbers, record, rows, start, verify
 
 pytestmark = [
-    pytest.mark.timing,
+    pytest.mark.system,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork"),
     # Python 3.12 and later warn about what these tests are about.
     pytest.mark.filterwarnings(
@@ -21,7 +22,7 @@ pytestmark = [
 
 def child_exit(pid):
     """Exit code of a forked child, which must not hang."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
@@ -66,7 +67,7 @@ def test_children_forked_under_load_record_for_themselves(path, load):
             try:
                 first = 10_000_000 + child * 1000
                 taken = [writer.submit(record(first + number)) for number in range(50)]
-                os._exit(0 if all(taken) and writer.force_flush(10_000) else 1)
+                os._exit(0 if all(taken) and writer.force_flush() else 1)
             except BaseException:  # noqa: BLE001 - a child must not go on with the tests
                 os._exit(2)
         assert child_exit(pid) == 0
@@ -83,7 +84,7 @@ def test_what_was_queued_at_the_fork_is_the_parents_alone(path, make_writer):
         writer.submit(record(number))
     pid = os.fork()
     if not pid:
-        os._exit(0 if writer.force_flush(5000) and writer.shutdown() else 1)
+        os._exit(0 if writer.force_flush() and writer.shutdown() else 1)
     assert child_exit(pid) == 0
     assert not path.exists() or numbers(path) == []
     assert writer.shutdown()
@@ -113,7 +114,7 @@ def test_a_parent_that_goes_leaves_its_child_a_sound_store(path):
     print("done", flush=True)
     """
     process = start(code, path)
-    process.wait(20)
+    process.wait(PATIENCE)
     process.stdin.write("\n")
     process.stdin.flush()
     assert process.stdout.readline() == "written\n"
@@ -201,6 +202,7 @@ def test_two_threads_may_fork_at_once(path, load):
     assert not writer.store_lock.locked()
 
 
+@pytest.mark.timing
 def test_a_fork_that_finds_the_store_busy_gives_up_waiting(path, make_writer):
     """A transaction on a hanging disk must not hang the host's forks for more than a second."""
     writer = make_writer()
@@ -211,7 +213,7 @@ def test_a_fork_that_finds_the_store_busy_gives_up_waiting(path, make_writer):
         pid = os.fork()
         if not pid:
             writer.submit(record(1))
-            os._exit(0 if writer.force_flush(5000) and writer.shutdown() else 1)
+            os._exit(0 if writer.force_flush() and writer.shutdown() else 1)
         assert time.monotonic() - begun < 2
         assert child_exit(pid) == 0
     writer.submit(record(2))
@@ -219,6 +221,7 @@ def test_a_fork_that_finds_the_store_busy_gives_up_waiting(path, make_writer):
     assert numbers(path) == [0, 1, 2]
 
 
+@pytest.mark.timing
 def test_subprocesses_are_not_held_up(writer, path):
     writer.submit(record())
     assert writer.force_flush()

@@ -15,8 +15,6 @@ from store_kit import end, ledger, numbers, record, start, verify, wait_for
 from cortex_otel_exporters import native
 from cortex_otel_exporters.sqlite import counters as counters_module
 
-pytestmark = pytest.mark.timing
-
 
 def test_a_storm_of_threads(path, make_writer, monkeypatch):
     writers = []
@@ -53,7 +51,7 @@ def test_threads_that_flush_at_once_all_get_the_truth(path, writer):
     def run(first):
         for number in range(20):
             writer.submit(record(first + number))
-            truths.append(writer.force_flush(10_000) and first + number in set(numbers(path)))
+            truths.append(writer.force_flush() and first + number in set(numbers(path)))
 
     threads = [threading.Thread(target=run, args=(100 * index,)) for index in range(6)]
     for thread in threads:
@@ -64,6 +62,7 @@ def test_threads_that_flush_at_once_all_get_the_truth(path, writer):
     verify(path)
 
 
+@pytest.mark.system
 def test_a_signal_handler_that_emits_while_the_host_is_inside_submit(path):
     code = """
     import signal
@@ -87,9 +86,10 @@ def test_a_signal_handler_that_emits_while_the_host_is_inside_submit(path):
     verify(path)
     assert writer.shutdown()
     """
-    assert end(start(code, path), 60, quiet=False) == 0
+    assert end(start(code, path), quiet=False) == 0
 
 
+@pytest.mark.timing
 def test_a_flush_and_an_exit_from_a_handler_that_interrupted_submit(path, make_writer):
     """The main thread holds the lock of the counters and will not give it back before they end."""
     writer = make_writer()
@@ -143,9 +143,10 @@ def test_a_finalizer_that_emits_wherever_the_collector_runs(path, make_writer):
     verify(path)
 
 
+@pytest.mark.timing
 def test_a_finalizer_that_flushes_on_the_writers_own_thread_does_not_hang(path, writer):
     answers = []
-    writer.add_metric_source(lambda: answers.append(writer.force_flush(5000)) or [])
+    writer.add_metric_source(lambda: answers.append(writer.force_flush(120_000)) or [])
     writer.submit(record())
     begun = time.monotonic()
     assert writer.force_flush()
@@ -196,6 +197,7 @@ def test_a_thread_that_cant_be_started_is_tried_again(path, make_writer, monkeyp
     verify(path)
 
 
+@pytest.mark.system
 def test_at_interpreter_exit_no_thread_is_needed(path):
     code = """
     import atexit, threading
@@ -233,6 +235,7 @@ def test_an_error_in_the_thread_itself_does_not_end_it(path, writer, monkeypatch
     assert "MemoryError" in caplog.text
 
 
+@pytest.mark.system
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no such signals")
 def test_system_calls_that_signals_interrupt(path):
     code = """
@@ -262,4 +265,4 @@ def test_system_calls_that_signals_interrupt(path):
     verify(path)
     assert writer.shutdown()
     """
-    assert end(start(code, path), 60, quiet=False) == 0
+    assert end(start(code, path), quiet=False) == 0

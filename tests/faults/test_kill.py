@@ -3,7 +3,10 @@ from __future__ import annotations
 import signal
 
 import apsw
+import pytest
 from store_kit import count, end, heartbeats, numbers, record, rows, start, verify, wait_for
+
+pytestmark = pytest.mark.system
 
 LOAD = """
 writer = Writer(path)

@@ -4,11 +4,13 @@ import threading
 import time
 
 import pytest
+from patience import PATIENCE
 from store_kit import count, end, heartbeats, held, ledger, numbers, record, start, verify, wait_for
 
-pytestmark = pytest.mark.timing
+from cortex_otel_exporters.sqlite import writer as writer_module
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("mode", ["IMMEDIATE", "EXCLUSIVE"])
 def test_a_locked_database_is_waited_for_and_nothing_is_lost(path, writer, mode, caplog):
     writer.submit(record(0))
@@ -31,7 +33,8 @@ def test_a_locked_database_is_waited_for_and_nothing_is_lost(path, writer, mode,
     verify(path)
 
 
-def test_a_lock_of_a_moment_is_no_news(path, writer, caplog):
+def test_a_lock_of_a_moment_is_no_news(path, writer, caplog, monkeypatch):
+    monkeypatch.setattr(writer_module, "_SECONDS_LOCKED_IS_NO_NEWS", PATIENCE)
     writer.submit(record(0))
     assert writer.force_flush()
     with held(path):
@@ -58,6 +61,8 @@ def test_memory_is_bounded_and_what_it_cant_hold_is_counted_as_locked(home, path
     verify(path)
 
 
+@pytest.mark.system
+@pytest.mark.timing
 def test_drops_of_an_exit_while_locked_reach_the_ledger(home, path, make_writer):
     code = """
     writer = Writer(path, interval_ms=10)
@@ -104,7 +109,7 @@ def test_an_attempt_that_succeeds_at_the_last_moment_is_not_counted_as_lost(path
 
     writer._store.write = slow
     writer.submit(record(1))
-    assert entered.wait(5)
+    assert entered.wait(PATIENCE)
     assert writer.shutdown(1)
     assert numbers(path) == [0, 1]
     verify(path)

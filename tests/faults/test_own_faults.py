@@ -10,6 +10,8 @@ from store_kit import count, end, held, ledger, record, start, wait_for
 from cortex_otel.commands import status
 from cortex_otel.settings import read_environment
 
+pytestmark = pytest.mark.system
+
 HOST = """
 import os, sys
 import cortex_otel
@@ -24,7 +26,7 @@ def tool():
     return "result"
 
 assert tool() == "result"
-assert cortex_otel.force_flush(10_000)
+assert cortex_otel.force_flush(120_000)
 print("recorded", flush=True)
 sys.stdin.readline()
 call.ToolInfo.shape = None  # a fault of ours in each call from here on
@@ -76,7 +78,7 @@ def test_where_the_store_could_not_be_written_any_more(path, host, make_writer):
         end(host, quiet=False)
     next_process = make_writer()
     next_process.submit(record())
-    assert next_process.force_flush(10_000)
+    assert next_process.force_flush(120_000)
     assert ledger(path, "fault") == FAULTS
     assert ledger(path) == {**EVENTS, "received": 5, "stored": 2}
     assert count(path) == 2

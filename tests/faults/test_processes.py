@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from store_kit import count, end, ledger, numbers, start, verify
 
-pytestmark = pytest.mark.timing
+pytestmark = pytest.mark.system
 
 EACH = 12_000
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from patience import PATIENCE
 
 COMPOSE = Path(sys.executable).with_name("docker-compose")
 
@@ -20,7 +21,7 @@ def config(root, profile="local", **environ):
         [COMPOSE, "-f", root / "docker-compose.yml", "--env-file", os.devnull,
          "--profile", profile, "config", "--format", "json"],
         env={**plain, "HOME": "/home/somebody", **environ}, capture_output=True, text=True,
-        check=False, timeout=60,
+        check=False, timeout=PATIENCE,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

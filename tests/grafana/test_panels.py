@@ -16,7 +16,7 @@ from cortex_otel.show.pages import Page, Panel
 
 
 def built(panel, link=lambda _column, _to: None):
-    page = Page(id="p", titles={"en": "P", "ko": "P"}, panels=(panel,))
+    page = Page(id="p", title="P", panels=(panel,))
     builder = panel_of(panel, Context(page, "en", link))
     return json.loads(json.dumps(builder.build(), cls=JSONEncoder))
 
@@ -43,7 +43,7 @@ def test_the_sdk_is_the_pinned_one():
 def test_a_split_over_time_is_a_series_for_each_value(population_store):
     panel = built(
         Panel(id="a", question="ledger", draw="lines", x="day", split="signal",
-              values=("received",), titles={"en": "T"})
+              values=("received",), title="T")
     )  # fmt: skip
     assert panel["type"] == "timeseries"
     assert panel["transformations"] == [{"id": "prepareTimeSeries", "options": {"format": "multi"}}]

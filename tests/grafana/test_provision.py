@@ -11,9 +11,10 @@ import pytest
 import seeding
 import yaml
 from grafana_plugin import Plugin
+from patience import PATIENCE
 
 from cortex_otel import cli
-from cortex_otel.messages import TEXTS
+from cortex_otel.locale import texts
 from cortex_otel.show.grafana.setup import sources
 
 
@@ -260,9 +261,10 @@ def test_help_tells_both(capsys, monkeypatch, language):
     out = capsys.readouterr().out
     assert "provision" in out
     assert "push" in out
-    assert TEXTS[language]["help_grafana"] in out
+    assert texts(language).gettext("set up Grafana for the database") in out
 
 
+@pytest.mark.system
 def test_it_needs_none_of_the_packages_it_was_made_with(home, tmp_path):
     """An installed package has no grafana-foundation-sdk."""
     import subprocess
@@ -276,7 +278,7 @@ def test_it_needs_none_of_the_packages_it_was_made_with(home, tmp_path):
         f"sys.exit(cli.main(['grafana', 'provision', {str(tmp_path / 'to')!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
-                          check=False, timeout=60)  # fmt: skip
+                          check=False, timeout=PATIENCE)  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(shutil.which("sh") is None, reason="a POSIX shell runs it")
 
@@ -28,7 +29,7 @@ def start(grafana, tmp_path):
                 "GF_PATHS_DATA": str(tmp_path / "data"),
                 **environ,
             },
-            capture_output=True, text=True, check=False, timeout=30,
+            capture_output=True, text=True, check=False, timeout=PATIENCE,
         )  # fmt: skip
         seen = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
         return done, seen, tmp_path / "to"

@@ -164,5 +164,74 @@ def test_the_clients_are_always_the_same_objects():
 def test_signatures_stay_visible():
     signature = inspect.signature(MCP.track_tool_call)
     assert list(signature.parameters) == [
-        "tool_name", "duration_ms", "result", "error", "parameters",
+        "tool_name", "parameters", "duration_ms", "result", "error",
     ]  # fmt: skip
+
+
+# --- The general form -------------------------------------------------------------------------
+
+
+def track(event_type, **fields):
+    clients.TelemetryClient().track_event(clients.TelemetryEvent(event_type, **fields))
+
+
+def test_the_general_form_is_the_event_s_function(logs):
+    before = events.rejected_values()
+    track("mcp.search_context", query="q", top_k=5, results=3, duration_ms=8.2, recall=1.0)
+    events.search_context(query="q", top_k=5, results=3, duration_ms=8.2, recall=1.0)
+    track("ext.error", error_type="RangeError", message="m", result="timeout")
+    events.extension_error(error_type="RangeError", message="m", result="timeout")
+    one, two, three, four = ((log.event_name, dict(log.attributes)) for log in logs())
+    assert one == two
+    assert three == four
+    assert events.rejected_values() == before
+
+
+@pytest.mark.parametrize("event_type", event_types.EVENTS)
+def test_each_event_comes_in_by_the_general_form(logs, event_type):
+    clients.TelemetryClient(service="web").track_event(clients.TelemetryEvent(event_type))
+    (log,) = logs()
+    assert log.event_name == event_type
+    assert log.attributes["cortex.service"] == "web"
+
+
+def test_without_a_service_it_is_the_event_s_own_or_the_program_s(logs):
+    state.service = "billing"
+    track("ext.install", ide="vscode")
+    track("mcp.update_memory", token_count=1)
+    assert [log.attributes["cortex.service"] for log in logs()] == ["extension", "billing"]
+
+
+def test_the_clients_of_the_services_have_the_general_form_too(logs):
+    MCP.track_event(clients.TelemetryEvent(event_type="mcp.update_memory", token_count=1))
+    assert [log.event_name for log in logs()] == ["mcp.update_memory"]
+
+
+@pytest.mark.parametrize("bad", ["no.such_event", "", None, 5, [], b"mcp.tool_call"])
+def test_an_event_type_that_there_is_not_is_counted_and_never_named(logs, caplog, bad):
+    before = events.rejected_values().get("track_event.event_type", 0)
+    clients.TelemetryClient().track_event(clients.TelemetryEvent(bad, token="secret"))
+    clients.TelemetryClient().track_event(bad)
+    assert logs() == []
+    assert events.rejected_values()["track_event.event_type"] == before + 2
+    assert "no.such_event" not in caplog.text
+
+
+def test_a_wrong_event_costs_what_is_wrong_alone(logs):
+    before = events.rejected_values()
+    clients.TelemetryClient().track_event(
+        clients.TelemetryEvent("mcp.search_context", 5, top_k=-1, colour="red")
+    )
+    (log,) = logs()
+    assert set(log.attributes) == {"cortex.service", "cortex.result"}
+    now = events.rejected_values()
+    assert {name for name in now if now[name] != before.get(name, 0)} == {
+        "mcp.search_context.positional", "mcp.search_context.query", "mcp.search_context.top_k",
+        "mcp.search_context.colour",
+    }  # fmt: skip
+
+
+def test_switched_off_the_general_form_records_nothing(logs):
+    state.active = False
+    track("mcp.update_memory", token_count=1)
+    assert logs() == []

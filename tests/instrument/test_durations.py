@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from patience import PATIENCE
 
 import cortex_otel
 from cortex_otel import semconv as sc
@@ -26,7 +27,7 @@ from cortex_otel.process.convert import Converter
 from cortex_otel.process.redact import Redactor
 from cortex_otel_exporters.sqlite.exporters import SqliteMetricReader
 
-BOUNDS = sc.MCP_DURATION_BOUNDARIES
+BOUNDS = sc.MCP_SERVER_OPERATION_DURATION_BOUNDARIES
 
 
 @pytest.fixture
@@ -188,7 +189,7 @@ for number in range(5):
     tool()
     if number == 2 and when == "later":
         metrics.get_meter_provider().add_metric_reader(theirs)
-assert cortex_otel.shutdown(10_000)
+assert cortex_otel.shutdown(120_000)
 data = theirs.get_metrics_data() if when != "never" else None
 points = [
     point.count for scopes in (data.resource_metrics if data else [])
@@ -204,7 +205,7 @@ def test_the_store_has_each_call_once_whoever_else_reads(tmp_path, when, seen):
     source = Path(cortex_otel.__file__).parents[1]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, when], check=False, capture_output=True, text=True,
-        timeout=60, cwd=tmp_path,
+        timeout=PATIENCE, cwd=tmp_path,
         env={**os.environ, "CORTEX_OTEL_HOME": str(tmp_path / "home"),
              "PYTHONPATH": os.pathsep.join(map(str, (source, source / "exporters")))},
     )  # fmt: skip

@@ -22,10 +22,11 @@ from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogR
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from patience import PATIENCE
 
 from cortex_otel import guard, semconv, testing
 from cortex_otel.identity import text_hash
-from cortex_otel.instrument import event_handle, event_types, events
+from cortex_otel.instrument import event_handle, event_types, events, validate
 from cortex_otel.instrument.state import state
 from cortex_otel.process.redact import Redactor
 
@@ -122,9 +123,7 @@ def test_a_function_takes_what_its_declaration_says(event_type):
 
 def test_free_text_and_measures_are_fields_of_an_event():
     fields = [field for event in event_types.EVENTS.values() for field in event.by_name.values()]
-    text_keys = {
-        field.key for field in fields if field.kind in (event_types.text, event_types.failure)
-    }
+    text_keys = {field.key for field in fields if field.kind in (validate.text, validate.failure)}
     assert text_keys == semconv.FREE_TEXT
     assert set(semconv.MEASURES) <= {field.key for field in fields}
     assert len(set(semconv.MEASURES.values())) == len(semconv.MEASURES)
@@ -452,11 +451,13 @@ def test_a_sampler_sees_the_event_type_at_the_start(telemetry):
 
 
 async def test_an_async_block_is_a_span_and_its_duration_is_the_blocks(telemetry):
+    began = time.time_ns()
     async with events.search_context(query="q") as event:
         await asyncio.sleep(0.02)
         event.set(results=2)
+    whole = time.time_ns() - began
     span = telemetry.span()
-    assert 0.015e9 < span.end_time - span.start_time < 2e9
+    assert 0.015e9 < span.end_time - span.start_time <= whole
     assert span.attributes["cortex.search.results"] == 2
 
 
@@ -573,6 +574,7 @@ def test_put_aside_events_can_be_flushed(telemetry):
     assert len(telemetry.logs) == 1
 
 
+@pytest.mark.system
 def test_at_exit_nothing_hangs_or_is_printed():
     program = (
         "from cortex_otel.instrument import events\n"
@@ -582,7 +584,11 @@ def test_at_exit_nothing_hangs_or_is_printed():
         "cycle = [events.update_memory(token_count=2)]; cycle.append(cycle)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
     )
     assert (done.stdout, done.stderr) == ("", "")
 
@@ -927,6 +933,7 @@ events.feature_flag("k", variant=5)  # E
 """
 
 
+@pytest.mark.system
 def test_a_type_checker_sees_each_signature(tmp_path):
     pytest.importorskip("mypy")
     program = tmp_path / "calls.py"

@@ -21,7 +21,7 @@ from opentelemetry.trace import (
 from cortex_otel import guard, instrument_tool
 from cortex_otel.instrument import call as call_module
 from cortex_otel.instrument.state import state
-from cortex_otel.semconv import MCP_DURATION_BOUNDARIES
+from cortex_otel.semconv import MCP_SERVER_OPERATION_DURATION_BOUNDARIES
 
 
 class Refusal(Exception):
@@ -48,7 +48,9 @@ async def test_a_call_at_the_top_is_a_server_span_by_the_conventions(recorded, w
         await asyncio.sleep(0.02)
         return []
 
+    began = time.time_ns()
     await search_context("secret words", top_k=3, weights=None)
+    whole = time.time_ns() - began
     span = recorded.span()
     assert span.name == "tools/call search_context"
     assert span.kind is SpanKind.SERVER
@@ -63,7 +65,7 @@ async def test_a_call_at_the_top_is_a_server_span_by_the_conventions(recorded, w
         "cortex.user.tier": "paid",
         "cortex.tool.parameters": "query:str,top_k:int,weights:null",
     }
-    assert 0.02e9 <= span.end_time - span.start_time < 2e9
+    assert 0.02e9 <= span.end_time - span.start_time <= whole
     assert span.events == ()
 
 
@@ -292,11 +294,13 @@ def test_a_clock_set_back_makes_no_negative_duration(recorded, monkeypatch):
     def tool():
         now[0] -= 3600 * 10**9
 
+    began = time.perf_counter()
     tool()
+    whole = time.perf_counter() - began
     span = recorded.span()
     assert span.start_time == 2_000_000_000_000_000_000
-    assert 0 <= span.end_time - span.start_time < 10**9
-    assert 0 <= recorded.point().sum < 1
+    assert 0 <= span.end_time - span.start_time <= whole * 10**9
+    assert 0 <= recorded.point().sum <= whole
 
 
 # --- Where it stands ----------------------------------------------------------------------------
@@ -490,16 +494,18 @@ def test_the_metric_is_by_the_conventions(recorded, who):
         if fail:
             raise Refusal
 
+    began = time.perf_counter()
     for _ in range(3):
         tool()
+    whole = time.perf_counter() - began
     with pytest.raises(Refusal):
         tool(fail=True)
     metric = recorded.metrics()["mcp.server.operation.duration"]
     assert metric.unit == "s"
     good, bad = sorted(metric.data.data_points, key=lambda point: -point.count)
-    assert good.explicit_bounds == MCP_DURATION_BOUNDARIES
+    assert good.explicit_bounds == MCP_SERVER_OPERATION_DURATION_BOUNDARIES
     assert (good.count, bad.count) == (3, 1)
-    assert 0.033 <= good.sum < 3
+    assert 0.033 <= good.sum <= whole
     assert good.bucket_counts[0] == 0
     attributes = {
         "mcp.method.name": "tools/call",

@@ -41,4 +41,4 @@ else:
         for text in (name, f"sync {name}", f"{name}.local", f"job-{name}"):
             attributes = {"gen_ai.tool.name": text, "mcp.method.name": text, "session.id": text}
             tracer.start_span(text, attributes=attributes).end()
-assert cortex_otel.force_flush(10_000)
+assert cortex_otel.force_flush(120_000)

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 HERE = Path(__file__).parent
 for name, path in {
     "canaries": HERE / "canaries.py",
-    "wire": HERE.parent / "forward" / "wire.py",
+    "wire": HERE.parent / "sdk" / "extra_exporters" / "wire.py",
     "real_collector": HERE / "real_collector.py",
 }.items():
     _spec = importlib.util.spec_from_file_location(name, path)
@@ -46,7 +47,7 @@ class Host:
         done = subprocess.run(
             [sys.executable, str(path), *arguments],
             env=self.environment | environment, cwd=self.code, input=stdin.encode(),
-            capture_output=True, timeout=60, check=False,
+            capture_output=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr.decode(errors="replace")[-3000:]
         self.output = done

@@ -200,7 +200,7 @@ def spans():
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceState
 
-    from cortex_otel.process.redact import ALLOWED
+    from cortex_otel.process.allow_list import ALLOWED
 
     tracer = trace.get_tracer("native")
     for text in plant("span"):
@@ -266,7 +266,7 @@ def spans():
 def names_that_are_sentences():
     from opentelemetry import trace
 
-    from cortex_otel.process.redact import ALLOWED
+    from cortex_otel.process.allow_list import ALLOWED
 
     names = [key for key, kind in ALLOWED.items() if kind in ("label", "feature")]
     for text in plant("name that is a sentence", [*SECRETS, "sentence", "quotes"]):
@@ -394,7 +394,7 @@ def main():
     metrics()
     identities()
     again()
-    assert cortex_otel.force_flush(30_000)
+    assert cortex_otel.force_flush(120_000)
     Path(os.environ["PLANTED"]).write_text(json.dumps(PLANTED))
     if "--linger" in sys.argv:
         os._exit(0)  # the log of the database stays beside it

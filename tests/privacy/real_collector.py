@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent / "collector"
@@ -100,7 +101,7 @@ class Collector:
         """Let it finish; everything it wrote."""
         if self._process.poll() is None:
             self._process.terminate()
-            self._process.wait(30)
+            self._process.wait(PATIENCE)
         return self.output.read_bytes()
 
 

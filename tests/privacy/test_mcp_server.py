@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from canaries import PLACES, SECRETS, TEXTS, canary
+from patience import PATIENCE
 
 pytest.importorskip("mcp.server.mcpserver")
 
@@ -52,7 +53,7 @@ class Client:
         return self.request("tools/call", {"name": tool, "arguments": arguments, **more}, number)
 
     def close(self):
-        _, stderr = self.process.communicate(timeout=20)
+        _, stderr = self.process.communicate(timeout=PATIENCE)
         return stderr
 
 

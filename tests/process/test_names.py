@@ -293,6 +293,7 @@ assert cortex_otel.force_flush(60_000)
 """
 
 
+@pytest.mark.system
 def test_in_a_real_process_the_product_keeps_its_names_and_status_tells(monkeypatch, capsys):
     done = subprocess.run(
         [sys.executable, "-c", HOST], capture_output=True, text=True, timeout=120, check=False

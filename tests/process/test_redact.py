@@ -14,17 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cortex_otel.process import patterns, redact
+from cortex_otel.process import exceptions, patterns
+from cortex_otel.process.allow_list import ALLOWED, EVENT_FIELDS, RESOURCE_ALLOWED
+from cortex_otel.process.exceptions import summarize_exception, summarize_stacktrace
 from cortex_otel.process.patterns import PATTERNS, machine_regex
-from cortex_otel.process.redact import (
-    ALLOWED,
-    EVENT_FIELDS,
-    RESOURCE_ALLOWED,
-    Redactor,
-    scrub,
-    summarize_exception,
-    summarize_stacktrace,
-)
+from cortex_otel.process.redact import Redactor, scrub
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "redaction.md"
 
@@ -182,16 +176,16 @@ EVIL = [
 def test_patterns_are_linear(unit):
     text = unit * (200_000 // len(unit))
     for pattern in PATTERNS:
-        started = time.perf_counter()
+        started = time.thread_time()
         for _ in pattern.regex.finditer(text):
             pass
-        assert time.perf_counter() - started < 2, pattern.name
+        assert time.thread_time() - started < 2, pattern.name
 
 
 @pytest.mark.parametrize("unit", EVIL)
 def test_a_megabyte_in_every_place_is_quick_and_comes_out_small(unit):
     text = unit * (1_000_000 // len(unit))
-    started = time.perf_counter()
+    started = time.thread_time()
     clean = make(allow=["ours.*"]).attributes(
         {**dict.fromkeys(ALLOWED, text), "ours.text": text, text: 1}
     )
@@ -199,7 +193,7 @@ def test_a_megabyte_in_every_place_is_quick_and_comes_out_small(unit):
     assert len(make().error_type(text)) <= 128
     assert len(scrub(text)) <= 8192
     summary = summarize_stacktrace(text, text)
-    assert time.perf_counter() - started < 5
+    assert time.thread_time() - started < 5
     assert len(json.dumps(clean.attributes)) < 16_000
     assert len(json.dumps(summary)) < 16_000
 
@@ -514,7 +508,7 @@ def test_of_an_exception_that_is_raised_again_and_again_a_bounded_part_is_read(m
         with contextlib.suppress(LookupError):
             raise once
     read = []
-    monkeypatch.setattr(redact, "deque", lambda **_: read)
+    monkeypatch.setattr(exceptions, "deque", lambda **_: read)
     summarize_exception(once)
     assert len(read) == 1000
 

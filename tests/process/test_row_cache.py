@@ -13,8 +13,9 @@ from opentelemetry.trace import SpanKind, StatusCode
 from cortex_otel import semconv as sc
 from cortex_otel.identity import IdentityResolver
 from cortex_otel.process import row_cache
+from cortex_otel.process.allow_list import ALLOWED
 from cortex_otel.process.convert import Converter
-from cortex_otel.process.redact import ALLOWED, Redactor
+from cortex_otel.process.redact import Redactor
 from cortex_otel.span.provider import LeanTracerProvider
 
 CALL = {"mcp.method.name": "tools/call", "gen_ai.tool.name": "search"}

@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 
 import pytest
+from patience import PATIENCE
 
 from cortex_otel.process import sample
 from cortex_otel.process.sample import TraceSampler, place_of
@@ -255,7 +256,7 @@ def in_another_thread(work):
     """Whether another thread gets through ``work`` meanwhile."""
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(5)
+    thread.join(PATIENCE)
     return not thread.is_alive()
 
 
@@ -294,7 +295,7 @@ def test_received_is_stored_sampled_out_and_dropped(tmp_path):
         bad = record(trace_id, "span")._replace(time_unix_nano=None)
         result = "error" if number % 20 == 0 else "success"
         run_trace(sampler, record(trace_id, "span"), bad, record(trace_id, result=result))
-    assert writer.shutdown(20_000)
+    assert writer.shutdown(120_000)
 
     connection = sqlite3.connect(tmp_path / "cortex.db")
     ledger = dict(connection.execute("SELECT outcome, sum(records) FROM ledger GROUP BY 1"))

@@ -90,11 +90,11 @@ def test_everything_shared_is_used_twice():
 def test_a_header_is_read():
     question = parse(
         "q",
-        "-- title: T\n-- title.ko: 티\n-- about: one\n--   two\n-- since: 7d\n"
+        "-- title: T\n-- about: one\n--   two\n-- since: 7d\n"
         "-- parameter: service\n-- parameter: days integer 30 how many\n"
         "-- column: n count number of them\nSELECT 1 AS n\n-- x",
     )
-    assert (question.about, question.since, question.title_in("ko")) == ("one two", "7d", "티")
+    assert (question.title, question.about, question.since) == ("T", "one two", "7d")
     assert question.parameters[0] is COMMON_PARAMETERS["service"]
     assert (question.parameters[1].default, question.parameters[1].meaning) == (30, "how many")
     assert question.columns[0].unit == "count"
@@ -102,18 +102,19 @@ def test_a_header_is_read():
     assert not question.accepts("user_tier")
 
 
-def test_a_header_has_korean_texts_and_a_cursor():
+def test_a_header_says_how_rows_go_on_and_is_shown_in_korean():
     question = parse(
         "q",
-        "-- title: T\n-- about: one\n-- about.ko: 하나,\n--   둘\n-- limit: 50\n"
+        "-- title: T\n-- about: Product events one by one,\n--   newest first.\n-- limit: 50\n"
         "-- cursor: time before_ns, id before_id\n"
         "-- parameter: before_ns integer 0 a\n-- parameter: before_id integer 0 b\n"
-        "-- column: time unix_ns when\n-- column.ko: time 언제 일어났는지\n"
+        "-- column: time unix_ns when it happened\n"
         "-- column: id text its id\nSELECT 1 AS time, 2 AS id",
     )
-    assert (question.about_in("ko"), question.about_in("fr")) == ("하나, 둘", "one")
+    assert question.about_in("fr") == "Product events one by one, newest first."
+    assert question.about_in("ko") == "제품 이벤트를 최신순으로 하나씩 표시합니다."
     time, identifier = question.columns
-    assert (time.meaning_in("ko"), time.meaning_in("en")) == ("언제 일어났는지", "when")
+    assert (time.meaning_in("ko"), time.meaning_in("en")) == ("일어난 때", "when it happened")
     assert identifier.meaning_in("ko") == "its id"
     assert (time.title_in("ko"), time.title_in("en")) == ("시각", "Time")
     assert dict(question.cursor) == {"time": "before_ns", "id": "before_id"}

@@ -45,14 +45,14 @@ def test_moments(seoul, text, expected):
 def test_nonsense(text):
     with pytest.raises(RangeError) as caught:
         parse_moment(text, NOW)
-    assert caught.value.key == "bad_moment"
+    assert "valid time" in caught.value.message
 
 
 @pytest.mark.parametrize(("since", "until"), [("1d", "2d"), ("now", None), ("2100-01-01", None)])
 def test_an_empty_range_is_refused(since, until):
     with pytest.raises(RangeError) as caught:
         parse_range(since, until, NOW)
-    assert caught.value.key == "empty_range"
+    assert caught.value.message.startswith("the range from")
 
 
 def test_a_range():

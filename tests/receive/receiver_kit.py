@@ -117,7 +117,7 @@ class Server:
         """Rows as dictionaries."""
         connection = apsw.Connection(str(self.database), flags=apsw.SQLITE_OPEN_READONLY)
         try:
-            connection.set_busy_timeout(5000)
+            connection.set_busy_timeout(int(PATIENCE * 1000))
             cursor = connection.execute(sql, values)
             names = [column[0] for column in cursor.get_description()] if cursor else []
             return [dict(zip(names, row, strict=True)) for row in cursor]
@@ -236,7 +236,7 @@ def raw_span(number, more=b"", **changes):
     return parsed.resource_spans[0].scope_spans[0].spans[0].SerializeToString() + more
 
 
-def raw(port, data, *, wait=5.0):
+def raw(port, data, *, wait=PATIENCE):
     """What the server answers to bytes, until it closes or ``wait`` seconds are over."""
     answer = b""
     with socket.create_connection(("127.0.0.1", port), timeout=wait) as connection:

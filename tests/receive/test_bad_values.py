@@ -24,7 +24,7 @@ from receiver_kit import (
     span,
 )
 
-from cortex_otel.process.redact import ALLOWED
+from cortex_otel.process.allow_list import ALLOWED
 from cortex_otel.receive import lenient_json
 from cortex_otel.receive.intake import Intake
 from cortex_otel.receive.otlp_json import JsonReader
@@ -486,6 +486,7 @@ def test_a_protobuf_frame_that_cant_be_read_is_malformed(body):
 # --- over HTTP -----------------------------------------------------------------------------------
 
 
+@pytest.mark.system
 def test_the_answer_says_what_was_refused_and_what_was_left_out(server):
     spans = [span(1), span(2, kind="x"), span(3, attributes=one_of({"boolValue": "maybe"}))]
     told = server.traces(*spans).json()["partialSuccess"]
@@ -503,6 +504,7 @@ def test_the_answer_says_what_was_refused_and_what_was_left_out(server):
     }
 
 
+@pytest.mark.system
 def test_ten_spans_of_which_one_is_odd_are_stored(server):
     for first, body, headers in (
         (1, spans_with({"intValue": 1e20}), JSON),
@@ -515,6 +517,7 @@ def test_ten_spans_of_which_one_is_odd_are_stored(server):
     assert {row["name"] for row in server.rows()} == {"work"}
 
 
+@pytest.mark.system
 def test_plain_events(server):
     path = "/api/telemetry/extension/ui-interaction"
     for body in (rb'[{"action":"a\ud800"},{"action":"b"}]', b'\xef\xbb\xbf[{"action":"c"},{}]',

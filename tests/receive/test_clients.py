@@ -15,6 +15,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
+
+pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).parents[2]
 # Registries are set up in the home of whoever runs this, which each test changes.
@@ -197,7 +200,7 @@ def python_json():
 @pytest.mark.parametrize("encoding", ["proto", "json"])
 def test_opentelemetry_python_with_what_looks_alike(server, encoding):
     python = sys.executable if encoding == "proto" else python_json()
-    done = run(python, CLIENTS / "alike.py", server.url, encoding, timeout=60)
+    done = run(python, CLIENTS / "alike.py", server.url, encoding, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (0, "")
     check_alike(server)
 
@@ -220,7 +223,9 @@ def test_captured_clients_with_what_looks_alike(server, client):
 
 @pytest.mark.parametrize("compression", ["gzip", "none"])
 def test_opentelemetry_python(server, compression):
-    done = run(sys.executable, CLIENTS / "send.py", server.url, "proto", compression, timeout=60)
+    done = run(
+        sys.executable, CLIENTS / "send.py", server.url, "proto", compression, timeout=PATIENCE
+    )
     assert (done.returncode, done.stderr) == (0, "")
     check(server, "python-client")
 
@@ -228,7 +233,7 @@ def test_opentelemetry_python(server, compression):
 @pytest.mark.parametrize("compression", ["gzip", "none"])
 def test_opentelemetry_python_in_json(server, compression):
     python = python_json()
-    done = run(python, CLIENTS / "send.py", server.url, "json", compression, timeout=60)
+    done = run(python, CLIENTS / "send.py", server.url, "json", compression, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (0, "")
     check(server, "python-client")
 

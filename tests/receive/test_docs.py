@@ -7,6 +7,7 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
 from receiver_kit import JSON
 
 from cortex_otel.receive import app, commit, intake, plain, protocol
@@ -28,6 +29,7 @@ def test_its_limits():
         assert said in PAGE.replace("\n", " ")
 
 
+@pytest.mark.system
 def test_its_commands(shared):
     (command,) = re.findall(r"^(curl .*?)\n```", PAGE, re.DOTALL | re.MULTILINE)
     words = shlex.split(command.replace("\\\n", " "))
@@ -36,6 +38,7 @@ def test_its_commands(shared):
     assert shared.post(path, body, **JSON).json()["accepted"] == 1
 
 
+@pytest.mark.system
 def test_its_example_of_a_refused_event(shared):
     (shown,) = (json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", PAGE))
     events = [{"language": "python", "lines_inserted": 1} for _ in range(100)]

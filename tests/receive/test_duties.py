@@ -22,7 +22,7 @@ from receiver_kit import JSON, PROTOBUF, protobuf_of, raw, request, span
 
 from cortex_otel.receive.intake import MAX_BYTES
 
-pytestmark = pytest.mark.timing
+pytestmark = pytest.mark.system
 
 PATHS = ["/v1/traces", "/v1/logs", "/v1/metrics"]
 TOO_MUCH = MAX_BYTES + 1
@@ -204,6 +204,7 @@ def test_signals_of_another_kind_are_not_mixed_up(shared):
     assert ExportTraceServiceRequest().SerializeToString() == b""
 
 
+@pytest.mark.timing
 def test_a_connection_is_used_again(shared):
     with httpx.Client(base_url=shared.url) as client:
         for number in range(40, 60):
@@ -228,6 +229,7 @@ def test_pipelined_requests(shared):
     assert raw(shared.port, one * 3 + last).count(b"HTTP/1.1 200") == 4
 
 
+@pytest.mark.timing
 def test_it_ends_at_once_with_nothing_on_stderr(server):
     with httpx.Client(base_url=server.url) as client:
         client.post("/v1/traces", content="{}", headers=JSON)  # kept alive

@@ -11,7 +11,6 @@ from collections import Counter
 import apsw
 import httpx
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from receiver_kit import (
@@ -25,7 +24,6 @@ from receiver_kit import (
     resource_of,
     span,
 )
-from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from cortex_otel.receive import openapi, plain
 from cortex_otel.receive.intake import SIGNALS, Intake, TooLargeError, unpacked
@@ -290,6 +288,7 @@ def test_nothing_that_is_remembered_grows_without_end(intake, store):
             assert len(budget._older) <= budget._limit.at_once, kind
 
 
+@pytest.mark.system
 def test_random_bytes_over_http_are_never_500(shared):
     @settings(LIMITS, max_examples=120)
     @given(
@@ -306,8 +305,12 @@ def test_random_bytes_over_http_are_never_500(shared):
     assert shared.errors_said() == ""
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("path", plain.ROUTES)
 def test_the_endpoints_do_what_their_openapi_says(shared, path):
+    import schemathesis
+    from schemathesis.specs.openapi.checks import positive_data_acceptance
+
     schema = schemathesis.openapi.from_url(f"{shared.url}{openapi.PATH}")
 
     @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))

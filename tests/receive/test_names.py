@@ -65,6 +65,7 @@ def send_event(server, service, name, attributes):
     provider.shutdown()
 
 
+@pytest.mark.system
 def test_the_product_keeps_its_names_in_a_flood(server):
     """By the exporters of OpenTelemetry: one request of 2,100 spans, then the product's own."""
     send_spans(server, "shop", [(f"SELECT {n}", None) for n in range(2100)])
@@ -98,6 +99,7 @@ def test_the_product_keeps_its_names_in_a_flood(server):
     assert not [key for key in ledger if "dropped" in key]
 
 
+@pytest.mark.system
 def test_a_restart_knows_the_names_of_the_store(make_server):
     first = make_server()
     send_spans(first, "shop", [("tools/call search", CALL), ("SELECT 1", None)])

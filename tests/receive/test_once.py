@@ -16,6 +16,7 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
+from patience import PATIENCE
 from receiver_kit import (
     JSON,
     NOW,
@@ -37,6 +38,7 @@ from cortex_otel_exporters.sqlite.duplicates import Delivery
 from cortex_otel_exporters.sqlite.store import Store
 
 
+@pytest.mark.system
 def test_spans_in_other_company(server):
     spans = [span(number) for number in range(1, 301)]
     server.traces(*spans[:200])
@@ -49,6 +51,7 @@ def test_spans_in_other_company(server):
     assert server.rows("SELECT sum(stored) n FROM rollup_hour")[0]["n"] == 300
 
 
+@pytest.mark.system
 def test_a_span_told_differently_the_second_time_is_the_same(server):
     server.traces(span(1))
     server.traces(span(1, name="renamed", told={"cortex.user.tier": "paid"}))
@@ -56,6 +59,7 @@ def test_a_span_told_differently_the_second_time_is_the_same(server):
     assert row["name"] == "work"
 
 
+@pytest.mark.system
 def test_spans_that_share_a_time_or_an_id_are_different(server):
     first = span(1)
     server.traces(
@@ -65,6 +69,7 @@ def test_spans_that_share_a_time_or_an_id_are_different(server):
     assert len(server.rows()) == 4
 
 
+@pytest.mark.system
 def test_events_by_their_uid(server):
     clicks = [log(1, told={"cortex.ui.action": "click", "log.record.uid": f"{number:032x}"})
               for number in range(3)]  # fmt: skip
@@ -73,12 +78,14 @@ def test_events_by_their_uid(server):
     assert len(server.rows()) == 3
 
 
+@pytest.mark.system
 def test_events_without_a_uid_by_all_they_say(server):
     server.logs(log(1), log(2), log(1, told={"cortex.ui.action": "drag"}))
     server.logs(log(1), log(2), log(1, told={"cortex.ui.action": "drag"}))
     assert len(server.rows()) == 3
 
 
+@pytest.mark.system
 def test_an_event_in_a_span_at_its_very_start_is_not_the_span(server):
     ids = {"traceId": f"{1:032x}", "spanId": f"{1:016x}"}
     for _ in range(2):
@@ -87,6 +94,7 @@ def test_an_event_in_a_span_at_its_very_start_is_not_the_span(server):
     assert sorted(row["kind"] for row in server.rows()) == ["event", "internal"]
 
 
+@pytest.mark.system
 def test_a_uid_of_two_windows_is_of_two_events(server):
     click = log(1, told={"cortex.ui.action": "click", "log.record.uid": "1"})
     for _ in range(2):
@@ -99,6 +107,7 @@ def test_a_uid_of_two_windows_is_of_two_events(server):
     assert server.ledger()["event|dropped|duplicate"] == 4
 
 
+@pytest.mark.system
 def test_programs_that_share_the_ids_of_a_span(server):
     """As Zipkin's client and server do, and copies of one process."""
     for _ in range(2):
@@ -109,6 +118,7 @@ def test_programs_that_share_the_ids_of_a_span(server):
     assert len(server.rows()) == 5
 
 
+@pytest.mark.system
 def test_a_span_that_came_through_a_collector_too_is_the_same(server):
     server.traces(span(1), resource={"service.name": "s"})
     server.traces(span(1, told={"k8s.pod": "x"}), resource={"service.name": "s", "host.name": "h"})
@@ -140,6 +150,7 @@ def stored_points(server):
     return server.rows("SELECT count(*) n FROM telemetry_metrics")[0]["n"]
 
 
+@pytest.mark.system
 def test_metric_points(server):
     body = points_of(*[point(value=n / 2, time=NOW + n) for n in range(3)])
     for _ in range(2):
@@ -148,6 +159,7 @@ def test_metric_points(server):
     assert server.ledger()["metric|dropped|duplicate"] == 3
 
 
+@pytest.mark.system
 def test_points_that_differ_in_labels_that_are_removed(server):
     points = [point(f"t{number}") for number in range(40)]
     assert send_points(server, points_of(*points)).json() == {}
@@ -161,6 +173,7 @@ def test_points_that_differ_in_labels_that_are_removed(server):
     assert told["metric|received|"] == 40 + told["metric|dropped|duplicate"]
 
 
+@pytest.mark.system
 def test_points_of_two_instances_of_a_program(server):
     for _ in range(2):
         for instance in ("a", "b"):
@@ -169,6 +182,7 @@ def test_points_of_two_instances_of_a_program(server):
     assert stored_points(server) == 2
 
 
+@pytest.mark.system
 def test_each_thing_a_point_says_counts(server):
     first = point()
     told = [
@@ -187,6 +201,7 @@ def test_each_thing_a_point_says_counts(server):
     assert stored_points(server) == len(told)
 
 
+@pytest.mark.system
 def test_equal_events_of_one_moment_all_count_and_sent_again_none(server):
     clicks = [log(1)] * 10
     assert server.logs(*clicks).json() == {}
@@ -203,6 +218,7 @@ def test_equal_events_of_one_moment_all_count_and_sent_again_none(server):
     assert server.rows("SELECT sum(stored) n FROM rollup_hour")[0]["n"] == 13
 
 
+@pytest.mark.system
 def test_lines_that_differ_in_text_that_is_removed(server):
     lines = [log(1, eventName="", told={}, body={"stringValue": f"line {n}"}) for n in range(3)]
     server.logs(*lines)
@@ -212,6 +228,7 @@ def test_lines_that_differ_in_text_that_is_removed(server):
     assert len(server.rows()) == 4
 
 
+@pytest.mark.system
 def test_what_was_stored_is_known_after_a_restart(server):
     body = points_of(*[point(f"t{number}") for number in range(5)])
     server.logs(*[log(1)] * 5)
@@ -224,6 +241,7 @@ def test_what_was_stored_is_known_after_a_restart(server):
     assert stored_points(server) == 5
 
 
+@pytest.mark.system
 def test_attributes_in_another_order_are_the_same(server):
     told = attributes({"cortex.ui.action": "click", "n": 1, "secret": "x"})
     server.logs(log(1, attributes=told))
@@ -327,12 +345,13 @@ def test_rows_from_before_there_were_identities(tmp_path, monkeypatch):
         assert connection.execute("SELECT count(*) FROM telemetry_metrics").get == 2
 
 
+@pytest.mark.system
 def test_many_senders_at_once(server):
     """Each request from two threads at the same moment: in one transaction or in two."""
     bodies = [json.dumps(request(*[span(n * 20 + k + 1) for k in range(20)])) for n in range(50)]
 
     def work():
-        with httpx.Client(base_url=server.url, timeout=30) as client:
+        with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
             for body in bodies:
                 assert client.post("/v1/traces", content=body, headers=JSON).status_code == 200
 
@@ -348,6 +367,7 @@ def test_many_senders_at_once(server):
     )
 
 
+@pytest.mark.system
 def test_killed_again_and_again_in_the_middle_of_a_load(server):
     """Every acknowledged record is there, none twice; clients send again what got no answer."""
     acknowledged: set[int] = set()
@@ -363,7 +383,7 @@ def test_killed_again_and_again_in_the_middle_of_a_load(server):
                 try:
                     answer = httpx.post(
                         f"http://127.0.0.1:{server.port}/v1/traces", content=body, headers=JSON,
-                        timeout=10,
+                        timeout=PATIENCE,
                     )  # fmt: skip
                 except httpx.HTTPError:
                     time.sleep(0.02)
@@ -402,6 +422,7 @@ def test_killed_again_and_again_in_the_middle_of_a_load(server):
     assert server.rows("SELECT sum(stored) n FROM rollup_hour")[0]["n"] == len(stored)
 
 
+@pytest.mark.system
 def test_what_a_split_batch_differs_in(server):
     """Streams that differ only in their scope's attributes, in separate requests."""
     for _ in range(2):

@@ -14,6 +14,8 @@ from cortex_otel.instrument import events
 from cortex_otel.instrument.event_types import EVENTS
 from cortex_otel.receive import openapi, plain
 
+pytestmark = pytest.mark.system
+
 BASE = "/api/telemetry/extension/"
 GOOD = {
     "install": {"ide": "vscode", "version": "1.2.3"},
@@ -203,7 +205,8 @@ def test_other_errors_have_one_form(shared, method, path, headers, status):
 def test_the_openapi_is_made_of_the_typed_events():
     document = openapi.description("http://localhost", needs_token=False)
     functions = {"ext.error": events.extension_error}
-    for path, event_type in plain.ROUTES.items():
+    for path, route in plain.ROUTES.items():
+        event_type = route.event_type
         operation = document["paths"][path]["post"]
         schema = operation["requestBody"]["content"]["application/json"]["schema"]["anyOf"][0]
         fields = {field.name for field in EVENTS[event_type].fields}

@@ -13,7 +13,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from receiver_kit import JSON, NOW, PROTOBUF, attributes, log, resource_of, span
 
-from cortex_otel.process.redact import ALLOWED, RESOURCE_ALLOWED
+from cortex_otel.process.allow_list import ALLOWED, RESOURCE_ALLOWED
+
+pytestmark = pytest.mark.system
 
 #: JSON and protobuf are UTF-8: a lone surrogate is no request at all.
 ALL = [shape for shape in TEXTS if shape != "surrogate"]

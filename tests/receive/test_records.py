@@ -10,6 +10,8 @@ from receiver_kit import JSON, NOW, attributes, log, resource_of, span
 
 from cortex_otel.semconv import TIERS
 
+pytestmark = pytest.mark.system
+
 EXTENSION = {
     "service.name": "cortex-vscode",
     "service.version": "2.1.0",

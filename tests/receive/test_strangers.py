@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import threading
 import time
 
 import httpx
@@ -10,9 +12,8 @@ import pytest
 from patience import PATIENCE
 from receiver_kit import JSON, PROTOBUF, next_answer, raw, span, wait_for
 
-from cortex_otel.receive import protocol
-
-pytestmark = pytest.mark.timing
+from cortex_otel.receive import app, protocol
+from cortex_otel.settings import read_environment
 
 TOKEN = "0123456789abcdefTOKEN"
 POST = b"POST /v1/traces HTTP/1.1\r\n"
@@ -23,6 +24,7 @@ def status(answer):
     return int(answer.split(b" ", 2)[1])
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "host",
     ["localhost", "127.0.0.1", "[::1]", "LOCALHOST", "127.0.0.1:4318", "[::1]:4318", "127.9.9.9"],
@@ -31,6 +33,7 @@ def test_this_machine_has_several_names(shared, host):
     assert status(raw(shared.port, POST + f"host: {host}\r\n".encode() + REST)) == 200
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "host",
     [
@@ -52,10 +55,12 @@ def test_a_foreign_host_is_refused(shared, host):
     assert b"access-control" not in answer.lower()
 
 
+@pytest.mark.system
 def test_a_request_without_a_host_is_refused(shared):
     assert status(raw(shared.port, b"POST /v1/traces HTTP/1.0\r\n" + REST)) == 403
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "headers",
     [
@@ -76,6 +81,7 @@ def test_a_page_is_refused(shared, path, headers):
     assert (shared.ledger() if shared.database.exists() else {}) == before
 
 
+@pytest.mark.system
 def test_a_preflight_gets_no_permission(shared):
     answer = httpx.options(
         f"{shared.url}/v1/traces",
@@ -85,6 +91,7 @@ def test_a_preflight_gets_no_permission(shared):
     assert not any(header.startswith("access-control") for header in answer.headers)
 
 
+@pytest.mark.system
 def test_a_token(make_server):
     server = make_server(CORTEX_OTEL_RECEIVER_TOKEN=TOKEN)
     for shown in (
@@ -108,6 +115,7 @@ def test_a_token(make_server):
     assert answer.status_code == 401
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "data",
     [
@@ -127,6 +135,7 @@ def test_what_is_no_http(shared, data):
     assert shared.errors_said() == ""
 
 
+@pytest.mark.system
 def test_an_endless_head_is_cut_off(shared):
     head = POST + b"host: localhost\r\n"
     answer = raw(shared.port, head + b"x-more: " + b"a" * 200_000)
@@ -142,17 +151,17 @@ def test_an_endless_head_is_cut_off(shared):
 
 
 @pytest.fixture
-def impatient(tmp_path, monkeypatch):
-    """The same server in this process, with little patience."""
-    import asyncio
-    import threading
-
-    from cortex_otel.receive import app
-    from cortex_otel.settings import read_environment
-
+def impatient(small, monkeypatch):
+    """The port of a server with little patience."""
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.5)
-    monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 5)
     monkeypatch.setattr(app, "BODY_SECONDS", 0.6)
+    return small
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """The port of the same server in this process, with little room."""
+    monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 5)
     settings = read_environment({"CORTEX_OTEL_HOME": str(tmp_path / "home")})
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
@@ -162,10 +171,11 @@ def impatient(tmp_path, monkeypatch):
     wait_for(lambda: server.started)
     yield port
     server.should_exit = True
-    thread.join(10)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
+@pytest.mark.timing
 def test_slow_clients_are_not_waited_for(impatient):
     started = time.monotonic()
     assert status(raw(impatient, b"", wait=PATIENCE)) == 408
@@ -177,6 +187,7 @@ def test_slow_clients_are_not_waited_for(impatient):
     assert time.monotonic() - started < 6
 
 
+@pytest.mark.timing
 def test_a_head_that_trickles_is_not_waited_for_either(impatient):
     with socket.create_connection(("127.0.0.1", impatient), timeout=PATIENCE) as connection:
         started = time.monotonic()
@@ -187,6 +198,7 @@ def test_a_head_that_trickles_is_not_waited_for_either(impatient):
         assert time.monotonic() - started < 4
 
 
+@pytest.mark.timing
 def test_a_second_request_has_time_of_its_own(impatient):
     one = POST + b"host: localhost\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
     with socket.create_connection(("127.0.0.1", impatient), timeout=PATIENCE) as connection:
@@ -202,10 +214,10 @@ def test_a_second_request_has_time_of_its_own(impatient):
         assert next_answer(connection) == 408
 
 
-def test_too_many_connections(impatient):
-    held = [socket.create_connection(("127.0.0.1", impatient)) for _ in range(5)]
+def test_too_many_connections(small):
+    held = [socket.create_connection(("127.0.0.1", small)) for _ in range(5)]
     try:
-        answer = raw(impatient, b"")
+        answer = raw(small, b"")
         assert status(answer) == 503
         assert b"retry-after" in answer
     finally:
@@ -214,7 +226,7 @@ def test_too_many_connections(impatient):
     wait_for(
         lambda: (
             httpx.post(
-                f"http://127.0.0.1:{impatient}/v1/traces", content="{}", headers=JSON
+                f"http://127.0.0.1:{small}/v1/traces", content="{}", headers=JSON
             ).status_code
             == 200
         )

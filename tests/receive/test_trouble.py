@@ -13,12 +13,13 @@ import time
 import apsw
 import httpx
 import pytest
+from patience import PATIENCE
 from receiver_kit import JSON, PROTOBUF, is_ours, request, span, wait_for
 from store_kit import record
 
 from cortex_otel_exporters.sqlite.writer import Writer
 
-pytestmark = pytest.mark.timing
+pytestmark = pytest.mark.system
 
 
 def mount(*arguments):
@@ -67,6 +68,7 @@ def test_a_full_disk(small_disk, make_server):
     assert "disk_full" in server.errors_said()
 
 
+@pytest.mark.timing
 def test_a_locked_database_is_waited_for_and_then_said(server):
     server.traces(span(1))
     other = apsw.Connection(str(server.database))
@@ -158,6 +160,7 @@ def test_overload_is_turned_away_before_memory_grows(server):
     assert stored(server) == {1, 3}
 
 
+@pytest.mark.timing
 def test_an_end_in_the_middle_of_a_load_answers_what_it_took(server):
     acknowledged: set[int] = set()
     lock = threading.Lock()
@@ -206,8 +209,8 @@ def test_beside_a_process_that_records_by_itself(server):
             assert writer.submit(record(first + number, trace_id=1 << 100, span_id=first + number))
             recorded += 1
         assert server.traces(*[span(first + number) for number in range(100)]).json() == {}
-    assert writer.force_flush(10_000)
-    assert writer.shutdown()
+    assert writer.force_flush(PATIENCE * 1000)
+    assert writer.shutdown(PATIENCE * 1000)
     assert server.rows("SELECT count(*) n FROM events")[0]["n"] == 2 * recorded
     told = server.ledger()
     assert told["event|received|"] == told["event|stored|"] == 2 * recorded

@@ -16,6 +16,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import TracerProvider
+from patience import PATIENCE
 
 import cortex_otel
 from cortex_otel import guard, identity
@@ -74,7 +75,7 @@ class Host:
                 "PYTHONPATH": path.strip(os.pathsep),
                 **environment,
             },
-            cwd=self.directory, capture_output=True, check=False, text=True, timeout=60,
+            cwd=self.directory, capture_output=True, check=False, text=True, timeout=PATIENCE,
         )  # fmt: skip
 
     def report(self, code: str = HOST, **arguments):
@@ -113,6 +114,7 @@ def declared():
 ENTRY_POINTS = list(declared())
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_each_entry_point_loads_in_a_fresh_process(host, entry_point):
     module, _, name = entry_point.value.partition(":")
@@ -123,6 +125,7 @@ def test_each_entry_point_loads_in_a_fresh_process(host, entry_point):
     assert (name or module) in done.stdout
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "entry_point",
     [param for param in ENTRY_POINTS if param.id == "opentelemetry_resource_detector"],
@@ -147,6 +150,7 @@ print(Resource.create().attributes["telemetry.distro.name"])
 # --- Zero configuration -------------------------------------------------------------------------
 
 
+@pytest.mark.system
 def test_spans_metrics_and_events_are_stored_and_nothing_is_printed(host):
     found, stderr = host.report()
     assert found["provider"] == "LeanTracerProvider"
@@ -170,6 +174,7 @@ def test_spans_metrics_and_events_are_stored_and_nothing_is_printed(host):
     assert told["telemetry.distro.version"] == cortex_otel.__version__
 
 
+@pytest.mark.system
 def test_the_services_own_name_is_kept(host):
     host.report(OTEL_SERVICE_NAME="shop", OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=ci")
     told = json.loads(host.rows("resource")[0][0])
@@ -177,6 +182,7 @@ def test_the_services_own_name_is_kept(host):
     assert told["deployment.environment.name"] == "ci"
 
 
+@pytest.mark.system
 def test_no_variable_is_left_for_child_processes(host):
     code = """
 import json, os
@@ -187,6 +193,7 @@ print(json.dumps(sorted(key for key in os.environ if key.startswith(("OTEL_", "C
     assert set(found) <= {"OTEL_PYTHON_DISTRO", "OTEL_PYTHON_CONFIGURATOR"}
 
 
+@pytest.mark.system
 def test_configure_after_a_zero_code_start_updates_the_user_and_adds_no_row(host):
     found, stderr = host.report(
         'import cortex_otel\ncortex_otel.configure(service="web", tier="paid")\n' + HOST
@@ -210,11 +217,13 @@ print("{}")
 """
 
 
+@pytest.mark.system
 def test_a_call_of_a_client_that_does_not_sample_is_recorded(host):
     host.report(REMOTE)
     assert host.rows("kind, trace_id, parent_span_id") == [("server", "ab" * 16, "cd" * 8)]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("sampler", ["always_off", "parentbased_always_off"])
 def test_the_samplers_that_record_nothing_are_honoured(host, sampler):
     _, stderr = host.report(OTEL_TRACES_SAMPLER=sampler)
@@ -225,6 +234,7 @@ def test_the_samplers_that_record_nothing_are_honoured(host, sampler):
 # --- Switched off -------------------------------------------------------------------------------
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("zero_code", [True, False], ids=["zero-code", "configure()"])
 @pytest.mark.parametrize("how", ["OTEL_SDK_DISABLED=true", "CORTEX_OTEL_ENABLED=false", "config"])
 def test_switched_off_there_is_no_file_no_thread_and_no_wrapper(host, how, zero_code):
@@ -244,12 +254,14 @@ def test_switched_off_there_is_no_file_no_thread_and_no_wrapper(host, how, zero_
     assert list(host.home.iterdir()) == []
 
 
+@pytest.mark.system
 def test_a_host_without_the_switch_or_with_true_is_recorded(host):
     host.write("config.py", "TELEMETRY_ENABLED = True\n")
     found, _ = host.report()
     assert found["recording"]
 
 
+@pytest.mark.system
 def test_before_the_first_record_there_is_no_file_and_no_thread(host):
     code = """
 import json, threading
@@ -263,6 +275,7 @@ print(json.dumps([thread.name for thread in threading.enumerate()]))
 # --- Variables meant for others -----------------------------------------------------------------
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("signal", "exporter"),
     [
@@ -281,6 +294,7 @@ def test_another_exporter_is_ignored_with_one_warning(host, signal, exporter):
     assert len(host.rows("name")) == 3
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("exporter", ["none", "cortex_sqlite", ""])
 def test_our_own_or_none_is_no_reason_to_warn(host, exporter):
     _, stderr = host.report(OTEL_TRACES_EXPORTER=exporter)
@@ -288,6 +302,7 @@ def test_our_own_or_none_is_no_reason_to_warn(host, exporter):
     assert len(host.rows("name")) == 3
 
 
+@pytest.mark.system
 def test_console_never_writes_into_the_protocol(host):
     done = host.run(
         OTEL_TRACES_EXPORTER="console", OTEL_LOGS_EXPORTER="console",
@@ -298,6 +313,7 @@ def test_console_never_writes_into_the_protocol(host):
     assert "console exporter is not started" in line
 
 
+@pytest.mark.system
 def test_allowed_exporters_that_cannot_be_had_take_nothing_along(host, tmp_path):
     make_distribution(
         tmp_path / "site", "broken_exporter", "opentelemetry_traces_exporter",
@@ -324,6 +340,7 @@ SENSELESS = [
 ]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("variable", "value", "allowed"), SENSELESS)
 def test_under_zero_code_it_warns_once_and_the_default_is_used(host, variable, value, allowed):
     found, stderr = host.report(**{variable: value})
@@ -381,6 +398,7 @@ class Instrumentor(BaseInstrumentor):
 """
 
 
+@pytest.mark.system
 def test_an_instrumentor_that_raises_takes_nothing_along(host, tmp_path):
     group = "opentelemetry_instrumentor"
     for place, name, body in (
@@ -406,6 +424,7 @@ def test_an_instrumentor_that_raises_takes_nothing_along(host, tmp_path):
 # --- The instrumentor and the parts, where somebody else configures the SDK ---------------------
 
 
+@pytest.mark.system
 def test_the_instrumentor_attaches_to_an_sdk_that_is_configured(host):
     code = """
 from opentelemetry import trace
@@ -441,6 +460,7 @@ print("{}")
     assert host.rows("user_tier")[2] == ("paid",)
 
 
+@pytest.mark.system
 def test_our_exporters_store_what_a_provider_of_the_host_sends(host):
     code = """
 from opentelemetry.sdk.trace import TracerProvider

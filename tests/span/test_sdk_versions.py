@@ -62,6 +62,7 @@ def test_the_installed_version_is_tested():
     assert not is_tested("2.0.0")
 
 
+@pytest.mark.system
 def test_their_tests_pass(sdk_tests, tmp_path):
     python, paths = (sys.executable,), (tmp_path, HERE)
     assert_enough(run(python, sdk_tests(installed), *THEIRS, paths=paths))

@@ -142,6 +142,7 @@ def test_all_threads_get_the_same_tracer():
     assert len(set(map(id, found))) == 1
 
 
+@pytest.mark.system
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_makes_its_own_spans():

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +78,7 @@ class Admin:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(10)
+                self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -160,7 +161,7 @@ async def visit(chromium):
         )
         contexts.append(context)
         page = await context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE * 1000)
         page.watch = Watch(page, admin.origin)
         page.settled = functools.partial(settled, page)
         if signed_in:

@@ -74,7 +74,7 @@ async def test_shortcuts_are_off_while_typing(admin, visit):
 
 
 @pytest.mark.parametrize(
-    ("language", "label"), [("en", "Use these keys"), ("ko", "이 단축키 사용")]
+    ("language", "label"), [("en", "Use these shortcuts"), ("ko", "이 단축키 사용")]
 )
 async def test_shortcuts_can_be_switched_off_and_on_again(admin, visit, language, label):
     page = await visit(admin, f"overview?lang={language}")

@@ -12,7 +12,7 @@ from cortex_otel.show.web import views
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ORIGIN = "http://admin.test"
-PAGE = Page(id="overview", titles={"en": "Overview", "ko": "개요"}, panels=())
+PAGE = Page(id="overview", title="Overview", panels=())
 
 
 @pytest.fixture(params=["en", "ko"])

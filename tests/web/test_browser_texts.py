@@ -6,21 +6,20 @@ import hashlib
 import html.parser
 import json
 import re
-import string
 from pathlib import Path
 
 import pytest
 
 from cortex_otel.show.pages import Page, Panel
-from cortex_otel.show.web import texts, views
+from cortex_otel.show.web import views
 
 STATIC = views.static_directory()
 TEMPLATES = Path(views.__file__).parent / "templates"
 HOSTILE = "\"'><script>alert(1)</script>{{ 7 * 7 }}"
 PAGE = Page(
     id="overview",
-    titles={"en": HOSTILE, "ko": HOSTILE},
-    panels=(Panel(id="dau", question="dau", draw="lines", titles={"en": HOSTILE, "ko": HOSTILE}),),
+    title=HOSTILE,
+    panels=(Panel(id="dau", question="dau", draw="lines", title=HOSTILE),),
     filters=("service", "user_tier", "user"),
 )
 MODULES = sorted((STATIC / "js").rglob("*.js"))
@@ -39,39 +38,6 @@ class Reader(html.parser.HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
-
-
-def placeholders(text):
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
-
-
-def test_both_languages_have_the_same_keys_and_placeholders():
-    english, korean = texts.TEXTS["en"], texts.TEXTS["ko"]
-    assert english.keys() == korean.keys()
-    for key, text in english.items():
-        assert placeholders(text) == placeholders(korean[key]), key
-
-
-def test_korean_has_no_particle_that_depends_on_a_value():
-    """After a value, 은/는, 이/가, 을/를 and (으)로 would depend on how it ends."""
-    for key, text in texts.TEXTS["ko"].items():
-        assert not re.search(r"\}(은|는|이|가|을|를|와|과|로|으로)(?=[\s.,]|$)", text), key
-
-
-def test_every_text_that_a_script_or_template_asks_for_exists_and_none_is_left_over():
-    asked = set()
-    for path in [*MODULES, *TEMPLATES.glob("*.html"), Path(views.__file__)]:
-        source = path.read_text(encoding="utf-8")
-        asked |= set(re.findall(r"""\b(?:t|text)\(\s*["'`](\w+)["'`]""", source))
-    for key in (each for each in asked if not each.endswith("_")):
-        assert key in texts.TEXTS["en"], key
-    # Named by a part and a value: tiers, results, filters, presets, pages.
-    composed = (
-        "tier_", "result_", "filter_", "placeholder_", "since_", "theme_", "link_", "sense_",
-        "key_", "live_", "kind_", "see_",
-    )  # fmt: skip
-    unused = {key for key in texts.TEXTS["en"].keys() - asked if not key.startswith(composed)}
-    assert not unused
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

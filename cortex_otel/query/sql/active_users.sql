@@ -1,31 +1,19 @@
 -- title: Active users
--- title.ko: 활성 사용자
 -- about: Distinct users with a product event on the last whole day of the range, and in the 7 and
---   the 30 days that end with it. A day that is not over is left out.
--- about.ko: 기간의 마지막 온전한 날과, 그날까지의 7일 및 30일에 제품 이벤트가 있는 사용자 수입니다.
---   끝나지 않은 날은 제외합니다.
+--   the 30 days that end with it. A day that isn't over is left out.
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- parameter: utc_offset_minutes
 -- column: day epoch_day the last whole day of the range
--- column.ko: day 기간의 마지막 온전한 날
 -- column: dau count distinct users of that day
--- column.ko: dau 그날의 사용자 수
 -- column: wau count distinct users of the 7 days that end with it
--- column.ko: wau 그날까지 7일의 사용자 수
 -- column: mau count distinct users of the 30 days that end with it
--- column.ko: mau 그날까지 30일의 사용자 수
 -- column: stickiness ratio dau / mau; null without users
--- column.ko: stickiness DAU / MAU. 사용자가 없으면 비어 있음
 -- column: partial flag 1 if fewer than 30 days were recorded by then
--- column.ko: partial 그때까지 기록이 30일이 안 되면 1
 WITH
 -- with: chosen_segments
-recorded AS (
-    SELECT min(first_time) / 60000000000 AS first_minute FROM rollup_user_day
-    WHERE day = (SELECT min(day) FROM rollup_user_day)
-),
+-- with: recorded
 last_day AS (
     SELECT (:to_ns / 60000000000 + :utc_offset_minutes) / 1440 - 1 AS day
 ),

@@ -1,40 +1,24 @@
 -- title: Errors per hour
--- title.ko: 시간당 오류
 -- about: Events that failed, and events that timed out, in each hour; an hour without any is 0.
--- about.ko: 시간대마다 실패한 이벤트와 시간 초과된 이벤트입니다. 없는 시간대는 0입니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- parameter: event_type text '' an event type, or its beginning; empty for all
--- parameter.ko: event_type 이벤트 유형 또는 그 앞부분. 비우면 전체
--- parameter: error_type text '' a class of error, unknown where none was told; empty for all
--- parameter.ko: error_type 오류 유형. 알려지지 않은 것은 unknown. 비우면 전체
+-- parameter: error_type text '' a class of error, unknown where none was recorded; empty for all
 -- parameter: tool text '' a tool; empty for all
--- parameter.ko: tool 도구. 비우면 전체
 -- parameter: user text '' the beginning of a user hash, or all of it; empty for all
--- parameter.ko: user 사용자 해시 또는 그 앞부분. 비우면 전체
 -- column: time unix_ns start of the hour
--- column.ko: time 시간대의 시작
 -- column: errors count events that failed, weighted by sampling; without those that timed out
--- column.ko: errors 실패한 이벤트(샘플링 보정). 시간 초과는 제외
 -- column: timeouts count events that timed out
--- column.ko: timeouts 시간 초과된 이벤트
 -- column: partial flag 1 if the range ends before the hour does
--- column.ko: partial 기간이 그 시간대 중간에 끝나면 1
 WITH RECURSIVE
 -- with: bounds
 -- with: failed_series
 -- with: chosen_users
 -- with: user_windows
 -- with: user_events
-hours AS (
-    SELECT CASE WHEN from_hour > (SELECT min(hour) FROM rollup_hour)
-                THEN from_hour ELSE (SELECT min(hour) FROM rollup_hour) END AS hour
-    FROM bounds WHERE to_hour > (SELECT min(hour) FROM rollup_hour)
-    UNION ALL
-    SELECT h.hour + 1 FROM hours h CROSS JOIN bounds b WHERE h.hour + 1 < b.to_hour
-),
+-- with: hours
 cells AS (
     -- Bounds in subqueries: with a join SQLite would sort what is already in the order of hours.
     SELECT hour, series_key, events FROM rollup_hour
@@ -53,9 +37,9 @@ counted AS (
     GROUP BY c.hour
 )
 SELECT
-    h.hour * 3600000000000 AS time,
+    h.time AS time,
     coalesce(c.errors, 0) AS errors,
     coalesce(c.timeouts, 0) AS timeouts,
-    CASE WHEN (h.hour + 1) * 3600000000000 > :to_ns THEN 1 ELSE 0 END AS partial
-FROM hours h LEFT JOIN counted c ON c.hour = h.hour
+    h.partial AS partial
+FROM timed_hours h LEFT JOIN counted c ON c.hour = h.hour
 ORDER BY h.hour

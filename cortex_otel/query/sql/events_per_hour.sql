@@ -1,32 +1,20 @@
 -- title: Events per hour
--- title.ko: 시간당 이벤트
 -- about: Product events of each hour from the first one recorded on; an hour without any is 0.
--- about.ko: 첫 기록 이후 시간대마다의 제품 이벤트입니다. 없는 시간대는 0입니다.
 -- since: 24h
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- column: time unix_ns start of the hour
--- column.ko: time 시간대의 시작
 -- column: events count product events, weighted by sampling
--- column.ko: events 제품 이벤트 수(샘플링 보정)
 -- column: errors count of these, failed or timed out
--- column.ko: errors 그중 실패하거나 시간 초과된 것
 -- column: partial flag 1 if the range ends before the hour does
--- column.ko: partial 기간이 그 시간대 중간에 끝나면 1
 WITH RECURSIVE
 -- with: bounds
 -- with: chosen_series
-hours AS (
-    SELECT CASE WHEN from_hour > (SELECT min(hour) FROM rollup_hour)
-                THEN from_hour ELSE (SELECT min(hour) FROM rollup_hour) END AS hour
-    FROM bounds WHERE to_hour > (SELECT min(hour) FROM rollup_hour)
-    UNION ALL
-    SELECT h.hour + 1 FROM hours h CROSS JOIN bounds b WHERE h.hour + 1 < b.to_hour
-),
+-- with: hours
 counted AS (
-    SELECT h.hour, sum(h.events) AS events, sum(h.events * s.failed) AS errors
+    SELECT h.hour, sum(h.events) AS events, sum(h.events * s.is_failed) AS errors
     -- Bounds in subqueries: with a join SQLite would sort what is already in the order of hours.
     FROM rollup_hour h
     JOIN chosen_series s ON s.series_key = h.series_key
@@ -34,9 +22,9 @@ counted AS (
     GROUP BY h.hour
 )
 SELECT
-    h.hour * 3600000000000 AS time,
+    h.time AS time,
     coalesce(c.events, 0) AS events,
     coalesce(c.errors, 0) AS errors,
-    CASE WHEN (h.hour + 1) * 3600000000000 > :to_ns THEN 1 ELSE 0 END AS partial
-FROM hours h LEFT JOIN counted c ON c.hour = h.hour
+    h.partial AS partial
+FROM timed_hours h LEFT JOIN counted c ON c.hour = h.hour
 ORDER BY h.hour

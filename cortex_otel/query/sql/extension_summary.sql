@@ -1,33 +1,20 @@
--- title: Extension in short
--- title.ko: 확장 요약
+-- title: Extension at a glance
 -- about: What was done in the IDE extension. Sessions are those that overlap the range.
--- about.ko: IDE 확장에서 일어난 일입니다. 세션은 기간과 겹치는 세션입니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- column: active_users count distinct users with an event of the service in the range
--- column.ko: active_users 기간에 확장을 쓴 사용자 수
 -- column: installs count installations, weighted by sampling
--- column.ko: installs 설치 수(샘플링 보정)
 -- column: activations count times the extension was started
--- column.ko: activations 확장이 시작된 횟수
 -- column: interactions count uses of its user interface
--- column.ko: interactions UI를 사용한 횟수
 -- column: code_inserts count times code was inserted
--- column.ko: code_inserts 코드가 삽입된 횟수
 -- column: lines_inserted count lines of code inserted
--- column.ko: lines_inserted 삽입된 코드 줄 수
 -- column: completions_accepted count completions accepted
--- column.ko: completions_accepted 수락된 자동 완성 수
 -- column: errors count errors of the extension
--- column.ko: errors 확장의 오류
 -- column: error_rate ratio errors / events of the extension
--- column.ko: error_rate 오류 / 확장의 이벤트
 -- column: sessions count sessions in an IDE
--- column.ko: sessions IDE의 세션 수
 -- column: avg_session_ms ms their mean length; null without sessions
--- column.ko: avg_session_ms 평균 길이. 세션이 없으면 비어 있음
 WITH
 -- with: bounds
 -- with: chosen_segments
@@ -36,7 +23,7 @@ WITH
 -- with: active_rows
 -- MATERIALIZED: the few that are wanted are found before anything is counted.
 wanted AS MATERIALIZED (
-    SELECT series_key, event_type, result FROM series
+    SELECT series_key, event_type, is_failed FROM series
     WHERE substr(event_type, 1, 4) = 'ext.'
       AND segment_key IN (SELECT segment_key FROM chosen_segments)
 ),
@@ -47,7 +34,7 @@ totals AS (
         coalesce(sum(c.events) FILTER (WHERE s.event_type = 'ext.activate'), 0) AS activations,
         coalesce(sum(c.events) FILTER (WHERE s.event_type = 'ext.ui_interaction'), 0) AS interactions,
         coalesce(sum(c.events) FILTER (WHERE s.event_type = 'ext.code_insert'), 0) AS code_inserts,
-        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors
+        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors
     FROM counts c JOIN wanted s ON s.series_key = c.series_key
 ),
 measures AS (

@@ -1,23 +1,15 @@
 -- title: Features
--- title.ko: 기능 사용
 -- about: What of the product is used (tools, elements, categories), by how many users and how
---   often. Users are of whole UTC days.
--- about.ko: 제품에서 쓰인 기능(도구, 요소, 범주)을 사용자 수와 횟수로 표시합니다. 사용자는 UTC 하루
---   단위입니다.
+--   often. Users are counted over whole UTC days.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- column: service text the service
--- column.ko: service 서비스
 -- column: event_type text the event type
--- column.ko: event_type 이벤트 유형
 -- column: feature text the tool, element or category
--- column.ko: feature 도구, 요소, 범주
 -- column: users count distinct users
--- column.ko: users 서로 다른 사용자 수
 -- column: events count product events, weighted by sampling; those without a user too
--- column.ko: events 제품 이벤트 수(샘플링 보정). 사용자를 모르는 것도 포함
 WITH
 -- with: bounds
 -- with: chosen_segments
@@ -67,5 +59,5 @@ SELECT
 FROM totals t
 JOIN features f ON f.feature_key = t.feature_key
 LEFT JOIN people p ON p.feature_key = t.feature_key
-WHERE f.feature <> '' AND f.event_type NOT IN ('span', 'log')
+WHERE f.feature <> '' AND f.is_product = 1
 ORDER BY coalesce(p.users, 0) DESC, t.events DESC, f.service, f.event_type, f.feature

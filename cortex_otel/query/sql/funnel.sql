@@ -1,25 +1,17 @@
--- title: Funnel free to paid
--- title.ko: 무료에서 유료까지의 퍼널
+-- title: Funnel from free to paid
 -- about: Users who started free in the range and whose window is over, and how far they got within
 --   it. A step includes those who skipped it: paying without a trial counts for both.
--- about.ko: 기간에 무료로 시작해 기한이 끝난 사용자가 그 안에 어디까지 갔는지 표시합니다. 건너뛴
---   단계도 거친 것으로 봅니다. 체험 없이 결제하면 두 단계 모두에 셉니다.
 -- since: 90d
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: window_days integer 30 days from the first event to the step, inclusive
--- parameter.ko: window_days 첫 이벤트부터 해당 단계까지의 일수(포함)
 -- column: step count 1, 2, 3
--- column.ko: step 1, 2, 3
--- column: reached text free: started free; trial: had a trial or paid; paid: became paid or enterprise
--- column.ko: reached free: 무료로 시작, trial: 체험 또는 결제, paid: 유료 또는 엔터프라이즈
+-- column: reached text free: started free; trial: had a trial or paid; paid: became paid or
+--   enterprise
 -- column: users count distinct users who got at least this far
--- column.ko: users 이 단계 이상에 도달한 사용자 수
 -- column: rate_of_first ratio users / users of step 1
--- column.ko: rate_of_first 사용자 / 1단계 사용자
 -- column: rate_of_previous ratio users / users of the step before
--- column.ko: rate_of_previous 사용자 / 이전 단계 사용자
 WITH
 -- with: started_free
 later AS (

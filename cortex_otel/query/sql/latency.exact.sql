@@ -1,14 +1,15 @@
 -- about: From the events of exactly the range.
-WITH ranked AS (
+WITH
+-- with: events_in_range
+ranked AS (
     SELECT
         s.event_type,
         e.duration / 1e6 AS duration_ms,
-        sum(coalesce(e.weight, 1.0)) OVER (PARTITION BY s.event_type ORDER BY e.duration) AS reached,
-        sum(coalesce(e.weight, 1.0)) OVER (PARTITION BY s.event_type) AS total
-    FROM events e JOIN series s ON s.series_key = e.series_key
-    WHERE e.time >= :from_ns AND e.time < :to_ns
-      AND e.duration IS NOT NULL
-      AND s.event_type NOT IN ('span', 'log')
+        sum(e.weight) OVER (PARTITION BY s.event_type ORDER BY e.duration) AS reached,
+        sum(e.weight) OVER (PARTITION BY s.event_type) AS total
+    FROM events_in_range e JOIN series s ON s.series_key = e.series_key
+    WHERE e.duration IS NOT NULL
+      AND s.is_product = 1
       AND (:service = '' OR s.service = :service)
       AND (:user_tier = '' OR s.user_tier = :user_tier)
 )

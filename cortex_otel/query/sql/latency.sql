@@ -1,23 +1,15 @@
 -- title: Response times
--- title.ko: 응답 시간
 -- about: Durations by event type, slowest P95 first. Percentiles are merged from histograms and
 --   never averaged.
--- about.ko: 이벤트 유형별 소요 시간이며, P95가 느린 것부터 표시합니다. 백분위수는 히스토그램을 합쳐
---   구하고 평균 내지 않습니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- column: event_type text the event type
--- column.ko: event_type 이벤트 유형
 -- column: n count events with a duration, weighted by sampling
--- column.ko: n 소요 시간이 있는 이벤트 수(샘플링 보정)
 -- column: p50_ms ms half of the durations are at most this; nearest rank
--- column.ko: p50_ms 소요 시간의 절반이 이 값 이하(최근접 순위)
 -- column: p95_ms ms 95 % of the durations are at most this
--- column.ko: p95_ms 소요 시간의 95 %가 이 값 이하
 -- column: p99_ms ms 99 % of the durations are at most this
--- column.ko: p99_ms 소요 시간의 99 %가 이 값 이하
 WITH
 -- with: bounds
 -- with: chosen_segments
@@ -25,7 +17,7 @@ WITH
 histogram AS (
     SELECT f.event_type, d.bucket, sum(d.events) AS events
     FROM durations d JOIN features f ON f.feature_key = d.feature_key
-    WHERE f.event_type NOT IN ('span', 'log')
+    WHERE f.is_product = 1
     GROUP BY f.event_type, d.bucket
 ),
 ranked AS (

@@ -1,22 +1,18 @@
 -- title: Monthly active users
--- title.ko: 월간 활성 사용자
 -- about: Distinct users with a product event in the 30 calendar days that end on each day. Marked
---   as partial where the day is not over or fewer than 30 days were recorded.
--- about.ko: 날마다 그날까지 30일 동안 제품 이벤트가 있는 서로 다른 사용자 수입니다. 끝나지 않은
---   날이거나 30일이 모두 기록되지 않았으면 표시합니다.
+--   as partial where the day isn't over or fewer than 30 days were recorded.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- parameter: utc_offset_minutes
 -- column: day epoch_day the last of the 30 calendar days
--- column.ko: day 30일의 마지막 날
 -- column: users count distinct active users
--- column.ko: users 서로 다른 활성 사용자 수
 -- column: partial flag 1 if the 30 days are not all recorded or not over
--- column.ko: partial 30일이 모두 기록되지 않았거나 끝나지 않았으면 1
 WITH RECURSIVE
 -- with: chosen_segments
+-- with: recorded
+-- with: local_range
 -- with: local_days
 scanned AS (
     SELECT from_day - 30 AS from_day, to_day + 1 AS to_day FROM local_days
@@ -53,7 +49,7 @@ running AS (
 SELECT
     r.day AS day,
     r.users AS users,
-    CASE WHEN (r.day + 1) * 1440 > :to_ns / 60000000000 + :utc_offset_minutes
+    CASE WHEN (r.day + 1) * 1440 > (SELECT to_minute FROM local_range)
               OR r.day - 29 < (SELECT (first_minute + :utc_offset_minutes) / 1440 FROM recorded)
          THEN 1 ELSE 0 END AS partial
 FROM running r

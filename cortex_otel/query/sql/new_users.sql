@@ -1,22 +1,19 @@
 -- title: New users per day
--- title.ko: 일간 신규 사용자
--- about: Users by the calendar day of their first product event, in any service or tier. Of one service
---   or tier, those who had an event of it on the UTC day on which they came. A day without any is 0.
--- about.ko: 사용자를 서비스와 등급에 상관없이 첫 제품 이벤트가 있던 날별로 셉니다. 서비스나 등급을
---   선택하면 처음 온 날(UTC)에 그 이벤트가 있던 사용자만 셉니다. 없는 날은 0입니다.
+-- about: Users by the calendar day of their first product event, in any service or tier. For one
+--   service or tier: those who had an event of it on the UTC day they first came. A day without any
+--   is 0.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- parameter: utc_offset_minutes
 -- column: day epoch_day the calendar day
--- column.ko: day 날짜
 -- column: new_users count users whose first product event was on it
--- column.ko: new_users 첫 제품 이벤트가 그날 있던 사용자 수
 -- column: partial flag 1 if the range ends before the day does
--- column.ko: partial 기간이 그날 중간에 끝나면 1
 WITH RECURSIVE
 -- with: chosen_segments
+-- with: recorded
+-- with: local_range
 -- with: local_days
 -- with: first_events
 newcomers AS (
@@ -32,7 +29,6 @@ newcomers AS (
 SELECT
     d.day AS day,
     coalesce(n.users, 0) AS new_users,
-    CASE WHEN (d.day + 1) * 1440 > :to_ns / 60000000000 + :utc_offset_minutes
-         THEN 1 ELSE 0 END AS partial
+    CASE WHEN (d.day + 1) * 1440 > (SELECT to_minute FROM local_range) THEN 1 ELSE 0 END AS partial
 FROM days d LEFT JOIN newcomers n ON n.day = d.day
 ORDER BY d.day

@@ -1,17 +1,18 @@
 -- about: From the events of exactly the range.
 WITH
 -- with: chosen_segments
+-- with: events_in_range
+-- with: sessions_in_range
 chosen AS (
-    SELECT e.user_key, e.duration, coalesce(e.weight, 1.0) AS weight, s.result
-    FROM events e JOIN series s ON s.series_key = e.series_key
-    WHERE e.time >= :from_ns AND e.time < :to_ns
-      AND s.event_type NOT IN ('span', 'log')
+    SELECT e.user_key, e.duration, e.weight, s.is_failed
+    FROM events_in_range e JOIN series s ON s.series_key = e.series_key
+    WHERE s.is_product = 1
       AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
 ),
 totals AS (
     SELECT
         coalesce(sum(weight), 0) AS events,
-        coalesce(sum(weight) FILTER (WHERE result IN ('error', 'timeout')), 0) AS errors,
+        coalesce(sum(weight) FILTER (WHERE is_failed = 1), 0) AS errors,
         count(DISTINCT user_key) AS users,
         sum(weight) FILTER (WHERE duration IS NOT NULL) AS timed,
         sum(weight * duration / 1e6) AS duration_ms
@@ -36,10 +37,8 @@ SELECT
     t.errors AS errors,
     t.errors / nullif(t.events, 0) AS error_rate,
     t.users AS active_users,
-    (SELECT count(*) FROM sessions n
-     WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
-       AND n.events > 0 AND n.session_id <> ''
-       AND n.segment_key IN (SELECT segment_key FROM chosen_segments)) AS sessions,
+    (SELECT count(*) FROM sessions_in_range
+     WHERE segment_key IN (SELECT segment_key FROM chosen_segments)) AS sessions,
     t.duration_ms / nullif(t.timed, 0) AS avg_ms,
     coalesce(t.timed, 0) AS timed,
     p.p50 AS p50_ms,

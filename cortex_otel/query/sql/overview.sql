@@ -1,33 +1,20 @@
 -- title: Overview
--- title.ko: 개요
 -- about: How much the product was used, by how many, how well and how fast. Spans of other
---   instrumentations are no product events and stay out.
--- about.ko: 제품이 얼마나, 몇 명에게, 얼마나 잘, 얼마나 빠르게 쓰였는지 표시합니다. 다른 계측의
---   스팬은 제품 이벤트가 아니므로 제외합니다.
+--   instrumentations aren't product events and are left out.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- column: events count product events, weighted by sampling
--- column.ko: events 제품 이벤트 수(샘플링 보정)
 -- column: errors count of these, failed or timed out
--- column.ko: errors 그중 실패하거나 시간 초과된 것
 -- column: error_rate ratio errors / events; null without events
--- column.ko: error_rate 오류 / 이벤트. 이벤트가 없으면 비어 있음
 -- column: active_users count distinct users with an event in the range widened to half hours
--- column.ko: active_users 30분 단위로 넓힌 기간에 이벤트가 있는 사용자 수
 -- column: sessions count sessions that overlap the range
--- column.ko: sessions 기간과 겹치는 세션 수
 -- column: avg_ms ms mean duration of the events that have one
--- column.ko: avg_ms 소요 시간이 있는 이벤트의 평균
 -- column: timed count events with a duration: n of the mean and the percentiles
--- column.ko: timed 소요 시간이 있는 이벤트 수: 평균과 백분위수의 n
 -- column: p50_ms ms half of the durations are at most this; nearest rank
--- column.ko: p50_ms 소요 시간의 절반이 이 값 이하(최근접 순위)
 -- column: p95_ms ms 95 % of the durations are at most this
--- column.ko: p95_ms 소요 시간의 95 %가 이 값 이하
 -- column: p99_ms ms 99 % of the durations are at most this
--- column.ko: p99_ms 소요 시간의 99 %가 이 값 이하
 WITH
 -- with: bounds
 -- with: chosen_segments
@@ -36,18 +23,18 @@ WITH
 totals AS (
     SELECT
         coalesce(sum(c.events), 0) AS events,
-        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors,
+        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors,
         sum(c.timed) AS timed,
         sum(c.duration_us) / 1000.0 AS duration_ms
     FROM counts c JOIN series s ON s.series_key = c.series_key
-    WHERE s.event_type NOT IN ('span', 'log')
+    WHERE s.is_product = 1
       AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
 ),
 -- with: active_rows
 histogram AS (
     SELECT bucket, sum(events) AS events
     FROM durations
-    WHERE feature_key NOT IN (SELECT feature_key FROM features WHERE event_type IN ('span', 'log'))
+    WHERE feature_key NOT IN (SELECT feature_key FROM features WHERE is_product = 0)
     GROUP BY bucket
 ),
 -- with: percentiles

@@ -1,27 +1,20 @@
 -- title: Reference acceptance per day
--- title.ko: 일간 참조 채택률
 -- about: How many of the references suggested were accepted. Target: 80 %. Where local time is off
 --   by half an hour, the hour around midnight counts for the day it starts in.
--- about.ko: 제안된 참조 중 채택된 비율입니다. 목표: 80 %. 시차가 30분 단위인 곳에서는 자정이 걸친
---   시간대를 그 시작 날짜로 셉니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- parameter: utc_offset_minutes
 -- column: day epoch_day the calendar day
--- column.ko: day 날짜
 -- column: suggested count references suggested, weighted by sampling
--- column.ko: suggested 제안된 참조 수(샘플링 보정)
 -- column: accepted count of these, accepted
--- column.ko: accepted 그중 채택된 것
 -- column: accuracy ratio accepted / suggested; null without suggestions
--- column.ko: accuracy 채택 / 제안. 제안이 없으면 비어 있음
 -- column: partial flag 1 if the range has only a part of the day
--- column.ko: partial 기간에 그날의 일부만 들어 있으면 1
 WITH
 -- with: bounds
 -- with: chosen_segments
+-- with: local_range
 measured AS (
     SELECT (m.hour * 60 + :utc_offset_minutes) / 1440 AS day, m.measure, m.events, m.total
     FROM bounds b JOIN rollup_measure m ON m.hour >= b.from_hour AND m.hour < b.to_hour
@@ -38,8 +31,7 @@ totals AS (
 )
 SELECT
     day, suggested, accepted, accepted * 1.0 / nullif(suggested, 0) AS accuracy,
-    CASE WHEN day * 1440 < :from_ns / 3600000000000 * 60 + :utc_offset_minutes
-              OR (day + 1) * 1440 > :to_ns / 60000000000 + :utc_offset_minutes
+    CASE WHEN day * 1440 < from_hour_minute OR (day + 1) * 1440 > to_minute
          THEN 1 ELSE 0 END AS partial
-FROM totals
+FROM totals CROSS JOIN local_range
 ORDER BY day

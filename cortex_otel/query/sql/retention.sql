@@ -1,10 +1,7 @@
 -- title: Weekly retention
--- title.ko: 주간 유지율
--- about: Of the users whose first event ever fell into a calendar week (Monday to Sunday), how
---   many had an event in the k-th week after it. Only complete weeks: a cell whose week is not
---   over is null, and so is a cohort whose own week is not over.
--- about.ko: 첫 이벤트가 어느 주(월요일~일요일)에 있던 사용자 중 그 뒤 k번째 주에 이벤트가 있는
---   비율입니다. 끝나지 않은 주의 칸과 코호트는 비어 있습니다.
+-- about: Of the users whose first event ever fell into a calendar week (Monday to Sunday), how many
+--   had an event in the k-th week after it. Only complete weeks: a cell whose week isn't over is
+--   null, and so is a cohort whose own week isn't over.
 -- since: 84d
 -- parameter: from_ns
 -- parameter: to_ns
@@ -12,17 +9,13 @@
 -- parameter: user_tier
 -- parameter: utc_offset_minutes
 -- column: cohort epoch_day the Monday of the week of their first event
--- column.ko: cohort 첫 이벤트가 있던 주의 월요일
 -- column: week count weeks after that; 0 is that week itself
--- column.ko: week 그 뒤의 주 수. 0은 그 주 자체
 -- column: cohort_users count distinct users of the cohort
--- column.ko: cohort_users 코호트의 사용자 수
--- column: active_users count of these, active in that week; null if it is not over
--- column.ko: active_users 그중 해당 주에 활동한 사용자. 끝나지 않은 주는 비어 있음
--- column: retention ratio active_users / cohort_users; null if the week is not over
--- column.ko: retention 활성 사용자 / 코호트 크기. 끝나지 않은 주는 비어 있음
+-- column: active_users count of these, active in that week; null if it isn't over
+-- column: retention ratio active_users / cohort_users; null if the week isn't over
 WITH RECURSIVE
 -- with: chosen_segments
+-- with: local_range
 scanned AS (
     SELECT 0 AS from_day, :to_ns / 86400000000000 + 1 AS to_day
 ),
@@ -30,8 +23,9 @@ scanned AS (
 -- 1970-01-01 was a Thursday: with 3 days added, weeks start on Monday.
 weeks AS (
     SELECT
-        ((:from_ns / 60000000000 + :utc_offset_minutes) / 1440 + 3) / 7 AS from_week,
-        ((:to_ns / 60000000000 + :utc_offset_minutes) / 1440 + 3) / 7 AS last_week
+        (from_minute / 1440 + 3) / 7 AS from_week,
+        (to_minute / 1440 + 3) / 7 AS last_week
+    FROM local_range
 ),
 active_weeks AS (
     SELECT week, min(week) OVER (PARTITION BY user_key) AS cohort

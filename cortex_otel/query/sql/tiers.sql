@@ -1,22 +1,14 @@
 -- title: Users by tier
--- title.ko: 등급별 사용자
--- about: Active users by the tier they had last in the range, so that the rows add up to all
---   active users; and the events recorded under each tier. Users are of whole UTC days.
--- about.ko: 활성 사용자를 기간의 마지막 등급으로 나눕니다. 행을 더하면 모든 활성 사용자입니다.
---   등급별로 기록된 이벤트도 표시합니다. 사용자는 UTC 하루 단위입니다.
+-- about: Active users by the tier they had last in the range, so that the rows add up to all active
+--   users; and the events recorded under each tier. Users are counted over whole UTC days.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- column: user_tier text the tier
--- column.ko: user_tier 등급
 -- column: users count distinct users whose last tier in the range is this one
--- column.ko: users 기간의 마지막 등급이 이 등급인 사용자 수
 -- column: user_share ratio users / all active users
--- column.ko: user_share 사용자 / 모든 활성 사용자
 -- column: events count product events under this tier, weighted by sampling
--- column.ko: events 이 등급으로 기록된 제품 이벤트(샘플링 보정)
 -- column: errors count of these, failed or timed out
--- column.ko: errors 그중 실패하거나 시간 초과된 것
 WITH
 -- with: bounds
 -- with: counted
@@ -43,9 +35,9 @@ totals AS (
     SELECT
         s.user_tier,
         sum(c.events) AS events,
-        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors
+        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors
     FROM counted c JOIN series s ON s.series_key = c.series_key
-    WHERE s.event_type NOT IN ('span', 'log') AND (:service = '' OR s.service = :service)
+    WHERE s.is_product = 1 AND (:service = '' OR s.service = :service)
     GROUP BY s.user_tier
 ),
 all_tiers AS (

@@ -1,35 +1,21 @@
 -- title: Calls by tool
--- title.ko: 도구별 호출
--- about: Calls of each MCP tool, whoever made them, with failures and durations. Cancelled by the
---   client is no failure.
--- about.ko: 누가 불렀든 MCP 도구별 호출, 실패, 소요 시간입니다. 클라이언트의 취소는 실패가
---   아닙니다.
+-- about: Calls of each MCP tool, whoever made them, with failures and durations. A call that the
+--   client cancelled is no failure.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- column: tool_name text the tool
--- column.ko: tool_name 도구
 -- column: calls count calls, weighted by sampling
--- column.ko: calls 호출 수(샘플링 보정)
 -- column: errors count of these, failed or timed out
--- column.ko: errors 그중 실패하거나 시간 초과된 것
 -- column: timeouts count of these, timed out
--- column.ko: timeouts 그중 시간 초과된 것
--- column: cancelled count cancelled by the client; no errors
--- column.ko: cancelled 클라이언트가 취소한 호출. 오류가 아님
+-- column: cancelled count cancelled by the client; not errors
 -- column: error_rate ratio errors / calls
--- column.ko: error_rate 오류 / 호출
 -- column: avg_ms ms mean duration
--- column.ko: avg_ms 평균 소요 시간
 -- column: n count calls with a duration: n of the mean and the percentiles
--- column.ko: n 소요 시간이 있는 호출 수: 평균과 백분위수의 n
 -- column: p50_ms ms half of the calls took at most this; nearest rank
--- column.ko: p50_ms 호출의 절반이 이 시간 이하(최근접 순위)
 -- column: p95_ms ms 95 % of the calls took at most this
--- column.ko: p95_ms 호출의 95 %가 이 시간 이하
 -- column: p99_ms ms 99 % of the calls took at most this
--- column.ko: p99_ms 호출의 99 %가 이 시간 이하
 WITH
 -- with: bounds
 -- with: chosen_segments
@@ -39,7 +25,7 @@ calls AS (
     SELECT
         s.tool_name,
         sum(c.events) AS calls,
-        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors,
+        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors,
         coalesce(sum(c.events) FILTER (WHERE s.result = 'timeout'), 0) AS timeouts,
         coalesce(sum(c.events) FILTER (WHERE s.result = 'cancelled'), 0) AS cancelled,
         sum(c.timed) AS timed,

@@ -1,19 +1,13 @@
 -- title: Tools used together
--- title.ko: 함께 쓰인 도구
 -- about: How many users called both tools on the same UTC day; of a tool with itself, how many
---   called it at all. The ten tools that were called most. Users are of whole UTC days.
--- about.ko: 같은 날(UTC) 두 도구를 모두 호출한 사용자 수입니다. 같은 도구끼리는 그 도구를 호출한
---   사용자 수입니다. 호출이 많은 도구 10개를 표시합니다.
+--   called it at all. The ten tools that were called most. Users are counted over whole UTC days.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- column: tool_name text a tool
--- column.ko: tool_name 도구
 -- column: with_tool text the other tool
--- column.ko: with_tool 다른 도구
 -- column: users count distinct users who called both on one day
--- column.ko: users 같은 날 두 도구를 모두 호출한 사용자 수
 WITH
 -- with: bounds
 -- with: chosen_segments

@@ -1,10 +1,10 @@
 -- about: From the events of exactly the range.
-WITH chosen AS (
-    SELECT s.tool_name, s.user_tier, s.service, s.result, e.duration,
-           coalesce(e.weight, 1.0) AS weight
-    FROM events e JOIN series s ON s.series_key = e.series_key
-    WHERE e.time >= :from_ns AND e.time < :to_ns
-      AND s.event_type = 'mcp.tool_call'
+WITH
+-- with: events_in_range
+chosen AS (
+    SELECT s.tool_name, s.user_tier, s.service, s.result, s.is_failed, e.duration, e.weight
+    FROM events_in_range e JOIN series s ON s.series_key = e.series_key
+    WHERE s.event_type = 'mcp.tool_call'
       AND (:service = '' OR s.service = :service)
       AND (:user_tier = '' OR s.user_tier = :user_tier)
 ),
@@ -12,7 +12,7 @@ calls AS (
     SELECT
         tool_name, user_tier, service,
         sum(weight) AS calls,
-        coalesce(sum(weight) FILTER (WHERE result IN ('error', 'timeout')), 0) AS errors,
+        coalesce(sum(weight) FILTER (WHERE is_failed = 1), 0) AS errors,
         coalesce(sum(weight) FILTER (WHERE result = 'timeout'), 0) AS timeouts,
         coalesce(sum(weight) FILTER (WHERE result = 'cancelled'), 0) AS cancelled
     FROM chosen

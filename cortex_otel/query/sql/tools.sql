@@ -1,31 +1,19 @@
 -- title: Tool calls
--- title.ko: 도구 호출
 -- about: Calls of each MCP tool by tier and service, with failures and durations.
--- about.ko: 등급과 서비스별 MCP 도구 호출, 실패, 소요 시간입니다.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- column: tool_name text the tool
--- column.ko: tool_name 도구
 -- column: user_tier text tier of the caller at the time of the call
--- column.ko: user_tier 호출 당시 사용자의 등급
 -- column: service text service that ran the tool
--- column.ko: service 도구를 실행한 서비스
 -- column: calls count calls, weighted by sampling
--- column.ko: calls 호출 수(샘플링 보정)
 -- column: errors count of these, failed or timed out
--- column.ko: errors 그중 실패하거나 시간 초과된 것
 -- column: timeouts count of these, timed out
--- column.ko: timeouts 그중 시간 초과된 것
--- column: cancelled count cancelled by the client; no errors
--- column.ko: cancelled 클라이언트가 취소한 호출. 오류가 아님
+-- column: cancelled count cancelled by the client; not errors
 -- column: error_rate ratio errors / calls
--- column.ko: error_rate 오류 / 호출
 -- column: p50_ms ms half of the calls took at most this; nearest rank
--- column.ko: p50_ms 호출의 절반이 이 시간 이하(최근접 순위)
 -- column: p95_ms ms 95 % of the calls took at most this
--- column.ko: p95_ms 호출의 95 %가 이 시간 이하
 WITH
 -- with: bounds
 -- with: chosen_segments
@@ -36,7 +24,7 @@ calls AS (
         s.feature_key, s.segment_key,
         max(s.tool_name) AS tool_name,
         sum(c.events) AS calls,
-        coalesce(sum(c.events) FILTER (WHERE s.result IN ('error', 'timeout')), 0) AS errors,
+        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors,
         coalesce(sum(c.events) FILTER (WHERE s.result = 'timeout'), 0) AS timeouts,
         coalesce(sum(c.events) FILTER (WHERE s.result = 'cancelled'), 0) AS cancelled
     FROM counted c JOIN series s ON s.series_key = c.series_key

@@ -1,17 +1,13 @@
 -- title: Most used interactions
--- title.ko: 많이 쓰인 UI 동작
--- about: What is done most often in the extension's user interface. Users are of whole UTC days.
--- about.ko: 확장 UI에서 가장 자주 쓰인 동작입니다. 사용자는 UTC 하루 단위입니다.
+-- about: What is done most often in the extension's user interface. Users are counted over whole
+--   UTC days.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- column: interaction text action and element
--- column.ko: interaction 동작과 요소
 -- column: interactions count how often, weighted by sampling
--- column.ko: interactions 횟수(샘플링 보정)
 -- column: users count distinct users
--- column.ko: users 서로 다른 사용자 수
 WITH
 -- with: bounds
 -- with: chosen_segments

@@ -98,7 +98,7 @@ class ExtraExporters:
                 ", ".join(dict.fromkeys(one.name for one in named)) or "exporters given in code",
             )  # fmt: skip
         names = ",".join(dict.fromkeys(self._names))
-        #: For the heartbeat; ``cortex-otel status`` has the words (``forward_…`` in messages.py).
+        #: For the heartbeat; ``cortex-otel status`` has a text for each.
         self.notes = [f"forward:{'raw' if is_raw else 'redacted'} {names}"] if names else []
 
     def _add_from_code(

@@ -16,6 +16,7 @@ from grafana_foundation_sdk.builders import dashboard, dashboardlist
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
+from cortex_otel.locale import LANGUAGES, N_, texts
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.semconv import TIERS
 from cortex_otel.show.grafana import alerts, dialect
@@ -28,7 +29,6 @@ from cortex_otel.show.grafana.targets import (
     DATASOURCE_UID,
     Context,
 )
-from cortex_otel.show.grafana.words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,12 +53,25 @@ _ERROR_RATE = 0.05
 _OFFSETS = (*range(-720, -180, 60), -210, *range(-180, 210, 60), 210, 240, 270, 300, 330, 345, 360,
             390, *range(420, 570, 60), 570, *range(600, 900, 60))  # fmt: skip
 
+#: Of the variables, by the parameter they set.
+_LABELS = {
+    "service": N_("Service"),
+    "user_tier": N_("Tier"),
+    "utc_offset_minutes": N_("Days in"),
+    "user": N_("User hash (prefix)"),
+    "event_type": N_("Event type"),
+    "error_type": N_("Error type"),
+    "tool": N_("Tool"),
+    "trace_id": N_("Trace id"),
+    "q": N_("Search"),
+}
+
 
 def generated() -> dict[str, str]:
     """Text of every generated file by its path below ``grafana/``."""
     files = {
         f"dashboards/{language}/{uid_of(page)}.json": _text(dashboard_of(page, language))
-        for language in WORDS
+        for language in LANGUAGES
         for page in PAGES_OF_GRAFANA.values()
     }
     return files | {"provisioning/alerting/rules.yaml": alerts.rules()}
@@ -66,13 +79,14 @@ def generated() -> dict[str, str]:
 
 def dashboard_of(page: Page, language: str) -> dict[str, Any]:
     """One dashboard as plain JSON."""
-    words = WORDS[language]
+    _ = texts(language).gettext
+    every_dashboard = _("Every dashboard of Cortex telemetry.")
     live = page.id == LIVE.id
     intervals = ["1s", *_INTERVALS] if live else _INTERVALS
     builder = (
-        dashboard.Dashboard(f"Cortex · {page.titles[language]}")
+        dashboard.Dashboard(f"Cortex · {page.title_in(language)}")
         .uid(uid_of(page))
-        .description(words.get(f"{page.id}_about", words["pages_about"]))
+        .description(_(page.about) or every_dashboard)
         .tags([_TAG_OF_DETAIL if page.id in _DETAILS else _TAG])
         .timezone("utc")
         .week_start("monday")
@@ -82,11 +96,11 @@ def dashboard_of(page: Page, language: str) -> dict[str, Any]:
         .timepicker(dashboard.TimePicker().refresh_intervals(intervals))
         .refresh("1s" if live else "1m")
         .link(
-            dashboard.DashboardLink(words["pages"])
+            dashboard.DashboardLink(_("Dashboards"))
             .type(models.DashboardLinkType.DASHBOARDS)
             .tags([_TAG])
             .icon("external link")
-            .tooltip(words["pages_about"])
+            .tooltip(every_dashboard)
             .as_dropdown(as_dropdown=True)
             .keep_time(keep_time=True)
             .include_vars(include_vars=True)
@@ -132,15 +146,15 @@ def _is_wide(panel: Any) -> bool:
 
 
 def _bottom(page: Page) -> int:
-    return max(position.y + position.h for position, _ in _placed(page))
+    return max(position.y + position.h for position, _panel in _placed(page))
 
 
 def _list(language: str, y: int) -> dashboardlist.Panel:
-    words = WORDS[language]
+    _ = texts(language).gettext
     return (
         dashboardlist.Panel()
-        .title(words["pages"])
-        .description(words["pages_about"])
+        .title(_("Dashboards"))
+        .description(_("Every dashboard of Cortex telemetry."))
         .tags([_TAG])
         .show_search(show_search=True)
         .show_starred(show_starred=False)
@@ -153,9 +167,9 @@ def _list(language: str, y: int) -> dashboardlist.Panel:
 
 
 def _variable(name: str, language: str) -> Any:
-    words = WORDS[language]
+    _ = texts(language).gettext
     variable = dialect.VARIABLES.get(name, name)
-    label = words[name]
+    label = _(_LABELS[name])
     everything = models.VariableOption(selected=True, text="All", value="$__all")
     match name:
         case "service":
@@ -174,7 +188,13 @@ def _variable(name: str, language: str) -> Any:
             offsets = {_offset_name(minutes): str(minutes) for minutes in _OFFSETS}
             return (
                 dashboard.CustomVariable(variable).label(label)
-                .description(words["utc_offset_about"])
+                .description(
+                    _(
+                        "Where a calendar day begins. There is one offset for the whole range: in "
+                        "a zone with daylight saving time, days on the other side of the change "
+                        "are an hour off."
+                    )
+                )
                 .values(",".join(f"{text} : {value}" for text, value in offsets.items()))
                 .multi(multi=False).include_all(include_all=False)
                 .current(models.VariableOption(selected=True, text="UTC", value="0"))
@@ -192,9 +212,10 @@ def _offset_name(minutes: int) -> str:
 
 def _incidents(page: Page, language: str) -> dict[str, Any]:
     """Marks on the axis of time: hours in a row with too many errors are one incident."""
-    words = WORDS[language]
+    _ = texts(language).gettext
     hours = dialect.answer(catalogue()["error_rate"], filters=page.filters)
-    title, text = (dialect.literal(words[name]) for name in ("incident", "incident_text"))
+    title = dialect.literal(_("Error spike"))
+    text = dialect.literal(_("of the events failed or timed out"))
     sql = (
         "SELECT min(time) AS time, max(time) + 3600 AS timeEnd,"
         f" {title} AS title,"
@@ -206,7 +227,7 @@ def _incidents(page: Page, language: str) -> dict[str, Any]:
         ") AS bad\nGROUP BY run\nORDER BY 1"
     )
     return {
-        "name": words["incidents"],
+        "name": _("Incidents"),
         "datasource": {"type": DATASOURCE_TYPE, "uid": DATASOURCE_UID},
         "enable": True,
         "hide": False,

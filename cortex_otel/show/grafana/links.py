@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cortex_otel.locale import texts
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.show.grafana import dialect
 from cortex_otel.show.grafana.pages import PAGES_OF_GRAFANA, TRACE
-from cortex_otel.show.grafana.words import WORDS
 
 if TYPE_CHECKING:
     from cortex_otel.query.catalogue import Question
@@ -64,7 +64,7 @@ def link_of(page: Page, language: str, column: str, to: str) -> tuple[str, str] 
         kept = _KEPT.intersection(filters_of(page), filters_of(other)) - {parameter}
         rest = "".join(f"&${{{name}:queryparam}}" for name in sorted(map(_variable, kept)))
         url = f"/d/{uid_of(other)}?{written}&${{__url_time_range}}{rest}"
-    return WORDS[language]["follow"].format(page=other.titles[language]), url
+    return texts(language).gettext("Show {page}", page=other.title_in(language)), url
 
 
 def _has_days(question: Question) -> bool:

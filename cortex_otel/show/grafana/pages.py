@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cortex_otel.show.grafana.words import WORDS
+from cortex_otel.locale import N_
 from cortex_otel.show.pages import PAGES, Page, Panel
 
 if TYPE_CHECKING:
@@ -14,13 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["HOME", "LIVE", "PAGES_OF_GRAFANA", "TRACE"]
 
 
-def _titles(key: str) -> Mapping[str, str]:
-    return {language: words[key] for language, words in WORDS.items()}
-
-
 HOME = Page(
     id="home",
-    titles=_titles("home"),
+    title=N_("Home"),
+    about=N_("How Cortex is used at a glance, and the way to every other dashboard."),
     panels=(
         Panel(id="cards", question="overview", draw="cards"),
         Panel(id="health", question="health", draw="table", since="1h"),
@@ -39,7 +36,8 @@ HOME = Page(
 #: Small on purpose: every panel is asked once a second.
 LIVE = Page(
     id="live",
-    titles=_titles("live"),
+    title=N_("Live"),
+    about=N_("What is happening now, refreshed every second."),
     panels=(
         Panel(id="health", question="health", draw="table", wide=True),
         Panel(
@@ -64,7 +62,8 @@ LIVE = Page(
 #: Where a click on a trace id leads; a waterfall stands below its table.
 TRACE = Page(
     id="trace",
-    titles=_titles("trace_page"),
+    title=N_("Trace"),
+    about=N_("Everything that belongs to one trace, as a table and in chronological order."),
     panels=(
         Panel(
             id="spans", question="trace", draw="table", wide=True,

@@ -22,11 +22,11 @@ from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import piechart as pie_kinds
 
+from cortex_otel.locale import texts
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.show.grafana import dialect
 from cortex_otel.show.grafana.links import AROUND
 from cortex_otel.show.grafana.targets import DATASOURCE, Drawn, Target, column_of
-from cortex_otel.show.grafana.words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,10 +61,11 @@ def panel_of(panel: Panel, context: Context) -> _PanelBuilder:
     drawn = Drawn(panel, question, context)
     builder: _PanelBuilder = _DRAWINGS[panel.draw](drawn)
     language = context.language
-    builder.title(panel.titles.get(language) or question.title_in(language))
+    _ = texts(language).gettext
+    builder.title(panel.title_in(language))
     builder.description(question.about_in(language))
     builder.datasource(DATASOURCE)
-    builder.no_value(panel.empty.get(language) or WORDS[language]["nothing"])
+    builder.no_value(_(panel.empty) or _("Nothing recorded in this range with these filters"))
     if panel.since:
         builder.time_from(panel.since)
     for column in question.columns:
@@ -180,7 +181,7 @@ def _split_over_time(drawn: Drawn, builder: timeseries.Panel, name: str) -> None
 
 def _mark_partial(drawn: Drawn, builder: timeseries.Panel) -> None:
     """What isn't over yet is a dashed line, or a pale bar, of its own: never a fall."""
-    words = WORDS[drawn.context.language]
+    _ = texts(drawn.context.language).gettext
     is_partial = "partial = 1"
     if drawn.panel.draw == "lines":
         # Their whole neighbours belong to the dashed line too, so that the two meet.
@@ -193,12 +194,12 @@ def _mark_partial(drawn: Drawn, builder: timeseries.Panel) -> None:
             f"CASE WHEN {is_partial} THEN {value} END AS {value}_partial",
         ]
         column = drawn.column(value)
-        title = f"{column.title_in(drawn.context.language)} ({words['partial']})"
+        title = column.title_in(drawn.context.language) + " (" + _("in progress") + ")"
         builder.override_by_name(
             f"{value}_partial",
             [
                 _set("displayName", title),
-                _set("description", words["partial_about"]),
+                _set("description", _("The period isn't over, or not all of it was recorded.")),
                 _set("noValue", _NO_VALUE),
                 _set("unit", _UNITS[column.unit]),
                 _set("custom.lineStyle", {"fill": "dash", "dash": [6, 6]}),
@@ -328,8 +329,8 @@ def _matrix(drawn: Drawn) -> _PanelBuilder:
 
 def waterfall(context: Context) -> _PanelBuilder:
     """The spans of a trace as bars, each from its start to its end."""
-    question, words = catalogue()["trace"], WORDS[context.language]
-    answer = dialect.answer(question, filters=context.page.filters)
+    _ = texts(context.language).gettext
+    answer = dialect.answer(catalogue()["trace"], filters=context.page.filters)
     sql = (
         "SELECT name, (time - min(time) OVER ()) * 1000 AS start_ms,"
         f" coalesce(duration_ms, 0.0) AS duration_ms\nFROM (\n{answer}\n) AS spans\n"
@@ -337,10 +338,15 @@ def waterfall(context: Context) -> _PanelBuilder:
     )
     return (
         barchart.Panel()
-        .title(words["waterfall"])
-        .description(words["waterfall_about"])
+        .title(_("Waterfall"))
+        .description(
+            _(
+                "Each span from its start to its end, in ms since the trace began. An instant has "
+                "no length."
+            )
+        )
         .datasource(DATASOURCE)
-        .no_value(words["no_trace"])
+        .no_value(_("No such trace in this range: open one by clicking a trace id"))
         .with_target(Target(sql, []))
         .x_field("name")
         .orientation(kinds.VizOrientation.HORIZONTAL)
@@ -352,7 +358,7 @@ def waterfall(context: Context) -> _PanelBuilder:
             # Takes the room before the bar, and is not seen.
             "start_ms",
             [
-                _set("displayName", words["start"]),
+                _set("displayName", _("starts after")),
                 _set("color", {"mode": "fixed", "fixedColor": "transparent"}),
                 _set("unit", "ms"),
             ],
@@ -360,7 +366,10 @@ def waterfall(context: Context) -> _PanelBuilder:
         .override_by_name(
             "duration_ms",
             [
-                _set("displayName", column_of(question, "duration_ms").title_in(context.language)),
+                _set(
+                    "displayName",
+                    column_of(catalogue()["trace"], "duration_ms").title_in(context.language),
+                ),
                 _set("color", {"mode": "fixed", "fixedColor": _BLUE}),
                 _set("unit", "ms"),
             ],

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from cortex_otel.locale import N_
 from cortex_otel.show.grafana.setup import GrafanaSetupError, dashboards, datasource
 
 if TYPE_CHECKING:
@@ -25,6 +26,15 @@ _TIMEOUT_SECONDS = 10.0
 _NOT_FOUND, _UNAUTHORIZED, _FORBIDDEN = 404, 401, 403
 #: Grafana's own, which differ from what was sent.
 _GRAFANAS_OWN = frozenset({"id", "version"})
+
+_UNREACHABLE = N_("{url} doesn't answer like a Grafana ({detail})")
+_READ_ONLY = N_("{url}: {name} comes from provisioning files, which the API can't change")
+#: By the status of an answer; 0 where there was none.
+_REFUSALS = {
+    0: _UNREACHABLE,
+    _UNAUTHORIZED: N_("{url} rejects that token or password"),
+    _FORBIDDEN: N_("{url}: that token may not do this; its role must be Admin"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,14 @@ def push(
     try:
         version = str(asked(lambda: api.client.GET("/health")).get("version", "?"))
         if asked(lambda: api.client.GET(f"/plugins/{_PLUGIN}/settings"), or_none=True) is None:
-            raise GrafanaSetupError("grafana_no_plugin", url=url, plugin=_PLUGIN)
+            raise GrafanaSetupError(
+                N_(
+                    "{url} has no {plugin}: start Grafana with "
+                    "GF_PLUGINS_PREINSTALL_SYNC=frser-sqlite-datasource@4.0.3"
+                ),
+                url=url,
+                plugin=_PLUGIN,
+            )
         _send_datasource(asked, datasource(settings.database))
         if asked(lambda: api.folder.get_folder(_FOLDER_UID), or_none=True) is None:
             asked(lambda: api.folder.create_folder(_FOLDER_TITLE, uid=_FOLDER_UID))
@@ -75,9 +92,7 @@ def push(
         health = _health(asked)
     except (RequestException, ValueError) as error:
         # Its text may hold headers; the name of its class says enough.
-        raise GrafanaSetupError(
-            "grafana_unreachable", url=url, detail=type(error).__name__
-        ) from None
+        raise GrafanaSetupError(_UNREACHABLE, url=url, detail=type(error).__name__) from None
     return Pushed(version=version, sent=sent, unchanged=len(wanted) - sent, health=health)
 
 
@@ -97,13 +112,10 @@ class _Asked:
             status = error.status_code
             if or_none and status == _NOT_FOUND:
                 return None
-            key = {
-                _UNAUTHORIZED: "grafana_unauthorized", _FORBIDDEN: "grafana_forbidden",
-                0: "grafana_unreachable",
-            }.get(status, "grafana_refused")  # fmt: skip
+            message = _REFUSALS.get(status, N_("{url} answered {status}: {detail}"))
             detail = _message(error.response) or type(error).__name__
             detail = detail.replace(self._secret, "[hidden]")
-            raise GrafanaSetupError(key, url=self.url, status=status, detail=detail) from None
+            raise GrafanaSetupError(message, url=self.url, status=status, detail=detail) from None
 
 
 def _message(response: Any) -> str:
@@ -118,7 +130,7 @@ def _send_datasource(asked: _Asked, wanted: dict[str, Any]) -> None:
         asked(lambda: api.datasource.create_datasource(wanted))
     elif any(found.get(name) != value for name, value in wanted.items()):
         if found.get("readOnly"):
-            raise GrafanaSetupError("grafana_read_only", url=asked.url, name=wanted["name"])
+            raise GrafanaSetupError(_READ_ONLY, url=asked.url, name=wanted["name"])
         asked(lambda: api.datasource.update_datasource_by_uid(uid, wanted))
 
 
@@ -129,7 +141,7 @@ def _send_dashboard(asked: _Asked, plain: dict[str, Any]) -> bool:
     if found is not None:
         meta = found.get("meta", {})
         if meta.get("provisioned"):
-            raise GrafanaSetupError("grafana_read_only", url=asked.url, name=plain["title"])
+            raise GrafanaSetupError(_READ_ONLY, url=asked.url, name=plain["title"])
         there = {k: v for k, v in found["dashboard"].items() if k not in _GRAFANAS_OWN}
         wanted = {k: v for k, v in plain.items() if k not in _GRAFANAS_OWN}
         if there == wanted and meta.get("folderUid") == _FOLDER_UID:
@@ -163,11 +175,27 @@ def _check(url: str, *, force: bool) -> None:
     except ValueError:
         host, parts = None, urlsplit("")
     if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment:
-        raise GrafanaSetupError("grafana_bad_url", url=_without_user(url))
+        raise GrafanaSetupError(
+            N_("{url} isn't the address of a Grafana: use one like http://HOST:PORT"),
+            is_usage=True,
+            url=_without_user(url),
+        )
     if parts.username is not None or parts.password is not None:
-        raise GrafanaSetupError("grafana_secret_in_url")
+        raise GrafanaSetupError(
+            N_(
+                "don't put a password into the address, where others can see it: set "
+                "GRAFANA_TOKEN, or GRAFANA_USER and GRAFANA_PASSWORD"
+            ),
+            is_usage=True,
+        )
     if parts.scheme == "http" and not _is_loopback(host) and not force:
-        raise GrafanaSetupError("grafana_in_the_clear", url=url)
+        raise GrafanaSetupError(
+            N_(
+                "{url} is another machine, and over http the token could be read on the way: "
+                "use https, or --force"
+            ),
+            url=url,
+        )
 
 
 def _without_user(url: str) -> str:
@@ -186,9 +214,16 @@ def _is_loopback(host: str) -> bool:
 def _credential(environ: Mapping[str, str]) -> str | tuple[str, str]:
     if token := environ.get("GRAFANA_TOKEN", "").strip():
         if not token.isascii() or not token.isprintable() or " " in token:
-            raise GrafanaSetupError("grafana_bad_token")
+            raise GrafanaSetupError(
+                N_("GRAFANA_TOKEN contains a character that no token has"), is_usage=True
+            )
         return token
     user, password = environ.get("GRAFANA_USER", ""), environ.get("GRAFANA_PASSWORD", "")
     if user and password:
         return user, password
-    raise GrafanaSetupError("grafana_no_token")
+    raise GrafanaSetupError(
+        N_(
+            "set GRAFANA_TOKEN to a service account's token (role Admin), or GRAFANA_USER "
+            "and GRAFANA_PASSWORD"
+        )
+    )

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from cortex_otel.locale import N_
 from cortex_otel.query.ranges import local_offset_minutes
 from cortex_otel.settings import SettingError
 
@@ -60,11 +61,17 @@ _SECRET_MODE, _MODE = 0o600, 0o644
 
 
 class GrafanaSetupError(Exception):
-    """Grafana can't be set up; :attr:`key` names the text that tells it to a person."""
+    """Grafana can't be set up.
 
-    def __init__(self, key: str, **values: object) -> None:
-        super().__init__(f"{key} {values}")
-        self.key, self.values = key, values
+    Args:
+        message: what is wrong and what to do, in English, marked with ``N_``.
+        is_usage: what was given makes no sense, whatever the state of Grafana and the disk.
+        values: of the message.
+    """
+
+    def __init__(self, message: str, *, is_usage: bool = False, **values: object) -> None:
+        super().__init__(f"{message} {values}")
+        self.message, self.is_usage, self.values = message, is_usage, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +178,16 @@ def provision(
     """
     environ = os.environ if environ is None else environ
     if not target.strip() or "\0" in target:
-        raise GrafanaSetupError("grafana_no_directory", path=target)
+        raise GrafanaSetupError(N_("{path!r} isn't a directory"), is_usage=True, path=target)
     directory = Path(target).expanduser().absolute()
     written = files(directory, language, settings, environ)
     taken = [name for name in written if os.path.lexists(directory / name)]
     if taken and not force:
-        raise GrafanaSetupError("grafana_exists", path=directory / taken[0], count=len(taken))
+        raise GrafanaSetupError(
+            N_("{path} already exists ({count} files in all): --force overwrites them"),
+            path=directory / taken[0],
+            count=len(taken),
+        )
     try:
         for name, (text, mode) in written.items():
             _write(directory / name, text, mode)
@@ -184,7 +195,9 @@ def provision(
             path.unlink()
     except OSError as error:
         raise GrafanaSetupError(
-            "grafana_cannot_write", path=error.filename or directory, detail=error.strerror or error
+            N_("can't write {path}: {detail}"),
+            path=error.filename or directory,
+            detail=error.strerror or error,
         ) from error
     return Provisioned(
         directory=directory,

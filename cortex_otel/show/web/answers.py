@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import apsw
 
+from cortex_otel.locale import N_
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.events import trace_events
 from cortex_otel.query.runner import QueryError, QueryTimeoutError, run
@@ -70,7 +71,7 @@ def whole_page(
             connection.execute("ROLLBACK")
     return {
         "page": page.id,
-        "title": page.titles.get(language, page.titles["en"]),
+        "title": page.title_in(language),
         "range": time_range.info(),
         "panels": panels,
     }
@@ -121,7 +122,12 @@ def require_user(connection: apsw.Connection, user: str) -> None:
     """
     known = "SELECT 1 FROM users WHERE user_id_hash = ?"
     if connection.execute(known, (user.lower(),)).get is None:
-        raise ApiError(HTTPStatus.NOT_FOUND, "unknown_user", field="user")
+        raise ApiError(
+            HTTPStatus.NOT_FOUND,
+            "unknown_user",
+            N_("no user with this hash is stored here"),
+            field="user",
+        )
 
 
 def trace(connection: apsw.Connection, trace_id: str, zone: Zone) -> dict[str, Any]:
@@ -143,7 +149,12 @@ def trace(connection: apsw.Connection, trace_id: str, zone: Zone) -> dict[str, A
     finally:
         connection.set_progress_handler(None, id=handler)
     if not rows:
-        raise ApiError(HTTPStatus.NOT_FOUND, "unknown_trace", field="trace_id")
+        raise ApiError(
+            HTTPStatus.NOT_FOUND,
+            "unknown_trace",
+            N_("no span or event of this trace is stored here"),
+            field="trace_id",
+        )
     return {
         "trace_id": trace_id.lower(),
         "spans": [
@@ -174,7 +185,7 @@ def known_questions(language: str) -> dict[str, Any]:
         "pages": [
             {
                 "page": page.id,
-                "title": page.titles.get(language, page.titles["en"]),
+                "title": page.title_in(language),
                 "filters": ["tier" if each == "user_tier" else each for each in page.filters],
                 "panels": [
                     {"panel": panel.id, "question": panel.question, "draw": panel.draw}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the annotations
 
+from cortex_otel.locale import N_
 from cortex_otel.show.web import answers, downloads, parameters, schemas
 from cortex_otel.show.web.gate import language_of
 from cortex_otel.show.web.panels import answer, find_page, find_panel, refuse_foreign_filters
@@ -38,7 +39,12 @@ async def _once(request: Request) -> None:
     names = [name for name, _ in request.query_params.multi_items()]
     for name in names:
         if names.count(name) > 1:
-            raise ApiError(HTTPStatus.BAD_REQUEST, "repeated_parameter", field=name[:64])
+            raise ApiError(
+                HTTPStatus.BAD_REQUEST,
+                "repeated_parameter",
+                N_("{field} is given more than once"),
+                field=name[:64],
+            )
 
 
 router = APIRouter(

@@ -12,13 +12,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 
+from cortex_otel.locale import N_
 from cortex_otel.query.runner import QueryError
 from cortex_otel.show.web import api, html, openapi, views
 from cortex_otel.show.web.export import Exports
 from cortex_otel.show.web.gate import Gate, language_of
 from cortex_otel.show.web.live import Live
 from cortex_otel.show.web.parameters import bad_parameter
-from cortex_otel.show.web.problems import ApiError, known_problem, refusal
+from cortex_otel.show.web.problems import ApiError, known_problem, not_found, refusal
 from cortex_otel.show.web.readers import Readers
 from cortex_otel.show.web.state import Admin
 from cortex_otel.show.web.tokens import token_of
@@ -134,11 +135,12 @@ async def _on_error(request: Request, error: Exception) -> Response:
             known: ApiError | None = bad_parameter(error.errors())
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
             known = ApiError(
-                HTTPStatus.METHOD_NOT_ALLOWED, "method", allowed="GET, HEAD",
+                HTTPStatus.METHOD_NOT_ALLOWED, "method",
+                N_("this address accepts only {allowed}"), allowed="GET, HEAD",
                 headers={"allow": "GET, HEAD"},
             )  # fmt: skip
         case HTTPException():
-            known = ApiError(HTTPStatus.NOT_FOUND, "not_found")
+            known = not_found()
         case _:
             known = known_problem(error)
     if known is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.responses import Response
 
+from cortex_otel.locale import N_
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.runner import stream
 from cortex_otel.show.web import export
@@ -74,7 +75,12 @@ async def download(request: Request, query: ExportQuery, kind: str, language: st
 def _selected(query: ExportQuery, default_zone: Zone, language: str) -> _Selection:
     if (query.page is None) != (query.panel is None):
         field = "panel" if query.panel is None else "page"
-        raise ApiError(HTTPStatus.BAD_REQUEST, "export_of_what", field=field)
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST,
+            "export_of_what",
+            N_("export a panel (page and panel) or the events (neither)"),
+            field=field,
+        )
     if query.page is None or query.panel is None:
         question = catalogue()["events"]
         title, name, own = question.title_in(language), "events", ""
@@ -84,7 +90,7 @@ def _selected(query: ExportQuery, default_zone: Zone, language: str) -> _Selecti
         panel = find_panel(page, query.panel)
         refuse_foreign_filters(page, query)
         question = catalogue()[panel.question]
-        title = panel.titles.get(language) or question.title_in(language)
+        title = panel.title_in(language)
         name, own, parameters = f"{page.id}-{panel.id}", panel.since, panel.parameters
     time_range = range_of(query, default_zone, own=own)
     day = time_range.zone.iso(time_range.to_ns - 1)[:10]

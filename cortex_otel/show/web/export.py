@@ -17,7 +17,7 @@ from urllib.parse import quote
 import orjson
 from starlette.responses import Response
 
-from cortex_otel.show.web.problems import ApiError
+from cortex_otel.show.web.problems import busy
 from cortex_otel.show.web.values import cell
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Exports:
         """
         # Each keeps a connection with its page cache, for as long as its client takes.
         if self._running >= _MAX_CONCURRENT:
-            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", headers={"retry-after": "5"})
+            raise busy(retry_seconds=5)
         self._running += 1
         download = Download(self, start(), media_type, headers)
         try:

@@ -19,6 +19,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from cortex_otel.locale import N_
 from cortex_otel.show.web import views
 from cortex_otel.show.web.problems import ApiError, refusal
 
@@ -126,7 +127,11 @@ class Gate:
             if has_started:
                 raise  # partly sent: the server closes the connection, so that the client notices
             _logger.exception("fault of the web admin at %r", scope["path"])
-            fault = ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "fault")
+            fault = ApiError(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "fault",
+                N_("an internal error of the admin; its log has the details"),
+            )
             await self._error_response(fault, scope, headers)(scope, receive, send)
 
     def _refused(  # noqa: PLR0911 - one for each reason
@@ -135,9 +140,17 @@ class Gate:
         """Why this request is refused; ``None`` if it isn't."""
         host = headers.get("host", "")
         if not self._is_our_host(host):
-            return ApiError(HTTPStatus.FORBIDDEN, "foreign_host")
+            return ApiError(
+                HTTPStatus.FORBIDDEN,
+                "foreign_host",
+                N_("the Host header names another machine: open localhost or 127.0.0.1"),
+            )
         if not self._is_own_page(scope, headers, host):
-            return ApiError(HTTPStatus.FORBIDDEN, "foreign_origin")
+            return ApiError(
+                HTTPStatus.FORBIDDEN,
+                "foreign_origin",
+                N_("another site's page sent this request: open the address yourself"),
+            )
         if scope["path"].startswith(_OPEN_TO_ALL):
             return None
         shown = headers.get("authorization")
@@ -145,12 +158,20 @@ class Gate:
             scheme, _, token = shown.partition(" ")
             if scheme.lower() == "bearer" and self._is_token(token.strip()):
                 return None
-            return _unauthorized("wrong_token")
+            return _unauthorized(
+                "wrong_token", N_("this is not this installation's token: see the file admin.token")
+            )
         if hmac.compare_digest(
             _cookies(headers).get(self._cookie, "").encode(), self._cookie_value.encode()
         ):
             return None
-        return _unauthorized("no_token")
+        return _unauthorized(
+            "no_token",
+            N_(
+                "open the address that cortex-otel serve printed, or send its token as a Bearer "
+                "token"
+            ),
+        )
 
     def _is_our_host(self, host: str) -> bool:
         name = _host_name(host)
@@ -222,8 +243,8 @@ def _with_headers(send: Send, *, is_head: bool) -> Callable[[Message], Awaitable
     return guarded
 
 
-def _unauthorized(code: str) -> ApiError:
-    return ApiError(HTTPStatus.UNAUTHORIZED, code, headers={"www-authenticate": "Bearer"})
+def _unauthorized(code: str, message: str) -> ApiError:
+    return ApiError(HTTPStatus.UNAUTHORIZED, code, message, headers={"www-authenticate": "Bearer"})
 
 
 def _cookies(headers: Headers) -> dict[str, str]:

@@ -13,7 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 from cortex_otel.show import pages
 from cortex_otel.show.web import views
 from cortex_otel.show.web.gate import language_of
-from cortex_otel.show.web.problems import ApiError, known_problem
+from cortex_otel.show.web.problems import known_problem, not_found
 from cortex_otel.show.web.state import admin_of
 from cortex_otel.show.web.static_files import static_file
 from cortex_otel_exporters.sqlite.reader import StoreError, open_reader
@@ -37,14 +37,14 @@ _TRACE = re.compile(r"[0-9a-fA-F]{32}")
 async def _page(request: Request) -> Response:
     name = request.path_params["page"]
     if name not in pages.PAGES or name == "user":
-        raise ApiError(HTTPStatus.NOT_FOUND, "not_found")
+        raise not_found()
     return await _shown(request, name, "")
 
 
 async def _user(request: Request) -> Response:
     user = request.path_params["user"]
     if not _HASH.fullmatch(user):
-        raise ApiError(HTTPStatus.NOT_FOUND, "not_found")
+        raise not_found()
     return await _shown(request, "user", user.lower())
 
 
@@ -61,7 +61,7 @@ async def _shown(request: Request, name: str, subject: str) -> Response:
 async def _trace(request: Request) -> Response:
     trace_id = request.path_params["trace_id"]
     if not _TRACE.fullmatch(trace_id):
-        raise ApiError(HTTPStatus.NOT_FOUND, "not_found")
+        raise not_found()
     language, theme = _preferences(request)
     problem = await _problem(request, language)
     html = views.trace_html(

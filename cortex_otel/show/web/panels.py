@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from cortex_otel.locale import N_, texts
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.runner import Result, Value, run
 from cortex_otel.show import pages
-from cortex_otel.show.web.api_texts import said
 from cortex_otel.show.web.parameters import FILTERS, Range, range_of
-from cortex_otel.show.web.problems import ApiError, shown
+from cortex_otel.show.web.problems import ApiError, bad_cursor, shown
 from cortex_otel.show.web.values import cell, columns_of, utc_offset
 
 if TYPE_CHECKING:
@@ -55,7 +55,13 @@ def find_page(name: str) -> Page:
         ApiError: 404.
     """
     if name not in pages.PAGES:
-        raise ApiError(HTTPStatus.NOT_FOUND, "unknown_page", field="page", value=shown(name))
+        raise ApiError(
+            HTTPStatus.NOT_FOUND,
+            "unknown_page",
+            N_("there is no page {value}"),
+            field="page",
+            value=shown(name),
+        )
     return pages.PAGES[name]
 
 
@@ -69,7 +75,12 @@ def find_panel(page: Page, name: str) -> Panel:
         if panel.id == name:
             return panel
     raise ApiError(
-        HTTPStatus.NOT_FOUND, "unknown_panel", field="panel", value=shown(name), page=page.id
+        HTTPStatus.NOT_FOUND,
+        "unknown_panel",
+        N_("the page {page} has no panel {value}"),
+        field="panel",
+        value=shown(name),
+        page=page.id,
     )
 
 
@@ -82,7 +93,13 @@ def refuse_foreign_filters(page: Page, query: PageQuery) -> None:
     for name in FILTERS:
         of_subject = page.id == "user" and name == "user"
         if getattr(query, name) is not None and name not in page.filters and not of_subject:
-            raise ApiError(HTTPStatus.BAD_REQUEST, "not_of_this_page", field=name, page=page.id)
+            raise ApiError(
+                HTTPStatus.BAD_REQUEST,
+                "not_of_this_page",
+                N_("the page {page} has no filter {field}"),
+                field=name,
+                page=page.id,
+            )
 
 
 def values_of(
@@ -147,7 +164,7 @@ def answer(
         "page": page.id,
         "panel": panel.id,
         "question": question.name,
-        "title": panel.titles.get(language) or question.title_in(language),
+        "title": panel.title_in(language),
         "about": _about(question, time_range, language),
         "draw": panel.draw,
         "x": panel.x,
@@ -168,7 +185,7 @@ def answer(
         "empty": _empty(
             connection, panel, result, query=query, time_range=time_range, language=language
         ),
-        "incomplete": said("partial", language) if _has_partial(result) else None,
+        "incomplete": _incomplete(result, language),
         "unfiltered": [
             name for name in page.filters
             if _is_set(query, name) and (name in panel.parameters or not question.accepts(name))
@@ -199,7 +216,7 @@ def cursor_values(question: Question, cursor: str) -> dict[str, Value]:
     Raises:
         ApiError: 400: it is another question's, or invalid.
     """
-    refused = ApiError(HTTPStatus.BAD_REQUEST, "bad_cursor", field="cursor")
+    refused = bad_cursor()
     if not question.cursor or len(cursor) > _MAX_CURSOR_LENGTH or not cursor.isascii():
         raise refused
     try:
@@ -239,7 +256,12 @@ def _about(question: Question, time_range: Range, language: str) -> str:
     by_days = any(column.unit == "epoch_day" for column in question.columns)
     if by_days and question.accepts("utc_offset_minutes") and time_range.has_clock_change:
         offset = utc_offset(time_range.utc_offset_minutes)
-        about += " " + said("clocks_changed", language, zone=time_range.zone.name, offset=offset)
+        about += " " + texts(language).gettext(
+            "The clocks of {zone} changed in this range: all days are counted at UTC{offset}, the "
+            "offset at its end.",
+            zone=time_range.zone.name,
+            offset=offset,
+        )
     return about
 
 
@@ -258,12 +280,11 @@ def _previous(
     return {"from": info["from"], "to": info["to"], "rows": rows_of(result, before.zone)}
 
 
-def _has_partial(result: Result) -> bool:
+def _incomplete(result: Result, language: str) -> str | None:
     names = [column.name for column in result.columns]
-    if "partial" not in names:
-        return False
-    index = names.index("partial")
-    return any(row[index] for row in result.rows)
+    if "partial" not in names or not any(row[names.index("partial")] for row in result.rows):
+        return None
+    return texts(language).gettext("The last period isn't over: its numbers are still growing.")
 
 
 def _empty(
@@ -288,21 +309,24 @@ def _empty(
         " WHERE day = (SELECT max(day) FROM rollup_user_day)"
     ).get
     last = last or connection.execute("SELECT max(time) FROM events").get
-    hint = panel.empty.get(language, "")
+    _ = texts(language).gettext
+    hint = _(panel.empty)
     if last is None:
-        reason = "empty_store"
-        hint = hint or said("empty_store_hint", language)
+        reason, message = "empty_store", _("Nothing is recorded yet")
+        hint = hint or _(
+            "This fills up as soon as an instrumented server or the extension is used."
+        )
     elif any(_is_set(query, name) for name in ("service", "tier", *FILTERS)):
-        reason = "empty_filtered"
-        hint = said("empty_filtered_hint", language)
+        reason, message = "empty_filtered", _("Nothing here matches the filters")
+        hint = _("Without the filters there may be more.")
     elif not _has_records(connection, time_range):
-        reason = "empty_range_of"
+        reason, message = "empty_range_of", _("Nothing was recorded in this range")
         told = time_range.zone.iso(last)[:16].replace("T", " ")
-        hint = said("empty_range_hint", language, last=told)
+        hint = _("The latest record is from {last}: choose a longer range.", last=told)
     else:
         # Other panels have something to show: it is this kind that is missing.
-        reason = "empty_kind"
-    return {"reason": reason, "message": said(reason, language), "hint": hint}
+        reason, message = "empty_kind", _("Nothing of this kind was recorded in this range")
+    return {"reason": reason, "message": message, "hint": hint}
 
 
 def _has_records(connection: apsw.Connection, time_range: Range) -> bool:

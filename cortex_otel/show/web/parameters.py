@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cortex_otel.locale import N_
 from cortex_otel.query.ranges import RangeError, parse_moment
 from cortex_otel.semconv import TIERS
-from cortex_otel.show.web.problems import ApiError, shown
+from cortex_otel.show.web.problems import ApiError, bad_cursor, shown
 from cortex_otel.show.web.zones import Zone, zone
 
 if TYPE_CHECKING:
@@ -40,12 +41,38 @@ FILTERS = ("user", "event_type", "error_type", "tool", "q")
 MAX_EVENTS = 1000
 _DEFAULT_SINCE = "30d"
 _TIER = "^(" + "|".join(TIERS) + ")$"
-#: What is said of a value that makes no sense; of others, that it makes none.
-_CODES = {
-    "since": "bad_since", "from": "bad_moment", "to": "bad_moment", "service": "bad_service",
-    "tier": "bad_tier", "tz": "bad_time_zone", "user": "bad_user", "event_type": "bad_event_type",
-    "limit": "bad_limit", "user_id_hash": "bad_user", "trace_id": "bad_trace",
-}  # fmt: skip
+_BAD_MOMENT = (
+    "bad_moment",
+    N_("{value} isn't a valid time: use a date like 2026-11-01, or 2026-11-01T10:00"),
+)
+_BAD_USER = (
+    "bad_user",
+    N_("{value} isn't a user hash or the beginning of one: use 1 to 64 of 0-9 and a-f"),
+)
+#: Code and message for a value that can't be used, by its parameter.
+_BAD = {
+    "since": (
+        "bad_since",
+        N_("{value} isn't a valid time range: use 24h, 7d, 30d, 2w or all"),
+    ),
+    "from": _BAD_MOMENT,
+    "to": _BAD_MOMENT,
+    "service": (
+        "bad_service",
+        N_("{value} isn't a valid service name: use letters, digits, - and _"),
+    ),
+    "tier": ("bad_tier", N_("{value} isn't a tier: use {allowed}")),
+    "tz": ("bad_time_zone", N_("{value} isn't a time zone: use a name like Asia/Seoul")),
+    "user": _BAD_USER,
+    "user_id_hash": _BAD_USER,
+    "event_type": (
+        "bad_event_type",
+        N_("{value} isn't an event type: use one like mcp.tool_call or ext.error"),
+    ),
+    "limit": ("bad_limit", N_("{value} isn't a valid number of rows: use 1 to {most}")),
+    "trace_id": ("bad_trace", N_("{value} isn't a trace id: use 32 of 0-9 and a-f")),
+}
+_BAD_OTHER = ("bad_value", N_("{value} isn't a valid {field}"))
 
 _Text = Annotated[str, Field(max_length=200)]
 _Language = Annotated[
@@ -229,10 +256,15 @@ def range_of(query: RangeQuery, default_zone: Zone, *, own: str = "") -> Range:
         try:
             chosen = zone(query.tz)
         except ValueError:
-            raise _bad("bad_time_zone", "tz", query.tz) from None
+            raise _bad("tz", query.tz) from None
     now_ns = time.time_ns()
     if query.since and (query.from_ or query.to):
-        raise ApiError(HTTPStatus.BAD_REQUEST, "both_ranges", field="since")
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST,
+            "both_ranges",
+            N_("use since, or from and to, but not both"),
+            field="since",
+        )
     from_ns = None if query.from_ is None else _moment(chosen, "from", query.from_)
     # Cut at now: future days would be shown as days without events.
     to_ns = now_ns if query.to is None else min(now_ns, _moment(chosen, "to", query.to))
@@ -243,10 +275,15 @@ def range_of(query: RangeQuery, default_zone: Zone, *, own: str = "") -> Range:
         try:
             from_ns = parse_moment(since, base)
         except RangeError:  # its form was validated; the model and this must not drift apart
-            raise _bad("bad_since", "since", since) from None
+            raise _bad("since", since) from None
     if from_ns >= to_ns:
         field = "from" if query.from_ else "to" if query.to else "since"
-        raise ApiError(HTTPStatus.BAD_REQUEST, "empty_range", field=field)
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST,
+            "empty_range",
+            N_("the range is empty: from must be before to, and not in the future"),
+            field=field,
+        )
     return Range(
         from_ns, to_ns, chosen, reaches_now=to_ns >= now_ns,
         is_all=since == "all" and query.from_ is None,
@@ -258,21 +295,27 @@ def bad_parameter(errors: Iterable[Any]) -> ApiError:
     error = next(iter(errors))
     field = str(error["loc"][-1])
     if error["type"] == "extra_forbidden":
-        return ApiError(HTTPStatus.BAD_REQUEST, "unknown_parameter", field=field[:64])
+        return ApiError(
+            HTTPStatus.BAD_REQUEST,
+            "unknown_parameter",
+            N_("unknown parameter {field!r}"),
+            field=field[:64],
+        )
     if field == "cursor":
-        return ApiError(HTTPStatus.BAD_REQUEST, "bad_cursor", field=field)
-    return _bad(_CODES.get(field, "bad_value"), field, error.get("input"))
+        return bad_cursor()
+    return _bad(field, error.get("input"))
 
 
 def _moment(chosen: Zone, field: str, text: str) -> int:
     try:
         return chosen.moment(text)
     except ValueError:
-        raise _bad("bad_moment", field, text) from None
+        raise _bad(field, text) from None
 
 
-def _bad(code: str, field: str, value: object) -> ApiError:
+def _bad(field: str, value: object) -> ApiError:
+    code, message = _BAD.get(field, _BAD_OTHER)
     return ApiError(
-        HTTPStatus.BAD_REQUEST, code, field=field, value=shown(value),
+        HTTPStatus.BAD_REQUEST, code, message, field=field, value=shown(value),
         allowed=", ".join(TIERS), most=MAX_EVENTS,
     )  # fmt: skip

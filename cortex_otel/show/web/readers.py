@@ -12,12 +12,11 @@ import contextlib
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import apsw
 
-from cortex_otel.show.web.problems import ApiError
+from cortex_otel.show.web.problems import busy
 from cortex_otel_exporters.sqlite.reader import open_reader, store_error
 from cortex_otel_exporters.sqlite.schema import SCHEMA_VERSION
 
@@ -37,6 +36,7 @@ _Answer = TypeVar("_Answer")
 _THREADS = 4
 _MAX_WAITING = 64
 _SECONDS_BETWEEN_LOOKS = 0.25
+_RETRY_SECONDS = 2
 
 
 class Readers:
@@ -73,7 +73,7 @@ class Readers:
             StoreError: the database can't be read.
         """
         if self._ended or self._pending >= self._max_pending:
-            raise _busy()
+            raise busy(retry_seconds=_RETRY_SECONDS)
         self._pending += 1
         job = _Job(question, self._connection, self.path)
         self._jobs.add(job)
@@ -143,14 +143,14 @@ class _Job(Generic[_Answer]):
 
     def run(self) -> _Answer:
         if self._given_up:
-            raise _busy()
+            raise busy(retry_seconds=_RETRY_SECONDS)
         try:
             with self._connection() as connection:
                 return self._query(connection)
         except Exception as error:
             if self._given_up:
                 # Whatever SQLite raises when interrupted: inside a view, unrelated errors.
-                raise _busy() from error
+                raise busy(retry_seconds=_RETRY_SECONDS) from error
             if isinstance(error, apsw.Error) and not isinstance(error, apsw.SQLError):
                 raise store_error(error, self._path) from error
             raise
@@ -170,10 +170,6 @@ class _Job(Generic[_Answer]):
         with self._lock:
             if self._running is not None:
                 self._running.interrupt()
-
-
-def _busy() -> ApiError:
-    return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", headers={"retry-after": "2"})
 
 
 def _version(connection: apsw.Connection) -> int:

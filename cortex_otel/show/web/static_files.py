@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from starlette.responses import Response
 
 from cortex_otel.show.web import views
-from cortex_otel.show.web.problems import ApiError
+from cortex_otel.show.web.problems import not_found
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -46,7 +46,7 @@ def static_file(request: Request) -> Response:
     """
     file = _files().get(request.path_params["path"])
     if file is None:
-        raise ApiError(HTTPStatus.NOT_FOUND, "not_found")
+        raise not_found()
     is_ours = request.path_params["version"] == views.static_version()
     headers = {
         "etag": file.etag,

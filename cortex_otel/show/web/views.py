@@ -8,15 +8,17 @@ the page works under a content security policy that allows neither.
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from cortex_otel.query.catalogue import catalogue
+from cortex_otel import locale
+from cortex_otel.locale import LANGUAGES, N_, texts
 from cortex_otel.show import pages
-from cortex_otel.show.web import texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,10 +43,31 @@ __all__ = [
 LANGUAGE_COOKIE = "cortex_otel_language"
 THEME_COOKIE = "cortex_otel_theme"
 #: ``auto`` follows the system.
-THEMES = ("auto", "light", "dark")
-_PRESETS = ("1h", "24h", "7d", "30d", "90d", "all")
+THEMES = {"auto": N_("Auto"), "light": N_("Light"), "dark": N_("Dark")}
+#: Age; on its button; in full.
+_PRESETS = (
+    ("1h", N_("1 h"), N_("Last hour")),
+    ("24h", N_("24 h"), N_("Last 24 hours")),
+    ("7d", N_("7 d"), N_("Last 7 days")),
+    ("30d", N_("30 d"), N_("Last 30 days")),
+    ("90d", N_("90 d"), N_("Last 90 days")),
+    ("all", N_("All"), N_("Everything stored")),
+)
 _DEFAULT_SINCE = "30d"
-_TIERS = ("free", "trial", "paid", "enterprise")
+_TIERS = {
+    "free": N_("Free"),
+    "trial": N_("Trial"),
+    "paid": N_("Paid"),
+    "enterprise": N_("Enterprise"),
+}
+#: A label, and an example of what to type.
+_FILTERS = {
+    "user": (N_("User"), N_("hash starts with …")),
+    "event_type": (N_("Event type"), "mcp.tool_call"),
+    "error_type": (N_("Error type"), "TimeoutError"),
+    "tool": (N_("Tool"), "search_context"),
+    "q": (N_("Search"), N_("in messages")),
+}
 #: Offered before the first response; the browser adds those it finds in responses.
 _SERVICES = ("mcp", "extension", "web")
 #: The key after ``g``; by default a page's first letter, but two begin with an e.
@@ -84,7 +107,7 @@ def page_html(
     return _shell(
         "page.html", language, theme, query, problem,
         page=page.id,
-        title=page.titles.get(language, page.titles["en"]),
+        title=page.title_in(language),
         subject=subject,
         panels=_laid_out([_panel(panel, language) for panel in page.panels]),
         own_filters=[name for name in page.filters if name not in _COMMON],
@@ -103,7 +126,7 @@ def trace_html(
     return _shell(
         "trace.html", language, theme, query, problem,
         page="trace",
-        title=texts.text("trace", language),
+        title=texts(language).gettext("Trace"),
         subject=trace_id,
         panels=[],
         own_filters=[],
@@ -153,13 +176,13 @@ def static_version() -> str:
 def chosen_language(query: str | None, cookie: str | None, accept: str | None) -> str:
     """``en`` or ``ko``: the first one supported of URL, cookie and ``Accept-Language``."""
     for wish in (query, cookie):
-        if wish in texts.LANGUAGES:
+        if wish in LANGUAGES:
             return wish
     weighed: list[tuple[float, str]] = []
     for entry in (accept or "").split(","):
         name, _, weight = entry.strip().partition(";q=")
         language = name.split("-")[0].lower()
-        if language in texts.LANGUAGES:
+        if language in LANGUAGES:
             weighed.append((_quality(weight), language))
     best = max(weighed, key=lambda each: each[0], default=(0.0, "en"))
     return best[1] if best[0] > 0 else "en"
@@ -178,14 +201,13 @@ def _quality(text: str) -> float:
 
 
 def _panel(panel: Panel, language: str) -> dict[str, Any]:
-    question = catalogue()[panel.question]
     return {
         "id": panel.id,
         "draw": panel.draw,
-        "title": panel.titles.get(language) or question.title_in(language),
+        "title": panel.title_in(language),
         "wide": panel.wide or panel.draw == "cards",
         "since": panel.since,
-        "empty": panel.empty.get(language, ""),
+        "empty": texts(language).gettext(panel.empty),
     }
 
 
@@ -223,8 +245,8 @@ def _shell(
         "panels": panels,
         "filters": own_filters,
         "default_since": _DEFAULT_SINCE,
-        "presets": _PRESETS,
-        "texts": texts.TEXTS[base["language"]],
+        "presets": [age for age, *_ in _PRESETS],
+        "texts": _texts_of_scripts(base["language"]),
         "cookies": {"language": LANGUAGE_COOKIE, "theme": THEME_COOKIE},
     }
     return (
@@ -236,13 +258,13 @@ def _shell(
             title=title,
             subject=subject,
             panels=panels,
-            own_filters=own_filters,
+            own_filters=[(name, *_FILTERS[name]) for name in own_filters],
             query=query,
             problem=problem,
             navigation=[
                 (
                     each.id,
-                    each.titles.get(language, each.titles["en"]),
+                    each.title_in(language),
                     _KEYS.get(each.id, each.id[0]),
                 )
                 for each in pages.PAGES.values()
@@ -250,7 +272,8 @@ def _shell(
             ],
             presets=_PRESETS,
             since=query.get("since") or ("" if query.get("from") else _DEFAULT_SINCE),
-            tiers=_TIERS,
+            themes=THEMES.items(),
+            tiers=_TIERS.items(),
             services=_offered(_SERVICES, query.get("service", "")),
             client=client,
         )
@@ -262,17 +285,23 @@ def _offered(known: tuple[str, ...], chosen: str) -> list[str]:
 
 
 def _base(language: str, theme: str) -> dict[str, Any]:
-    language = language if language in texts.LANGUAGES else "en"
-
-    def t(key: str, **values: object) -> str:
-        return texts.text(key, language, **values)
-
+    language = language if language in LANGUAGES else "en"
     return {
         "language": language,
         "theme": chosen_theme(theme),
-        "t": t,
+        "_": texts(language).gettext,
         "static": f"/static/{static_version()}",
     }
+
+
+@cache
+def _texts_of_scripts(language: str) -> dict[str, str]:
+    """What the scripts show, by its English; nothing where English is what they show."""
+    if language == "en":
+        return {}
+    file = resources.files(locale).joinpath(language, "LC_MESSAGES", "browser.json")
+    found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    return found
 
 
 @cache

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cortex_otel_exporters.sqlite.dimensions import DimensionKeys
 
-__all__ = ["FAILED_RESULTS", "NS_A_HALF_HOUR", "Group", "Rollups", "duration_bucket"]
+__all__ = ["NS_A_HALF_HOUR", "Group", "Rollups", "duration_bucket"]
 
 #: Length of a group's interval: all roll-ups by time are sums of whole half hours.
 NS_A_HALF_HOUR = 1_800 * 10**9
@@ -25,9 +25,6 @@ _HALF_HOURS_A_DAY = 48
 _HOURS_A_DAY, _HOURS_A_WEEK = 24, 168
 _DAYS_A_BLOCK = 32
 _NS_A_US = 1000
-
-#: Results that count as errors. A cancelled call is neither a success nor a failure.
-FAILED_RESULTS = frozenset({"error", "timeout"})
 
 _log2 = math.log2
 

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 TESTS = Path(__file__).parents[2]
 
@@ -76,7 +77,7 @@ def run(start):
 
     def to_the_end(code, **environment):
         process = start(code, **environment)
-        errors = process.communicate(timeout=60)[1]
+        errors = process.communicate(timeout=PATIENCE)[1]
         assert process.returncode == 0, errors
         return errors
 

@@ -7,6 +7,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from patience import PATIENCE
 
 import cortex_otel
 from cortex_otel._version import to_install
@@ -25,6 +26,7 @@ def endpoint(server, **more):
     return {"CORTEX_OTEL_OTLP_ENDPOINT": f"http://127.0.0.1:{server.port}", **more}
 
 
+@pytest.mark.system
 def test_naming_an_endpoint_sends_all_three_signals_redacted_and_counted(server, run, noted):
     collector = server()
     assert run(SEND, **endpoint(collector)) == ""
@@ -37,11 +39,12 @@ def test_naming_an_endpoint_sends_all_three_signals_redacted_and_counted(server,
 FLUSH = """
 import os
 get = trace.get_tracer_provider, _logs.get_logger_provider, metrics.get_meter_provider
-assert all(provider().force_flush(20_000) for provider in get)
+assert all(provider().force_flush(120_000) for provider in get)
 os._exit(0)
 """
 
 
+@pytest.mark.system
 def test_a_flush_of_the_providers_sends_what_is_there(server, run):
     collector = server()
     run(SEND + FLUSH, **endpoint(collector))
@@ -50,17 +53,18 @@ def test_a_flush_of_the_providers_sends_what_is_there(server, run):
 
 AFTER_THE_END = """
 import time
-assert cortex_otel.shutdown(20_000)
+assert cortex_otel.shutdown(120_000)
 begun = time.monotonic()
-metrics.get_meter_provider().force_flush(20_000)
+metrics.get_meter_provider().force_flush(120_000)
 print(time.monotonic() - begun)
 """
 
 
+@pytest.mark.system
 @pytest.mark.timing
 def test_a_flush_after_the_end_waits_for_nothing(server, start):
     process = start(SEND + AFTER_THE_END, **endpoint(server()))
-    out, errors = process.communicate(timeout=60)
+    out, errors = process.communicate(timeout=PATIENCE)
     assert float(out) < 5, errors
 
 
@@ -73,6 +77,7 @@ def test_status_shows_where_copies_go():
     assert _noted_label("metric", "send_failed") == "Metrics not sent on"
 
 
+@pytest.mark.system
 def test_without_an_endpoint_nothing_is_sent(server, run, noted):
     collector = server()
     address = f"http://127.0.0.1:{collector.port}"
@@ -81,6 +86,7 @@ def test_without_an_endpoint_nothing_is_sent(server, run, noted):
     assert noted() == {}
 
 
+@pytest.mark.system
 def test_headers_come_only_from_the_file(server, run, tmp_path):
     """Another program's headers may be its secrets."""
     file = tmp_path / "headers"
@@ -105,6 +111,7 @@ def test_headers_come_only_from_the_file(server, run, tmp_path):
         assert "content-encoding" not in told
 
 
+@pytest.mark.system
 def test_a_redirect_is_not_followed(server, run, noted):
     elsewhere = server()
     collector = server(307, location=f"http://127.0.0.1:{elsewhere.port}/v1/traces")
@@ -113,6 +120,7 @@ def test_a_redirect_is_not_followed(server, run, noted):
     assert noted() == {"send_failed|otlp http_307": 2}
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("status", [400, 401, 404, 500])
 def test_a_refusal_is_counted_by_its_status(server, run, noted, status):
     run(SEND, **endpoint(server(status)))
@@ -120,6 +128,7 @@ def test_a_refusal_is_counted_by_its_status(server, run, noted, status):
     assert noted("metric") == {f"send_failed|otlp http_{status}": 1}
 
 
+@pytest.mark.system
 def test_what_a_collector_rejects_of_a_request_it_took_is_counted(server, run, noted):
     answer = ExportTraceServiceResponse()
     answer.partial_success.rejected_spans = 1
@@ -128,6 +137,7 @@ def test_what_a_collector_rejects_of_a_request_it_took_is_counted(server, run, n
     assert noted() == {"sent|otlp": 2, "send_failed|otlp rejected": 1}
 
 
+@pytest.mark.system
 def test_sampled_spans_go_with_their_weight_and_those_let_go_do_not(server, run, noted, path):
     collector = server()
     run("cortex_otel.configure(sampling={'span': 0.5})\nemit(400)", **endpoint(collector))
@@ -147,6 +157,7 @@ def test_sampled_spans_go_with_their_weight_and_those_let_go_do_not(server, run,
     assert {one["cortex.weight"] for one in sent} == {2.0}
 
 
+@pytest.mark.system
 def test_captured_content_stays_on_this_machine(server, run, path):
     collector = server()
     code = """
@@ -166,6 +177,7 @@ def test_captured_content_stays_on_this_machine(server, run, path):
     assert not any(b"CONTENT" in body for _, _, body in collector.taken)
 
 
+@pytest.mark.system
 def test_the_switch_for_raw_data_does_not_reach_the_endpoint(server, run):
     collector = server()
     raw = {"CORTEX_OTEL_OTHER_EXPORTERS_GET_RAW_PERSONAL_DATA": "true"}
@@ -174,6 +186,7 @@ def test_the_switch_for_raw_data_does_not_reach_the_endpoint(server, run):
     assert not any(b"SECRET" in body for _, _, body in collector.taken)
 
 
+@pytest.mark.system
 def test_missing_packages_are_named_and_recording_continues(run, noted, path):
     hide = "import sys\nsys.modules['opentelemetry.exporter.otlp.proto.http'] = None\n"
     errors = run(hide + SEND, CORTEX_OTEL_OTLP_ENDPOINT="http://127.0.0.1:9")
@@ -234,6 +247,7 @@ def test_a_headers_file_that_is_not_there_is_refused(tmp_path):
         read_environment({}, overrides={"otlp_headers_file": tmp_path / "none"})
 
 
+@pytest.mark.system
 def test_under_zero_code_an_invalid_headers_file_sends_nothing(server, run, noted):
     """Without its headers a request may end up with another tenant."""
     collector = server()
@@ -255,6 +269,7 @@ assert not {"urllib3", "requests"} & set(sys.modules), "they keep what gevent re
 """
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("library", ["gevent", "eventlet"])
 def test_before_greenlets_nothing_is_imported_that_keeps_what_they_replace(
     server, run, noted, tmp_path, library

@@ -108,7 +108,7 @@ def test_one_that_raises_harms_neither_the_host_nor_the_store(own_providers):
     guard.rethrow_in_tests(enabled=False)
     cortex_otel.configure(span_processors=[Raises()])
     trace.get_tracer("host").start_span("work").end()
-    assert cortex_otel.force_flush(10_000)
+    assert cortex_otel.force_flush(120_000)
     assert guard.faults() == {"forward.span": 1}
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 import cortex_otel
 
@@ -26,7 +27,7 @@ def host(tmp_path):
         path.write_text((HERE / "host.py").read_text("utf-8") + script, "utf-8")
         command = [sys.executable, path, *arguments]
         done = subprocess.run(
-            [LAUNCHER, *command] if zero_code else command, cwd=tmp_path, timeout=60,
+            [LAUNCHER, *command] if zero_code else command, cwd=tmp_path, timeout=PATIENCE,
             check=False, capture_output=True, text=True,
             env={**os.environ, "CORTEX_OTEL_HOME": str(tmp_path / "home"),
                  "PYTHONPATH": os.pathsep.join(map(str, (SOURCE, SOURCE / "exporters"))),

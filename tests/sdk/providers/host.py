@@ -67,7 +67,7 @@ def ours():
     """The same of the local store."""
     import cortex_otel
 
-    cortex_otel.shutdown(10_000)
+    cortex_otel.shutdown(120_000)
     database = Path(os.environ["CORTEX_OTEL_HOME"], "cortex.db")
     with contextlib.closing(sqlite3.connect(database)) as connection:
         ask = connection.execute

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.system
+
 # Everything a host can have fetched before it sets its providers, and after.
 EVERYTHING = """
 import sys
@@ -245,7 +247,7 @@ print(json.dumps(ours()))
 
 @pytest.mark.parametrize("first", ["host", "cortex"])
 @pytest.mark.parametrize(
-    "ending", ["cortex_otel.force_flush(30_000)", "cortex_otel.shutdown(30_000)"]
+    "ending", ["cortex_otel.force_flush(120_000)", "cortex_otel.shutdown(120_000)"]
 )
 def test_a_program_that_has_nothing_but_metrics_is_stored(host, first, ending):
     script = f"""
@@ -271,9 +273,9 @@ def test_a_program_that_records_nothing_has_no_thread_and_no_file(host):
 import cortex_otel, threading
 cortex_otel.configure(metrics_interval_ms=1000)
 metrics.get_meter("m").create_counter("never.added.to")
-assert cortex_otel.force_flush(30_000)
+assert cortex_otel.force_flush(120_000)
 alive = threading.active_count()
-assert cortex_otel.shutdown(30_000)
+assert cortex_otel.shutdown(120_000)
 print(json.dumps([alive, os.path.exists(os.environ["CORTEX_OTEL_HOME"] + "/cortex.db")]))
 """
     assert host(script)[0] == [1, False]
@@ -362,7 +364,7 @@ from opentelemetry.sdk.metrics.export import (
 class Slow(MetricExporter):
     may_go_on, sent, seen = threading.Event(), threading.Semaphore(0), []
     def export(self, metrics_data, timeout_millis=0, **_):
-        self.may_go_on.wait(30)
+        self.may_go_on.wait(120)
         for resource in metrics_data.resource_metrics:
             for scope in resource.scope_metrics:
                 for metric in scope.metrics:
@@ -384,7 +386,7 @@ metrics.get_meter("early").create_counter("early").add(3)
 set_up()
 was_held_up = bool(Slow.seen)
 Slow.may_go_on.set()
-both = [Slow.sent.acquire(timeout=30) for _ in range(2)]
+both = [Slow.sent.acquire(timeout=120) for _ in range(2)]
 metrics.get_meter("late").create_counter("late").add(4)
 span(trace.get_tracer("host"), "work")
 stored = ours()

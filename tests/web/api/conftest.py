@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import apsw
 import httpx
 import pytest
+from patience import PATIENCE
 
 _SEEDING = Path(__file__).parents[2] / "query" / "seeding.py"
 if "seeding" not in sys.modules:
@@ -74,7 +75,7 @@ def client_of():
         if signed_in:
             token = parse_qs(urlsplit(admin.url).query)["token"][0]
             headers["authorization"] = f"Bearer {token}"
-        opened.append(httpx.Client(base_url=admin.origin, headers=headers, timeout=30))
+        opened.append(httpx.Client(base_url=admin.origin, headers=headers, timeout=PATIENCE))
         return opened[-1]
 
     yield make

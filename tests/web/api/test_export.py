@@ -13,6 +13,9 @@ from urllib.parse import unquote
 import apsw
 import httpx
 import pytest
+from patience import PATIENCE
+
+pytestmark = pytest.mark.system
 
 API = "/api/telemetry"
 
@@ -139,7 +142,7 @@ def test_an_export_is_one_snapshot_and_does_not_block_writers(large):
     admin, client = large
     asked = {"since": "all", "max_mb": 200}
     writer = apsw.Connection(str(admin.home / "cortex.db"))
-    writer.set_busy_timeout(1000)
+    writer.set_busy_timeout(int(PATIENCE * 1000))
     count = "SELECT count(*) FROM telemetry_events WHERE event_type NOT IN ('span', 'log')"
     before = writer.execute(count).get
     with client.stream("GET", f"{API}/export/csv", params=asked) as answer:
@@ -153,6 +156,7 @@ def test_an_export_is_one_snapshot_and_does_not_block_writers(large):
     assert len(rows_of(text.decode())) == 1 + before
 
 
+@pytest.mark.timing
 def test_a_reader_that_goes_away_leaves_nothing_open(large):
     admin, client = large
     for _ in range(4):
@@ -163,7 +167,9 @@ def test_a_reader_that_goes_away_leaves_nothing_open(large):
     started = time.monotonic()
     token = client.headers["authorization"]
     answer = httpx.get(
-        f"{admin.origin}{API}/export/csv?since=1h", headers={"authorization": token}, timeout=20
+        f"{admin.origin}{API}/export/csv?since=1h",
+        headers={"authorization": token},
+        timeout=PATIENCE,
     )
     assert answer.status_code == 200
     assert time.monotonic() - started < 15

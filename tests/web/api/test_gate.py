@@ -14,6 +14,9 @@ import httpx
 import pytest
 import websockets.exceptions
 import websockets.sync.client
+from patience import PATIENCE
+
+pytestmark = pytest.mark.system
 
 API = "/api/telemetry"
 PAGE = "/admin/telemetry/overview"
@@ -35,7 +38,7 @@ def token_of(admin):
 def socket_of(admin, **headers):
     return websockets.sync.client.connect(
         f"{admin.origin.replace('http', 'ws')}/admin/telemetry/live",
-        additional_headers=headers, proxy=None, open_timeout=10,
+        additional_headers=headers, proxy=None, open_timeout=PATIENCE,
     )  # fmt: skip
 
 
@@ -280,7 +283,7 @@ def test_on_a_network_it_does_not_begin_without_a_token_of_ones_own(tmp_path):
     command = [sys.executable, "-P", "-m", "cortex_otel.cli", "serve", "--only", "admin",
                "--port", "0"]  # fmt: skip
     ended = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=30, check=False
+        command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert ended.returncode == 1
     assert "CORTEX_OTEL_ADMIN_TOKEN" in ended.stderr

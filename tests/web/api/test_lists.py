@@ -10,6 +10,8 @@ from datetime import datetime
 import apsw
 import pytest
 
+pytestmark = pytest.mark.system
+
 API = "/api/telemetry"
 TRACE = "0123456789abcdef0123456789abcdef"
 

@@ -13,10 +13,11 @@ import apsw
 import pytest
 import websockets.exceptions
 import websockets.sync.client
+from patience import PATIENCE, wait_for
 
 from cortex_otel.show.web.live import MAX_SOCKETS
 
-pytestmark = pytest.mark.timing
+pytestmark = pytest.mark.system
 
 INSERT = (
     "INSERT INTO events SELECT (SELECT max(event_key) + 1 FROM events), ?, duration, series_key,"
@@ -42,7 +43,7 @@ def socket_of(admin):
     token = admin.url.partition("token=")[2]
     return websockets.sync.client.connect(
         f"{admin.origin.replace('http', 'ws')}/admin/telemetry/live",
-        additional_headers={"authorization": f"Bearer {token}"}, proxy=None, open_timeout=10,
+        additional_headers={"authorization": f"Bearer {token}"}, proxy=None, open_timeout=PATIENCE,
     )  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def commit(admin):
     return newest
 
 
-def told(socket, timeout=30):
+def told(socket, timeout=PATIENCE):
     """The next news; a sign of life is none."""
     deadline = time.monotonic() + timeout
     while (news := json.loads(socket.recv(deadline - time.monotonic())))["type"] == "alive":
@@ -78,6 +79,7 @@ def settled(socket):
         return first
 
 
+@pytest.mark.timing
 def test_a_commit_of_another_process_is_announced_at_once(own):
     with socket_of(own) as socket:
         settled(socket)
@@ -103,15 +105,21 @@ def test_every_listener_is_notified(own):
             settled(socket)
         newest = commit(own)
         for socket in sockets:
-            assert told(socket)["newest_id"] == newest
+            while told(socket)["newest_id"] < newest:  # of the test before, on a busy machine
+                pass
 
 
 def test_a_paused_listener_gets_nothing_and_catches_up(own):
     with socket_of(own) as socket:
         first = settled(socket)
         socket.send(json.dumps({"type": "pause"}))
-        time.sleep(0.3)
-        newest = commit(own)
+        while True:
+            newest = commit(own)
+            try:
+                told(socket, 0.8)
+            except TimeoutError:
+                break
+            # Said before the server read the wish: at most once in a while.
         quiet(socket)
         socket.send(json.dumps({"type": "resume"}))
         again = told(socket)
@@ -122,7 +130,7 @@ def ends(socket):
     """Whether the other side ends the talk, after all it had to say."""
     try:
         while True:
-            socket.recv(5)
+            socket.recv(PATIENCE)
     except websockets.exceptions.ConnectionClosed:
         return True
 
@@ -144,13 +152,16 @@ def test_a_paused_page_costs_nothing(serve, own):
         settled(socket)
         (looking,) = threads(admin) - before  # the thread that looks begins with the first page
         seen = switches(admin, looking)
-        deadline = time.monotonic() + 20
-        while switches(admin, looking) < seen + 20:
-            assert time.monotonic() < deadline, "it doesn't look"
-            time.sleep(0.05)
+        wait_for(lambda: switches(admin, looking) >= seen + 20)
         socket.send(json.dumps({"type": "pause"}))
-        while (seen := switches(admin, looking)) != (time.sleep(1) or switches(admin, looking)):
-            assert time.monotonic() < deadline + 20, "it goes on looking"
+
+        def rests():
+            before = switches(admin, looking)
+            time.sleep(1)
+            return switches(admin, looking) == before
+
+        wait_for(rests)
+        seen = switches(admin, looking)
         # None at all, so that a busy machine makes no difference.
         time.sleep(2)
         assert switches(admin, looking) == seen
@@ -184,9 +195,15 @@ def test_there_is_room_for_so_many_pages_and_no_more(own):
             except websockets.exceptions.WebSocketException:
                 refused += 1
     assert refused == 4
-    time.sleep(0.5)
-    with socket_of(own) as socket:
-        assert told(socket)["type"] == "hello"
+
+    def is_let_in():
+        try:
+            with socket_of(own) as socket:
+                return told(socket)["type"] == "hello"
+        except websockets.exceptions.WebSocketException:
+            return False  # the server hasn't seen yet that the others are gone
+
+    wait_for(is_let_in, pause=0.1)
 
 
 def test_a_database_that_appears_later_is_followed(serve, home, tmp_path):
@@ -196,17 +213,16 @@ def test_a_database_that_appears_later_is_followed(serve, home, tmp_path):
         with sqlite3.connect(home / "cortex.db") as source:
             source.execute("VACUUM INTO ?", (str(tmp_path / "cortex.db"),))
         source.close()
-        deadline = time.monotonic() + 10
-        while told(socket, max(0.1, deadline - time.monotonic()))["newest_id"] == 0:
+        while told(socket)["newest_id"] == 0:
             pass
 
 
 def test_idle_pages_get_keepalives(own):
     with socket_of(own) as socket:
         settled(socket)
-        assert json.loads(socket.recv(30)) == {"type": "alive"}
+        assert json.loads(socket.recv(PATIENCE)) == {"type": "alive"}
         socket.send(json.dumps({"type": "pause"}))
-        assert json.loads(socket.recv(30)) == {"type": "alive"}
+        assert json.loads(socket.recv(PATIENCE)) == {"type": "alive"}
 
 
 def test_pages_that_died_without_a_sign_make_room(serve, home):
@@ -214,7 +230,7 @@ def test_pages_that_died_without_a_sign_make_room(serve, home):
     token = admin.url.partition("token=")[2]
     with contextlib.ExitStack() as stack:
         silent = [
-            stack.enter_context(create_connection(("127.0.0.1", admin.port), 60))
+            stack.enter_context(create_connection(("127.0.0.1", admin.port), PATIENCE))
             for _ in range(MAX_SOCKETS)
         ]
         for each in silent:
@@ -235,11 +251,12 @@ def test_pages_that_died_without_a_sign_make_room(serve, home):
             assert told(page)["type"] == "hello"
 
 
+@pytest.mark.timing
 def test_an_open_socket_does_not_hold_up_the_end(serve, home):
     admin = serve(home)
     with socket_of(admin) as socket:
         told(socket)
         started = time.monotonic()
         admin.process.terminate()
-        assert admin.process.wait(10) == 0
+        assert admin.process.wait(PATIENCE) == 0
         assert time.monotonic() - started < 4

@@ -8,12 +8,12 @@ from pathlib import Path
 import httpx
 import jsonschema
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis.generation import GenerationMode
 
 from cortex_otel.show.pages import PAGES
 from cortex_otel.show.web.openapi import PATH
+
+pytestmark = pytest.mark.system
 
 DOCS = Path(__file__).parents[3] / "docs" / "reference"
 TRACE = "0123456789abcdef0123456789abcdef"
@@ -26,7 +26,7 @@ def described(client):
 
 def test_the_committed_description_is_this_one(described):
     committed = json.loads((DOCS / "openapi.json").read_text(encoding="utf-8"))
-    assert committed == described, "run: make docs"
+    assert committed == described, "run: make generate"
 
 
 def test_every_path_is_in_the_reference(described):
@@ -48,13 +48,17 @@ def test_the_endpoints_of_the_spec_are_there(described):
         assert f"/api/telemetry/{path}" in described["paths"]
 
 
-@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
-def test_no_request_is_a_fault(client, described, mode):
+@pytest.mark.parametrize("fits", [True, False], ids=["positive", "negative"])
+def test_no_request_is_a_fault(client, described, fits):
     """Values that fit the description, and values that don't, at every path."""
+    import schemathesis
+    from schemathesis.generation import GenerationMode
+
+    mode = GenerationMode.POSITIVE if fits else GenerationMode.NEGATIVE
     statuses = set()
     for found in schemathesis.openapi.from_dict(described).get_all_operations():
         ask_often(found.ok(), mode, client, statuses)
-    assert statuses >= {200, 400} if mode is GenerationMode.POSITIVE else 400 in statuses
+    assert statuses >= {200, 400} if fits else 400 in statuses
 
 
 def ask_often(operation, mode, client, statuses):

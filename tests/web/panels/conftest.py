@@ -15,6 +15,7 @@ from collections import Counter
 
 import httpx
 import pytest
+from patience import PATIENCE, wait_for
 
 from cortex_otel.settings import read_environment
 from cortex_otel.show.web.app import create_server
@@ -37,15 +38,14 @@ class Served:
         self.server, self.path = create_server(self.settings, self.origin)
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
-        while not self.server.started:
-            time.sleep(0.01)
+        wait_for(lambda: self.server.started)
         self.client = self.client_with({"authorization": f"Bearer {TOKEN}"})
 
     def _run(self):
         asyncio.run(self.server._serve([self.socket]))
 
     def client_with(self, headers, **options):
-        return httpx.Client(base_url=self.origin, headers=headers, timeout=30, **options)
+        return httpx.Client(base_url=self.origin, headers=headers, timeout=PATIENCE, **options)
 
     @property
     def database(self):
@@ -72,10 +72,10 @@ class Served:
         return answer.status_code, error
 
     def stop(self):
-        """Whether it ended within the time that it is given."""
+        """Whether it ended."""
         self.client.close()
         self.server.should_exit = True
-        self.thread.join(4)
+        self.thread.join(PATIENCE)
         return not self.thread.is_alive()
 
 

@@ -9,6 +9,7 @@ import time
 
 import apsw
 import pytest
+from patience import PATIENCE
 
 from cortex_otel.show.web.problems import ApiError
 from cortex_otel.show.web.readers import Readers
@@ -39,21 +40,38 @@ def readers_of():
         readers.close()
 
 
+class ForEver:
+    """A question without an end; ``await begun()`` until SQLite is at it."""
+
+    def __init__(self):
+        self._runs = threading.Event()
+
+    def __call__(self, connection):
+        connection.set_progress_handler(lambda: bool(self._runs.set()), 1000)
+        return connection.execute(FOR_EVER).get
+
+    async def begun(self):
+        assert await asyncio.to_thread(self._runs.wait, PATIENCE)
+
+
 class Request:
-    """One whose client goes away when it is told."""
+    """One whose client goes away when it is told; ``seen_gone`` when somebody saw that."""
 
     def __init__(self):
         self.is_gone = False
+        self.seen_gone = asyncio.Event()
 
     async def is_disconnected(self):
+        if self.is_gone:
+            self.seen_gone.set()
         return self.is_gone
 
 
 async def test_a_full_queue_is_refused_at_once(populated, readers_of):
     readers = readers_of(populated / "cortex.db", threads=1, max_waiting=2)
     hold = threading.Event()
-    held = [asyncio.create_task(readers.ask(lambda _: hold.wait(20))) for _ in range(3)]
-    await asyncio.sleep(0.1)
+    held = [asyncio.create_task(readers.ask(lambda _: hold.wait(PATIENCE))) for _ in range(3)]
+    await asyncio.sleep(0)  # all three have asked
     with pytest.raises(ApiError) as refused:
         await readers.ask(count)
     assert (refused.value.status, refused.value.code) == (503, "busy")
@@ -65,35 +83,34 @@ async def test_a_full_queue_is_refused_at_once(populated, readers_of):
 
 async def test_a_query_without_a_client_is_cancelled(populated, readers_of):
     readers = readers_of(populated / "cortex.db", threads=1)
-    request = Request()
-    asked = asyncio.create_task(
-        readers.ask(lambda connection: connection.execute(FOR_EVER).get, request)
-    )
-    await asyncio.sleep(0.3)
+    request, question = Request(), ForEver()
+    asked = asyncio.create_task(readers.ask(question, request))
+    await question.begun()
     request.is_gone = True
     with pytest.raises(ApiError):
-        await asyncio.wait_for(asked, 5)
-    assert await asyncio.wait_for(readers.ask(count), 5) > 0
+        await asyncio.wait_for(asked, PATIENCE)
+    assert await asyncio.wait_for(readers.ask(count), PATIENCE) > 0
 
 
 async def test_a_query_whose_task_is_cancelled_is_cancelled_too(populated, readers_of):
     readers = readers_of(populated / "cortex.db", threads=1)
-    asked = asyncio.create_task(readers.ask(lambda connection: connection.execute(FOR_EVER).get))
-    await asyncio.sleep(0.3)
+    question = ForEver()
+    asked = asyncio.create_task(readers.ask(question))
+    await question.begun()
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
-    assert await asyncio.wait_for(readers.ask(count), 5) > 0
+    assert await asyncio.wait_for(readers.ask(count), PATIENCE) > 0
 
 
 async def test_a_query_whose_client_left_the_queue_never_runs(populated, readers_of):
     readers = readers_of(populated / "cortex.db", threads=1)
     hold, request, ran = threading.Event(), Request(), []
-    first = asyncio.create_task(readers.ask(lambda _: hold.wait(20)))
+    first = asyncio.create_task(readers.ask(lambda _: hold.wait(PATIENCE)))
     second = asyncio.create_task(readers.ask(ran.append, request))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0)  # both have asked
     request.is_gone = True
-    await asyncio.sleep(0.6)
+    await asyncio.wait_for(request.seen_gone.wait(), PATIENCE)
     hold.set()
     await first
     with pytest.raises(ApiError):
@@ -166,10 +183,7 @@ async def test_errors_of_sqlite_become_store_errors(populated, readers_of, tmp_p
 @pytest.mark.timing
 async def test_the_event_loop_never_waits(populated, readers_of):
     readers = readers_of(populated / "cortex.db", threads=2)
-    asked = [
-        asyncio.create_task(readers.ask(lambda connection: connection.execute(FOR_EVER).get))
-        for _ in range(2)
-    ]
+    asked = [asyncio.create_task(readers.ask(ForEver())) for _ in range(2)]
     longest = 0.0
     for _ in range(20):
         started = time.monotonic()
@@ -183,13 +197,11 @@ async def test_the_event_loop_never_waits(populated, readers_of):
 
 async def test_at_shutdown_every_query_gets_a_response(populated, readers_of):
     readers = readers_of(populated / "cortex.db", threads=1)
-    asked = [
-        asyncio.create_task(readers.ask(lambda connection: connection.execute(FOR_EVER).get))
-        for _ in range(3)
-    ]
-    await asyncio.sleep(0.3)
+    questions = [ForEver() for _ in range(3)]
+    asked = [asyncio.create_task(readers.ask(each)) for each in questions]
+    await questions[0].begun()
     readers.give_up()
-    told = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 5)
+    told = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), PATIENCE)
     assert [each.code for each in told] == ["busy"] * 3
     with pytest.raises(ApiError):
         await readers.ask(count)

@@ -5,8 +5,8 @@ failed_series AS (
         s.series_key, s.event_type, s.tool_name, s.result,
         coalesce(nullif(s.error_type, ''), 'unknown') AS error_type
     FROM series s
-    WHERE s.result IN ('error', 'timeout')
-      AND s.event_type NOT IN ('span', 'log')
+    WHERE s.is_failed = 1
+      AND s.is_product = 1
       AND (:service = '' OR s.service = :service)
       AND (:user_tier = '' OR s.user_tier = :user_tier)
       AND (:event_type = '' OR substr(s.event_type, 1, length(:event_type)) = :event_type)

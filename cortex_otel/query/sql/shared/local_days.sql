@@ -1,15 +1,12 @@
--- The local days of the range from the first event ever on: nothing before it is shown.
-recorded AS (
-    SELECT min(first_time) / 60000000000 AS first_minute FROM rollup_user_day
-    WHERE day = (SELECT min(day) FROM rollup_user_day)
-),
+-- The local days of the range from the first event ever on: nothing before it is shown; needs
+-- recorded and local_range.
 local_days AS (
     SELECT
-        CASE WHEN :from_ns / 60000000000 > first_minute
-             THEN (:from_ns / 60000000000 + :utc_offset_minutes) / 1440
+        CASE WHEN from_minute > first_minute + :utc_offset_minutes
+             THEN from_minute / 1440
              ELSE (first_minute + :utc_offset_minutes) / 1440 END AS from_day,
-        (:to_ns / 60000000000 + :utc_offset_minutes + 1439) / 1440 AS to_day
-    FROM recorded
+        (to_minute + 1439) / 1440 AS to_day
+    FROM recorded CROSS JOIN local_range
 ),
 days AS (
     SELECT from_day AS day FROM local_days WHERE from_day < to_day

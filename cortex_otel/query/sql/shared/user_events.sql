@@ -7,7 +7,7 @@ user_events AS (
       AND e.user_key + 0 IN (SELECT user_key FROM chosen_users)
       AND e.series_key + 0 IN (
         SELECT series_key FROM series
-        WHERE event_type NOT IN ('span', 'log')
+        WHERE is_product = 1
           AND (:service = '' OR service = :service)
           AND (:user_tier = '' OR user_tier = :user_tier)
       )

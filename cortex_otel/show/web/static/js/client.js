@@ -5,16 +5,25 @@ const island = document.getElementById("client");
 /** Page, panels, filters, language and texts. */
 export const client = JSON.parse(island.textContent);
 
-/** A text of the interface; `{name}` is replaced by `values.name`. */
-export function t(key, values = {}) {
-  const text = client.texts[key];
-  if (text === undefined) return key;
-  return text.replaceAll(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+// English stands in the code; the page brings what its language has for it (cortex_otel/locale).
+
+/** A text of the interface in the reader's language; `{name}` is replaced by `values.name`. */
+export function _(message, values = {}) {
+  return filled(client.texts[message] ?? message, values);
 }
 
-/** A text that may not exist, e.g. for an unknown tier. */
-export function maybe(key, otherwise) {
-  return client.texts[key] ?? otherwise;
+/** The form that `count` takes; `{count}` is replaced by it, or by `values.count`. */
+export function ngettext(singular, plural, count, values = {}) {
+  return filled(client.texts[singular] ?? (count === 1 ? singular : plural), { count, ...values });
+}
+
+/** Marks a text that is translated where it is shown. */
+export function N_(message) {
+  return message;
+}
+
+function filled(text, values) {
+  return text.replaceAll(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
 export const API = "/api/telemetry";
@@ -22,7 +31,7 @@ export const API = "/api/telemetry";
 /** An error response of the API, or a request that failed. */
 export class ApiError extends Error {
   constructor(status, { code = "unknown", message = "", field = null, hint = "" } = {}) {
-    super(message || t("error_status", { status }));
+    super(message || _("The server answered with status {status}", { status }));
     this.status = status;
     this.code = code;
     this.field = field;
@@ -52,7 +61,7 @@ export async function ask(path, parameters, signal) {
     limit.signal.throwIfAborted();
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError(0, { code: "unreachable", message: t("error_unreachable") });
+    throw new ApiError(0, { code: "unreachable", message: _("The server can't be reached") });
   } finally {
     clearTimeout(timer);
   }

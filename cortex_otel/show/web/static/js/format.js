@@ -1,5 +1,5 @@
 // Formatting of numbers, durations, times and days in the reader's language.
-import { client, maybe, t } from "./client.js";
+import { client, N_, _ } from "./client.js";
 
 const language = client.language === "ko" ? "ko-KR" : "en-US";
 const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
@@ -60,12 +60,12 @@ export function ratio(value) {
 /** A duration as number and unit, so that a card can show the unit smaller. */
 export function duration(ms) {
   const size = Math.abs(ms);
-  if (size > 0 && size < 0.1) return [three.format(ms * 1000), t("unit_us")];
-  if (size < SECOND) return [size >= 100 ? whole.format(ms) : three.format(ms), t("unit_ms")];
-  if (size < 2 * MINUTE) return [three.format(ms / SECOND), t("unit_s")];
-  if (size < 2 * HOUR) return [tenth.format(ms / MINUTE), t("unit_min")];
-  if (size < 3 * DAY) return [tenth.format(ms / HOUR), t("unit_h")];
-  return [tenth.format(ms / DAY), t("unit_d")];
+  if (size > 0 && size < 0.1) return [three.format(ms * 1000), _("µs")];
+  if (size < SECOND) return [size >= 100 ? whole.format(ms) : three.format(ms), _("ms")];
+  if (size < 2 * MINUTE) return [three.format(ms / SECOND), _("s")];
+  if (size < 2 * HOUR) return [tenth.format(ms / MINUTE), _("min")];
+  if (size < 3 * DAY) return [tenth.format(ms / HOUR), _("h")];
+  return [tenth.format(ms / DAY), _("d")];
 }
 
 export function day(iso, { long = false } = {}) {
@@ -104,16 +104,26 @@ function utc(minutes) {
   return `UTC${minutes < 0 ? "−" : "+"}${Math.floor(size / 60)}${rest}`;
 }
 
-const NAMED = new Set(["free", "trial", "paid", "enterprise"]);
-const KINDS = new Set(["automatic", "manual", "active", "inactive", "never_used", "unknown"]);
-const RESULTS = new Set(["success", "error", "timeout", "cancelled"]);
+const WORDS = new Map([
+  ["free", N_("Free")],
+  ["trial", N_("Trial")],
+  ["paid", N_("Paid")],
+  ["enterprise", N_("Enterprise")],
+  ["success", N_("Success")],
+  ["error", N_("Error")],
+  ["timeout", N_("Timed out")],
+  ["cancelled", N_("Cancelled")],
+  ["automatic", N_("Automatic")],
+  ["manual", N_("Manual")],
+  ["active", N_("Active")],
+  ["inactive", N_("Inactive")],
+  ["never_used", N_("Never used")],
+  ["unknown", N_("Unknown")],
+]);
 
 /** A value of a closed list in the reader's language; any other value as it is. */
 export function word(value) {
-  if (NAMED.has(value)) return maybe(`tier_${value}`, value);
-  if (RESULTS.has(value)) return maybe(`result_${value}`, value);
-  if (KINDS.has(value)) return maybe(`kind_${value}`, value);
-  return value;
+  return WORDS.has(value) ? _(WORDS.get(value)) : value;
 }
 
 /** Any value of a column, as text. */
@@ -132,9 +142,9 @@ export function value(raw, unit, { long = false } = {}) {
     case "epoch_day":
       return day(raw, { long });
     case "flag":
-      return raw ? t("yes") : t("no");
+      return raw ? _("Yes") : _("No");
     default:
-      return raw === "" ? t("unnamed") : String(word(raw));
+      return raw === "" ? _("(unnamed)") : String(word(raw));
   }
 }
 
@@ -158,7 +168,7 @@ export function delta(now, before, unit) {
   const difference = now - before;
   if (unit === "ratio") {
     const rounded = Math.round(difference * 1000) / 10;
-    return { text: `${points.format(rounded)} ${t("unit_points")}`, direction: Math.sign(rounded) };
+    return { text: `${points.format(rounded)} ${_("pp")}`, direction: Math.sign(rounded) };
   }
   if (before === 0) return now === 0 ? { text: signed.format(0), direction: 0 } : null;
   const share = Math.round((difference / Math.abs(before)) * 1000) / 1000;

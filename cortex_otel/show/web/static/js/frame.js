@@ -1,6 +1,6 @@
 // The frame of a panel: marks and tools around the drawing, and messages in place of one.
 import { dispose } from "./chart.js";
-import { API, client, maybe, t } from "./client.js";
+import { API, client, N_, _ } from "./client.js";
 import { h, say } from "./dom.js";
 import * as format from "./format.js";
 
@@ -42,15 +42,16 @@ export class Frame {
     say(this.#element.querySelector("[data-about-text]"), answer.about);
     const mark = this.#element.querySelector("[data-mark]");
     mark.hidden = !answer.incomplete;
-    say(mark, t("incomplete"));
+    say(mark, _("incomplete"));
     mark.title = answer.incomplete ?? "";
     const words = [];
-    if (this.#config.since) words.push(t("own_range", { range: format.range(answer.range) }));
+    if (this.#config.since) words.push(_("Always {range}", { range: format.range(answer.range) }));
     if (answer.truncated && !answer.next) {
-      words.push(t("truncated", { count: format.number(answer.rows.length) }));
+      const count = format.number(answer.rows.length);
+      words.push(_("The first {count} rows; the export has more", { count }));
     }
     if (answer.unfiltered?.length) {
-      words.push(t("unfiltered", { filters: answer.unfiltered.map(nameOf).join(", ") }));
+      words.push(_("Not filtered by: {filters}", { filters: answer.unfiltered.map(nameOf).join(", ") }));
     }
     const foot = this.#element.querySelector("[data-foot]");
     foot.hidden = words.length === 0;
@@ -86,7 +87,7 @@ export class Frame {
   offerMore(go) {
     this.#element.querySelector(".more")?.remove();
     if (!go) return;
-    const button = h("button", { type: "button", onclick: () => go(button) }, t("more"));
+    const button = h("button", { type: "button", onclick: () => go(button) }, _("Show more"));
     this.body.after(h("div", { class: "more" }, button));
   }
 
@@ -100,6 +101,16 @@ export class Frame {
   }
 }
 
+const FILTERS = new Map([
+  ["user_tier", N_("Tier")],
+  ["service", N_("Service")],
+  ["user", N_("User")],
+  ["event_type", N_("Event type")],
+  ["error_type", N_("Error type")],
+  ["tool", N_("Tool")],
+  ["q", N_("Search")],
+]);
+
 function nameOf(filter) {
-  return maybe(`filter_${filter}`, t(filter === "user_tier" ? "tier" : filter));
+  return FILTERS.has(filter) ? _(FILTERS.get(filter)) : filter;
 }

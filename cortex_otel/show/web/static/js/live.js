@@ -1,5 +1,5 @@
 // Updates from the store: one socket, which reconnects by itself and pauses while the page is hidden.
-import { t } from "./client.js";
+import { _ } from "./client.js";
 import { h } from "./dom.js";
 import * as format from "./format.js";
 
@@ -56,7 +56,7 @@ function reconnect() {
 }
 
 function connect() {
-  state("waiting", t(failures ? "live_reconnecting" : "live_connecting"));
+  state("waiting", failures ? _("Reconnecting") : _("Connecting"));
   const opened = new WebSocket(`${location.origin.replace(/^http/, "ws")}/admin/telemetry/live`);
   socket = opened;
   heard = false;
@@ -88,7 +88,7 @@ function disconnected() {
   closed.close();
   const wait = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** failures) * (0.75 + Math.random() / 2);
   failures += 1;
-  state(failures > 2 ? "off" : "waiting", t(failures > 2 ? "live_off" : "live_reconnecting"));
+  state(failures > 2 ? "off" : "waiting", failures > 2 ? _("Not connected") : _("Reconnecting"));
   timer = setTimeout(connect, wait);
 }
 
@@ -100,8 +100,8 @@ function sync() {
   // Changes in the meantime were not announced.
   if (resting && !rests) onNews();
   resting = rests;
-  if (paused) state("paused", t("live_paused"));
-  else if (heard) state("on", t("live_on"));
+  if (paused) state("paused", _("Paused"));
+  else if (heard) state("on", _("Live"));
 }
 
 // The page was shown or hidden, or the network is back.

@@ -1,6 +1,6 @@
 // Entry point of every page: filters, panels, live updates.
 import * as address from "./address.js";
-import { client, t } from "./client.js";
+import { client, _ } from "./client.js";
 import { announce } from "./dom.js";
 import * as filters from "./filters.js";
 import * as keys from "./keys.js";
@@ -22,8 +22,8 @@ keys.start(panels);
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.dataset.copy);
-    announce(t("copied"));
-    button.textContent = t("copied");
+    announce(_("Copied"));
+    button.textContent = _("Copied");
   });
 }
 for (const panel of panels) panel.load();

@@ -1,5 +1,5 @@
 // Notices for the whole page: its range, being signed out.
-import { t } from "./client.js";
+import { _ } from "./client.js";
 import { h, say } from "./dom.js";
 import * as format from "./format.js";
 
@@ -13,7 +13,7 @@ export function showRange(timeRange) {
 }
 
 export function signedOut(message) {
-  notice("signed_out", message, t("signed_out_hint"));
+  notice("signed_out", message, _("Open the address that cortex-otel serve printed again."));
 }
 
 /** Show a notice at the top of the page, once per `code`; the server may have rendered it already. */

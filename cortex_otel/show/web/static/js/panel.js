@@ -1,6 +1,6 @@
 // One panel: requests its data, and shows it, an empty state or an error.
 import * as address from "./address.js";
-import { API, ApiError, ask, client, t } from "./client.js";
+import { API, ApiError, ask, client, _, ngettext } from "./client.js";
 import { announce } from "./dom.js";
 import { cards } from "./draw/cards.js";
 import { matrix } from "./draw/matrix.js";
@@ -170,17 +170,18 @@ export class Panel {
       this.#further.push(...page.rows);
       await DRAW[page.draw](this.#frame.body, withFurther(this.#answer, this.#further));
       this.#offerMore(page.next);
-      announce(t("more_rows", { count: format.number(page.rows.length) }));
+      const count = page.rows.length;
+      announce(ngettext("{count} more row", "{count} more rows", count, { count: format.number(count) }));
     } catch (error) {
       button.disabled = false;
       announce(error.message);
-      button.textContent = `${t("retry")}: ${error.message}`;
+      button.textContent = `${_("Try again")}: ${error.message}`;
     }
   }
 
   #empty(answer) {
-    const { message = t("empty"), hint = "", reason = "" } = answer.empty ?? {};
-    const clear = reason === "empty_filtered" ? [t("clear_filters"), filters.clear] : null;
+    const { message = _("Nothing was recorded in this range"), hint = "", reason = "" } = answer.empty ?? {};
+    const clear = reason === "empty_filtered" ? [_("Clear the filters"), filters.clear] : null;
     this.#frame.state("empty", message, hint || this.#config.empty, clear, reason);
   }
 
@@ -192,7 +193,10 @@ export class Panel {
 
   // Announced once, and not at all if a notice covers all panels of the page.
   #outOfDate(known) {
-    const text = t("late", { time: format.clockTime(this.#answer.range.to), reason: known.message });
+    const text = _("As of {time}; could not be refreshed: {reason}", {
+      time: format.clockTime(this.#answer.range.to),
+      reason: known.message,
+    });
     if (!this.#late && known.status !== 401 && !CONCERNS_ALL.has(known.status)) {
       announce(`${this.#config.title}: ${text}`);
     }
@@ -207,7 +211,9 @@ export class Panel {
 
   #failed(error, quiet) {
     const known =
-      error instanceof ApiError ? error : new ApiError(-1, { code: "display", message: t("error_display") });
+      error instanceof ApiError
+        ? error
+        : new ApiError(-1, { code: "display", message: _("The answer could not be displayed") });
     if (known !== error) console.error(error);
     this.#frame.ready();
     const ofFilter = known.field && filters.problem(known.field, known.message);
@@ -229,10 +235,13 @@ export class Panel {
     this.#offerMore(null);
     // A problem with a filter or the store is announced once, not by every panel.
     if (ofFilter || known.status === 401 || CONCERNS_ALL.has(known.status)) {
-      this.#frame.state("waits", "", t(ofFilter ? "see_filters" : "see_above"), null, known.code);
+      const what = ofFilter
+        ? _("Check the filters above first")
+        : _("Shown as soon as the data can be read");
+      this.#frame.state("waits", "", what, null, known.code);
       return;
     }
-    this.#frame.state("error", known.message, known.hint, [t("retry"), () => this.load()], known.code);
+    this.#frame.state("error", known.message, known.hint, [_("Try again"), () => this.load()], known.code);
     announce(`${this.#config.title}: ${known.message}`);
   }
 }

@@ -1,5 +1,5 @@
 // The waterfall view of a trace: calls, their start and duration.
-import { API, ApiError, ask, client, t } from "./client.js";
+import { API, ApiError, ask, client, _, ngettext } from "./client.js";
 import { h } from "./dom.js";
 import * as format from "./format.js";
 import { linkTo } from "./address.js";
@@ -24,7 +24,10 @@ export class Trace {
       if (seen !== this.#seen) this.#place.replaceChildren(drawn(answer));
       this.#seen = seen;
     } catch (error) {
-      const known = error instanceof ApiError ? error : new ApiError(-1, { message: t("error_display") });
+      const known =
+        error instanceof ApiError
+          ? error
+          : new ApiError(-1, { message: _("The answer could not be displayed") });
       if (known !== error) console.error(error);
       this.#place.replaceChildren(
         h(
@@ -54,10 +57,12 @@ function drawn({ spans }) {
   const begin = Math.min(...rows.map(({ span }) => starts(span)));
   const end = Math.max(...rows.map(({ span }) => starts(span) + (span.duration_ms ?? 0)));
   const total = end - begin || 1;
-  document.getElementById("range").textContent = t("trace_total", {
-    spans: format.number(rows.length),
-    duration: format.value(end - begin, "ms"),
-  });
+  document.getElementById("range").textContent = ngettext(
+    "{count} span in {duration}",
+    "{count} spans in {duration}",
+    rows.length,
+    { count: format.number(rows.length), duration: format.value(end - begin, "ms") },
+  );
   const ticks = Array.from({ length: TICKS }, (_, index) =>
     h("span", {}, format.value((total * index) / (TICKS - 1), "ms")),
   );
@@ -67,9 +72,9 @@ function drawn({ spans }) {
     h(
       "div",
       { class: "head", "aria-hidden": "true" },
-      h("span", {}, t("span")),
+      h("span", {}, _("Span")),
       h("span", { class: "ticks" }, ticks),
-      h("span", { class: "span-time" }, t("duration")),
+      h("span", { class: "span-time" }, _("Duration")),
     ),
     rows.map((row) => line(row, begin, total)),
   );
@@ -78,7 +83,7 @@ function drawn({ spans }) {
 function line({ span, depth }, begin, total) {
   const facts = h("dl", { class: "span-facts", hidden: true });
   const instant = span.duration_ms === null || span.duration_ms === undefined;
-  const took = instant ? t("instant") : format.value(span.duration_ms, "ms");
+  const took = instant ? _("event") : format.value(span.duration_ms, "ms");
   const bar = h("i", {
     "data-result": span.result ?? null,
     "data-instant": instant,

@@ -1,5 +1,5 @@
 // One row as big numbers, each with its change since the previous period.
-import { t } from "../client.js";
+import { _ } from "../client.js";
 import { h } from "../dom.js";
 import * as format from "../format.js";
 import { isPercentile, sense } from "../meaning.js";
@@ -8,6 +8,7 @@ import { columnIndex } from "../pivot.js";
 const COUNTED = ["n", "timed", "measured"];
 // Times and names aren't numbers: they are shown without a comparison.
 const WORDS = new Set(["unix_ns", "epoch_day", "text", "flag"]);
+const TONES = { good: _("better"), bad: _("worse") };
 const ARROWS = { 1: "▲", 0: "=", "-1": "▼" };
 
 export function cards(body, answer) {
@@ -50,22 +51,27 @@ function one(answer, column, now, before, row) {
   const change = answer.previous && isNumber ? format.delta(now, before, column.unit) : null;
   if (change) {
     const tone = sense(column.name, column.unit, change.direction);
-    const words = t("since_before", { change: change.text, before: format.value(before, column.unit) });
+    const words = _("{change} compared with the previous period ({before})", {
+      change: change.text,
+      before: format.value(before, column.unit),
+    });
     below.append(
       h(
         "span",
         { class: "delta", "data-sense": tone || null, title: words },
         h("span", { "aria-hidden": "true" }, `${ARROWS[change.direction]} ${change.text}`),
-        h("span", { class: "sr-only" }, tone ? `${words} (${t(`sense_${tone}`)})` : words),
+        h("span", { class: "sr-only" }, tone ? `${words} (${TONES[tone]})` : words),
       ),
     );
   } else if (answer.previous && isNumber && now !== null && now !== undefined) {
-    below.append(h("span", {}, t("nothing_before")));
+    below.append(h("span", {}, _("no earlier data")));
   }
   if (isPercentile(column.name) || column.name === "avg_ms") {
     const count = COUNTED.map((name) => columnIndex(answer, name)).find((index) => index >= 0);
     if (count !== undefined && row?.[count] !== null && row)
-      below.append(h("span", { title: t("n_meaning") }, `n = ${format.compact(row[count])}`));
+      below.append(
+        h("span", { title: _("How many durations were measured") }, `n = ${format.compact(row[count])}`),
+      );
   }
   return [
     h("dt", { title: column.meaning }, column.title || column.name),

@@ -1,6 +1,6 @@
 // Lines and bars over time or categories; periods that aren't over are dashed or hatched.
 import { draw, tip, tooltip, walk } from "../chart.js";
-import { t } from "../client.js";
+import { _ } from "../client.js";
 import { h } from "../dom.js";
 import * as format from "../format.js";
 import { colour, seriesVariables } from "../palette.js";
@@ -49,7 +49,7 @@ function limited(data) {
     const points = data.categories.map((_, index) =>
       rest.reduce((sum, each) => sum + (each.points[index] ?? 0), 0),
     );
-    series.push({ key: "…", name: t("others", { count: rest.length }), unit: rest[0].unit, points });
+    series.push({ key: "…", name: _("{count} more", { count: rest.length }), unit: rest[0].unit, points });
   }
   return { ...data, series };
 }
@@ -57,7 +57,12 @@ function limited(data) {
 function described(answer, data) {
   const names = data.series.map((series) => series.name).join(", ");
   const label = (index) => format.value(data.categories.at(index), data.unit, { long: true });
-  return t("chart_label", { title: answer.title, series: names, from: label(0), to: label(-1) });
+  return _("{title}: {series}, {from} to {to}. The table below has the numbers.", {
+    title: answer.title,
+    series: names,
+    from: label(0),
+    to: label(-1),
+  });
 }
 
 function option(answer, data, variables, kind, off) {
@@ -211,7 +216,7 @@ function target(answer, unit) {
       padding: [1, 4],
       borderRadius: 3,
       distance: 3,
-      formatter: () => t("target", { value: format.value(answer.target, unit) }),
+      formatter: () => _("Target {value}", { value: format.value(answer.target, unit) }),
     },
     data: [{ yAxis: answer.target }],
   };
@@ -232,5 +237,5 @@ function content(parameters, data, variables, answer, off) {
   const count = data.counts?.[index];
   if (count !== null && count !== undefined) rows.push({ name: "n", value: format.number(count) });
   const heading = format.value(data.categories[index], data.unit, { long: true });
-  return tip(heading, rows, data.partial[index] ? t("so_far") : null);
+  return tip(heading, rows, data.partial[index] ? _("this period is incomplete") : null);
 }

@@ -1,6 +1,6 @@
 // Shares of a whole: a ring chart, with the same data as a table beside it.
 import { draw, swatch, tip, tooltip } from "../chart.js";
-import { t } from "../client.js";
+import { _ } from "../client.js";
 import { h } from "../dom.js";
 import * as format from "../format.js";
 import { linked } from "../links.js";
@@ -27,7 +27,7 @@ export async function pie(body, answer) {
   const [place, rows] = share.children;
   place.setAttribute(
     "aria-label",
-    t("pie_label", {
+    _("{title}: {parts}", {
       title: answer.title,
       parts: slices.map((slice) => `${slice.name} ${format.ratio(slice.value / total)}`).join(", "),
     }),
@@ -106,7 +106,7 @@ function sliced(answer) {
     ...slices,
     {
       key: "…",
-      name: t("others", { count: rest.length }),
+      name: _("{count} more", { count: rest.length }),
       value: rest.reduce((sum, slice) => sum + slice.value, 0),
       unit,
     },

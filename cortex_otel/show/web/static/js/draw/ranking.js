@@ -1,5 +1,5 @@
 // A ranking: a table with a bar in each row, longest first; needs no separate data table.
-import { t } from "../client.js";
+import { _ } from "../client.js";
 import { h } from "../dom.js";
 import * as format from "../format.js";
 import { linked } from "../links.js";
@@ -32,7 +32,7 @@ export function ranking(body, answer) {
         "tr",
         {},
         h("th", { scope: "col", title: answer.columns[nameAt].meaning }, answer.columns[nameAt].title),
-        h("td", { class: "bar" }, h("span", { class: "sr-only" }, t("bar"))),
+        h("td", { class: "bar" }, h("span", { class: "sr-only" }, _("Bar"))),
         columns.map(({ column }) =>
           h("th", { scope: "col", class: "num", title: column.meaning }, column.title),
         ),

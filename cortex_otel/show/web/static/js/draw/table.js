@@ -1,5 +1,5 @@
 // A table of rows with units, links and tags; new rows flash, the others stay in place.
-import { t } from "../client.js";
+import { _ } from "../client.js";
 import { h } from "../dom.js";
 import * as format from "../format.js";
 import { linked } from "../links.js";
@@ -168,7 +168,7 @@ export function dataTable(body, answer) {
       class: open ? "data-table scroll" : "data-table sr-only",
       tabindex: open ? "0" : null,
       role: "group",
-      "aria-label": t("table_of", { title: answer.title }),
+      "aria-label": _("Data table: {title}", { title: answer.title }),
     },
     h("table", {}, h("caption", { class: "sr-only" }, answer.title), heading(answer, columns), rows),
   );

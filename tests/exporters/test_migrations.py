@@ -1,0 +1,118 @@
+"""Databases of earlier versions open, keep what they hold, and may be written meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+
+import pytest
+from store_kit import SERIES, record, rows
+
+from cortex_otel import semconv
+from cortex_otel_exporters.record import FAILED_RESULTS
+from cortex_otel_exporters.sqlite import schema
+from cortex_otel_exporters.sqlite.files import open_for_writing
+from cortex_otel_exporters.sqlite.store import Store
+
+VERSIONS = range(1, schema.SCHEMA_VERSION)
+KINDS = [
+    (result, event_type)
+    for result in (*semconv.RESULTS, "")
+    for event_type in ("mcp.tool_call", "span", "log")
+]
+
+
+@pytest.fixture
+def older(monkeypatch):
+    """In its ``with`` block this is a cortex-otel of an earlier schema."""
+
+    @contextlib.contextmanager
+    def older(version):
+        with monkeypatch.context() as patched:
+            patched.setattr(schema, "_MIGRATIONS", schema._MIGRATIONS[:version])
+            patched.setattr(schema, "SCHEMA_VERSION", version)
+            yield
+
+    return older
+
+
+def records(start=0):
+    return [
+        record(start + number, series=SERIES._replace(result=result, event_type=event_type))
+        for number, (result, event_type) in enumerate(KINDS)
+    ]
+
+
+def write(store, batch):
+    assert store.write(batch, [], Counter()).trouble == ""
+
+
+def shape(path):
+    """Tables, views and indexes with their columns, in their order."""
+    return {
+        (kind, name): rows(path, f"SELECT * FROM pragma_table_xinfo('{name}')")
+        for kind, name in rows(path, "SELECT type, name FROM sqlite_schema")
+    }
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_older_database_becomes_what_a_new_one_is(path, tmp_path, older, version):
+    with older(version):
+        store = Store(path)
+        write(store, records())
+        store.close()
+    columns = "series_key, service, event_type, result, level, feature_key, segment_key"
+    kept = (
+        f"SELECT {columns} FROM series",
+        "SELECT feature_key, service, event_type, feature FROM features",
+        "SELECT * FROM events",
+    )
+    before = [rows(path, sql) for sql in kept]
+    open_for_writing(path).close()
+    assert rows(path, "PRAGMA user_version") == [(schema.SCHEMA_VERSION,)]
+    assert [rows(path, sql) for sql in kept] == before
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+    assert rows(path, "PRAGMA foreign_key_check") == []
+    fresh = tmp_path / "fresh" / "cortex.db"
+    open_for_writing(fresh).close()
+    assert shape(path) == shape(fresh)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_older_process_that_still_runs_goes_on_writing(path, older, version):
+    with older(version):
+        running = Store(path)
+        write(running, records())
+    open_for_writing(path).close()  # another process, of this version
+    write(running, records(len(KINDS)))  # series it has cached
+    new = [each._replace(series=each.series._replace(name="new")) for each in records(100)]
+    write(running, new)
+    running.close()
+    ours = Store(path)
+    write(ours, records(200))
+    ours.close()
+    assert rows(path, "SELECT count(*) FROM telemetry_events") == [(4 * len(KINDS),)]
+    assert rows(path, "SELECT count(*), count(DISTINCT series_key) FROM series") == [
+        (2 * len(KINDS), 2 * len(KINDS))
+    ]
+    flags(path)
+
+
+def test_what_counts_as_failed_and_as_a_product_event(path):
+    store = Store(path)
+    write(store, records())
+    store.close()
+    flags(path)
+
+
+def flags(path):
+    """The schema says of each series what the row type says."""
+    assert set(semconv.RESULTS) >= FAILED_RESULTS
+    for result, event_type, *found in rows(
+        path, "SELECT result, event_type, is_failed, is_product FROM series"
+    ):
+        assert found == [result in FAILED_RESULTS, event_type not in {"span", "log"}]
+    for event_type, found in rows(path, "SELECT event_type, is_product FROM features"):
+        assert found == (event_type not in {"span", "log"})
+    for result, found in rows(path, "SELECT result, is_failed FROM telemetry_events"):
+        assert found == (result in FAILED_RESULTS)
