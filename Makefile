@@ -5,22 +5,34 @@ BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix test-pythons test-fast check-tests lint types lock generate bench clean venv
+.PHONY: help demo test test-fast test-unit test-system test-browser test-matrix test-pythons test-all check-tests lint types lock generate bench clean venv
 
 demo: venv ## real MCP servers, 90 days of made-up users, and the web admin over both
 	@$(BIN)/cortex-otel demo --serve $(ARGS)
 
-test: lint types ## everything that must pass: lint, types, all tests but the whole matrix
-	@.ci/tests 'not matrix' ../tests $(ARGS)
+test-fast: venv ## the loop: unit tests but for those of hundreds of cases, in under a minute
+	@JOBS=$${JOBS:-2} .ci/tests 'unit and not thorough and not timing' -q $(ARGS)
+
+test-unit: venv ## every test that runs in one process
+	@JOBS=$${JOBS:-2} .ci/tests 'unit' -q $(ARGS)
+
+test-system: venv ## those that start servers, hosts and programs of other people
+	@.ci/tests 'system' $(ARGS)
+
+test-browser: venv ## those that drive Chromium
+	@.ci/tests 'browser' $(ARGS)
 
 test-matrix: venv ## the whole matrix of MCP stacks, transports and servers of other people
-	@.ci/tests 'stacks' ../tests/stacks $(ARGS)
+	@AHEAD=1 .ci/tests 'stacks' $(ARGS)
 
 test-pythons: venv ## what runs in a host, on every other Python from 3.11 up that can be had
 	@.ci/pythons $(ARGS)
 
-test-fast: venv ## the tests that need no environment of another MCP stack
-	@.ci/tests 'not stacks' ../tests -q $(ARGS)
+test: lint types ## everything that must pass: lint, types, all tests but the whole matrix
+	@AHEAD=1 .ci/tests 'not matrix' $(ARGS)
+
+test-all: lint types ## the same with the whole matrix
+	@AHEAD=1 .ci/tests 'unit or not unit' $(ARGS)
 
 check-tests: venv ## change the code of process, receive and query; does a test mind? (not in CI)
 	@nice $(BIN)/python tests/mutation/run.py $(ARGS)

@@ -61,7 +61,7 @@ class Table:
 
 @dataclass
 class Bar:
-    """A limit the project has set itself, and what was measured."""
+    """A target that the project has set itself, and the measured value."""
 
     what: str
     measured: float
@@ -179,7 +179,7 @@ class _Worker:
         return self.finish()
 
     def begin(self) -> None:
-        """Have it begin a block; :meth:`finish` waits for its end."""
+        """Start a block; :meth:`finish` waits for its result."""
         assert self._process.stdin is not None
         self._process.stdin.write("block\n")
         self._process.stdin.flush()
@@ -254,7 +254,7 @@ def main(
 
 
 def _serve(blocks: Iterator[dict[str, Any]] | AsyncIterator[dict[str, Any]]) -> None:
-    # The answers have the real stdout for themselves; what a library prints goes to stderr.
+    # Only results go to the real stdout; whatever a library prints goes to stderr.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     if hasattr(blocks, "__anext__"):
@@ -305,7 +305,7 @@ def memory() -> dict[str, float]:
     """Resident memory of this process now and at its peak, MB of 10^6 bytes."""
     try:
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    except OSError:  # not Linux: the peak alone, in bytes on macOS
+    except OSError:  # not Linux: only the peak, in bytes on macOS
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         return {"rss_mb": peak, "peak_mb": peak}
     sizes = dict(line.split(":", 1) for line in lines if line.startswith("Vm"))
@@ -316,7 +316,7 @@ def memory() -> dict[str, float]:
 
 
 def pace(seconds: float, events_a_wakeup: int, rate: int, emit: Callable[[], object]) -> int:
-    """Call ``emit`` at ``rate`` a second, in wake-ups of several; how often it was called.
+    """Call ``emit`` ``rate`` times per second, several times per wake-up; the number of calls.
 
     The schedule is absolute: a wake-up that comes late does not lower the rate.
     """
@@ -390,7 +390,7 @@ def environment_line(facts: Mapping[str, Any]) -> str:
 
 
 def show(cell: Cell) -> str:
-    """A cell as text: three digits that mean something, no more."""
+    """A cell as text, with three significant digits."""
     match cell:
         case None:
             return "–"

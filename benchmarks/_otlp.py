@@ -62,9 +62,9 @@ def _json_body(spans: list[dict[str, Any]], resource: dict[str, str]) -> bytes:
         }
         for span in spans
     ]  # fmt: skip
-    told = {"attributes": [_text(*pair) for pair in resource.items()]}
+    resource_message = {"attributes": [_text(*pair) for pair in resource.items()]}
     scopes = [{"scope": {"name": "mcp", "version": "2.3.1"}, "spans": rows}]
-    request = {"resourceSpans": [{"resource": told, "scopeSpans": scopes}]}
+    request = {"resourceSpans": [{"resource": resource_message, "scopeSpans": scopes}]}
     return json.dumps(request, separators=(",", ":")).encode()
 
 
@@ -108,7 +108,7 @@ def bodies(count: int, a_request: int, encoding: str) -> list[bytes]:
 
 
 class Sent:
-    """What became of the requests of one run."""
+    """The outcome of the requests of one run."""
 
     def __init__(self) -> None:
         self.seconds = 0.0

@@ -290,7 +290,7 @@ def build_naive(path: Path, events: int, seed: int = 1) -> None:
 
 
 def child(alternative: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Build one database and weigh it."""
+    """Build one database and measure its size."""
     path = Path(options["home"]) / "weighed.db"
     usage = harness.Usage()
     if alternative == "naive":
@@ -323,7 +323,7 @@ def _tables(path: Path) -> list[list[Any]]:
 
 
 def measure(run: Run) -> Report:
-    """Each size once: the size of a file is no matter of luck."""
+    """Each size once: the size of a file is deterministic."""
     sizes = (3_000,) if run.quick else (10_000, 100_000, 1_000_000)
     rows: list[list[Any]] = []
     found: dict[str, Any] = {}

@@ -111,11 +111,11 @@ def _ask(connection: apsw.Connection, page: Page, panel: Panel, label: str, user
         given["user"] = user
     started = time.perf_counter()
     query = PageQuery.model_validate(given)
-    told = answer(
+    response = answer(
         connection, page, dataclasses.replace(panel, since=""), query, default_zone=_ZONE,
         language="en", time_limit_ms=60_000,
     )  # fmt: skip
-    orjson.dumps(told)
+    orjson.dumps(response)
     return (time.perf_counter() - started) * 1000
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _BARS_MS = {1_000_000: 50.0, 10_000_000: 200.0}
 _TIME_LIMIT_MS = 600_000
 
-#: The question of the same name, of one table of text.
+#: The question of the same name, on the naive table.
 _NAIVE = {
     "dau": """
         SELECT date(timestamp), count(DISTINCT user_id_hash) FROM telemetry_events

@@ -90,7 +90,7 @@ class Server:
         return now, peak
 
     def stop(self) -> None:
-        """End it and what it started."""
+        """Stop it and the processes it started."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGTERM)
         try:
@@ -107,7 +107,7 @@ def _free_port() -> int:
 
 
 def child(alternative: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """One block: a load of new spans on a server that goes on running between blocks."""
+    """One block: a load of new spans on a server that keeps running between blocks."""
     if alternative == "phoenix":
         yield from _phoenix(options)
         return
@@ -242,7 +242,7 @@ def _columns(blocks: list[dict[str, Any]]) -> list[Any]:
 
 
 def _phoenix_python(run: Run) -> str | None:
-    """The interpreter that has Phoenix; installed if that was asked for."""
+    """The interpreter that has Phoenix, installed if requested."""
     known = run.options.phoenix_python or os.environ.get("PHOENIX_PYTHON")
     if known:
         return str(known)

@@ -56,7 +56,7 @@ def child(alternative: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]
         _send(server, {"jsonrpc": "2.0", "method": "notifications/initialized"})
         _ask(server, "tools/list", {})
         _call_many(server, _WARM_UP_CALLS)
-        while True:  # the parent ends this process, and its end the server
+        while True:  # the parent ends this process, which ends the server
             before = _cpu_ns(server)
             _call_many(server, calls)
             yield {"server_us": (_cpu_ns(server) - before) / calls / 1000}
@@ -89,7 +89,7 @@ def measure(run: Run) -> Report:
     blocks, calls = (1, 20) if run.quick else (20, 100)
     for stack, (packages, names) in _STACKS.items():
         python = sys.executable
-        if run.quick:  # a smoke run makes no environments: the one that is here has mcp 2
+        if run.quick:  # a smoke run creates no environments; the current one has mcp 2
             if "mcp 2" not in stack:
                 continue
         else:

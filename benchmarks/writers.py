@@ -91,7 +91,7 @@ def _write_ours(
         return outcome
 
     writer._store.write = timed  # type: ignore[method-assign]  # noqa: SLF001
-    queue = writer._queue  # noqa: SLF001 - to hold back
+    queue = writer._buffer._queue  # noqa: SLF001 - to hold back
 
     def submit(record: Record) -> None:
         while len(queue) > 30_000:
@@ -135,7 +135,7 @@ def _emit(rows: list[Record], options: dict[str, Any], submit: Callable[[Record]
 
 
 def measure(run: Run) -> Report:
-    """Flat out and paced, with 1, 2 and 4 processes."""
+    """Unthrottled and paced, with 1, 2 and 4 processes."""
     rounds = 1 if run.quick else 3
     rows: list[list[Any]] = []
     lost = 0

@@ -1,4 +1,4 @@
-"""For tests of code that is instrumented: what would have been stored, and nothing is.
+"""Helpers for tests of instrumented code: capture in memory what would have been stored.
 
 ::
 
@@ -12,16 +12,15 @@
         assert (event.series.tool_name, event.series.result) == ("search_context", "success")
 
 Ids count from 1, the session is :data:`SESSION`, and times are a millisecond apart from
-:data:`BEGIN_NS` on, in the order in which things ended, so that rows compare with a snapshot.
-Redaction, identity and sampling are the real ones. No file is made, no thread started, and no
-provider of the host is replaced.
+:data:`BEGIN_NS` on, in the order in which they ended, so that rows can be compared with a snapshot.
+Redaction, identity and sampling are the real ones. No file is created, no thread started, and no
+provider of the host replaced.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk._logs import LoggerProvider
@@ -33,18 +32,14 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from cortex_otel import identity
 from cortex_otel.instrument.metrics import operation_duration, session_duration
 from cortex_otel.instrument.state import state
-from cortex_otel.process.budget import is_declared
-from cortex_otel.process.convert import Converter
-from cortex_otel.process.names import Names
-from cortex_otel.process.processor import EventLogProcessor, EventSpanProcessor
-from cortex_otel.process.redact import Redactor
-from cortex_otel.process.sample import TraceSampler
+from cortex_otel.sdk.pipeline import SCOPE, Pipeline
 from cortex_otel.settings import read_environment
 from cortex_otel_exporters.record import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cortex_otel.process.convert import Converter
     from cortex_otel_exporters.record import MetricPoint, Record
 
 __all__ = ["BEGIN_NS", "SESSION", "CountingIds", "Recorded", "capture"]
@@ -52,10 +47,9 @@ __all__ = ["BEGIN_NS", "SESSION", "CountingIds", "Recorded", "capture"]
 #: 2026-01-05T00:00:00Z, a Monday; Unix ns.
 BEGIN_NS = 1_767_571_200_000_000_000
 _NS_A_MS = 10**6
-_SCOPE = "cortex_otel"
-# Hashes of text compare between runs, and with nothing that was really recorded.
+# Hashes of text are the same in every run, and differ from those that are really recorded.
 _TEXT_KEY = b"cortex_otel.testing"
-#: The session of everything that doesn't tell its own.
+#: The session of records without their own.
 SESSION = Session("session-1")
 
 
@@ -77,18 +71,18 @@ class CountingIds(IdGenerator):
 
 
 class Recorded:
-    """What has been recorded so far; takes rows as a store would."""
+    """What has been recorded so far; a sink that keeps its rows."""
 
     def __init__(self) -> None:
         self._records: list[Record] = []
         self._reader = InMemoryMetricReader()
         self._converter: Converter | None = None
         self.sampled_out = 0
-        """Records that sampling let go."""
+        """Records that sampling left out."""
         self.dropped: Counter[str] = Counter()
         """Records that were refused, by reason."""
         self.noted: Counter[tuple[str, str, str]] = Counter()
-        """What else went into the ledger: counts by signal, outcome and reason."""
+        """Other entries of the ledger: counts by signal, outcome and reason."""
 
     def events(self, event_type: str | None = None) -> list[Record]:
         """The rows, in the order in which they ended.
@@ -110,34 +104,34 @@ class Recorded:
         data = self._reader.get_metrics_data()
         return [] if data is None or self._converter is None else self._converter.metrics(data)
 
-    # --- as a store -----------------------------------------------------------------------------
+    # --- as a sink ------------------------------------------------------------------------------
 
     def submit(self, record: Record) -> bool:
-        """Take a row."""
+        """Keep a row."""
         self._records.append(record)
         return True
 
     def submit_metrics(self, points: list[MetricPoint]) -> bool:
-        """Nothing: :meth:`metrics` asks the instruments."""
+        """Do nothing: :meth:`metrics` reads the instruments."""
         del points
         return True
 
     def count_sampled_out(self, number: int = 1, signal: str = "event") -> None:
-        """Note what sampling let go."""
+        """Count what sampling left out."""
         del signal
         self.sampled_out += number
 
     def count_dropped(self, reason: str, number: int = 1, signal: str = "event") -> None:
-        """Note what was refused."""
+        """Count what was refused."""
         del signal
         self.dropped[reason] += number
 
     def note(self, signal: str, outcome: str, reason: str, number: int = 1) -> None:
-        """Note what else is worth a line of the ledger."""
+        """Count another entry of the ledger."""
         self.noted[signal, outcome, reason] += number
 
     def force_flush(self, timeout_millis: float = 1000) -> bool:
-        """Everything is here already."""
+        """Do nothing: everything is in memory."""
         del timeout_millis
         return True
 
@@ -154,48 +148,37 @@ def capture(**settings: Any) -> Iterator[Recorded]:
         What has been recorded so far.
 
     Raises:
-        SettingError: a setting makes no sense.
+        SettingError: a setting is invalid.
     """
-    chosen = read_environment({}, overrides=settings)
-    kept = {name: getattr(state, name) for name in state.__slots__}
-    resolver = identity.IdentityResolver(chosen, text_key=_TEXT_KEY)
-    last = identity.exchange(resolver)
-    resolver.provider = last.provider
+    parsed = read_environment({}, overrides=settings)
+    previous_state = {name: getattr(state, name) for name in state.__slots__}
+    resolver = identity.IdentityResolver(parsed, text_key=_TEXT_KEY)
+    previous = identity.exchange(resolver)
+    resolver.provider = previous.provider
     recorded = Recorded()
-    redactor = Redactor(
-        hash_text=resolver.hash_text, hash_user=resolver.hash_user,
-        allow=chosen.allow_attributes, capture_content=chosen.capture_content,
-        is_own_prompt=partial(is_declared, "prompt"),
-    )  # fmt: skip
-    converter = recorded._converter = Converter(  # noqa: SLF001 - its maker
-        redactor, resolver, chosen.service, session=lambda: SESSION,
-        names=Names(redactor.name, lambda kind: recorded.note("name", "overflowed", kind)),
-    )  # fmt: skip
-    sampler = TraceSampler(chosen.sampling, recorded)
+    pipeline = Pipeline(
+        parsed, resolver, recorded, sampling=parsed.sampling, session=lambda: SESSION
+    )
+    recorded._converter = pipeline.converter  # noqa: SLF001 - its maker
     tracers = TracerProvider(id_generator=CountingIds(), shutdown_on_exit=False)
-    tracers.add_span_processor(EventSpanProcessor(converter, sampler, recorded))
+    tracers.add_span_processor(pipeline.span_processor)
     loggers = LoggerProvider(shutdown_on_exit=False)
-    loggers.add_log_record_processor(EventLogProcessor(converter, sampler, recorded))
+    loggers.add_log_record_processor(pipeline.log_processor)
     meters = MeterProvider([recorded._reader], shutdown_on_exit=False)  # noqa: SLF001 - its maker
-    meter = meters.get_meter(_SCOPE)
     state.reset()
-    state.service = chosen.service
-    state.sink = recorded
-    state.capture_content = chosen.capture_content
-    state.client_errors = chosen.client_errors
-    state.trace_context_to_clients = chosen.trace_context_to_clients
-    state.soft_errors = tuple(text.casefold() for text in chosen.soft_errors)
-    state.baggage = chosen.baggage
-    state.tracer = tracers.get_tracer(_SCOPE)
-    state.logger = loggers.get_logger(_SCOPE)
-    state.operation_duration = operation_duration(meter)
-    state.session_duration = session_duration(meter)
-    state.active = True
+    # Without the version, or each release would change the rows.
+    meter = meters.get_meter(SCOPE)
+    pipeline.activate(
+        tracers.get_tracer(SCOPE),
+        loggers.get_logger(SCOPE),
+        session_duration(meter),
+        operation_duration(meter),
+    )
     try:
         yield recorded
     finally:
-        sampler.flush()
-        for name, value in kept.items():
+        pipeline.sampler.flush()
+        for name, value in previous_state.items():
             setattr(state, name, value)
-        identity.exchange(last)
+        identity.exchange(previous)
         meters.shutdown()

@@ -83,6 +83,11 @@ def test_what_is_wrong_is_told(tool, english, korean, fault):
     assert [*tool.faults(catalog(**korean), catalog(**dict.fromkeys(english, "")))] == [fault]
 
 
+def test_a_new_text_wants_its_korean(tool):
+    known = tool.updated(catalog(), catalog(**{"brand new": ""}))
+    assert [*tool.faults(known, catalog(**{"brand new": ""}))] == ["no Korean: 'brand new'"]
+
+
 def test_a_text_whose_english_changes_keeps_its_korean_to_be_looked_at(tool):
     changed = catalog(**{"the file is not there": ""})
     known = tool.updated(catalog(**{"the file isn't there": "파일 없음"}), changed)
@@ -193,6 +198,7 @@ def test_what_nobody_translated_stays_english():
     assert isinstance(texts("en"), Texts)
 
 
+@pytest.mark.system
 def test_an_instrumented_process_imports_none_of_it():
     program = (
         "import sys, cortex_otel\n"

@@ -101,7 +101,7 @@ def faults(known: Catalog, template: Catalog) -> Iterator[str]:
             yield f"no code uses it: {_shown(message)}"
         elif message.fuzzy:
             yield f"fuzzy, to be looked at: {_shown(message)}"
-        elif not all(each.strip() for each in korean):
+        elif not all(each and each.strip() for each in korean):  # a new one has none
             yield f"no Korean: {_shown(message)}"
         elif any(_fields(each) != _fields(english[-1]) for each in korean):
             yield f"other placeholders than the English: {_shown(message)}"

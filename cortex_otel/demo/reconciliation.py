@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cortex_otel import semconv as sc
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.events import EventFilter, committed_after, newest_key
 from cortex_otel.query.formats import plain
@@ -136,7 +137,7 @@ class Reconciliation:
             return 0
         try:
             chosen = EventFilter(
-                event_type="mcp.tool_call", service=server.service, user_tier=server.tier
+                event_type=sc.MCP_TOOL_CALL, service=server.service, user_tier=server.tier
             )
             return len(committed_after(connection, before.newest_key, chosen, _ALL))
         finally:
@@ -159,7 +160,7 @@ class Reconciliation:
     def _add(self, connection: apsw.Connection, before: State) -> None:
         for event in committed_after(connection, before.newest_key, EventFilter(), _ALL):
             self.stored_rows += 1
-            if event["event_type"] == "mcp.tool_call":
+            if event["event_type"] == sc.MCP_TOOL_CALL:
                 self._add_call(event)
         self.ledger.update(_ledger(store_facts(connection)))
         self.ledger.subtract(before.ledger)
@@ -176,7 +177,7 @@ class Reconciliation:
         for server in self.servers:
             if (server.service, server.tier) == (event["service"], event["user_tier"]):
                 server.rows += 1
-                server.error_rows += event["result"] in ("error", "timeout")
+                server.error_rows += event["result"] in sc.FAILED_RESULTS
 
 
 def _ledger(facts: dict[str, Any]) -> Counter[str]:

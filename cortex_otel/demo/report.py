@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cortex_otel.commands.console import colour, size
 from cortex_otel.locale import _
 from cortex_otel.query.formats import pad, printable, width
+from cortex_otel.semconv import TIERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +122,7 @@ def _tools(reconciliation: Reconciliation) -> str:
     return f"{table}\n{hours}"
 
 
-_TIER_ORDER = {"free": 0, "trial": 1, "paid": 2, "enterprise": 3}
+_TIER_ORDER = {tier: place for place, tier in enumerate(TIERS)}
 
 
 def _server(server: Server) -> list[str]:

@@ -26,6 +26,7 @@ from cortex_otel.demo.page_checks import PageChecks
 from cortex_otel.demo.reconciliation import Reconciliation
 from cortex_otel.demo.synthetic_data import Facts, fill, filled_at
 from cortex_otel.locale import _
+from cortex_otel.semconv import PAYING_TIERS
 from cortex_otel.settings import read_environment
 from cortex_otel_exporters.sqlite.reader import open_reader
 
@@ -155,6 +156,13 @@ def _show_once(settings: Settings, *, quiet: bool) -> tuple[int, Any]:
     stdout = sys.stdout
     # Its lines are about a server that has ended when they are read from a pipe.
     sys.stdout = sys.stderr if not quiet else _Discard()
+    if not quiet:
+        _progress(
+            _(
+                "The output isn't a terminal: each page is fetched once, then the demo ends. "
+                "On a terminal it serves until Ctrl-C."
+            )
+        )
     thread.start()
     try:
         code = serve(settings)
@@ -192,7 +200,7 @@ def _show_until_ctrl_c(settings: Settings, servers: Sequence[Server]) -> int:
     called = [
         dataclasses.replace(each, called=0, failed=0, rows=0, error_rows=0)
         for each in servers
-        if not each.unchanged and each.tier in {"paid", "enterprise"}
+        if not each.unchanged and each.tier in PAYING_TIERS
     ]
     reconciliation = Reconciliation(settings.database, time.time_ns(), called)
     before = reconciliation.open()

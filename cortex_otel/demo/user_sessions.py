@@ -186,7 +186,7 @@ class UserSession:
         root = self._span(
             self._mcp, _SERVER, f"tools/call {name}", SpanKind.SERVER, trace_id, parent, attributes
         )
-        root.status = FAILED if result in {"error", "timeout"} else NOT_FAILED
+        root.status = FAILED if result in sc.FAILED_RESULTS else NOT_FAILED
         inner: list[tuple[Any, bool]] = []
         within = ParentSpan(root.span_id)
         if tool.backend:
@@ -202,19 +202,19 @@ class UserSession:
         if backend == "http":
             status = {"error": 503, "timeout": 504}.get(result, 200)
             name, attributes = "POST", {
-                "http.request.method": "POST", "http.response.status_code": status,
-                "url.scheme": "https",
+                sc.HTTP_REQUEST_METHOD: "POST", sc.HTTP_RESPONSE_STATUS_CODE: status,
+                sc.URL_SCHEME: "https",
             }  # fmt: skip
         else:
-            name, attributes = "SELECT", {"db.system.name": "sqlite"}
+            name, attributes = "SELECT", {sc.DB_SYSTEM_NAME: "sqlite"}
         span = self._span(
             self._mcp, _SCOPES[backend], name, SpanKind.CLIENT, trace_id, parent, attributes
         )
         span.start_time += int(took_ms * 0.06 * _NS_A_MS)
         span.end_time = span.start_time + int(took_ms * self._choose.uniform(0.6, 0.9) * _NS_A_MS)
-        if result in {"error", "timeout"} and backend == "http":
+        if result in sc.FAILED_RESULTS and backend == "http":
             span.status = FAILED
-            span.attributes[sc.ERROR_TYPE] = str(attributes["http.response.status_code"])
+            span.attributes[sc.ERROR_TYPE] = str(attributes[sc.HTTP_RESPONSE_STATUS_CODE])
         return span
 
     def _event_of_tool(

@@ -21,7 +21,7 @@ import apsw
 from cortex_otel import guard
 from cortex_otel.doctor.findings import ok, problem
 from cortex_otel.locale import _
-from cortex_otel.semconv import MCP_SERVER_OPERATION_DURATION
+from cortex_otel.semconv import MCP_REFERENCE_SUGGEST, MCP_SERVER_OPERATION_DURATION
 from cortex_otel_exporters.sqlite.reader import StoreError, open_reader
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["SIGNALS", "broken_hop", "round_trip"]
 
 _TOOL = "doctor"
-_EVENT = "mcp.reference_suggest"
+_EVENT = MCP_REFERENCE_SUGGEST
 
 SIGNALS = {
     "span": ("event", "SELECT count(*) FROM telemetry_events WHERE tool_name = ?", _TOOL),

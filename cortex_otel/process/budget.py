@@ -27,7 +27,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cortex_otel import semconv as sc
-from cortex_otel.process.exceptions import ERROR_WORDS
+from cortex_otel.process.allow_list import ERROR_WORDS
 from cortex_otel.process.redact import clean_name
 from cortex_otel_exporters import native
 

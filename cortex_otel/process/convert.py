@@ -48,12 +48,6 @@ _MAX_DURATION_MS = 1e11
 _LARGEST_MEASURE: Final = 1e18  # as a store takes it; what is larger is kept, and not summed
 
 _KINDS: Final = {kind: kind.name.lower() for kind in SpanKind}
-_LEVEL_BY_RESULT: Final = {
-    "success": "INFO",
-    "error": "ERROR",
-    "timeout": "ERROR",
-    "cancelled": "WARNING",
-}
 _TIMEOUTS: Final = frozenset({"TimeoutError", "asyncio.exceptions.TimeoutError", "timeout"})
 _CANCELLATIONS: Final = frozenset(
     {"CancelledError", "asyncio.exceptions.CancelledError", "asyncio.CancelledError", "cancelled"}
@@ -345,7 +339,7 @@ class Converter:
             feature,
             tier if tier in sc.TIERS else identity.tier,
             result,
-            level or _LEVEL_BY_RESULT[result],
+            level or sc.LEVELS_BY_RESULT[result],
             kind,
             names.bounded("error", error_type) if error_type else "",
         )
@@ -491,7 +485,7 @@ class Converter:
     @staticmethod
     def _result(columns: Mapping[str, Any], error: ErrorSummary, status: StatusCode | None) -> str:
         told = columns.get(sc.CORTEX_RESULT)
-        if told in _LEVEL_BY_RESULT:
+        if told in sc.LEVELS_BY_RESULT:
             return str(told)
         if not error.error_type:
             return "error" if status is StatusCode.ERROR else "success"

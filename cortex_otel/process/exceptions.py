@@ -11,13 +11,13 @@ from collections import deque
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from cortex_otel.process.allow_list import ERROR_WORDS
 from cortex_otel.process.patterns import is_clean_pairs, scrub
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = [
-    "ERROR_WORDS",
     "MAX_NAME_LENGTH",
     "ErrorSummary",
     "is_class_name",
@@ -42,17 +42,6 @@ _IDENTIFIER = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
 _DOTTED = re.compile(_IDENTIFIER, re.ASCII)
 _LINK = rf"{_IDENTIFIER}(?:\[\d+\])?(?: at [\w.<>-]+:[\w.<>-]+:\d+)?"
 _LOCATION = re.compile(rf"{_LINK}(?: <- {_LINK})*", re.ASCII)
-#: The lower-case values of `error.type` that conventions and standard libraries use; any other
-#: lower-case word could be a word of the message.
-ERROR_WORDS: Final = frozenset(
-    {
-        "tool_error", "timeout", "cancelled", "canceled", "error", "gaierror", "herror",
-        "name_resolution_error", "server_certificate_invalid", "connection_error",
-        "connection_refused", "connection_reset", "rate_limited", "unauthorized", "forbidden",
-        "not_found", "invalid_params", "invalid_request", "parse_error", "internal_error",
-        "method_not_found", "not_run", "_OTHER",
-    }
-)  # fmt: skip
 
 _FRAME = re.compile(r' *File "([^"]*)", line (\d{1,9}), in (.{1,256})')
 # VS Code's extension host indents its frames by a tab.

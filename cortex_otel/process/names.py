@@ -22,12 +22,6 @@ __all__ = ["OTHER", "Names"]
 
 _MAX_REMEMBERED: Final = 2000
 _MAX_REMEMBERED_LENGTH = 256
-#: Kinds of features, by event type; the others are of kind `feature`.
-_FEATURES: Final = {
-    sc.MCP_ONTOLOGY_CLASSIFY: "category",
-    sc.EXT_UI_INTERACTION: "element",
-    sc.EXT_CODE_INSERT: "language",
-}
 _NONE: Final[Mapping[str, Collection[str]]] = {}
 # What ends the name of a span may be what was asked for, a path or a URI, and so anyone's.
 _PATH = re.compile(r"(?:^| )(?:\.{0,2}[\\/]|~|[A-Za-z]:[\\/]|\S*://).*", re.DOTALL)
@@ -104,7 +98,7 @@ class Names:
 
     def of_feature(self, event_type: str, feature: str) -> str:
         """``feature``, which is redacted, unless it is one too many of its event type."""
-        return self.bounded(_FEATURES.get(event_type, "feature"), feature)
+        return self.bounded(sc.FEATURE_BUDGETS.get(event_type, "feature"), feature)
 
     def of_span(
         self, name: str, tool_name: str, attributes: Mapping[str, object], kind: str = "span"
@@ -205,7 +199,7 @@ class Names:
 
 
 def _column_of(kind: str) -> str:
-    return "feature" if kind in _FEATURES.values() else kind
+    return "feature" if kind in sc.FEATURE_BUDGETS.values() else kind
 
 
 def _declared_or_other(kind: str, name: str) -> str:

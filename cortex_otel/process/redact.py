@@ -25,8 +25,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cortex_otel import semconv
-from cortex_otel.process.allow_list import ALLOWED, RESOURCE_ALLOWED
-from cortex_otel.process.exceptions import ERROR_WORDS, is_class_name, is_location, type_name
+from cortex_otel.process.allow_list import ALLOWED, ERROR_WORDS, RESOURCE_ALLOWED
+from cortex_otel.process.exceptions import is_class_name, is_location, type_name
 from cortex_otel.process.patterns import is_clean_pairs, scrub
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ __all__ = [
     "as_csv",
     "as_json",
     "as_table",
+    "harmless",
     "iso_time",
     "json_line",
     "pad",
@@ -27,8 +28,8 @@ __all__ = [
     "width",
 ]
 
-#: Starts of text that a spreadsheet takes for a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+#: Starts of text that a spreadsheet takes for a formula, also after spaces and line ends.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 _RIGHT_ALIGNED = frozenset({"count", "ratio", "ms", "tokens", "flag"})
 _MAX_CELL_LENGTH = 60
 
@@ -98,7 +99,7 @@ def as_csv(result: Result, offset_minutes: int = 0) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_names(result))
-    writer.writerows([_escaped(value) for value in row] for row in _plain(result, offset_minutes))
+    writer.writerows([harmless(value) for value in row] for row in _plain(result, offset_minutes))
     return text.getvalue()
 
 
@@ -136,8 +137,9 @@ def _plain(result: Result, offset_minutes: int) -> Iterable[Sequence[Value]]:
         yield [plain(value, unit, offset_minutes) for value, unit in zip(row, units, strict=True)]
 
 
-def _escaped(value: Value) -> Value:
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+def harmless(value: Value) -> Value:
+    """``value`` for a CSV cell: text that a spreadsheet would run is quoted with ``'``."""
+    if isinstance(value, str) and value.lstrip(" \u00a0").startswith(_FORMULA_STARTS):
         return f"'{value}"
     return value
 

@@ -1,6 +1,8 @@
 """What sets OpenTelemetry up in a process.
 
-* :mod:`~cortex_otel.sdk.configure`: the composition root; wires providers, process and store;
+* :mod:`~cortex_otel.sdk.configure`: the composition root: begins, changes and ends a process's
+  pipeline;
+* :mod:`~cortex_otel.sdk.pipeline`: that pipeline: redaction, sampling, the store and the providers;
 * :mod:`~cortex_otel.sdk.distro`: the entry points of ``opentelemetry-instrument``;
 * :mod:`~cortex_otel.sdk.environment`: read by its launcher before the target starts;
 * :mod:`~cortex_otel.sdk.resource`: the resource, and the sampler by name;

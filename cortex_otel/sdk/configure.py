@@ -1,210 +1,40 @@
-"""The composition root: settings → redaction, sampling, store and SDK providers.
+"""The composition root: starts a process's pipeline, changes it and ends it.
 
-The only module that wires the write side. Everything is created once per process, and lazily where
-that is expensive: the database file and the writer thread come with the first record. Longer than
-other files because start, update and shutdown belong together.
+Everything is created once per process, and lazily where that is expensive: the database file and
+the writer thread come with the first record.
 """
 
 from __future__ import annotations
 
 import os
-import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
-
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter
-from opentelemetry.sdk.trace import TracerProvider
 
 from cortex_otel import guard, identity
 from cortex_otel import semconv as sc
 from cortex_otel._version import __version__
 from cortex_otel.instrument import mcp_server
 from cortex_otel.instrument.durations import Durations, OwnMeterProvider
-from cortex_otel.instrument.event_handle import flush_deferred
 from cortex_otel.instrument.metrics import operation_duration, session_duration
 from cortex_otel.instrument.state import state
-from cortex_otel.process.budget import is_declared
-from cortex_otel.process.convert import Converter
-from cortex_otel.process.copies import SafeCopies
-from cortex_otel.process.names import Names
-from cortex_otel.process.processor import EventLogProcessor, EventSpanProcessor
-from cortex_otel.process.redact import Redactor
-from cortex_otel.process.sample import TraceSampler
 from cortex_otel.sdk import lifecycle
 from cortex_otel.sdk.extra_exporters.fanout import ExtraExporters
-from cortex_otel.sdk.providers import LogJoint, MetricJoint, TraceJoint
-from cortex_otel.sdk.resource import cortex_resource, cortex_sampler, sampling_of_environment
+from cortex_otel.sdk.pipeline import SCOPE, StorePipeline
 from cortex_otel.settings import Settings, enabled_by_host, read_environment
-from cortex_otel.span import versions as span_versions
 from cortex_otel_exporters import native
-from cortex_otel_exporters.sqlite.exporters import SqliteMetricReader
-from cortex_otel_exporters.sqlite.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from opentelemetry.metrics import Histogram
     from opentelemetry.sdk._logs import LogRecordProcessor
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import SpanProcessor
 
-    from cortex_otel.sdk.providers import Joint
+__all__ = ["configure", "configure_from_environment", "force_flush", "pipeline", "shutdown"]
 
-__all__ = [
-    "Pipeline", "configure", "configure_from_environment", "force_flush", "pipeline", "shutdown",
-]  # fmt: skip
-
-_SCOPE = "cortex_otel"
 _lock = native.RLock()
-_pipeline: Pipeline | None = None
-
-
-class Pipeline:
-    """The write side of one process: spans, log records and metrics on their way to the store."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        resolver = identity.use(settings)
-        resolver.prepare(create_key=False)
-        self._resolver = resolver
-        self.writer = Writer(
-            settings.database,
-            queue_size=settings.queue_size,
-            interval_ms=settings.flush_interval_ms,
-            metrics_interval_ms=settings.metrics_interval_ms,
-            describe=self._describe,
-        )
-        guard.report_to(self.writer)
-        redact = partial(
-            Redactor,
-            hash_text=resolver.hash_text,
-            hash_user=resolver.hash_user,
-            allow=settings.allow_attributes,
-            is_own_prompt=partial(is_declared, "prompt"),
-        )
-        redactor = redact(capture_content=settings.capture_content)
-        self.attributes_removed = 0
-        self.names_overflowed = 0
-        self.converter = Converter(
-            redactor, resolver, settings.service, self._count_removed,
-            names=Names(redactor.name, self._count_overflowed),
-        )  # fmt: skip
-        self.sampler = TraceSampler(sampling_of_environment(settings.sampling), self.writer)
-        self.span_processor = EventSpanProcessor(self.converter, self.sampler, self.writer)
-        self.log_processor = EventLogProcessor(self.converter, self.sampler, self.writer)
-        # Captured content stays on this machine: copies never contain it.
-        self.copies = SafeCopies(redact(capture_content=False), self.converter)
-        self.others: ExtraExporters | None = None
-        self.traces: TraceJoint | None = None
-        self.joints: tuple[Joint, ...] = ()
-        #: For the heartbeat; ``cortex-otel status`` has a text for it.
-        self.span_note = f"span:{settings.span}"
-
-    def join(
-        self,
-        span_processors: Sequence[SpanProcessor],
-        log_record_processors: Sequence[LogRecordProcessor],
-        metric_readers: Sequence[MetricReader],
-    ) -> tuple[Any, Any, Any]:
-        """Connect to the providers: our own, or the host's (:mod:`.providers`).
-
-        Args:
-            span_processors: to add beside ours.
-            log_record_processors: to add beside ours.
-            metric_readers: to add beside ours.
-
-        Returns:
-            The providers to get our own tracer, logger and meter from.
-        """
-        resource = cortex_resource(self.settings.service, identity.current())
-        provider_class, self.span_note = _span_implementation(self.settings)
-        sampler = cortex_sampler()
-        self.traces = TraceJoint(
-            lambda: provider_class(sampler=sampler, resource=resource, shutdown_on_exit=False),
-            (self.span_processor, *span_processors),
-            sampler,
-        )
-        logs = LogJoint(
-            lambda: LoggerProvider(resource=resource, shutdown_on_exit=False),
-            (self.log_processor, *log_record_processors),
-        )
-        meters = MetricJoint(
-            # Exemplars would keep trace ids of single calls in memory and cost 4 µs a point; the
-            # events themselves are in the store.
-            lambda readers: OwnMeterProvider(
-                metric_readers=readers,
-                resource=resource,
-                exemplar_filter=AlwaysOffExemplarFilter(),
-                shutdown_on_exit=False,
-            ),
-            self._metric_reader,
-            self._drop_metric_reader,
-            metric_readers,
-            self.writer.expect_metrics,
-        )
-        self.joints = (self.traces, logs, meters)
-        return self.traces.set_up(), logs.set_up(), meters.set_up()
-
-    def _metric_reader(self) -> SqliteMetricReader:
-        reader = SqliteMetricReader(self.converter.metrics)
-        self.writer.add_metric_source(reader.points)
-        return reader
-
-    def _drop_metric_reader(self, reader: SqliteMetricReader) -> None:
-        self.writer.remove_metric_source(reader.points)
-        if state.active:  # else the writer has already collected it for the last time
-            self.writer.submit_metrics(reader.points())
-
-    def force_flush(self, timeout_millis: float) -> bool:
-        """``True`` only if everything that ended before the call is on disk."""
-        flush_deferred()
-        return self.writer.force_flush(timeout_millis)
-
-    def shutdown(self, timeout_millis: float) -> bool:
-        """Store what is there and stop; idempotent."""
-        deadline = time.monotonic() + timeout_millis / 1000
-        flush_deferred()
-        state.active = False
-        self.sampler.flush(timeout_millis)
-        if self.writer.has_received:
-            for joint in self.joints:
-                if joint.how != "own":
-                    self.writer.note("provider", joint.how, joint.slot.signal)
-        joints, self.joints = self.joints, ()  # the SDK warns about a second shutdown
-        if self.others is None:
-            return self.writer.shutdown(timeout_millis)
-        own = [provider for joint in joints for provider in joint.to_close]
-        stored = self.others.close(self.writer, own, deadline)
-        for joint in joints:  # after the writer has collected their instruments for the last time
-            joint.leave()
-        return stored
-
-    def _span_note(self) -> str:
-        is_ours = self.traces is None or self.traces.how in ("own", "apart")
-        return self.span_note if is_ours else "span:host"
-
-    def _count_removed(self, number: int) -> None:
-        self.attributes_removed += number
-
-    def _count_overflowed(self, kind: str) -> None:
-        self.names_overflowed += 1
-        self.writer.note("name", "overflowed", kind)
-
-    def _describe(self) -> dict[str, object]:
-        # Called on the writer thread with its first transaction; creates the key if there is none.
-        self._resolver.prepare()
-        return {
-            "service": self.converter.service,
-            "faults": guard.faults(),
-            "attributes_removed": self.attributes_removed,
-            "names_overflowed": self.names_overflowed,
-            "notes": [
-                self._span_note(),
-                *(joint.note for joint in self.joints if joint.how != "own"),
-                *(self.others.notes if self.others else ()),
-            ],
-        }
+_pipeline: StorePipeline | None = None
 
 
 def configure(
@@ -303,7 +133,7 @@ def shutdown(timeout_millis: float = 1000) -> bool:
     return _pipeline.shutdown(timeout_millis) if _pipeline is not None else True
 
 
-def pipeline() -> Pipeline | None:
+def pipeline() -> StorePipeline | None:
     """The running pipeline, or one made from the environment; ``None`` if switched off."""
     with _lock:
         if _pipeline is not None:
@@ -336,9 +166,9 @@ def _start(
         _install(running, span_processors, log_record_processors, metric_readers)
 
 
-def _make(settings: Settings) -> Pipeline:
+def _make(settings: Settings) -> StorePipeline:
     global _pipeline  # noqa: PLW0603 - one process, one pipeline
-    _pipeline = Pipeline(settings)
+    _pipeline = StorePipeline(settings)
     lifecycle.at_exit(lambda: _pipeline and _pipeline.shutdown(settings.exit_timeout_ms))
     if settings.capture_content:
         guard.warn_once(
@@ -350,7 +180,7 @@ def _make(settings: Settings) -> Pipeline:
     return _pipeline
 
 
-def _update(running: Pipeline, settings: Settings, updates: Any) -> None:
+def _update(running: StorePipeline, settings: Settings, updates: Any) -> None:
     """Apply a second :func:`configure`: user, tier and service change, nothing else does."""
     if {"user_id", "tier"} & set(updates):
         resolver = identity.use(settings)
@@ -368,7 +198,7 @@ def _update(running: Pipeline, settings: Settings, updates: Any) -> None:
 
 
 def _install(
-    running: Pipeline,
+    running: StorePipeline,
     span_processors: Sequence[SpanProcessor],
     log_record_processors: Sequence[LogRecordProcessor],
     metric_readers: Sequence[MetricReader],
@@ -383,44 +213,25 @@ def _install(
         others.span_processors, others.log_processors, others.metric_readers
     )
 
-    version = __version__
-    state.service = settings.service
-    state.sink = running.writer
-    state.capture_content = settings.capture_content
-    state.client_errors = settings.client_errors
-    state.trace_context_to_clients = settings.trace_context_to_clients
-    state.soft_errors = tuple(text.casefold() for text in settings.soft_errors)
-    state.baggage = settings.baggage
-    state.tracer = tracer_provider.get_tracer(_SCOPE, version)
-    state.logger = logger_provider.get_logger(_SCOPE, version)
-    meter = meter_provider.get_meter(_SCOPE, version)
-    state.session_duration = session_duration(meter)
+    meter = meter_provider.get_meter(SCOPE, __version__)
     histogram = operation_duration(meter)
-    state.operation_duration = histogram
+    durations: Histogram | Durations = histogram
     if isinstance(meter_provider, OwnMeterProvider) and not others.metric_readers:
         # Only the store reads metrics: the cheaper histogram, until another reader is added.
-        durations = Durations(
+        durations = meter_provider.durations = Durations(
             histogram,
             sc.MCP_SERVER_OPERATION_DURATION,
             sc.MCP_SERVER_OPERATION_DURATION_BOUNDARIES,
             running.converter.metrics,
         )
-        meter_provider.durations = state.operation_duration = durations
         running.writer.add_metric_source(durations.points)
-    state.active = True
+    running.activate(
+        tracer_provider.get_tracer(SCOPE, __version__),
+        logger_provider.get_logger(SCOPE, __version__),
+        session_duration(meter),
+        durations,
+    )
     mcp_server.install()
-
-
-def _span_implementation(settings: Settings) -> tuple[type[TracerProvider], str]:
-    """The tracer provider class to use, and the heartbeat note on it."""
-    if settings.span == "sdk":
-        return TracerProvider, "span:sdk"
-    if not span_versions.is_tested():
-        # Its fast paths rely on private parts of the SDK: untested versions get the SDK's own span.
-        return TracerProvider, f"span:untested {span_versions.sdk_version}"
-    from cortex_otel.span.provider import LeanTracerProvider  # noqa: PLC0415 - tested versions only
-
-    return LeanTracerProvider, "span:lean"
 
 
 def reset_for_tests() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cortex_otel.locale import N_, texts
 from cortex_otel.query.catalogue import catalogue
+from cortex_otel.semconv import TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -170,14 +171,14 @@ _MCP = Page(
         ),
         Panel(
             id="savings", question="token_savings", draw="lines", x="day",
-            values=("savings_rate",), target=0.7,
+            values=("savings_rate",), target=TARGETS["token_savings_rate"],
             empty=N_(
     "events.compress_context(…) fills this, with the tokens before and after."
 ),
         ),
         Panel(
             id="references", question="reference_accuracy", draw="lines", x="day",
-            values=("accuracy",), target=0.8,
+            values=("accuracy",), target=TARGETS["reference_accuracy"],
             empty=N_(
     "events.reference_suggest(…) fills this, with what was suggested and accepted."
 ),

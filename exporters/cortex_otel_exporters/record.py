@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
-    "FAILED_RESULTS",
     "SPAN_EVENT_TYPE",
     "Context",
     "MetricPoint",
@@ -28,9 +27,6 @@ __all__ = [
 
 #: Event type of spans and logs that are not product events; they stay out of product counts.
 SPAN_EVENT_TYPE = "span"
-
-#: Results that count as errors. A cancelled call is neither a success nor a failure.
-FAILED_RESULTS = frozenset({"error", "timeout"})
 
 
 class Series(NamedTuple):

@@ -265,6 +265,19 @@ class Registry:
             if "kept_as" in one.annotations and one.group.annotations.get("resource")
         ]
 
+    def kept_where(self, where: str, *, is_id: bool = False) -> list[Attribute]:
+        """What a record may bring that is stored in a place, ids of a column apart.
+
+        A user's id arrives there under another key: redaction has made a hash of it.
+        """
+        return [
+            one
+            for one in self.kept
+            if one.annotations["stored"] == where
+            and one.annotations["kept_as"] != "user"
+            and (where != "column" or (one.annotations["kept_as"] == "id") == is_id)
+        ]
+
     @cached_property
     def common(self) -> list[Field]:
         """Fields that each event may have in plain JSON."""
@@ -315,6 +328,12 @@ class Registry:
             for service in services
             if any(one.client == service for one in events)
         }
+
+    @cached_property
+    def client_classes(self) -> list[str]:
+        """The names that the module of the clients exports, in the order of its linter."""
+        own = (f"{service.title()}TelemetryClient" for service in self.clients)
+        return sorted(["TelemetryClient", "TelemetryEvent", *own])
 
     def users(self, attribute: Attribute) -> list[str]:
         """What has an attribute: names of events, titles or ids of other groups."""

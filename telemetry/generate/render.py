@@ -25,10 +25,12 @@ _TEMPLATES: Final = Path(__file__).with_name("templates")
 _FILES: Final = {
     "cortex_otel/semconv.py": "semconv.py.j2",
     "cortex_otel/process/allow_list.py": "allow_list.py.j2",
+    "cortex_otel/process/columns.py": "columns.py.j2",
     "cortex_otel/instrument/event_types.py": "event_types.py.j2",
     "cortex_otel/instrument/events.py": "events.py.j2",
     "cortex_otel/instrument/clients.py": "clients.py.j2",
     "cortex_otel/receive/declared.py": "declared.py.j2",
+    "exporters/cortex_otel_exporters/vocabulary.py": "vocabulary.py.j2",
     "extension/src/semconv.ts": "semconv.ts.j2",
     "extension/src/allowed.ts": "allowed.ts.j2",
     "extension/src/eventTypes.ts": "eventTypes.ts.j2",

@@ -120,6 +120,7 @@ def test_the_next_run_keeps_the_population_and_says_so_in_korean(served):
     assert filled_at(database) == before
     assert 0 < number(database, "SELECT count(*) FROM events") - rows < 1000  # the round's
     assert "가상 데이터 이미 있음" in done.stderr
+    assert "출력이 터미널이 아니므로" in done.stderr
     assert "모든 패널을 한 번씩" in done.stdout
     for page in PAGES.values():
         assert page.title_in("ko") in done.stdout
@@ -156,6 +157,8 @@ def test_a_taken_port_is_told_and_another_one_used(served):
         port = taken.getsockname()[1]
         done = run(served[0], "--serve", CORTEX_OTEL_ADMIN_PORT=str(port))
     assert re.search(rf"Port {port} is in use: using \d+ instead", done.stderr)
+    # Why it ends by itself, before it says that it stopped.
+    assert re.search(r"output isn't a terminal: .*\n(.*\n)*Stopped", done.stderr)
     assert "http://127.0.0.1:" in done.stderr
     assert "0.0.0.0" not in done.stderr
 

@@ -64,7 +64,7 @@ def test_what_the_queue_cant_hold_is_dropped_and_counted(path, make_writer):
     assert writer.force_flush()
     with writer.store_lock:  # the thread can't write
         writer.submit(record(1))
-        wait_for(lambda: writer._batch)
+        wait_for(lambda: writer._buffer.batch)
         taken = [writer.submit(record(number)) for number in range(2, 102)]
     assert taken == [True] * 64 + [False] * 36
     assert writer.force_flush()

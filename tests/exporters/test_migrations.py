@@ -9,10 +9,10 @@ import pytest
 from store_kit import SERIES, record, rows
 
 from cortex_otel import semconv
-from cortex_otel_exporters.record import FAILED_RESULTS
 from cortex_otel_exporters.sqlite import schema
 from cortex_otel_exporters.sqlite.files import open_for_writing
 from cortex_otel_exporters.sqlite.store import Store
+from cortex_otel_exporters.vocabulary import FAILED_RESULTS
 
 VERSIONS = range(1, schema.SCHEMA_VERSION)
 KINDS = [

@@ -151,7 +151,7 @@ def test_exporters_say_failure_when_something_was_dropped(path, make_writer):
     exporter = SqliteSpanExporter(writer, lambda _: record())
     with writer.store_lock:
         assert exporter.export([None] * 10) is SpanExportResult.SUCCESS
-        wait_for(lambda: writer._batch)
+        wait_for(lambda: writer._buffer.batch)
         assert exporter.export([None] * 100) is SpanExportResult.FAILURE
     logs = SqliteLogRecordExporter(writer, lambda _: 1 / 0)
     assert logs.export([None]) is LogRecordExportResult.FAILURE

@@ -72,6 +72,10 @@ def attempt(packages):
 
 @pytest.fixture(scope="session")
 def packages():
+    return install_packages()
+
+
+def install_packages() -> Path:
     """`extension/node_modules` as its lock file says."""
     npm = shutil.which("npm", path=_search_path())
     if npm is None or shutil.which("node", path=_search_path()) is None:
@@ -128,6 +132,10 @@ class Authors:
 
 @pytest.fixture(scope="session")
 def authors(packages):
+    return install_authors()
+
+
+def install_authors() -> Authors:
     home = ROOT / ".stacks" / "extension-authors"
     given = Path(__file__).with_name("authors")
     lock = (given / "package-lock.json").read_text()
@@ -259,6 +267,10 @@ def chromium():
 @pytest.fixture(scope="session")
 def code_server(packages):
     """VS Code as code-server packs it: its real extension host, without native modules."""
+    return install_code_server()
+
+
+def install_code_server() -> Path:
     directory = ROOT / ".stacks" / f"code-server-{CODE_SERVER}"
     installed = directory / "node_modules" / "code-server"
     stamp = directory / "installed"

@@ -47,7 +47,7 @@ def test_a_full_disk_is_waited_for_and_its_drops_are_counted(small_disk, make_wr
     while not writer.trouble:  # the WAL may have room left
         writer.submit(record(number))
         number += 1
-        wait_for(lambda: writer.trouble or not writer._queue, pause=0.0002)
+        wait_for(lambda: writer.trouble or not writer._buffer._queue, pause=0.0002)
     wait_for(lambda: writer.trouble == "disk_full")
     wait_for(lambda: heartbeats(path.parent)[0]["trouble"] == "disk_full")
     kept = [n for n in range(number, number + 2000) if writer.submit(record(n))]
@@ -88,7 +88,7 @@ def test_a_disk_filled_by_the_telemetry_itself(small_disk, make_writer):
         if writer.trouble:
             break
         if number % 100 == 0:
-            wait_for(lambda: writer.trouble or not writer._queue)
+            wait_for(lambda: writer.trouble or not writer._buffer._queue)
     wait_for(lambda: writer.trouble == "disk_full")
     begun = time.monotonic()
     assert not writer.shutdown(300)
@@ -113,7 +113,7 @@ def test_a_limit_on_file_sizes_is_a_full_disk_too(tmp_path, make_writer):
     number = 1
     while not writer.trouble:
         writer.submit(record(number)); number += 1
-        wait_for(lambda: writer.trouble or not writer._queue, pause=0.0001)
+        wait_for(lambda: writer.trouble or not writer._buffer._queue, pause=0.0001)
     assert writer.trouble in ("disk_full", "unavailable"), writer.trouble
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     assert writer.force_flush()

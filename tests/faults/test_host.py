@@ -96,7 +96,7 @@ def test_a_flush_and_an_exit_from_a_handler_that_interrupted_submit(path, make_w
     writer.submit(record(0))
     assert writer.force_flush()
     begun = time.monotonic()
-    with writer._counters.lock:
+    with writer._buffer.counters.lock:
         assert writer.submit(record(1))
         assert writer.force_flush()
         assert writer.submit(record(2))
@@ -109,7 +109,7 @@ def test_a_flush_and_an_exit_from_a_handler_that_interrupted_submit(path, make_w
 def test_counts_that_had_to_wait_for_the_ledger_follow(path, make_writer, monkeypatch):
     monkeypatch.setattr(counters_module, "_PATIENCE_SECONDS", 0.01)
     writer = make_writer()
-    with writer._counters.lock:
+    with writer._buffer.counters.lock:
         writer.submit(record(0))
         assert writer.force_flush()
     wait_for(lambda: ledger(path) == {"received": 1, "stored": 1})
@@ -220,7 +220,7 @@ def test_at_interpreter_exit_no_thread_is_needed(path):
 
 def test_an_error_in_the_thread_itself_does_not_end_it(path, writer, monkeypatch, caplog):
     fail = [True]
-    fill = writer._fill_batch
+    fill = writer._buffer.fill_batch
 
     def broken():
         if fail:
@@ -228,7 +228,7 @@ def test_an_error_in_the_thread_itself_does_not_end_it(path, writer, monkeypatch
             raise MemoryError
         return fill()
 
-    monkeypatch.setattr(writer, "_fill_batch", broken)
+    monkeypatch.setattr(writer._buffer, "fill_batch", broken)
     writer.submit(record(0))
     assert writer.force_flush()
     assert numbers(path) == [0]

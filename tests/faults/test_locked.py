@@ -53,7 +53,7 @@ def test_memory_is_bounded_and_what_it_cant_hold_is_counted_as_locked(home, path
         wait_for(lambda: writer.trouble == "locked")
         taken = sum(writer.submit(record(number)) for number in range(2, 5002))
         assert taken == 1000
-        assert len(writer._queue) + len(writer._batch) == 1001
+        assert writer._buffer.queued == 1001
         wait_for(lambda: heartbeats(home)[0]["dropped"] == {"locked": 4000})
     assert writer.force_flush()
     assert ledger(path) == {"received": 5002, "stored": 1002, "dropped|locked": 4000}

@@ -11,6 +11,8 @@ import pytest
 import yaml
 from patience import PATIENCE
 
+pytestmark = pytest.mark.system
+
 COMPOSE = Path(sys.executable).with_name("docker-compose")
 
 

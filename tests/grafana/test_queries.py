@@ -87,6 +87,7 @@ def expected(shown, names, variables, connection, span):
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("page_id", "panel_id"), PANELS)
 @pytest.mark.parametrize("filters", FILTERS)
 def test_a_panel_shows_what_the_web_shows(page_id, panel_id, filters, dashboards, store):

@@ -37,6 +37,7 @@ def seconds(unit, value):
     return value
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("asked", ASKED)
 @pytest.mark.parametrize(("page_id", "place"), PANELS)
 def test_both_faces_show_the_same(page_id, place, asked, dashboards, population_store):

@@ -12,7 +12,10 @@ import pytest
 import yaml
 from patience import PATIENCE
 
-pytestmark = pytest.mark.skipif(shutil.which("sh") is None, reason="a POSIX shell runs it")
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(shutil.which("sh") is None, reason="a POSIX shell runs it"),
+]
 
 
 @pytest.fixture

@@ -64,10 +64,12 @@ def read_as(user, path):
     return int(told) if told else None
 
 
+@pytest.mark.system
 def test_another_user_can_not_read_what_nobody_has_open(database):
     assert read_as(NOBODY, database) is None
 
 
+@pytest.mark.system
 def test_where_another_user_may_write_it_leaves_files_of_its_own(database, directory):
     directory.chmod(0o777)
     assert read_as(NOBODY, database) == 30
@@ -76,6 +78,7 @@ def test_where_another_user_may_write_it_leaves_files_of_its_own(database, direc
     assert {entry.stat().st_uid for entry in left} == {NOBODY}
 
 
+@pytest.mark.system
 def test_the_same_user_reads_and_the_writer_goes_on(database, directory):
     assert read_as(0, database) == 30
     writer = apsw.Connection(str(database))

@@ -154,6 +154,7 @@ def test_a_reader_attached_later_sees_new_points(converter):
     assert metrics.metrics[0].data.data_points[0].sum == 2.0
 
 
+@pytest.mark.system
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_counts_only_its_own(both):
@@ -200,6 +201,7 @@ print(json.dumps(points))
 """
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("when", "seen"), [("never", []), ("at start", [5]), ("later", [2])])
 def test_the_store_has_each_call_once_whoever_else_reads(tmp_path, when, seen):
     source = Path(cortex_otel.__file__).parents[1]

@@ -21,11 +21,6 @@ def test_only_what_was_learned_is_known():
     assert not known.has_any("prompts/get")
 
 
-@pytest.fixture(autouse=True)
-def nothing_declared(monkeypatch):
-    monkeypatch.setattr(budget, "_declared", {"tool": set(), "prompt": set()})
-
-
 def test_names_are_bounded_and_the_last_ones_are_known():
     known = ToolNames()
     known.learn("tools/call", (f"tool {number}" for number in range(MAX_NAMES + 7)))

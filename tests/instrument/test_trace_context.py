@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.system
+
 SERVER = """
 import cortex_otel
 cortex_otel.configure()

@@ -7,6 +7,8 @@ import sqlite3
 import pytest
 from canaries import SECRETS, TEXTS, canary, needles
 
+pytestmark = pytest.mark.system
+
 RESOURCE = [
     ("host.name", "plain"), ("user.name", "plain"), ("process.command_line", "home path"),
     ("process.owner", "e-mail"), ("service.instance.id", "plain"), ("my.own", "openai key"),

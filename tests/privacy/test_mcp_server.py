@@ -13,6 +13,8 @@ from patience import PATIENCE
 
 pytest.importorskip("mcp.server.mcpserver")
 
+pytestmark = pytest.mark.system
+
 HOW = ["return", "crash", "tool_error", "timeout", "group"]
 TOOLS = ["decorated", "decorated_later", "undecorated"]
 

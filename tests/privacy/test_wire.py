@@ -9,6 +9,8 @@ import pytest
 from canaries import canary
 from wire import Server, Tap
 
+pytestmark = pytest.mark.system
+
 NAMED = {
     "OTEL_TRACES_EXPORTER": "otlp", "OTEL_LOGS_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "otlp",
     "CORTEX_OTEL_ALLOW_OTHER_EXPORTERS": "true",

@@ -25,11 +25,6 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(autouse=True)
-def nothing_declared(monkeypatch):
-    monkeypatch.setattr(budget, "_declared", {"tool": set(), "prompt": set()})
-
-
 @pytest.fixture(scope="module", autouse=True)
 def small():
     kept = budget.LIMITS
@@ -175,6 +170,7 @@ def test_threads_together_get_no_more_than_one_would():
     assert sum(admitted) == AT_ONCE - AT_ONCE // 4
 
 
+@pytest.mark.system
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_child_does_not_wait_for_a_lock_of_its_parent():
     made = Budget("tool", clock=Clock())

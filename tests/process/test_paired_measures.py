@@ -54,6 +54,7 @@ def test_each_pair_is_declared_both_ways():
     } == sc.PAIRED_MEASURES
 
 
+@pytest.mark.system
 def test_a_misspelt_number_leaves_the_answers_true(tmp_path):
     subprocess.run(
         [sys.executable, "-c", HOST], cwd=tmp_path, check=True, capture_output=True,

@@ -236,6 +236,7 @@ def test_what_waits_is_bounded_over_all_traces(kept):
 
 
 # Other tests may have left threads, of which Python 3.12 and later warn.
+@pytest.mark.system
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_leaves_what_waits_to_its_parent(kept):
     sampler = TraceSampler({"*": 0.5}, kept)

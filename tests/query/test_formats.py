@@ -53,11 +53,18 @@ def test_durations_have_three_digits(value, shown):
     assert row == shown.rjust(len(rule))
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_no_cell_is_a_formula(start):
-    text = formats.as_csv(result_of((f'{start}cmd|"calc",x\n', -3.5, None, None, None)))
+@pytest.mark.parametrize("before", ["", " ", "\u00a0 "])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "|", "%"])
+def test_no_cell_is_a_formula(start, before):
+    cell = f'{before}{start}cmd|"calc",x\n'
+    text = formats.as_csv(result_of((cell, -3.5, None, None, None)))
     _, row = csv.reader(io.StringIO(text, newline=""))
-    assert row == [f'\'{start}cmd|"calc",x\n', "-3.5", "", "", ""]
+    assert row == [f"'{cell}", "-3.5", "", "", ""]
+
+
+@pytest.mark.parametrize("text", ["a=1", "도구", "'=1", "#x", "", " a", "100 %"])
+def test_other_text_is_as_it_was(text):
+    assert formats.harmless(text) == text
 
 
 def test_csv_has_plain_numbers_and_iso_times():
@@ -79,3 +86,74 @@ def test_a_terminal_obeys_nothing():
     table = formats.as_table(result_of(("\x1b[2J\x07\u202eabc\n", 1, 1, 1, 1)))
     assert "?[2J??abc?" in table
     assert formats.printable("한글 ok") == "한글 ok"
+
+
+def shown(unit, *values, offset_minutes=0):
+    """The cells of one column, with the spaces that align them."""
+    question = parse("q", f"-- title: T\n-- about: a\n-- column: a {unit} m\nSELECT 1")
+    rows = tuple((value,) for value in values)
+    result = Result(question=question, rows=rows, truncated=False, exact=True, elapsed_ms=1.0)
+    return formats.as_table(result, offset_minutes).split("\n")[2:]
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "cell"),
+    [
+        ("ratio", 0.5, "50.0 %"), ("ratio", 1, "100.0 %"), ("ratio", 0.0004, "0.0 %"),
+        ("count", 1234.5, "1,234.5"), ("tokens", 1234567.0, "1,234,567"), ("tokens", 2.25, "2.2"),
+        ("flag", 1, "*"), ("flag", 0, ""), ("ms", -100.4, "-100"), ("ms", 99.94, "99.9"),
+        ("ms", 100.0, "100"),
+        ("unix_ns", 86_399_999_999_999, "1970-01-01 23:59:59"), ("epoch_day", -1, "1969-12-31"),
+        ("text", "a\tb", "a?b"),
+    ],
+)  # fmt: skip
+def test_a_cell_of_each_unit(unit, value, cell):
+    assert [line.strip() for line in shown(unit, value)] == [cell]
+
+
+@pytest.mark.parametrize("unit", ["count", "tokens", "ms", "ratio", "flag"])
+def test_numbers_are_aligned_on_the_right(unit):
+    assert len({len(line) for line in shown(unit, 1, 1000) if line.strip()}) == 1
+
+
+def test_text_and_times_are_aligned_on_the_left():
+    assert shown("text", "a", "long") == ["a", "long"]
+
+
+def test_a_long_text_is_cut_to_sixty_columns():
+    assert shown("text", "x" * 60, "y" * 61) == ["x" * 60, "y" * 59 + "…"]
+
+
+def test_times_without_an_offset_are_utc():
+    result = result_of(("a", 1, 1, 0, 0))
+    assert formats.plain(0, "unix_ns") == "1970-01-01T00:00:00.000+00:00"
+    assert formats.as_json(result, 0, 0)["from"] == "1970-01-01T00:00:00.000+00:00"
+    assert "T00:00:00.000+00:00," in formats.as_csv(result)
+    assert "1970-01-01 00:00:00" in formats.as_table(result)
+
+
+def test_a_time_beyond_the_calendar_is_shown_in_utc():
+    last = 253_402_300_799_999_000_000  # 9999-12-31T23:59:59.999Z
+    assert formats.iso_time(last, 540) == "9999-12-31T23:59:59.999+00:00"
+    assert formats.iso_time(last, -60) == "9999-12-31T22:59:59.999-01:00"
+
+
+def test_padding_never_cuts():
+    assert formats.pad("한글", 3) == "한글"
+    assert formats.pad("한글", 6) == "한글  "
+    assert formats.pad("한글", 6, right=True) == "  한글"
+
+
+@pytest.mark.parametrize("letter", ["\x1b", "\u202e", "\ud800"])
+def test_what_a_terminal_would_obey_is_a_question_mark(letter):
+    assert formats.printable(f"a{letter}b") == "a?b"
+
+
+def test_a_json_line_keeps_letters_and_any_value():
+    assert formats.json_line({"이름": 1}) == '{"이름": 1}'
+    assert formats.json_line({1, 2} & {1}) == '"{1}"'
+
+
+def test_json_tells_the_milliseconds_it_took_to_a_tenth():
+    result = Result(question=QUESTION, rows=(), truncated=False, exact=True, elapsed_ms=1.26)
+    assert formats.as_json(result, 0, 0)["elapsed_ms"] == 1.3

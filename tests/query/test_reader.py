@@ -107,6 +107,7 @@ except StoreError as error:
 """
 
 
+@pytest.mark.system
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize(
     ("modes", "writing", "expected"),

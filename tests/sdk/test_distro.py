@@ -511,7 +511,7 @@ def test_an_exporter_is_idle_where_our_own_processor_is(tmp_path, monkeypatch):
     span = provider.get_tracer("host").start_span("work")
     span.end()
     running = configure.pipeline()
-    received = running.writer._counters.received
+    received = running.writer._buffer.counters.received
     exporter.export([span])
     assert received["event"] == 1
     state.active = True

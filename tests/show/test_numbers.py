@@ -565,6 +565,7 @@ def test_no_panel_is_left_out():
     assert PANELS.keys() == EXPECTED.keys()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [name for name in PANELS if name not in OF_THE_LAST_DAY])
 @pytest.mark.parametrize("asked", ASKED)
 def test_a_panel_says_what_the_rows_say(name, asked, ask, rows, somebody):

@@ -14,7 +14,7 @@ from opentelemetry.sdk.version import __version__ as sdk_version
 from patience import PATIENCE
 
 import cortex_otel
-from cortex_otel.sdk import configure
+from cortex_otel.sdk import pipeline
 from cortex_otel.settings import read_environment
 from cortex_otel.span import versions
 from cortex_otel.span.provider import LeanTracerProvider
@@ -99,7 +99,7 @@ def test_is_tested_works_without_the_private_parts(tmp_path):
 
 def test_the_choice(monkeypatch):
     def chosen():
-        return configure._span_implementation(read_environment())
+        return pipeline._span_implementation(read_environment())
 
     assert chosen() == (LeanTracerProvider, "span:lean")
     monkeypatch.setenv("CORTEX_OTEL_SPAN", "sdk")

@@ -412,6 +412,7 @@ def begin(attributes, parent=None):
     return "start", ("x", parent, SpanKind.SERVER, attributes, None, None, True, True)
 
 
+@pytest.mark.thorough
 @settings(
     max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck), database=None
 )  # fmt: skip

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import orjson
 from starlette.responses import Response
 
+from cortex_otel.query.formats import harmless
 from cortex_otel.show.web.problems import busy
 from cortex_otel.show.web.values import cell
 
@@ -37,8 +38,6 @@ _CHUNK = 64 * 1024
 _THREADS = 2
 _MAX_CONCURRENT = 8
 _SECONDS_FOR_A_CHUNK = 30.0
-#: What a spreadsheet takes for a formula; also after leading spaces and line ends.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 _BOM = "\ufeff"
 
 
@@ -64,7 +63,7 @@ def as_csv(
             writer.writerow([f"# cut after {count} rows: {max_bytes / 1e6:g} MB are reached"])
             break
         writer.writerow(
-            [_escaped(cell(value, unit, zone)) for value, unit in zip(row, units, strict=True)]
+            [harmless(cell(value, unit, zone)) for value, unit in zip(row, units, strict=True)]
         )
         if text.tell() >= _CHUNK:
             size += text.tell()
@@ -251,10 +250,3 @@ def _drained(text: io.StringIO) -> bytes:
     text.seek(0)
     text.truncate()
     return content
-
-
-def _escaped(value: Value) -> Value:
-    """``value`` with ``'`` before it if a spreadsheet would run it as a formula."""
-    if isinstance(value, str) and value.lstrip(" \u00a0").startswith(_FORMULA_STARTS):
-        return f"'{value}"
-    return value

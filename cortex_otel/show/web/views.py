@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from cortex_otel import locale
 from cortex_otel.locale import LANGUAGES, N_, texts
+from cortex_otel.semconv import SERVICES
 from cortex_otel.show import pages
 
 if TYPE_CHECKING:
@@ -68,8 +69,6 @@ _FILTERS = {
     "tool": (N_("Tool"), "search_context"),
     "q": (N_("Search"), N_("in messages")),
 }
-#: Offered before the first response; the browser adds those it finds in responses.
-_SERVICES = ("mcp", "extension", "web")
 #: The key after ``g``; by default a page's first letter, but two begin with an e.
 _KEYS = {"extension": "x"}
 #: Filters that every page has a control for.
@@ -274,7 +273,8 @@ def _shell(
             since=query.get("since") or ("" if query.get("from") else _DEFAULT_SINCE),
             themes=THEMES.items(),
             tiers=_TIERS.items(),
-            services=_offered(_SERVICES, query.get("service", "")),
+            # Before the first answer came; the browser adds what it finds in answers.
+            services=_offered(SERVICES, query.get("service", "")),
             client=client,
         )
     )

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cortex_otel_exporters.record import FAILED_RESULTS, SPAN_EVENT_TYPE, Session
+from cortex_otel_exporters.record import SPAN_EVENT_TYPE, Session
 from cortex_otel_exporters.sqlite.checks import check_texts
 from cortex_otel_exporters.sqlite.keys import Keys
+from cortex_otel_exporters.vocabulary import FAILED_RESULTS
 
 if TYPE_CHECKING:
     import apsw

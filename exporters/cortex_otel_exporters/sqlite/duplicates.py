@@ -28,6 +28,8 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from cortex_otel_exporters.vocabulary import LOG_RECORD_UID
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Delivery", "KnownEvents", "KnownPoints", "Share"]
 
-_UID: Final = "log.record.uid"
 _EVENT: Final = "event"
 _SIZES: Final = (256, 32, 1)  # few, so that SQLite compiles each only once
 _TWO_TO_63: Final = 1 << 63  # later times are refused
@@ -180,7 +181,7 @@ class KnownEvents(_Known):
     def add(self, position: int, record: Record, row: _Row) -> bool:
         """Note the ``row`` of ``record``; ``False`` if it is stored already."""
         is_event = record.series.kind == _EVENT
-        uid = record.event_data.get(_UID) if is_event else None
+        uid = record.event_data.get(LOG_RECORD_UID) if is_event else None
         identities: Sequence[_Identity] = (record.identity,)
         if self._has_rows or record.identity is None:
             by_row = _row_of_event(row, uid, is_event=is_event)
@@ -243,10 +244,10 @@ def _row_of_event(row: Sequence[object], uid: object, *, is_event: bool) -> _Ide
 
 
 def _uid_of(keys: str | None, values: object) -> object:
-    if keys is None or not isinstance(values, str) or _UID not in keys:
+    if keys is None or not isinstance(values, str) or LOG_RECORD_UID not in keys:
         return None
     data = dict(zip(json.loads(keys), json.loads(values), strict=False))
-    return data.get(_UID)
+    return data.get(LOG_RECORD_UID)
 
 
 def _sized(statement: str) -> dict[int, str]:

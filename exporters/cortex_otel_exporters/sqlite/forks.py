@@ -12,21 +12,32 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from cortex_otel_exporters import native
 
-if TYPE_CHECKING:
-    from cortex_otel_exporters.sqlite.writer import Writer
+__all__ = ["Forked", "watch"]
 
-__all__ = ["watch"]
 
-_writers: weakref.WeakSet[Writer] = weakref.WeakSet()
+class Forked(Protocol):
+    """What a fork finds in the process: a :class:`~.writer.Writer`."""
+
+    store_lock: native.Lock
+    """Held from before the fork until after it in the parent."""
+
+    def prepare_to_fork(self) -> bool:
+        """Close the database and hold the lock; ``False`` if that takes too long."""
+
+    def begin_again_in_child(self) -> None:
+        """Start afresh in the forked child."""
+
+
+_writers: weakref.WeakSet[Forked] = weakref.WeakSet()
 # Per thread: two may fork at once.
 _held = native.Local()
 
 
-def watch(writer: Writer) -> None:
+def watch(writer: Forked) -> None:
     """Let ``writer`` begin again in every child that is forked from now on."""
     _writers.add(writer)
 
