@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from cortex_otel._version import to_install
-from cortex_otel.commands.console import complain, line, needs_packages, told
+from cortex_otel.commands.console import complain, error_message, line, needs_packages
 from cortex_otel.demo import report
 from cortex_otel.demo.directory import DemoError, demo_directory, remove
 from cortex_otel.demo.reconciliation import LAUNCHER, Reconciliation, Server, State
@@ -76,7 +76,7 @@ def main(arguments: argparse.Namespace) -> int:
     except DemoError as error:
         complain(str(error))
     except (StoreError, QueryError) as error:
-        complain(told(error))
+        complain(error_message(error))
     return 1
 
 
@@ -223,7 +223,7 @@ async def _call(server: Server, reconciliation: Reconciliation, before: State, s
                         while reconciliation.rows_of(server, before) < called:  # noqa: ASYNC110 - another process
                             await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
         except Exception as error:
-            raise DemoError(f"{_told(server, error)}\n{_end_of(stderr)}".rstrip()) from error
+            raise DemoError(f"{_failure(server, error)}\n{_end_of(stderr)}".rstrip()) from error
         server.stderr = _end_of(stderr)
     server.called += called
     server.failed += failed
@@ -238,7 +238,7 @@ async def _call(server: Server, reconciliation: Reconciliation, before: State, s
     )
 
 
-def _told(server: Server, error: BaseException) -> str:
+def _failure(server: Server, error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return _(

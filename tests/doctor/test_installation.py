@@ -184,7 +184,7 @@ def collector():
     ],
 )  # fmt: skip
 def test_the_collector_is_probed_with_an_empty_request(doctor, collector, tmp_path, answer):
-    status, code, told = answer
+    status, code, detail = answer
     server = collector(status)
     headers = tmp_path / "headers"
     headers.write_text("authorization: Bearer canary\n")
@@ -195,7 +195,7 @@ def test_the_collector_is_probed_with_an_empty_request(doctor, collector, tmp_pa
     )
     assert report.levels[code] == ("ok" if status == 200 else "problem")
     assert f"127.0.0.1:{server.server_port}" in report.messages[code]
-    assert told in report.messages[code]
+    assert detail in report.messages[code]
     assert "canary" not in report.stdout
     # The round trip's records are made up: none of them goes there.
     ((path, sent, body),) = server.taken
