@@ -75,7 +75,7 @@ def test_it_leaves_everything_as_it_was(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_senseless_setting_is_told():
+def test_an_invalid_setting_raises():
     with pytest.raises(SettingError, match="tier"), capture(tier="gold"):
         pass
     assert cortex_otel.force_flush()

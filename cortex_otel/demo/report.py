@@ -1,4 +1,4 @@
-"""What happened, for people and for machines."""
+"""The report of a run, as text or JSON."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ROW_KEYS = (
 
 
 def as_json(reconciliation: Reconciliation) -> dict[str, Any]:
-    """One object: what was called, what is stored, and whether they agree."""
+    """One object: calls, stored rows, and whether they agree."""
     return {
         "ok": reconciliation.agree,
         "calls": reconciliation.called,
@@ -61,7 +61,7 @@ def as_text(reconciliation: Reconciliation, repository: Path, *, refresh: bool =
     Args:
         reconciliation: the run so far.
         repository: what ``mcp-server-git`` serves.
-        refresh: begin at the top of an empty screen.
+        refresh: clear the screen first.
     """
     heading = _(
         "{calls} tool calls, {errors} of them failed as intended",
@@ -175,7 +175,7 @@ def _next(directory: Path) -> str:
 
 
 def _program() -> str:
-    """What to type for this very ``cortex-otel``."""
+    """The command that runs this ``cortex-otel``."""
     beside = Path(sys.executable).parent / "cortex-otel"
     found = shutil.which("cortex-otel")
     if found is not None or not beside.exists():

@@ -94,7 +94,7 @@ def test_it_can_be_kept_out(recorded, monkeypatch):
     [(request, "_context_of"), (mcp2, "_peer_of"), (mcp2, "_verdict_of_result"),
      (request.McpRequest, "_describe"), (request.McpRequest, "_measure")],
 )  # fmt: skip
-def test_a_fault_of_the_hook_is_counted_and_the_call_goes_on(hook, monkeypatch, owner, name):
+def test_a_fault_of_the_hook_is_counted_and_the_call_continues(hook, monkeypatch, owner, name):
     def fails(*_, **__):
         raise RuntimeError("a fault of ours")
 

@@ -283,7 +283,7 @@ def test_switched_off_the_function_is_the_very_same(switched_off, function):
     assert instrument_tool(name="x")(function) is function
 
 
-def test_switched_off_though_another_setting_makes_no_sense(monkeypatch):
+def test_switched_off_even_if_another_setting_is_invalid(monkeypatch):
     monkeypatch.setenv("CORTEX_OTEL_ENABLED", "false")
     monkeypatch.setenv("CORTEX_OTEL_HOME", " ")
     monkeypatch.setenv("CORTEX_OTEL_QUEUE_SIZE", "a lot")

@@ -249,7 +249,7 @@ def test_one_user(varied_store, varied, offset, when, user):
 
 
 @pytest.mark.parametrize("name", ["user_totals", "user_days", "user_tools"])
-def test_without_a_user_there_is_nobody(varied_store, name):
+def test_events_without_a_user_count_no_user(varied_store, name):
     assert ask(varied_store, name, from_ns=0, to_ns=MONDAY + 40 * DAY) == []
 
 

@@ -1,4 +1,4 @@
-// The waterfall of a trace: who called whom, when, and for how long.
+// The waterfall view of a trace: calls, their start and duration.
 import { API, ask, client, _, ngettext, presentable } from "./client.js";
 import { h } from "./dom.js";
 import * as format from "./format.js";
