@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from cortex_otel.commands import doctor, grafana, query, serve, status, tail
-from cortex_otel.commands.console import complain, needs_packages, told
+from cortex_otel.commands.console import complain, error_message, needs_packages
 from cortex_otel.locale import _
 from cortex_otel.query.ranges import RangeError
 from cortex_otel.query.runner import QueryError
@@ -73,10 +73,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         command: Callable[[argparse.Namespace, Settings], int] = parsed.run
         return command(parsed, settings)
     except (SettingError, RangeError, query.UsageError) as error:
-        complain(told(error))
+        complain(error_message(error))
         return _SENSELESS
     except (StoreError, QueryError) as error:
-        complain(told(error))
+        complain(error_message(error))
         return _FAILED
 
 
@@ -125,14 +125,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_help(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
 
-    command = _command(
-        commands, "status", status.run, _("show whether it is recording and what is stored")
-    )
+    command = _command(commands, "status", status.run, _(status.ABOUT))
     _add_json(command)
 
-    command = _command(
-        commands, "tail", tail.run, _("show the latest events, and with -f those that follow")
-    )
+    command = _command(commands, "tail", tail.run, _(tail.ABOUT))
     command.add_argument(
         "-f", "--follow", action="store_true", help=_("keep showing new events until Ctrl-C")
     )

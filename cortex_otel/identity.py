@@ -1,6 +1,6 @@
-"""Who a record belongs to: user hash, tier, project, branch and session.
+"""The identity that records carry: user hash, tier, project, branch and session.
 
-The answer comes from the first of these that gives one, each field by itself:
+Each field comes from the first of these sources that provides it:
 
 1. the provider that the host registered (:func:`set_identity_provider`),
 2. Cortex's licence manager, if it is importable (tier only),
@@ -75,7 +75,7 @@ class Resolved(NamedTuple):
 
 
 class IdentityResolver:
-    """Answers "who is it now?", asking the sources at most once in ``ttl_ms``."""
+    """The current identity, from the sources, which are asked at most once in ``ttl_ms``."""
 
     def __init__(self, settings: Settings | None = None, *, text_key: bytes | None = None) -> None:
         self._ttl = (settings.identity_ttl_ms if settings else 1000) / 1000
@@ -85,20 +85,20 @@ class IdentityResolver:
         self._home = settings.home if settings else None
         self._text_key = text_key
         self._licence: Callable[[], Any] | None = None
-        self._licence_sought_on: tuple[str, ...] | None = None
+        self._licence_sys_path: tuple[str, ...] | None = None
         self._cached = Resolved("", FREE, "", "")
         self._expires = -1.0
-        #: Held while the sources are asked. A plain lock: the provider itself may be a tool of
-        #: ours, and must not ask again.
-        self.asking = native.Lock()
+        #: Held while the sources are asked. Not re-entrant: the provider may itself be an
+        #: instrumented tool, and must not ask again.
+        self.resolving = native.Lock()
         self.provider: Callable[[], Any] | None = None
 
     def current(self) -> Resolved:
         """The identity that records made now carry; never raises.
 
-        While one thread asks, which a slow provider makes long, the others get the last answer.
+        While one thread asks a slow provider, the others get the previous answer.
         """
-        if time.monotonic() < self._expires or not self.asking.acquire(blocking=False):
+        if time.monotonic() < self._expires or not self.resolving.acquire(blocking=False):
             return self._cached
         try:
             self._cached = self._resolve()
@@ -106,29 +106,29 @@ class IdentityResolver:
             guard.swallowed("identity", error)
         finally:
             self._expires = time.monotonic() + self._ttl
-            self.asking.release()
+            self.resolving.release()
         return self._cached
 
     def refresh(self) -> None:
         """Ask the sources again at the next record."""
         self._expires = -1.0
 
-    def prepare(self, *, make: bool = True) -> None:
-        """Read the key of this installation: file work, that no event loop should wait for.
+    def prepare(self, *, create_key: bool = True) -> None:
+        """Read the key of this installation: file access that no event loop should wait for.
 
         Args:
-            make: the key, if there is none yet, and so the directory.
+            create_key: create the key, and its directory, if there is none yet.
         """
         if self._text_key is not None:
             return
-        if make:
+        if create_key:
             self._text_key = _installation_key(self._home)
         elif self._home is not None:
             with contextlib.suppress(OSError):
                 self._text_key = _read_key(self._home / _KEY_FILE)
 
     def hash_user(self, user_id: str) -> str:
-        """64 hex digits that stand for ``user_id`` and don't lead back to it."""
+        """64 hex digits that identify ``user_id`` without revealing it."""
         data = _utf8(user_id)
         if self._hash_key:
             return hmac.new(self._hash_key, data, hashlib.sha256).hexdigest()
@@ -151,7 +151,7 @@ class IdentityResolver:
             user_hash = self.hash_user(user_id) if user_id else ""
         tier: str | None = self._text("tier", given.tier)
         if tier and tier not in TIERS:
-            self._warn_of("tier")
+            self._warn_invalid("tier")
             tier = None
         tier = tier or self._from_licence() or self._tier or FREE
         project = self._identifier(self._text("project_id", given.project_id))
@@ -159,7 +159,7 @@ class IdentityResolver:
         return Resolved(user_hash, tier, project, branch)
 
     def _text(self, field: str, value: object) -> str:
-        """What a provider gave for ``field``, as text; ``""`` for nothing and for nonsense."""
+        """What a provider gave for ``field``, as text; ``""`` if nothing or no text."""
         if isinstance(value, os.PathLike):
             value = os.fspath(value)
         if isinstance(value, str):
@@ -167,18 +167,18 @@ class IdentityResolver:
         if isinstance(value, int) and not isinstance(value, bool):
             return int.__repr__(value)
         if value is not None:
-            self._warn_of(field)
+            self._warn_invalid(field)
         return ""
 
     @staticmethod
-    def _warn_of(field: str) -> None:
+    def _warn_invalid(field: str) -> None:
         guard.warn_once(
             f"identity.{field}",
-            "identity provider: its %s makes no sense; using the next source", field,
+            "identity provider: its %s is not valid; using the next source", field,
         )  # fmt: skip
 
     def _identifier(self, text: str) -> str:
-        """A project or branch id as it is if it is an identifier, else its hash: maybe a path."""
+        """A project or branch id if it looks like one, else its hash: it may be a path."""
         return text if not text or _ID.fullmatch(text) else self.hash_text(text)
 
     def _from_provider(self) -> Identity:
@@ -191,7 +191,7 @@ class IdentityResolver:
             if isinstance(given, Identity):
                 return given
             if not isinstance(given, Mapping):
-                self._warn_of("answer")
+                self._warn_invalid("answer")
                 return Identity()
             return Identity(**{key: given[key] for key in Identity._fields if key in given})
         except Exception as error:  # noqa: BLE001 - the host's code, in the host's tool call
@@ -199,9 +199,9 @@ class IdentityResolver:
             return Identity()
 
     def _from_licence(self) -> str | None:
-        # Under zero-code start the script's directory comes onto the path later.
-        if self._licence is None and self._licence_sought_on != tuple(sys.path):
-            self._licence_sought_on = tuple(sys.path)
+        # Under zero-code start, the script's directory is added to sys.path later.
+        if self._licence is None and self._licence_sys_path != tuple(sys.path):
+            self._licence_sys_path = tuple(sys.path)
             self._licence = _licence_manager()
         if self._licence is None:
             return None
@@ -231,20 +231,20 @@ def use(settings: Settings) -> IdentityResolver:
     _resolver = IdentityResolver(settings)
     _resolver.provider = last.provider
     if last._home == settings.home:  # noqa: SLF001 - its own class
-        # Where the key can't be stored, hashes of one process must compare all the same.
+        # Where the key can't be stored, hashes of one process must still compare.
         _resolver._text_key = last._text_key  # noqa: SLF001 - the same
     return _resolver
 
 
 def exchange(resolver: IdentityResolver) -> IdentityResolver:
-    """Make ``resolver`` the process-wide one for a while; returns the one to put back."""
+    """Make ``resolver`` the process-wide one; returns the previous one, to be restored."""
     global _resolver
     last, _resolver = _resolver, resolver
     return last
 
 
 def set_identity_provider(provider: Callable[[], Any] | None) -> None:
-    """Register where user and tier come from.
+    """Register the source of user and tier.
 
     Args:
         provider: called at most once a second, on the thread of a tool call; returns an
@@ -261,7 +261,7 @@ def current() -> Resolved:
 
 
 def user_hash(user_id: str) -> str:
-    """64 hex digits that stand for ``user_id``; see :class:`IdentityResolver`."""
+    """64 hex digits that identify ``user_id``; see :meth:`IdentityResolver.hash_user`."""
     return _resolver.hash_user(user_id)
 
 
@@ -279,7 +279,7 @@ def _after_fork_in_child() -> None:
     global _session_id  # noqa: PLW0603
     _session_id = secrets.token_hex(16)
     # Another thread of the parent may have held it.
-    _resolver.asking = native.Lock()
+    _resolver.resolving = native.Lock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -295,9 +295,9 @@ def _utf8(text: str) -> bytes:
 
 
 def _installation_key(home: Path | None) -> bytes:
-    """The key of this installation, made with mode 0600 with the first record.
+    """The key of this installation, created with mode 0600 with the first record.
 
-    Where the directory can't be written, the key lives as long as the process: hashes then don't
+    If the directory isn't writable, the key lives as long as the process: hashes then don't
     compare between processes, and nothing else is lost.
     """
     if home is None:
@@ -310,20 +310,20 @@ def _installation_key(home: Path | None) -> bytes:
     key = secrets.token_bytes(32)
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Written under another name and linked, so that a process that starts at the same
-        # moment never reads half a key; whoever links first wins.
-        draft = home / f".text-hash.key.{os.getpid()}.{secrets.token_hex(4)}"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        # Written under a temporary name and linked, so that a process that starts at the same
+        # moment never reads a partial key; the first one to link wins.
+        temporary = home / f".text-hash.key.{os.getpid()}.{secrets.token_hex(4)}"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             os.write(descriptor, key)
         finally:
             os.close(descriptor)
         try:
-            os.link(draft, path)
+            os.link(temporary, path)
         except FileExistsError:
             key = _read_key(path)
         finally:
-            draft.unlink()
+            temporary.unlink()
     except OSError:
         pass
     return key
@@ -332,7 +332,7 @@ def _installation_key(home: Path | None) -> bytes:
 def _read_key(path: Path) -> bytes:
     key = path.read_bytes()
     if len(key) != 32:  # noqa: PLR2004 - the length this module writes
-        raise OSError(f"{path} is not a key of ours")
+        raise OSError(f"{path} is not a key that cortex-otel wrote")
     return key
 
 
@@ -345,11 +345,11 @@ def _licence_manager() -> Callable[[], Any] | None:
     try:
         if _LICENCE_MODULE not in sys.modules:
             package = importlib.machinery.PathFinder.find_spec("core")
-            places = list(package.submodule_search_locations or ()) if package else []
-            if not any((Path(place) / "license_manager.py").is_file() for place in places):
+            folders = list(package.submodule_search_locations or ()) if package else []
+            if not any((Path(folder) / "license_manager.py").is_file() for folder in folders):
                 return None
-        found = importlib.import_module(_LICENCE_MODULE).get_license_manager
+        manager = importlib.import_module(_LICENCE_MODULE).get_license_manager
     except Exception as error:  # noqa: BLE001 - the host's module
         guard.swallowed("identity.licence_import", error)
         return None
-    return found if callable(found) else None
+    return manager if callable(manager) else None

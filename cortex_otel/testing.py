@@ -1,4 +1,4 @@
-"""For tests of code that is instrumented: what would have been stored, and nothing is.
+"""Helpers for tests of instrumented code: capture in memory what would have been stored.
 
 ::
 
@@ -12,9 +12,9 @@
         assert (event.series.tool_name, event.series.result) == ("search_context", "success")
 
 Ids count from 1, the session is :data:`SESSION`, and times are a millisecond apart from
-:data:`BEGIN_NS` on, in the order in which things ended, so that rows compare with a snapshot.
-Redaction, identity and sampling are the real ones. No file is made, no thread started, and no
-provider of the host is replaced.
+:data:`BEGIN_NS` on, in the order in which they ended, so that rows can be compared with a snapshot.
+Redaction, identity and sampling are the real ones. No file is created, no thread started, and no
+provider of the host replaced.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ __all__ = ["BEGIN_NS", "SESSION", "CountingIds", "Recorded", "capture"]
 #: 2026-01-05T00:00:00Z, a Monday; Unix ns.
 BEGIN_NS = 1_767_571_200_000_000_000
 _NS_A_MS = 10**6
-# Hashes of text compare between runs, and with nothing that was really recorded.
+# Hashes of text are the same in every run, and differ from those that are really recorded.
 _TEXT_KEY = b"cortex_otel.testing"
-#: The session of everything that doesn't tell its own.
+#: The session of records without their own.
 SESSION = Session("session-1")
 
 
@@ -71,18 +71,18 @@ class CountingIds(IdGenerator):
 
 
 class Recorded:
-    """What has been recorded so far; takes rows as a store would."""
+    """What has been recorded so far; a sink that keeps its rows."""
 
     def __init__(self) -> None:
         self._records: list[Record] = []
         self._reader = InMemoryMetricReader()
         self._converter: Converter | None = None
         self.sampled_out = 0
-        """Records that sampling let go."""
+        """Records that sampling left out."""
         self.dropped: Counter[str] = Counter()
         """Records that were refused, by reason."""
         self.noted: Counter[tuple[str, str, str]] = Counter()
-        """What else went into the ledger: counts by signal, outcome and reason."""
+        """Other entries of the ledger: counts by signal, outcome and reason."""
 
     def events(self, event_type: str | None = None) -> list[Record]:
         """The rows, in the order in which they ended.
@@ -104,34 +104,34 @@ class Recorded:
         data = self._reader.get_metrics_data()
         return [] if data is None or self._converter is None else self._converter.metrics(data)
 
-    # --- as a store -----------------------------------------------------------------------------
+    # --- as a sink ------------------------------------------------------------------------------
 
     def submit(self, record: Record) -> bool:
-        """Take a row."""
+        """Keep a row."""
         self._records.append(record)
         return True
 
     def submit_metrics(self, points: list[MetricPoint]) -> bool:
-        """Nothing: :meth:`metrics` asks the instruments."""
+        """Do nothing: :meth:`metrics` reads the instruments."""
         del points
         return True
 
     def count_sampled_out(self, number: int = 1, signal: str = "event") -> None:
-        """Note what sampling let go."""
+        """Count what sampling left out."""
         del signal
         self.sampled_out += number
 
     def count_dropped(self, reason: str, number: int = 1, signal: str = "event") -> None:
-        """Note what was refused."""
+        """Count what was refused."""
         del signal
         self.dropped[reason] += number
 
     def note(self, signal: str, outcome: str, reason: str, number: int = 1) -> None:
-        """Note what else is worth a line of the ledger."""
+        """Count another entry of the ledger."""
         self.noted[signal, outcome, reason] += number
 
     def force_flush(self, timeout_millis: float = 1000) -> bool:
-        """Everything is here already."""
+        """Do nothing: everything is in memory."""
         del timeout_millis
         return True
 
@@ -148,16 +148,16 @@ def capture(**settings: Any) -> Iterator[Recorded]:
         What has been recorded so far.
 
     Raises:
-        SettingError: a setting makes no sense.
+        SettingError: a setting is invalid.
     """
-    chosen = read_environment({}, overrides=settings)
-    kept = {name: getattr(state, name) for name in state.__slots__}
-    resolver = identity.IdentityResolver(chosen, text_key=_TEXT_KEY)
-    last = identity.exchange(resolver)
-    resolver.provider = last.provider
+    parsed = read_environment({}, overrides=settings)
+    previous_state = {name: getattr(state, name) for name in state.__slots__}
+    resolver = identity.IdentityResolver(parsed, text_key=_TEXT_KEY)
+    previous = identity.exchange(resolver)
+    resolver.provider = previous.provider
     recorded = Recorded()
     pipeline = Pipeline(
-        chosen, resolver, recorded, sampling=chosen.sampling, session=lambda: SESSION
+        parsed, resolver, recorded, sampling=parsed.sampling, session=lambda: SESSION
     )
     recorded._converter = pipeline.converter  # noqa: SLF001 - its maker
     tracers = TracerProvider(id_generator=CountingIds(), shutdown_on_exit=False)
@@ -178,7 +178,7 @@ def capture(**settings: Any) -> Iterator[Recorded]:
         yield recorded
     finally:
         pipeline.sampler.flush()
-        for name, value in kept.items():
+        for name, value in previous_state.items():
             setattr(state, name, value)
-        identity.exchange(last)
+        identity.exchange(previous)
         meters.shutdown()

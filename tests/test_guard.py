@@ -28,7 +28,7 @@ class Ledger:
         self.lost += number
 
 
-def test_a_ledger_is_told_of_faults_before_it_and_after():
+def test_a_ledger_gets_faults_from_before_and_after():
     guard.swallowed("early", ValueError("x"), lost=2)
     ledger = Ledger()
     guard.report_to(ledger)
@@ -39,7 +39,7 @@ def test_a_ledger_is_told_of_faults_before_it_and_after():
     assert ledger.lost == 3
 
 
-def test_a_ledger_with_faults_of_its_own_is_not_asked_for_ever():
+def test_a_ledger_that_faults_is_not_called_recursively():
     class Faulty(Ledger):
         works = False
 
@@ -89,7 +89,7 @@ def test_it_is_logged_once_a_minute_without_its_text(caplog):
     assert "alice" not in line
 
 
-def test_a_warning_is_said_once(caplog):
+def test_a_warning_is_logged_once(caplog):
     with caplog.at_level(logging.WARNING, "cortex_otel"):
         for _ in range(3):
             guard.warn_once("key", "do %s", "this")

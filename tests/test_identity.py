@@ -125,7 +125,7 @@ def test_text_hashes_are_keyed_by_the_installation(tmp_path):
 # Other tests may have left threads, of which Python 3.12 and later warn.
 @pytest.mark.system
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_child_has_a_session_of_its_own():
+def test_a_forked_child_has_its_own_session():
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -136,7 +136,7 @@ def test_a_forked_child_has_a_session_of_its_own():
     assert os.read(reader, 64).decode() != identity.session_id()
 
 
-def test_the_answer_is_kept_for_its_time_and_asked_for_again(monkeypatch):
+def test_the_identity_is_cached_for_its_ttl(monkeypatch):
     now = 100.0
     monkeypatch.setattr(identity.time, "monotonic", lambda: now)
     asked = []
@@ -174,7 +174,7 @@ def test_while_a_slow_provider_answers_others_get_the_last_answer():
     assert who.current().tier == "paid"
 
 
-def test_a_provider_that_is_a_tool_of_ours_is_not_asked_from_inside_itself():
+def test_a_provider_that_is_an_instrumented_tool_is_not_called_recursively():
     who = resolver()
     depth = []
 
@@ -271,7 +271,7 @@ def test_a_path_of_any_kind_is_hashed_and_equal_ones_are_equal(path, tmp_path):
         {"is_valid": True, "tier": "gold"}, {"is_valid": lambda: False, "tier": 3}, Hostile(),
     ],
 )  # fmt: skip
-def test_a_licence_that_says_nothing_sensible_means_free(licence, info):
+def test_malformed_licence_data_means_free(licence, info):
     guard.rethrow_in_tests(enabled=False)
     licence(info)
     assert resolver(tier="paid").current().tier == "free"
@@ -309,7 +309,7 @@ def test_an_unrelated_package_called_core_is_not_imported(tmp_path, monkeypatch,
     assert "core" not in sys.modules
 
 
-def test_a_licence_manager_that_comes_onto_the_path_later_is_found(tmp_path, monkeypatch, no_core):
+def test_a_licence_manager_added_to_the_path_later_is_found(tmp_path, monkeypatch, no_core):
     """Under zero-code start the script's directory isn't on the path yet."""
     who = resolver()
     assert who.current().tier == "free"
@@ -393,9 +393,9 @@ def test_texts_are_not_hashed_without_a_key(tmp_path):
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_child_asks_although_a_thread_of_its_parent_was_asking():
     who = identity.use(read_environment({}, overrides={"tier": "paid"}))
-    who.asking.acquire()
+    who.resolving.acquire()
     child = os.fork()
     if child == 0:
         os._exit(0 if who.current().tier == "paid" else 1)
-    who.asking.release()
+    who.resolving.release()
     assert os.waitpid(child, 0)[1] == 0

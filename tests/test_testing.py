@@ -30,11 +30,14 @@ def test_what_would_have_been_stored_is_there_and_the_same_each_time():
     assert once() == first
     event, call = first
     assert (event.series.event_type, call.series.event_type) == (
-        "mcp.search_context", "mcp.tool_call",
-    )  # fmt: skip
+        "mcp.search_context",
+        "mcp.tool_call",
+    )
     assert (call.series.tool_name, call.series.result, call.series.user_tier) == (
-        "search_context", "success", "paid",
-    )  # fmt: skip
+        "search_context",
+        "success",
+        "paid",
+    )
     assert (call.trace_id, call.span_id, event.span_id, call.session) == (1, 1, 1, SESSION)
     assert [each.time_unix_nano for each in first] == [BEGIN_NS, BEGIN_NS + 1_000_000]
     assert call.user_id_hash == identity.IdentityResolver().hash_user("kim@example.com")
@@ -72,7 +75,7 @@ def test_it_leaves_everything_as_it_was(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_senseless_setting_is_told():
+def test_an_invalid_setting_raises():
     with pytest.raises(SettingError, match="tier"), capture(tier="gold"):
         pass
     assert cortex_otel.force_flush()

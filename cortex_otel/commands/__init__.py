@@ -1,5 +1,5 @@
 """The commands of ``cortex-otel``: each a module with ``run(arguments, settings) -> exit code``.
 
 * :mod:`.status`, :mod:`.tail`, :mod:`.query`
-* :mod:`.console`: what they write with.
+* :mod:`.console`: output helpers.
 """

@@ -1,9 +1,10 @@
-"""Writing to the terminal: lines, errors, colours, sizes and ages."""
+"""Terminal output: lines, errors, colours, sizes and ages."""
 
 from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from cortex_otel._version import to_install
 from cortex_otel.locale import N_, _
@@ -12,7 +13,19 @@ from cortex_otel.query.runner import QueryTimeoutError
 from cortex_otel.query.store_errors import described
 from cortex_otel_exporters.sqlite.reader import StoreError
 
-__all__ = ["age", "colour", "complain", "line", "size", "told"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "age",
+    "colour",
+    "complain",
+    "error_message",
+    "ledger_line",
+    "line",
+    "needs_packages",
+    "size",
+]
 
 _COLOURS = {"success": "32", "error": "31", "timeout": "33", "cancelled": "2"}
 _UNITS = (
@@ -35,7 +48,7 @@ def complain(message: str) -> None:
 
 
 def colour(result: str, shown: str) -> str:
-    """``shown`` in the colour of ``result``, on a terminal that wants colours."""
+    """``shown`` in the colour of ``result``, if the terminal supports colours."""
     code = _COLOURS.get(result)
     if code is None or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return shown
@@ -53,7 +66,7 @@ def size(octets: int) -> str:
 
 
 def age(nanoseconds: int) -> str:
-    """A length of time in its largest whole unit: ``3 min``."""
+    """A duration in its largest whole unit: ``3 min``."""
     seconds = max(0, nanoseconds) // 10**9
     for message, length in _UNITS:
         if seconds >= length:
@@ -62,12 +75,12 @@ def age(nanoseconds: int) -> str:
 
 
 def needs_packages(command: str, extra: str, module: str | None) -> str:
-    """What to install where ``command`` can't be run.
+    """What to install if ``command`` lacks packages.
 
     Args:
-        command: as it is typed.
-        extra: of this distribution.
-        module: the first that can't be imported.
+        command: the command line.
+        extra: the extra of this distribution.
+        module: the first module that can't be imported.
     """
     return _(
         "{command} needs more packages: {install} ({module} is missing)",
@@ -77,8 +90,20 @@ def needs_packages(command: str, extra: str, module: str | None) -> str:
     )
 
 
-def told(error: Exception) -> str:
-    """What ``error`` says, in the user's language where it has a text."""
+def ledger_line(counts: Mapping[str, object]) -> str:
+    """What was received, and what became of it.
+
+    Args:
+        counts: ``received``, ``stored``, ``sampled_out`` and ``dropped``.
+    """
+    return _(
+        "{received} received = {stored} stored + {sampled_out} sampled out + {dropped} dropped",
+        **counts,
+    )
+
+
+def error_message(error: Exception) -> str:
+    """The message of ``error``, in the user's language if it is translated."""
     match error:
         case RangeError():
             return _(error.message, **error.values)

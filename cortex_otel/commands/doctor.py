@@ -1,4 +1,4 @@
-"""``cortex-otel doctor``: check this installation, or what a server's command line will do."""
+"""``cortex-otel doctor``: checks this installation, or what a server's command line will do."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     findings: list[Finding] = []
     secrets = secrets_of(arguments.target, os.environ)
     checks = (
-        _of_target(arguments.target, arguments.timeout)
+        _check_target(arguments.target, arguments.timeout)
         if arguments.target
-        else _of_installation(settings, arguments.timeout)
+        else _check_installation(settings, arguments.timeout)
     )
     for finding in checks:
         findings.append(finding)
@@ -57,11 +57,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     warnings = sum(finding.level == "warning" for finding in findings)
     if arguments.json:
         facts = [
-            {"level": finding.level, "code": finding.code, "message": finding.told(secrets)}
+            {"level": finding.level, "code": finding.code, "message": finding.as_line(secrets)}
             for finding in findings
         ]
-        told = {"problems": problems, "warnings": warnings, "findings": facts}
-        line(json.dumps(told, ensure_ascii=False, indent=2))
+        report = {"problems": problems, "warnings": warnings, "findings": facts}
+        line(json.dumps(report, ensure_ascii=False, indent=2))
     else:
         line()
         line(
@@ -79,7 +79,7 @@ def _shown(finding: Finding, secrets: frozenset[str]) -> str:
     label = pad(labels[finding.level], max(map(width, labels.values())))
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         label = f"\x1b[{_COLOURS[finding.level]}m{label}\x1b[0m"
-    return f"{label}  {printable(finding.told(secrets))}"
+    return f"{label}  {printable(finding.as_line(secrets))}"
 
 
 def _progress(message: str) -> None:
@@ -87,14 +87,14 @@ def _progress(message: str) -> None:
     sys.stderr.flush()
 
 
-def _of_installation(settings: Settings, timeout_seconds: float) -> Iterator[Finding]:
-    yield from installation.look()
-    yield from home.look(settings.home, settings.database)
+def _check_installation(settings: Settings, timeout_seconds: float) -> Iterator[Finding]:
+    yield from installation.check()
+    yield from home.check(settings.home, settings.database)
     _progress(_("Sending a span, an event and a metric into a throw-away store …"))
     yield from round_trip.round_trip(timeout_seconds=timeout_seconds)
 
 
-def _of_target(command: Sequence[str], timeout_seconds: float) -> Iterator[Finding]:
+def _check_target(command: Sequence[str], timeout_seconds: float) -> Iterator[Finding]:
     target = read_command(command)
     if target.kind in _NOT_PYTHON:
         make = warning if target.kind in ("container", "shell", "program") else problem
@@ -110,7 +110,7 @@ def _of_target(command: Sequence[str], timeout_seconds: float) -> Iterator[Findi
     codes = set()
     if target.kind == "python":
         _progress(_("Asking {command} …", command=shown(target.interpreter)))
-        for finding in environment.look(target, timeout_seconds=timeout_seconds):
+        for finding in environment.check(target, timeout_seconds=timeout_seconds):
             codes.add(finding.code)
             yield finding
         yield from _source(target)

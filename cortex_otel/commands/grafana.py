@@ -18,8 +18,8 @@ __all__ = ["run"]
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Write provisioning files, or push dashboards; 1 if that can't be done, 2 if senseless."""
-    # Only this command needs them.
+    """Write provisioning files, or push dashboards; 1 if that fails, 2 on invalid arguments."""
+    # Imported here: only this command needs them.
     from cortex_otel.show.grafana.setup import GrafanaSetupError  # noqa: PLC0415
 
     try:

@@ -1,4 +1,4 @@
-"""``cortex-otel query``: ask a question of the catalogue."""
+"""``cortex-otel query``: runs a question of the catalogue."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ __all__ = ["UsageError", "run"]
 
 
 class UsageError(Exception):
-    """What was asked for makes no sense; the message is one line for a person."""
+    """Invalid arguments; the message is one line for a person."""
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Answer the question named, show its SQL, or list them all.
+    """Run a question, show its SQL, or list all questions.
 
     Raises:
-        UsageError: no such question, or it has no such filter or parameter.
-        RangeError: ``--since`` or ``--until`` make no sense.
+        UsageError: there is no such question, or it has no such filter or parameter.
+        RangeError: ``--since`` or ``--until`` is invalid.
         QueryError: it took too long.
         StoreError: there is no database, or it can't be read.
     """
@@ -106,7 +106,7 @@ def _filters(question: Question, arguments: argparse.Namespace) -> dict[str, Val
         value = getattr(arguments, option)
         if value is None:
             continue
-        # An answer that isn't filtered, to a question that asks for it, would be a wrong answer.
+        # Ignoring a filter that was asked for would give a wrong answer.
         if not question.accepts(parameter):
             raise UsageError(
                 _("{question} has no {option} filter", question=question.name, option=f"--{option}")
@@ -136,7 +136,7 @@ def _assigned(question: Question, assignments: list[str]) -> dict[str, Value]:
 
 
 def _show(question: Question) -> None:
-    """SQL with its meaning in comments, to be copied as it is."""
+    """Print the SQL with its meaning in comments, ready to be copied."""
     line(f"-- {question.title_in(language())}")
     # Korean letters are two columns wide.
     for sentence in textwrap.wrap(question.about_in(language()), 56 if language() == "ko" else 96):

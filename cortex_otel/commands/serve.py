@@ -1,4 +1,4 @@
-"""``cortex-otel serve``: the web admin and the OTLP/HTTP receiver, on this machine alone."""
+"""``cortex-otel serve``: the web admin and the OTLP/HTTP receiver, on this machine only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _GRACEFUL_SECONDS = 3
 
 
 class _Listener(NamedTuple):
-    """One server of the two: what it is, where it listens, and who may reach it."""
+    """One of the two servers: its kind, address and token."""
 
     kind: str
     host: str
@@ -40,7 +40,7 @@ class _Listener(NamedTuple):
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Serve until Ctrl-C or SIGTERM; 1 if that can't be begun."""
+    """Serve until Ctrl-C or SIGTERM; 1 if that can't be started."""
     settings = dataclasses.replace(
         settings,
         **{
@@ -68,7 +68,7 @@ def serve(
     try:
         import uvicorn  # noqa: F401, PLC0415 - an extra
     except ImportError as error:
-        return _lacks(error)
+        return _missing_packages(error)
     listeners = [each for each in _listeners(settings) if each.kind in kinds]
     with contextlib.ExitStack() as stack:
         sockets: list[socket.socket] = []
@@ -86,12 +86,12 @@ def serve(
             try:
                 sockets.append(stack.enter_context(_bound(listener)))
             except OSError as error:
-                complain(_why(listener, error))
+                complain(_bind_error(listener, error))
                 return 1
         try:
             servers, urls = _servers(settings, listeners, sockets)
         except ImportError as error:
-            return _lacks(error)
+            return _missing_packages(error)
         if "admin" in urls:
             line(_("Web admin      {url}", url=urls["admin"]))
         if "receiver" in urls:
@@ -106,7 +106,7 @@ def serve(
     return 0
 
 
-def _lacks(error: ImportError) -> int:
+def _missing_packages(error: ImportError) -> int:
     complain(needs_packages("cortex-otel serve", "serve", error.name))
     return 1
 
@@ -127,7 +127,7 @@ def _listeners(settings: Settings) -> list[_Listener]:
 def _servers(
     settings: Settings, listeners: Sequence[_Listener], sockets: Sequence[socket.socket]
 ) -> tuple[list[Any], dict[str, str]]:
-    """The servers, not yet running, and the address of each for people."""
+    """The servers, not yet running, and the URL of each."""
     servers: list[Any] = []
     urls: dict[str, str] = {}
     for listener, bound in zip(listeners, sockets, strict=True):
@@ -152,7 +152,7 @@ async def _run_all(servers: Sequence[Any], sockets: Sequence[socket.socket]) -> 
 
     def stop() -> None:
         for server in servers:
-            # A second Ctrl-C ends what still waits for its clients.
+            # A second Ctrl-C stops servers that still wait for their clients.
             server.force_exit = server.should_exit
             server.should_exit = True
 
@@ -160,20 +160,20 @@ async def _run_all(servers: Sequence[Any], sockets: Sequence[socket.socket]) -> 
         with contextlib.suppress(NotImplementedError):  # Windows: uvicorn's own
             loop.add_signal_handler(number, stop)
     tasks = [
-        asyncio.create_task(server._serve([bound]))  # noqa: SLF001 - serve() would take the signals
+        asyncio.create_task(server._serve([bound]))  # noqa: SLF001 - serve() would handle the signals itself
         for server, bound in zip(servers, sockets, strict=True)
     ]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    stop()  # one without the other is not what was asked for
+    stop()  # if one ends, so does the other
     await asyncio.gather(*tasks)
 
 
 def _bound(listener: _Listener) -> socket.socket:
     family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
-    # Named, or asyncio leaves out TCP_NODELAY, which held back each answer by 40 ms.
+    # With the protocol, or asyncio doesn't set TCP_NODELAY, which delayed each response by 40 ms.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if sys.platform != "win32":  # there it would let two servers share the port
+        if sys.platform != "win32":  # where it would let two servers share the port
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((listener.host, listener.port))
         bound.listen(_BACKLOG)
@@ -183,7 +183,7 @@ def _bound(listener: _Listener) -> socket.socket:
     return bound
 
 
-def _why(listener: _Listener, error: OSError) -> str:
+def _bind_error(listener: _Listener, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return _(
             "{host}:{port} is in use by another program: choose another port with {option}",

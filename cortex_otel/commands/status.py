@@ -1,4 +1,4 @@
-"""``cortex-otel status``: is it recording, and what is there."""
+"""``cortex-otel status``: whether it is recording, and what is stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from cortex_otel.commands.console import age, line, size, told
+from cortex_otel.commands.console import age, error_message, ledger_line, line, size
 from cortex_otel.locale import N_, _, ngettext
 from cortex_otel.query.formats import iso_time, pad, printable, width
 from cortex_otel.query.ranges import local_offset_minutes
@@ -28,13 +28,15 @@ if TYPE_CHECKING:
     from cortex_otel.query.writers import WriterState
     from cortex_otel.settings import Settings
 
-__all__ = ["collect", "run"]
+__all__ = ["ABOUT", "collect", "run"]
+
+ABOUT = N_("show whether it is recording and what is stored")
 
 Facts = dict[str, Any]
 
 #: Permission bits of group and others.
 _OPEN_TO_OTHERS = 0o077
-#: What keeps a process from storing, as its heartbeat names it.
+#: Troubles that keep a process from storing, as named in its heartbeat.
 _TROUBLES = {
     "disk_full": N_("the disk is full"),
     "read_only": N_("the database or its directory is read-only"),
@@ -44,7 +46,7 @@ _TROUBLES = {
     "not_ours": N_("the file isn't a cortex-otel database"),
     "unavailable": N_("the database can't be opened"),
 }
-#: What the ledger counts beside records, by signal and outcome.
+#: What the ledger counts other than records, by signal and outcome.
 _NOTED = {
     ("fault", "swallowed"): N_("Faults in total"),
     ("argument", "refused"): N_("Event arguments refused"),
@@ -59,7 +61,7 @@ _NOTED = {
     ("provider", "apart"): N_("Host providers not joined"),
     ("value", "left_out"): N_("Values left out"),
 }
-#: What a process says of its set-up in its heartbeat, up to the first space.
+#: Notes on a process's set-up in its heartbeat, up to the first space.
 _NOTES = {
     "span:lean": N_("lean span"),
     "span:sdk": N_("OpenTelemetry's own span (CORTEX_OTEL_SPAN=sdk)"),
@@ -81,7 +83,7 @@ _NOTES = {
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Show the state, the verdict first; 0 whatever it is."""
+    """Show the state, verdict first; always 0."""
     facts = collect(settings)
     if arguments.json:
         line(json.dumps(facts, ensure_ascii=False, indent=2))
@@ -116,22 +118,22 @@ def collect(settings: Settings) -> Facts:
     except StoreMissingError:
         facts["exists"] = False
     except StoreError as error:
-        facts["problem"] = told(error)
+        facts["problem"] = error_message(error)
     else:
         try:
             facts |= store_facts(connection)
         except StoreError as error:
-            facts["problem"] = told(error)
+            facts["problem"] = error_message(error)
         finally:
             connection.close()
     verdict, message = _verdict(facts, [writer for writer in writers if writer.alive])
     return {"verdict": verdict, "message": message, **facts}
 
 
-def _verdict(  # noqa: PLR0911 - one a verdict
+def _verdict(  # noqa: PLR0911 - one per verdict
     facts: Facts, alive: list[WriterState]
 ) -> tuple[str, str]:
-    """For programs, and for people."""
+    """The verdict as a code for programs and a message for people."""
     troubled = [writer for writer in alive if writer.trouble]
     last = facts["last_event_ns"]
     since_last = age(facts["now_ns"] - last) if last else ""
@@ -188,7 +190,7 @@ def _switched_off_by(settings: Settings) -> str:
         return "OTEL_SDK_DISABLED=true"
     if not settings.enabled:
         return f"CORTEX_OTEL_ENABLED={os.environ.get('CORTEX_OTEL_ENABLED', '')}"
-    # The host's config.py: people ask in the directory of their server.
+    # The host's config.py: status is usually run in the server's directory.
     sys.path.insert(0, "")
     try:
         return "" if enabled_by_host() else "TELEMETRY_ENABLED = False (config.py)"
@@ -259,29 +261,22 @@ def _process_rows(facts: Facts) -> Iterator[tuple[str, str]]:
 
 
 def _noted_label(signal: str, outcome: str) -> str:
-    """What is noted in the ledger, in words where they are known."""
+    """The label of a note in the ledger, if it is known."""
     known = _NOTED.get((signal, outcome))
     return _(known) if known else printable(f"{signal} {outcome}")
 
 
 def _note(note: str) -> str:
-    """What a process says of its set-up, in words where they are known."""
+    """A process's note on its set-up, as text if it is known."""
     head, _space, what = note.partition(" ")
     return _(_NOTES[head], version=what, signal=what) if head in _NOTES else note
 
 
-def _ledger(of_signal: Mapping[str, Any]) -> str:
-    dropped = of_signal.get("dropped", {})
-    counts = {name: f"{of_signal.get(name, 0):,}" for name in ("received", "stored", "sampled_out")}
+def _ledger(entries: Mapping[str, Any]) -> str:
+    dropped = entries.get("dropped", {})
+    counts = {name: f"{entries.get(name, 0):,}" for name in ("received", "stored", "sampled_out")}
     reasons = f" ({_counts(dropped)})" if dropped else ""
-    return (
-        _(
-            "{received} received = {stored} stored + {sampled_out} sampled out + {dropped} dropped",
-            **counts,
-            dropped=f"{sum(dropped.values()):,}",
-        )
-        + reasons
-    )
+    return ledger_line({**counts, "dropped": f"{sum(dropped.values()):,}"}) + reasons
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""``cortex-otel tail``: the latest events, and those that follow."""
+"""``cortex-otel tail``: shows the latest events, and follows new ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from cortex_otel.commands.console import colour, complain, line
-from cortex_otel.locale import _
+from cortex_otel.locale import N_, _
 from cortex_otel.query.events import EventFilter, committed_after, newest, newest_key
 from cortex_otel.query.formats import iso_time, json_line, pad, printable
 from cortex_otel.query.ranges import local_offset_minutes
@@ -21,46 +21,48 @@ if TYPE_CHECKING:
 
     from cortex_otel.settings import Settings
 
-__all__ = ["Follower", "run"]
+__all__ = ["ABOUT", "Follower", "run"]
+
+ABOUT = N_("show the latest events, and with -f those that follow")
 
 _SECONDS_BETWEEN_POLLS = 0.2
-_EVENTS_A_READ = 1000
+_EVENTS_PER_POLL = 1000
 _USER_CHARACTERS = 8
 
 Event = dict[str, object]
 
 
 class Follower:
-    """Follows the commits of other processes, through the file's coming, going and replacement.
+    """Follows the commits of other processes, also if the file is created, removed or replaced.
 
     Args:
-        path: the database; it need not exist yet.
-        chosen: which events.
+        path: the database; it may not exist yet.
+        event_filter: which events.
     """
 
-    def __init__(self, path: Path, chosen: EventFilter) -> None:
-        self._path, self._chosen = path, chosen
+    def __init__(self, path: Path, event_filter: EventFilter) -> None:
+        self._path, self._event_filter = path, event_filter
         self._connection: apsw.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self._version: int | None = None
         self._watermark = 0
 
     def start(self, count: int) -> list[Event]:
-        """The ``count`` latest events, oldest first; from here on :meth:`poll` goes on.
+        """The ``count`` latest events, oldest first; :meth:`poll` returns those after them.
 
         Raises:
             StoreError: there is no database, or it can't be read.
         """
         connection = self._open()
-        connection.execute("BEGIN")  # the events and the watermark of one state
+        connection.execute("BEGIN")  # events and watermark from one snapshot
         try:
             self._watermark = newest_key(connection)
-            return newest(connection, self._chosen, count)[::-1]
+            return newest(connection, self._event_filter, count)[::-1]
         finally:
             connection.execute("ROLLBACK")
 
     def poll(self) -> list[Event]:
-        """Events committed since the last look, at most a thousand; none without a database.
+        """Events committed since the last call, at most a thousand; none without a database.
 
         Raises:
             StoreError: there is a database, but it can't be read.
@@ -76,8 +78,8 @@ class Follower:
         if version == self._version:
             return []
         last = newest_key(connection)
-        events = committed_after(connection, self._watermark, self._chosen, _EVENTS_A_READ)
-        if len(events) == _EVENTS_A_READ:
+        events = committed_after(connection, self._watermark, self._event_filter, _EVENTS_PER_POLL)
+        if len(events) == _EVENTS_PER_POLL:
             self._watermark = int(str(events[-1]["id"]))
         else:
             self._watermark = max(
@@ -87,7 +89,7 @@ class Follower:
         return events
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         if self._connection is not None:
             self._connection.close()
         self._connection = self._identity = self._version = None
@@ -99,26 +101,26 @@ class Follower:
 
     def _file(self) -> tuple[int, int] | None:
         try:
-            found = self._path.stat()
+            status = self._path.stat()
         except OSError:
             return None
-        return found.st_dev, found.st_ino
+        return status.st_dev, status.st_ino
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Show events; with ``--follow`` until Ctrl-C.
 
     Raises:
-        StoreError: there is no database (and it isn't waited for), or it can't be read.
+        StoreError: there is no database (without ``--follow``), or it can't be read.
     """
-    chosen = EventFilter(
+    event_filter = EventFilter(
         event_type=arguments.type,
         service=arguments.service,
         user_tier=arguments.tier,
         user_prefix=arguments.user,
     )
     show = _show_json if arguments.json else _show_line
-    follower = Follower(settings.database, chosen)
+    follower = Follower(settings.database, event_filter)
     try:
         try:
             events = follower.start(arguments.lines)
@@ -133,7 +135,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             sys.stdout.flush()
             if not arguments.follow:
                 return 0
-            if len(events) < _EVENTS_A_READ:
+            if len(events) < _EVENTS_PER_POLL:
                 time.sleep(_SECONDS_BETWEEN_POLLS)
             events = follower.poll()
     finally:

@@ -1,14 +1,14 @@
-"""Something to look at: real MCP servers, driven by the real client, recorded for real.
+"""The demo: real MCP servers, called by a real client and really recorded.
 
-* :mod:`.server`: an MCP server with telemetry, to copy from; :mod:`.memory` is what it serves.
-* :mod:`.scenario`: who calls what; :mod:`.runner` starts the servers and calls.
-* :mod:`.reconciliation`: checks what is stored against the calls; :mod:`.report` prints it.
-* :mod:`.directory`: where the demo's own database lies.
-* :mod:`.synthetic_data`: 90 days of made-up users, through the real write path; :mod:`.users` are
-  who they are, :mod:`.user_sessions` what they do, :mod:`.product` what they do it with.
-* :mod:`.serving`: shows it all in the web admin; :mod:`.live_calls` keeps it moving,
-  :mod:`.page_checks` looks at every page once.
+* :mod:`.server`: an example MCP server with telemetry; :mod:`.memory` is what it serves.
+* :mod:`.scenario`: the calls of each user; :mod:`.runner` starts the servers and calls them.
+* :mod:`.reconciliation`: compares what is stored with the calls; :mod:`.report` prints it.
+* :mod:`.directory`: the directory of the demo's own database.
+* :mod:`.synthetic_data`: 90 days of synthetic users, through the real write path; :mod:`.users`
+  generates the users, :mod:`.user_sessions` their sessions, :mod:`.product` describes the product.
+* :mod:`.serving`: shows it all in the web admin; :mod:`.live_calls` makes calls meanwhile,
+  :mod:`.page_checks` fetches every page once.
 
-``cortex-otel demo --once`` runs the calls, ``--serve`` the pages too; what they need is the extra
-``demo``.
+``cortex-otel demo --once`` runs the calls, ``--serve`` also serves the pages; the packages they
+need are the extra ``demo``.
 """

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 __all__ = ["DemoError", "demo_directory", "forget_database", "remove"]
 
 _MARK = "made-by-cortex-otel-demo"
-# What recording leaves in its directory; another name is somebody else's, and stays.
+# Files that recording creates; anything else isn't ours, and is kept.
 _DATABASE = "cortex.db*"
 _OWN_FILES = (_DATABASE, "text-hash.key", "admin.token*")
 
 
 class DemoError(Exception):
-    """The demo can't go on; the message is one line for a person."""
+    """The demo can't continue; the message is one line for a person."""
 
 
 @contextlib.contextmanager
 def demo_directory(directory: Path) -> Iterator[None]:
-    """Make ``directory`` (0700) and hold it: one demo at a time, or its counts would be mixed up.
+    """Create ``directory`` (0700) and lock it: two demos at a time would mix up their counts.
 
     Raises:
-        DemoError: it can't be made, isn't the demo's, or another demo is at work there.
+        DemoError: it can't be created, isn't the demo's, or another demo is using it.
     """
     try:
         for each in (directory.parent, directory):
@@ -47,13 +47,13 @@ def demo_directory(directory: Path) -> Iterator[None]:
 
 
 def remove(directory: Path) -> tuple[bool, list[str]]:
-    """Delete what demos made.
+    """Delete the files of demos.
 
     Returns:
-        Whether there was anything, and the names of what somebody else put there, which stays.
+        Whether there was anything, and the names of other files, which are kept.
 
     Raises:
-        DemoError: it isn't the demo's, a demo is at work there, or it can't be deleted.
+        DemoError: it isn't the demo's, a demo is using it, or it can't be deleted.
     """
     if not directory.exists():
         return False, []
@@ -66,16 +66,16 @@ def remove(directory: Path) -> tuple[bool, list[str]]:
                 _unlink_all(directory, pattern)
             shutil.rmtree(directory / "writers", ignore_errors=True)
         (directory / _MARK).unlink()
-        left = sorted(entry.name for entry in directory.iterdir())
-        if not left:
+        others = sorted(entry.name for entry in directory.iterdir())
+        if not others:
             directory.rmdir()
     except OSError as error:
         raise _unusable(directory, error) from None
-    return True, left
+    return True, others
 
 
 def forget_database(directory: Path) -> None:
-    """Delete the database of a demo whose directory is held, and nothing else.
+    """Delete only the database of a demo whose directory is locked.
 
     Raises:
         DemoError: it can't be deleted.
@@ -112,7 +112,7 @@ def _is_ours(directory: Path) -> bool:
 
 def _lock(mark: TextIO, directory: Path) -> None:
     try:
-        import fcntl  # noqa: PLC0415 - absent on Windows, where two demos are the user's own care
+        import fcntl  # noqa: PLC0415 - absent on Windows, where demos aren't locked
     except ImportError:
         return
     try:

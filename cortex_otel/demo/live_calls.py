@@ -1,7 +1,6 @@
-"""A few real calls every few seconds while the pages are open, so that live views have life.
+"""Real calls every few seconds while the pages are served, so that live views have data.
 
-They go on in a thread of their own, since the main one serves; and they are reconciled like
-those of a round.
+They run on their own thread, since the main one serves, and are reconciled like those of a round.
 """
 
 from __future__ import annotations
@@ -22,15 +21,16 @@ __all__ = ["Caller"]
 
 _SECONDS_BETWEEN = (1.5, 4.0)
 _SECONDS_A_CALL = 30.0
-_SECONDS_TO_END = 2.5
+# Both servers end in less than one; a machine may do much else.
+_SECONDS_TO_END = 10.0
 
 
 class Caller:
-    """Calls servers until it is told to stop.
+    """Calls servers until it is stopped.
 
     Args:
-        servers: whose calls are made again and again, in no order; each is one process.
-        directory: where they start.
+        servers: their calls are repeated in random order; each is one process.
+        directory: their working directory.
     """
 
     def __init__(self, servers: Sequence[Server], directory: Path) -> None:
@@ -40,14 +40,14 @@ class Caller:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cortex-otel-demo", daemon=True)
         self.failure = ""
-        """Why it ended before it was told to; a line."""
+        """Why it ended before it was stopped; one line."""
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Start; returns at once."""
         self._thread.start()
 
     def stop(self) -> bool:
-        """End the calls and the servers; a call under way is finished first.
+        """Stop the calls and the servers; a running call is finished first.
 
         Returns:
             Whether they ended in time.
@@ -61,11 +61,11 @@ class Caller:
     def _run(self) -> None:
         try:
             asyncio.run(self._call_all())
-        except Exception as error:  # noqa: BLE001 - the pages are shown all the same
-            told: BaseException = error
-            while isinstance(told, BaseExceptionGroup):
-                told = told.exceptions[0]
-            self.failure = f"{type(told).__name__}: {told}"
+        except Exception as error:  # noqa: BLE001 - the pages are served anyway
+            cause: BaseException = error
+            while isinstance(cause, BaseExceptionGroup):
+                cause = cause.exceptions[0]
+            self.failure = f"{type(cause).__name__}: {cause}"
         finally:
             self._ready.set()
 
@@ -82,8 +82,8 @@ class Caller:
         parameters = StdioServerParameters(
             command=command, args=options, env=server.environment, cwd=self._directory
         )
-        choose = random.Random()  # noqa: S311 - no secret
-        with Path(os.devnull).open("w", encoding="utf-8") as stderr:  # noqa: ASYNC230 - it never waits
+        choose = random.Random()  # noqa: S311 - not for secrets
+        with Path(os.devnull).open("w", encoding="utf-8") as stderr:  # noqa: ASYNC230 - never blocks
             async with Client(
                 stdio_client(parameters, errlog=stderr), read_timeout_seconds=_SECONDS_A_CALL
             ) as client:
@@ -95,10 +95,10 @@ class Caller:
                         server.failed += bool(answer.is_error)
                     except MCPError:
                         server.failed += 1
-                    await _first(stop, choose.uniform(*_SECONDS_BETWEEN))
+                    await _wait(stop, choose.uniform(*_SECONDS_BETWEEN))
 
 
-async def _first(stop: asyncio.Event, seconds: float) -> None:
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
             await stop.wait()

@@ -1,4 +1,4 @@
-"""What the example server serves: notes in memory, with a real search and a real summary."""
+"""The example server's content: notes in memory, with a real search and a real summary."""
 
 from __future__ import annotations
 
@@ -77,30 +77,30 @@ _ONTOLOGY = {
 
 
 def tokens(text: str) -> int:
-    """Number of words in ``text``, which is what this memory counts and pays by."""
+    """Number of words in ``text``; the token count of this example."""
     return len(_WORD.findall(text))
 
 
 def compress(text: str, share: float) -> str:
-    """The sentences of ``text`` that say most, in their order, within ``share`` of its words."""
+    """The most relevant sentences of ``text``, in order, within ``share`` of its words."""
     sentences = _SENTENCE.split(text.strip())
     frequency = Counter(_terms(text))
     ranked = sorted(
         range(len(sentences)),
         key=lambda index: -_mean([frequency[term] for term in _terms(sentences[index])]),
     )
-    budget, kept = share * tokens(text), list[int]()
+    budget, chosen = share * tokens(text), list[int]()
     for index in ranked:
         budget -= tokens(sentences[index])
-        if budget < 0 and kept:
+        if budget < 0 and chosen:
             break
-        kept.append(index)
-    return " ".join(sentences[index] for index in sorted(kept))
+        chosen.append(index)
+    return " ".join(sentences[index] for index in sorted(chosen))
 
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A category of the ontology, and how sure we are."""
+    """A category of the ontology, and its confidence."""
 
     name: str
     confidence: float
@@ -127,12 +127,12 @@ class Memory:
         self.rebuild_index()
 
     def rebuild_index(self) -> int:
-        """Index all notes anew; returns the number of distinct terms."""
+        """Rebuild the index of all notes; returns the number of distinct terms."""
         self._index = {name: Counter(_terms(text)) for name, text in self.notes.items()}
         return len(set().union(*self._index.values()))
 
     def write(self, name: str, text: str) -> str:
-        """Append ``text`` to the note ``name``; returns all of the note."""
+        """Append ``text`` to the note ``name``; returns the whole note."""
         self.notes[name] = f"{self.notes.get(name, '')} {text}".strip()
         self._index[name] = Counter(_terms(self.notes[name]))
         return self.notes[name]
@@ -148,9 +148,11 @@ class Memory:
         length = 1 - _LENGTH_SHARE + _LENGTH_SHARE * note.total() / mean_length
         return sum(
             self._rarity(term)
-            * note[term] * (_SATURATION + 1) / (note[term] + _SATURATION * length)
+            * note[term]
+            * (_SATURATION + 1)
+            / (note[term] + _SATURATION * length)
             for term in _terms(query)
-        )  # fmt: skip
+        )
 
     def _rarity(self, term: str) -> float:
         holders = sum(term in terms for terms in self._index.values())
@@ -167,7 +169,7 @@ def _terms(text: str) -> list[str]:
 
 
 def _pairs(word: str) -> list[str]:
-    # Korean words carry particles: 토큰 is to find 토큰은.
+    # Korean words have particles: 토큰 should match 토큰은.
     return [word[at : at + 2] for at in range(max(1, len(word) - 1))]
 
 

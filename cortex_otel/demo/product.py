@@ -1,4 +1,4 @@
-"""The product that the made-up users have: its tools, its buttons, and what goes wrong in it."""
+"""The product that the synthetic users use: its tools, UI elements and errors."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = [
     "VERSIONS", "Tool",
 ]  # fmt: skip
 
-#: Of the extension, and of the MCP server; from the oldest.
+#: Versions of the extension and of the MCP server, oldest first.
 VERSIONS = ("1.3.0", "1.4.0", "1.4.2")
 SERVER_VERSIONS = ("2.2.0", "2.3.0", "2.3.1")
 
 
 class Tool(NamedTuple):
-    """A tool of the MCP server: how often it is called, how fast it is, how it fails."""
+    """A tool of the MCP server: frequency, duration and failures."""
 
     weight: int
     median_ms: float

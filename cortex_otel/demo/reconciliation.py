@@ -1,4 +1,4 @@
-"""What the client saw beside what the database holds, and whether they agree."""
+"""Compares the calls that the client made with what the database has."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ALL = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where the database stood before a round."""
+    """The state of the database before a round."""
 
     newest_key: int = 0
     ledger: Counter[str] = field(default_factory=Counter)
@@ -39,7 +39,7 @@ class State:
 
 @dataclass(slots=True)
 class Server:
-    """One server of the demo: how it is started, what is asked of it, and what came of it."""
+    """One server of the demo: its command, its calls and their results."""
 
     name: str
     command: tuple[str, ...]
@@ -51,7 +51,7 @@ class Server:
     rows: int = 0
     error_rows: int = 0
     stderr: str = ""
-    """The end of what it said, for when something is wrong."""
+    """The end of its output, for error messages."""
 
     @property
     def service(self) -> str:
@@ -65,18 +65,18 @@ class Server:
 
     @property
     def unchanged(self) -> bool:
-        """Whether it knows nothing of telemetry: the launcher brings it along."""
+        """Whether its code has no telemetry, which the launcher adds."""
         return Path(self.command[0]).stem == LAUNCHER
 
     @property
     def agrees(self) -> bool:
-        """Whether what is stored is what the client has seen."""
+        """Whether what is stored matches what the client has seen."""
         return (self.rows, self.error_rows) == (self.called, self.failed)
 
 
 @dataclass(slots=True)
 class Reconciliation:
-    """What the database says about this run."""
+    """What the database has of this run."""
 
     database: Path
     began_ns: int
@@ -95,12 +95,12 @@ class Reconciliation:
 
     @property
     def failed(self) -> int:
-        """Calls of these that the client saw fail."""
+        """Calls that the client saw fail."""
         return sum(server.failed for server in self.servers)
 
     @property
     def ledger_agrees(self) -> bool:
-        """Received = stored + sampled out + dropped, and what is stored is there."""
+        """Whether received = stored + sampled out + dropped, and the stored rows exist."""
         ledger = self.ledger
         accounted = ledger["stored"] + ledger["sampled_out"] + ledger["dropped"]
         return ledger["received"] == accounted and ledger["stored"] == self.stored_rows
@@ -111,7 +111,7 @@ class Reconciliation:
         return self.ledger_agrees and all(server.agrees for server in self.servers)
 
     def open(self) -> State:
-        """Look at the database before a round.
+        """The state of the database before a round.
 
         Raises:
             StoreError: there is one, but it can't be read.
@@ -144,7 +144,7 @@ class Reconciliation:
             connection.close()
 
     def close(self, before: State) -> None:
-        """Enter what a round has stored.
+        """Add what a round has stored.
 
         Raises:
             StoreError: there is no database, or it can't be read.
@@ -152,16 +152,16 @@ class Reconciliation:
         """
         connection = open_reader(self.database)
         try:
-            self._enter(connection, before)
+            self._add(connection, before)
         finally:
             connection.close()
         self.rounds += 1
 
-    def _enter(self, connection: apsw.Connection, before: State) -> None:
+    def _add(self, connection: apsw.Connection, before: State) -> None:
         for event in committed_after(connection, before.newest_key, EventFilter(), _ALL):
             self.stored_rows += 1
             if event["event_type"] == sc.MCP_TOOL_CALL:
-                self._enter_call(event)
+                self._add_call(event)
         self.ledger.update(_ledger(store_facts(connection)))
         self.ledger.subtract(before.ledger)
         bounds = {"from_ns": self.began_ns, "to_ns": time.time_ns() + 1}
@@ -173,7 +173,7 @@ class Reconciliation:
         ]
         self.exact = result.exact
 
-    def _enter_call(self, event: dict[str, object]) -> None:
+    def _add_call(self, event: dict[str, object]) -> None:
         for server in self.servers:
             if (server.service, server.tier) == (event["service"], event["user_tier"]):
                 server.rows += 1

@@ -1,4 +1,4 @@
-"""What happened, for people and for machines."""
+"""The report of a run, as text or JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cortex_otel.commands.console import colour, size
+from cortex_otel.commands import status, tail
+from cortex_otel.commands.console import colour, ledger_line, size
 from cortex_otel.locale import _
 from cortex_otel.query.formats import pad, printable, width
 from cortex_otel.semconv import TIERS
@@ -30,7 +31,7 @@ _ROW_KEYS = (
 
 
 def as_json(reconciliation: Reconciliation) -> dict[str, Any]:
-    """One object: what was called, what is stored, and whether they agree."""
+    """One object: calls, stored rows, and whether they agree."""
     return {
         "ok": reconciliation.agree,
         "calls": reconciliation.called,
@@ -60,7 +61,7 @@ def as_text(reconciliation: Reconciliation, repository: Path, *, refresh: bool =
     Args:
         reconciliation: the run so far.
         repository: what ``mcp-server-git`` serves.
-        refresh: begin at the top of an empty screen.
+        refresh: clear the screen first.
     """
     heading = _(
         "{calls} tool calls, {errors} of them failed as intended",
@@ -132,11 +133,7 @@ def _server(server: Server) -> list[str]:
 
 
 def _facts(reconciliation: Reconciliation, repository: Path) -> list[str]:
-    ledger = reconciliation.ledger
-    records = _(
-        "{received} received = {stored} stored + {sampled_out} sampled out + {dropped} dropped",
-        **{name: ledger[name] for name in _OUTCOMES},
-    )
+    records = ledger_line({name: reconciliation.ledger[name] for name in _OUTCOMES})
     mark = colour("success", "✓") if reconciliation.ledger_agrees else colour("error", "✗")
     verdict = (
         colour("success", _("Every call the client made is one row, every failure one error."))
@@ -152,7 +149,7 @@ def _facts(reconciliation: Reconciliation, repository: Path) -> list[str]:
             f"{printable(str(reconciliation.database))} ({_size(reconciliation.database)})",
         ),
     ]
-    widest = max(width(label) for label, _ in pairs)
+    widest = max(width(label) for label, _value in pairs)
     return [f"{pad(label, widest)}  {value}" for label, value in pairs]
 
 
@@ -164,24 +161,21 @@ def _size(database: Path) -> str:
 def _next(directory: Path) -> str:
     program, home = _program(), shlex.quote(str(directory))
     commands = (
-        (
-            f"{program} tail --home {home}",
-            _("show the latest events, and with -f those that follow"),
-        ),
+        (f"{program} tail --home {home}", _(tail.ABOUT)),
         (f"{program} query tools --home {home}", _("this table from the command line")),
-        (f"{program} status --home {home}", _("show whether it is recording and what is stored")),
+        (f"{program} status --home {home}", _(status.ABOUT)),
         (
             f"{program} demo --clean --home {shlex.quote(str(directory.parent))}",
             _("delete what the demo created"),
         ),
     )
-    widest = max(width(command) for command, _ in commands)
+    widest = max(width(command) for command, _meaning in commands)
     lines = [f"  {pad(command, widest)}  {meaning}" for command, meaning in commands]
     return "\n".join([_("Try next:"), *lines])
 
 
 def _program() -> str:
-    """What to type for this very ``cortex-otel``."""
+    """The command that runs this ``cortex-otel``."""
     beside = Path(sys.executable).parent / "cortex-otel"
     found = shutil.which("cortex-otel")
     if found is not None or not beside.exists():

@@ -1,7 +1,7 @@
-"""Starts real MCP servers, calls them with the real client, and checks the reconciliation.
+"""Starts real MCP servers, calls them with a real client, and reconciles what is stored.
 
-A round is five servers at once, all of them writing into one database: ``mcp-server-git`` from
-the registry under ``opentelemetry-instrument``, with no line of its code changed, and the example
+A round is five servers at once, all writing to one database: ``mcp-server-git`` from
+the registry under ``opentelemetry-instrument``, with its code unchanged, and the example
 server (:mod:`.server`) once for each of four users of different tiers.
 """
 
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from cortex_otel._version import to_install
-from cortex_otel.commands.console import complain, line, needs_packages, told
+from cortex_otel.commands.console import complain, error_message, line, needs_packages
 from cortex_otel.demo import report
 from cortex_otel.demo.directory import DemoError, demo_directory, remove
 from cortex_otel.demo.reconciliation import LAUNCHER, Reconciliation, Server, State
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-# Nothing is measured by these, and a server that ends says so at once: a machine may do much else.
+# Generous: nothing is measured by these, and the machine may be busy. An exiting server is noticed.
 _SECONDS_A_CALL = 120.0
 _SECONDS_A_SERVER = 600.0
 _SECONDS_TO_STORE = 60.0
@@ -58,7 +58,7 @@ def main(arguments: argparse.Namespace) -> int:
         0; 1 if it can't run, or if what is stored doesn't agree with the calls.
 
     Raises:
-        SettingError: the environment makes no sense.
+        SettingError: a setting in the environment is invalid.
     """
     overrides = {} if arguments.home is None else {"home": arguments.home}
     directory = read_environment(overrides=overrides).home.absolute() / "demo"
@@ -76,7 +76,7 @@ def main(arguments: argparse.Namespace) -> int:
     except DemoError as error:
         complain(str(error))
     except (StoreError, QueryError) as error:
-        complain(told(error))
+        complain(error_message(error))
     return 1
 
 
@@ -102,7 +102,7 @@ def _clean(directory: Path, *, as_json: bool) -> int:
 
 
 def _serve(directory: Path, repository: Path, *, as_json: bool) -> int:
-    """One round, made-up users, and the pages."""
+    """One round, synthetic users, and the pages."""
     from cortex_otel.demo import serving  # noqa: PLC0415 - its packages are an extra
 
     servers = _servers(directory, repository)
@@ -168,7 +168,7 @@ def _round(reconciliation: Reconciliation, *, quiet: bool) -> None:
         )
     )
     before = reconciliation.open()
-    asyncio.run(_drive_all(reconciliation, before, say))
+    asyncio.run(_call_all(reconciliation, before, say))
     try:
         reconciliation.close(before)
     except StoreMissingError:
@@ -177,26 +177,26 @@ def _round(reconciliation: Reconciliation, *, quiet: bool) -> None:
         raise DemoError(f"{message}\n{said}".rstrip()) from None
 
 
-async def _drive_all(reconciliation: Reconciliation, before: State, say: Any) -> None:
-    drives = [
-        asyncio.create_task(_drive(server, reconciliation, before, say))
+async def _call_all(reconciliation: Reconciliation, before: State, say: Any) -> None:
+    tasks = [
+        asyncio.create_task(_call(server, reconciliation, before, say))
         for server in reconciliation.servers
     ]
     try:
-        await asyncio.gather(*drives)
+        await asyncio.gather(*tasks)
     finally:
-        for drive in drives:
-            drive.cancel()
-        await asyncio.gather(*drives, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _drive(server: Server, reconciliation: Reconciliation, before: State, say: Any) -> None:
+async def _call(server: Server, reconciliation: Reconciliation, before: State, say: Any) -> None:
     from mcp import Client, MCPError, StdioServerParameters  # noqa: PLC0415 - an extra
     from mcp.client.stdio import stdio_client  # noqa: PLC0415 - an extra
 
     command, *options = server.command
     parameters = StdioServerParameters(
-        # Not the current directory: what lies there may shadow the server's modules.
+        # Not the current directory: files there may shadow the server's modules.
         command=command, args=options, env=server.environment,
         cwd=reconciliation.database.parent,
     )  # fmt: skip
@@ -216,14 +216,14 @@ async def _drive(server: Server, reconciliation: Reconciliation, before: State, 
                         failed += bool(answer.is_error)
                     except MCPError:
                         failed += 1
-                # The client gives a server two seconds to end, which on a busy machine is not
-                # enough to store what it had still in hand.
-                with contextlib.suppress(TimeoutError):  # the reconciliation will show it
+                # The client gives a server two seconds to exit, which on a busy machine is not
+                # enough to store what is still queued.
+                with contextlib.suppress(TimeoutError):  # the reconciliation will report it
                     async with asyncio.timeout(_SECONDS_TO_STORE):
                         while reconciliation.rows_of(server, before) < called:  # noqa: ASYNC110 - another process
                             await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
         except Exception as error:
-            raise DemoError(f"{_told(server, error)}\n{_end_of(stderr)}".rstrip()) from error
+            raise DemoError(f"{_failure(server, error)}\n{_end_of(stderr)}".rstrip()) from error
         server.stderr = _end_of(stderr)
     server.called += called
     server.failed += failed
@@ -238,7 +238,7 @@ async def _drive(server: Server, reconciliation: Reconciliation, before: State, 
     )
 
 
-def _told(server: Server, error: BaseException) -> str:
+def _failure(server: Server, error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return _(
@@ -259,7 +259,7 @@ def _servers(directory: Path, repository: Path) -> list[Server]:
         Server(
             f"mcp-server-git {version}",
             (*git, str(repository)),
-            # Reading must not even refresh the index of somebody's repository.
+            # Reading must not refresh the index of the user's repository.
             _environment(directory, "git", owner.user_id, owner.tier) | {"GIT_OPTIONAL_LOCKS": "0"},
             calls_of_git(repository),
         ),
@@ -276,7 +276,7 @@ def _servers(directory: Path, repository: Path) -> list[Server]:
 
 
 def _environment(directory: Path, service: str, user_id: str, tier: str) -> dict[str, str]:
-    # The client adds HOME, PATH and their like; nothing else of ours reaches the servers.
+    # The client adds HOME, PATH and the like; nothing else of our environment is passed on.
     return {
         "CORTEX_OTEL_HOME": str(directory),
         "CORTEX_OTEL_SERVICE": service,
@@ -309,14 +309,14 @@ def _missing(module: str) -> str:
 
 
 def _check_packages_of_serve() -> None:
-    # Before minutes are spent on what nobody could look at.
+    # Checked first: filling the database takes minutes.
     for module in ("uvicorn", "fastapi", "jinja2"):
         if importlib.util.find_spec(module) is None:
             raise DemoError(_missing(module))
 
 
 def _script(name: str) -> str:
-    # Beside this Python, whose virtual environment need not be activated.
+    # Beside this Python, whose virtual environment may not be activated.
     places = (
         str(Path(sys.executable).parent),
         sysconfig.get_path("scripts"),
@@ -327,30 +327,30 @@ def _script(name: str) -> str:
 
 @contextlib.contextmanager
 def _repository() -> Iterator[Path]:
-    """The git work tree that this is, if it has a commit; else a small one, made on the spot."""
+    """The current git work tree, if it has a commit; else a small temporary one."""
     if _git("rev-parse", "--verify", "--quiet", "HEAD") and (
         top := _git("rev-parse", "--show-toplevel")
     ):
         yield Path(top)
         return
-    with tempfile.TemporaryDirectory(prefix="cortex-otel-demo-") as made:
-        repository = Path(made).resolve()
+    with tempfile.TemporaryDirectory(prefix="cortex-otel-demo-") as temporary:
+        repository = Path(temporary).resolve()
         _git("init", "--quiet", cwd=repository)
         for name, content in (("README.md", "# A shop\n"), ("shop.py", "PRICE = 3\n")):
             (repository / name).write_text(content, encoding="utf-8")
             _git("add", name, cwd=repository)
-            who = ("-c", "user.name=Demo", "-c", "user.email=demo@example.com")
-            _git(*who, "commit", "--quiet", "--message", f"Add {name}", cwd=repository)
+            author = ("-c", "user.name=Demo", "-c", "user.email=demo@example.com")
+            _git(*author, "commit", "--quiet", "--message", f"Add {name}", cwd=repository)
         (repository / "shop.py").write_text("PRICE = 4\n", encoding="utf-8")
         yield repository
 
 
 def _git(*arguments: str, cwd: Path | None = None) -> str:
-    """What git prints; empty if it fails."""
-    # Without the user's settings: no hook, no signing, no template in what is made here.
+    """The output of git; empty if it fails."""
+    # Without the user's configuration: no hooks, signing or templates.
     environment = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
     if cwd is None and "HOME" in os.environ:
-        environment["HOME"] = os.environ["HOME"]  # whose settings say which directories are safe
+        environment["HOME"] = os.environ["HOME"]  # its configuration has `safe.directory`
     done = subprocess.run(  # noqa: S603 - fixed arguments
         [shutil.which("git") or "git", *arguments],
         cwd=cwd, env=environment, capture_output=True, text=True, check=False,

@@ -1,4 +1,4 @@
-"""Who calls what: a believable day at the two servers, mistakes included."""
+"""The calls of a round: plausible use of the two servers, with mistakes."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user of the example server; the id is to be hashed before it is recorded."""
+    """A user of the example server; the id is hashed before it is recorded."""
 
     user_id: str
     tier: str
     sessions: int
-    """How many stretches of work they put into a round."""
+    """How many stretches of work they do in a round."""
 
 
 PEOPLE = (
@@ -49,9 +49,9 @@ _TOPICS = ("Retry queue", "Cart eviction", "Ranking cache", "Login tokens")
 
 
 def calls_of_example(person: Person) -> Sequence[Call]:
-    """What ``person`` asks of the example server in a round."""
+    """The calls of ``person`` to the example server in a round."""
     calls = [call for part in range(person.sessions) for call in _stretch(part)]
-    # Three mistakes that servers see: a branch that exists, an impatient client, wrong arguments.
+    # Three common mistakes: a branch that exists, a short time-out, wrong arguments.
     calls.append(Call("create_branch", {"topic": _TOPICS[0]}))
     if person.sessions > 1:
         calls.append(Call("rebuild_index", {"timeout_ms": 20}))
@@ -77,7 +77,7 @@ def _stretch(part: int) -> Sequence[Call]:
 
 
 def calls_of_git(repository: Path) -> Sequence[Call]:
-    """What an assistant asks of ``mcp-server-git``; nothing here changes the repository."""
+    """Calls of an assistant to ``mcp-server-git``; none changes the repository."""
     where = {"repo_path": str(repository)}
     return (
         Call("git_status", where),

@@ -1,8 +1,8 @@
-"""An MCP server with telemetry: what an author copies.
+"""An example MCP server with telemetry, for authors to copy.
 
-Three things make the difference to a server without: ``configure`` once, ``instrument_tool`` on
-each tool (below ``@mcp.tool()``), and, where a tool has more to tell than that it was called, one
-typed event with what it measured. Run it with ``python -m cortex_otel.demo.server``.
+It differs from a server without telemetry in three things: ``configure`` once, ``instrument_tool``
+on each tool (below ``@mcp.tool()``), and, for tools that measure something, one typed event with
+the measures. Run it with ``python -m cortex_otel.demo.server``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ memory = Memory()
 
 
 class TookTooLongError(ToolError, TimeoutError):
-    """An answer that the model can act on, and a time-out in the numbers."""
+    """An error message for the model, counted as a time-out."""
 
 
 @mcp.tool()
@@ -111,7 +111,7 @@ async def rebuild_index(timeout_ms: int = 1000) -> str:
     """Index all notes anew; the slow one."""
     try:
         async with asyncio.timeout(timeout_ms / 1000):
-            await asyncio.sleep(0.12)  # stands for a call of an embedding model
+            await asyncio.sleep(0.12)  # in place of a call to an embedding model
     except TimeoutError:
         raise TookTooLongError(f"not done within {timeout_ms} ms") from None
     return f"{memory.rebuild_index()} terms"

@@ -1,7 +1,7 @@
-"""Fills the demo's database with made-up users, and shows it in the real web admin.
+"""Fills the demo's database with synthetic users, and serves it in the real web admin.
 
-On a terminal it goes on until Ctrl-C, with a few real calls now and then. Without one (in CI, in a
-pipe) it fetches each page once, says whether all of them had something to show, and ends.
+On a terminal it serves until Ctrl-C, with a few real calls now and then. Without one (in CI, in a
+pipe) it fetches each page once, reports whether all of them have data, and exits.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ if TYPE_CHECKING:
 __all__ = ["populate", "prepare", "show"]
 
 DAYS, USERS, SEED = 90, 800, 1
-#: Older than this, the last hours of the population look as if the product had gone quiet.
+#: If the data is older than this, the last hours look as if the product wasn't used any more.
 _FRESH_HOURS = 6
 _NS_AN_HOUR = 3600 * 10**9
 _LOOPBACK = "127.0.0.1"
 
 
 def prepare(database: Path) -> None:
-    """Make way for a new population if the one that is there is old, or half.
+    """Delete the database if its synthetic data is old or incomplete.
 
-    Before the real calls, since a population can't be taken out again: the whole database goes.
+    Called before the real calls: synthetic data can't be removed alone, so all of it is deleted.
 
     Args:
-        database: of the demo, whose directory is held.
+        database: the demo's, whose directory is locked.
     """
     try:
         made_ns = filled_at(database)
     except apsw.Error:
-        made_ns = None  # nothing that could be shown either
+        made_ns = None  # unreadable, so it can't be shown either
     if made_ns == 0:
         return
     if made_ns is None:
@@ -76,14 +76,14 @@ def prepare(database: Path) -> None:
 
 
 def populate(database: Path, *, quiet: bool) -> Facts | None:
-    """Fill the database, if that isn't done.
+    """Fill the database, unless that was done before.
 
     Args:
-        database: of the demo.
-        quiet: say nothing.
+        database: the demo's.
+        quiet: print nothing.
 
     Returns:
-        What was made; ``None`` if it was there.
+        What was generated; ``None`` if it existed.
     """
     if made_ns := filled_at(database):
         if not quiet:
@@ -101,7 +101,7 @@ def populate(database: Path, *, quiet: bool) -> Facts | None:
     if not quiet and not is_terminal:
         _progress(_("Generating {days} days of {users} users …", users=USERS, days=DAYS))
 
-    def told(done: int, of: int) -> None:
+    def show_progress(done: int, of: int) -> None:
         if is_terminal:
             share = _(
                 "Generating {days} days of {users} users … {share} %",
@@ -113,7 +113,7 @@ def populate(database: Path, *, quiet: bool) -> Facts | None:
             sys.stderr.flush()
 
     facts = fill(
-        database, days=DAYS, users=USERS, seed=SEED, now_ns=time.time_ns(), progress=told
+        database, days=DAYS, users=USERS, seed=SEED, now_ns=time.time_ns(), progress=show_progress
     )  # fmt: skip
     if not quiet:
         _progress(
@@ -135,11 +135,11 @@ def show(directory: Path, servers: Sequence[Server], *, as_json: bool) -> tuple[
 
     Args:
         directory: the demo's own.
-        servers: real servers; some of them are called while the pages are open.
-        as_json: say nothing, but for the answer.
+        servers: real servers; some of them are called while the pages are served.
+        as_json: print nothing but the result.
 
     Returns:
-        Exit code, and what was found out about the pages, for JSON; ``None`` on a terminal.
+        Exit code, and the results of the page checks for JSON; ``None`` on a terminal.
     """
     settings = _settings(directory, quiet=as_json)
     if as_json or not sys.stdout.isatty():
@@ -148,14 +148,14 @@ def show(directory: Path, servers: Sequence[Server], *, as_json: bool) -> tuple[
 
 
 def _show_once(settings: Settings, *, quiet: bool) -> tuple[int, Any]:
-    proof = PageChecks(settings)
+    checks = PageChecks(settings)
     has_ended = threading.Event()
-    looking = threading.Thread(
-        target=_look, args=(proof, has_ended), name="cortex-otel-demo", daemon=True
+    thread = threading.Thread(
+        target=_check_pages, args=(checks, has_ended), name="cortex-otel-demo", daemon=True
     )
     stdout = sys.stdout
-    # Its lines tell of a server that is gone by the time they are read in a pipe.
-    sys.stdout = sys.stderr if not quiet else _Nowhere()
+    # Its lines are about a server that has ended when they are read from a pipe.
+    sys.stdout = sys.stderr if not quiet else _Discard()
     if not quiet:
         _progress(
             _(
@@ -163,16 +163,16 @@ def _show_once(settings: Settings, *, quiet: bool) -> tuple[int, Any]:
                 "On a terminal it serves until Ctrl-C."
             )
         )
-    looking.start()
+    thread.start()
     try:
         code = serve(settings)
     finally:
         has_ended.set()
         sys.stdout = stdout
-    looking.join()
+    thread.join()
     if not quiet:
         line(_("Pages, each fetched once with all its panels:"))
-        for page in proof.pages:
+        for page in checks.pages:
             line(
                 _(
                     "  {page}  {milliseconds} ms, panels with data: {lit} of {panels}",
@@ -182,17 +182,17 @@ def _show_once(settings: Settings, *, quiet: bool) -> tuple[int, Any]:
                     panels=page.panels,
                 )
             )
-        for problem in proof.problems():
+        for problem in checks.problems():
             complain(problem)
-    return code or int(not proof.holds), proof.as_json()
+    return code or int(not checks.holds), checks.as_json()
 
 
-def _look(proof: PageChecks, has_ended: threading.Event) -> None:
+def _check_pages(checks: PageChecks, has_ended: threading.Event) -> None:
     try:
-        proof.look(has_ended)
+        checks.run(has_ended)
     finally:
         if not has_ended.is_set():
-            # As Ctrl-C would: the servers end in their own time.
+            # Like Ctrl-C: the servers shut down gracefully.
             os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -214,7 +214,8 @@ def _show_until_ctrl_c(settings: Settings, servers: Sequence[Server]) -> int:
     if caller.failure:
         complain(_("the calls in between ended early: {detail}", detail=caller.failure))
     if not in_time:
-        return code  # a call under way: what is stored of it can't be compared
+        line(_("A call is still running, so the calls aren't compared with the rows."))
+        return code
     reconciliation.close(before)
     rows = sum(server.rows for server in called)
     if not reconciliation.agree and not caller.failure:
@@ -231,7 +232,7 @@ def _show_until_ctrl_c(settings: Settings, servers: Sequence[Server]) -> int:
 
 
 def _settings(directory: Path, *, quiet: bool) -> Settings:
-    """The user's ports, language and zone; nothing else of the real installation."""
+    """The user's ports, token and time zone; nothing else of the real installation."""
     users = read_environment()
     settings = dataclasses.replace(
         read_environment({}, overrides={"home": directory}),
@@ -259,7 +260,7 @@ def _free_port(wanted: int, *, taken: int = 0) -> int:
             found = int(probe.getsockname()[1])
         if found != taken:
             return found
-    return wanted  # serve() says what is wrong with it
+    return wanted  # serve() reports what is wrong with it
 
 
 def _number(database: Path, sql: str) -> int:
@@ -280,8 +281,8 @@ def _progress(message: str) -> None:
     sys.stderr.flush()
 
 
-class _Nowhere:
-    """Takes what is said, for the time of a JSON answer."""
+class _Discard:
+    """A stream that discards its output, for ``--json``."""
 
     def write(self, content: str) -> int:
         return len(content)

@@ -1,12 +1,12 @@
-"""Ninety days of made-up users, through the real write path, for pages that have something to show.
+"""Generates ninety days of synthetic users, through the real write path, as data for the pages.
 
-What they send goes where anything sent goes: redaction, identity, sampling, one transaction a
-batch with sessions, roll-ups and ledger. Each record says ``deployment.environment.name=demo``, and
-the database has a mark, so that nobody takes it for real. The same seed and the same ``now_ns``
-make the same rows.
+The data takes the real path: redaction, identity, sampling, one transaction per batch with
+sessions, roll-ups and ledger. Each record has ``deployment.environment.name=demo``, and the
+database is marked, so that nobody takes it for real. The same seed and ``now_ns`` generate the same
+rows.
 
-There is something to find: weeks and working hours (most are in Seoul), few who do much, upgrades
-and people who leave and return, a slow day, and an hour and a half in which a tool fails.
+The data has patterns: weeks and working hours (most users are in Seoul), a few heavy users,
+upgrades, churn and returning users, slow days, and an incident of an hour and a half.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import apsw
 
 from cortex_otel import semconv as sc
 from cortex_otel.demo.user_sessions import NS_A_SECOND, Conditions, UserSession
-from cortex_otel.demo.users import happens, people
+from cortex_otel.demo.users import happens, make_users
 from cortex_otel.identity import IdentityResolver
 from cortex_otel.process.redact import Redactor
 from cortex_otel.process.sample import TraceSampler
@@ -49,30 +49,30 @@ _BEGUN, _DONE = "demo_population_begun", "demo_population"
 
 #: The tool of the incident.
 BROKEN_TOOL = "search_context"
-#: As ``CORTEX_OTEL_SAMPLING`` would say it: files opened are many, and each says little.
+#: As in ``CORTEX_OTEL_SAMPLING``: context switches are frequent, and each is of little interest.
 SAMPLING = {sc.EXT_CONTEXT_SWITCH: 0.1}
 
-_SITTINGS_A_USER_DAY = 0.075
+_SESSIONS_A_USER_DAY = 0.075
 _ACTIONS = 15
-_WITH_TOOLS = 0.75  # of the sittings in an editor
+_WITH_TOOLS = 0.75  # share of the sessions in an editor
 _MAX_SESSIONS_A_DAY = 4
 _SATURDAY, _WEEKEND = 5, 0.22
-# Chance of a sitting to begin in each hour of the person's day.
+# Relative probability of a session's start in each hour of the user's day.
 _HOURS = (1, 0, 0, 0, 0, 0, 1, 2, 6, 15, 18, 13, 6, 10, 17, 18, 16, 12, 6, 4, 5, 6, 4, 2)
 _SEOUL_MINUTES = 540
 _INCIDENT_DAYS_AGO, _SLOW_DAYS_AGO = 9, (17, 45)
 _INCIDENT_MINUTES = (14 * 60, 15 * 60 + 40)  # of the day in Seoul
-_INCIDENT_SITTINGS = 12
+_INCIDENT_SESSIONS = 12
 _SLOWER = 3.5
 _LAST_MINUTES = 90
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was made."""
+    """What was generated."""
 
     users: int
-    """With an event at least."""
+    """Users with at least one event."""
     stored: int
     """Rows."""
     sampled_out: int
@@ -80,7 +80,7 @@ class Facts:
     last_ns: int
     incident_tool: str
     incident: tuple[int, int]
-    """From and to; Unix nanoseconds."""
+    """Start and end; Unix nanoseconds."""
     slow_days: tuple[tuple[int, int], ...]
 
 
@@ -94,22 +94,22 @@ def fill(
     sampling: Mapping[str, float] = SAMPLING,
     progress: Callable[[int, int], None] | None = None,
 ) -> Facts:
-    """Add a population to a database.
+    """Add synthetic data to a database.
 
     Args:
-        database: path; made if it isn't there. Never the real one.
-        days: how far it reaches back.
-        users: how many people.
-        seed: the same one makes the same rows.
-        now_ns: the last events are just before it; Unix nanoseconds.
+        database: path; created if missing. Never the real one.
+        days: number of days.
+        users: number of users.
+        seed: the same one generates the same rows.
+        now_ns: time just after the last events; Unix nanoseconds.
         sampling: share kept by event type.
-        progress: told how many days of how many are stored.
+        progress: called with the number of days stored, and of all days.
 
     Returns:
-        What is in it.
+        What was generated.
 
     Raises:
-        ValueError: less than a day or a user is asked for.
+        ValueError: ``days`` or ``users`` is less than 1.
         StoreTroubleError: the database can't be opened.
         apsw.Error: it can't be written.
     """
@@ -124,7 +124,7 @@ def fill(
         stored, seen, times = 0, set[str](), [now_ns, 0]
         for day, items in enumerate(_days(plan, users, seed)):
             pipeline.take(items)
-            # What is still to come happens later than this day, but for sittings past midnight.
+            # Later items are of later days, except those of sessions past midnight.
             records = sink.drain()
             for start in range(0, len(records), _BATCH):
                 batch = records[start : start + _BATCH]
@@ -148,10 +148,10 @@ def fill(
 
 
 def filled_at(database: Path) -> int | None:
-    """Up to when a population was made; Unix nanoseconds.
+    """The ``now_ns`` of the data that was generated.
 
     Returns:
-        0 if there is none, ``None`` if one was begun and not ended.
+        0 if there is none, ``None`` if it is incomplete.
 
     Raises:
         apsw.Error: the database can't be read.
@@ -179,7 +179,7 @@ def _mark(database: Path, key: str, now_ns: int) -> None:
 
 
 class _Plan:
-    """The calendar: which days are slow, when the incident was."""
+    """The calendar: slow days and the incident."""
 
     def __init__(self, days: int, now_ns: int) -> None:
         self.days, self.now_ns = days, now_ns
@@ -203,11 +203,11 @@ class _Plan:
         ).weekday()
 
     def share(self, day: int) -> float:
-        """How much of a full working day's work is done on a day."""
+        """A day's activity relative to a working day."""
         return 1.0 if self.weekday(day) < _SATURDAY else _WEEKEND
 
     def conditions(self, day: int, at_ns: int) -> Conditions:
-        """What a moment is like."""
+        """The conditions at a time."""
         return Conditions(
             slower=_SLOWER if day in self._slow else 1.0,
             broken_tool=BROKEN_TOOL if self.incident[0] <= at_ns < self.incident[1] else "",
@@ -221,20 +221,20 @@ class _Plan:
 
 
 def _days(plan: _Plan, users: int, seed: int) -> Iterator[list[Item]]:
-    """What is sent, day by day."""
+    """The items of each day."""
     choose = random.Random(seed)  # noqa: S311 - repeatable on purpose
-    everybody = people(users, plan.days, seed, choose)
-    there = [[one for one in everybody if one.is_present(day)] for day in range(plan.days)]
-    # Scaled so that the number of rows doesn't hang on how a few heavy users were drawn.
-    expected = sum(plan.share(day) * sum(one.activity for one in there[day])
+    everybody = make_users(users, plan.days, seed, choose)
+    present = [[one for one in everybody if one.is_present(day)] for day in range(plan.days)]
+    # Scaled so that the number of rows doesn't depend on a few randomly heavy users.
+    expected = sum(plan.share(day) * sum(one.activity for one in present[day])
                    for day in range(plan.days))  # fmt: skip
-    scale = _SITTINGS_A_USER_DAY * users * plan.days / max(expected, 1e-9)
+    scale = _SESSIONS_A_USER_DAY * users * plan.days / max(expected, 1e-9)
     for day in range(plan.days):
         items: list[Item] = []
-        for person in there[day]:
+        for person in present[day]:
             for start_ns in _starts(person, day, plan, scale, choose):
-                items += _sitting(person, day, start_ns, plan, choose)
-        items += _extras(there[day], day, plan, choose)
+                items += _session(person, day, start_ns, plan, choose)
+        items += _extras(present[day], day, plan, choose)
         yield [item for item in items if _begin_ns(item) >= plan.begin_ns
                and _end_ns(item) < plan.now_ns]  # fmt: skip
 
@@ -243,8 +243,8 @@ def _starts(
     person: User, day: int, plan: _Plan, scale: float, choose: random.Random
 ) -> Iterator[int]:
     midnight = plan.begin_ns + day * _NS_A_DAY - person.utc_offset_minutes * _NS_A_MINUTE
-    wanted = scale * plan.share(day) * person.activity
-    number = min(int(wanted) + happens(wanted % 1, choose), _MAX_SESSIONS_A_DAY)
+    expected = scale * plan.share(day) * person.activity
+    number = min(int(expected) + happens(expected % 1, choose), _MAX_SESSIONS_A_DAY)
     if person.joined == day:
         number = max(number, 1)
     for _ in range(number):
@@ -252,51 +252,51 @@ def _starts(
         yield midnight + int((hour + choose.random()) * 60 * _NS_A_MINUTE)
 
 
-def _extras(there: Sequence[User], day: int, plan: _Plan, choose: random.Random) -> Iterator[Item]:
-    """Company for the incident, and life in the last hour, whatever hour it is."""
-    workers = [one for one in there if one.uses_mcp]
+def _extras(users: Sequence[User], day: int, plan: _Plan, choose: random.Random) -> Iterator[Item]:
+    """More sessions during the incident, and some in the last hour, whatever hour it is."""
+    workers = [one for one in users if one.uses_mcp]
     if not workers:
         return
     begin = plan.begin_ns + day * _NS_A_DAY
     if begin <= plan.incident[0] < begin + _NS_A_DAY:
-        for _ in range(min(_INCIDENT_SITTINGS, len(workers))):
+        for _ in range(min(_INCIDENT_SESSIONS, len(workers))):
             start_ns = plan.incident[0] + int(choose.random() * 40) * _NS_A_MINUTE
-            yield from _sitting(choose.choice(workers), day, start_ns, plan, choose)
+            yield from _session(choose.choice(workers), day, start_ns, plan, choose)
     if day == plan.days - 1:
-        for _ in range(3 + len(there) // 100):
+        for _ in range(3 + len(users) // 100):
             start_ns = plan.now_ns - int(choose.random() * _LAST_MINUTES * _NS_A_MINUTE)
-            yield from _sitting(choose.choice(workers), day, start_ns, plan, choose)
+            yield from _session(choose.choice(workers), day, start_ns, plan, choose)
 
 
-def _sitting(
+def _session(
     person: User, day: int, start_ns: int, plan: _Plan, choose: random.Random
 ) -> Iterator[Item]:
-    sitting = UserSession(person, day, start_ns, choose)
+    session = UserSession(person, day, start_ns, choose)
     if person.joined == day and person.uses_extension:
-        yield from sitting.first_look()
+        yield from session.first_look()
     if person.tries_only:
         return
     length = 1 + int(choose.expovariate(1 / _ACTIONS))
     mcp = person.uses_mcp and (not person.uses_extension or happens(_WITH_TOOLS, choose))
-    yield from sitting.work(plan.conditions(day, start_ns), length, mcp=mcp)
+    yield from session.work(plan.conditions(day, start_ns), length, mcp=mcp)
 
 
 class _Pipeline:
-    """From what was sent to safe rows, as the receiver and the in-process sampler do it."""
+    """Turns items into safe rows, as the receiver and the in-process sampler do."""
 
     def __init__(self, sink: _Sink, sampling: Mapping[str, float], choose: random.Random) -> None:
-        # No key of an installation: what is hashed here was made up, and must repeat.
+        # Without an installation's key: synthetic values are hashed reproducibly.
         resolver = IdentityResolver()
         redactor = Redactor(hash_text=resolver.hash_text, hash_user=resolver.hash_user)
         self._senders = Senders(redactor, resolver.hash_text, {}, _ignore)
-        # A process decides on its own part of a trace.
+        # Each process decides on its own part of a trace.
         self._samplers = {
             service: TraceSampler(sampling, sink, choose.random) for service in ("mcp", "extension")
         }
 
     def take(self, items: Sequence[Item]) -> None:
         """Convert and sample."""
-        # All roots first: a trace is decided on when the last of them has ended.
+        # All roots first: a trace is decided when the last of them has ended.
         for item, is_root in items:
             if is_root and isinstance(item, OtlpSpan):
                 self._sampler(item).root_started(item.trace_id)
@@ -320,41 +320,41 @@ class _Pipeline:
 
 
 class _Sink:
-    """Keeps what sampling passes on."""
+    """Keeps the records that sampling keeps."""
 
     def __init__(self) -> None:
         self._records: list[Record] = []
         self.sampled_out = 0
 
     def drain(self) -> list[Record]:
-        """What came since, in the order of time."""
+        """The records since the last call, in the order of time."""
         records, self._records = self._records, []
         return sorted(records, key=lambda record: (record.time_unix_nano, record.span_id))
 
     def submit(self, record: Record) -> bool:
-        """Keep it."""
+        """Keep ``record``."""
         self._records.append(record)
         return True
 
     def count_sampled_out(self, number: int = 1, signal: str = "event") -> None:
-        """Count it."""
+        """Count records that sampling left out."""
         del signal
         self.sampled_out += number
 
     def submit_metrics(self, points: list[MetricPoint]) -> bool:
-        """There are none: the population has no metrics."""
+        """Fail: there are no metrics."""
         raise AssertionError(points)
 
     def count_dropped(self, reason: str, number: int = 1, signal: str = "event") -> None:
-        """A row of ours that breaks a rule is a mistake of ours."""
+        """Fail: an invalid record is a bug here."""
         raise AssertionError(signal, reason, number)
 
     def note(self, signal: str, outcome: str, reason: str, number: int = 1) -> None:
-        """Nothing is worth a note in a made-up population."""
+        """Fail: nothing is noted here."""
         raise AssertionError(signal, outcome, reason, number)
 
     def force_flush(self, timeout_millis: float = 1000) -> bool:
-        """Nothing waits here."""
+        """Nothing is queued here."""
         del timeout_millis
         return True
 

@@ -1,7 +1,7 @@
-"""What a user does in one session, as the spans and log records that the product would send.
+"""Generates a user's session, as the spans and log records that the product would send.
 
-Nothing here is a row yet: :mod:`.synthetic_data` takes these through the same conversion,
-redaction and sampling as anything that arrives.
+These aren't rows yet: :mod:`.synthetic_data` passes them through the same conversion,
+redaction and sampling as real data.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = ["NS_A_SECOND", "Conditions", "Item", "UserSession"]
 NS_A_SECOND = 10**9
 _NS_A_MS = 10**6
 _INFO, _ERROR = 9, 17  # severity numbers of OpenTelemetry
-_CANCELLED = 0.006  # of the calls
+_CANCELLED = 0.006  # share of the calls
 
 Item = tuple[OtlpSpan | OtlpLog, bool]
 """A record, and whether it is the root of its trace in its process."""
@@ -63,24 +63,24 @@ _SCOPES = {
 
 
 class Conditions(NamedTuple):
-    """What a moment is like for everybody."""
+    """Conditions at a time, for all users."""
 
     slower: float = 1.0
-    """Durations, times this."""
+    """Factor of durations."""
     broken_tool: str = ""
-    """The tool that mostly fails: an incident."""
+    """The tool that mostly fails, during an incident."""
     savings: float = 0.70
     """Mean share of tokens saved."""
 
 
 class UserSession:
-    """One stretch of work of one person: its two sessions, and a clock.
+    """One stretch of work of one user: its two sessions, and a clock.
 
     Args:
-        person: whose.
-        day: on which day of the population.
-        start_ns: when it begins; Unix nanoseconds.
-        choose: the source of all chance.
+        person: the user.
+        day: the day of the data.
+        start_ns: start; Unix nanoseconds.
+        choose: the random generator.
     """
 
     def __init__(self, person: User, day: int, start_ns: int, choose: random.Random) -> None:
@@ -108,12 +108,12 @@ class UserSession:
         yield from self._exposure(self._extension)
 
     def work(self, conditions: Conditions, length: int, *, mcp: bool) -> Iterator[Item]:
-        """``length`` things that are done, one after another.
+        """``length`` actions, one after another.
 
         Args:
-            conditions: what the day is like.
-            length: how many.
-            mcp: with the assistant's tools; else in the editor alone.
+            conditions: those of the day.
+            length: number of actions.
+            mcp: with the assistant's tools; else in the editor only.
         """
         person, choose = self._person, self._choose
         if person.uses_extension:
@@ -192,7 +192,7 @@ class UserSession:
         if tool.backend:
             inner.append((self._backend(tool.backend, trace_id, within, took, result), False))
         if result == "success":
-            inner += self._told_by_tool(name, trace_id, within, took, conditions)
+            inner += self._event_of_tool(name, trace_id, within, took, conditions)
         self._now = root.end_time = root.start_time + max(int(took * _NS_A_MS), 50_000)
         return [*inner, (root, True)]
 
@@ -217,10 +217,10 @@ class UserSession:
             span.attributes[sc.ERROR_TYPE] = str(attributes[sc.HTTP_RESPONSE_STATUS_CODE])
         return span
 
-    def _told_by_tool(
+    def _event_of_tool(
         self, name: str, trace_id: int, parent: ParentSpan, took_ms: float, conditions: Conditions
     ) -> list[Item]:
-        """The typed event of a tool that has more to tell than that it was called."""
+        """The typed event of a tool that measures something."""
         choose = self._choose
         digest = f"{choose.getrandbits(64):016x}"
         match name:
@@ -378,15 +378,15 @@ class UserSession:
 
 
 def _fail(attributes: dict[str, object], error: str, tool: str, outcome: str) -> None:
-    told = "timeout" if outcome == "timeout" else sc.ERROR_TYPE_TOOL_ERROR
+    error_type = "timeout" if outcome == "timeout" else sc.ERROR_TYPE_TOOL_ERROR
     line = 40 + sum(map(ord, tool + error)) % 300
     attributes |= {
-        sc.ERROR_TYPE: told, sc.CORTEX_OUTCOME: outcome, sc.CORTEX_EXCEPTION_TYPE: error,
+        sc.ERROR_TYPE: error_type, sc.CORTEX_OUTCOME: outcome, sc.CORTEX_EXCEPTION_TYPE: error,
         sc.CORTEX_RESULT: "timeout" if outcome == "timeout" else "error",
         sc.CORTEX_ERROR_LOCATION: f"{error} at {tool}:run:{line}",
     }  # fmt: skip
 
 
 def _version(versions: tuple[str, ...], day: int) -> str:
-    """New ones come out every five weeks, and all have them a day later."""
+    """A new version is released every five weeks, and everybody has it a day later."""
     return versions[min(max(day, 0) // 35, len(versions) - 1)]

@@ -1,6 +1,6 @@
-"""The users of the made-up population: who they are, when they work, and what becomes of them.
+"""Generates the synthetic users: their attributes, when they work, upgrades and churn.
 
-Every choice comes from one seeded generator, so the same seed makes the same people.
+Every choice comes from one seeded generator, so the same seed generates the same users.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
-__all__ = ["FLAG", "User", "happens", "one_of", "people"]
+__all__ = ["FLAG", "User", "happens", "make_users", "one_of"]
 
 _T = TypeVar("_T")
 
 #: The experiment some of them are in, and its arms.
 FLAG = ("smart-context-v2", ("control", "treatment"))
 
-_BEFORE = 0.55  # of the people were there before the first day
+_BEFORE = 0.55  # share of users who were present before the first day
 _TIERS = (("free", 76), ("trial", 10), ("paid", 10), ("enterprise", 4))
 _ZONES = ((540, 82), (60, 6), (-300, 12))  # Seoul, Berlin, New York; minutes ahead of UTC
 _IDES = (("vscode", 52), ("cursor", 26), ("windsurf", 9), ("vscodium", 7), ("vscode-insiders", 6))
@@ -31,26 +31,26 @@ _TRIAL_DAYS = 14
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One user; days count from the first one of the population, and may lie before it."""
+    """One user; days count from the first one of the data, and may be negative."""
 
     user_hash: str
     utc_offset_minutes: int
     activity: float
-    """Relative number of sittings a working day."""
+    """Relative number of sessions per working day."""
     tiers: tuple[tuple[int, str], ...]
-    """From which day in which tier, in order."""
+    """First day of each tier, in order."""
     present: tuple[tuple[int, int], ...]
-    """Stretches of days with the product; a gap is a user who left and came back."""
+    """Ranges of days with the product; a gap is a user who left and returned."""
     uses_mcp: bool
     uses_extension: bool
     tries_only: bool
-    """Installed the extension, looked at it once, never came back."""
+    """Installed the extension, used it once, never returned."""
     os: str
     ide: str
     client: str
     project: str
     arm: str
-    """Of the experiment; empty if not in it."""
+    """The arm of the experiment; empty if not in it."""
 
     @property
     def joined(self) -> int:
@@ -70,27 +70,27 @@ class User:
         return any(first <= day < last for first, last in self.present)
 
 
-def people(count: int, days: int, seed: int, choose: random.Random) -> Sequence[User]:
+def make_users(count: int, days: int, seed: int, choose: random.Random) -> Sequence[User]:
     """``count`` users of ``days`` days.
 
     Args:
         count: how many.
-        days: length of the time in which they are seen.
-        seed: what their hashes are made of.
-        choose: the source of all chance.
+        days: length of the data.
+        seed: part of their hashes.
+        choose: the random generator.
     """
-    return [_person(f"cortex-otel demo {seed}/{each}", days, choose) for each in range(count)]
+    return [_make_user(f"cortex-otel demo {seed}/{each}", days, choose) for each in range(count)]
 
 
-def _person(name: str, days: int, choose: random.Random) -> User:
-    there_before = happens(_BEFORE, choose)
-    # A power below 1 bends the even spread towards the end: each week more join.
-    joined = -1 if there_before else int(days * choose.random() ** 0.8)
+def _make_user(name: str, days: int, choose: random.Random) -> User:
+    was_present = happens(_BEFORE, choose)
+    # An exponent below 1 shifts the uniform distribution to the end: more users join each week.
+    joined = -1 if was_present else int(days * choose.random() ** 0.8)
     activity = min(choose.paretovariate(1.25), 25.0)
     tier = one_of(_TIERS, choose)
     mcp_only, both = happens(0.22, choose), happens(0.82, choose)
     uses_extension = not mcp_only
-    tries_only = uses_extension and not there_before and happens(0.16, choose)
+    tries_only = uses_extension and not was_present and happens(0.16, choose)
     return User(
         user_hash=hashlib.sha256(name.encode()).hexdigest(),
         utc_offset_minutes=one_of(_ZONES, choose),
@@ -113,19 +113,19 @@ def _tiers(
 ) -> tuple[tuple[int, str], ...]:
     history = [(joined, tier)]
     if tier == "free" and happens(0.2, choose):
-        began = joined + int(choose.expovariate(1 / 12))
-        history.append((began, "trial"))
+        start = joined + int(choose.expovariate(1 / 12))
+        history.append((start, "trial"))
         tier = "trial"
     if tier == "trial":
-        ended = history[-1][0] + _TRIAL_DAYS
-        history.append((ended, "paid" if happens(0.38, choose) else "free"))
+        end = history[-1][0] + _TRIAL_DAYS
+        history.append((end, "paid" if happens(0.38, choose) else "free"))
     elif tier == "free" and happens(min(0.3, 0.035 * activity), choose):
         history.append((joined + 1 + int(choose.expovariate(1 / 18)), "paid"))
     if history[-1][1] == "paid" and happens(0.13, choose):
-        left = history[-1][0] + 20 + int(choose.expovariate(1 / 25))
-        history.append((left, "free"))
+        quit_day = history[-1][0] + 20 + int(choose.expovariate(1 / 25))
+        history.append((quit_day, "free"))
         if happens(0.25, choose):  # and back again: one conversion, not two
-            history.append((left + 10 + choose.randrange(15), "paid"))
+            history.append((quit_day + 10 + choose.randrange(15), "paid"))
     return tuple((day, tier) for day, tier in history if day < days)
 
 
@@ -135,20 +135,20 @@ def _present(
     end = days + 1
     if not happens(0.46 / activity**0.5, choose):
         return ((joined, end),)
-    left = max(joined, 0) + 2 + int(choose.expovariate(1 / 20))
-    if left >= days:
+    quit_day = max(joined, 0) + 2 + int(choose.expovariate(1 / 20))
+    if quit_day >= days:
         return ((joined, end),)
-    back = left + 21 + choose.randrange(30)
-    if happens(0.2, choose) and back < days:
-        return ((joined, left), (back, end))
-    return ((joined, left),)
+    return_day = quit_day + 21 + choose.randrange(30)
+    if happens(0.2, choose) and return_day < days:
+        return ((joined, quit_day), (return_day, end))
+    return ((joined, quit_day),)
 
 
 def one_of(choices: Sequence[tuple[_T, int]], choose: random.Random) -> _T:
-    """A value out of pairs of value and weight."""
+    """A random value from pairs of value and weight."""
     return choose.choices([value for value, _ in choices], [weight for _, weight in choices])[0]
 
 
 def happens(share: float, choose: random.Random) -> bool:
-    """Whether something does that happens in a share of the cases."""
+    """``True`` with probability ``share``."""
     return choose.random() < share

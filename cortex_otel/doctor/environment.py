@@ -1,4 +1,4 @@
-"""Asks the Python of a target what is installed there, and whether the launcher reaches it."""
+"""Inspects the Python of a target: what is installed there, and whether the launcher reaches it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from cortex_otel.doctor.findings import Finding
     from cortex_otel.doctor.target import Target
 
-__all__ = ["ask", "look"]
+__all__ = ["check", "run_script"]
 
 _MARK = "cortex-otel-doctor:"
-# Runs in somebody else's Python, from 3.8 on, and imports nothing of theirs. The current directory
-# is taken off the path: only what is installed counts.
-_QUESTION = f"""
+# Runs in another Python, from 3.8 on, and imports none of its packages. The current directory is
+# removed from the path: only installed packages count.
+_SCRIPT = f"""
 import json, sys
 sys.path[:] = [entry for entry in sys.path if entry]
 from importlib import metadata, util
@@ -58,38 +58,38 @@ _OLDEST_MCP = (1, 10)
 _FASTMCP = (2, 3, 4)
 
 
-def ask(command: tuple[str, ...], *, timeout_seconds: float) -> dict[str, Any] | str:
-    """Put the question to the Python that ``command`` starts.
+def run_script(command: tuple[str, ...], *, timeout_seconds: float) -> dict[str, Any] | str:
+    """Run the script in the Python that ``command`` starts.
 
     Returns:
-        Its answer; or one line, the last of what it said instead.
+        Its result; on failure the last line of its output.
     """
     with tempfile.TemporaryDirectory(prefix="cortex-doctor-") as directory:
         try:
-            asked = begin(
-                (*command, "-c", _QUESTION), Path(directory, "home"),
+            process = begin(
+                (*command, "-c", _SCRIPT), Path(directory, "home"),
                 stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
             )  # fmt: skip
         except OSError as error:
             return str(error)
-        with asked:
+        with process:
             try:
-                stdout, stderr = asked.communicate(timeout=timeout_seconds)
+                stdout, stderr = process.communicate(timeout=timeout_seconds)
             except subprocess.TimeoutExpired:
                 return f"> {timeout_seconds:g} s"
             finally:
-                end(asked)
+                end(process)
     for line in stdout.decode(errors="replace").splitlines():
         if line.startswith(_MARK):
             answer: dict[str, Any] = json.loads(line.removeprefix(_MARK))
             return answer
-    said = stderr.decode(errors="replace").strip().splitlines() or [f"exit {asked.returncode}"]
-    return said[-1]
+    output = stderr.decode(errors="replace").strip().splitlines() or [f"exit {process.returncode}"]
+    return output[-1]
 
 
-def look(target: Target, *, timeout_seconds: float) -> Iterator[Finding]:
-    """Whether the Python of ``target`` has what recording needs, and what to type instead."""
-    answer = ask(target.interpreter, timeout_seconds=timeout_seconds)
+def check(target: Target, *, timeout_seconds: float) -> Iterator[Finding]:
+    """Whether the Python of ``target`` has what recording needs, and how to fix it."""
+    answer = run_script(target.interpreter, timeout_seconds=timeout_seconds)
     if isinstance(answer, str):
         yield problem(
             "python_fails",
@@ -167,7 +167,7 @@ def look(target: Target, *, timeout_seconds: float) -> Iterator[Finding]:
 
 def _reached(target: Target, answer: dict[str, Any], timeout_seconds: float) -> Iterator[Finding]:
     """Start the launcher for real, with the question in place of the server."""
-    behind = ask(target.instrumented, timeout_seconds=timeout_seconds)
+    behind = run_script(target.instrumented, timeout_seconds=timeout_seconds)
     if isinstance(behind, str):
         yield problem(
             "launcher_fails",

@@ -17,13 +17,13 @@ __all__ = ["Finding", "Level", "mask", "ok", "problem", "secrets_of", "shown", "
 
 Level = Literal["ok", "warning", "problem"]
 
-_SECRET = "[SECRET]"  # noqa: S105 - what stands in a secret's place
-# Not all patterns: addresses, versions and long paths are what the report is about.
+_SECRET = "[SECRET]"  # noqa: S105 - replaces a secret
+# Not all patterns: the report needs addresses, versions and long paths.
 _MASKED = frozenset({
     "private key", "URL credentials", "assignment", "authorization", "key prefix", "JWT", "e-mail",
     "long hex",
 })  # fmt: skip
-# Homes only where a path starts: /srv/home/x is nobody's, and cut there it would be no path.
+# Homes only at the start of a path: /srv/home/x isn't one, and masking it would break the path.
 _PATH_START = r"(?:(?<![\w.~-])(?<![\w.~-]/)|(?<=%2[Ff])|(?<=%3[Aa]))"
 (_HOME,) = (pattern for pattern in PATTERNS if pattern.name == "home directory")
 _ANY_HOME = re.compile(f"{_PATH_START}(?:{_HOME.regex.pattern})")
@@ -37,26 +37,26 @@ _LONG_VALUE = re.compile(r"[A-Za-z0-9+/_=-]{40,}")
 _MAX_LENGTH = 500
 _MAX_QUOTED_LENGTH = 300
 _MAX_READ_LENGTH = 20_000
-_MIN_SECRET_LENGTH = 4  # a shorter one would blot out ordinary words, and protects nothing
+_MIN_SECRET_LENGTH = 4  # masking shorter ones would hide ordinary words
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found."""
+    """The result of one check."""
 
     level: Level
     code: str
-    """Names the finding for programs."""
+    """Identifies the finding for programs."""
     message: str
     """In the user's language, its values not yet filled in."""
     values: Mapping[str, Any] = field(default_factory=dict)
 
-    def told(self, secrets: Collection[str] = ()) -> str:
-        """One line in the user's language, masked, and what to do about it.
+    def as_line(self, secrets: Collection[str] = ()) -> str:
+        """One line in the user's language, masked, with the fix.
 
         Args:
-            secrets: what :func:`secrets_of` knows; removed before anything is cut, since half of
-                a secret would no longer be found.
+            secrets: from :func:`secrets_of`; removed before anything is truncated, since half of
+                a secret would no longer be recognised.
         """
         values = {name: _quoted(value, secrets) for name, value in self.values.items()}
         line = self.message.format(**values)
@@ -69,18 +69,18 @@ def ok(code: str, message: str, /, **values: Any) -> Finding:
 
 
 def warning(code: str, message: str, /, **values: Any) -> Finding:
-    """Works, though perhaps not as meant."""
+    """Works, but perhaps not as intended."""
     return Finding("warning", code, message, values)
 
 
 def problem(code: str, message: str, /, **values: Any) -> Finding:
-    """Keeps something from being recorded, or harms the server."""
+    """Prevents something from being recorded, or harms the server."""
     return Finding("problem", code, message, values)
 
 
 def mask(line: str) -> str:
     """``line`` without what looks like a secret; homes at the start of a path become ``~``."""
-    own = os.path.expanduser("~").rstrip("/\\")  # noqa: PTH111 - Path has no answer without one
+    own = os.path.expanduser("~").rstrip("/\\")  # noqa: PTH111 - Path raises without one
     if own:
         own_home = rf"{_PATH_START}{re.escape(own)}(?![\w.-])"
         line = re.sub(own_home, _HOME.replacement, line)
@@ -92,28 +92,28 @@ def mask(line: str) -> str:
 
 
 def shown(command: Sequence[str]) -> str:
-    """A command line as one would type it, its secrets masked."""
+    """A command line, ready to be typed, with its secrets masked."""
     return shlex.join(_arguments(command)).replace("'[SECRET]'", _SECRET)[:_MAX_LENGTH]
 
 
 def secrets_of(command: Sequence[str], environ: Mapping[str, str]) -> frozenset[str]:
-    """Values that the user's own names call secret: a server may print them back at us."""
-    # A variable may hold where a key lies, which is no secret and part of many paths.
-    found = {
+    """Values whose names say that they are secret: a server may print them."""
+    # A variable may contain the path of a key, which isn't secret and part of other paths.
+    secrets = {
         value
         for name, value in environ.items()
-        if _SECRET_VARIABLE.search(name) and not os.path.exists(value)  # noqa: PTH110 - may be no path
+        if _SECRET_VARIABLE.search(name) and not os.path.exists(value)  # noqa: PTH110 - may not be a path
     }
     for given, masked in zip(command, _arguments(command), strict=True):
         if masked == _SECRET:
-            found.add(given)
+            secrets.add(given)
         elif masked.endswith(f"={_SECRET}"):
-            found.add(given.partition("=")[2])
-    return frozenset(value for value in found if len(value) >= _MIN_SECRET_LENGTH)
+            secrets.add(given.partition("=")[2])
+    return frozenset(value for value in secrets if len(value) >= _MIN_SECRET_LENGTH)
 
 
 def _quoted(value: Any, secrets: Collection[str]) -> Any:
-    """A value that others may have written, masked and short; numbers stay."""
+    """A value that others may have written, masked and truncated; numbers are unchanged."""
     if isinstance(value, (int, float)):
         return value
     line = mask(_without(str(value)[:_MAX_READ_LENGTH], secrets))
@@ -134,7 +134,7 @@ def _arguments(command: Sequence[str]) -> Iterator[str]:
             yield _SECRET
         elif equals and _has_secret_value(option, argument):
             yield f"{option}={_SECRET}"
-        elif _LONG_VALUE.fullmatch(argument) and not os.path.exists(argument):  # noqa: PTH110 - may be no path
+        elif _LONG_VALUE.fullmatch(argument) and not os.path.exists(argument):  # noqa: PTH110 - may not be a path
             yield _SECRET
         else:
             yield mask(argument)
@@ -144,6 +144,6 @@ def _arguments(command: Sequence[str]) -> Iterator[str]:
 def _has_secret_value(name: str, argument: str) -> bool:
     if _SECRET_OPTION.match(name):
         return True
-    # Of variables before a command only ours and Python's are known to be harmless.
+    # Of variables before a command, only ours and Python's are known to be harmless.
     is_variable = _ASSIGNMENT.match(argument) is not None
     return is_variable and not _HARMLESS_VARIABLE.match(argument)

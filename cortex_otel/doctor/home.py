@@ -1,4 +1,4 @@
-"""Looks at the directory and the database of the user, and leaves both as they are."""
+"""Checks the user's directory and database, without changing them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.doctor.findings import Finding
 
-__all__ = ["look"]
+__all__ = ["check"]
 
 _LITTLE_BYTES = 100 * 10**6
 _OPEN_TO_OTHERS = 0o077
@@ -33,8 +33,8 @@ _CHECK_EVERY_STEPS = 10_000
 _BUSY_TIMEOUT_MS = 2000
 
 
-def look(home: Path, database: Path) -> Iterator[Finding]:
-    """Directory, free space, database, and what the processes that record say."""
+def check(home: Path, database: Path) -> Iterator[Finding]:
+    """Directory, free space, database, and the state of recording processes."""
     existing = next(path for path in (home, *home.parents) if os.path.lexists(path))
     why = _unwritable(existing)
     if why:
@@ -62,7 +62,7 @@ def look(home: Path, database: Path) -> Iterator[Finding]:
 
 
 def _unwritable(directory: Path) -> str:
-    """Why no file can be made in ``directory``; it is tried, since a mode tells root nothing."""
+    """Why no file can be created in ``directory``; tried out, since modes mean nothing to root."""
     try:
         with tempfile.TemporaryFile(dir=directory):
             return ""
@@ -119,11 +119,11 @@ def _database(path: Path, *, writable: bool) -> Iterator[Finding]:
         yield problem("database", "{detail}", detail=described(error))
         return
     with contextlib.closing(connection):
-        said = _quick_check(connection)
-    if said:
+        result = _quick_check(connection)
+    if result:
         yield problem("database", "{detail}", detail=damaged(path))
         return
-    if said is None:
+    if result is None:
         yield ok(
             "database_large",
             _("{path} can be read; it is too large for a full check in 5 s"),
@@ -136,25 +136,25 @@ def _database(path: Path, *, writable: bool) -> Iterator[Finding]:
 
 
 def _quick_check(connection: apsw.Connection) -> str | None:
-    """What SQLite finds broken, ``""`` if nothing; ``None`` if it takes too long to know."""
+    """What SQLite finds broken, ``""`` if nothing; ``None`` if it takes too long."""
     deadline = time.monotonic() + _CHECK_SECONDS
     connection.set_progress_handler(lambda: time.monotonic() > deadline, _CHECK_EVERY_STEPS)
     try:
-        said = str(connection.execute("PRAGMA quick_check(1)").get)
+        result = str(connection.execute("PRAGMA quick_check(1)").get)
     except apsw.InterruptError:
         return None
     except apsw.Error as error:
         return str(error)
-    return "" if said == "ok" else said
+    return "" if result == "ok" else result
 
 
 def _transaction(path: Path) -> Iterator[Finding]:
-    """Write to the user's database and take it back: nothing of it reaches the file."""
+    """Write to the user's database and roll back: the file doesn't change."""
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         with contextlib.closing(connection):
             connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
-            # The last one to close would otherwise move the log into the file.
+            # The last one to close would otherwise checkpoint the WAL.
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             connection.execute("BEGIN IMMEDIATE")
             try:

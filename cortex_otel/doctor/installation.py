@@ -1,4 +1,4 @@
-"""Looks at what is installed here and at what the environment asks of it."""
+"""Checks what is installed here, and the settings in the environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cortex_otel.doctor.findings import Finding
     from cortex_otel.settings import Settings
 
-__all__ = ["look"]
+__all__ = ["check"]
 
 _OURS_OR_NONE = frozenset({"", "none", "cortex_sqlite"})
 _CONNECT_SECONDS = 0.5
@@ -37,7 +37,7 @@ _FORBIDDEN = (
         "names"
     ),
 )
-#: The finding that names the cause, by what the Collector answers.
+#: The finding that names the cause, by the Collector's response.
 _REFUSALS = {
     "unreachable": (
         "endpoint_closed",
@@ -66,8 +66,8 @@ _REFUSALS = {
 }
 
 
-def look() -> Iterator[Finding]:
-    """Versions, switches, senseless settings, distros and exporters."""
+def check() -> Iterator[Finding]:
+    """Versions, switches, invalid settings, distros and exporters."""
     yield ok(
         "versions",
         _("cortex-otel {ours}, SDK {sdk}, SQLite {sqlite}, Python {python}"),
@@ -82,9 +82,9 @@ def look() -> Iterator[Finding]:
 
 
 def _settings() -> Iterator[Finding]:
-    told: list[str] = []
-    settings = read_environment(warn=told.append)
-    for line in told:
+    warnings: list[str] = []
+    settings = read_environment(warn=warnings.append)
+    for line in warnings:
         yield problem("setting", _("{detail}: correct or unset it"), detail=mask(line))
     by = ""
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
@@ -95,7 +95,7 @@ def _settings() -> Iterator[Finding]:
         by = "TELEMETRY_ENABLED = False (config.py)"
     if by:
         yield problem("off", _("recording is switched off by {by}: change it to record"), by=by)
-    elif not told:
+    elif not warnings:
         yield ok("settings", _("settings are valid, and recording is on"))
     if os.environ.get("OTEL_CONFIG_FILE"):
         yield warning(
@@ -121,8 +121,8 @@ def _settings() -> Iterator[Finding]:
 
 
 def _distros() -> Finding:
-    found = {point.name for point in metadata.entry_points(group="opentelemetry_distro")}
-    return other_distros(found) or ok("one_distro", _("no other OpenTelemetry distro is installed"))
+    names = {point.name for point in metadata.entry_points(group="opentelemetry_distro")}
+    return other_distros(names) or ok("one_distro", _("no other OpenTelemetry distro is installed"))
 
 
 def _exporters() -> Iterator[Finding]:
@@ -176,11 +176,11 @@ def _endpoint(settings: Settings) -> Finding:
             ),
             install=to_install("otlp"),
         )
-    # Only host and port are shown: the rest of an address may carry a key.
+    # Only host and port are shown: the rest of a URL may contain a key.
     endpoint = mask(urlsplit(settings.otlp_endpoint or "").netloc)
     try:
-        why = otlp.ask(settings)
-    except Exception as error:  # noqa: BLE001 - somebody else's package; a file that has changed
+        why = otlp.probe(settings)
+    except Exception as error:  # noqa: BLE001 - a third-party package; a file that has changed
         why = type(error).__name__
     if not why:
         return ok(

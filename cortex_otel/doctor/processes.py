@@ -1,4 +1,4 @@
-"""Starting what the user gave us, so that it harms nothing and nothing of it is left behind."""
+"""Starts and ends the user's command, with its telemetry apart and no process left behind."""
 
 from __future__ import annotations
 
@@ -23,23 +23,27 @@ _SECONDS_TO_END = 1.0
 def begin(
     command: Sequence[str], home: Path, *, stdin: int, stderr: int | IO[bytes]
 ) -> subprocess.Popen[bytes]:
-    """Start ``command`` with its telemetry in ``home``, whatever its own variables say.
+    """Start ``command`` with its telemetry in ``home``, overriding its own variables.
 
     Raises:
         OSError: it can't be started.
     """
-    # A low sampling rate would look like a server that isn't recorded.
+    # With a low sampling rate, a server would seem not to be recorded.
     ours = {"CORTEX_OTEL_HOME": str(home), "CORTEX_OTEL_SAMPLING": ""}
     for name, value in ours.items():
         command = with_variable(command, name, value)
     return subprocess.Popen(  # noqa: S603 - the user's own command
-        command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, env={**os.environ, **ours},
-        start_new_session=True,  # so that what it starts can be ended with it
-    )  # fmt: skip
+        command,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env={**os.environ, **ours},
+        start_new_session=True,  # so that its children can be ended with it
+    )
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End ``process`` and what it started; also where it has ended and they have not."""
+    """End ``process`` and its children, also if only the children are left."""
     if os.name != "posix":
         process.kill()
         return

@@ -1,7 +1,7 @@
-"""Sends one record of each signal along the real way, into a store that is thrown away.
+"""Sends one record of each signal through the real pipeline, into a temporary store.
 
-A Python of its own does it, started on this very module: this one's providers stay untouched, and
-the exit is part of the way. What is missing in the store names the first hop that broke:
+A new Python process does it, running this module: this one's providers aren't touched, and the exit
+is part of the test. What is missing in the store names the first hop that failed:
 instrument → process → queue → writer → database → view.
 """
 
@@ -43,7 +43,7 @@ SIGNALS = {
         MCP_SERVER_OPERATION_DURATION,
     ),
 }
-"""Each signal's name in the ledger, and the question that finds its record in the views,
+"""Each signal's name in the ledger, and the query that finds its record in the views,
 with its parameter."""
 
 _ROWS = {"event": "SELECT count(*) FROM events", "metric": "SELECT count(*) FROM telemetry_metrics"}
@@ -51,25 +51,25 @@ _SENT = {"event": 2, "metric": 1}
 
 
 def round_trip(*, timeout_seconds: float) -> Iterator[Finding]:
-    """One finding a signal; one for all if the way can't be tried."""
+    """One finding per signal; a single one if the test can't run."""
     with tempfile.TemporaryDirectory(prefix="cortex-doctor-") as directory:
         home = Path(directory, "home")
         try:
-            tried = subprocess.run(  # noqa: S603 - this module
+            process = subprocess.run(  # noqa: S603 - this module
                 [sys.executable, "-m", __name__], env=_environment(home), cwd=directory,
                 stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
                 timeout=timeout_seconds,
             )  # fmt: skip
-            told: dict[str, Any] = json.loads(tried.stdout)
+            state: dict[str, Any] = json.loads(process.stdout)
         except subprocess.TimeoutExpired:
             yield _not_run(f"> {timeout_seconds:g} s")
             return
         except ValueError:
-            last = (tried.stderr.strip().splitlines() or [f"exit {tried.returncode}"])[-1]
-            yield _not_run(last)
+            detail = (process.stderr.strip().splitlines() or [f"exit {process.returncode}"])[-1]
+            yield _not_run(detail)
             return
         for signal in SIGNALS:
-            hop, why = broken_hop(signal, home / "cortex.db", told)
+            hop, why = broken_hop(signal, home / "cortex.db", state)
             if hop:
                 yield problem(
                     "trip_broken",
@@ -100,38 +100,38 @@ def _not_run(detail: str) -> Finding:
     )
 
 
-def broken_hop(signal: str, database: Path, told: dict[str, Any]) -> tuple[str, str]:
-    """The first hop that ``signal`` did not pass, and why as far as it is known.
+def broken_hop(signal: str, database: Path, state: dict[str, Any]) -> tuple[str, str]:
+    """The first hop that ``signal`` did not pass, and the reason if known.
 
     Args:
         signal: a key of :data:`SIGNALS`.
         database: where it should have arrived.
-        told: what the process that sent it says: ``active``, ``trouble``, ``faults``.
+        state: reported by the sending process: ``active``, ``trouble``, ``faults``.
 
     Returns:
         ``("", "")`` if it arrived.
     """
-    faults = ", ".join(told["faults"])
-    if not told["active"]:
+    faults = ", ".join(state["faults"])
+    if not state["active"]:
         return "instrument", faults
     ledger_name, question, value = SIGNALS[signal]
     try:
         connection = open_reader(database)
     except StoreError as error:
-        return "writer", told["trouble"] or error.reason
+        return "writer", state["trouble"] or error.reason
     with contextlib.closing(connection):
         try:
             if connection.execute(question, (value,)).get:
                 return "", ""
         except apsw.Error as error:
             return "view", str(error)
-        return _by_the_ledger(connection, ledger_name, told)
+        return _by_the_ledger(connection, ledger_name, state)
 
 
 def _by_the_ledger(
-    connection: apsw.Connection, signal: str, told: dict[str, Any]
+    connection: apsw.Connection, signal: str, state: dict[str, Any]
 ) -> tuple[str, str]:
-    """How far the records of ``signal`` came, by the store's own accounts."""
+    """How far the records of ``signal`` got, by the store's ledger."""
     entries = "SELECT outcome, reason, sum(records) FROM ledger WHERE signal = ? GROUP BY 1, 2"
     counts = {
         f"{outcome} {reason}".strip(): records
@@ -141,18 +141,18 @@ def _by_the_ledger(
     if dropped:
         return "queue", dropped
     if counts.get("received", 0) < _SENT[signal]:
-        return "process", ", ".join(told["faults"])
+        return "process", ", ".join(state["faults"])
     if counts.get("stored", 0) < _SENT[signal]:
-        return "writer", told["trouble"]
+        return "writer", state["trouble"]
     return ("view" if connection.execute(_ROWS[signal]).get >= _SENT[signal] else "database"), ""
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """The user's, without what would send the records elsewhere or keep them from being made."""
+    """The user's environment, without what would redirect or prevent the records."""
     elsewhere = ("OTEL_", "CORTEX_OTEL_OTLP_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(elsewhere)}
+    base = {name: value for name, value in os.environ.items() if not name.startswith(elsewhere)}
     return {
-        **kept,
+        **base,
         "CORTEX_OTEL_HOME": str(home),
         "CORTEX_OTEL_ENABLED": "true",
         "CORTEX_OTEL_SAMPLING": "",
@@ -179,8 +179,8 @@ def _send() -> None:
     flushed = configure.force_flush(5000)
     trouble = running.writer.trouble if running is not None else ""
     configure.shutdown(5000)
-    told = {"active": active, "flushed": flushed, "trouble": trouble, "faults": guard.faults()}
-    sys.stdout.write(json.dumps(told))
+    report = {"active": active, "flushed": flushed, "trouble": trouble, "faults": guard.faults()}
+    sys.stdout.write(json.dumps(report))
 
 
 if __name__ == "__main__":

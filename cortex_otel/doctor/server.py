@@ -1,7 +1,7 @@
-"""Starts the user's server as a client does, asks what it offers, and lets it go.
+"""Starts the user's server as a client does, lists its tools, and stops it.
 
-``initialize`` and ``tools/list`` are all that is asked: no tool is called. Telemetry goes into a
-directory that is deleted afterwards.
+It sends only ``initialize`` and ``tools/list``: no tool is called. Telemetry goes to a directory
+that is deleted afterwards.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["start"]
 
-# The reference client closes stdin, waits so long, and then sends SIGTERM.
+# The reference client closes stdin, waits this long, and then sends SIGTERM.
 _PATIENCE_SECONDS = 2.0
 _MAX_EXIT_SECONDS = 10.0
 _MAX_LINES = 10_000
@@ -45,13 +45,13 @@ _INITIALIZE = {
 def start(
     command: Sequence[str], *, timeout_seconds: float, expected: bool | None
 ) -> Iterator[Finding]:
-    """Start ``command``, make the handshake, close it, and look at what it left.
+    """Start ``command``, make the handshake, stop it, and check what it recorded.
 
     Args:
         command: the user's command line.
-        timeout_seconds: how long each of the two answers may take.
-        expected: whether telemetry is on in this Python, ``None`` where only the server's own
-            code knows: what is said when nothing was recorded depends on it.
+        timeout_seconds: time limit of each of the two responses.
+        expected: whether telemetry is on in this Python, ``None`` if that depends on the server's
+            code; decides on the finding if nothing was recorded.
     """
     with tempfile.TemporaryDirectory(prefix="cortex-doctor-") as directory:
         home = Path(directory, "home")
@@ -65,12 +65,12 @@ def start(
             )
             return
         with server:
-            yield from _talk(server, timeout_seconds)
+            yield from _handshake(server, timeout_seconds)
         yield from _recorded(home, expected=expected)
 
 
-def _talk(server: _Server, timeout_seconds: float) -> Iterator[Finding]:
-    began = time.monotonic()
+def _handshake(server: _Server, timeout_seconds: float) -> Iterator[Finding]:
+    started = time.monotonic()
     answer = server.ask(1, "initialize", _INITIALIZE, timeout_seconds)
     if answer is None:
         if server.ended:
@@ -81,7 +81,7 @@ def _talk(server: _Server, timeout_seconds: float) -> Iterator[Finding]:
                     "{detail} — run it yourself to see more"
                 ),
                 code=server.process.returncode,
-                detail=server.last_words(),
+                detail=server.last_line(),
             )
         else:
             yield problem(
@@ -91,18 +91,18 @@ def _talk(server: _Server, timeout_seconds: float) -> Iterator[Finding]:
                     "{detail} — is it an HTTP server? If not, give it a longer --timeout"
                 ),
                 seconds=f"{timeout_seconds:g}",
-                detail=server.last_words(),
+                detail=server.last_line(),
             )
         yield from server.stray_findings()
         return
-    took = f"{time.monotonic() - began:.1f}"
-    info = _inside(answer, "result", "serverInfo")
+    took = f"{time.monotonic() - started:.1f}"
+    info = _nested(answer, "result", "serverInfo")
     name = f"{info.get('name', '?')} {info.get('version', '')}".strip()
     yield ok(
         "server_answers", _("{name} answered initialize after {seconds} s"), name=name, seconds=took
     )
-    server.tell("notifications/initialized")
-    tools = _inside(server.ask(2, "tools/list", {}, timeout_seconds) or {}, "result").get("tools")
+    server.send("notifications/initialized")
+    tools = _nested(server.ask(2, "tools/list", {}, timeout_seconds) or {}, "result").get("tools")
     if isinstance(tools, list):
         yield ok(
             "server_tools",
@@ -144,7 +144,7 @@ def _talk(server: _Server, timeout_seconds: float) -> Iterator[Finding]:
     yield from server.complaints()
 
 
-def _inside(answer: object, *keys: str) -> dict[str, Any]:
+def _nested(answer: object, *keys: str) -> dict[str, Any]:
     for key in keys:
         answer = answer.get(key) if isinstance(answer, dict) else None
     return answer if isinstance(answer, dict) else {}
@@ -167,11 +167,11 @@ def _recorded(home: Path, *, expected: bool | None) -> Iterator[Finding]:
             yield from _providers(connection)
     for writer in read_writers(home):
         if writer.trouble or writer.faults:
-            said = writer.trouble or ", ".join(writer.faults)
+            detail = writer.trouble or ", ".join(writer.faults)
             yield problem(
                 "server_faults",
                 _("telemetry failed in the server ({detail}): report it as an issue"),
-                detail=said,
+                detail=detail,
             )
     if spans:
         yield ok(
@@ -207,12 +207,12 @@ def _recorded(home: Path, *, expected: bool | None) -> Iterator[Finding]:
 
 
 def _providers(connection: apsw.Connection) -> Iterator[Finding]:
-    """Whose OpenTelemetry providers the server used, and who gets what."""
-    noted = "SELECT DISTINCT outcome, reason FROM ledger WHERE signal = 'provider' ORDER BY 1, 2"
-    found: dict[str, list[str]] = {}
-    for how, signal in connection.execute(noted):
-        found.setdefault(how, []).append(signal)
-    for how, signals in found.items():
+    """Which OpenTelemetry providers the server used, and who gets what."""
+    query = "SELECT DISTINCT outcome, reason FROM ledger WHERE signal = 'provider' ORDER BY 1, 2"
+    signals_by_how: dict[str, list[str]] = {}
+    for how, signal in connection.execute(query):
+        signals_by_how.setdefault(how, []).append(signal)
+    for how, signals in signals_by_how.items():
         named = ", ".join(signals)
         if how == "apart":
             yield warning(
@@ -242,7 +242,7 @@ def _providers(connection: apsw.Connection) -> Iterator[Finding]:
                 ),
                 signal=named,
             )
-    if not found:
+    if not signals_by_how:
         yield ok(
             "provider_own",
             _("the OpenTelemetry providers are cortex-otel's: the server sets none of its own"),
@@ -265,7 +265,7 @@ class _Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        end(self.process)  # also after Ctrl-C: nothing outlives the command
+        end(self.process)  # also after Ctrl-C: no process outlives the command
         for stream in (self.process.stdin, self.process.stdout):
             with contextlib.suppress(OSError, ValueError):
                 if stream is not None:
@@ -278,19 +278,19 @@ class _Server:
                 self._lines.put(line)
         self._lines.put(None)
 
-    def tell(self, method: str, number: int | None = None, params: Any = None) -> None:
+    def send(self, method: str, number: int | None = None, params: Any = None) -> None:
         """Send a notification, or with a number a request."""
         message: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
         if number is not None:
             message |= {"id": number, "params": params}
         with contextlib.suppress(OSError, ValueError):
-            assert self.process.stdin is not None  # noqa: S101 - it was asked for
+            assert self.process.stdin is not None  # noqa: S101 - a pipe was requested
             self.process.stdin.write(json.dumps(message).encode() + b"\n")
             self.process.stdin.flush()
 
     def ask(self, number: int, method: str, params: Any, seconds: float) -> Any:
-        """The answer to a request; ``None`` if there is none in time."""
-        self.tell(method, number, params)
+        """The response to a request; ``None`` if there is none in time."""
+        self.send(method, number, params)
         deadline = time.monotonic() + seconds
         while (message := self._next(deadline)) is not None:
             if message.get("id") == number and "method" not in message:
@@ -298,7 +298,7 @@ class _Server:
         return None
 
     def _next(self, deadline: float) -> dict[str, Any] | None:
-        """The next JSON-RPC message; lines that are none are kept for the report."""
+        """The next JSON-RPC message; other lines are kept for the report."""
         while not self.ended:
             try:
                 line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -318,27 +318,27 @@ class _Server:
             if line.strip():
                 self._stray += 1
                 self._first_stray = self._first_stray or line.decode(errors="replace").strip()
-            if time.monotonic() > deadline:  # one that never stops writing
+            if time.monotonic() > deadline:  # a server that never stops writing
                 return None
         return None
 
     def close(self) -> float | None:
-        """Close stdin and wait; how long it took, ``None`` if it stays."""
-        began = time.monotonic()
+        """Close stdin and wait; seconds until exit, ``None`` if it keeps running."""
+        started = time.monotonic()
         with contextlib.suppress(OSError, ValueError):
-            assert self.process.stdin is not None  # noqa: S101 - it was asked for
+            assert self.process.stdin is not None  # noqa: S101 - a pipe was requested
             self.process.stdin.close()
         try:
             self.process.wait(_MAX_EXIT_SECONDS)
         except subprocess.TimeoutExpired:
             return None
-        took = time.monotonic() - began
+        took = time.monotonic() - started
         while self._next(time.monotonic() + 1) is not None:
             pass
         return took
 
     def stray_findings(self) -> Iterator[Finding]:
-        """What was on stdout beside JSON-RPC."""
+        """Findings on lines on stdout that weren't JSON-RPC."""
         if self._stray:
             yield problem(
                 "server_stdout",
@@ -352,8 +352,8 @@ class _Server:
             )
 
     def complaints(self) -> Iterator[Finding]:
-        """What cortex-otel or the launcher said on stderr."""
-        for line in self._said():
+        """Findings from the messages of cortex-otel and the launcher on stderr."""
+        for line in self._stderr_lines():
             if "@instrument_tool stands above" in line:
                 yield problem(
                     "server_order",
@@ -373,12 +373,12 @@ class _Server:
                     ),
                 )
 
-    def last_words(self) -> str:
+    def last_line(self) -> str:
         """The last line on stderr."""
-        lines = [line for line in self._said() if line.strip()]
+        lines = [line for line in self._stderr_lines() if line.strip()]
         return lines[-1].strip() if lines else "-"
 
-    def _said(self) -> list[str]:
+    def _stderr_lines(self) -> list[str]:
         with self._stderr.open("rb") as file:
             file.seek(max(0, self._stderr.stat().st_size - (1 << 20)))
             return file.read().decode(errors="replace").splitlines()

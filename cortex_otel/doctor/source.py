@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["read_source"]
 
-_LARGEST_BYTES = 2 << 20
+_MAX_BYTES = 2 << 20
 
 
 def read_source(path: Path) -> Iterator[Finding]:
     """Tools of the file at ``path``: decorators in the wrong order, async generators."""
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
+        if path.stat().st_size > _MAX_BYTES:
             return
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError):
-        return  # starting it says what is wrong
+        return  # starting the server will report it
     tools = 0
     for node in ast.walk(tree):
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -76,12 +76,12 @@ def _name(decorator: ast.expr) -> str:
 
 
 def _yields(function: ast.AsyncFunctionDef) -> bool:
-    """Whether the function itself yields; one that is defined inside it doesn't count."""
-    waiting: list[ast.AST] = list(function.body)
-    while waiting:
-        node = waiting.pop()
+    """Whether the function itself yields; inner functions don't count."""
+    pending: list[ast.AST] = list(function.body)
+    while pending:
+        node = pending.pop()
         if isinstance(node, (ast.Yield, ast.YieldFrom)):
             return True
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
-            waiting += ast.iter_child_nodes(node)
+            pending += ast.iter_child_nodes(node)
     return False

@@ -1,8 +1,8 @@
 """Which Python a command line will run, read from the command line itself.
 
-Nothing is started here. Launchers are peeled off one by one (``env``, ``opentelemetry-instrument``,
-``uvx``, ``uv run``, ``python -m`` …) until what is left is an interpreter or a program whose first
-line names one.
+Nothing is started here. Launchers are stripped one by one (``env``, ``opentelemetry-instrument``,
+``uvx``, ``uv run``, ``python -m`` …) until an interpreter is left, or a program whose first line
+names one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _FOREIGN: dict[str, Kind] = {
     **dict.fromkeys(("docker", "podman", "nerdctl"), "container"),
     **dict.fromkeys(("sh", "bash", "zsh", "fish", "dash", "cmd", "powershell", "pwsh"), "shell"),
 }
-# Options of uv that take a value, as of uv 0.9: the word behind them is not the program.
+# Options of uv that take a value, as of uv 0.9: the word after them isn't the program.
 _UV_VALUE = re.compile(
     r"-[wpicbPfCn]|--(?:from|with(?:-editable|-requirements)?|python|python-platform|cache-dir|"
     r"directory|project|env-file|constraints|overrides|build-constraints|[a-z-]+-package|package|"
@@ -42,7 +42,7 @@ _UV_VALUE = re.compile(
     r"allow-insecure-host|torch-backend|[a-z-]*(?:index|url|links))"
 )
 _ISOLATING = "ISE"
-# What follows the interpreter on the first line of a script, or of pip's wrapper for long paths.
+# How much of a script is read for its interpreter line, or that of pip's wrapper for long paths.
 _SHEBANG_BYTES = 1024
 
 
@@ -52,21 +52,21 @@ class Target:
 
     kind: Kind
     program: str = ""
-    """What decided the kind: a name or a path."""
+    """The name or path that determines the kind."""
     interpreter: tuple[str, ...] = ()
-    """How to start the Python that it runs in, with the flags it gets."""
+    """The command of its Python, with its flags."""
     instrumented: tuple[str, ...] = ()
     """The same, behind ``opentelemetry-instrument``; empty if the command has none."""
     isolation: str = ""
-    """Flag that keeps the launcher out: ``-I``, ``-S`` or ``-E``; empty if none."""
+    """Flag that disables the launcher: ``-I``, ``-S`` or ``-E``; empty if none."""
     script: Path | None = None
     """The source file that it runs, if the command names one."""
     module: str = ""
     """The module of ``python -m``."""
     instead: tuple[str, ...] = ()
-    """What to type so that cortex-otel reaches it; empty if it already should."""
+    """The command line with which cortex-otel reaches it; empty if it already should."""
     installs: bool = False
-    """``instead`` brings cortex-otel along, so it need not be installed."""
+    """``instead`` installs cortex-otel on the fly."""
 
 
 def read_command(command: Sequence[str]) -> Target:
@@ -76,25 +76,25 @@ def read_command(command: Sequence[str]) -> Target:
         command: program and arguments, at least one.
 
     Returns:
-        The target; its kind is ``missing`` where there is no such program.
+        The target; its kind is ``missing`` if there is no such program.
     """
     return _read(tuple(command), outer=())
 
 
 def with_variable(command: Sequence[str], name: str, value: str) -> tuple[str, ...]:
-    """``command`` with a variable that its own ``env`` neither replaces nor clears."""
+    """``command`` with a variable that its own ``env`` doesn't replace or clear."""
     words = tuple(command)
     for position, word in enumerate(words):
         if Path(word).name == "env":
             start = position + _after_env(words[position:])
-            kept = (each for each in words[position:start] if not each.startswith(f"{name}="))
+            others = (each for each in words[position:start] if not each.startswith(f"{name}="))
             rest = with_variable(words[start:], name, value)
-            return (*words[:position], *kept, f"{name}={value}", *rest)
+            return (*words[:position], *others, f"{name}={value}", *rest)
     return words
 
 
-def _read(words: tuple[str, ...], outer: tuple[str, ...]) -> Target:  # noqa: PLR0911 - one a launcher
-    """``outer``: words that already stand before, inside whose environment ``words`` run."""
+def _read(words: tuple[str, ...], outer: tuple[str, ...]) -> Target:  # noqa: PLR0911 - one per launcher
+    """Read ``words``, which run in the environment of the launchers in ``outer``."""
     stem = Path(words[0]).name.removesuffix(".exe").lower() if words else ""
     match stem:
         case "":
@@ -118,19 +118,19 @@ def _read(words: tuple[str, ...], outer: tuple[str, ...]) -> Target:  # noqa: PL
 
 
 def _program(words: tuple[str, ...], outer: tuple[str, ...]) -> Target:
-    """What is left when no launcher is: an interpreter, a script, or a program."""
+    """The target without launchers: an interpreter, a script, or a program."""
     name = Path(words[0]).name
     is_python = _PYTHON.fullmatch(name.lower()) is not None
     if not outer or outer[0] not in _MANAGERS:
         path = shutil.which(words[0])
         if path is None:
-            found = Path(words[0]).exists()
-            return Target(kind="unreadable" if found else "missing", program=words[0])
+            exists = Path(words[0]).exists()
+            return Target(kind="unreadable" if exists else "missing", program=words[0])
         if not is_python:
             return _script(words, Path(path), outer)
     if is_python:
         return _python(words, outer)
-    # A program of an environment that uv makes: its Python is found by starting it.
+    # A program in an environment that uv creates: its Python is found by starting it.
     is_source = name.endswith(".py")
     start = ("python",) if is_source else ()
     return Target(
@@ -173,9 +173,10 @@ def _behind_launcher(words: tuple[str, ...], outer: tuple[str, ...]) -> Target:
         return inner
     bare = inner.interpreter[len(outer) :]
     return replace(
-        inner, instrumented=(*outer, *words[:start], *bare),
+        inner,
+        instrumented=(*outer, *words[:start], *bare),
         instead=() if not inner.isolation and not inner.installs else inner.instead,
-    )  # fmt: skip
+    )
 
 
 def _tool(words: tuple[str, ...], start: int, outer: tuple[str, ...]) -> Target:
@@ -205,7 +206,7 @@ def _uv_run(words: tuple[str, ...], outer: tuple[str, ...]) -> Target:
         rest = ("python", "-m", *rest)
     options = tuple(option for option in options if option not in ("-s", "--script", "--"))
     inner = _read_managed(rest, (*words[:2], *options))
-    # uv installs what a script names at its head only if it is told to run the script itself.
+    # uv installs a script's inline dependencies only if it runs the script itself.
     with_ours = () if NAME in _withs(options) else ("--with", requirement())
     return _managed(inner, outer, (*words[:2], *options), (*words[:2], *with_ours, *options))
 
@@ -217,7 +218,7 @@ def _read_managed(rest: tuple[str, ...], manager: tuple[str, ...]) -> Target:
 def _managed(
     inner: Target, outer: tuple[str, ...], manager: tuple[str, ...], better: tuple[str, ...]
 ) -> Target:
-    """Put the user's own words before what was read, and ours into what to type."""
+    """Prefix what was read with the user's own words, and ``instead`` with ours."""
 
     def behind(command: tuple[str, ...], start: tuple[str, ...]) -> tuple[str, ...]:
         return (*outer, *start, *command[len(manager) :]) if command else ()
@@ -226,10 +227,9 @@ def _managed(
         inner,
         interpreter=behind(inner.interpreter, manager),
         instrumented=behind(inner.instrumented, manager),
-        instead=(*outer, *better, *inner.instead[len(manager) :])
-        if inner.instead else (),
+        instead=(*outer, *better, *inner.instead[len(manager) :]) if inner.instead else (),
         installs=True,
-    )  # fmt: skip
+    )
 
 
 def _withs(options: tuple[str, ...]) -> str:
@@ -267,9 +267,14 @@ def _python(words: tuple[str, ...], outer: tuple[str, ...]) -> Target:
     plain = tuple(flag for flag in flags if not _isolates(flag))
     launcher = _LAUNCHER if outer[:1] and outer[0] in _MANAGERS else _beside(words[0])
     return Target(
-        kind="python", program=words[0], interpreter=(*outer, words[0], *flags), module=module,
-        isolation=isolation[:2], script=script, instead=(*outer, launcher, words[0], *plain, *rest),
-    )  # fmt: skip
+        kind="python",
+        program=words[0],
+        interpreter=(*outer, words[0], *flags),
+        module=module,
+        isolation=isolation[:2],
+        script=script,
+        instead=(*outer, launcher, words[0], *plain, *rest),
+    )
 
 
 def _isolates(flag: str) -> bool:
@@ -300,9 +305,7 @@ def _script(words: tuple[str, ...], path: Path, outer: tuple[str, ...]) -> Targe
     # Behind an isolating first line the script must be given to the interpreter itself.
     command = (*inner.instead[len(outer) + 1 :],) if inner.isolation else words
     source = path if path.suffix == ".py" else None
-    return replace(
-        inner, program=words[0], instead=(*outer, launcher, *command), script=source
-    )  # fmt: skip
+    return replace(inner, program=words[0], instead=(*outer, launcher, *command), script=source)
 
 
 def _named_by(head: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
-"""The promise of typed events to their callers: whatever is given, nothing is raised.
+"""Argument handling of typed events, which never raise, whatever they are given.
 
-An argument that an event doesn't have costs the event nothing but that argument.
+An argument that an event doesn't have is left out and counted; the event itself is recorded.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _R = TypeVar("_R")
 def never_raises(
     event_type: EventType, nothing: _R
 ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-    """Give a function of ``event_type`` its promise to the host, keeping its signature.
+    """Make a function of ``event_type`` never raise into the host, keeping its signature.
 
     Args:
-        event_type: where bad calls are counted.
-        nothing: what the call gives when telemetry is off or the call made no sense.
+        event_type: the event under which bad calls are counted.
+        nothing: what a call returns when telemetry is off or it fails.
     """
 
     def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -41,7 +41,7 @@ def never_raises(
             try:
                 return function(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - never into the host
-                if not _is_of_the_call(error):
+                if not _is_argument_mismatch(error):
                     guard.swallowed(f"events.{event_type.name}", error)
                     return nothing
             try:
@@ -57,8 +57,8 @@ def never_raises(
     return decorate
 
 
-def _is_of_the_call(error: Exception) -> bool:
-    """Whether ``error`` came before the first line of the function: the arguments don't fit."""
+def _is_argument_mismatch(error: Exception) -> bool:
+    """Whether ``error`` was raised by the call itself: the arguments don't fit the signature."""
     traceback = error.__traceback__
     return isinstance(error, TypeError) and traceback is not None and traceback.tb_next is None
 
@@ -70,7 +70,7 @@ class _Parameters(NamedTuple):
 
 
 def _parameters_of(function: Callable[..., object]) -> _Parameters:
-    """What ``function`` takes; none of ours collects the rest, or forbids to name one."""
+    """The parameters of ``function``, none of which is variadic or positional-only."""
     code = function.__code__
     positional = code.co_varnames[: code.co_argcount]
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -82,7 +82,7 @@ def _parameters_of(function: Callable[..., object]) -> _Parameters:
 def _fitting(
     event_type: EventType, parameters: _Parameters, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> dict[str, Any]:
-    """The arguments that fit, all by name; what doesn't is counted, what is missing unknown."""
+    """The arguments that fit, by name; others are counted, missing ones are ``None``."""
     given: dict[str, Any] = dict(zip(parameters.positional, args, strict=False))
     if len(args) > len(given):
         reject_positional(event_type.name, len(args) - len(given))

@@ -1,10 +1,9 @@
 """One call of an instrumented tool, from its start to its outcome.
 
-Where the wire hook has made the span of the request (or, with the hook kept out, the server a
-native one), the call adds what only it knows to that one instead of making a twin. Elsewhere it
-makes a span: SERVER at the top, INTERNAL under another local span. Nothing here raises into the
-tool, and the tool's clock is the monotonic one: a wall clock set back during a call can't make its
-duration negative.
+If the wire hook has made a span of the request (or, without the hook, the server a native one), the
+call adds what only it knows to that span instead of making a second one. Elsewhere it makes a span:
+SERVER at the top, INTERNAL under another local span. Nothing here raises into the tool. Durations
+use the monotonic clock: a wall clock set back during a call can't make one negative.
 """
 
 from __future__ import annotations
@@ -38,20 +37,20 @@ if TYPE_CHECKING:
 
 __all__ = ["ToolCall", "ToolInfo", "name_of"]
 
-# Type names of JSON values; others (a server's Context, a pydantic model) are told as `object`.
+# Type names of JSON values; others (a server's Context, a pydantic model) are recorded as `object`.
 _JSON_TYPES: Final = {
     str: "str", int: "int", float: "float", bool: "bool", list: "list", dict: "dict",
     tuple: "list", type(None): "null",
 }  # fmt: skip
-# A closed generator or coroutine is one whose consumer wanted no more of it.
+# A generator or coroutine is closed when its consumer stops early.
 _CANCELLATIONS: Final = (asyncio.CancelledError, GeneratorExit)
-_TRIO_CANCELLED: Final = "Cancelled"  # trio has its own, and anyio servers may run on it
+_TRIO_CANCELLED: Final = "Cancelled"  # trio's own exception; anyio servers may run on trio
 _MAX_SHAPES = 256
 _MAX_CONTENT_CHARACTERS = 8192
 
 
 class ToolInfo:
-    """What is known of a tool at decoration: its name and the names of its parameters."""
+    """What is known about a tool at decoration: its name and the names of its parameters."""
 
     __slots__ = (
         "_parameters", "_shapes", "internal_name", "metric_attributes", "name", "server_name",
@@ -70,22 +69,22 @@ class ToolInfo:
     def shape(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         """``query:str,top_k:int``: names from the signature, types of the values, no value."""
         key = (tuple(map(type, args)), tuple(kwargs), tuple(map(type, kwargs.values())))
-        found = self._shapes.get(key)
-        if found is None:
+        shape = self._shapes.get(key)
+        if shape is None:
             pairs = [*zip(self._parameters, args, strict=False), *kwargs.items()]
-            found = ",".join(
+            shape = ",".join(
                 f"{name}:{_JSON_TYPES.get(type(value), 'object')}"
                 for name, value in pairs
                 if name in self._parameters and name not in ("self", "cls")
             )
             if len(self._shapes) >= _MAX_SHAPES:
                 self._shapes.clear()
-            self._shapes[key] = found
-        return found
+            self._shapes[key] = shape
+        return shape
 
 
 def name_of(function: object) -> str:
-    """The function's name; that of its type where it has none, as a partial."""
+    """The function's name; its type's if it has none, such as a partial."""
     name = getattr(function, "__name__", None)
     return name if isinstance(name, str) else type(function).__name__
 
@@ -94,30 +93,30 @@ def _parameter_names(function: Callable[..., Any]) -> list[str]:
     """Names in the order of the signature, from the code object where there is one.
 
     :func:`inspect.signature` evaluates annotations from Python 3.14 on, in each of its formats:
-    they are the host's code, and may name what isn't defined yet.
+    they are the host's code, and may use names that aren't defined yet.
     """
     try:
         inner = inspect.unwrap(function, stop=lambda one: hasattr(one, "__signature__"))
         code = getattr(getattr(inner, "__func__", inner), "__code__", None)
         if hasattr(inner, "__signature__") or not isinstance(code, CodeType):
             return list(inspect.signature(inner).parameters)
-    except Exception:  # noqa: BLE001 - what the host has put there
+    except Exception:  # noqa: BLE001 - the host's objects
         return []
     names = list(code.co_varnames)
-    positional, by_name = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
-    rest = names[by_name : by_name + bool(code.co_flags & inspect.CO_VARARGS)]
-    more = names[by_name + len(rest) :][: bool(code.co_flags & inspect.CO_VARKEYWORDS)]
+    positional, all_named = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+    varargs = names[all_named : all_named + bool(code.co_flags & inspect.CO_VARARGS)]
+    varkw = names[all_named + len(varargs) :][: bool(code.co_flags & inspect.CO_VARKEYWORDS)]
     bound = inspect.ismethod(inner)
-    return [*names[bound:positional], *rest, *names[positional:by_name], *more]
+    return [*names[bound:positional], *varargs, *names[positional:all_named], *varkw]
 
 
 class ToolCall:
-    """The telemetry of one call; made when it starts, told its outcome once.
+    """The telemetry of one call; made when it starts, given its outcome once.
 
     Args:
         tool: the tool that is called.
         args: its positional arguments; only their types are looked at.
-        kwargs: its keyword arguments; the same.
+        kwargs: its keyword arguments; as ``args``.
     """
 
     __slots__ = (
@@ -146,14 +145,14 @@ class ToolCall:
     def returned(self, result: Any) -> None:
         """The tool has returned ``result``."""
         if self._request is not None:
-            return  # what it means is told on the wire
+            return  # the wire hook sees the outcome
         failed = False
         try:
             try:
                 failed = _is_error_result(result)
                 if state.capture_content and self._span is not None:
                     self._span.set_attribute(sc.GEN_AI_TOOL_CALL_RESULT, _as_text(result))
-            finally:  # whatever went wrong: the span must not stay current
+            finally:  # the span must not stay current, whatever fails
                 if failed:
                     self._end("error", sc.ERROR_TYPE_TOOL_ERROR, StatusCode.ERROR)
                 else:
@@ -192,13 +191,13 @@ class ToolCall:
             guard.swallowed("instrument_tool.end", error)
 
     def suspend(self) -> None:
-        """A generator yields: its span is not current until it goes on."""
+        """A generator yields: its span isn't current until it is resumed."""
         token, self._token = self._token, None
         if token is not None:
             _detach(token)
 
     def resume(self) -> None:
-        """A generator goes on."""
+        """A generator is resumed."""
         if self._span is None or self._native:
             return
         try:
@@ -216,7 +215,7 @@ class ToolCall:
             self._request, self._span, self._native = request, request.span, True
             request.span.set_attribute(sc.CORTEX_TOOL_PARAMETERS, shape)
             return
-        self._tier = who_tier = identity.current().tier
+        self._tier = tier = identity.current().tier
         current = trace.get_current_span()
         parent = current.get_span_context()
         if _is_native_call(current, tool.name):
@@ -226,7 +225,7 @@ class ToolCall:
                 {
                     sc.CORTEX_EVENT_TYPE: sc.MCP_TOOL_CALL,
                     sc.CORTEX_SERVICE: state.service,
-                    sc.CORTEX_USER_TIER: who_tier,
+                    sc.CORTEX_USER_TIER: tier,
                     sc.CORTEX_TOOL_PARAMETERS: shape,
                 }
             )
@@ -243,7 +242,7 @@ class ToolCall:
                     sc.GEN_AI_OPERATION_NAME: sc.OPERATION_EXECUTE_TOOL,
                     sc.CORTEX_EVENT_TYPE: sc.MCP_TOOL_CALL,
                     sc.CORTEX_SERVICE: state.service,
-                    sc.CORTEX_USER_TIER: who_tier,
+                    sc.CORTEX_USER_TIER: tier,
                     sc.CORTEX_TOOL_PARAMETERS: shape,
                     **(request.inherited if request is not None else {}),
                 },
@@ -273,11 +272,11 @@ class ToolCall:
                 state.operation_duration.record(elapsed / 1e9, self._metric_attributes(error_type))
 
     def _metric_attributes(self, error_type: str) -> dict[str, str]:
-        known = self._tool.metric_attributes
+        cache = self._tool.metric_attributes
         key = (state.service, self._tier, error_type)
-        found = known.get(key)
-        if found is None:
-            found = {
+        attributes = cache.get(key)
+        if attributes is None:
+            attributes = {
                 sc.MCP_METHOD_NAME: sc.METHOD_TOOLS_CALL,
                 sc.GEN_AI_TOOL_NAME: self._tool.name,
                 sc.GEN_AI_OPERATION_NAME: sc.OPERATION_EXECUTE_TOOL,
@@ -285,15 +284,15 @@ class ToolCall:
                 sc.CORTEX_USER_TIER: self._tier,
             }
             if error_type:
-                found[sc.ERROR_TYPE] = few("error", error_type)
-            if len(known) >= _MAX_SHAPES:
-                known.clear()
-            known[key] = found
-        return found
+                attributes[sc.ERROR_TYPE] = few("error", error_type)
+            if len(cache) >= _MAX_SHAPES:
+                cache.clear()
+            cache[key] = attributes
+        return attributes
 
 
 class _InertCall:
-    """Stands in for a :class:`ToolCall` where nothing is recorded."""
+    """Replaces a :class:`ToolCall` where nothing is recorded."""
 
     def returned(self, result: Any) -> None: ...
     def failed(self, error: BaseException) -> None: ...
@@ -312,7 +311,7 @@ def _attribute(span: Span, key: str) -> Any:
 def _is_error_result(result: object) -> bool:
     """Whether the result object of an MCP library says that the call failed.
 
-    Looks at the instance's own fields: a look-up by ``getattr`` could run the host's code.
+    Reads the instance's own fields: ``getattr`` could run the host's code.
     """
     fields = getattr(result, "__dict__", None)
     return isinstance(fields, dict) and (
@@ -321,7 +320,7 @@ def _is_error_result(result: object) -> bool:
 
 
 def _is_native_call(span: Span, tool: str) -> bool:
-    """Whether ``span`` is a server's own span of this very call, and nobody's yet."""
+    """Whether ``span`` is the server's own span of this call, and not claimed by a call yet."""
     return (
         span.is_recording()
         and getattr(span, "kind", None) is SpanKind.SERVER
@@ -345,5 +344,5 @@ def _detach(token: Any) -> None:
 def _as_text(value: Any) -> str:
     try:
         return json.dumps(value, default=repr, ensure_ascii=False)[:_MAX_CONTENT_CHARACTERS]
-    except Exception:  # noqa: BLE001 - a value that can't be shown
+    except Exception:  # noqa: BLE001 - a value that can't be serialized
         return f"<{type(value).__name__}>"

@@ -1,9 +1,9 @@
-"""The histogram of call durations, counted directly while nobody but our store reads metrics.
+"""A cheaper histogram of call durations, used while our store is the only metric reader.
 
 The SDK takes 7.5 µs to record a point, most of it to clean and sort attributes that are the same
-at each call. :class:`Durations` adds to a bucket instead, and makes the SDK's data of it when the
-store collects, so that the rows are those the SDK's own reader would have led to. Where another
-metric reader is attached, at start or later, the SDK's instrument is used as ever.
+at each call. :class:`Durations` adds to a bucket instead, and builds the SDK's data when the store
+collects, so that the rows are the same as with the SDK's own reader. As soon as another metric
+reader is attached, at start or later, the SDK's instrument is used.
 """
 
 from __future__ import annotations
@@ -46,27 +46,27 @@ _all: weakref.WeakSet[Durations] = weakref.WeakSet()
 
 
 class OwnMeterProvider(MeterProvider):
-    """The SDK's meter provider; says when somebody else begins to read metrics too."""
+    """The SDK's meter provider; turns :class:`Durations` off when another reader is attached."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.durations: Durations | None = None
 
     def add_metric_reader(self, metric_reader: MetricReader) -> None:
-        """Attach a reader; from now on it sees all that is recorded."""
+        """Attach a reader; from now on it sees everything that is recorded."""
         super().add_metric_reader(metric_reader)
         if self.durations is not None:
-            self.durations.stand_aside()
+            self.durations.use_sdk_instrument()
 
 
 class Durations:
-    """Stands in for one of the SDK's histograms.
+    """Used in place of one of the SDK's histograms.
 
     Args:
-        instrument: the SDK's, for when somebody else reads metrics too.
-        name: of the instrument.
+        instrument: the SDK's, for when there is another reader.
+        name: the instrument's name.
         bounds: upper bounds of its buckets in seconds, ascending.
-        convert: makes rows of what was collected.
+        convert: turns what was collected into rows.
     """
 
     def __init__(
@@ -80,33 +80,33 @@ class Durations:
         self._name = name
         self._bounds = tuple(bounds)
         self._convert = convert
-        self._is_alone = True
-        self.begin_again()
+        self._is_only_reader = True
+        self.reset()
         _all.add(self)
 
-    def begin_again(self) -> None:
-        """Forget what was recorded: in a forked child it is the parent's, which stores it."""
+    def reset(self) -> None:
+        """Discard what was recorded: in a forked child it is the parent's, which stores it."""
         self._lock = native.Lock()
         self._series: dict[frozenset[tuple[str, str]], _Series] = {}
         self._by_object: dict[int, _Series] = {}
         self._since = time.time_ns()
 
-    def stand_aside(self) -> None:
-        """Record to the SDK's instrument from now on; what is here goes with the next rows."""
-        self._is_alone = False
+    def use_sdk_instrument(self) -> None:
+        """Record to the SDK's instrument from now on; what is here goes out with the next rows."""
+        self._is_only_reader = False
 
     def record(self, seconds: float, attributes: Mapping[str, str]) -> None:
         """Add one duration.
 
         Args:
-            seconds: what is negative or no number is refused, as by the SDK.
+            seconds: left to the SDK, which rejects it, if negative or not finite.
             attributes: few distinct sets, as of any metric; text only; not changed afterwards.
         """
-        if self._is_alone and 0 <= seconds < math.inf:
+        if self._is_only_reader and 0 <= seconds < math.inf:
             with self._lock:
                 series = self._by_object.get(id(attributes))
                 if series is None or series.attributes is not attributes:
-                    series = self._find(attributes)
+                    series = self._series_of(attributes)
                 if series is not None:
                     series.counts[bisect_left(self._bounds, seconds)] += 1
                     series.total += seconds
@@ -115,13 +115,13 @@ class Durations:
                     return
         self._instrument.record(seconds, attributes)
 
-    def _find(self, attributes: Mapping[str, str]) -> _Series | None:
+    def _series_of(self, attributes: Mapping[str, str]) -> _Series | None:
         """The series of ``attributes``; ``None`` if there are too many."""
         key = frozenset(attributes.items())
         series = self._series.get(key)
         if series is None and len(self._series) < MAX_SERIES:
             series = self._series[key] = _Series(attributes, len(self._bounds) + 1)
-            # Callers keep their sets: the same object comes again, and need not be hashed.
+            # Callers reuse their sets: the same object is found again without hashing it.
             self._by_object[id(attributes)] = series
         return series
 
@@ -129,9 +129,9 @@ class Durations:
         """The rows of what was recorded since the last call."""
         now = time.time_ns()
         with self._lock:
-            taken, self._series, self._by_object = self._series, {}, {}
+            series_by_key, self._series, self._by_object = self._series, {}, {}
             since, self._since = self._since, now
-        if not taken:
+        if not series_by_key:
             return []
         points = [
             HistogramDataPoint(
@@ -145,7 +145,7 @@ class Durations:
                 min=series.minimum,
                 max=series.maximum,
             )
-            for series in taken.values()
+            for series in series_by_key.values()
         ]
         metric = Metric(self._name, "", "s", Histogram(points, AggregationTemporality.DELTA))
         scope = ScopeMetrics(InstrumentationScope("cortex_otel"), [metric], "")
@@ -164,7 +164,7 @@ class _Series:
 
 def _after_fork_in_child() -> None:
     for durations in list(_all):
-        durations.begin_again()
+        durations.reset()
 
 
 if hasattr(os, "register_at_fork"):

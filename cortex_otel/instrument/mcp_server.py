@@ -1,9 +1,9 @@
-"""The wire hook: every request of an MCP server, on whichever stack it was built.
+"""The wire hook: records every request of an MCP server, on any MCP stack.
 
-Installed once a process, it waits for the modules of the stacks to be imported (or finds them
+Installed once per process, it waits for the modules of the stacks to be imported (or finds them
 imported already) and lets an adapter of :mod:`.stacks` replace the one function that all requests
-go through. It imports none of them itself. Where a stack makes spans of its own for requests, they
-give way to ours while one is being served, so that each request is one recording SERVER span.
+go through. It imports none of them itself. Where a stack makes its own spans for requests, ours
+replaces them while a request is served, so that each request is one recording SERVER span.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["INSTRUMENTOR", "install", "installed", "remove"]
 #: Name of the instrumentor entry point; ``mcp`` is taken by two other packages.
 INSTRUMENTOR: Final = "cortex_mcp"
 
-#: What is done when a module is imported. Both families have modules of some of the names.
+#: The adapter to call when a module is imported. Both families share some of the names.
 _ADAPTERS: Final[dict[str, Callable[[Patches, Any], None]]] = {
     "mcp.server.lowlevel.server": mcp1.adapt_server,
     "mcp.server.session": mcp1_session.adapt_session,
@@ -64,7 +64,7 @@ def install() -> None:
             if name in sys.modules:
                 _adapt(name, sys.modules[name])
         return
-    _waiting = True  # an import hook can't be taken back, but it can do nothing
+    _waiting = True  # an import hook can't be removed; `_adapt` checks `_installed`
     for name in _ADAPTERS:
         wrapt.register_post_import_hook(functools.partial(_adapt, name), name)
 
@@ -75,7 +75,7 @@ def installed() -> bool:
 
 
 def remove() -> None:
-    """Put back everything that was replaced."""
+    """Restore everything that was replaced."""
     global _installed  # noqa: PLW0603
     _installed = False
     _patches.restore()

@@ -16,10 +16,10 @@ _budgets = {kind: Budget(kind) for kind in ("code", "error", "protocol")}
 
 
 def few(kind: str, value: str) -> str:
-    """``value``, or ``_OTHER`` if it is one too many to tell metric points apart by.
+    """``value``, or ``_OTHER`` once there are too many distinct values for a metric attribute.
 
-    A client writes its own protocol version, and a tool may raise any class and code. The SDK has
-    room for 2,000 sets of attributes, and keeps them until the process ends.
+    A client chooses its protocol version, and a tool may raise any class and code. The SDK has room
+    for 2,000 attribute sets, and keeps them until the process ends.
 
     Args:
         kind: of value: ``code``, ``error`` or ``protocol``.

@@ -1,4 +1,4 @@
-"""Replaced functions of other packages, and their way back."""
+"""Replacing functions of other packages, and restoring them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ __all__ = ["Patches"]
 
 
 class Patches:
-    """What was replaced; all of it can be put back."""
+    """Replaced functions; all of them can be restored."""
 
     def __init__(self) -> None:
-        self._made: list[tuple[Any, str, Any, Any]] = []
+        self._replaced: list[tuple[Any, str, Any, Any]] = []
 
     def replace(self, owner: Any, name: str, make: Callable[[Any], Any]) -> bool:
-        """Put ``make(original)`` where ``owner.name`` is.
+        """Replace ``owner.name`` by ``make(original)``.
 
         Args:
             owner: a class or module.
-            name: of its function; where there is none, nothing happens.
-            make: the replacement of the original, which it calls.
+            name: the function's name; if there is none, nothing happens.
+            make: makes the replacement, which calls the original.
 
         Returns:
             Whether there was something to replace.
@@ -33,12 +33,12 @@ class Patches:
             return False
         replacement = functools.wraps(original)(make(original))
         setattr(owner, name, replacement)
-        self._made.append((owner, name, original, replacement))
+        self._replaced.append((owner, name, original, replacement))
         return True
 
     def restore(self) -> None:
-        """Put everything back that nobody else has replaced since."""
-        while self._made:
-            owner, name, original, replacement = self._made.pop()
+        """Restore everything that nobody else has replaced since."""
+        while self._replaced:
+            owner, name, original, replacement = self._replaced.pop()
             if getattr(owner, name, None) is replacement:
                 setattr(owner, name, original)

@@ -1,7 +1,7 @@
-"""Finding out that ``instrument_tool`` stands above ``@mcp.tool()``, where it measures nothing.
+"""Detecting that ``instrument_tool`` is above ``@mcp.tool()``, where it measures nothing.
 
-mcp 1, mcp 2 and fastmcp 4 register the function they are given and hand it back unchanged; a
-decorator above then wraps what nobody calls. It can't be mended from there, so it is said.
+mcp 1, mcp 2 and fastmcp 4 register the function they are given and return it unchanged; a decorator
+above then wraps a function that is never called. It can't fix that, so it logs a warning.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ __all__ = ["registered_with_a_server", "warn_about_order"]
 
 
 def _references_of(new: Any) -> int:
-    """References to a new function on its way through ``@instrument_tool`` to the check below.
+    """Reference count of a new function on its way through ``@instrument_tool`` to the check below.
 
-    Measured by the same chain of calls and blocks, because versions of Python differ in it.
+    Measured by the same chain of calls and blocks, because it differs between Python versions.
     """
 
     def instrument_tool(function: Any) -> int:
@@ -53,23 +53,25 @@ _NEW_INNER = _references_of(lambda: classmethod(lambda _: None))
 def registered_with_a_server(function: Any, *, is_inner: bool) -> bool:
     """Whether a tool object of an MCP server already holds ``function``.
 
-    ``is_inner``: it is that of a class or static method, which refers to it.
+    Searches all objects only if the function has more references than a new one; that takes a few
+    milliseconds once, at decoration.
 
-    Looks at all objects only for a function that more refers to than its definition; that is a
-    few milliseconds once, at decoration.
+    Args:
+        function: the tool.
+        is_inner: it is that of a class or static method, which refers to it.
     """
     try:
         return sys.getrefcount(function) > (
             _NEW_INNER if is_inner else _NEW
         ) and _is_held_by_a_tool(function)
-    except Exception as error:  # noqa: BLE001 - a check is not worth a host's start-up
+    except Exception as error:  # noqa: BLE001 - a check must not fail a host's start
         guard.swallowed("instrument_tool.order", error)
         return False
 
 
 def _is_held_by_a_tool(function: Any) -> bool:
     return any(
-        # By their types: `isinstance` would ask proxies of the host what they stand for.
+        # By type: `isinstance` would call into the host's proxies.
         issubclass(type(holder), dict)
         and dict.get(holder, "fn") is function
         and dict.__contains__(holder, "parameters")
@@ -79,10 +81,11 @@ def _is_held_by_a_tool(function: Any) -> bool:
 
 
 def warn_about_order(name: str) -> None:
-    """Say once a tool what to do."""
+    """Log once per tool how to fix the order."""
     guard.warn_once(
         f"order {name}",
         "tool %s: @instrument_tool stands above @mcp.tool(), so the names and types of its "
         "parameters are not recorded, nor its calls where no MCP server is hooked. "
-        "Put @mcp.tool() on top and @cortex_otel.instrument_tool directly on the function.", name,
-    )  # fmt: skip
+        "Put @mcp.tool() on top and @cortex_otel.instrument_tool directly on the function.",
+        name,
+    )

@@ -1,8 +1,7 @@
 """The telemetry of one MCP request as a server sees it on the wire: one SERVER span, one point.
 
 An adapter of :mod:`.stacks` begins it, tells it what it learns on the way, and ends it once. While
-it runs its span is the current one, so that what the tool itself sets lands there. Longer than
-other files since the life of a request is read in one place.
+it runs its span is the current one, so that what the tool itself sets lands there.
 """
 
 from __future__ import annotations
@@ -10,69 +9,42 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from opentelemetry import baggage, propagate, trace
 from opentelemetry import context as context_api
+from opentelemetry import propagate, trace
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
-from cortex_otel import guard, identity
+from cortex_otel import guard
 from cortex_otel import semconv as sc
-from cortex_otel.instrument.metrics import few
+from cortex_otel.instrument.methods import METHODS, OTHER, SPAN_TARGETS, TARGETS
 from cortex_otel.instrument.outcome import OK, RESULT_OF, Verdict
-from cortex_otel.instrument.sessions import Peer, joined_session
+from cortex_otel.instrument.request_attributes import attributes_of
+from cortex_otel.instrument.request_metrics import metric_attributes
+from cortex_otel.instrument.sessions import Peer
 from cortex_otel.instrument.state import state
 from cortex_otel.process.exceptions import summarize_exception
 from cortex_otel.process.native_spans import expect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from opentelemetry.trace import Span, SpanContext, Tracer
 
     from cortex_otel.instrument.tool_names import ToolNames
     from cortex_otel.process.native_spans import NativePart
 
-__all__ = [
-    "ASKED_OF_SERVERS", "McpRequest", "asks_itself", "begin", "begin_in_process", "current",
-]  # fmt: skip
+__all__ = ["McpRequest", "asks_itself", "begin", "begin_in_process", "current"]
 
-#: Where the name of what is asked for goes, by method.
-_TARGETS: Final = {
-    sc.METHOD_TOOLS_CALL: sc.GEN_AI_TOOL_NAME,
-    sc.METHOD_PROMPTS_GET: sc.GEN_AI_PROMPT_NAME,
-    sc.METHOD_RESOURCES_READ: sc.MCP_RESOURCE_URI,
-}
-#: Of these, the ones whose names go into the span's name: resources have too many.
-_SPAN_TARGETS: Final = frozenset({sc.METHOD_TOOLS_CALL, sc.METHOD_PROMPTS_GET})
-_INHERITED: Final = (sc.MCP_SESSION_ID, sc.SESSION_ID, sc.USER_HASH, sc.CORTEX_USER_TIER)
 _CARRIED: Final = ("traceparent", "tracestate", "baggage")
 _MAX_CARRIED_LENGTH = 8192
-_MAX_ID_LENGTH = 64
-_OTHER = "_OTHER"
 _MAX_OPEN_CALLS = 256
-_MAX_REPEATED = 256
-_MAX_COMBINATIONS = 2000  # where the SDK, too, stops telling metric attributes apart
-_TRANSPORT_PROTOCOL: Final = {"tcp": "http"}
 
 _current: ContextVar[McpRequest | None] = ContextVar("cortex_otel_mcp_request", default=None)
 #: Set while a server asks itself for something: that is nobody's request.
 asks_itself: ContextVar[bool] = ContextVar("cortex_otel_mcp_asks_itself", default=False)
 # Calls that asked the client for input, by the state it will send back with it.
 _open_calls: OrderedDict[str, SpanContext] = OrderedDict()
-# A client may send any method; those of the specification become span names.
-_METHODS: Final = frozenset(
-    {
-        "initialize", "ping", "server/discover", "tools/list", "tools/call", "prompts/list",
-        "prompts/get", "resources/list", "resources/templates/list", "resources/read",
-        "resources/subscribe", "resources/unsubscribe", "completion/complete", "logging/setLevel",
-        "subscriptions/listen", "tasks/get", "tasks/list", "tasks/result", "tasks/cancel",
-        "tasks/update",
-    }
-)  # fmt: skip
-#: What clients ask of servers, and no server of a client.
-ASKED_OF_SERVERS: Final = _METHODS - {"ping"}
-_metric_attributes: dict[tuple[str, ...], dict[str, str]] = {}
 _OK_ATTRIBUTES: Final = {sc.CORTEX_OUTCOME: OK.outcome, sc.CORTEX_RESULT: RESULT_OF[OK.outcome]}
 
 
@@ -135,7 +107,7 @@ class McpRequest:
     @property
     def is_known(self) -> bool:
         """Whether something is asked for that the server has."""
-        return self.method in _TARGETS and self.known.has(self.method, self.target)
+        return self.method in TARGETS and self.known.has(self.method, self.target)
 
     @property
     def has_tool(self) -> bool | None:
@@ -144,7 +116,7 @@ class McpRequest:
 
     def learn(self, name: str | None = None) -> None:
         """The server has ``name`` (what was asked for, if not given)."""
-        if self.method in _TARGETS:
+        if self.method in TARGETS:
             self.known.answered(self.method, self.target if name is None else name)
 
     def says(self, name: str, attributes: Mapping[str, Any]) -> bool:
@@ -272,40 +244,27 @@ class McpRequest:
             if state.capture_content:
                 attributes[sc.EXCEPTION_MESSAGE] = str(verdict.exception)
         if self.is_known:
-            attributes[_TARGETS[self.method]] = self.target
-            if self.method in _SPAN_TARGETS:
+            attributes[TARGETS[self.method]] = self.target
+            if self.method in SPAN_TARGETS:
                 return f"{self._verb} {self.target}", attributes, is_error
         return self._name, attributes, is_error
 
     def _measure(self, verdict: Verdict, elapsed: int) -> None:
         if state.operation_duration is None:
             return
-        is_named = self._is_named or (self.is_known and self.method in _SPAN_TARGETS)
-        tool = self.target if is_named else ""
+        is_named = self._is_named or (self.is_known and self.method in SPAN_TARGETS)
         _, error_type = self._judged(verdict)
         key = (
-            self.method if self.method in _METHODS else _OTHER, tool, error_type, verdict.code,
-            state.service, self._tier, self._peer.transport, self._peer.protocol_version,
-        )  # fmt: skip
-        attributes = _metric_attributes.get(key)
-        if attributes is None:
-            name, tool, error_type, code, service, tier, transport, version = key
-            values = (
-                name, tool, few("error", error_type), few("code", code), service, tier, transport,
-                few("protocol", version),
-            )  # fmt: skip
-            names = (
-                sc.MCP_METHOD_NAME, _TARGETS.get(self.method, ""), sc.ERROR_TYPE,
-                sc.RPC_RESPONSE_STATUS_CODE, sc.CORTEX_SERVICE, sc.CORTEX_USER_TIER,
-                sc.NETWORK_TRANSPORT, sc.MCP_PROTOCOL_VERSION,
-            )  # fmt: skip
-            attributes = {name: value for name, value in zip(names, values, strict=True) if value}
-            if self.method == sc.METHOD_TOOLS_CALL:
-                attributes[sc.GEN_AI_OPERATION_NAME] = sc.OPERATION_EXECUTE_TOOL
-            if len(_metric_attributes) >= _MAX_COMBINATIONS:
-                _metric_attributes.clear()  # those in use come back at their next request
-            _metric_attributes[key] = attributes
-        state.operation_duration.record(elapsed / 1e9, attributes)
+            self.method if self.method in METHODS else OTHER,
+            self.target if is_named else "",
+            error_type,
+            verdict.code,
+            state.service,
+            self._tier,
+            self._peer.transport,
+            self._peer.protocol_version,
+        )
+        state.operation_duration.record(elapsed / 1e9, metric_attributes(key))
 
 
 def begin(  # noqa: PLR0917 - what each adapter has at hand, in the order it comes
@@ -375,12 +334,12 @@ def _begin(  # noqa: PLR0917 - of the two above
 ) -> McpRequest:  # fmt: skip
     tracer = cast("Tracer", state.tracer)
     target = _target_of(method, params)
-    tier, attributes, inherited = _attributes_of(method, request_id, peer, context)
+    tier, attributes, inherited = attributes_of(method, request_id, peer, context)
     name = verb = sc.OPERATION_EXECUTE_TOOL if is_internal else attributes[sc.MCP_METHOD_NAME]
-    is_named = method in _SPAN_TARGETS and known.has(method, target)
+    is_named = method in SPAN_TARGETS and known.has(method, target)
     if is_named:
         name = f"{verb} {target}"
-        attributes[_TARGETS[method]] = target
+        attributes[TARGETS[method]] = target
     if state.capture_content and method == sc.METHOD_TOOLS_CALL:
         attributes[sc.GEN_AI_TOOL_CALL_ARGUMENTS] = repr(params.get("arguments"))
     now = time.time_ns()
@@ -401,7 +360,7 @@ def _target_of(method: str, params: Mapping[str, Any]) -> str:
     if method == sc.METHOD_RESOURCES_READ:
         uri = params.get("uri")
         return "" if uri is None else str(uri)
-    name = params.get("name") if method in _TARGETS else None
+    name = params.get("name") if method in TARGETS else None
     return name if isinstance(name, str) else ""
 
 
@@ -421,84 +380,3 @@ def _context_of(meta: Mapping[str, Any]) -> tuple[context_api.Context, list[Link
     here = trace.get_current_span(ambient).get_span_context()
     there = trace.get_current_span(context).get_span_context()
     return context, [Link(here)] if here.is_valid and here != there else []
-
-
-class _Repeated(NamedTuple):
-    """What is known of every request of one method and peer."""
-
-    tier: str
-    attributes: dict[str, Any]
-    inherited: Mapping[str, str]
-
-
-_repeated: dict[tuple[str, Peer, str, str], _Repeated] = {}
-
-
-def _attributes_of(
-    method: str, request_id: object, peer: Peer, context: context_api.Context
-) -> tuple[str, dict[str, Any], Mapping[str, str]]:
-    """The tier, all that is known of a request when it begins, and what others inherit of it."""
-    tier = identity.current().tier
-    if state.baggage or (peer.transport == "tcp" and not peer.session_id):
-        found = _repeated_of_request(method, peer, tier, context)
-    else:
-        key = (method, peer, tier, state.service)
-        known = _repeated.get(key)
-        if known is None:
-            if len(_repeated) >= _MAX_REPEATED:  # peers may call themselves anything
-                _repeated.clear()
-            known = _repeated[key] = _repeated_of_request(method, peer, tier, context)
-        found = known
-    attributes = found.attributes.copy()
-    if request_id is not None and len(text := str(request_id)) <= _MAX_ID_LENGTH:
-        attributes[sc.JSONRPC_REQUEST_ID] = text
-    return found.tier, attributes, found.inherited
-
-
-def _repeated_of_request(
-    method: str, peer: Peer, tier: str, context: context_api.Context
-) -> _Repeated:
-    told = _told_by_baggage(context) if state.baggage else {}
-    tier = told.get(sc.CORTEX_USER_TIER, tier)
-    attributes: dict[str, Any] = {
-        sc.MCP_METHOD_NAME: method if method in _METHODS else _OTHER,
-        sc.CORTEX_SERVICE: state.service,
-        **told,
-        sc.CORTEX_USER_TIER: tier,
-    }
-    if method == sc.METHOD_TOOLS_CALL:
-        attributes[sc.GEN_AI_OPERATION_NAME] = sc.OPERATION_EXECUTE_TOOL
-        attributes[sc.CORTEX_EVENT_TYPE] = sc.MCP_TOOL_CALL
-    if peer.protocol_version:
-        attributes[sc.MCP_PROTOCOL_VERSION] = peer.protocol_version
-    if peer.transport:
-        attributes[sc.NETWORK_TRANSPORT] = peer.transport
-        if peer.transport in _TRANSPORT_PROTOCOL:
-            attributes[sc.NETWORK_PROTOCOL_NAME] = _TRANSPORT_PROTOCOL[peer.transport]
-    if peer.client_name:
-        attributes[sc.CORTEX_CLIENT_NAME] = peer.client_name
-    if peer.client_version:
-        attributes[sc.CORTEX_CLIENT_VERSION] = peer.client_version
-    if peer.session_id:
-        attributes[sc.MCP_SESSION_ID] = peer.session_id
-    elif peer.transport == "tcp" and sc.SESSION_ID not in told:
-        attributes[sc.SESSION_ID] = joined_session(peer, told.get(sc.USER_HASH, ""))
-    inherited: dict[str, Any] = {key: attributes[key] for key in _INHERITED if key in attributes}
-    return _Repeated(tier, attributes, inherited)
-
-
-def _told_by_baggage(context: context_api.Context) -> dict[str, str]:
-    """User, tier and session, from those baggage keys that the operator trusts."""
-    readers: dict[str, Callable[[str], tuple[str, str]]] = {
-        "user": lambda value: (sc.USER_HASH, identity.user_hash(value)),
-        "tier": lambda value: (sc.CORTEX_USER_TIER, value if value in sc.TIERS else ""),
-        "session": lambda value: (sc.SESSION_ID, value),
-    }
-    found = {}
-    for what, key in state.baggage.items():
-        value = baggage.get_baggage(key, context)
-        if isinstance(value, str) and value:
-            name, kept = readers[what](value)
-            if kept:
-                found[name] = kept
-    return found

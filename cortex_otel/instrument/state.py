@@ -1,6 +1,6 @@
-"""What instrumentation needs at run time, in one place, set by :mod:`cortex_otel.sdk.configure`.
+"""The run-time state of instrumentation, set by :mod:`cortex_otel.sdk.configure`.
 
-Reading one attribute of one module-level object is the cheapest switch there is: with
+Reading one attribute of one module-level object is the cheapest possible switch: with
 ``state.active`` false a decorated tool costs one call and one attribute look-up.
 """
 
@@ -22,7 +22,7 @@ __all__ = ["State", "state"]
 
 
 class State:
-    """The live instruments; all ``None`` until telemetry is configured."""
+    """The active instruments and switches; off until telemetry is configured."""
 
     __slots__ = (
         "active", "baggage", "capture_content", "client_errors", "logger", "operation_duration",

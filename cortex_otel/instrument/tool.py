@@ -1,16 +1,16 @@
-"""``instrument_tool``: a decorator that makes one span and one metric point of every call.
+"""``instrument_tool``: a decorator that records one span and one metric point for every call.
 
-It goes directly on the function, *below* ``@mcp.tool()``, so that the server registers what is
-measured::
+It goes directly on the function, *below* ``@mcp.tool()``, so that the server registers the
+instrumented function::
 
     @mcp.tool()
     @cortex_otel.instrument_tool
     async def search_context(query: str, top_k: int = 5) -> list[str]: ...
 
-A real function with ``functools.wraps``, chosen once by the kind of function (coroutine, async
-generator, generator, plain), so that signature, schema, docstring, ``Context`` injection and
-methods stay as they are on every MCP stack. The tool's return value and exception pass through
-untouched, by identity. Switched off, a call costs one more function call; switched off by the
+The wrapper is a real function with ``functools.wraps``, chosen once by the kind of function
+(coroutine, async generator, generator, plain), so that signature, schema, docstring, ``Context``
+injection and methods stay as they are on every MCP stack. The tool's return value and exception
+pass through unchanged. Switched off, a call costs one more function call; switched off by the
 environment before decoration, nothing.
 """
 
@@ -49,13 +49,13 @@ def instrument_tool(function: Any = None, /, *, name: str | None = None) -> Any:
     Args:
         function: the tool: sync or async function, generator of either kind, method, class or
             static method.
-        name: the tool's name, where the server registers it under another than the function's.
+        name: the tool's name, if the server registers it under a name other than the function's.
 
     Returns:
         A function with the same signature; ``function`` itself where telemetry is switched off.
     """
     if function is None:
-        # As deep as without arguments: `registration` counts the references on the way.
+        # The same call depth as without arguments: `registration` counts references on the way.
         def decorate(function: F) -> F:
             return cast("F", _decorate(function, name=name))
 
@@ -80,7 +80,7 @@ def _decorate(function: Any, *, name: str | None, is_inner: bool = False) -> Any
 
 def _wrapped(function: Any, name: str | None, *, is_inner: bool) -> Any:
     if not inspect.isroutine(function) and not inspect.isfunction(inspect.unwrap(function)):
-        # fastmcp 2 and 3: @mcp.tool has already made an object of the function.
+        # fastmcp 2 and 3: @mcp.tool has already turned the function into an object.
         warn_about_order(getattr(function, "name", None) or type(function).__name__)
         return function
     if registered_with_a_server(function, is_inner=is_inner):
@@ -96,7 +96,7 @@ def _wrapped(function: Any, name: str | None, *, is_inner: bool) -> Any:
         wrapper = _plain(function, tool)
     wrapper = functools.wraps(function)(wrapper)
     if sys.version_info >= (3, 14) and getattr(function, "__annotate__", None) is None:
-        # `wraps` passes on what will evaluate them, not annotations that were set by hand.
+        # `wraps` copies the function that evaluates annotations, not annotations set by hand.
         wrapper.__annotations__ = getattr(function, "__annotations__", {})
     return wrapper
 
@@ -104,7 +104,7 @@ def _wrapped(function: Any, name: str | None, *, is_inner: bool) -> Any:
 def _switched_off() -> bool:
     if state.active:
         return False
-    # Settings that make no sense are start-up's to report.
+    # Invalid settings are reported at start-up.
     return not (read_environment(warn=lambda _line: None).enabled and enabled_by_host())
 
 
@@ -165,7 +165,7 @@ def _generator(
             call.suspend()
             try:
                 sent = yield item
-            except BaseException as thrown:  # noqa: BLE001 - the body's to handle, closing too
+            except BaseException as thrown:  # noqa: BLE001 - handled by the body, closing too
                 call.resume()
                 step = functools.partial(body.throw, thrown)
             else:
@@ -198,7 +198,7 @@ def _async_generator(
             call.suspend()
             try:
                 sent = yield item
-            except BaseException as thrown:  # noqa: BLE001 - the body's to handle, closing too
+            except BaseException as thrown:  # noqa: BLE001 - handled by the body, closing too
                 call.resume()
                 step = functools.partial(body.athrow, thrown)
             else:

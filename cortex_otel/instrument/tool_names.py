@@ -1,12 +1,13 @@
 """The names of tools and prompts that a server really has.
 
-A client may ask for anything. A name is recorded only if the server has told it in a list, knows it
-by itself, or has answered it with success. What isn't known stays out of span names, rows and
-metrics, so that they hold neither secrets of a client nor more values than the server has tools.
+A client may request any name. A name is recorded only if the server has listed it, has it in its
+own registry, or has answered it with success. Unknown names stay out of span names, rows and
+metrics, so that these contain neither secrets of a client nor more values than the server has
+tools.
 
-What the server has told is its own, and declared to the budget of names. What it has only answered
-may be whatever a client made up, where one tool stands for any name: of those the last ones are
-known, and they take no place of the others.
+Listed names are the server's own, and are declared to the budget of names. Names that were only
+answered may be made up by a client, if one tool accepts any name: only the last ones are kept, and
+they don't displace listed ones.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ToolNames", "tool_names_of"]
 
-#: Names of each kind that one server may have told, and that it may have answered: the last ones.
+#: Limit on listed and on answered names of each kind per server; the last ones are kept.
 MAX_NAMES: Final = 2000
 _MAX_NAME_LENGTH = 256
 _DECLARED: Final = {sc.METHOD_TOOLS_CALL: "tool", sc.METHOD_PROMPTS_GET: "prompt"}
@@ -32,15 +33,15 @@ _DECLARED: Final = {sc.METHOD_TOOLS_CALL: "tool", sc.METHOD_PROMPTS_GET: "prompt
 class ToolNames:
     """The known names of one server."""
 
-    __slots__ = ("_answered", "_told")
+    __slots__ = ("_answered", "_listed")
 
     def __init__(self) -> None:
-        self._told: dict[str, OrderedDict[str, None]] = {}
+        self._listed: dict[str, OrderedDict[str, None]] = {}
         self._answered: dict[str, OrderedDict[str, None]] = {}
 
     def has(self, method: str, name: str) -> bool:
         """Whether ``name`` may be recorded for ``method`` (``tools/call`` …)."""
-        names = self._told.get(method)
+        names = self._listed.get(method)
         if names is not None and name in names:
             return True
         names = self._answered.get(method)
@@ -48,16 +49,16 @@ class ToolNames:
 
     def has_any(self, method: str) -> bool:
         """Whether names for ``method`` are known at all."""
-        return bool(self._told.get(method) or self._answered.get(method))
+        return bool(self._listed.get(method) or self._answered.get(method))
 
     def learn(self, method: str, names: Iterable[object]) -> None:
-        """Remember what the server says it has."""
-        new = _add(self._told, method, names)
+        """Remember the names that the server lists."""
+        new = _add(self._listed, method, names)
         if new and method in _DECLARED:
             declare(_DECLARED[method], new)
 
     def answered(self, method: str, name: str) -> None:
-        """Remember what the server has answered as if it had it."""
+        """Remember a name that the server has answered with success."""
         if not self.has(method, name):
             _add(self._answered, method, (name,))
 
@@ -65,15 +66,15 @@ class ToolNames:
 def _add(
     known: dict[str, OrderedDict[str, None]], method: str, names: Iterable[object]
 ) -> list[str]:
-    """Add ``names``, which may be anything; those that were new."""
-    of_method = known.setdefault(method, OrderedDict())
+    """Add ``names``, which may be of any type; returns the new ones."""
+    names_of_method = known.setdefault(method, OrderedDict())
     new = []
     for name in names:
-        if type(name) is str and 0 < len(name) <= _MAX_NAME_LENGTH and name not in of_method:
-            of_method[name] = None
+        if type(name) is str and 0 < len(name) <= _MAX_NAME_LENGTH and name not in names_of_method:
+            names_of_method[name] = None
             new.append(name)
-            if len(of_method) > MAX_NAMES:
-                of_method.popitem(last=False)
+            if len(names_of_method) > MAX_NAMES:
+                names_of_method.popitem(last=False)
     return new
 
 
@@ -81,11 +82,11 @@ _servers: WeakKeyDictionary[object, ToolNames] = WeakKeyDictionary()
 
 
 def tool_names_of(server: object) -> ToolNames:
-    """The names of ``server``, which is kept alive by nobody here."""
+    """The names of ``server``, which is referred to weakly."""
     try:
-        found = _servers.get(server)
-        if found is None:
-            found = _servers[server] = ToolNames()
-    except TypeError:  # a subclass of the host's, that can't be a key or referred to weakly
+        names = _servers.get(server)
+        if names is None:
+            names = _servers[server] = ToolNames()
+    except TypeError:  # a subclass of the host's that isn't hashable or weakly referable
         return ToolNames()
-    return found
+    return names

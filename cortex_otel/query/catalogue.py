@@ -1,6 +1,6 @@
-"""The questions that can be asked: one SQL file each, with a header that says what it means.
+"""The catalogue of questions: one SQL file each, with a header that describes it.
 
-A header is made of comment lines before the first line of SQL::
+A header consists of comment lines before the first line of SQL::
 
     -- title: Tool calls
     -- about: What it means, in one or more lines; further lines are indented
@@ -12,16 +12,16 @@ A header is made of comment lines before the first line of SQL::
     -- parameter: window_days integer 30 days after which a user counts as lost
     -- column: calls count number of calls, weighted
 
-``since`` is the range that makes sense where none is given, ``limit`` how many rows are. ``cursor``
-says how the rows after the last one are asked for: with the value of its column ``time`` as the
-parameter ``before_ns``, and so on. A common parameter (see :data:`COMMON_PARAMETERS`) is named
-alone; another has type, default (``''`` is empty text) and meaning. ``NAME.exact.sql`` beside
-``NAME.sql`` answers the same question from the events themselves; it has a header of ``about``
-alone. Title, about and meanings are texts in English; their Korean is in
-:mod:`cortex_otel.locale`. A column is called the same in every question: :mod:`.titles`.
+``since`` is the default range, ``limit`` the default row limit. ``cursor`` maps columns of the last
+row to the parameters that select the rows after it: the value of its column ``time`` is the
+parameter ``before_ns``, and so on. A common parameter (see :data:`COMMON_PARAMETERS`) has only a
+name; others have type, default (``''`` is empty text) and meaning. ``NAME.exact.sql`` beside
+``NAME.sql`` answers the same question from the events themselves; its header has only ``about``.
+Title, about and meanings are in English; their Korean is in :mod:`cortex_otel.locale`. A column has
+the same title in every question: :mod:`.titles`.
 
-Below its ``WITH`` a file takes in what several share: the line ``-- with: NAME`` becomes the common
-table expressions of ``sql/shared/NAME.sql``. ``cortex-otel query NAME --show`` shows the result.
+Files share common table expressions: below ``WITH``, the line ``-- with: NAME`` is replaced by the
+content of ``sql/shared/NAME.sql``. ``cortex-otel query NAME --show`` shows the result.
 """
 
 from __future__ import annotations
@@ -60,23 +60,23 @@ ParameterType = Literal["integer", "real", "text"]
 
 
 class QuestionError(ValueError):
-    """A SQL file whose header can't be understood."""
+    """A SQL file has an invalid header."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """What a question can be told."""
+    """A parameter of a question."""
 
     name: str
     type: ParameterType
     default: int | float | str | None
-    """``None``: the present moment."""
+    """``None``: the current time."""
     meaning: str
     """In English."""
 
     @property
     def is_special(self) -> bool:
-        """Whether it belongs to its question alone."""
+        """Whether it isn't one of the common parameters."""
         return self.name not in COMMON_PARAMETERS
 
     def meaning_in(self, language: str) -> str:
@@ -87,14 +87,14 @@ class Parameter:
         """``text`` as a value of this parameter's type.
 
         Raises:
-            ValueError: it is none.
+            ValueError: it isn't one.
         """
         return _PARSERS[self.type](text)
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What a question answers with."""
+    """A column of a question's result."""
 
     name: str
     unit: Unit
@@ -125,17 +125,17 @@ class Question:
     about: str
     """What it means, in English."""
     sql: str
-    """Without its header, and with what it shares taken in."""
+    """Without its header, with shared expressions inserted."""
     columns: tuple[Column, ...]
     parameters: tuple[Parameter, ...]
     since: str = "30d"
-    """The range that makes sense where none is given."""
+    """The default range."""
     exact_sql: str | None = field(default=None, repr=False)
-    """Answers from the events themselves; for ranges with few of them."""
+    """The same question over the events themselves; for ranges with few of them."""
     limit: int = 10_000
-    """Rows that make sense where nobody says how many."""
+    """The default row limit."""
     cursor: Mapping[str, str] = field(default_factory=dict)
-    """Column of the last row → parameter that asks for the rows after it; empty: no pages."""
+    """Column of the last row → parameter that selects the rows after it; empty: no paging."""
 
     def title_in(self, language: str) -> str:
         """The title in ``language`` (``en``, ``ko``), else in English."""
@@ -146,7 +146,7 @@ class Question:
         return texts(language).gettext(self.about)
 
     def accepts(self, parameter: str) -> bool:
-        """Whether the answer depends on ``parameter``."""
+        """Whether the result depends on ``parameter``."""
         return any(known.name == parameter for known in self.parameters)
 
 
@@ -164,7 +164,7 @@ COMMON_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
         )
     }
 )
-"""What every page passes to every question; one that has no use for it isn't asked to name it."""
+"""Parameters that every page passes to every question; a question declares those it uses."""
 
 _LINE = re.compile(r"-- (?P<key>[a-z.]+): (?P<value>.+)")
 _CONTINUED = re.compile(r"--   (?P<value>\S.*)")
@@ -182,7 +182,7 @@ def catalogue() -> Mapping[str, Question]:
     """Every question by name, in alphabetical order.
 
     Raises:
-        QuestionError: a file's header can't be understood.
+        QuestionError: a file has an invalid header.
     """
     files = _files("sql")
     return MappingProxyType(
@@ -195,33 +195,33 @@ def catalogue() -> Mapping[str, Question]:
 
 
 def expanded(name: str, sql: str) -> str:
-    """``sql`` without its header, and with what is shared in place of each ``-- with: NAME``.
+    """``sql`` without its header, with shared expressions in place of each ``-- with: NAME``.
 
     Args:
-        name: of the question, for the error.
-        sql: as it stands in the file.
+        name: the question's name, for the error.
+        sql: the content of the file.
 
     Raises:
-        QuestionError: nothing is shared under that name.
+        QuestionError: there is no shared file of that name.
     """
     lines = sql.splitlines(keepends=True)
     body = "".join(dropwhile(lambda each: each.startswith("--"), lines))
 
-    def taken_in(line: re.Match[str]) -> str:
+    def replacement(line: re.Match[str]) -> str:
         if line["name"] not in _shared():
             raise QuestionError(f"{name}.sql: there is no sql/shared/{line['name']}.sql")
-        # Commas stand between the expressions, and none before the SELECT.
+        # Expressions are separated by commas; there is none before the SELECT.
         comma = "" if body.startswith("SELECT", line.end()) else ","
         return f"{_shared()[line['name']]}{comma}\n"
 
-    return _WITH.sub(taken_in, body)
+    return _WITH.sub(replacement, body)
 
 
 def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
     """Read the header of one SQL file.
 
     Raises:
-        QuestionError: with the question's name and the line that isn't understood.
+        QuestionError: the header is invalid; names the question and the line.
     """
     once = {"title": "", "about": "", "since": "30d", "limit": "10000"}
     columns: dict[str, Column] = {}
@@ -273,11 +273,11 @@ def _header(name: str, sql: str) -> list[tuple[str, str]]:
     for line in sql.splitlines():
         if not line.startswith("--"):
             break
-        if entries and (found := _CONTINUED.fullmatch(line)):
+        if entries and (match := _CONTINUED.fullmatch(line)):
             key, value = entries[-1]
-            entries[-1] = (key, f"{value} {found['value']}")
-        elif found := _LINE.fullmatch(line):
-            entries.append((found["key"], found["value"].strip()))
+            entries[-1] = (key, f"{value} {match['value']}")
+        elif match := _LINE.fullmatch(line):
+            entries.append((match["key"], match["value"].strip()))
         else:
             raise QuestionError(f"{name}.sql: {line!r} isn't understood")
     return entries
@@ -312,5 +312,5 @@ def _pair(question: str, key: str, text: str) -> tuple[str, str]:
 
 def _whole(question: str, text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise QuestionError(f"{question}.sql: limit {text!r} is no number of rows")
+        raise QuestionError(f"{question}.sql: limit {text!r} is not a number of rows")
     return int(text)

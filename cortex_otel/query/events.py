@@ -1,4 +1,4 @@
-"""Raw events: the newest, or those committed since a watermark."""
+"""Raw events: the newest, those committed since a watermark, or those of a trace."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from cortex_otel_exporters.sqlite.reader import store_error
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["EventFilter", "committed_after", "newest", "newest_key", "of_trace"]
+__all__ = ["EventFilter", "committed_after", "newest", "newest_key", "trace_events"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilter:
-    """Which events; ``None`` is all."""
+    """Selects events; ``None`` doesn't restrict."""
 
     event_type: str | None = None
     service: str | None = None
     user_tier: str | None = None
     user_prefix: str | None = None
-    """The beginning of a user id hash, or all of it."""
+    """A user id hash or its beginning."""
     since_ns: int | None = None
     """Inclusive."""
     until_ns: int | None = None
     """Exclusive."""
 
     def where(self) -> tuple[str, dict[str, int | str]]:
-        """A condition over ``events e`` and its named values."""
+        """A SQL condition on ``events e``, and its named values."""
         series = {
             column: value
             for column, value in (
@@ -44,8 +44,8 @@ class EventFilter:
         values: dict[str, int | str] = dict(series)
         conditions = ["1"]
         if series:
-            chosen = " AND ".join(f"{column} = :{column}" for column in series)
-            conditions.append(f"e.series_key IN (SELECT series_key FROM series WHERE {chosen})")  # noqa: S608 - column names of our own
+            match = " AND ".join(f"{column} = :{column}" for column in series)
+            conditions.append(f"e.series_key IN (SELECT series_key FROM series WHERE {match})")  # noqa: S608 - our own column names
         if self.user_prefix is not None:
             conditions.append(
                 "e.user_key IN (SELECT user_key FROM users"
@@ -62,28 +62,30 @@ class EventFilter:
         return " AND ".join(conditions), values
 
 
-def newest(connection: apsw.Connection, chosen: EventFilter, limit: int) -> list[dict[str, object]]:
+def newest(
+    connection: apsw.Connection, event_filter: EventFilter, limit: int
+) -> list[dict[str, object]]:
     """At most ``limit`` events, newest first; columns of the view ``telemetry_events``.
 
     Raises:
         StoreError: the database can't be read.
     """
-    return _rows(connection, chosen, "e.time DESC, e.event_key DESC", limit)
+    return _rows(connection, event_filter, "e.time DESC, e.event_key DESC", limit)
 
 
 def committed_after(
-    connection: apsw.Connection, event_key: int, chosen: EventFilter, limit: int
+    connection: apsw.Connection, event_key: int, event_filter: EventFilter, limit: int
 ) -> list[dict[str, object]]:
     """At most ``limit`` events with an ``id`` above ``event_key``, in the order of commits.
 
     Raises:
         StoreError: the database can't be read.
     """
-    return _rows(connection, chosen, "e.event_key", limit, event_key)
+    return _rows(connection, event_filter, "e.event_key", limit, event_key)
 
 
 def newest_key(connection: apsw.Connection) -> int:
-    """The ``id`` of the event committed last; 0 if there is none.
+    """The ``id`` of the last committed event; 0 if there is none.
 
     Raises:
         StoreError: the database can't be read.
@@ -94,7 +96,7 @@ def newest_key(connection: apsw.Connection) -> int:
         raise store_error(error, connection.filename) from error
 
 
-def of_trace(connection: apsw.Connection, trace_id: str, limit: int) -> list[dict[str, object]]:
+def trace_events(connection: apsw.Connection, trace_id: str, limit: int) -> list[dict[str, object]]:
     """At most ``limit`` spans and events of a trace, in the order of time.
 
     There is no index by trace: it would cost a tenth of the file, and a scan of a million events
@@ -103,7 +105,7 @@ def of_trace(connection: apsw.Connection, trace_id: str, limit: int) -> list[dic
     Args:
         connection: to the store.
         trace_id: 32 hex digits.
-        limit: at most so many.
+        limit: maximum number of rows.
 
     Raises:
         ValueError: ``trace_id`` isn't hex.
@@ -117,33 +119,33 @@ def of_trace(connection: apsw.Connection, trace_id: str, limit: int) -> list[dic
         raise
     except apsw.Error as error:
         raise store_error(error, connection.filename) from error
-    found = _of_keys(connection, keys)
-    return sorted(found.values(), key=lambda row: (row["timestamp"], row["id"]))
+    rows = _by_key(connection, keys)
+    return sorted(rows.values(), key=lambda row: (row["timestamp"], row["id"]))
 
 
 def _rows(
     connection: apsw.Connection,
-    chosen: EventFilter,
+    event_filter: EventFilter,
     order: str,
     limit: int,
     after: int | None = None,
 ) -> list[dict[str, object]]:
-    condition, values = chosen.where()
+    condition, values = event_filter.where()
     if after is not None:
         condition += " AND e.event_key > :after"
         values["after"] = after
-    # The keys first, from the integers alone; then the view, for those few.
-    keys_sql = f"SELECT e.event_key FROM events e WHERE {condition} ORDER BY {order} LIMIT :limit"  # noqa: S608 - no value in it
+    # First the keys, from integer columns only; then the view, for those few.
+    keys_sql = f"SELECT e.event_key FROM events e WHERE {condition} ORDER BY {order} LIMIT :limit"  # noqa: S608 - contains no values
     try:
         keys = [row[0] for row in connection.execute(keys_sql, {**values, "limit": limit})]
     except apsw.Error as error:
         raise store_error(error, connection.filename) from error
-    found = _of_keys(connection, keys)
-    # One read at two instants: what retention deleted in between is gone.
-    return [found[key] for key in keys if key in found]
+    rows = _by_key(connection, keys)
+    # Two reads: retention may have deleted rows in between.
+    return [rows[key] for key in keys if key in rows]
 
 
-def _of_keys(connection: apsw.Connection, keys: list[int]) -> dict[int, dict[str, Any]]:
+def _by_key(connection: apsw.Connection, keys: list[int]) -> dict[int, dict[str, Any]]:
     rows_sql = "SELECT * FROM telemetry_events WHERE id IN (SELECT value FROM json_each(:keys))"
     try:
         cursor = connection.execute(rows_sql, {"keys": json.dumps(keys)})

@@ -28,14 +28,14 @@ __all__ = [
     "width",
 ]
 
-#: What a spreadsheet takes for a formula; it also looks behind spaces and line ends.
+#: Starts of text that a spreadsheet takes for a formula, also after spaces and line ends.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 _RIGHT_ALIGNED = frozenset({"count", "ratio", "ms", "tokens", "flag"})
 _MAX_CELL_LENGTH = 60
 
 
 def width(text: str) -> int:
-    """Columns that ``text`` takes in a terminal; Korean letters take two."""
+    """Terminal columns of ``text``; Korean letters take two."""
     return sum(
         0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
         for letter in text
@@ -43,13 +43,13 @@ def width(text: str) -> int:
 
 
 def pad(text: str, columns: int, *, right: bool = False) -> str:
-    """``text`` filled up with spaces to ``columns``, on its left if ``right``-aligned."""
+    """``text`` padded with spaces to ``columns``, on its left if ``right``-aligned."""
     space = " " * max(0, columns - width(text))
     return space + text if right else text + space
 
 
 def printable(text: str) -> str:
-    """``text`` without what a terminal would obey: control and format characters become ``?``."""
+    """``text`` safe for a terminal: control and format characters become ``?``."""
     return "".join(
         "?" if unicodedata.category(letter) in {"Cc", "Cf", "Cs"} else letter for letter in text
     )
@@ -95,7 +95,7 @@ def as_json(result: Result, from_ns: int, to_ns: int, offset_minutes: int = 0) -
 
 
 def as_csv(result: Result, offset_minutes: int = 0) -> str:
-    """The result as CSV with a header line; text can't act as a formula in a spreadsheet."""
+    """The result as CSV with a header line; no text is a formula in a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_names(result))
@@ -104,7 +104,7 @@ def as_csv(result: Result, offset_minutes: int = 0) -> str:
 
 
 def as_table(result: Result, offset_minutes: int = 0) -> str:
-    """The result as lines with aligned columns; empty where there is no value."""
+    """The result as lines with aligned columns; missing values are empty."""
     units = [column.unit for column in result.columns]
     cells = [
         [_shown(value, unit, offset_minutes) for value, unit in zip(row, units, strict=True)]
@@ -123,7 +123,7 @@ def as_table(result: Result, offset_minutes: int = 0) -> str:
 
 
 def json_line(value: object) -> str:
-    """``value`` as JSON on one line, with letters as they are."""
+    """``value`` as JSON on one line, with unescaped letters."""
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
@@ -138,13 +138,13 @@ def _plain(result: Result, offset_minutes: int) -> Iterable[Sequence[Value]]:
 
 
 def harmless(value: Value) -> Value:
-    """``value`` for a cell of CSV: text that a spreadsheet would run gets a quote before it."""
+    """``value`` for a CSV cell: text that a spreadsheet would run is quoted with ``'``."""
     if isinstance(value, str) and value.lstrip(" \u00a0").startswith(_FORMULA_STARTS):
         return f"'{value}"
     return value
 
 
-def _shown(value: Value, unit: Unit, offset_minutes: int) -> str:  # noqa: PLR0911 - one a unit
+def _shown(value: Value, unit: Unit, offset_minutes: int) -> str:  # noqa: PLR0911 - one per unit
     if value is None:
         return ""
     if isinstance(value, (int, float)):

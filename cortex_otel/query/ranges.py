@@ -1,4 +1,4 @@
-"""Ranges of time as people write them, to Unix nanoseconds."""
+"""Parsing of time ranges as people write them, to Unix nanoseconds."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ def parse_moment(text: str, now_ns: int) -> int:
     Args:
         text: an age (``90s``, ``30m``, ``24h``, ``7d``, ``2w``), ``now``, ``all`` (the beginning
             of time), or an ISO 8601 date or time, which is local unless it names its offset.
-        now_ns: what ages count from.
+        now_ns: the time that ages count from.
 
     Raises:
-        RangeError: none of these.
+        RangeError: it is none of these.
     """
     text = text.strip()
     if text == "now":
         return now_ns
     if text == "all":
         return 0
-    if found := _AGO.fullmatch(text):
-        return max(0, now_ns - int(found["number"]) * _NS_BY_UNIT[found["unit"]])
+    if match := _AGO.fullmatch(text):
+        return max(0, now_ns - int(match["number"]) * _NS_BY_UNIT[match["unit"]])
     try:
-        # Exact integers: a float of nanoseconds since 1970 is off by hundreds of them.
+        # Integers: a float of nanoseconds since 1970 is off by hundreds of them.
         since_epoch = datetime.fromisoformat(text).astimezone(UTC) - _EPOCH
     except (ValueError, OverflowError, OSError):
         raise RangeError(
@@ -84,6 +84,6 @@ def parse_range(since: str, until: str | None, now_ns: int) -> tuple[int, int]:
 
 
 def local_offset_minutes(at_ns: int) -> int:
-    """What local time is ahead of UTC by at a moment; minutes."""
+    """The local UTC offset at a moment, in minutes."""
     offset = datetime.fromtimestamp(at_ns // 10**9, tz=UTC).astimezone().utcoffset()
     return int(offset.total_seconds() // 60) if offset else 0

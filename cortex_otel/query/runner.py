@@ -1,4 +1,4 @@
-"""Asks a question within a time limit and a row limit."""
+"""Runs a question within a time limit and a row limit."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ __all__ = [
 
 Value = int | float | str | None
 
-#: A range with at most so many events is answered from the events themselves, where a question
-#: can be: sorting that many costs about 50 ms.
+#: A range with at most this many events is answered from the events themselves, if the question has
+#: an exact variant: sorting that many takes about 50 ms.
 EXACT_EVENTS = 50_000
 
-_ROWS_OF_A_PAGE = 5000  # of an export
+_ROWS_PER_PAGE = 5000  # of an export
 _STEPS_BETWEEN_CHECKS = 10_000  # of SQLite's virtual machine: about every millisecond
 
-#: Whether a range holds few events, and all that were ever stored of it; parameter ``limit``.
+#: Whether a range has at most ``:limit`` events, and all that were ever stored in it.
 IS_COMPLETE = """
 WITH
 -- with: bounds
@@ -58,15 +58,15 @@ SELECT CASE WHEN stored > :limit THEN 0 ELSE stored = (
 
 
 class QueryError(Exception):
-    """A question could not be answered."""
+    """A question couldn't be answered."""
 
 
 class QueryParameterError(QueryError):
-    """A parameter that the question doesn't have, or a value of another type."""
+    """An unknown parameter, or a value of the wrong type."""
 
 
 class QueryTimeoutError(QueryError):
-    """The answer took longer than allowed."""
+    """The query took longer than allowed."""
 
     def __init__(self, question: str, time_limit_ms: float) -> None:
         super().__init__(
@@ -77,7 +77,7 @@ class QueryTimeoutError(QueryError):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The answer to a question."""
+    """The result of a question."""
 
     question: Question
     rows: tuple[tuple[Value, ...], ...]
@@ -90,7 +90,7 @@ class Result:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Names, units and meanings, in the order of the values of a row."""
+        """Names, units and meanings, in the order of a row's values."""
         return self.question.columns
 
     def records(self) -> list[dict[str, Value]]:
@@ -107,24 +107,25 @@ def run(
     time_limit_ms: float = 5000,
     row_limit: int | None = None,
 ) -> Result:
-    """Ask ``question``.
+    """Run ``question``.
 
     Args:
         connection: from :func:`cortex_otel_exporters.sqlite.reader.open_reader`.
         question: from the catalogue.
-        parameters: by name; what is absent has its default. Common parameters are taken by every
-            question, whether its answer depends on them or not.
-        time_limit_ms: after which the question is given up; milliseconds.
-        row_limit: after which the answer is cut, and says so; the question's own if not given.
+        parameters: by name; missing ones have their default. Every question accepts the common
+            parameters, whether its result depends on them or not.
+        time_limit_ms: time limit in milliseconds.
+        row_limit: maximum number of rows; beyond, the result is truncated. The question's own
+            limit if not given.
 
     Raises:
-        QueryParameterError: a parameter the question doesn't have, or of another type.
+        QueryParameterError: an unknown parameter, or a value of the wrong type.
         QueryTimeoutError: it took too long.
         StoreError: the database can't be read.
     """
     if row_limit is None:
         row_limit = question.limit
-    # One more than wanted: then it shows that there are more.
+    # One row more than the limit shows whether there are more.
     bound = {"row_limit": row_limit + 1} if question.accepts("row_limit") else {}
     values = _values(question, {**bound, **(parameters or {})})
     started = time.monotonic()
@@ -133,7 +134,7 @@ def run(
     connection.set_progress_handler(
         lambda: time.monotonic() > deadline, _STEPS_BETWEEN_CHECKS, id=handler
     )
-    # One transaction: which way to answer and the answer see the same state.
+    # One transaction, so that the choice of SQL and the query see the same state.
     own_transaction = not connection.in_transaction
     try:
         if own_transaction:
@@ -142,11 +143,11 @@ def run(
         sql = question.exact_sql if exact and question.exact_sql else question.sql
         cursor = connection.execute(sql, values)
         rows = tuple(row for row, _ in zip(cursor, range(row_limit + 1), strict=False))
-        cursor.close(True)  # noqa: FBT003 - the rest isn't wanted
+        cursor.close(True)  # noqa: FBT003 - discards the rest
     except apsw.InterruptError:
         raise QueryTimeoutError(question.name, time_limit_ms) from None
     except apsw.SQLError:
-        raise  # a mistake in a SQL file, not in the store
+        raise  # a bug in a SQL file, not a problem of the store
     except apsw.Error as error:
         raise store_error(error, connection.filename) from error
     finally:
@@ -169,13 +170,13 @@ def stream(
     *,
     time_limit_ms: float = 300_000,
 ) -> Iterator[tuple[Value, ...]]:
-    """The rows of ``question`` one by one, in constant memory, all of one state of the store.
+    """The rows of ``question`` one by one, in constant memory, from one snapshot of the store.
 
     Args:
-        connection: as of :func:`run`; busy until the last row, or until this is closed.
-        question: as of :func:`run`.
-        parameters: as of :func:`run`.
-        time_limit_ms: from the first row asked for to the last one taken; milliseconds.
+        connection: as in :func:`run`; in use until the last row, or until this is closed.
+        question: as in :func:`run`.
+        parameters: as in :func:`run`.
+        time_limit_ms: time limit from the first row to the last one, in milliseconds.
 
     Raises:
         QueryParameterError, QueryTimeoutError, StoreError: as :func:`run` does.
@@ -209,20 +210,20 @@ def stream(
 def _in_pages(
     connection: apsw.Connection, question: Question, values: Mapping[str, Value]
 ) -> Iterator[tuple[Value, ...]]:
-    # All of them at once would be sorted before the first: memory by their number.
+    # A single query would sort all rows before the first: memory proportional to their number.
     names = [column.name for column in question.columns]
-    values = {**values, "row_limit": _ROWS_OF_A_PAGE}
+    values = {**values, "row_limit": _ROWS_PER_PAGE}
     while True:
         rows = list(connection.execute(question.sql, values))
         yield from rows
-        if len(rows) < _ROWS_OF_A_PAGE:
+        if len(rows) < _ROWS_PER_PAGE:
             return
         last = dict(zip(names, rows[-1], strict=True))
         values |= {parameter: last[column] for column, parameter in question.cursor.items()}
 
 
 def _events_are_complete(connection: apsw.Connection, values: Mapping[str, Value]) -> bool:
-    # Retention deletes events and keeps roll-ups: only where both agree are the events all there.
+    # Retention deletes events and keeps roll-ups: events are complete only if both agree.
     values = {**values, "limit": EXACT_EVENTS}
     return bool(connection.execute(expanded("runner", IS_COMPLETE), values).get)
 

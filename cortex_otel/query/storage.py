@@ -30,7 +30,7 @@ class TelemetryStorage:
         path: the SQLite file; by default ``cortex.db`` in ``CORTEX_OTEL_HOME``.
 
     Raises:
-        SettingError: ``path`` isn't given and the environment makes no sense.
+        SettingError: ``path`` isn't given and a setting in the environment is invalid.
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
@@ -51,25 +51,25 @@ class TelemetryStorage:
 
         Args:
             event_type: ``mcp.tool_call`` …; ``span`` for those of other instrumentations.
-            limit: at most so many.
+            limit: maximum number of events.
             service: ``mcp``, ``extension`` …
             user_tier: ``free``, ``trial``, ``paid`` or ``enterprise``.
-            user_id_hash: all of it, or its beginning.
+            user_id_hash: the hash or its beginning.
             since_ns: Unix nanoseconds, inclusive.
             until_ns: Unix nanoseconds, exclusive.
 
         Returns:
-            One dictionary an event, by the column names of the view ``telemetry_events``:
+            One dictionary per event, by the column names of the view ``telemetry_events``:
             ``timestamp`` in Unix nanoseconds, ``duration_ms`` in milliseconds or ``None``,
-            ``event_data`` a dictionary. Empty where nothing was recorded yet.
+            ``event_data`` a dictionary. Empty if nothing was recorded yet.
 
         Raises:
             ValueError: ``limit`` is negative.
             StoreError: there is a database, but it can't be read.
         """
         if limit < 0:
-            raise ValueError(f"limit={limit} makes no sense: it is 0 or more")
-        chosen = EventFilter(
+            raise ValueError(f"limit={limit} is not valid: it must be 0 or more")
+        event_filter = EventFilter(
             event_type=event_type,
             service=service,
             user_tier=user_tier,
@@ -82,6 +82,6 @@ class TelemetryStorage:
         except StoreMissingError:
             return []
         try:
-            return newest(connection, chosen, limit)
+            return newest(connection, event_filter, limit)
         finally:
             connection.close()

@@ -1,4 +1,4 @@
-"""What the store holds, for ``cortex-otel status``."""
+"""Totals and ledger of the store, for ``cortex-otel status``."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _LEDGER = (
     "SELECT signal, outcome, reason, sum(records) FROM ledger GROUP BY signal, outcome, reason"
 )
 
-_ENDS_OF_RECORDS = frozenset({"received", "stored", "sampled_out", "dropped"})
+_RECORD_OUTCOMES = frozenset({"received", "stored", "sampled_out", "dropped"})
 
 
 def store_facts(connection: apsw.Connection) -> dict[str, Any]:
     """Schema version, totals, first and last event (Unix ns), and the ledger by signal.
 
-    ``ledger`` has the ends of records (``event``, ``metric``); ``noted`` all else that was entered:
+    ``ledger`` has the outcomes of records (``event``, ``metric``); ``noted`` all other entries:
     ``{signal: {outcome: {reason: count}}}``.
 
     Raises:
@@ -43,16 +43,16 @@ def store_facts(connection: apsw.Connection) -> dict[str, Any]:
     ledger: dict[str, dict[str, Any]] = {}
     noted: dict[str, dict[str, dict[str, int]]] = {}
     for signal, outcome, reason, records in entries:
-        if outcome not in _ENDS_OF_RECORDS:
+        if outcome not in _RECORD_OUTCOMES:
             noted.setdefault(signal, {}).setdefault(outcome, {})[reason] = records
             continue
-        of_signal = ledger.setdefault(
+        counts = ledger.setdefault(
             signal, {"received": 0, "stored": 0, "sampled_out": 0, "dropped": {}}
         )
         if outcome == "dropped":
-            of_signal["dropped"][reason] = records
+            counts["dropped"][reason] = records
         else:
-            of_signal[outcome] = of_signal.get(outcome, 0) + records
+            counts[outcome] = counts.get(outcome, 0) + records
     return {
         "schema_version": version,
         "events": events,

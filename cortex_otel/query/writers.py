@@ -1,7 +1,7 @@
-"""What the recording processes say of themselves, in ``<home>/writers/*.json``.
+"""The state of the recording processes, from their heartbeat files ``<home>/writers/*.json``.
 
 These files can be read when the database can't, and are written by other versions and by
-processes that died in the middle: anything in them may be missing or garbage.
+processes that died while writing: anything in them may be missing or garbage.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["WriterState", "process_exists", "read_writers"]
 
-_LARGEST_FILE = 1 << 20
+_MAX_FILE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriterState:
-    """One process that records, or did."""
+    """The state of one process that records, or did."""
 
     pid: int
     alive: bool
@@ -32,21 +32,21 @@ class WriterState:
     started_ns: int
     """Unix nanoseconds; 0 if unknown."""
     updated_ns: int
-    """When it last said something; Unix nanoseconds."""
+    """When it was last updated; Unix nanoseconds."""
     received: int
     stored: int
     sampled_out: int
     dropped: Mapping[str, int]
     """Records lost, by reason."""
     queued: int
-    """Records that wait in memory."""
+    """Records queued in memory."""
     trouble: str
-    """Why it can't store at present (``disk_full``, ``read_only``, ``locked``, ``corrupt``,
+    """Why it currently can't store (``disk_full``, ``read_only``, ``locked``, ``corrupt``,
     ``schema_newer`` …); empty if it can."""
     faults: Mapping[str, int]
-    """Errors of telemetry itself that were kept from the host, by place."""
+    """Swallowed faults of telemetry itself, by location."""
     notes: tuple[str, ...]
-    """What it found odd about its settings."""
+    """Notes, e.g. on its settings."""
 
 
 def read_writers(home: Path) -> list[WriterState]:
@@ -63,7 +63,7 @@ def process_exists(pid: int) -> bool:
     """Whether a process with this id runs, whoever owns it."""
     if pid <= 0:
         return False
-    if sys.platform == "win32":  # there, signal 0 is Ctrl-C
+    if sys.platform == "win32":  # signal 0 is Ctrl-C there
         import ctypes  # noqa: PLC0415 - only where it is needed
 
         handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)  # noqa: FBT003
@@ -83,7 +83,7 @@ def process_exists(pid: int) -> bool:
 
 def _read(path: Path) -> WriterState | None:
     try:
-        if path.stat().st_size > _LARGEST_FILE:
+        if path.stat().st_size > _MAX_FILE_BYTES:
             return None
         content = json.loads(path.read_bytes().strip(b" \0\r\n"))
     except (OSError, ValueError, RecursionError):

@@ -1,7 +1,7 @@
 """The composition root: starts a process's pipeline, changes it and ends it.
 
-Everything is made once a process, lazily where it costs: the database file and the writer's thread
-come with the first record.
+Everything is created once per process, and lazily where that is expensive: the database file and
+the writer thread come with the first record.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def configure(
 
     Args:
         service: Cortex service of this process: ``mcp``, ``extension``, ``web`` or a new name.
-        tier: user tier, where no provider says it: ``free``, ``trial``, ``paid``, ``enterprise``.
-        user_id: user id, where no provider says it; hashed at once.
+        tier: user tier, where no provider gives one: ``free``, ``trial``, ``paid``, ``enterprise``.
+        user_id: user id, where no provider gives one; hashed at once.
         identity_provider: see :func:`cortex_otel.set_identity_provider`.
         home: directory of the database.
         sampling: share kept by event type, 0 < rate <= 1.
@@ -76,7 +76,7 @@ def configure(
         **settings: any other field of :class:`cortex_otel.Settings`.
 
     Raises:
-        SettingError: a setting makes no sense; one line with its name, value and what is allowed.
+        SettingError: a setting is invalid; one line with its name, value and what is allowed.
     """
     given = {
         "service": service, "tier": tier, "user_id": user_id, "home": home, "sampling": sampling,
@@ -96,7 +96,7 @@ def configure(
 
 
 def configure_from_environment() -> None:
-    """Start under zero-code: a senseless setting warns once on stderr and its default is used."""
+    """Start under zero-code: an invalid setting warns once on stderr and its default is used."""
     settings = read_environment(
         warn=lambda line: guard.warn_once(f"setting {line}", "cortex-otel: %s", line)
     )
@@ -122,7 +122,7 @@ def force_flush(timeout_millis: float = 1000) -> bool:
 
 
 def shutdown(timeout_millis: float = 1000) -> bool:
-    """Store what is there and stop recording; called by itself at exit and on SIGTERM.
+    """Store what is there and stop recording; runs automatically at exit and on SIGTERM.
 
     Args:
         timeout_millis: how long it may take, in milliseconds.
@@ -160,7 +160,7 @@ def _start(
         if _pipeline is not None and state.active:
             _update(_pipeline, settings, updates)
             return
-        # What was shut down doesn't come back to life: another one begins.
+        # A pipeline that was shut down isn't restarted: a new one is made.
         is_open = _pipeline is not None and not _pipeline.writer.is_closed
         running = (_pipeline if is_open else None) or _make(settings)
         _install(running, span_processors, log_record_processors, metric_readers)
@@ -181,7 +181,7 @@ def _make(settings: Settings) -> StorePipeline:
 
 
 def _update(running: StorePipeline, settings: Settings, updates: Any) -> None:
-    """A second :func:`configure`: who and what changes, where and how doesn't."""
+    """Apply a second :func:`configure`: user, tier and service change, nothing else does."""
     if {"user_id", "tier"} & set(updates):
         resolver = identity.use(settings)
         running.converter.use_resolver(resolver)
@@ -217,7 +217,7 @@ def _install(
     histogram = operation_duration(meter)
     durations: Histogram | Durations = histogram
     if isinstance(meter_provider, OwnMeterProvider) and not others.metric_readers:
-        # Nobody but the store reads metrics: the shorter way, until somebody does.
+        # Only the store reads metrics: the cheaper histogram, until another reader is added.
         durations = meter_provider.durations = Durations(
             histogram,
             sc.MCP_SERVER_OPERATION_DURATION,
@@ -235,7 +235,7 @@ def _install(
 
 
 def reset_for_tests() -> None:
-    """Forget the pipeline, so that the next :func:`configure` begins anew; of our own tests."""
+    """Forget the pipeline, so that the next :func:`configure` begins anew; for our own tests."""
     global _pipeline  # noqa: PLW0603
     with _lock:
         if _pipeline is not None:

@@ -2,8 +2,8 @@
 
 * distro and configurator: zero-code start (``opentelemetry-instrument python server.py``).
 * instrumentor: adds the store to an SDK that another distro has configured.
-* exporters named ``cortex_sqlite``, resource detector and sampler named ``cortex``: the parts, for
-  who composes by ``OTEL_*`` variables.
+* exporters named ``cortex_sqlite``, resource detector and sampler named ``cortex``: the parts, to
+  be combined by ``OTEL_*`` variables.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ __all__ = [
 
 
 class CortexDistro(BaseDistro):  # type: ignore[misc]
-    """Sets no environment variable: they would reach the host's child processes."""
+    """Sets no environment variables: the host's child processes would inherit them."""
 
     def _configure(self, **_: Any) -> None:
-        """Nothing: the configurator knows its defaults."""
+        """Do nothing: the configurator has its own defaults."""
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:
-        """Load one instrumentor; one that raises doesn't take those after it along."""
+        """Load one instrumentor; one that raises doesn't stop those after it."""
         try:
             super().load_instrumentor(entry_point, **kwargs)
         except (ImportError, DependencyConflictError):
-            raise  # the loader's own business: it skips them
+            raise  # the loader skips these itself
         except Exception as error:  # noqa: BLE001 - somebody else's package
             guard.warn_once(
                 f"instrumentor {entry_point.name}",
@@ -63,7 +63,7 @@ class CortexDistro(BaseDistro):  # type: ignore[misc]
 
 
 class CortexConfigurator(_BaseConfigurator):
-    """Wires the SDK to the local store, by the environment."""
+    """Wires the SDK to the local store, as configured by the environment."""
 
     def _configure(self, **_: Any) -> None:
         try:
@@ -73,7 +73,7 @@ class CortexConfigurator(_BaseConfigurator):
 
 
 class CortexInstrumentor(BaseInstrumentor):  # type: ignore[misc]
-    """Adds the store to the SDK providers that are set; does nothing where ours are."""
+    """Adds the store to the SDK providers that are set; does nothing if they are ours."""
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """None: it instruments the SDK, which is a dependency of this package."""
@@ -104,8 +104,8 @@ class McpServerInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         mcp_server.remove()
 
 
-class _Nowhere:
-    """Where records go when telemetry is switched off."""
+class _NullSink:
+    """Discards everything: the sink while telemetry is switched off."""
 
     def submit(self, record: Record) -> bool:
         del record
@@ -129,8 +129,8 @@ class _Nowhere:
         return True
 
 
-# Once the instrumentor or `configure()` has put our own processors on the SDK's providers, they
-# see everything, sooner and with sampling: an exporter beside them would store it twice.
+# Once the instrumentor or `configure()` has added our own processors to the SDK's providers, they
+# see everything, earlier and with sampling: an exporter beside them would store it twice.
 
 
 class CortexSpanExporter(SqliteSpanExporter):
@@ -139,7 +139,7 @@ class CortexSpanExporter(SqliteSpanExporter):
     def __init__(self) -> None:
         running = pipeline()
         if running is None:
-            super().__init__(_Nowhere(), lambda _span: None)
+            super().__init__(_NullSink(), lambda _span: None)
             return
         convert = running.converter.span
         super().__init__(running.writer, lambda span: None if state.active else convert(span))
@@ -151,7 +151,7 @@ class CortexLogRecordExporter(SqliteLogRecordExporter):
     def __init__(self) -> None:
         running = pipeline()
         if running is None:
-            super().__init__(_Nowhere(), lambda _record: None)
+            super().__init__(_NullSink(), lambda _record: None)
             return
         convert = running.converter.log
         super().__init__(running.writer, lambda record: None if state.active else convert(record))
@@ -163,7 +163,7 @@ class CortexMetricExporter(SqliteMetricExporter):
     def __init__(self) -> None:
         running = pipeline()
         if running is None:
-            super().__init__(_Nowhere(), lambda _data: [])
+            super().__init__(_NullSink(), lambda _data: [])
             return
         convert = running.converter.metrics
         super().__init__(running.writer, lambda data: [] if state.active else convert(data))

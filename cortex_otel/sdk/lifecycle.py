@@ -1,13 +1,13 @@
-"""How a process ends: normal exit, SIGTERM, SIGHUP, a closed stdin. Each drains the queue first.
+"""Draining the queue before the process ends: normal exit, SIGTERM, SIGHUP, a closed stdin.
 
 The reference MCP client closes stdin, waits two seconds and sends SIGTERM; Python runs no
-``atexit`` for a signal that nobody handles. So where nobody handles it, we do: store, then die of
-the same signal, with the exit status the parent expects. A handler that the host installs, before
-or after, is left alone: then the host ends by itself, and ``atexit`` runs. A child that
-``multiprocessing`` has forked runs no ``atexit`` either, only multiprocessing's own finalizers.
+``atexit`` callbacks for an unhandled signal. So if a signal is unhandled, we handle it: store, then
+re-raise the same signal, so that the parent sees the exit status it expects. A handler that the
+host installs, before or after, is left alone: then the host exits normally, and ``atexit`` runs. A
+child forked by ``multiprocessing`` runs no ``atexit`` either, only multiprocessing's finalizers.
 
-As with every Python handler, a signal that comes in the microseconds in which the main thread goes
-to sleep is acted on when that thread wakes: by what it waits for, or by the next signal.
+As with every Python handler, a signal that arrives in the microseconds in which the main thread
+goes to sleep is handled when that thread wakes: by what it waits for, or by the next signal.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["at_exit"]
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-_finish: list[Callable[[], object]] = []
+_callbacks: list[Callable[[], object]] = []
 _is_finishing = False
-_died_of: int | None = None
+_fatal_signal: int | None = None
 
 
 def at_exit(finish: Callable[[], object]) -> None:
@@ -39,20 +39,20 @@ def at_exit(finish: Callable[[], object]) -> None:
     Args:
         finish: drains and stops; must be idempotent and safe in a signal handler.
     """
-    if not _finish:
+    if not _callbacks:
         for number in _SIGNALS:
             if signal.getsignal(number) is signal.SIG_DFL:
-                with contextlib.suppress(ValueError):  # another thread than the main one
+                with contextlib.suppress(ValueError):  # not on the main thread
                     signal.signal(number, _on_signal)
-    _finish.append(finish)
+    _callbacks.append(finish)
 
 
 def _run() -> None:
-    global _is_finishing  # noqa: PLW0603 - a signal handler has no other way to know
+    global _is_finishing  # noqa: PLW0603 - read by a signal handler
     _is_finishing = True
-    while _finish:
+    while _callbacks:
         try:
-            _finish.pop()()
+            _callbacks.pop()()
         except Exception as error:  # noqa: BLE001 - the process is ending, and is the host's
             guard.swallowed("lifecycle.exit", error)
     _is_finishing = False
@@ -60,43 +60,43 @@ def _run() -> None:
 
 def _at_normal_exit() -> None:
     _run()
-    if _died_of is not None:
-        _die_of(_died_of)
+    if _fatal_signal is not None:
+        _reraise(_fatal_signal)
 
 
-# At import, so that it runs after the exit of SDK providers that another configurator makes
-# later: they send their last batch through our exporters then.
+# Registered at import, so that it runs after SDK providers that another configurator makes later
+# have shut down: they send their last batch through our exporters.
 atexit.register(_at_normal_exit)
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
-    global _died_of  # noqa: PLW0603 - the same
+    global _fatal_signal  # noqa: PLW0603 - the same
     del frame
-    _died_of = number
-    if not _is_finishing:  # else a second signal, or one during exit: what it interrupts goes first
+    _fatal_signal = number
+    if not _is_finishing:  # else it interrupts the callbacks at exit, which finish first
         _run()
-        _die_of(number)
+        _reraise(number)
 
 
-def _die_of(number: int) -> None:
+def _reraise(number: int) -> None:
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
 
 def _in_forked_child() -> None:
-    global _is_finishing, _died_of
-    _is_finishing, _died_of = False, None
+    global _is_finishing, _fatal_signal
+    _is_finishing, _fatal_signal = False, None
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
-        # Called in children of multiprocessing only, after they have forgotten the finalizers of
-        # their parent.
+        # Called only in children of multiprocessing, after it has cleared the finalizers inherited
+        # from the parent.
         util.register_after_fork(_run, _finalize_in_child)
 
 
 def _finalize_in_child(finish: Callable[[], None]) -> None:
-    from multiprocessing.util import Finalize  # noqa: PLC0415 - it is there, or nobody calls this
+    from multiprocessing.util import Finalize  # noqa: PLC0415 - imported already, or this isn't called
 
-    if _finish:
+    if _callbacks:
         Finalize(None, finish, exitpriority=0)
 
 

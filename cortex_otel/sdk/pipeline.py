@@ -1,7 +1,7 @@
-"""From spans, logs and metrics to rows: what a process records with.
+"""The pipeline from spans, logs and metrics to rows.
 
-A :class:`Pipeline` ends in any sink, also in a test's memory. A :class:`StorePipeline` is that of a
-process: it ends in the store, and begins at OpenTelemetry's providers, our own or the host's.
+A :class:`Pipeline` writes to any sink, such as a test's memory. A :class:`StorePipeline` is that of
+a process: it reads from OpenTelemetry's providers, our own or the host's, and writes to the store.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ SCOPE = "cortex_otel"
 
 
 class Pipeline:
-    """Redaction, names and sampling, from what ends in this process to a sink.
+    """Redaction, names and sampling of what ends in this process, into a sink.
 
     Args:
-        settings: what the user decided.
-        resolver: whose records these are.
+        settings: the user's settings.
+        resolver: resolves the identity of records.
         sink: takes the rows.
         sampling: share kept by event type.
-        session: the session of records that don't say theirs; this process's by default.
+        session: the session of records without their own; this process's by default.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Pipeline:
         self.sampler = TraceSampler(sampling, sink)
         self.span_processor = EventSpanProcessor(self.converter, self.sampler, sink)
         self.log_processor = EventLogProcessor(self.converter, self.sampler, sink)
-        # What is captured of content stays on this machine.
+        # Captured content stays on this machine: copies never contain it.
         self.copies = SafeCopies(redact(capture_content=False), self.converter)
 
     def activate(
@@ -107,7 +107,7 @@ class Pipeline:
         session_duration: Histogram,
         operation_duration: Histogram | Durations,
     ) -> None:
-        """Let instrumentation record, with these, into the sink."""
+        """Let instrumentation record into the sink, with these instruments."""
         settings = self.settings
         state.service = settings.service
         state.sink = self.sink
@@ -131,11 +131,11 @@ class Pipeline:
 
 
 class StorePipeline(Pipeline):
-    """One process's way from spans to the store."""
+    """The pipeline of one process, into the store."""
 
     def __init__(self, settings: Settings) -> None:
         resolver = identity.use(settings)
-        resolver.prepare(make=False)
+        resolver.prepare(create_key=False)
         self._resolver = resolver
         self.writer = Writer(
             settings.database,
@@ -160,15 +160,15 @@ class StorePipeline(Pipeline):
         log_record_processors: Sequence[LogRecordProcessor],
         metric_readers: Sequence[MetricReader],
     ) -> tuple[Any, Any, Any]:
-        """Open the way in: through our own providers, or the host's (:mod:`.providers`).
+        """Connect to the providers: our own, or the host's (:mod:`.providers`).
 
         Args:
-            span_processors: beside ours.
-            log_record_processors: beside ours.
-            metric_readers: beside ours.
+            span_processors: to add beside ours.
+            log_record_processors: to add beside ours.
+            metric_readers: to add beside ours.
 
         Returns:
-            What our own tracer, logger and meter are to be got from.
+            The providers to get our own tracer, logger and meter from.
         """
         resource = cortex_resource(self.settings.service, identity.current())
         provider_class, self.span_note = _span_implementation(self.settings)
@@ -206,7 +206,7 @@ class StorePipeline(Pipeline):
 
     def _drop_metric_reader(self, reader: SqliteMetricReader) -> None:
         self.writer.remove_metric_source(reader.points)
-        if state.active:  # else the store has asked it for the last time
+        if state.active:  # else the writer has already collected it for the last time
             self.writer.submit_metrics(reader.points())
 
     def force_flush(self, timeout_millis: float) -> bool:
@@ -224,12 +224,12 @@ class StorePipeline(Pipeline):
             for joint in self.joints:
                 if joint.how != "own":
                     self.writer.note("provider", joint.how, joint.slot.signal)
-        joints, self.joints = self.joints, ()  # the SDK warns of a second shutdown
+        joints, self.joints = self.joints, ()  # the SDK warns about a second shutdown
         if self.others is None:
             return self.writer.shutdown(timeout_millis)
         own = [provider for joint in joints for provider in joint.to_close]
         stored = self.others.close(self.writer, own, deadline)
-        for joint in joints:  # after the store has asked their instruments for the last time
+        for joint in joints:  # after the writer has collected their instruments for the last time
             joint.leave()
         return stored
 
@@ -238,7 +238,7 @@ class StorePipeline(Pipeline):
         return self.span_note if is_ours else "span:host"
 
     def _describe(self) -> dict[str, object]:
-        # Of the writer's thread, with its first transaction: what makes the key, if there is none.
+        # Called on the writer thread with its first transaction; creates the key if there is none.
         self._resolver.prepare()
         return {
             "service": self.converter.service,
@@ -254,11 +254,11 @@ class StorePipeline(Pipeline):
 
 
 def _span_implementation(settings: Settings) -> tuple[type[TracerProvider], str]:
-    """The tracer provider to make, and the note on it."""
+    """The tracer provider class to use, and the heartbeat note on it."""
     if settings.span == "sdk":
         return TracerProvider, "span:sdk"
     if not span_versions.is_tested():
-        # Its short ways rely on private parts of the SDK: no guess is made about another version.
+        # Its fast paths rely on private parts of the SDK: untested versions get the SDK's own span.
         return TracerProvider, f"span:untested {span_versions.sdk_version}"
     from cortex_otel.span.provider import LeanTracerProvider  # noqa: PLC0415 - tested versions only
 

@@ -1,4 +1,4 @@
-"""Who is telling: the OpenTelemetry resource, and the sampler that records everything."""
+"""The OpenTelemetry resource of this process, and the sampler that records everything."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ __all__ = ["CortexResourceDetector", "cortex_resource", "cortex_sampler", "sampl
 _logger = logging.getLogger("cortex_otel")
 
 
-def _attributes(service: str, who: Resolved) -> dict[str, str]:
+def _attributes(service: str, user: Resolved) -> dict[str, str]:
     attributes = {
         sc.TELEMETRY_DISTRO_NAME: "cortex-otel",
         sc.TELEMETRY_DISTRO_VERSION: __version__,
         sc.SERVICE_NAMESPACE: "cortex",
         sc.CORTEX_SERVICE: service,
-        sc.CORTEX_USER_TIER: who.tier,
+        sc.CORTEX_USER_TIER: user.tier,
     }
-    if who.user_hash:
-        attributes[sc.USER_HASH] = who.user_hash
+    if user.user_hash:
+        attributes[sc.USER_HASH] = user.user_hash
     return attributes
 
 
-def cortex_resource(service: str, who: Resolved) -> Resource:
+def cortex_resource(service: str, user: Resolved) -> Resource:
     """The resource of this process: the SDK's own detectors, and ours.
 
     Tier and user are those at start-up; each record carries those of its own time.
     """
-    attributes = _attributes(service, who)
+    attributes = _attributes(service, user)
     if not os.environ.get("OTEL_SERVICE_NAME") and "service.name=" not in os.environ.get(
         "OTEL_RESOURCE_ATTRIBUTES", ""
     ):
@@ -57,13 +57,13 @@ class CortexResourceDetector(ResourceDetector):
         from cortex_otel.settings import read_environment  # noqa: PLC0415 - only where asked for
 
         settings = read_environment(warn=lambda _line: None)
-        # A resolver of its own: to replace the process's would forget what configure() was told.
-        who = identity.IdentityResolver(settings).current()
-        return Resource(dict(_attributes(settings.service, who)))
+        # Its own resolver: replacing the process-wide one would lose what configure() was given.
+        user = identity.IdentityResolver(settings).current()
+        return Resource(dict(_attributes(settings.service, user)))
 
 
 def cortex_sampler(_argument: str | float | None = None) -> Sampler:
-    """Record every span; what is kept is decided when its outcome is known.
+    """Record every span; whether to keep it is decided when its outcome is known.
 
     The SDK's default would drop a tool call whose client sent an unsampled ``traceparent``: every
     call is to be counted. ``OTEL_TRACES_SAMPLER=always_off`` is honoured; the ratio samplers are
@@ -75,10 +75,10 @@ def cortex_sampler(_argument: str | float | None = None) -> Sampler:
 
 
 def sampling_of_environment(rates: Mapping[str, float]) -> dict[str, float]:
-    """``rates`` with ``OTEL_TRACES_SAMPLER=traceidratio`` as the rate of all else.
+    """``rates`` with ``OTEL_TRACES_SAMPLER=traceidratio`` as the default rate.
 
-    The stock ratio sampler forgets what it leaves out, which would bias every count: here the
-    same ratio is applied with a weight, and errors are kept.
+    The SDK's ratio sampler leaves no trace of what it drops, which would bias every count: here
+    the same ratio is applied with a weight, and errors are kept.
     """
     rates = dict(rates)
     if os.environ.get("OTEL_TRACES_SAMPLER", "").strip().endswith("traceidratio"):
@@ -90,5 +90,5 @@ def sampling_of_environment(rates: Mapping[str, float]) -> dict[str, float]:
         if 0 < ratio <= 1:
             rates.setdefault("*", ratio)
         else:
-            _logger.warning("OTEL_TRACES_SAMPLER_ARG=%r makes no sense: 0 < ratio <= 1", text)
+            _logger.warning("OTEL_TRACES_SAMPLER_ARG=%r is not valid: 0 < ratio <= 1", text)
     return rates

@@ -1,4 +1,4 @@
-"""A span that is current for the length of a ``with`` block."""
+"""A span that is current for the duration of a ``with`` block."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ F = TypeVar("F", bound="Callable[..., Any]")
 class CurrentSpan:
     """What ``tracer.start_as_current_span(…)`` returns: context manager and decorator.
 
-    The same as the SDK's, which nests two generators to this end, without them. So the recorded
-    stack trace of an exception begins with the host's own frame, where the SDK's has one of
+    Does what the SDK's does, without its two nested generators. So the recorded stack trace of an
+    exception begins with the host's own frame, where the SDK's has one of
     ``opentelemetry/trace/__init__.py`` before it.
 
     Args:
-        tracer: makes the span when the block is entered.
+        tracer: starts the span when the block is entered.
         end_on_exit: end the span when the block is left.
-        *arguments: of :meth:`opentelemetry.trace.Tracer.start_span`, all eight.
+        *arguments: all eight of :meth:`opentelemetry.trace.Tracer.start_span`.
     """
 
     __slots__ = ("_arguments", "_end_on_exit", "_span", "_token", "_tracer")
@@ -60,7 +60,7 @@ class CurrentSpan:
         span = self._span
         try:
             context_api.detach(self._token)
-            # Not BaseException: a GeneratorExit is no error.
+            # Not BaseException: a GeneratorExit isn't an error.
             if isinstance(exc_val, Exception) and span.is_recording():
                 record_exception, set_status = self._arguments[-2:]
                 if record_exception:
@@ -78,17 +78,17 @@ class CurrentSpan:
 
             @functools.wraps(function)
             async def wrapper(*args: Any, **kwargs: Any) -> Any:
-                with self._again():
+                with self._copy():
                     return await function(*args, **kwargs)
 
         else:
 
             @functools.wraps(function)
             def wrapper(*args: Any, **kwargs: Any) -> Any:
-                with self._again():
+                with self._copy():
                     return function(*args, **kwargs)
 
-        return wrapper  # type: ignore[return-value]  # it looks the same to a caller
+        return wrapper  # type: ignore[return-value]  # the same signature
 
-    def _again(self) -> CurrentSpan:
+    def _copy(self) -> CurrentSpan:
         return CurrentSpan(self._tracer, self._end_on_exit, *self._arguments)

@@ -26,14 +26,14 @@ class LeanTracerProvider(TracerProvider):
         attributes: types.Attributes = None,
     ) -> trace_api.Tracer:
         """The tracer of an instrumentation scope; the same one for the same scope."""
-        made = super().get_tracer(
+        tracer = super().get_tracer(
             instrumenting_module_name, instrumenting_library_version, schema_url, attributes
         )
-        if type(made) is not Tracer:  # lean already, or the one of a disabled SDK
-            return made
+        if type(tracer) is not Tracer:  # lean already, or a disabled SDK's
+            return tracer
         with self._tracers_lock:
-            scope = made._instrumentation_scope
-            kept = self._tracers[scope]
-            if type(kept) is Tracer:  # else another thread was quicker
-                kept = self._tracers[scope] = LeanTracer.in_place_of(kept)
-            return kept
+            scope = tracer._instrumentation_scope
+            cached = self._tracers[scope]
+            if type(cached) is Tracer:  # else another thread replaced it first
+                cached = self._tracers[scope] = LeanTracer.from_tracer(cached)
+            return cached

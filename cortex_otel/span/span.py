@@ -1,4 +1,4 @@
-"""The span: the SDK's, with the usual case of each hot method done in place."""
+"""The lean span: the SDK's, with a fast path in each hot method."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace import ReadableSpan, Tracer
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
     from opentelemetry.trace import SpanContext, SpanKind
     from opentelemetry.util import types
-
-    from cortex_otel.span.tracer import LeanTracer
 
     #: See :meth:`LeanSpan.lean_parts`.
     LeanParts = tuple[
@@ -41,10 +39,10 @@ def plain_copy(attributes: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return {}
     if type(attributes) is dict:
         values = attributes.copy()
-    elif type(attributes) is MappingProxyType:  # what samplers hand over: a view of mostly a dict
+    elif type(attributes) is MappingProxyType:  # as samplers pass them: usually a view of a dict
         try:
             values = attributes.copy()
-        except Exception:  # noqa: BLE001 - it was not; the SDK's code will say so
+        except Exception:  # noqa: BLE001 - not a dict; the SDK's code will report it
             return None
         if type(values) is not dict:
             return None
@@ -58,10 +56,10 @@ def plain_copy(attributes: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return values if is_plain else None
 
 
-class _MadeLate:
-    """An attribute of the SDK's span that few spans need: made when it is first asked for.
+class _Lazy:
+    """An attribute of the SDK's span that few spans need; made at first access.
 
-    No data descriptor: once it is in the span's ``__dict__``, Python doesn't come here again.
+    A non-data descriptor: once the value is in the span's ``__dict__``, Python finds it there.
     """
 
     def __init__(self, make: Callable[[LeanSpan], Any]) -> None:
@@ -74,7 +72,7 @@ class _MadeLate:
     def __get__(self, span: LeanSpan | None, owner: type) -> Any:
         if span is None:
             return self
-        # setdefault is atomic: of two threads that come at once, both get the first one's.
+        # setdefault is atomic: two threads at the same time both get the first one's value.
         return span.__dict__.setdefault(self._name, self._make(span))
 
 
@@ -83,32 +81,33 @@ class LeanSpan(Span):
 
     It is *plain* while ``_lean_attributes`` is a dict: exact ``str`` keys; values of exactly
     ``str``, ``int``, ``float``, ``bool`` and ``None``; no more of them than the limit; no limit on
-    length. Whoever asks for the SDK's ``_attributes`` gets a ``BoundedAttributes`` around that same
-    dict; from then on ``_lean_attributes`` is ``None``, and the SDK's own code writes to it. There
-    is no way back. All writing happens under the span's lock, as in the SDK.
+    length. Reading the SDK's ``_attributes`` returns a ``BoundedAttributes`` around that same dict;
+    from then on ``_lean_attributes`` is ``None``, and the SDK's own code writes to it. This can't
+    be undone. All writes happen under the span's lock, as in the SDK.
     """
 
-    # Slots are read and written fastest; the base class has a __dict__ for all else.
+    # Slots are the fastest to read and write; the base class has a __dict__ for everything else.
     __slots__ = (
         "_context", "_end_time", "_instrumentation_scope", "_kind", "_lean_attributes", "_lock",
-        "_most", "_name", "_parent", "_record_end_metrics", "_record_exception", "_resource",
-        "_set_status_on_exception", "_span_processor", "_start_time", "_status", "_tracer",
+        "_max_attributes", "_name", "_parent", "_record_end_metrics", "_record_exception",
+        "_resource", "_set_status_on_exception", "_span_processor", "_start_time", "_status",
+        "_tracer",
     )  # fmt: skip
 
     if TYPE_CHECKING:
         _context: SpanContext
         _lean_attributes: dict[str, Any] | None
-        _most: int
-        """How many attributes it may have."""
-        _tracer: LeanTracer
+        _max_attributes: int
+        """Limit on the number of attributes."""
+        _tracer: Tracer
 
     _bounded: Any = None
     _trace_config = None
-    _events = _MadeLate(lambda span: cast("Any", span)._new_events())
-    _links = _MadeLate(lambda span: span._new_links(()))
-    _limits = _MadeLate(lambda span: span._tracer._span_limits)
-    _sampler = _MadeLate(lambda span: span._tracer.sampler)
-    _instrumentation_info = _MadeLate(lambda span: span._tracer.instrumentation_info)
+    _events = _Lazy(lambda span: cast("Any", span)._new_events())
+    _links = _Lazy(lambda span: span._new_links(()))
+    _limits = _Lazy(lambda span: span._tracer._span_limits)
+    _sampler = _Lazy(lambda span: span._tracer.sampler)
+    _instrumentation_info = _Lazy(lambda span: span._tracer.instrumentation_info)
 
     @property
     def _attributes(self) -> Any:
@@ -116,7 +115,7 @@ class LeanSpan(Span):
         if bounded is not None:
             return bounded
         values = self._lean_attributes
-        if values is None:  # another thread was here since
+        if values is None:  # another thread has replaced it meanwhile
             return self._bounded
         limits = self._limits
         bounded = BoundedAttributes(
@@ -126,7 +125,7 @@ class LeanSpan(Span):
         )
         bounded._dict = values
         bounded = self.__dict__.setdefault("_bounded", bounded)
-        if self._end_time is not None:  # read after the line above: end() does it the other way
+        if self._end_time is not None:  # read after the line above: end() does the opposite
             bounded._immutable = True
         self._lean_attributes = None
         return bounded
@@ -138,23 +137,23 @@ class LeanSpan(Span):
 
     @property
     def attributes(self) -> types.Attributes:
-        """A read-only view; of a span under way, a live one that other threads may write to."""
+        """A read-only view; live while the span hasn't ended, so other threads may write to it."""
         values = self._lean_attributes
         if values is None:
             return super().attributes
         if self._end_time is not None:
             return MappingProxyType(values)
-        view = BoundedAttributes(immutable=False)  # walks a copy of its keys
+        view = BoundedAttributes(immutable=False)  # iterates over a copy of its keys
         view._dict = values
         return MappingProxyType(view)
 
     @property
     def dropped_attributes(self) -> int:
-        """How many attributes the limit has pushed out; a plain span has not reached it."""
+        """How many attributes the limit has dropped; a plain span hasn't reached it."""
         return 0 if self._lean_attributes is not None else super().dropped_attributes
 
     def lean_parts(self) -> LeanParts | None:
-        """All that a processor reads of an ended span, at once; ``None`` if it isn't plain."""
+        """Everything a processor reads of an ended span, as a tuple; ``None`` if it isn't plain."""
         if self._lean_attributes is None or self._start_time is None or self._end_time is None:
             return None
         return (
@@ -164,7 +163,7 @@ class LeanSpan(Span):
         )  # fmt: skip
 
     def get_span_context(self) -> SpanContext:
-        """The ids by which others refer to this span."""
+        """The ids of this span."""
         return self._context
 
     def set_attribute(self, key: str, value: types.AnyValue) -> None:
@@ -177,9 +176,9 @@ class LeanSpan(Span):
                 and type(value) in _PLAIN
                 and type(key) is str
                 and key
-                and (len(values) < self._most or key in values)
+                and (len(values) < self._max_attributes or key in values)
             ):
-                values.pop(key, None)  # what is set again moves to the end
+                values.pop(key, None)  # a key that is set again moves to the end
                 values[key] = value
                 return
         super().set_attribute(key, value)
@@ -193,10 +192,10 @@ class LeanSpan(Span):
                 if (
                     values is not None
                     and self._end_time is None
-                    and len(values) + len(plain) <= self._most
+                    and len(values) + len(plain) <= self._max_attributes
                 ):
                     for key in plain:
-                        values.pop(key, None)  # what is set again moves to the end
+                        values.pop(key, None)  # a key that is set again moves to the end
                     values.update(plain)
                     return
         super().set_attributes(attributes)
@@ -210,7 +209,7 @@ class LeanSpan(Span):
                 if self._bounded is not None:
                     self._bounded._immutable = True
         if not is_ending:
-            super().end(end_time)  # says what is wrong
+            super().end(end_time)  # logs what is wrong
             return
         if self._record_end_metrics is not None:
             self._record_end_metrics()

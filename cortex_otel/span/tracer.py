@@ -1,4 +1,4 @@
-"""The tracer: from a name and attributes to a started span, by the shortest way."""
+"""The tracer that starts lean spans."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class LeanTracer(Tracer):
     """The SDK's tracer; made by :class:`~cortex_otel.span.LeanTracerProvider`."""
 
     @classmethod
-    def in_place_of(cls, tracer: Tracer) -> LeanTracer:
-        """A lean tracer with everything that ``tracer`` has."""
+    def from_tracer(cls, tracer: Tracer) -> LeanTracer:
+        """A lean tracer with the state of ``tracer``."""
         lean = cls.__new__(cls)
         lean.__dict__.update(tracer.__dict__)
         return lean
 
-    def start_as_current_span(  # type: ignore[override]  # the same use, another class
+    def start_as_current_span(  # type: ignore[override]  # the same protocol, another class
         self,
         name: str,
         context: Context | None = None,
@@ -59,11 +59,19 @@ class LeanTracer(Tracer):
         set_status_on_exception: bool = True,
         end_on_exit: bool = True,
     ) -> CurrentSpan:
-        """A context manager, or decorator of plain and coroutine functions: see the API."""
+        """A context manager, and a decorator of plain and coroutine functions: see the API."""
         return CurrentSpan(
-            self, end_on_exit, name, context, kind, attributes, links, start_time,
-            record_exception, set_status_on_exception,
-        )  # fmt: skip
+            self,
+            end_on_exit,
+            name,
+            context,
+            kind,
+            attributes,
+            links,
+            start_time,
+            record_exception,
+            set_status_on_exception,
+        )
 
     def start_span(
         self,
@@ -76,7 +84,7 @@ class LeanTracer(Tracer):
         record_exception: bool = True,
         set_status_on_exception: bool = True,
     ) -> trace_api.Span:
-        """Start a span that isn't current: see the API. Step by step what the SDK does."""
+        """Start a span that isn't current: see the API. Follows the SDK's code step by step."""
         if not self._tracer_config.is_enabled:
             return super().start_span(name, context)
         current = (get_current() if context is None else context).get(_SPAN_KEY)
@@ -97,7 +105,7 @@ class LeanTracer(Tracer):
                 trace_id, trace_state = parent.trace_id, parent.trace_state
                 flags = _SAMPLED_RANDOM if parent.trace_flags & _RANDOM else _SAMPLED
             span_id = random.getrandbits(64) or ids.generate_span_id()
-            # The tuple that a SpanContext is, without its checks: these ids are valid.
+            # A SpanContext is a tuple; made without its checks, since these ids are valid.
             own = _new_tuple(SpanContext, (trace_id, span_id, False, flags, trace_state, True))
         else:
             own, attributes, is_recording, record_end = self._decide(
@@ -123,10 +131,10 @@ class LeanTracer(Tracer):
         span._lock = Lock()
 
         limits = self._span_limits
-        most = limits.max_span_attributes
-        span._most = most = sys.maxsize if most is None else most
+        limit = limits.max_span_attributes
+        span._max_attributes = limit = sys.maxsize if limit is None else limit
         values = plain_copy(attributes) if limits.max_span_attribute_length is None else None
-        if values is not None and len(values) <= most:
+        if values is not None and len(values) <= limit:
             span._lean_attributes = values
         else:
             span._attributes = BoundedAttributes(
@@ -155,11 +163,11 @@ class LeanTracer(Tracer):
         attributes: types.Attributes,
         links: Sequence[trace_api.Link],
     ) -> tuple[SpanContext, types.Attributes, bool, Callable[[], None]]:
-        """Ids, attributes and fate of a span, from any sampler, id generator and metrics."""
+        """Ids, attributes and sampling decision of a span, as the SDK computes them."""
         ids = self.id_generator
         trace_id = ids.generate_trace_id() if parent is None else parent.trace_id
         result = self.sampler.should_sample(context, trace_id, name, kind, attributes, links)
-        decision: Any = result.decision  # its methods have no types
+        decision: Any = result.decision  # its methods are untyped
         is_random = (
             ids.is_trace_id_random() if parent is None else parent.trace_flags.random_trace_id
         )
@@ -178,7 +186,7 @@ class LeanTracer(Tracer):
 
 
 def _parent_of(current: object) -> SpanContext | None:
-    """The context of the span that is current; ``None`` if it is no span or has no valid ids."""
+    """The context of the current span; ``None`` if it isn't a span or its ids are invalid."""
     if type(current) is LeanSpan:
         parent = current._context
     elif isinstance(current, trace_api.Span):

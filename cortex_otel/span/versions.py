@@ -1,4 +1,4 @@
-"""Which versions of the SDK the lean span was tested with."""
+"""The versions of the SDK that the lean span was tested with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from opentelemetry.sdk.version import __version__ as sdk_version
 __all__ = ["TESTED_VERSIONS", "is_tested", "sdk_version"]
 
 TESTED_VERSIONS: Final = frozenset({"1.45.0", "1.45.1", "1.45.2"})
-"""Versions of ``opentelemetry-sdk`` with which nobody can tell the lean span from the stock one."""
+"""Versions of ``opentelemetry-sdk`` with which the lean span behaves exactly as the stock one."""
 
 
 def is_tested(version: str = sdk_version) -> bool:

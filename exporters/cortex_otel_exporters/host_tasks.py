@@ -1,8 +1,8 @@
-"""What a thread of ours leaves to the host's own where the host's threads are greenlets.
+"""Tasks that a thread of ours defers to the host's threads, where these are greenlets.
 
-Log handlers and metric callbacks are the host's code, and hold locks that are greenlets' then (see
-:mod:`cortex_otel_exporters.native`). So our thread puts such work aside, and the next call from the
-host, which is where it belongs, does it. Elsewhere it is done at once.
+Log handlers and metric callbacks are the host's code, and then use greenlet locks (see
+:mod:`cortex_otel_exporters.native`). So our thread queues such work, and the next call from the
+host runs it. Without greenlets it runs at once.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["defer", "run_pending", "warn"]
 
 _logger = logging.getLogger("cortex_otel")
-_MAX_TASKS = 100  # a host that never calls again: the newest matter
+_MAX_TASKS = 100  # if the host never calls again, the newest are kept
 _pending: deque[Callable[[], object]] = deque(maxlen=_MAX_TASKS)
 
 
 def defer(task: Callable[[], object]) -> bool:
-    """Leave ``task`` to the host; ``False`` if the caller may do it by itself."""
+    """Queue ``task`` for the host's threads; ``False`` if the caller can run it itself."""
     if not (native.is_patched() and native.is_own_thread()):
         return False
     _pending.append(task)
@@ -35,14 +35,14 @@ def defer(task: Callable[[], object]) -> bool:
 
 
 def run_pending() -> None:
-    """Do what was left; on a thread of the host's. Never raises."""
+    """Run the deferred tasks; on a thread of the host. Never raises."""
     while _pending and not native.is_own_thread():
         with contextlib.suppress(Exception):
             _pending.popleft()()
 
 
 def warn(message: str, *arguments: object, level: int = logging.WARNING) -> None:
-    """Log a warning, or worse; never raises, whatever the host's filters and handlers do."""
+    """Log at WARNING or ``level``; never raises, whatever the host's filters and handlers do."""
     if not defer(partial(warn, message, *arguments, level=level)):
         with contextlib.suppress(Exception):
             _logger.log(level, message, *arguments)

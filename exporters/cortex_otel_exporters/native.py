@@ -1,14 +1,13 @@
-"""Threads, locks and the clock's sleep of the operating system, whatever the host has patched.
+"""Threads, locks and sleep of the operating system, whatever the host has patched.
 
-gevent and eventlet replace :mod:`threading`, :mod:`queue` and ``time.sleep`` with greenlets', under
-whoever has imported them or will. A writer that is a greenlet blocks the host with its first wait
-for the disk, and a lock that is a greenlet's can't be shared with a real thread. So everything of
-ours that waits, locks or runs beside the host takes its means from here, and from nowhere else.
+gevent and eventlet replace :mod:`threading`, :mod:`queue` and ``time.sleep`` by greenlet versions,
+also for modules that have imported them already. A writer that is a greenlet blocks the host with
+its first wait for the disk, and a greenlet's lock can't be shared with a real thread. So all of our
+code that waits, locks or runs beside the host uses this module only.
 
-They come from an instance of the C module ``_thread`` of our own: made from the interpreter's
-built-in one, so no patch made before reaches it; known to nobody, so none made later does. Its
-types are others than :mod:`threading`'s, too: eventlet looks for all re-entrant locks of a process
-and replaces them.
+Its functions come from our own instance of the C module ``_thread``: made from the interpreter's
+built-in one, so no earlier patch affects it; registered nowhere, so no later one does. Its types
+differ from :mod:`threading`'s, too: eventlet finds and replaces all re-entrant locks of a process.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import _thread
 import importlib.util
 import os
 import sys
-from _queue import Empty, SimpleQueue  # the C types: patches change the names in `queue` alone
+from _queue import Empty, SimpleQueue  # the C types: patches only change names in `queue`
 from importlib.machinery import BuiltinImporter
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any
@@ -35,7 +34,7 @@ __all__ = [
 
 def _own_thread_module() -> Any:
     spec = BuiltinImporter.find_spec("_thread")
-    if spec is None or spec.loader is None:  # another implementation than CPython's
+    if spec is None or spec.loader is None:  # not CPython
         return _thread
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -49,7 +48,7 @@ if not TYPE_CHECKING:
     Local = _own._local  # noqa: SLF001 - what `threading.local` is
     get_ident = _own.get_ident
 
-# Held for ever: waiting for it with a time-out is a sleep that nobody can patch.
+# Never released: waiting for it with a time-out is a sleep that can't be patched.
 _never = _own.allocate_lock()
 _never.acquire()
 _running: set[int] = set()
@@ -57,24 +56,24 @@ _PATCH = ("gevent", "eventlet")
 
 
 def sleep(seconds: float) -> None:
-    """Put this thread, not a greenlet, to sleep for so many seconds."""
+    """Put this thread, not a greenlet, to sleep for ``seconds``."""
     _never.acquire(timeout=max(0.0, seconds))
 
 
 def is_patched() -> bool:
     """Whether threads of this process are greenlets now.
 
-    Then no thread of ours may touch what is the host's: who waits for a greenlet's lock on another
-    thread may wait for ever, and whoever waits for him.
+    Then no thread of ours may use the host's objects: waiting for a greenlet's lock on another
+    thread may never end, nor may waiting for that thread.
     """
     return not isinstance(_thread.start_new_thread, BuiltinFunctionType)
 
 
 def may_be_patched() -> bool:
-    """Whether a library that patches is installed, and the host hasn't let it do so yet.
+    """Whether a library that patches is installed but hasn't patched yet.
 
-    Until then nothing that speaks over the network may be imported for the host: what has imported
-    ``ssl``'s classes before gevent replaces them calls itself for ever.
+    Until then no networking code may be imported on the host's behalf: code that has imported the
+    classes of ``ssl`` before gevent replaces them recurses for ever.
     """
     return not is_patched() and any(
         name in sys.modules or importlib.util.find_spec(name) for name in _PATCH
@@ -87,13 +86,13 @@ def is_own_thread() -> bool:
 
 
 class Thread:
-    """A thread of the operating system that no exit waits for.
+    """An operating system thread that the exit of the process doesn't wait for.
 
     Unlike :class:`threading.Thread` it isn't known to :mod:`threading`, whose bookkeeping would be
     patched, and :meth:`start` doesn't wait until it runs.
 
     Args:
-        target: what it does; has to handle its own exceptions.
+        target: its function, which has to handle its own exceptions.
     """
 
     def __init__(self, target: Callable[[], None]) -> None:
@@ -103,10 +102,10 @@ class Thread:
         self._ended.acquire()
 
     def start(self) -> None:
-        """Start it.
+        """Start the thread.
 
         Raises:
-            RuntimeError: the interpreter is about to end, or there are too many.
+            RuntimeError: the interpreter is shutting down, or there are too many threads.
         """
         _own.start_new_thread(self._run, ())
 
@@ -121,7 +120,7 @@ class Thread:
             self._ended.release()
 
     def is_alive(self) -> bool:
-        """Whether it is running: not before it has begun."""
+        """Whether it is running; ``False`` also before it has started."""
         return self._ident is not None
 
     def is_current(self) -> bool:
@@ -129,7 +128,7 @@ class Thread:
         return self._ident == get_ident()
 
     def join(self, timeout: float) -> None:
-        """Wait until it has ended, so many seconds at most."""
+        """Wait until it has ended, for ``timeout`` seconds at most."""
         if self._ended.acquire(timeout=timeout):
             self._ended.release()
 

@@ -1,7 +1,7 @@
-"""The one row type: what a span or log event has become when it reaches a store.
+"""The row type: a span or log event as it reaches a store.
 
-A :class:`Record` is safe by construction: whoever makes one has already removed personal
-data and decided the sampling weight. Stores add nothing and read nothing else.
+A :class:`Record` is safe by construction: before one is made, personal data was removed and the
+sampling weight decided. Stores add nothing and read nothing else.
 
 The dimensions that repeat from event to event are grouped into three small tuples
 (:class:`Series`, :class:`Context`, :class:`Session`) which a store keeps once and refers to by
@@ -35,12 +35,12 @@ class Series(NamedTuple):
     service: str
     """``mcp``, ``extension``, ``web`` …"""
     event_type: str
-    """``mcp.tool_call`` …, or ``span`` for what other instrumentations made."""
+    """``mcp.tool_call`` …, or ``span`` for spans of other instrumentations."""
     name: str
     """Span or event name, low-cardinality."""
     tool_name: str
     feature: str
-    """What of the product was used: the tool, the element, the category; ``""`` if nothing was."""
+    """The part of the product that was used: tool, element, category; ``""`` if none."""
     user_tier: str
     result: str
     """``success``, ``error``, ``timeout`` or ``cancelled``."""
@@ -52,7 +52,7 @@ class Series(NamedTuple):
 
 
 class Context(NamedTuple):
-    """The technical dimensions of an event: where in code and project it happened."""
+    """The technical dimensions of an event: instrumentation scope, resource, project, branch."""
 
     scope: str
     """Instrumentation scope, ``name@version``."""
@@ -65,7 +65,7 @@ class Context(NamedTuple):
 
 
 class Session(NamedTuple):
-    """A sitting of one user in one service, and what it ran on."""
+    """A session of one user in one service, and its platform."""
 
     session_id: str
     os: str = ""
@@ -83,7 +83,7 @@ class Record(NamedTuple):
     time_unix_nano: int
     """Start of the span, or the instant of the event; Unix nanoseconds."""
     duration_nano: int | None
-    """Nanoseconds; ``None`` for what happened at an instant."""
+    """Nanoseconds; ``None`` for an instant."""
     series: Series
     context: Context
     session: Session
@@ -95,7 +95,7 @@ class Record(NamedTuple):
     """64 bits; 0 outside a trace. For a log event, the span it happened in."""
     parent_span_id: int
     weight: float
-    """How many events this one stands for: 1 / sampling rate."""
+    """How many events this one represents: 1 / sampling rate."""
     error_message: str
     """Type, module, function and line; never the text of the exception."""
     event_data: Mapping[str, object]
@@ -128,11 +128,11 @@ class MetricPoint(NamedTuple):
     attributes: str
     """Allow-listed attributes, a JSON object."""
     identity: int | None = None
-    """As of a :class:`Record`."""
+    """As in :class:`Record`."""
 
 
 class Sink(Protocol):
-    """Where safe records go. Calls never block and never raise."""
+    """Takes safe records. Calls never block and never raise."""
 
     def submit(self, record: Record) -> bool:
         """Take ``record``; ``False`` if it was dropped (and counted)."""
@@ -143,24 +143,24 @@ class Sink(Protocol):
         ...
 
     def count_sampled_out(self, number: int = 1, signal: str = "event") -> None:
-        """Note records that sampling decided not to keep."""
+        """Count records that sampling left out."""
         ...
 
     def count_dropped(self, reason: str, number: int = 1, signal: str = "event") -> None:
-        """Note records that were refused before they became rows, by reason."""
+        """Count records that were refused before they became rows, by reason."""
         ...
 
     def note(self, signal: str, outcome: str, reason: str, number: int = 1) -> None:
-        """Enter into the ledger something beside the ends of records.
+        """Add an entry to the ledger that isn't about the fate of a record of this process.
 
         Args:
-            signal: what it is about: ``fault``, ``name``, ``argument``; or ``event``, ``metric``.
-            outcome: what became of it (``swallowed``, ``overflowed``, ``refused``, ``sent`` …).
+            signal: its subject: ``fault``, ``name``, ``argument``; or ``event``, ``metric``.
+            outcome: what happened (``swallowed``, ``overflowed``, ``refused``, ``sent`` …).
             reason: where or why; low-cardinality, never a value of the host's.
             number: how many.
         """
         ...
 
     def force_flush(self, timeout_millis: float = 1000) -> bool:
-        """Store what was taken before this call; ``True`` only if all of it is on disk."""
+        """Store everything submitted before; ``True`` only if all of it is on disk."""
         ...

@@ -90,7 +90,7 @@ def test_every_kind_of_event_tier_service_and_tool_is_there(events):
     assert {row["result"] for row in events} == {"success", "error", "timeout", "cancelled"}
 
 
-def test_each_record_says_that_it_is_made_up(events):
+def test_each_record_is_marked_as_synthetic(events):
     assert all('"deployment.environment.name":"demo"' in row["resource"] for row in events)
 
 
@@ -132,7 +132,7 @@ def test_few_do_much(events):
     assert sum(heaviest[: len(heaviest) // 10]) > sum(heaviest) * 0.25
 
 
-def test_people_upgrade_and_leave_and_come_back(events):
+def test_users_upgrade_leave_and_return(events):
     tiers, days = {}, {}
     for row in sorted(events, key=lambda row: row["timestamp"]):
         history = tiers.setdefault(row["user_id_hash"], [])
@@ -155,7 +155,7 @@ def test_some_installed_it_and_never_came_back(events):
     assert installed & worked
 
 
-def test_the_incident_is_when_and_where_it_is_said_to_be(filled, events):
+def test_the_incident_is_in_the_data(filled, events):
     facts = filled[1]
     began, ended = facts.incident
     assert facts.incident_tool == BROKEN_TOOL
@@ -202,9 +202,8 @@ def test_a_click_and_its_tool_call_are_one_trace(events):
         if row["trace_id"]:
             traces.setdefault(row["trace_id"], []).append(row)
     clicks = [
-        rows for rows in traces.values()
-        if {"extension", "mcp"} <= {row["service"] for row in rows}
-    ]  # fmt: skip
+        rows for rows in traces.values() if {"extension", "mcp"} <= {row["service"] for row in rows}
+    ]
     assert len(clicks) > 50
     for rows in clicks:
         spans = {row["span_id"]: row for row in rows if row["kind"] != "event"}
@@ -217,10 +216,15 @@ def test_a_click_and_its_tool_call_are_one_trace(events):
             assert end <= root["timestamp"] + root["duration_ms"] * 1e6 + 1000
 
 
-def test_it_says_how_far_it_came(tmp_path):
+def test_it_reports_progress(tmp_path):
     seen = []
-    fill(tmp_path / "cortex.db", days=3, users=5, now_ns=NOW_NS,
-         progress=lambda done, of: seen.append((done, of)))  # fmt: skip
+    fill(
+        tmp_path / "cortex.db",
+        days=3,
+        users=5,
+        now_ns=NOW_NS,
+        progress=lambda done, of: seen.append((done, of)),
+    )
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -231,13 +235,13 @@ def test_small_ones_work(tmp_path, days, users):
 
 
 @pytest.mark.parametrize("wrong", [{"days": 0}, {"users": 0}])
-def test_less_than_one_is_refused_before_a_file_is_made(tmp_path, wrong):
+def test_less_than_one_is_refused_before_a_file_is_created(tmp_path, wrong):
     with pytest.raises(ValueError, match="at least"):
         fill(tmp_path / "cortex.db", now_ns=NOW_NS, **wrong)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupted_one_is_told_from_a_whole_one(tmp_path):
+def test_incomplete_data_is_detected(tmp_path):
     database = tmp_path / "cortex.db"
     assert filled_at(database) == 0
 

@@ -57,11 +57,11 @@ def test_a_secret_that_a_server_prints_back_is_removed_before_the_line_is_cut():
     assert secrets == {CANARY, "planted"}
     for padding in range(280, 300):  # the cut falls inside the secret
         said = "-" * padding + CANARY + " planted " + "-" * 400
-        told = problem("server_not_started", "it does not start ({detail})", detail=said).told(
+        line = problem("server_not_started", "it does not start ({detail})", detail=said).as_line(
             secrets
         )
-        assert "canary" not in told
-        assert "plant" not in told
+        assert "canary" not in line
+        assert "plant" not in line
 
 
 def test_a_code_has_one_text():

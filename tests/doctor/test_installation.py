@@ -60,7 +60,7 @@ def test_all_is_well_and_nothing_is_changed(doctor, store):
     assert {name: what for name, what in contents(store).items() if what != EMPTY} == before
 
 
-def test_a_home_that_is_not_there_is_not_made(doctor, tmp_path):
+def test_a_missing_home_is_not_created(doctor, tmp_path):
     home = tmp_path / "none" / "yet"
     report = doctor(options=["--home", home])
     assert report.levels["home_none_yet"] == report.levels["no_database"] == "ok"
@@ -73,7 +73,7 @@ def test_a_home_that_cannot_be_written(doctor):
     assert report.code == 1
 
 
-def test_a_corrupt_database_is_told_and_left_alone(doctor, store):
+def test_a_corrupt_database_is_reported_and_left_alone(doctor, store):
     database = store / "cortex.db"
     whole = database.read_bytes()
     database.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
@@ -102,7 +102,7 @@ def test_a_home_that_is_open_to_others(doctor, store):
     assert report.code == 0
 
 
-def test_a_writer_in_trouble_is_told(doctor, store):
+def test_a_writer_in_trouble_is_reported(doctor, store):
     (store / "writers").mkdir(exist_ok=True)
     heartbeat = store / "writers" / f"{os.getpid()}-1.json"
     heartbeat.write_text(f'{{"pid": {os.getpid()}, "trouble": "disk_full", "dropped": {{"x": 2}}}}')
@@ -183,10 +183,8 @@ def collector():
         (503, "endpoint_refuses", "HTTP 503"), (302, "endpoint_refuses", "HTTP 302"),
     ],
 )  # fmt: skip
-def test_the_collector_of_the_setting_is_asked_with_a_request_of_no_record(
-    doctor, collector, tmp_path, answer
-):
-    status, code, told = answer
+def test_the_collector_is_probed_with_an_empty_request(doctor, collector, tmp_path, answer):
+    status, code, detail = answer
     server = collector(status)
     headers = tmp_path / "headers"
     headers.write_text("authorization: Bearer canary\n")
@@ -197,7 +195,7 @@ def test_the_collector_of_the_setting_is_asked_with_a_request_of_no_record(
     )
     assert report.levels[code] == ("ok" if status == 200 else "problem")
     assert f"127.0.0.1:{server.server_port}" in report.messages[code]
-    assert told in report.messages[code]
+    assert detail in report.messages[code]
     assert "canary" not in report.stdout
     # The round trip's records are made up: none of them goes there.
     ((path, sent, body),) = server.taken
@@ -206,7 +204,7 @@ def test_the_collector_of_the_setting_is_asked_with_a_request_of_no_record(
     assert sent["authorization"] == "Bearer canary"
 
 
-def test_a_collector_without_tls_or_that_is_not_there_is_told_so(doctor, collector):
+def test_a_collector_without_tls_or_unreachable_is_reported(doctor, collector):
     server = collector(200)
     report = doctor(CORTEX_OTEL_OTLP_ENDPOINT=f"https://127.0.0.1:{server.server_port}/canary")
     assert report.levels["endpoint_tls"] == "problem"

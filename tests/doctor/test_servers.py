@@ -63,7 +63,7 @@ def test_no_launcher(doctor, server):
     assert report.code == 0
 
 
-def test_recording_is_on_but_the_server_speaks_without_an_mcp_stack(doctor, server):
+def test_recording_is_on_but_the_server_uses_no_mcp_stack(doctor, server):
     report = doctor(LAUNCHER, sys.executable, server())
     assert report.levels["server_recorded_nothing"] == "warning"
 

@@ -70,7 +70,7 @@ def replace_by_another(path):
     "change",
     [delete_database, delete_file_alone, delete_home, rename_home, replace_by_another],
 )
-def test_a_database_that_goes_away_is_begun_anew_and_nothing_later_is_lost(path, writer, change):
+def test_a_database_that_is_removed_is_recreated_and_nothing_later_is_lost(path, writer, change):
     for number in range(5):
         writer.submit(record(number))
     assert writer.force_flush()

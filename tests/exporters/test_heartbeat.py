@@ -23,7 +23,7 @@ def orphan(home):
     return make
 
 
-def test_it_says_what_the_process_does(home, make_writer):
+def test_it_has_the_state_of_the_process(home, make_writer):
     writer = make_writer(describe=lambda: {"service": "mcp"})
     before = time.time_ns()
     writer.submit(record())
@@ -53,7 +53,7 @@ def test_it_survives_a_description_that_raises_and_one_that_is_too_long(home, ma
         writer.shutdown()
 
 
-def test_counts_survive_more_places_than_it_has_room_for(home, path, make_writer):
+def test_counts_survive_more_locations_than_fit(home, path, make_writer):
     lasting = make_writer(describe=lambda: {"faults": dict.fromkeys(map(str, range(500)), 1)})
     lasting.submit(record())
     assert lasting.force_flush()
@@ -66,7 +66,7 @@ def test_counts_survive_more_places_than_it_has_room_for(home, path, make_writer
     assert told["unrecorded"] == {"fault|swallowed|_OTHER": 200, "event|fault": 3}
 
 
-def test_it_tells_of_trouble_and_of_its_end(home, path, writer):
+def test_it_reports_trouble_and_its_end(home, path, writer):
     writer.submit(record())
     assert writer.force_flush()
     with held(path):
@@ -78,7 +78,7 @@ def test_it_tells_of_trouble_and_of_its_end(home, path, writer):
     assert heartbeats(home)[0]["stored"] == 2
 
 
-def test_drops_of_a_dead_process_are_entered_by_the_next(home, path, writer, orphan):
+def test_drops_of_a_dead_process_are_added_by_the_next(home, path, writer, orphan):
     orphan({"unrecorded": {"event|locked": 5, "metric|disk_full": 2}})
     noted = {"fault|swallowed|mcp1.answer": 3}
     orphan({"unrecorded": {"event|locked": 1} | noted}, f"{DEAD}-2.json")
@@ -94,7 +94,7 @@ def test_drops_of_a_dead_process_are_entered_by_the_next(home, path, writer, orp
     assert len(list((home / "writers").iterdir())) == 2  # that, and the writer's own
 
 
-def test_many_reasons_of_what_was_noted_leave_room_for_the_drops(home, path, writer, orphan):
+def test_many_noted_reasons_leave_room_for_the_drops(home, path, writer, orphan):
     notes = {f"argument|refused|mcp.search_context.misspelt_{n}": 2 for n in range(200)}
     home.mkdir(exist_ok=True)
     dead = Heartbeat(home)
@@ -127,7 +127,7 @@ def test_garbage_from_a_dead_process_does_no_harm(path, writer, orphan, content)
     assert not file.exists()
 
 
-def test_drops_are_not_lost_when_they_cant_be_entered_at_once(path, make_writer, orphan):
+def test_drops_are_not_lost_if_they_cant_be_added_at_once(path, make_writer, orphan):
     first = make_writer()
     first.submit(record())
     assert first.force_flush()
@@ -140,13 +140,13 @@ def test_drops_are_not_lost_when_they_cant_be_entered_at_once(path, make_writer,
     assert ledger(path) == {"received": 7, "stored": 2, "dropped|locked": 5}
 
 
-def test_of_two_that_claim_an_orphan_one_gets_it(home, orphan):
+def test_only_one_of_two_processes_claims_an_orphan(home, orphan):
     orphan({"unrecorded": {"event|locked": 5}})
     assert claim_orphans(home)[0]["event", "dropped", "locked"] == 5
     assert claim_orphans(home) == ({}, [])
 
 
-def test_it_begins_again_where_its_directory_was_deleted(home):
+def test_it_is_recreated_if_its_directory_was_deleted(home):
     home.mkdir()
     heartbeat = Heartbeat(home)
     heartbeat.write({"a": 1})

@@ -70,7 +70,7 @@ def test_two_writers_of_the_same_names_share_keys(path, batches):
 
 
 def test_more_names_than_the_cache_holds_are_still_right(path, batches, monkeypatch):
-    monkeypatch.setattr(keys, "_CACHED", 8)
+    monkeypatch.setattr(keys, "_MAX_CACHED", 8)
     for start in (0, 5, 10, 0, 5):
         batches[0].write([distinct(number) for number in range(start, start + 7)], [], told(7))
     everything = [n for start in (0, 5, 10, 0, 5) for n in range(start, start + 7)]

@@ -93,7 +93,7 @@ def test_a_flush_is_true_only_when_everything_is_on_disk(path, make_writer):
     assert count(path, "telemetry_metrics") == 1
 
 
-def test_a_flush_while_locked_says_false_and_a_later_one_true(path, writer):
+def test_a_flush_while_locked_returns_false_and_a_later_one_true(path, writer):
     writer.submit(record(0))
     assert writer.force_flush()
     with held(path):
@@ -105,7 +105,7 @@ def test_a_flush_while_locked_says_false_and_a_later_one_true(path, writer):
     assert numbers(path) == [0, 1]
 
 
-def test_a_flush_is_not_taken_in_by_what_comes_after_it(path, writer):
+def test_a_flush_does_not_wait_for_later_records(path, writer):
     """Records that are sampled out or dropped meanwhile resolve nothing that was waiting."""
     writer.submit(record(0))
     assert writer.force_flush()
@@ -206,7 +206,7 @@ def test_metric_sources_are_collected_at_flushes(path, writer, source_fails):
     assert count(path) == 1
 
 
-def test_what_is_noted_is_entered_beside_the_ends_of_records(path, writer):
+def test_notes_are_added_beside_the_outcomes_of_records(path, writer):
     writer.submit(record())
     writer.note("fault", "swallowed", "mcp1.answer", 2)
     writer.note("fault", "swallowed", "mcp1.answer")

@@ -137,7 +137,7 @@ def test_nothing_is_lost_between_threads_and_collections(both):
     assert sum(row.sum for row in rows) == 2000.0
 
 
-def test_who_reads_metrics_later_sees_them(converter):
+def test_a_reader_attached_later_sees_new_points(converter):
     ours, theirs = SqliteMetricReader(converter.metrics), InMemoryMetricReader()
     provider = OwnMeterProvider([ours], shutdown_on_exit=False)
     direct = Durations(
@@ -157,7 +157,7 @@ def test_who_reads_metrics_later_sees_them(converter):
 @pytest.mark.system
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_counts_its_own_alone(both):
+def test_a_forked_child_counts_only_its_own(both):
     both.direct.record(1.0, attributes())
     with both.direct._lock:  # as another thread may at that moment
         child = os.fork()

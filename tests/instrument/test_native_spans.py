@@ -14,10 +14,12 @@ from cortex_otel.instrument.tool_names import ToolNames
 
 PEER = Peer("pipe", "2025-06-18", "", "client", "1")
 SAID = {
-    sc.MCP_METHOD_NAME: "tools/call", sc.MCP_PROTOCOL_VERSION: "2025-06-18",
-    sc.JSONRPC_REQUEST_ID: "1", sc.GEN_AI_OPERATION_NAME: "execute_tool",
+    sc.MCP_METHOD_NAME: "tools/call",
+    sc.MCP_PROTOCOL_VERSION: "2025-06-18",
+    sc.JSONRPC_REQUEST_ID: "1",
+    sc.GEN_AI_OPERATION_NAME: "execute_tool",
     sc.GEN_AI_TOOL_NAME: "find",
-}  # fmt: skip
+}
 
 
 def begin():
@@ -47,7 +49,7 @@ def writes(monkeypatch):
     return written
 
 
-def test_what_ours_says_already_is_not_written_again(recorded, writes):
+def test_attributes_that_ours_has_are_not_written_again(recorded, writes):
     request = begin()
     with server_span(no_span, "tools/call find", kind=SpanKind.SERVER, attributes=SAID) as span:
         assert span.get_span_context() == request.span.get_span_context()
@@ -69,7 +71,7 @@ def test_what_is_the_librarys_own_is_written(recorded, name, more):
     assert (span.name, span.attributes.get("theirs")) == (name, more.get("theirs"))
 
 
-def test_what_it_tells_later_is_written_too(recorded):
+def test_attributes_set_later_are_written_too(recorded):
     request = begin()
     with server_span(no_span, "tools/call find", kind=SpanKind.SERVER, attributes=SAID) as span:
         span.set_attribute(sc.MCP_METHOD_NAME, "another")
@@ -78,12 +80,16 @@ def test_what_it_tells_later_is_written_too(recorded):
 
 
 @pytest.mark.parametrize("asked", [True, False])
-def test_leaving_by_an_exception_is_recorded_as_it_was_asked_for(recorded, asked):
+def test_an_exception_is_recorded_as_the_options_say(recorded, asked):
     request = begin()
     span = server_span(
-        no_span, "tools/call find", kind=SpanKind.SERVER, attributes=SAID,
-        record_exception=asked, set_status_on_exception=asked,
-    )  # fmt: skip
+        no_span,
+        "tools/call find",
+        kind=SpanKind.SERVER,
+        attributes=SAID,
+        record_exception=asked,
+        set_status_on_exception=asked,
+    )
     with pytest.raises(KeyError), span:
         raise KeyError("x")
     request.end(OK)

@@ -92,7 +92,7 @@ def test_the_span_is_current_in_the_tool(recorded):
     assert span.attributes["host.own"] == 1
 
 
-def test_an_error_is_told_by_type_and_place_never_by_its_text(recorded):
+def test_an_error_is_recorded_by_type_and_location_never_by_its_text(recorded):
     @instrument_tool
     def tool():
         raise Refusal("alice's secret")
@@ -110,7 +110,7 @@ def test_an_error_is_told_by_type_and_place_never_by_its_text(recorded):
     assert recorded.point().attributes["error.type"] == span.attributes["error.type"]
 
 
-async def test_time_outs_are_told_from_errors(recorded):
+async def test_time_outs_are_distinguished_from_errors(recorded):
     @instrument_tool
     async def own_limit():
         async with asyncio.timeout(0.01):
@@ -202,7 +202,7 @@ def test_interrupt_and_exit_pass_through(recorded, error):
 
 @pytest.mark.parametrize("field", ["isError", "is_error"])
 @pytest.mark.parametrize("value", [True, False, 1, "true"])
-def test_a_result_that_says_error_is_an_error(recorded, field, value):
+def test_a_result_with_is_error_is_an_error(recorded, field, value):
     result = types.SimpleNamespace(content=[], **{field: value})
     assert instrument_tool(lambda: result)() is result
     attributes = recorded.span().attributes
@@ -390,7 +390,7 @@ def native_span(recorded, tool, **attributes):
     )
 
 
-def test_a_native_span_is_enriched_and_no_twin_made(recorded, who):
+def test_a_native_span_is_enriched_instead_of_a_second_one(recorded, who):
     who(tier="enterprise")
 
     @instrument_tool
@@ -411,7 +411,7 @@ def test_a_native_span_is_enriched_and_no_twin_made(recorded, who):
     assert recorded.point().count == 1
 
 
-async def test_a_native_span_is_told_what_went_wrong(recorded):
+async def test_a_native_span_gets_the_error(recorded):
     @instrument_tool
     async def fails():
         raise Refusal("secret")

@@ -117,7 +117,7 @@ def test_the_names_of_parameters_are_those_of_the_signature():
 
 
 @pytest.mark.parametrize("attribute", ["__name__", "name", "__wrapped__"])
-def test_an_object_that_raises_when_looked_at_is_handed_back(attribute):
+def test_an_object_that_raises_when_inspected_is_returned(attribute):
     class Odd:
         def __getattribute__(self, name):
             if name == attribute:

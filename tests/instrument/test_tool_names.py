@@ -30,7 +30,7 @@ def test_names_are_bounded_and_the_last_ones_are_known():
     assert known.has("tools/call", "tool 6")
 
 
-def test_what_clients_made_up_takes_no_place_of_what_the_server_told():
+def test_made_up_names_do_not_displace_listed_ones():
     known = ToolNames()
     known.learn("tools/call", ["search"])
     for number in range(MAX_NAMES + 7):
@@ -43,7 +43,7 @@ def test_what_clients_made_up_takes_no_place_of_what_the_server_told():
     assert known.has("tools/call", "new")
 
 
-def test_what_the_server_told_is_declared_and_what_it_answered_is_not():
+def test_listed_names_are_declared_and_answered_ones_are_not():
     known = ToolNames()
     known.learn("tools/call", ["search"])
     known.learn("prompts/get", ["greet"])

@@ -57,7 +57,7 @@ def test_above_it_by_syntax(caplog, decorate):
 
 
 @pytest.mark.parametrize("decorate", [instrument_tool, instrument_tool(name="search")])
-def test_below_it_nothing_is_said_and_no_object_searched(caplog, monkeypatch, decorate):
+def test_below_it_there_is_no_warning_and_no_search(caplog, monkeypatch, decorate):
     from mcp.server.mcpserver import MCPServer
 
     monkeypatch.setattr(registration.gc, "get_referrers", fault)
@@ -81,7 +81,7 @@ def test_below_it_nothing_is_said_and_no_object_searched(caplog, monkeypatch, de
     assert warnings_of(caplog) == []
 
 
-def test_a_function_that_others_refer_to_is_not_said_to_be_above(caplog):
+def test_a_function_with_other_references_gets_no_warning(caplog):
     def tool():
         return None
 

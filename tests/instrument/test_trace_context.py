@@ -67,7 +67,7 @@ def asked(tmp_path):
     return ask
 
 
-def test_a_request_to_the_client_carries_the_trace_as_the_library_has_it(asked):
+def test_a_request_to_the_client_carries_the_librarys_trace_context(asked):
     line = asked()
     assert "ab" * 16 in line
     assert "traceparent" in line

@@ -54,7 +54,7 @@ def test_sunday_to_monday_is_week_1(store_of):
     assert [(row["week"], row["active_users"]) for row in rows] == [(0, 1), (1, 1), (2, None)]
 
 
-def test_history_before_the_range_decides_who_is_first(store_of):
+def test_history_before_the_range_decides_on_new_users(store_of):
     connection = store_of([Event(MONDAY, user="a"), Event(MONDAY + 7 * DAY, user="a")])
     assert ask(connection, "retention", from_ns=MONDAY + 7 * DAY) == []
 
@@ -79,7 +79,7 @@ def test_conversion_by_history(store_of, history, eligible, converted):
         assert sum(row["converted_users"] for row in rows) == converted
 
 
-def test_who_is_still_inside_the_window_is_pending(store_of):
+def test_users_still_inside_the_window_are_pending(store_of):
     connection = store_of([Event(MONDAY, user="a"), Event(MONDAY + DAY, user="a", tier="paid")])
     (row,) = ask(connection, "conversion", to_ns=MONDAY + 20 * DAY)
     assert (row["eligible_users"], row["pending_users"], row["conversion_rate"]) == (0, 1, None)

@@ -72,7 +72,7 @@ def test_csv_has_plain_numbers_and_iso_times():
     assert text == ("name,n,share,time,day\na,3,0.25,1970-01-01T09:00:01.500+09:00,1970-01-02\n")
 
 
-def test_json_says_what_it_is():
+def test_json_has_its_metadata():
     answer = formats.as_json(result_of(("a", 3.0, None, 0, 0)), 0, 10**9, -90)
     assert answer["rows"] == [
         {"name": "a", "n": 3, "share": None, "time": "1969-12-31T22:30:00.000-01:30",

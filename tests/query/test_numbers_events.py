@@ -111,7 +111,7 @@ def test_pages_of_events_at_one_instant(store_of):
     assert [row["feature"] for row in rows] == [f"t{n}" for n in reversed(range(10))]
 
 
-def test_an_event_that_comes_in_between_pages_moves_nothing(store_of):
+def test_an_event_between_two_pages_does_not_shift_them(store_of):
     events = [Event(MONDAY + n * HOUR, user="a", tool_name=f"t{n}") for n in range(8)]
     question, given = catalogue()["events"], {"from_ns": MONDAY, "to_ns": MONDAY + 9 * HOUR}
     first = run(store_of(events), question, given, row_limit=3).records()
@@ -198,10 +198,11 @@ def test_the_last_error_is_that_of_the_filters(varied_store, varied):
             assert row["last_error"] == (expected[-1].time if expected else None), filters
 
 
-def test_an_error_whose_event_is_gone_is_told_by_its_hour(store_of):
+def test_an_error_whose_event_was_deleted_is_known_by_its_hour(store_of):
     events = [
-        Event(MONDAY + 90 * 60 * 10**9, result="error"), Event(MONDAY + DAY, result="success"),
-    ]  # fmt: skip
+        Event(MONDAY + 90 * 60 * 10**9, result="error"),
+        Event(MONDAY + DAY, result="success"),
+    ]
     connection = store_of(events)
     store = apsw.Connection(connection.filename)
     store.execute("DELETE FROM events WHERE time < ?", (MONDAY + DAY,))  # as retention does
@@ -210,14 +211,19 @@ def test_an_error_whose_event_is_gone_is_told_by_its_hour(store_of):
     assert row["last_error"] == MONDAY + HOUR
 
 
-def test_errors_of_no_class_are_asked_for_by_the_name_they_are_shown_under(store_of):
+def test_errors_without_a_class_are_filtered_by_their_displayed_name(store_of):
     events = [
         Event(MONDAY + number, result=result, error_type=error_type, error_message="here")
         for number, (result, error_type) in enumerate(
-            [("error", ""), ("error", "KeyError"), ("timeout", ""), ("success", ""),
-             ("cancelled", "CancelledError")]
+            [
+                ("error", ""),
+                ("error", "KeyError"),
+                ("timeout", ""),
+                ("success", ""),
+                ("cancelled", "CancelledError"),
+            ]
         )
-    ]  # fmt: skip
+    ]
     store = store_of(events)
     given = {"from_ns": MONDAY, "to_ns": MONDAY + HOUR}
     for row in ask(store, "error_types", **given):
@@ -231,8 +237,9 @@ def test_errors_of_no_class_are_asked_for_by_the_name_they_are_shown_under(store
         places = ask(store, "error_places", **filters)
         assert sum(place["errors"] for place in places) == row["errors"]
     assert [row["error_type"] for row in ask(store, "error_types", **given)] == [
-        "unknown", "KeyError",
-    ]  # fmt: skip
+        "unknown",
+        "KeyError",
+    ]
     (found,) = ask(store, "events", **given, error_type="CancelledError")
     assert found["result"] == "cancelled"
 

@@ -53,7 +53,7 @@ def test_no_database(tmp_path, content):
     assert caught.value.reason == "damaged"
 
 
-def test_somebody_elses_database(tmp_path):
+def test_a_database_of_another_program(tmp_path):
     with apsw.Connection(str(tmp_path / "cortex.db")) as other:
         other.execute("CREATE TABLE t (x)")
     other.close()

@@ -15,7 +15,7 @@ NUMBERS = "WITH RECURSIVE c AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM c WHER
 
 
 @pytest.mark.timing
-def test_a_slow_question_is_given_up_and_the_connection_lives_on(connection):
+def test_a_slow_question_is_interrupted_and_the_connection_stays_usable(connection):
     slow = parse("slow", HEADER + NUMBERS.format(10**12) + "SELECT count(*) AS n FROM c")
     started = time.monotonic()
     with pytest.raises(QueryTimeoutError, match="slow took longer than 50 ms"):
@@ -35,7 +35,7 @@ def test_the_row_limit_shows(connection, limit, rows, truncated):
     assert result.rows[0] == (1,)
 
 
-def test_a_question_has_a_row_limit_of_its_own(connection):
+def test_a_question_has_its_own_row_limit(connection):
     header = HEADER.replace("-- column", "-- limit: 3\n-- column")
     ten = parse("ten", header + NUMBERS.format(10) + "SELECT n FROM c")
     result = run(connection, ten)
@@ -45,7 +45,7 @@ def test_a_question_has_a_row_limit_of_its_own(connection):
 @pytest.mark.parametrize(
     ("limit", "rows", "truncated"), [(9, 9, True), (10, 10, False), (11, 10, False)]
 )
-def test_a_question_that_finds_no_more_than_wanted_says_that_there_are_more(
+def test_a_question_with_a_row_limit_parameter_reports_more_rows(
     connection, limit, rows, truncated
 ):
     header = HEADER + "-- parameter: row_limit integer 5 how many at most\n"
@@ -79,7 +79,7 @@ def test_an_answer_leaves_no_transaction_open(connection):
     assert not connection.in_transaction
 
 
-def test_damage_found_while_reading_is_told(tmp_path, database):
+def test_damage_found_while_reading_raises(tmp_path, database):
     damaged = tmp_path / "cortex.db"
     content = bytearray(database.read_bytes())
     content[40 * 4096 :] = b"\xff" * (len(content) - 40 * 4096)

@@ -83,7 +83,7 @@ def test_the_default_is_the_home_of_the_settings(tmp_path, monkeypatch):
     assert TelemetryStorage().path == tmp_path / "cortex.db"
 
 
-def test_senseless_limits_and_broken_files_are_told(tmp_path):
+def test_invalid_limits_and_broken_files_raise(tmp_path):
     with pytest.raises(ValueError, match="limit=-1"):
         TelemetryStorage(tmp_path / "cortex.db").get_events(limit=-1)
     (tmp_path / "cortex.db").write_bytes(b"broken" * 1000)

@@ -29,7 +29,7 @@ def test_a_padded_file_is_read(tmp_path):
     }
 
 
-def test_the_dead_come_last(tmp_path):
+def test_dead_processes_come_last(tmp_path):
     (tmp_path / "writers").mkdir()
     for number, pid in enumerate((2**22 + 5, os.getpid())):
         (tmp_path / "writers" / f"{number}.json").write_text(json.dumps({"pid": pid}))

@@ -88,7 +88,7 @@ def test_the_span_of_a_host(tmp_path, before, environment, span, provider, note)
 
 
 @pytest.mark.system
-def test_without_the_parts_it_needs_the_question_can_still_be_asked(tmp_path):
+def test_is_tested_works_without_the_private_parts(tmp_path):
     """Under SDK 1.41 the room's other files can't even be imported."""
     done = subprocess.run(
         [sys.executable, "-c", IMPORTS],

@@ -425,7 +425,7 @@ def begin(attributes, parent=None):
 @example(0, 0, 0, [begin({"": 1, "a": 2}), ("set_attributes", (0, {"": 1}))])
 @example(0, 0, 0, [begin(None, api.SpanContext(7, 5, is_remote=True))])
 @example(0, 0, 0, [begin({"a": 1, "b": 1}), ("read", (0,)), ("set_attribute", (0, "a", 2))])
-def test_nobody_can_tell_them_apart(limits, sampler, ids, operations):
+def test_they_behave_the_same(limits, sampler, ids, operations):
     stock = Drive(sdk.TracerProvider, limits, sampler, ids).run(operations)
     lean = Drive(LeanTracerProvider, limits, sampler, ids).run(operations)
     for expected, found in zip(stock, lean, strict=True):

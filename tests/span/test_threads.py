@@ -103,7 +103,7 @@ def test_the_limit_holds_and_what_it_pushes_out_is_counted():
 
 
 @pytest.mark.usefixtures("often_interrupted")
-def test_it_ends_once_and_what_comes_later_is_refused():
+def test_it_ends_once_and_later_writes_are_refused():
     tracer, kept = provider()
     for _ in range(100):
         span = tracer.start_span("x", attributes={"a": 1})
@@ -145,7 +145,7 @@ def test_all_threads_get_the_same_tracer():
 @pytest.mark.system
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_makes_spans_of_its_own():
+def test_a_forked_child_makes_its_own_spans():
     tracer, kept = provider()
     before = tracer.start_span("before")
     read, write = os.pipe()

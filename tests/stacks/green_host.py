@@ -115,10 +115,16 @@ if OPTION == "trouble":
     database.rmdir()
 flushed = cortex_otel.force_flush(120_000)
 inner(-1)
-told = json.dumps({
-    "total": total, "flushed": flushed, "callbacks_on_main": sorted(places["callback"]),
-    "logs_on_main": sorted(places["log"]), "outer": len(calls), "traces": traces_of_greenlets,
-})  # fmt: skip
+told = json.dumps(
+    {
+        "total": total,
+        "flushed": flushed,
+        "callbacks_on_main": sorted(places["callback"]),
+        "logs_on_main": sorted(places["log"]),
+        "outer": len(calls),
+        "traces": traces_of_greenlets,
+    }
+)
 sys.stdout.write(f"{told}\n")
 sys.stdout.flush()
 if OPTION == "wait":

@@ -23,8 +23,12 @@ def diagnose(*command, cwd):
     done = subprocess.run(
         [BIN / "cortex-otel", "doctor", "--json", "--timeout", "120", "--", *map(str, command)],
         env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "LC_ALL": "C.UTF-8"},
-        cwd=cwd, capture_output=True, text=True, check=False, timeout=280,
-    )  # fmt: skip
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
     findings = json.loads(done.stdout)["findings"]
     return done.returncode, {each["code"]: each["message"] for each in findings}
 

@@ -164,13 +164,18 @@ async def connect(target):
 
         if isinstance(target, list):
             target = StdioTransport(
-                target[0], target[1:], env=dict(os.environ), keep_alive=False,
+                target[0],
+                target[1:],
+                env=dict(os.environ),
+                keep_alive=False,
                 **({"log_file": Path(os.environ["PROBE_STDERR"])} if FASTMCP > 2 else {}),
-            )  # fmt: skip
+            )
         async with Client(target) as client:
             client.call_tool, client.get_prompt, client.read_resource = (
-                client.call_tool_mcp, client.get_prompt_mcp, client.read_resource_mcp
-            )  # fmt: skip
+                client.call_tool_mcp,
+                client.get_prompt_mcp,
+                client.read_resource_mcp,
+            )
             client.list_tools = client.list_tools_mcp
             yield client
         return

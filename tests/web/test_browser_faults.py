@@ -30,10 +30,14 @@ def hostile_database(home):
     for number in range(60):
         result = "error" if number % 3 == 0 else "success"
         common = {
-            "time": now - (60 - number) * seeding.HOUR, "duration": 5_000_000, "result": result,
-            "error_type": HOSTILE if result == "error" else "", "error_message": HOSTILE,
-            "user": seeding.user_hash(number % 4), "session": f"{HOSTILE}{number % 4}",
-        }  # fmt: skip
+            "time": now - (60 - number) * seeding.HOUR,
+            "duration": 5_000_000,
+            "result": result,
+            "error_type": HOSTILE if result == "error" else "",
+            "error_message": HOSTILE,
+            "user": seeding.user_hash(number % 4),
+            "session": f"{HOSTILE}{number % 4}",
+        }
         events.append(seeding.Event(**common, tool_name=HOSTILE, name=HOSTILE))
         events.append(seeding.Event(**common, tool_name=f"{HOSTILE}2", name=HOSTILE))
         events.append(
@@ -50,7 +54,7 @@ async def states(page, kind):
     return await page.locator(f".state[data-kind={kind}]").all_inner_texts()
 
 
-async def test_without_the_token_nothing_is_shown_but_how_to_come_in(serve, visit):
+async def test_without_the_token_only_the_sign_in_page_is_shown(serve, visit):
     admin = serve()
     page = await visit(admin, signed_in=False, ready=False)
     assert await page.locator(".alone h1").count()
@@ -67,7 +71,7 @@ async def test_without_the_token_nothing_is_shown_but_how_to_come_in(serve, visi
     assert not page.watch.foreign
 
 
-async def test_a_home_without_a_database_says_how_to_get_one(serve, visit):
+async def test_a_home_without_a_database_shows_how_to_get_one(serve, visit):
     page = await visit(serve(), "overview?lang=en")
     assert await page.locator(".panel").count()
     notices = await page.locator(".notice[data-kind=error]").all_inner_texts()
@@ -81,9 +85,13 @@ async def test_a_page_that_was_there_before_the_first_event_fills_itself(serve, 
     page = await visit(admin, "mcp?lang=en&since=24h")
     assert await page.locator(".notice[data-kind=error]").count() == 1
     emitter = subprocess.run(  # noqa: ASYNC221 - nothing else waits for this loop
-        [sys.executable, "-P", str(Path(__file__).with_name("emitter.py"))], env=admin.environment,
-        input="the_first\tsuccess\n", text=True, capture_output=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-P", str(Path(__file__).with_name("emitter.py"))],
+        env=admin.environment,
+        input="the_first\tsuccess\n",
+        text=True,
+        capture_output=True,
+        check=True,
+    )
     assert emitter.stdout
     await page.wait_for_selector("main .panel:has-text('the_first')")
     assert not await page.locator(".notice[data-kind=error]").count()
@@ -92,7 +100,7 @@ async def test_a_page_that_was_there_before_the_first_event_fills_itself(serve, 
 @pytest.mark.parametrize(
     ("language", "words"), [("en", "could not be refreshed"), ("ko", "새로 고치지 못했습니다")]
 )
-async def test_a_panel_that_cannot_refresh_says_of_when_it_is(
+async def test_a_panel_that_cannot_refresh_shows_its_age(
     serve, visit, population_home, language, words
 ):
     page = await visit(serve(population_home), f"overview?lang={language}&since=24h")
@@ -132,7 +140,7 @@ async def test_a_panel_that_cannot_refresh_says_of_when_it_is(
     await late.wait_for(state="hidden")
 
 
-async def test_an_empty_panel_says_what_would_fill_it(serve, visit, tmp_path_factory):
+async def test_an_empty_panel_hints_at_what_fills_it(serve, visit, tmp_path_factory):
     import apsw
 
     from cortex_otel_exporters.sqlite import schema
@@ -151,7 +159,7 @@ async def test_an_empty_panel_says_what_would_fill_it(serve, visit, tmp_path_fac
         assert not page.watch.errors
 
 
-async def test_a_file_that_is_no_database_is_said_and_not_drawn(serve, visit, tmp_path_factory):
+async def test_a_file_that_is_not_a_database_is_reported(serve, visit, tmp_path_factory):
     home = tmp_path_factory.mktemp("corrupt")
     (home / "cortex.db").write_bytes(b"not a database at all" * 500)
     page = await visit(serve(home), "overview?lang=en")
@@ -159,7 +167,7 @@ async def test_a_file_that_is_no_database_is_said_and_not_drawn(serve, visit, tm
     assert "Traceback" not in await page.content()
 
 
-async def test_a_database_of_a_later_version_is_said(serve, visit, tmp_path_factory):
+async def test_a_database_of_a_later_version_is_reported(serve, visit, tmp_path_factory):
     home = tmp_path_factory.mktemp("newer")
     with sqlite3.connect(home / "cortex.db") as connection:
         connection.execute("PRAGMA user_version = 9999")
@@ -202,9 +210,7 @@ async def test_names_that_are_markup_stay_text_everywhere(serve, visit, tmp_path
     assert seen > 10
 
 
-async def test_a_locked_store_is_said_and_the_page_comes_back_by_itself(
-    serve, visit, tmp_path_factory
-):
+async def test_a_locked_store_is_reported_and_the_page_recovers(serve, visit, tmp_path_factory):
     import apsw
 
     home = tmp_path_factory.mktemp("locked")
@@ -235,9 +241,7 @@ async def test_a_database_that_goes_while_a_page_is_open(serve, visit, tmp_path_
     assert "Traceback" not in await page.content()
 
 
-async def test_an_answer_that_makes_no_sense_ends_one_panel_and_not_the_page(
-    serve, visit, population_home
-):
+async def test_an_invalid_response_fails_one_panel_and_not_the_page(serve, visit, population_home):
     """A panel of a later server, say: only the network is made up here."""
     page = await visit(serve(population_home), "errors?lang=en", ready=False)
 

@@ -109,9 +109,7 @@ async def test_a_free_range(admin, visit):
     ],
 )
 @pytest.mark.parametrize("language", ["en", "ko"])
-async def test_a_filter_that_makes_no_sense_is_said_once_beside_it(
-    admin, visit, query, field, language
-):
+async def test_an_invalid_filter_is_reported_once_next_to_it(admin, visit, query, field, language):
     page = await visit(admin, f"overview?lang={language}&{query}")
     assert await page.locator("#filter-problem").is_visible()
     assert await page.inner_text("#filter-problem")
@@ -254,7 +252,7 @@ async def test_enter_in_any_field_applies_what_was_typed_and_nothing_else(admin,
     )
 
 
-async def test_enter_before_the_scripts_have_come_applies_what_was_typed(admin, visit):
+async def test_enter_before_the_scripts_are_loaded_applies_the_filters(admin, visit):
     page = await visit(admin, "users?since=7d&lang=en")
     await page.route("**/*.js", lambda route: route.abort())
     await page.reload()
@@ -280,7 +278,7 @@ async def test_enter_before_the_scripts_have_come_applies_what_was_typed(admin, 
         ),
     ],
 )
-async def test_a_choice_beside_a_text_on_its_way_takes_it_along(admin, visit, choose, chosen):
+async def test_a_choice_also_applies_text_that_is_being_typed(admin, visit, choose, chosen):
     page = await visit(admin, "users?lang=en")
     # In one go, well before the pause in typing that applies a text by itself.
     await page.evaluate(

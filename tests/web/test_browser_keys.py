@@ -59,7 +59,7 @@ async def test_shortcuts(admin, visit):
     await page.wait_for_function("document.activeElement.closest('form')?.id === 'filters'")
 
 
-async def test_a_shortcut_does_nothing_while_somebody_types(admin, visit):
+async def test_shortcuts_are_off_while_typing(admin, visit):
     page = await visit(admin, "errors")
     await page.keyboard.press("/")
     await page.wait_for_function("document.activeElement.matches('#filters .own input')")
@@ -120,7 +120,7 @@ async def test_d_changes_the_theme_and_the_page_remembers(admin, visit):
     assert not page.watch.errors
 
 
-async def test_who_wants_calm_gets_no_movement(admin, visit):
+async def test_reduced_motion_is_respected(admin, visit):
     page = await visit(admin, reduced_motion="reduce")
     moving = await page.evaluate(
         "[...document.querySelectorAll('*')].filter((element) => {"

@@ -161,7 +161,7 @@ async def test_a_hidden_tab_rests_and_catches_up(admin, emitter, visit):
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
-async def test_it_comes_back_by_itself_when_the_server_does(serve, visit, tmp_path_factory, end):
+async def test_it_reconnects_when_the_server_is_back(serve, visit, tmp_path_factory, end):
     home = tmp_path_factory.mktemp("restarted")
     admin = serve(home)
     emitter = Emitter(admin)

@@ -155,7 +155,7 @@ async def test_what_is_measured_has_a_gap_where_nothing_was(modules):
     assert found["series"][0]["points"] == [3, None, 5, 5]
 
 
-async def test_the_axis_is_what_was_asked_for_not_what_was_found(modules):
+async def test_the_axis_is_the_requested_range_not_that_of_the_rows(modules):
     zone = {"from": "2026-10-22T14:30:00.000+09:00", "to": "2026-10-28T00:00:00.000+09:00"}
     one = answer([["2026-10-25", 3, 0]], range=zone)
     found = await modules("en", "pivot", "m.pivot(a)", one)
@@ -185,13 +185,13 @@ async def test_hours_across_a_change_of_the_clock_are_in_order(modules):
     assert found["series"][0]["points"] == [0, 1, 2, 3]
 
 
-async def test_rows_that_the_axis_does_not_tell_apart_add_up(modules):
+async def test_rows_of_the_same_slot_add_up(modules):
     rows = [["2026-10-24", 3, 0], ["2026-10-24", 4, 0], ["2026-10-25", 1, 0]]
     found = await modules("en", "pivot", "m.pivot(a)", answer(rows))
     assert found["series"][0]["points"] == [7, 1]
 
 
-async def test_how_many_values_a_percentile_speaks_of_is_known(modules):
+async def test_the_number_of_values_behind_a_percentile_is_known(modules):
     given = answer([["2026-10-24", 3, 40], ["2026-10-26", 5, 7]])
     given["columns"][1]["unit"], given["columns"][2] = (
         "ms",

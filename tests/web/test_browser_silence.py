@@ -68,9 +68,13 @@ class Wire:
 def call(admin, tool):
     """A tool call in another process, which is in the store by the end."""
     subprocess.run(
-        [sys.executable, "-P", str(EMITTER)], env=admin.environment, input=f"{tool}\tsuccess\n",
-        text=True, capture_output=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-P", str(EMITTER)],
+        env=admin.environment,
+        input=f"{tool}\tsuccess\n",
+        text=True,
+        capture_output=True,
+        check=True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +115,7 @@ async def let_pass(page, seconds, until):
     await page.wait_for_selector(until)
 
 
-async def test_a_connection_that_died_silently_is_not_called_live_and_comes_back(wired, visit):
+async def test_a_silently_dead_connection_is_not_shown_as_live_and_recovers(wired, visit):
     wire, admin = wired
     page = await live_page(visit, admin)
     wire.swallows = True
@@ -126,7 +130,7 @@ async def test_a_connection_that_died_silently_is_not_called_live_and_comes_back
     await let_pass(page, 60, "main .panel:has-text('while_nothing_came_through')")
 
 
-async def test_a_question_on_a_connection_that_died_is_given_up(wired, visit):
+async def test_a_request_on_a_dead_connection_times_out(wired, visit):
     wire, admin = wired
     page = await live_page(visit, admin)
     wire.swallows = True
@@ -155,7 +159,7 @@ async def test_a_page_that_wakes_up_asks_whether_its_connection_lives(wired, vis
     await page.wait_for_selector("main .panel:has-text('after_the_sleep')")
 
 
-async def test_a_server_that_stands_still_is_not_called_live_and_comes_back(serve, visit):
+async def test_a_stopped_server_is_not_shown_as_live_and_recovers(serve, visit):
     admin = serve()
     page = await live_page(visit, admin)
     admin.process.send_signal(signal.SIGSTOP)

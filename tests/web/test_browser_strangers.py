@@ -43,7 +43,7 @@ def elsewhere(admin):
     thread.join()
 
 
-async def test_a_link_opens_the_page_for_who_is_signed_in(admin, visit, elsewhere):
+async def test_a_link_opens_the_page_for_a_signed_in_reader(admin, visit, elsewhere):
     page = await visit(admin, ready=False)
     await page.goto(elsewhere)
     await page.click("a")
@@ -52,9 +52,7 @@ async def test_a_link_opens_the_page_for_who_is_signed_in(admin, visit, elsewher
     assert page.url == f"{admin.origin}/admin/telemetry/mcp?since=7d"
 
 
-async def test_a_link_tells_a_stranger_how_to_come_in_and_does_not_go_round(
-    admin, visit, elsewhere
-):
+async def test_a_link_shows_a_stranger_how_to_sign_in_without_a_loop(admin, visit, elsewhere):
     page = await visit(admin, signed_in=False, ready=False)
     await page.goto(elsewhere)
     page.watch.statuses.clear()

@@ -60,7 +60,7 @@ def test_a_page_holds_no_inline_script_style_or_foreign_address(language):
         assert Reader(text).tags[0][1]["lang"] == language
 
 
-def test_what_comes_from_outside_stays_text():
+def test_text_from_outside_is_escaped():
     query = dict.fromkeys(("service", "tier", "tz", "from", "since", "user", "lang"), HOSTILE)
     problem = views.Problem(503, HOSTILE, HOSTILE, HOSTILE)
     shown = page(query=query, problem=problem, subject=HOSTILE)

@@ -1,4 +1,4 @@
-"""What fastmcp adds: tools are known by name, and spans of fastmcp 3 and 4 go into ours."""
+"""Adapter of fastmcp: tools are called by name, and its own spans (3 and 4) merge into ours."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def adapt_server(patches: Patches, module: ModuleType) -> None:
     """Hook ``fastmcp.server.server``."""
     if hasattr(module, "server_span"):
         patches.replace(module.FastMCP, "call_tool", call_by_name)
-    else:  # fastmcp 2, where nothing of it is meant for programs
+    else:  # fastmcp 2, where it is private
         patches.replace(module.FastMCP, "_call_tool_middleware", call_by_name)
 
 
@@ -31,7 +31,7 @@ def adapt_low_level(patches: Patches, module: ModuleType) -> None:
 
 
 def adapt_telemetry(patches: Patches, module: ModuleType) -> None:
-    """Hook ``fastmcp.server.telemetry``: what starts spans there gets them from here."""
+    """Hook ``fastmcp.server.telemetry``: its spans of requests are replaced by ours."""
     patches.replace(module, "get_tracer", _tracer)
     patches.replace(module, "get_current_span", lambda _: current_span)
 

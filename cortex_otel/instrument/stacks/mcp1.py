@@ -1,8 +1,8 @@
-"""mcp 1.x (from 1.10), and fastmcp 2 and 3, which stand on it.
+"""Adapter of mcp 1.x (from 1.10), and of fastmcp 2 and 3, which are built on it.
 
 Every request is handled by ``lowlevel.Server._handle_request`` and answered through its responder.
-The exception of a tool is seen last in ``_make_error_result``, which turns it into text. What never
-gets there is :mod:`.mcp1_session`'s.
+The exception of a tool is last seen in ``_make_error_result``, which turns it into text. Requests
+that never get there are handled by :mod:`.mcp1_session`.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ __all__ = [
     "Answer", "adapt_server", "begin", "clock", "http_sessions", "known_in", "peer_of", "peers",
 ]  # fmt: skip
 
-# How the stack begins to tell of a result that isn't what the tool has promised.
-_OF_THE_OUTPUT = "Output validation error"
+# How the stack's message begins if a result doesn't match the tool's output schema.
+_OUTPUT_ERROR_PREFIX = "Output validation error"
 _SESSION_HEADER, _VERSION_HEADER = "mcp-session-id", "mcp-protocol-version"
 _servers: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-#: What :mod:`.mcp1_session` shares: who is at the other end of a session, and the session id of an
-#: HTTP connection by the stream that it is read from.
+#: Shared with :mod:`.mcp1_session`: the client of a session, and the session id of an HTTP
+#: connection by the stream that it is read from.
 peers: WeakKeyDictionary[Any, Peer] = WeakKeyDictionary()
 http_sessions: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 clock = SessionClock()
@@ -78,8 +78,8 @@ def _make_error_result(original: Any) -> Any:
         request = requests.current()
         if request is not None:
             request.exception = sys.exception()
-            told = args[0] if args else ""
-            request.has_run = isinstance(told, str) and told.startswith(_OF_THE_OUTPUT)
+            message = args[0] if args else ""
+            request.has_run = isinstance(message, str) and message.startswith(_OUTPUT_ERROR_PREFIX)
         return original(self, *args, **kwargs)
 
     return _make_error_result
@@ -98,29 +98,30 @@ def _begin(server: Any, message: Any, req: Any, session: Any) -> McpRequest | No
 
 
 def begin(known: ToolNames, message: Any, req: Any, peer: Peer) -> McpRequest | None:
-    """Start the telemetry of ``req``, which ``message`` is the responder of."""
+    """Start the telemetry of ``req``, whose responder is ``message``."""
     params = getattr(req, "params", None)
-    wanted = {
-        name: value for name in ("name", "uri", "arguments")
+    asked_for = {
+        name: value
+        for name in ("name", "uri", "arguments")
         if (value := getattr(params, name, None)) is not None
-    }  # fmt: skip
+    }
     meta = getattr(message.request_meta, "__pydantic_extra__", None) or {}
-    return requests.begin(known, req.method, wanted, message.request_id, meta, peer)
+    return requests.begin(known, req.method, asked_for, message.request_id, meta, peer)
 
 
 def known_in(session: Any) -> ToolNames:
-    """The names of the server that ``session`` is one of, as far as that is known."""
+    """The names of the server that ``session`` belongs to; empty if that is unknown."""
     server = _servers.get(session)
     return ToolNames() if server is None else tool_names_of(server)
 
 
 class Answer:
-    """Listens at a request's responder.
+    """Observes the response that a request's responder sends.
 
     Args:
         message: the responder.
-        request: what is told of it.
-        server: that handles it; ``None`` if the session does.
+        request: its telemetry.
+        server: the server that handles it; ``None`` if the session does.
     """
 
     def __init__(self, message: Any, request: McpRequest, server: Any = None) -> None:
@@ -147,9 +148,9 @@ class Answer:
         return self._response is not None
 
     def verdict_of(self, error: BaseException | None) -> Verdict:
-        """What became of the request, that was left with or without an exception."""
+        """The verdict on the request, whose handler raised ``error`` or returned."""
         try:
-            if self._message.respond is self._respond:  # or fastmcp's, around it
+            if self._message.respond is self._respond:  # else fastmcp has wrapped it
                 del self._message.respond  # the responder's own again
             _learn_from_cache(self._server)
             if error is not None and not isinstance(error, Exception):
@@ -181,23 +182,23 @@ class Answer:
 
 
 def _learn_from_cache(server: Any) -> None:
-    # mcp 1 asks the server for its tools whenever it doesn't know one that is called.
+    # mcp 1 lists the server's tools whenever it doesn't know one that is called.
     cache = getattr(server, "_tool_cache", None)
     if cache:
         tool_names_of(server).learn(sc.METHOD_TOOLS_CALL, list(cache))
 
 
 def peer_of(session: Any, metadata: Any, handshake: Any = None) -> Peer:
-    """Who is at the other end of ``session``.
+    """The client of ``session``.
 
     Args:
-        session: of the server.
-        metadata: of the message, where the transport gave any.
+        session: the server's session.
+        metadata: of the message, if the transport gave any.
         handshake: parameters of ``initialize``, while it is being answered.
     """
-    found = peers.get(session)
-    if found is not None:
-        return found
+    known = peers.get(session)
+    if known is not None:
+        return known
     http = getattr(metadata, "request_context", None)
     headers = getattr(http, "headers", None) or {}
     client = handshake or session.client_params
@@ -211,7 +212,7 @@ def peer_of(session: Any, metadata: Any, handshake: Any = None) -> Peer:
         text(getattr(info, "name", "")),
         text(getattr(info, "version", "")),
     )
-    if handshake is None and (client is not None or http is not None):  # before it nothing is final
+    if handshake is None and (client is not None or http is not None):  # else not final
         peers[session] = peer
         clock.began(session)
     return peer

@@ -1,7 +1,8 @@
-"""mcp 1.x: what a session answers by itself, before a server sees a request.
+"""Adapter of mcp 1.x: requests that a session answers itself, before the server sees them.
 
-``initialize``; what comes before it; and what the protocol's model refuses: a method that is none,
-parameters that are missing or of another type. The client sees ``-32602`` of all that is refused.
+``initialize``; requests before it; and those that the protocol's model rejects: an unknown method,
+parameters that are missing or of the wrong type. For all that are rejected the client sees
+``-32602``.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def adapt_http(patches: Patches, module: ModuleType) -> None:
 
 def _enter_session(original: Any) -> Any:
     async def enter(self: Any) -> Any:
-        # Of this one object: in the class it would be read by every client in the process too.
+        # On the instance: on the class it would apply to every client in the process too.
         self._receive_request_type = _Reader(self, self._receive_request_type)
         return await original(self)
 
@@ -65,7 +66,7 @@ def _leave_session(original: Any) -> Any:
 
 
 class _Reader:
-    """Stands where a session has the type of its requests."""
+    """Replaces a session's request type, to observe requests that it rejects."""
 
     def __init__(self, session: Any, original: Any) -> None:
         self._session = ref(session)
@@ -75,7 +76,7 @@ class _Reader:
         return getattr(self._original, name)
 
     def model_validate(self, message: Any, *args: Any, **kwargs: Any) -> Any:
-        """What the type does, and a row if it refuses."""
+        """Validate as the type does; record the request if it is rejected."""
         try:
             return self._original.model_validate(message, *args, **kwargs)
         except Exception:
@@ -84,16 +85,20 @@ class _Reader:
 
 
 def _refused(session: Any, request_type: Any, message: Any) -> None:
-    """Record a request that the session refuses without reading it any further."""
+    """Record a request that the session rejects without processing it."""
     try:
         params = message.get("params")
         params = params if isinstance(params, dict) else {}
         meta = params.get("_meta")
         method = str(message.get("method"))
         request = requests.begin(
-            mcp1.known_in(session), method, params, message.get("id"),
-            meta if isinstance(meta, dict) else {}, mcp1.peer_of(session, None),
-        )  # fmt: skip
+            mcp1.known_in(session),
+            method,
+            params,
+            message.get("id"),
+            meta if isinstance(meta, dict) else {},
+            mcp1.peer_of(session, None),
+        )
         if request is not None:
             request.end(_refusal("validation" if method in _methods(request_type) else "rpc_error"))
     except Exception as error:  # noqa: BLE001 - the host's session
@@ -107,7 +112,7 @@ def _refusal(outcome: str) -> Verdict:
 
 @functools.cache
 def _methods(request_type: Any) -> frozenset[str]:
-    """The methods of this version of the protocol: a refusal of another says nothing of params."""
+    """The methods of this protocol version; one of another isn't rejected for its params."""
     union = request_type.model_fields["root"].annotation
     return frozenset(
         method
@@ -143,7 +148,7 @@ def _received_request(original: Any) -> Any:
 
 
 def _is_first(responder: Any) -> bool:
-    """Whether nobody has told of it yet: fastmcp's own method calls the one that it inherits."""
+    """Whether it isn't recorded yet: fastmcp's method calls the inherited one, also hooked."""
     if responder in _seen:
         return False
     _seen.add(responder)
@@ -164,7 +169,7 @@ def _connect(original: Any) -> Any:
     @contextlib.asynccontextmanager
     async def connect(self: Any) -> AsyncIterator[Any]:
         async with original(self) as streams:
-            with contextlib.suppress(Exception):  # another version's
+            with contextlib.suppress(Exception):  # another version
                 mcp1.http_sessions[streams[0]] = self.mcp_session_id or ""
             yield streams
 

@@ -1,8 +1,8 @@
-"""mcp 2.x, and fastmcp 4, which stands on it.
+"""Adapter of mcp 2.x, and of fastmcp 4, which is built on it.
 
-Every request goes through ``ServerRunner._on_request``; the exception of a tool is seen as it is
-where it is called by name (:mod:`.tools`). What the SDK's own OpenTelemetry middleware tells of a
-request stands on our span of it.
+Every request goes through ``ServerRunner._on_request``; the unwrapped exception of a tool is seen
+where it is called by name (:mod:`.tools`). What the SDK's own OpenTelemetry middleware records
+about a request is written to our span of it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cortex_otel import guard
 from cortex_otel.instrument import request as requests
+from cortex_otel.instrument.methods import ASKED_OF_SERVERS
 from cortex_otel.instrument.native_spans import server_span
 from cortex_otel.instrument.outcome import (
     INVALID_PARAMS,
@@ -61,12 +62,12 @@ def adapt_header_check(patches: Patches, module: ModuleType) -> None:
 
 
 def adapt_native_spans(patches: Patches, module: ModuleType) -> None:
-    """Hook ``mcp.server._otel``: no second span of a request that has one."""
+    """Hook ``mcp.server._otel``: no second span for a request that has one."""
     patches.replace(module, "otel_span", _native_span)
 
 
 def adapt_dispatcher(patches: Patches, module: ModuleType) -> None:
-    """Hook ``mcp.shared.jsonrpc_dispatcher``, which tells clients of the current trace."""
+    """Hook ``mcp.shared.jsonrpc_dispatcher``, which sends the current trace context to clients."""
     if patches.replace(module, "inject_trace_context", _inject_trace_context):
         patches.replace(module.JSONRPCDispatcher, "send_raw_request", _send_request)
 
@@ -96,7 +97,7 @@ def _native_span(original: Any) -> Any:
 
 def _send_request(original: Any) -> Any:
     async def send_raw_request(self: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        if state.trace_context_to_clients or method in requests.ASKED_OF_SERVERS:
+        if state.trace_context_to_clients or method in ASKED_OF_SERVERS:
             return await original(self, method, *args, **kwargs)
         token = _keep_trace_context.set(True)
         try:
@@ -142,7 +143,7 @@ def _begin(runner: Any, dctx: Any, method: str, params: Any) -> McpRequest | Non
         connection = runner.connection
         peer = _peer_of(connection, dctx, meta, params if method == "initialize" else {})
         if connection.client_params is not None and _PROTOCOL_VERSION not in meta:
-            _clock.began(connection)  # a connection with a handshake lasts; others are one request
+            _clock.began(connection)  # one without a handshake lasts for a single request only
         return requests.begin(
             tool_names_of(runner.server), method, params, dctx.request_id, meta, peer
         )
@@ -158,7 +159,7 @@ def _verdict_of_error(request: McpRequest, runner: Any, dctx: Any, error: BaseEx
             return Verdict("cancelled" if asked else "transport_closed")
         code = _code_of(dctx, error)
         inner = request.exception or error
-        # Before the handshake nothing is said of tools: the server refuses them all.
+        # Before the handshake the server rejects every tool, so its names say nothing.
         has_tool = request.has_tool if runner.connection.initialize_accepted else None
         return judge_error(code, inner, is_known=has_tool)
     except Exception as fault:  # noqa: BLE001 - the host's request
@@ -197,7 +198,7 @@ def _verdict_of_result(request: McpRequest, result: Any) -> Verdict:
 
 
 def _may_be_known(request: McpRequest) -> bool:
-    """A low-level server that was never asked for its tools may have one of that name."""
+    """Whether the tool may exist: a low-level server that never listed its tools may have it."""
     return request.is_known or (
         request.exception is None and not request.known.has_any(request.method)
     )
@@ -219,8 +220,11 @@ def _peer_of(
         protocol = _negotiated(handshake.get("protocolVersion"))
     return Peer(
         "tcp" if http is not None else "pipe" if is_served_over_stdio() else "",
-        text(protocol), text(connection.session_id), text(name), text(version),
-    )  # fmt: skip
+        text(protocol),
+        text(connection.session_id),
+        text(name),
+        text(version),
+    )
 
 
 def _negotiated(requested: object) -> object:

@@ -1,4 +1,4 @@
-"""What the adapters have in common."""
+"""Helpers shared by the adapters."""
 
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ if TYPE_CHECKING:
     from cortex_otel.instrument.sessions import Peer
 
 __all__ = [
-    "LISTS", "SessionClock", "is_served_over_stdio", "names_in", "text", "verdict_of_content",
-]  # fmt: skip
+    "LISTS",
+    "SessionClock",
+    "is_served_over_stdio",
+    "names_in",
+    "text",
+    "verdict_of_content",
+]
 
-#: Requests that tell names: the field of the answer, and the method the names are for.
+#: Requests that list names: the field of the result, and the method the names are for.
 LISTS: Final = {
     "tools/list": ("tools", sc.METHOD_TOOLS_CALL),
     "prompts/list": ("prompts", sc.METHOD_PROMPTS_GET),
@@ -30,16 +35,16 @@ LISTS: Final = {
 _MAX_NAME_LENGTH = 256
 _SECONDS_BETWEEN_LOOKS = 1.0
 _is_stdio = False
-_look_again = 0.0
+_next_look = 0.0
 
 
 def text(value: object) -> str:
-    """``value`` if it is text of bearable length, else ``""``."""
+    """``value`` if it is text of at most 256 characters, else ``""``."""
     return value if isinstance(value, str) and len(value) <= _MAX_NAME_LENGTH else ""
 
 
 def names_in(page: object, field: str) -> Iterator[str]:
-    """The names that a list has told; a low-level server may answer with anything."""
+    """The names in a list result; a low-level server may return anything."""
     entries = page.get(field) if isinstance(page, dict) else getattr(page, field, None)
     for entry in entries if isinstance(entries, (list, tuple)) else ():
         name = entry.get("name") if isinstance(entry, dict) else getattr(entry, "name", None)
@@ -48,63 +53,65 @@ def names_in(page: object, field: str) -> Iterator[str]:
 
 
 def verdict_of_content(request: McpRequest, content: object) -> Verdict:
-    """The verdict over a result that doesn't say that it is an error, by its first text."""
+    """The verdict on a result without ``isError``, by its first text."""
     first = content[0] if isinstance(content, (list, tuple)) and content else None
-    told = first.get("text") if isinstance(first, dict) else getattr(first, "text", None)
-    if not isinstance(told, str):
+    text_content = first.get("text") if isinstance(first, dict) else getattr(first, "text", None)
+    if not isinstance(text_content, str):
         return OK
-    if request.unrun and request.unrun in told:
+    if request.unrun and request.unrun in text_content:
         return NOT_RUN
-    if state.soft_errors and _begins_as_an_error(told):
+    if state.soft_errors and _is_soft_error(text_content):
         return Verdict("tool_error", sc.ERROR_TYPE_TOOL_ERROR, is_soft=True)
     return OK
 
 
-def _begins_as_an_error(told: str) -> bool:
-    longest = max(map(len, state.soft_errors))
-    return told.lstrip()[: longest * 2].casefold().startswith(state.soft_errors)
+def _is_soft_error(text_content: str) -> bool:
+    max_length = max(map(len, state.soft_errors))
+    return text_content.lstrip()[: max_length * 2].casefold().startswith(state.soft_errors)
 
 
 def is_served_over_stdio() -> bool:
     """Whether one of this thread's tasks reads MCP from standard input.
 
-    Streams in memory look the same to a server, and names that were imported before us can't be
-    replaced, so the task is looked for. Found once, it stays: nobody serves two at once. Not found,
-    it is looked for again a second later: walking the tasks costs more than all else of a call.
+    In-memory streams look the same to a server, and names that were imported before us can't be
+    patched, so the task is searched for. Once found, the answer stays: a process serves stdio only
+    once. If not found, the next search is a second later: walking the tasks costs more than the
+    rest of a call.
     """
-    global _is_stdio, _look_again  # noqa: PLW0603 - a process has one standard input
+    global _is_stdio, _next_look  # noqa: PLW0603 - a process has one standard input
     asyncio: Any = sys.modules.get("asyncio")
-    if not _is_stdio and asyncio is not None and time.monotonic() >= _look_again:
+    if not _is_stdio and asyncio is not None and time.monotonic() >= _next_look:
         try:
             _is_stdio = any(
                 "stdio_server.<locals>" in task.get_name() for task in asyncio.all_tasks()
             )
         except RuntimeError:  # trio's loop, or none
             return False
-        _look_again = time.monotonic() + _SECONDS_BETWEEN_LOOKS
+        _next_look = time.monotonic() + _SECONDS_BETWEEN_LOOKS
     return _is_stdio
 
 
 class SessionClock:
-    """How long sessions last, by the object a stack keeps for each."""
+    """Measures how long sessions last, by the object that a stack keeps for each."""
 
     def __init__(self) -> None:
         self._started: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 
     def began(self, session: Any) -> None:
-        """A request of ``session`` came in; the first one starts the clock."""
+        """Start the clock of ``session`` at its first request."""
         if session not in self._started:
             self._started[session] = time.monotonic()
 
     def ended(self, session: Any, peer: Peer | None) -> None:
-        """``session`` is over; never raises."""
+        """Record the duration of ``session``, which has ended; never raises."""
         try:
             started = self._started.pop(session, None)
             if started is None or state.session_duration is None or not state.active:
                 return
             attributes = {
-                sc.CORTEX_SERVICE: state.service, sc.CORTEX_USER_TIER: identity.current().tier,
-            }  # fmt: skip
+                sc.CORTEX_SERVICE: state.service,
+                sc.CORTEX_USER_TIER: identity.current().tier,
+            }
             if peer is not None and peer.transport:
                 attributes[sc.NETWORK_TRANSPORT] = peer.transport
             if peer is not None and peer.protocol_version:

@@ -1,4 +1,4 @@
-"""Where a stack calls a tool by its name: what is learned there, and calls that no client made.
+"""Hooks where a stack calls a tool by name: for unlisted tools, and calls without a client.
 
 A server may have tools that it doesn't list (hidden, filtered, registered meanwhile), and a program
 may call a tool of its own server by :meth:`call_tool`.
@@ -38,7 +38,7 @@ def adapt_conversion(patches: Patches, module: ModuleType) -> None:
 
 
 def call_by_name(original: Any) -> Any:
-    """Wrap ``call_tool(self, name, …)`` of whatever has tools."""
+    """Wrap ``call_tool(self, name, …)`` of a server or tool manager."""
 
     async def call_tool(self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
         request = requests.current()
@@ -68,13 +68,13 @@ async def _call(
         if name == request.target:
             _learn(request, server, name, error)
         raise
-    request.exception = None  # of a tool that this one called, and that it got over
+    request.exception = None  # one that this tool has caught from a tool it called
     return result
 
 
 def _learn(request: McpRequest, server: Any, name: str, error: BaseException) -> None:
     try:
-        tools = getattr(server, "_tools", None)  # a manager's: the stack has no word for it
+        tools = getattr(server, "_tools", None)  # a manager's: the stack has no API for it
         has_tool = name in tools if isinstance(tools, dict) else not says_not_found(error)
         if has_tool:
             request.learn()
@@ -92,7 +92,7 @@ def _verdict_of(request: McpRequest, error: BaseException) -> Verdict:
 
 
 def _verdict_of_result(request: McpRequest, result: Any) -> Verdict:
-    """Of what a program was given: a result, its content, or that with its structured form."""
+    """The verdict on what a program got: a result, its content, or content and structured data."""
     try:
         request.learn()
         if getattr(result, "is_error", None) is True or getattr(result, "isError", None) is True:
@@ -105,7 +105,7 @@ def _verdict_of_result(request: McpRequest, result: Any) -> Verdict:
 
 
 def note_result(original: Any) -> Any:
-    """Wrap what makes content of a tool's result, its last argument but for keywords."""
+    """Wrap a function that converts a tool's result, its last positional argument, to content."""
 
     def convert(*args: Any, **kwargs: Any) -> Any:
         result = args[-1] if args else None

@@ -1,11 +1,11 @@
-"""Who gets what the store keeps, redacted, and how that ends in time.
+"""Fan-out of redacted copies of what the store keeps, and closing all of it by a deadline.
 
-What our own processors have kept is handed on from here: to the senders of exporters that the
+What our own processors keep is passed on from here: to the senders of exporters that the
 environment or a setting names, and to processors and readers that a developer gave to
 :func:`cortex_otel.configure`. So with sampling they get what the store gets, with its weight.
 
-A developer's span processor still sees the start of each span, live, since it may be there to add
-attributes; the end it sees as a copy.
+A developer's span processor still gets the live span in ``on_start``, since it may add attributes;
+``on_end`` gets a copy.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ if TYPE_CHECKING:
 
 __all__ = ["ExtraExporters"]
 
-#: Of the time at exit, what our own store has to itself once the senders have had theirs.
+#: Share of the time left at exit that is reserved for our own store, after the senders' share.
 _STORES_SHARE = 0.3
 
 
 class ExtraExporters:
-    """All that gets telemetry beside the store.
+    """Everything that gets telemetry beside the store.
 
     Args:
-        settings: which of them the user allowed, and whether they get it raw.
-        copies: makes what they get.
-        note: enters into the ledger.
+        settings: which exporters the user allowed, and whether they get raw data.
+        copies: makes the redacted copies.
+        note: adds an entry to the ledger.
         span_processors: given in code.
         log_processors: given in code.
         metric_readers: given in code.
@@ -74,7 +74,7 @@ class ExtraExporters:
         self._senders: list[Sender] = []
         self._span_senders: list[Sender] = []
         self._log_senders: list[Sender] = []
-        #: Those that begin with the first record.
+        #: Metric senders that start with the first record.
         self._waiting: list[MetricSender] = []
         self._span_processors: Sequence[SpanProcessor] = ()
         self._log_processors: Sequence[LogRecordProcessor] = ()
@@ -88,7 +88,7 @@ class ExtraExporters:
             self._add(one, metric_interval_ms(), raw=self._raw)
         for one in otlp.exporters(settings):
             self._add(one, settings.metrics_interval_ms, raw=False)
-        self._give(span_processors, log_processors, metric_readers)
+        self._add_from_code(span_processors, log_processors, metric_readers)
         is_raw = self._raw and bool(named or self._closer)
         if is_raw:
             guard.warn_once(
@@ -101,7 +101,7 @@ class ExtraExporters:
         #: For the heartbeat; ``cortex-otel status`` has a text for each.
         self.notes = [f"forward:{'raw' if is_raw else 'redacted'} {names}"] if names else []
 
-    def _give(
+    def _add_from_code(
         self,
         span_processors: Sequence[SpanProcessor],
         log_processors: Sequence[LogRecordProcessor],
@@ -109,7 +109,7 @@ class ExtraExporters:
     ) -> None:
         """Take what a developer gave to :func:`cortex_otel.configure`."""
         is_any = bool(span_processors or log_processors or metric_readers)
-        # They close when they like: on a thread that is there already, since at exit none starts.
+        # Their shutdown may take any time, so it runs on a thread; none can be started at exit.
         self._closer = _Closer() if is_any else None
         if is_any:
             self._names.append("code")
@@ -135,20 +135,20 @@ class ExtraExporters:
     def _add_sender(self, one: Named, interval_ms: float, *, raw: bool) -> None:
         copies = self._copies
         sender: Sender
-        # Of the rest there are readers, and what they are is known only when they are made.
+        # Other metric exporters may be readers, which is known only when they are made.
         waits = native.may_be_patched() and (one.is_otlp or one.signal != "metrics")
         make = one.make
-        if not waits:  # what is there already needn't be imported in the time at exit
-            made = one.make()
-            if isinstance(made, MetricReader):  # it waits to be asked, as Prometheus' does
-                self.metric_readers.append(made if raw else self._redacting(made))
+        if not waits:  # made now, so that nothing has to be imported in the limited time at exit
+            exporter = one.make()
+            if isinstance(exporter, MetricReader):  # a pull reader, such as Prometheus'
+                self.metric_readers.append(exporter if raw else self._redacting(exporter))
                 return
-            make = partial(_same, made)
+            make = partial(_constant, exporter)
         if one.signal == "metrics":
             copy: Any = (lambda data: data) if raw else copies.metrics
             sender = MetricSender(
                 make, name=one.name, note=self._note, copy=copy, interval_ms=interval_ms,
-                preferred=otlp.preferred_of_metrics() if waits else _preferred(made),
+                preferred=otlp.preferred_of_metrics() if waits else _preferred(exporter),
                 starts_now=not waits,
             )  # fmt: skip
             if waits:
@@ -166,10 +166,10 @@ class ExtraExporters:
             self.log_processors.append(LogFlusher(sender))
         self._senders.append(sender)
 
-    # --- what the store has kept ----------------------------------------------------------------
+    # --- what the store keeps -------------------------------------------------------------------
 
     def span(self, span: ReadableSpan, record: Record, weight: float) -> None:
-        """Take an ended span; never raises, never waits but for a developer's own processors."""
+        """Take an ended span; never raises, waits only for a developer's own processors."""
         try:
             if self._waiting:
                 self._start_waiting()
@@ -183,7 +183,7 @@ class ExtraExporters:
             guard.swallowed("forward.span", error)
 
     def log(self, log_record: ReadWriteLogRecord, record: Record) -> Callable[[float], None] | None:
-        """Copy a log record, which others may still change; what to call if it is kept."""
+        """Copy a log record, which others may still change; returns what to call if it is kept."""
         if not (self._log_senders or self._log_processors):
             return None
         try:
@@ -215,7 +215,7 @@ class ExtraExporters:
 
     @property
     def takers(self) -> ExtraExporters | None:
-        """This, if spans or log records are to be handed on; else ``None``, which costs nothing."""
+        """``self`` if anything takes spans or log records, else ``None``, which costs nothing."""
         is_any = (
             self._span_senders
             or self._log_senders
@@ -225,7 +225,7 @@ class ExtraExporters:
         )
         return self if is_any else None
 
-    # --- the end --------------------------------------------------------------------------------
+    # --- closing --------------------------------------------------------------------------------
 
     def close(self, writer: Writer, providers: Sequence[Any], deadline: float) -> bool:
         """Close senders, store and providers, all by ``deadline`` (of :func:`time.monotonic`).
@@ -234,18 +234,18 @@ class ExtraExporters:
             ``True`` if the store has everything.
         """
 
-        def left() -> float:
+        def remaining() -> float:
             return max(0.0, deadline - time.monotonic())
 
         if self._senders:
             for sender in self._senders:
                 sender.begin_to_close()
-            # The store first. What the senders come to is entered there, so it closes after them.
-            writer.force_flush(left() * 500)
-            until = deadline - left() * _STORES_SHARE
+            # Flush the store first. It closes after the senders, whose counts go into its ledger.
+            writer.force_flush(remaining() * 500)
+            until = deadline - remaining() * _STORES_SHARE
             for sender in self._senders:
                 sender.close(until)
-        stored = writer.shutdown(left() * 1000)
+        stored = writer.shutdown(remaining() * 1000)
         if self._closer is None:
             _shut_down(providers)
         else:
@@ -255,10 +255,10 @@ class ExtraExporters:
     # --- parts ----------------------------------------------------------------------------------
 
     def _redacting(self, reader: MetricReader) -> MetricReader:
-        """``reader``, which from now on receives copies.
+        """``reader``, changed to receive copies.
 
-        Its own method is replaced: it is the one thing that every reader has, and the SDK calls it
-        by name. A reader that won't have that is left out.
+        Its ``_receive_metrics`` is replaced: every reader has it, and the SDK calls it by name. A
+        reader on which it can't be replaced is left out.
         """
         receive = reader._receive_metrics  # noqa: SLF001 - what a reader has to define
 
@@ -275,28 +275,28 @@ class ExtraExporters:
 
 
 class _Closer:
-    """A thread that shuts providers down when told to."""
+    """A thread that shuts providers down on request."""
 
     def __init__(self) -> None:
         self._begin()
 
     def _begin(self) -> None:
-        self._orders: queue.SimpleQueue[Sequence[Any]] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Sequence[Any]] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="cortex-otel-closer", daemon=True)
         self._thread.start()
 
     def close(self, providers: Sequence[Any], deadline: float) -> None:
-        """Shut ``providers`` down; not waited for beyond ``deadline``."""
+        """Shut ``providers`` down; waits until ``deadline`` at most."""
         if not providers:
             return
-        if not self._thread.is_alive():  # in a forked child
+        if not self._thread.is_alive():  # after a fork
             try:
                 self._begin()
-            except RuntimeError:  # at interpreter exit none starts any more
+            except RuntimeError:  # no thread can be started at interpreter exit
                 _shut_down(providers)
                 return
-        self._orders.put(providers)
+        self._requests.put(providers)
         try:
             self._done.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
@@ -305,7 +305,7 @@ class _Closer:
             )
 
     def _run(self) -> None:
-        _shut_down(self._orders.get())
+        _shut_down(self._requests.get())
         self._done.put(None)
 
 
@@ -317,8 +317,8 @@ def _shut_down(providers: Sequence[Any]) -> None:
             guard.swallowed("shutdown.provider", error)
 
 
-def _same(made: Any) -> Any:
-    return made
+def _constant(exporter: Any) -> Any:
+    return exporter
 
 
 def _preferred(exporter: Any) -> tuple[Any, Any]:
@@ -332,7 +332,7 @@ def _raw_span(span: ReadableSpan, _record: Record, _weight: float) -> ReadableSp
 
 
 def _as_sampled(copy: ReadableSpan) -> ReadableSpan:
-    """``copy``, that the store keeps, whatever a host's sampler said; the SDK's would leave it."""
+    """``copy`` marked as sampled: exporters skip spans that the host's sampler dropped."""
     context = copy.context
     if not context.trace_flags.sampled:
         flags = TraceFlags(context.trace_flags | TraceFlags.SAMPLED)
@@ -349,6 +349,6 @@ def _raw_log(log: ReadWriteLogRecord) -> ReadableLogRecord:
 
 
 def _writable(copy: ReadableLogRecord) -> ReadWriteLogRecord:
-    """One that a processor may change, for itself alone."""
+    """A copy of its own for one processor, which may change it."""
     log = shallow_copy(copy.log_record)
     return ReadWriteLogRecord(log, copy.resource, copy.instrumentation_scope)

@@ -1,10 +1,10 @@
-"""Exporters beside SQLite, which ``OTEL_*_EXPORTER`` names: only if the user allowed it.
+"""Exporters named by ``OTEL_*_EXPORTER``, beside SQLite: only if the user allows them.
 
 Many machines have ``OTEL_EXPORTER_OTLP_ENDPOINT`` or ``OTEL_TRACES_EXPORTER=otlp`` set for some
-other program, and another distro's default is OTLP to localhost. None of that may make data leave
-this process's database, so those variables count for nothing until
-``CORTEX_OTEL_ALLOW_OTHER_EXPORTERS=true``. Console exporters never run: a stdio MCP server
-speaks on stdout.
+other program, and another distro's default is OTLP to localhost. None of that may send data out of
+this process's database, so those variables are ignored until
+``CORTEX_OTEL_ALLOW_OTHER_EXPORTERS=true``. Console exporters never run: a stdio MCP server's
+protocol runs over stdout.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Named(NamedTuple):
     """An exporter that the environment or a setting names."""
 
     name: str
-    """As it is named there."""
+    """Its name there."""
     signal: str
     """``traces``, ``logs`` or ``metrics``."""
     make: Callable[[], Any]
-    """Imports and makes the SDK's kind of exporter; of metrics it may be a reader."""
+    """Imports and makes the SDK exporter; for metrics it may be a reader instead."""
     is_otlp: bool = False
-    """It is no reader, and what it wants of metrics is known before it is made."""
+    """It isn't a reader, and its preferred temporality is known before it is made."""
 
 
 def named_by_environment(*, allowed: bool) -> list[Named]:
@@ -50,7 +50,7 @@ def named_by_environment(*, allowed: bool) -> list[Named]:
 
 
 def metric_interval_ms() -> float:
-    """``OTEL_METRIC_EXPORT_INTERVAL``, in milliseconds; the SDK's default if it makes no sense."""
+    """``OTEL_METRIC_EXPORT_INTERVAL``, in milliseconds; the SDK's default if it is invalid."""
     text = os.environ.get("OTEL_METRIC_EXPORT_INTERVAL", "")
     try:
         interval = float(text) if text else _METRIC_INTERVAL_MS
@@ -72,19 +72,19 @@ def _named(signal: str, *, allowed: bool) -> list[Named]:
             "(CORTEX_OTEL_ALLOW_OTHER_EXPORTERS=true follows it)", variable, ",".join(names),
         )  # fmt: skip
         return []
-    found = []
+    exporters = []
     for name in names:
         make = _find(signal, name)
         if make is not None:
-            found.append(Named(name, signal, make, is_otlp=name.startswith("otlp")))
-    return found
+            exporters.append(Named(name, signal, make, is_otlp=name.startswith("otlp")))
+    return exporters
 
 
 def _find(signal: str, name: str) -> Callable[[], Any] | None:
     if name == "console":
         guard.warn_once(
-            "exporter console", "the console exporter is not started: it writes to stdout, where "
-            "an MCP server speaks with its client",
+            "exporter console", "the console exporter is not started: it writes to stdout, over "
+            "which an MCP server talks to its client",
         )  # fmt: skip
         return None
     if name == "otlp":
@@ -93,7 +93,7 @@ def _find(signal: str, name: str) -> Callable[[], Any] | None:
         name = "otlp_proto_grpc" if protocol.strip() == "grpc" else "otlp_proto_http"
     for entry_point in entry_points(group=f"opentelemetry_{signal}_exporter", name=name):
         return partial(_make, entry_point)
-    guard.warn_once(f"exporter {name}", "exporter %s is not installed; going on without it", name)
+    guard.warn_once(f"exporter {name}", "exporter %s is not installed; continuing without it", name)
     return None
 
 

@@ -1,9 +1,10 @@
-"""The exporters of ``CORTEX_OTEL_OTLP_ENDPOINT``: OpenTelemetry's own, told exactly where to.
+"""The exporters of ``CORTEX_OTEL_OTLP_ENDPOINT``: OpenTelemetry's own, pinned to that endpoint.
 
-They are the stock OTLP/HTTP exporters over a session of ours, so that what they read from
+They are the SDK's OTLP/HTTP exporters over a session of ours, so that what they read from
 ``OTEL_EXPORTER_OTLP_*`` (another program's headers, certificates and credentials) doesn't count,
-nor a ``.netrc``; a redirect is no place the user has named. The session also tells what the
-exporters don't: why a request failed, and what a Collector rejected of one that it took.
+nor a ``.netrc``; redirects aren't followed, since the user didn't name their target. The session
+also reports what the exporters don't: why a request failed, and how many records a Collector
+rejected from one that it accepted.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ if TYPE_CHECKING:
 
     from cortex_otel.settings import Settings
 
-__all__ = ["ask", "exporters", "preferred_of_metrics"]
+__all__ = ["exporters", "preferred_of_metrics", "probe"]
 
 NAME: Final = "otlp"
 _TIMEOUT_SECONDS = 10
-_ASK_SECONDS = 5
+_PROBE_SECONDS = 5
 _SUCCESS = range(200, 300)
 _PACKAGE = "opentelemetry.exporter.otlp.proto.http"
 _PROTOCOL = "opentelemetry.proto.collector"
-#: By signal: module and class of the exporter; module, answer and count of its protocol.
+#: By signal: module and class of the exporter; module, response and count field of its protocol.
 _PARTS: Final = {
     "traces": (
         "trace_exporter", "OTLPSpanExporter",
@@ -75,62 +76,62 @@ def exporters(settings: Settings) -> list[Named]:
     return []
 
 
-def ask(settings: Settings) -> str:
+def probe(settings: Settings) -> str:
     """Send the Collector that the settings name a request without records.
 
     Returns:
-        ``""`` if it takes it; why it does not: ``unreachable``, ``tls``, ``timeout``, ``failed``,
+        ``""`` if it accepts it, else why not: ``unreachable``, ``tls``, ``timeout``, ``failed``,
         or ``http_`` and the status.
 
     Raises:
         ImportError: packages are missing.
         OSError: the file of the headers can't be read.
-        ValueError: it makes no sense.
+        ValueError: that file is invalid.
     """
-    import requests  # noqa: PLC0415 - who sends nothing doesn't pay for it
+    import requests  # noqa: PLC0415 - slow; imported only to send
 
     path = settings.otlp_headers_file
-    # A request without fields is no byte at all.
+    # A protobuf message without fields is empty.
     session = _session(read_headers(path) if path is not None else {}, lambda _: 0)
     with session:
         try:
-            answer = session.post(
-                f"{settings.otlp_endpoint}/v1/traces", data=b"", timeout=_ASK_SECONDS,
+            response = session.post(
+                f"{settings.otlp_endpoint}/v1/traces", data=b"", timeout=_PROBE_SECONDS,
                 headers={"content-type": "application/x-protobuf"},
             )  # fmt: skip
         except requests.exceptions.RequestException:
-            return str(session.told()[1])
-    return "" if answer.status_code in _SUCCESS else f"http_{answer.status_code}"
+            return str(session.last_result()[1])
+    return "" if response.status_code in _SUCCESS else f"http_{response.status_code}"
 
 
 def preferred_of_metrics() -> tuple[Any, Any]:
-    """Temporality and aggregation that an OTLP exporter will ask for, without making it."""
+    """Temporality and aggregation that an OTLP exporter prefers, without making one."""
     common = import_module("opentelemetry.exporter.otlp.proto.common._internal.metrics_encoder")
     mixin = common.OTLPMetricExporterMixin()
-    return mixin._get_temporality(None), mixin._get_aggregation(None)  # noqa: SLF001 - as they do
+    return mixin._get_temporality(None), mixin._get_aggregation(None)  # noqa: SLF001 - as the exporters do
 
 
 def _exporter(signal: str, endpoint: str, headers: Mapping[str, str]) -> Any:
-    module, name, protocol, answer, count = _PARTS[signal]
+    module, name, protocol, response, count = _PARTS[signal]
     http = import_module(_PACKAGE)
     exporter = getattr(import_module(f"{_PACKAGE}.{module}"), name)
-    read_answer = getattr(import_module(f"{_PROTOCOL}.{protocol}"), answer).FromString
-    session = _session(headers, lambda body: getattr(read_answer(body).partial_success, count))
-    made = exporter(
+    parse_response = getattr(import_module(f"{_PROTOCOL}.{protocol}"), response).FromString
+    session = _session(headers, lambda body: getattr(parse_response(body).partial_success, count))
+    sender = exporter(
         endpoint=f"{endpoint}/v1/{signal}",
         timeout=_TIMEOUT_SECONDS,
         compression=http.Compression.NoCompression,
         session=session,
     )
-    made.cortex_told = session.told
-    return made
+    sender.cortex_last_result = session.last_result
+    return sender
 
 
 def _session(headers: Mapping[str, str], rejected: Any) -> Any:
-    import requests  # noqa: PLC0415 - who sends nothing doesn't pay for it
+    import requests  # noqa: PLC0415 - slow; imported only to send
 
     class Session(requests.Session):
-        """Sends what it is given to where it is told, and remembers what came of it."""
+        """Sends with our headers only, without redirects, and remembers the result."""
 
         # What the exporters set here comes from OTEL_EXPORTER_OTLP_*CERTIFICATE and *KEY.
         verify = property(lambda _: True, lambda *_: None)
@@ -138,44 +139,44 @@ def _session(headers: Mapping[str, str], rejected: Any) -> Any:
 
         def __init__(self) -> None:
             super().__init__()
-            self.auth = _keep  # else requests looks for the host in ~/.netrc
+            self.auth = _no_auth  # else requests would look up ~/.netrc
             self._lost: int | None = None
             self._reason = "failed"
 
         def send(self, request: Any, **options: Any) -> Any:
-            kept = ("content-type", "content-length", "content-encoding", "user-agent")
-            for name in [name for name in request.headers if name.lower() not in kept]:
+            allowed = ("content-type", "content-length", "content-encoding", "user-agent")
+            for name in [name for name in request.headers if name.lower() not in allowed]:
                 del request.headers[name]
             request.headers.update(headers)
             self._lost = None
             options["allow_redirects"] = False
             try:
-                answer = super().send(request, **options)
+                response = super().send(request, **options)
             except requests.exceptions.RequestException as error:
                 self._reason = _reason(error)
                 raise
-            self._reason = f"http_{answer.status_code}"
-            if answer.status_code in _SUCCESS:  # a redirect and "not modified" are none
+            self._reason = f"http_{response.status_code}"
+            if response.status_code in _SUCCESS:  # not a redirect, nor "not modified"
                 try:
-                    self._lost, self._reason = rejected(answer.content), "rejected"
-                except Exception as error:  # noqa: BLE001 - an answer that isn't the protocol's
+                    self._lost, self._reason = rejected(response.content), "rejected"
+                except Exception as error:  # noqa: BLE001 - a response that isn't OTLP
                     guard.swallowed("forward.answer", error)
                     self._reason = "not_otlp"
-            return answer
+            return response
 
-        def told(self) -> tuple[int | None, str]:
+        def last_result(self) -> tuple[int | None, str]:
             """How many records of the last request were lost, ``None`` for all, and why."""
             return self._lost, self._reason
 
     return Session()
 
 
-def _keep(request: Any) -> Any:
+def _no_auth(request: Any) -> Any:
     return request
 
 
 def _reason(error: Exception) -> str:
-    from requests import exceptions  # noqa: PLC0415 - it is there
+    from requests import exceptions  # noqa: PLC0415 - imported already
 
     if isinstance(error, exceptions.Timeout):
         return "timeout"

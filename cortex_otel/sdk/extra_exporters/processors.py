@@ -1,4 +1,4 @@
-"""What stands on a provider for somebody who is served from elsewhere: starts, flushes, the end."""
+"""Processors on the providers for exporters that the fan-out feeds: start, flush, shutdown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["LogFlusher", "Logs", "SpanFlusher", "Spans"]
 
 
 class Spans(SpanProcessor):
-    """A developer's processor; its ends come from :meth:`.ExtraExporters.span`."""
+    """Wraps a developer's processor, whose ``on_end`` is called by :meth:`.ExtraExporters.span`."""
 
     reads_ended_span = True
 
@@ -25,36 +25,36 @@ class Spans(SpanProcessor):
         self._inner = inner
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Tell the developer's, which may add attributes."""
+        """Pass the live span on: the developer's processor may add attributes."""
         self._inner.on_start(span, parent_context)
 
     def _on_ending(self, span: Span) -> None:
         self._inner._on_ending(span)  # noqa: SLF001 - the SDK's own name for it
 
     def shutdown(self) -> None:
-        """End the developer's."""
+        """Shut the developer's processor down."""
         self._inner.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Flush the developer's, so long at most."""
+        """Flush the developer's processor."""
         return self._inner.force_flush(timeout_millis)
 
 
 class Logs(LogRecordProcessor):
-    """A developer's processor; its records come from :meth:`.ExtraExporters.log`."""
+    """Wraps a developer's processor, whose records come from :meth:`.ExtraExporters.log`."""
 
     def __init__(self, inner: LogRecordProcessor) -> None:
         self._inner = inner
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        """Nothing: it comes from :meth:`.ExtraExporters.log`."""
+        """Do nothing: :meth:`.ExtraExporters.log` passes the record on."""
 
     def shutdown(self) -> None:
-        """End the developer's."""
+        """Shut the developer's processor down."""
         self._inner.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Flush the developer's, so long at most."""
+        """Flush the developer's processor."""
         return self._inner.force_flush(timeout_millis)
 
 
@@ -67,7 +67,7 @@ class SpanFlusher(SpanProcessor):
         self._sender = sender
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Send what is queued, so long at most."""
+        """Send what is queued, within ``timeout_millis``."""
         return self._sender.force_flush(timeout_millis)
 
 
@@ -78,11 +78,11 @@ class LogFlusher(LogRecordProcessor):
         self._sender = sender
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        """Nothing: it comes from :meth:`.ExtraExporters.log`."""
+        """Do nothing: :meth:`.ExtraExporters.log` passes the record on."""
 
     def shutdown(self) -> None:
-        """Nothing: the pipeline closes it."""
+        """Do nothing: the pipeline closes the sender."""
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Send what is queued, so long at most."""
+        """Send what is queued, within ``timeout_millis``."""
         return self._sender.force_flush(timeout_millis)

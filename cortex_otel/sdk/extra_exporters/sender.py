@@ -1,14 +1,14 @@
-"""An exporter of somebody else's, with a bounded queue before it and a thread of its own.
+"""A third-party exporter with a bounded queue and a thread of its own.
 
 In place of the SDK's batch processors: those drop without counting, ignore a failed export, and
-wait at exit for as long as the exporter likes. Here every record ends in the ledger, as sent or as
-lost with its reason, and at exit it is waited for until a given moment and no longer.
+wait at exit for as long as the exporter takes. Here every record is in the ledger, as sent or as
+lost with its reason, and at exit the exporter is waited for until a given time and no longer.
 
-The host's side never waits: :meth:`Sender.submit` appends and rings. Thread and bell are made when
-they are first needed, of what is there then, since the exporter uses what the host's libraries use:
-where gevent has patched them, the thread is a greenlet that lets others run. :mod:`threading` knows
-nothing of it, since its bookkeeping may be patched while it runs. The bell is a queue, whose
-``put`` may interrupt itself: a signal handler may end us.
+The host never waits: :meth:`Sender.submit` appends and wakes the thread. The thread and its
+wake-up queue are made at first use, with whatever is patched by then, since the exporter uses what
+the host's libraries use: under gevent the thread is a greenlet that lets others run. It isn't a
+:class:`threading.Thread`, whose bookkeeping may be patched while it runs. Wake-ups go through a
+``SimpleQueue`` because its ``put`` is re-entrant: a signal handler may shut us down.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class Sender:
     """Spans or log records to one exporter.
 
     Args:
-        make: of an SDK exporter, called on the thread when the first record is there; whatever it
-            does is its affair, but for its time and faults.
-        name: what the ledger calls it.
-        note: enters into the ledger (signal, outcome, reason, number).
-        copy: makes what is exported of what was submitted; runs on the thread.
+        make: makes the SDK exporter; called on the thread with the first record. Its faults are
+            counted.
+        name: its name in the ledger.
+        note: adds an entry to the ledger (signal, outcome, reason, number).
+        copy: turns what was submitted into what is exported; runs on the thread.
     """
 
     signal = "event"
@@ -69,106 +69,106 @@ class Sender:
         self._exporter: Any = None
         self._note = note
         self._copy = copy
-        self._begin()
+        self._reset()
         _senders.add(self)
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._queue: deque[tuple[Any, ...]] = deque()
-        # Re-entrant: a signal handler may end us while its own thread is inside.
+        # Re-entrant: a signal handler may shut us down while its thread holds the lock.
         self._lock = threading.RLock()
-        self._in_hand = 0
+        self._in_flight = 0
         self._is_started = False
         self._thread: int | None = None
-        self._bell: Any = None
+        self._wakeups: Any = None
         self._ended: Any = None
-        self._rung = self._hurried = self._closing = self._given_up = False
+        self._is_woken = self._is_urgent = self._closing = self._is_abandoned = False
 
-    # --- the host's side ------------------------------------------------------------------------
+    # --- on the host's threads ------------------------------------------------------------------
 
     def submit(self, *item: Any) -> None:
-        """Take what ``copy`` takes; beyond :data:`MAX_QUEUED` it is dropped and counted."""
+        """Queue the arguments of ``copy``; beyond :data:`MAX_QUEUED`, drop and count them."""
         if self._closing or len(self._queue) >= MAX_QUEUED:
-            self._lose("closed" if self._closing else "queue_full", 1)
+            self._count_lost("closed" if self._closing else "queue_full", 1)
             return
         self._queue.append(item)
         if not self._is_started:
             self._start()
-        # Flags are set before the bell and cleared before the queue is drained.
-        if not self._rung:
-            self._ring()
-        elif not self._hurried and len(self._queue) >= BATCH:
-            self._hurried = True
-            self._ring()
+        # Flags are set before the wake-up and cleared before the queue is drained.
+        if not self._is_woken:
+            self._wake()
+        elif not self._is_urgent and len(self._queue) >= BATCH:
+            self._is_urgent = True
+            self._wake()
 
     def begin_to_close(self) -> None:
-        """Take nothing more, and send what is there."""
-        self._closing = self._hurried = True
+        """Accept nothing more, and send what is queued."""
+        self._closing = self._is_urgent = True
         if not self._is_started and self._has_work():
             self._start()
-        self._ring()
+        self._wake()
 
     def close(self, deadline: float) -> None:
-        """Wait for it until ``deadline`` (of :func:`time.monotonic`); the rest counts as lost."""
-        if self._given_up:
+        """Wait until ``deadline`` (of :func:`time.monotonic`) at most; the rest counts as lost."""
+        if self._is_abandoned:
             return
         if self._is_started and self._thread != _thread.get_ident():
             with contextlib.suppress(queue.Empty):
                 self._ended.get(timeout=max(0.0, deadline - time.monotonic()))
         with self._lock:
-            self._given_up = True
-            left = len(self._queue) + self._in_hand
+            self._is_abandoned = True
+            unsent = len(self._queue) + self._in_flight
             self._queue.clear()
-            self._in_hand = 0
-        if left:
-            self._lose("exit_timeout", left)
+            self._in_flight = 0
+        if unsent:
+            self._count_lost("exit_timeout", unsent)
 
     def force_flush(self, timeout_millis: float = 1000) -> bool:
-        """Wait until nothing is queued or under way, so long at most."""
+        """Wait until nothing is queued or in flight, ``timeout_millis`` at most."""
         deadline = time.monotonic() + timeout_millis / 1000
         while self._has_work():
             if not self._is_started or time.monotonic() >= deadline:
                 return False
-            self._hurried = True
-            self._ring()
+            self._is_urgent = True
+            self._wake()
             time.sleep(0.005)
         return True
 
-    def begin_again_in_child(self) -> None:
-        """In a forked child: the queue and the thread are the parent's."""
-        self._begin()
+    def reset_in_child(self) -> None:
+        """Reset in a forked child: the queue and the thread are the parent's."""
+        self._reset()
 
     def _has_work(self) -> bool:
-        return bool(self._queue or self._in_hand)
+        return bool(self._queue or self._in_flight)
 
-    def _ring(self) -> None:
-        self._rung = True
-        if self._bell is not None:
-            self._bell.put(None)
+    def _wake(self) -> None:
+        self._is_woken = True
+        if self._wakeups is not None:
+            self._wakeups.put(None)
 
     def _start(self) -> None:
         with self._lock:
             if self._is_started:
                 return
-            self._bell, self._ended = queue.SimpleQueue(), queue.SimpleQueue()
+            self._wakeups, self._ended = queue.SimpleQueue(), queue.SimpleQueue()
             self._is_started = True
             try:
                 _thread.start_new_thread(self._main, ())
             except RuntimeError:  # at interpreter exit
                 self._is_started = False
 
-    # --- the thread's side ----------------------------------------------------------------------
+    # --- on its own thread ----------------------------------------------------------------------
 
     def _main(self) -> None:
         self._thread, ended = _thread.get_ident(), self._ended
         try:
             self._prepare()
             self._run()
-        except Exception as error:  # noqa: BLE001 - nobody else would hear of it
+        except Exception as error:  # noqa: BLE001 - the thread's last resort
             guard.swallowed("forward.thread", error)
         ended.put(None)
 
     def _prepare(self) -> bool:
-        """Have an exporter, which may have to be imported; what fails is tried again."""
+        """Make the exporter, which may import it; a failure is retried with the next batch."""
         if self._exporter is None:
             try:
                 self._exporter = self._make()
@@ -180,32 +180,32 @@ class Sender:
         while True:
             self._wait(None)
             is_last = self._closing
-            while self._queue and not self._given_up:
+            while self._queue and not self._is_abandoned:
                 self._send_batch()
-            if is_last or self._given_up:
+            if is_last or self._is_abandoned:
                 break
         self._end()
 
     def _wait(self, seconds: float | None) -> None:
-        """Asleep until the first record, or for so long; then a moment for what comes with it."""
+        """Sleep until the first record or for ``seconds``, then briefly for those that follow."""
         with contextlib.suppress(queue.Empty):
-            self._bell.get(timeout=seconds)
-            if not (self._hurried or self._closing):
-                self._bell.get(timeout=_SECONDS_BETWEEN_BATCHES)
+            self._wakeups.get(timeout=seconds)
+            if not (self._is_urgent or self._closing):
+                self._wakeups.get(timeout=_SECONDS_BETWEEN_BATCHES)
         with contextlib.suppress(queue.Empty):
-            while True:  # what has rung is sent now
-                self._bell.get_nowait()
-        self._rung = self._hurried = False
+            while True:  # pending wake-ups are served now
+                self._wakeups.get_nowait()
+        self._is_woken = self._is_urgent = False
 
     def _send_batch(self) -> None:
         with self._lock:
             items = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-            self._in_hand = len(items)
+            self._in_flight = len(items)
         copies = []
         for item in items:
             try:
                 copies.append(self._copy(*item))
-            except Exception as error:  # noqa: BLE001 - one bad record never takes its batch
+            except Exception as error:  # noqa: BLE001 - one bad record never loses its batch
                 guard.swallowed("forward.copy", error)
         self._export(copies, len(copies), len(items) - len(copies))
 
@@ -213,18 +213,18 @@ class Sender:
         lost, reason = self._attempt(batch) if number else (0, "")
         lost = number if lost is None else min(lost, number)
         with self._lock:
-            if self._given_up:  # counted already
+            if self._is_abandoned:  # counted already
                 return
-            self._in_hand = 0
+            self._in_flight = 0
         if invalid:
-            self._lose("invalid", invalid)
+            self._count_lost("invalid", invalid)
         if lost:
-            self._lose(reason, lost)
+            self._count_lost(reason, lost)
         if number > lost:
             self._note(self.signal, "sent", self.name, number - lost)
 
     def _attempt(self, batch: Any) -> tuple[int | None, str]:
-        """How many were lost (``None`` for all) and why."""
+        """Export ``batch``; how many were lost (``None`` for all) and why."""
         if not self._prepare():
             return None, "fault"
         token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: FBT003 - the SDK's signature
@@ -235,12 +235,12 @@ class Sender:
             return None, "fault"
         finally:
             detach(token)
-        # Ours knows more than the SDK's yes or no.
-        told = getattr(self._exporter, "cortex_told", None)
-        lost, reason = told() if told is not None else (0, "failed")
+        # Our OTLP exporters report more than the SDK's success or failure.
+        last_result = getattr(self._exporter, "cortex_last_result", None)
+        lost, reason = last_result() if last_result is not None else (0, "failed")
         return (lost, reason) if result.name == "SUCCESS" else (None, reason)
 
-    def _lose(self, reason: str, number: int) -> None:
+    def _count_lost(self, reason: str, number: int) -> None:
         self._note(self.signal, "send_failed", f"{self.name} {reason}", number)
 
     def _end(self) -> None:
@@ -253,16 +253,16 @@ class Sender:
 
 
 class MetricSender(Sender):
-    """Metrics to one exporter, collected every so often and at the end.
+    """Metrics to one exporter, collected at an interval and at the end.
 
     Args:
-        make: of an SDK metric exporter.
-        name: what the ledger calls it.
-        note: enters into the ledger.
-        copy: makes the exported data of what was collected.
+        make: makes the SDK metric exporter.
+        name: its name in the ledger.
+        note: adds an entry to the ledger.
+        copy: turns what was collected into what is exported.
         interval_ms: time between two collections.
-        preferred: temporality and aggregation that the exporter asks for.
-        starts_now: begin to collect; else with :meth:`start`, a flush or the end.
+        preferred: temporality and aggregation that the exporter prefers.
+        starts_now: start to collect now; else with :meth:`start`, a flush or the end.
     """
 
     signal = "metric"
@@ -287,59 +287,59 @@ class MetricSender(Sender):
             self._start()
 
     def start(self) -> None:
-        """Begin to collect, if that isn't under way."""
+        """Start to collect, if not started yet."""
         if not self._is_started and not self._closing:
             self._start()
 
     def begin_to_close(self) -> None:
-        """Collect for the last time, and send it."""
+        """Collect a last time, and send it."""
         self.start()
         super().begin_to_close()
 
     def take(self, data: MetricsData) -> None:
-        """Copy and export what was collected; on the thread."""
+        """Copy and export what was collected; runs on the thread."""
         try:
             copy = self._copy(data)
             number = points_in(copy)
         except Exception as error:  # noqa: BLE001 - the thread goes on
             guard.swallowed("forward.copy", error)
-            self._lose("invalid", 1)
+            self._count_lost("invalid", 1)
             return
         if number:
             with self._lock:
-                self._in_hand = number
+                self._in_flight = number
             self._export(copy, number)
 
     def take_later(self, data: MetricsData) -> None:
-        """Let the thread take what was collected elsewhere."""
+        """Let the thread export what was collected elsewhere."""
         self._queue.append((data,))
-        self._hurried = True
+        self._is_urgent = True
         self.start()
-        self._ring()
+        self._wake()
 
     def force_flush(self, timeout_millis: float = 1000) -> bool:
-        """Collect and send, so long at most; after the end there is nothing to wait for."""
+        """Collect and send, within ``timeout_millis``; once closed, nothing is waited for."""
         self.start()
         if not self._closing:
             self._next = 0.0
         return super().force_flush(timeout_millis)
 
-    def begin_again_in_child(self) -> None:
-        """In a forked child: a thread of its own."""
-        super().begin_again_in_child()
+    def reset_in_child(self) -> None:
+        """Reset in a forked child, with a new thread."""
+        super().reset_in_child()
         self._next = time.monotonic() + self._interval
         if self._starts_now:
             self._start()
 
     def _has_work(self) -> bool:
-        # Once it closes it collects anyway; a flush at the same time asks for no more.
+        # When closing it collects anyway, so a flush at the same time needn't ask for it.
         return super()._has_work() or not (self._next or self._closing)
 
     def _run(self) -> None:
-        while not self._given_up:
+        while not self._is_abandoned:
             self._wait(max(0.0, self._next - time.monotonic()))
             is_last = self._closing
-            while self._queue and not self._given_up:
+            while self._queue and not self._is_abandoned:
                 self.take(*self._queue.popleft())
             if is_last or time.monotonic() >= self._next:
                 try:
@@ -353,7 +353,7 @@ class MetricSender(Sender):
 
 
 class _Reader(MetricReader):
-    """Collects when the sender's thread asks."""
+    """Collects when the sender's thread calls it."""
 
     def __init__(self, preferred: tuple[Any, Any], sender: MetricSender) -> None:
         temporality, aggregation = preferred
@@ -367,22 +367,22 @@ class _Reader(MetricReader):
         self._sender.take(metrics_data)
 
     def receive_later(self, metrics_data: MetricsData) -> None:
-        """Take what somebody collected who must not wait for its export."""
+        """Export what was collected on a thread that must not wait for the export."""
         self._sender.take_later(metrics_data)
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
-        """Collect and send, on the sender's thread, so long at most."""
+        """Collect and send on the sender's thread, within ``timeout_millis``."""
         return self._sender.force_flush(timeout_millis)
 
     def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:
-        """Collect for the last time, within the time."""
+        """Collect a last time, within ``timeout_millis`` and a second."""
         self._sender.begin_to_close()
         self._sender.close(time.monotonic() + min(timeout_millis, 1000) / 1000)
 
 
 def _after_fork_in_child() -> None:
     for sender in list(_senders):
-        sender.begin_again_in_child()
+        sender.reset_in_child()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,21 +1,21 @@
 """OpenTelemetry's global providers: ours where the host has none, the host's where it has.
 
-The API lets a process set each of the three once; whoever comes second is refused. Under zero-code
-we come first, so a host that sets up its own OpenTelemetry would be silenced. Therefore each
-signal is a *joint*: as long as nobody else comes, our provider is the global one. As soon as the
-host sets its own, before us or after, that becomes (or stays) the global one, and our store joins
-it as a processor or reader: both get everything once. What was fetched from our provider before
-(tracers, loggers, meters, instruments) hands on to the host's.
+The API lets a process set each of the three once; a second one is refused. Under zero-code ours is
+set first, so a host that sets up its own OpenTelemetry would record nothing. Therefore each signal
+is a *joint*: unless the host sets a provider, ours is the global one. When it does, before us or
+after, the host's becomes (or stays) the global one, and our store joins it as a processor or
+reader: both get everything once. What was obtained from our provider before (tracers, loggers,
+meters, instruments) delegates to the host's.
 
 A provider can be joined
 
-* by its processors, if it is the SDK's or stands before one of the SDK's (``joined``);
-* by looking at its spans, if they are of another make, as ddtrace's are (``mirrored``);
-* or not at all: then what the host records is the host's alone, and what we record is the store's
-  alone (``apart``). That is warned of.
+* by its processors, if it is the SDK's or wraps one of the SDK's (``joined``);
+* by mirroring its spans, if they are of another implementation, such as ddtrace's (``mirrored``);
+* or not at all: then what the host records goes only to the host's exporters, and what we record
+  only to the store (``apart``). That is logged as a warning.
 
 ``traces``, ``logs`` and ``meters`` have a joint each, ``slots`` the API's global variables,
-``sampled`` what keeps the host's sampling its own, ``mirror`` the spans of another make.
+``sampled`` keeps the host's sampling as it is, ``mirror`` handles spans of other implementations.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Logger providers: ours, and how it joins the host's or hands over to it."""
+"""Logger providers: ours, and how it joins the host's or delegates to it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk._logs import Logger, LoggerProvider
 
 from cortex_otel.sdk.providers.sampled import fetched
-from cortex_otel.sdk.providers.slots import LOGS, HandedOn, HandsOn, Joint, lead_on
+from cortex_otel.sdk.providers.slots import LOGS, Delegated, DelegatingProvider, Joint, delegate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ class LogJoint(Joint):
 
     Args:
         make: our own provider, without processors.
-        processors: to be put on whichever provider it is; ours first.
+        processors: added to whichever provider is used; ours first.
     """
 
     slot = LOGS
@@ -39,11 +39,11 @@ class LogJoint(Joint):
             provider.add_log_record_processor(processor)
 
     def _equip(self, provider: Any) -> None:
-        there = _processors_of(provider)
-        # On ours, others may have put some meanwhile.
-        wanted = self._processors if self._own is None else _processors_of(self._own)
-        for processor in wanted:
-            if all(processor is not one for one in there):
+        present = _processors_of(provider)
+        # Others may have added some to our own provider meanwhile.
+        processors = self._processors if self._own is None else _processors_of(self._own)
+        for processor in processors:
+            if all(processor is not one for one in present):
                 provider.add_log_record_processor(processor)
 
     def _hand_over(self, own: Any, provider: Any) -> None:
@@ -51,7 +51,7 @@ class LogJoint(Joint):
         own.successor, own.parts = provider, self._processors
         own.__class__ = _FormerProvider
         for logger in loggers:
-            lead_on(logger, provider.get_logger, _FormerLogger)
+            delegate(logger, provider.get_logger, _FormerLogger)
 
     def _leave(self, provider: Any) -> None:
         multi = provider._multi_log_record_processor  # noqa: SLF001 - there is no public way
@@ -66,26 +66,26 @@ def _processors_of(provider: Any) -> tuple[Any, ...]:
     return getattr(multi, "_log_record_processors", ())
 
 
-class _FormerProvider(LoggerProvider, HandsOn):
+class _FormerProvider(LoggerProvider, DelegatingProvider):
     """Ours, after the host has set its own."""
 
-    # The SDK's class first, so that one of its providers can become this; its own don't hand on.
-    resource = HandsOn.resource
-    force_flush = HandsOn.force_flush
-    shutdown = HandsOn.shutdown
+    # The SDK's class first, so that `__class__` can be assigned; its own methods don't delegate.
+    resource = DelegatingProvider.resource
+    force_flush = DelegatingProvider.force_flush
+    shutdown = DelegatingProvider.shutdown
 
-    get_logger = HandedOn()
+    get_logger = Delegated()
 
     def add_log_record_processor(self, log_record_processor: LogRecordProcessor) -> None:
         self.successor.add_log_record_processor(log_record_processor)
 
 
 class _FormerLogger(Logger):
-    """One of ours, after the host has set its own provider: hands on to the host's."""
+    """One of ours, after the host has set its own provider: delegates to the host's."""
 
     successor: Any
 
-    emit = HandedOn()
+    emit = Delegated()
 
     def enabled(self, **kwargs: Any) -> bool:
         enabled = getattr(self.successor, "enabled", None)

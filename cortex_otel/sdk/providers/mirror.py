@@ -1,9 +1,9 @@
-"""Spans of another make, as our store sees them: each is told again to one of the SDK's.
+"""Spans of other implementations, for our store: each is mirrored by a span of the SDK.
 
 A provider that isn't the SDK's (ddtrace's, with ``DD_TRACE_OTEL_ENABLED``) has no processors. But
-its spans are made by its tracers' ``start_span`` and changed by the methods of the API, so those
-are watched, at their classes: tracers that were fetched before are covered, and so is a library
-that makes another object for the same span each time it is asked for the current one.
+its spans are started by its tracers' ``start_span`` and changed by the API's methods, so those are
+patched, in their classes: that covers tracers obtained before, and libraries that return another
+object for the same span each time they are asked for the current one.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["watch"]
 
 _ARGUMENTS: Final = ("kind", "attributes", "links", "start_time")
-_TOLD: Final = (
+_MIRRORED_METHODS: Final = (
     "add_event", "add_link", "end", "record_exception", "set_attribute", "set_attributes",
     "set_status", "update_name",
 )  # fmt: skip
 _MAX_OPEN = 10_000
-#: The spans, by their ids, inside whose methods we are.
+#: Ids of the spans whose methods are being called here.
 _inside: ContextVar[frozenset[tuple[int, int]]] = ContextVar(
     "cortex_otel_inside", default=frozenset()
 )
@@ -43,25 +43,25 @@ _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 
 
 def watch(patches: Patches, provider: Any, make: Callable[[], TracerProvider]) -> bool:
-    """Record for the store whatever the tracers of ``provider`` start.
+    """Record for the store every span that the tracers of ``provider`` start.
 
     Args:
-        patches: what is replaced to that end.
+        patches: where the replaced methods are kept.
         provider: of the host, not the SDK's.
-        make: a provider of ours, whose processors lead to the store.
+        make: makes a provider of ours, whose processors lead to the store.
 
     Returns:
         Whether that is possible.
     """
     tracer = type(provider.get_tracer("cortex_otel"))
-    if _is_the_apis(tracer):  # those of the API alone record nothing
+    if _is_from_api(tracer):  # the API's own tracers record nothing
         return False
     mirror = _Mirror(patches, make())
     patches.replace(type(provider), "get_tracer", mirror.get_tracer)
     return patches.replace(tracer, "start_span", mirror.start_span)
 
 
-def _is_the_apis(kind: type) -> bool:
+def _is_from_api(kind: type) -> bool:
     return kind.__module__.partition(".")[0] == "opentelemetry"
 
 
@@ -75,7 +75,7 @@ class _Mirror:
         self._watched: set[type] = set()
 
     def get_tracer(self, original: Any) -> Any:
-        """In place of the provider's: the same, and its scope is remembered."""
+        """Wrap the provider's ``get_tracer``: also remember the scope."""
 
         def get_tracer(provider: Any, *args: Any, **kwargs: Any) -> Any:
             tracer = original(provider, *args, **kwargs)
@@ -88,73 +88,73 @@ class _Mirror:
         return get_tracer
 
     def start_span(self, original: Any) -> Any:
-        """In place of the tracer's: the same, and one of ours beside what it makes."""
+        """Wrap the tracer's ``start_span``: also start a span of ours beside it."""
 
-        def start_span(tracer: Any, name: str, context: Any = None, *args: Any, **more: Any) -> Any:
-            span = original(tracer, name, context, *args, **more)
+        def start_span(tracer: Any, name: str, context: Any = None, *args: Any, **kw: Any) -> Any:
+            span = original(tracer, name, context, *args, **kw)
             try:
                 ours = self._tracers.get(tracer, self._unknown)
-                given = dict(zip(_ARGUMENTS, args, strict=False)) | more
-                self._started(span, ours, name, context, given)
+                given = dict(zip(_ARGUMENTS, args, strict=False)) | kw
+                self._mirror_start(span, ours, name, context, given)
             except Exception as error:  # noqa: BLE001 - the host's call
                 guard.swallowed("providers.mirror.start", error)
             return span
 
         return start_span
 
-    def _started(
+    def _mirror_start(
         self, span: Any, tracer: Tracer, name: str, context: Any, given: dict[str, Any]
     ) -> None:
-        if _is_the_apis(type(span)) or not span.is_recording():
+        if _is_from_api(type(span)) or not span.is_recording():
             return
         parent = trace.get_current_span(context)
-        mine: Any = tracer.start_span(
+        copy: Any = tracer.start_span(
             name,
             trace.set_span_in_context(NonRecordingSpan(_context_of(parent))),
             **{key: given[key] for key in _ARGUMENTS if given.get(key) is not None},
         )
-        if not mine.is_recording():
+        if not copy.is_recording():
             return
-        mine._context = _context_of(span)  # noqa: SLF001 - the same ids
-        self._open[_ids_of(span)] = mine
-        if len(self._open) > _MAX_OPEN:  # those that nobody ends
+        copy._context = _context_of(span)  # noqa: SLF001 - the same ids
+        self._open[_ids_of(span)] = copy
+        if len(self._open) > _MAX_OPEN:  # spans that are never ended
             self._open.popitem(last=False)
         if type(span) not in self._watched:
             self._watched.add(type(span))
-            for method in _TOLD:
-                self._patches.replace(type(span), method, functools.partial(self._tell, method))
+            for method in _MIRRORED_METHODS:
+                self._patches.replace(type(span), method, functools.partial(self._mirrored, method))
 
-    def _tell(self, method: str, original: Any) -> Any:
-        def tell(span: Any, *args: Any, **kwargs: Any) -> Any:
+    def _mirrored(self, method: str, original: Any) -> Any:
+        def mirrored(span: Any, *args: Any, **kwargs: Any) -> Any:
             try:
                 ids = _ids_of(span)
             except Exception as error:  # noqa: BLE001 - the host's call
                 guard.swallowed(f"providers.mirror.{method}", error)
                 return original(span, *args, **kwargs)
             inside = _inside.get()
-            # What the method calls in its turn is its own way of keeping what it was told.
+            # A method of the same span called from inside one is its implementation detail.
             if ids in inside:
                 return original(span, *args, **kwargs)
             token = _inside.set(inside | {ids})
             try:
-                self._told(ids, method, args, kwargs)
+                self._apply(ids, method, args, kwargs)
                 return original(span, *args, **kwargs)
             finally:
                 _inside.reset(token)
 
-        return tell
+        return mirrored
 
-    def _told(self, ids: tuple[int, int], method: str, args: Any, kwargs: Any) -> None:
+    def _apply(self, ids: tuple[int, int], method: str, args: Any, kwargs: Any) -> None:
         try:
-            mine = self._open.pop(ids, None) if method == "end" else self._open.get(ids)
-            if mine is not None:
-                getattr(mine, method)(*args, **kwargs)
+            copy = self._open.pop(ids, None) if method == "end" else self._open.get(ids)
+            if copy is not None:
+                getattr(copy, method)(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 - the host's call
             guard.swallowed(f"providers.mirror.{method}", error)
 
 
 def _ids_of(span: Any) -> tuple[int, int]:
-    """Trace and span id, without the sampling decision that ddtrace takes when asked for more."""
+    """Trace and span id, without making ddtrace decide on sampling, as its span context does."""
     datadog = getattr(span, "_ddspan", None)
     if datadog is not None:
         return datadog.trace_id, datadog.span_id

@@ -1,9 +1,9 @@
-"""The host's sampling stays the host's: what it leaves out is recorded for our store alone.
+"""The host's sampling is kept as it is: what its sampler drops is recorded for our store only.
 
-Our store counts every call, and weighs what it leaves out. A host that sends every hundredth trace
-to its own backend would take the other ninety-nine from the store too. So a span that the host's
-sampler drops is recorded all the same, without the sampled flag, and shown to our processors only,
-those given to us in code among them: what the host exports, and what it propagates, is as before.
+Our store counts every call, and weights what it samples. If the host sends every hundredth trace to
+its own backend, the store would lose the other ninety-nine too. So a span that the host's sampler
+drops is still recorded, without the sampled flag, and passed to our processors only, including
+those given to us in code: what the host exports and propagates doesn't change.
 """
 
 from __future__ import annotations
@@ -22,58 +22,58 @@ if TYPE_CHECKING:
 __all__ = ["separate", "unite"]
 
 
-class _LeftOut(TraceState):
-    """Marks the context of a span that the host's sampler left out; says the same as before."""
+class _HostDropped(TraceState):
+    """Trace state that marks a span which the host's sampler dropped; its entries are unchanged."""
 
 
 class _JoinedSampler(Sampler):
     def __init__(self, theirs: Sampler, ours: Sampler) -> None:
         self.theirs = theirs
-        #: ``None`` after :func:`unite`: an SDK that keeps no list of tracers has it in them still.
+        #: ``None`` after :func:`unite`: tracers of an SDK that doesn't list them keep this sampler.
         self.ours: Sampler | None = ours
 
     def should_sample(
         self, parent_context: Any, trace_id: int, name: str, kind: Any = None,
         attributes: Any = None, *more: Any, **named: Any,
     ) -> SamplingResult:  # fmt: skip
-        asked = (parent_context, trace_id, name, kind, attributes, *more)
-        result = self.theirs.should_sample(*asked, **named)
+        arguments = (parent_context, trace_id, name, kind, attributes, *more)
+        result = self.theirs.should_sample(*arguments, **named)
         state = result.trace_state
         if result.decision is Decision.DROP and self.ours is not None:
-            ours = self.ours.should_sample(*asked, **named)
+            ours = self.ours.should_sample(*arguments, **named)
             if ours.decision.is_recording():  # type: ignore[no-untyped-call]
-                marked = _LeftOut(list((state or TraceState()).items()))
+                marked = _HostDropped(list((state or TraceState()).items()))
                 return SamplingResult(Decision.RECORD_ONLY, attributes, marked)
-        elif isinstance(state, _LeftOut):  # its parent's
+        elif isinstance(state, _HostDropped):  # its parent's
             result.trace_state = TraceState(list(state.items()))
         return result
 
     def get_description(self) -> str:
-        """As the host's."""
+        """That of the host's sampler."""
         return self.theirs.get_description()
 
 
 class _Separated:
-    """One of the SDK's multi-processors that shows the host's no span that its sampler left out."""
+    """An SDK multi-processor that hides spans dropped by the host's sampler from its processors."""
 
     _cortex_part: tuple[SpanProcessor, ...] = ()
 
     def on_start(self, span: Any, parent_context: Any = None) -> None:
-        if _is_left_out(span):
+        if _is_host_dropped(span):
             for one in self._cortex_part:
                 one.on_start(span, parent_context)
         else:
             super().on_start(span, parent_context)  # type: ignore[misc]
 
     def _on_ending(self, span: Any) -> None:
-        if _is_left_out(span):
+        if _is_host_dropped(span):
             for one in self._cortex_part:
                 one._on_ending(span)  # noqa: SLF001 - the SDK's own name for it
         else:
             super()._on_ending(span)  # type: ignore[misc]
 
     def on_end(self, span: Any) -> None:
-        if _is_left_out(span):
+        if _is_host_dropped(span):
             for one in self._cortex_part:
                 one.on_end(span)
         else:
@@ -93,18 +93,18 @@ _SEPARATED: dict[type, type] = {
 }  # fmt: skip
 
 
-def _is_left_out(span: Any) -> bool:
+def _is_host_dropped(span: Any) -> bool:
     context = span.context
-    return type(context.trace_state) is _LeftOut and not context.trace_flags.sampled
+    return type(context.trace_state) is _HostDropped and not context.trace_flags.sampled
 
 
 def separate(provider: Any, ours: Sequence[SpanProcessor], sampler: Sampler) -> None:
-    """Let ``provider``, an SDK's, record what its sampler leaves out, for ``ours`` alone.
+    """Let ``provider``, an SDK's, record what its sampler drops, for ``ours`` only.
 
     Args:
-        provider: of the host.
-        ours: our processors, that are among those of ``provider``.
-        sampler: decides what is recorded for ours of what the host's leaves out.
+        provider: the host's.
+        ours: our processors, which ``provider`` already has.
+        sampler: decides which of the spans that the host's drops are recorded for ours.
     """
     multi = provider._active_span_processor  # noqa: SLF001 - there is no public way
     theirs = provider.sampler
@@ -137,9 +137,10 @@ def _replace_sampler(provider: Any, old: Sampler, new: Sampler) -> None:
 
 
 def fetched(provider: Any, *names: str) -> list[Any]:
-    """What was got from ``provider`` so far, by the SDK's own lists (versions differ)."""
-    found: dict[int, Any] = {}
+    """What was obtained from ``provider`` so far, from the SDK's own lists (versions differ)."""
+    result: dict[int, Any] = {}
     for name in names:
-        kept = getattr(provider, name, None) or ()
-        found |= {id(one): one for one in (kept.values() if isinstance(kept, dict) else list(kept))}
-    return list(found.values())
+        cached = getattr(provider, name, None) or ()
+        items = cached.values() if isinstance(cached, dict) else list(cached)
+        result |= {id(one): one for one in items}
+    return list(result.values())

@@ -1,4 +1,4 @@
-"""The API's global providers, and the moment when the host sets its own in place of ours."""
+"""The API's global providers, and how the host's replaces ours when it is set."""
 
 from __future__ import annotations
 
@@ -18,19 +18,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import ModuleType
 
-__all__ = ["LOGS", "METRICS", "TRACES", "HandedOn", "HandsOn", "Joint", "Slot", "lead_on", "within"]
+__all__ = [
+    "LOGS",
+    "METRICS",
+    "TRACES",
+    "Delegated",
+    "DelegatingProvider",
+    "Joint",
+    "Slot",
+    "delegate",
+    "within",
+]
 
-#: How libraries whose provider stands before one of the SDK's exchange the latter.
+#: Setters by which providers that wrap one of the SDK's replace the wrapped one.
 _SETTERS: Final = ("set_provider", "set_meter_provider")
 
 
-_handing_on: ContextVar[frozenset[tuple[int, str]]] = ContextVar(
+_delegating: ContextVar[frozenset[tuple[int, str]]] = ContextVar(
     "cortex_otel_handing_on", default=frozenset()
 )
 
 
 class Slot(NamedTuple):
-    """Where the API keeps one signal's global provider."""
+    """The variables in which the API keeps one signal's global provider."""
 
     signal: str
     module: ModuleType
@@ -59,10 +69,10 @@ METRICS: Final = Slot(
 )  # fmt: skip
 
 
-class _OnceMore(Once):
-    """Lets the host set its provider, although ours is set; after that, once is once again.
+class _ReplaceableOnce(Once):
+    """Lets the host set its provider although ours is set; after that, it is final.
 
-    It stands where the API has its own, so whichever way the setter was imported leads here.
+    It replaces the API's own object, so it works however the setter was imported.
     """
 
     def __init__(self, slot: Slot, ours: Any, follow: Callable[[Any], None]) -> None:
@@ -73,7 +83,7 @@ class _OnceMore(Once):
         self._follow = follow
 
     def is_for(self, provider: Any) -> bool:
-        """Whether ``provider`` is ours: of a joint that has left, or there would be no other."""
+        """Whether ``provider`` is ours; then it belongs to a joint that has left."""
         return provider is self._ours
 
     def do_once(self, func: Callable[[], None]) -> bool:
@@ -84,7 +94,7 @@ class _OnceMore(Once):
             self._done = True
             provider = self._slot.current
         if provider is self._ours:
-            return False  # nothing has changed, as the API would say
+            return False  # as the API does when nothing has changed
         self._follow(provider)
         return True
 
@@ -93,8 +103,8 @@ class Joint(ABC):
     """One signal's provider, ours or the host's, and our part in it.
 
     Args:
-        slot: of the signal.
-        make: our own provider; called only where it is needed.
+        slot: the signal's.
+        make: makes our own provider; called only if it is needed.
     """
 
     slot: Slot
@@ -112,7 +122,7 @@ class Joint(ABC):
 
     @property
     def own(self) -> Any:
-        """Our own provider; made when it is first asked for."""
+        """Our own provider; made at first use."""
         if self._own is None:
             self._own = self._make()
             self._equip_own(self._own)
@@ -129,28 +139,28 @@ class Joint(ABC):
         return f"provider:{self.how} {self.slot.signal}"
 
     def set_up(self) -> Any:
-        """Join the provider that is set, or set ours.
+        """Join the provider that is already set, or set ours.
 
         Returns:
-            What our own instruments are to be got from.
+            The provider to get our own instruments from.
         """
         self.slot.get()  # OTEL_PYTHON_…_PROVIDER may name one
         theirs = self.slot.current
         once = getattr(self.slot.module, self.slot.once)
-        if theirs is None or (isinstance(once, _OnceMore) and once.is_for(theirs)):
+        if theirs is None or (isinstance(once, _ReplaceableOnce) and once.is_for(theirs)):
             self.slot.set(self.own)
             theirs = self.slot.current
         if theirs is not self._own:
             self._follow(theirs)
             return self.own if self.how == "apart" else theirs
-        once = _OnceMore(self.slot, self.own, self._follow)
+        once = _ReplaceableOnce(self.slot, self.own, self._follow)
         setattr(self.slot.module, self.slot.once, once)
         return self.own
 
     def leave(self) -> None:
-        """Take our part out of the host's provider.
+        """Remove our part from the host's provider.
 
-        Ours, if it is the global one, stays, and still makes way for the host's.
+        If ours is the global one, it stays, and the host can still replace it.
         """
         self._has_left = True
         self._patches.restore()
@@ -172,7 +182,7 @@ class Joint(ABC):
         if self.how == "apart":
             guard.warn_once(
                 f"provider {signal}",
-                "%s is of a make that cortex-otel can't join: its %s are not in the local store",
+                "cortex-otel can't join a provider of type %s: its %s are not in the local store",
                 kind, signal,
             )  # fmt: skip
         elif self._own is not None:
@@ -182,12 +192,12 @@ class Joint(ABC):
                 guard.swallowed(f"providers.{signal}.hand_over", error)
                 guard.warn_once(
                     f"hand over {signal}",
-                    "what was got before %s was set can't lead to it: its %s are in the local "
-                    "store alone", kind, signal,
+                    "what was obtained before %s was set can't delegate to it: its %s are only in "
+                    "the local store", kind, signal,
                 )  # fmt: skip
 
     def _join(self, provider: Any) -> str:
-        """Put our part into ``provider``; how that could be done."""
+        """Add our part to ``provider``; returns how: a value of :attr:`how`."""
         sdk = within(provider, self.sdk)
         if sdk is None:
             return self._join_foreign(provider)
@@ -199,7 +209,7 @@ class Joint(ABC):
         return "joined"
 
     def _watch(self, provider: Any) -> None:
-        """Join again whatever ``provider``, that stands before an SDK's, stands before later."""
+        """Join again when ``provider``, which wraps one of the SDK's, wraps another later."""
 
         def rejoin(original: Any) -> Any:
             def set_provider(this: Any, *args: Any, **kwargs: Any) -> Any:
@@ -224,25 +234,25 @@ class Joint(ABC):
 
     @abstractmethod
     def _equip_own(self, provider: Any) -> None:
-        """Put our part into our own provider."""
+        """Add our part to our own provider."""
 
     @abstractmethod
     def _equip(self, provider: Any) -> None:
-        """Put our part into a provider of the SDK, that is the host's."""
+        """Add our part to the host's provider, which is one of the SDK."""
 
     @abstractmethod
     def _hand_over(self, own: Any, provider: Any) -> None:
-        """Let everything that was got from ``own`` lead to ``provider``."""
+        """Let everything that was obtained from ``own`` delegate to ``provider``."""
 
     @abstractmethod
     def _leave(self, provider: Any) -> None:
         """Undo :meth:`_equip`."""
 
 
-class HandedOn:
-    """A method of a former thing of ours that the host's answers in its stead.
+class Delegated:
+    """A method that delegates to the host's object of the same scope (``successor``).
 
-    The host's may stand before ours and ask that in its turn: then ours answers as it did.
+    The host's may wrap ours and call it in turn: then our own implementation runs.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -254,39 +264,39 @@ class HandedOn:
         key = (id(instance), self._name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            inside = _handing_on.get()
+            inside = _delegating.get()
             if key in inside:
                 return getattr(super(self._owner, instance), self._name)(*args, **kwargs)
-            token = _handing_on.set(inside | {key})
+            token = _delegating.set(inside | {key})
             try:
                 return getattr(instance.successor, self._name)(*args, **kwargs)
             finally:
-                _handing_on.reset(token)
+                _delegating.reset(token)
 
         return call
 
 
-class HandsOn:
-    """What a provider of ours has become that the host has set its own in place of."""
+class DelegatingProvider:
+    """Base of our own provider's class after the host has replaced it."""
 
     successor: Any
-    """The host's."""
+    """The host's provider."""
     parts: Sequence[Any] = ()
     """Processors that came with us."""
     _resource: Any
 
     @property
     def resource(self) -> Any:
-        """What the host's provider says it is of."""
+        """The resource of the host's provider."""
         return getattr(self.successor, "resource", self._resource)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Flush the host's, if that can be flushed."""
+        """Flush the host's, if it can be flushed."""
         flush = getattr(self.successor, "force_flush", None)
         return flush is None or bool(flush(timeout_millis))
 
     def shutdown(self) -> None:
-        """Shut down what came with us; what others have put on it is the host's by now."""
+        """Shut down our processors; those that others have added are the host's by now."""
         for part in self.parts:
             try:
                 part.shutdown()
@@ -294,21 +304,21 @@ class HandsOn:
                 guard.swallowed("shutdown.processor", error)
 
 
-def lead_on(made: Any, get: Callable[..., Any], former: type) -> None:
-    """Let a tracer, logger or meter of ours lead to the host's of the same scope.
+def delegate(ours: Any, get: Callable[..., Any], former: type) -> None:
+    """Let a tracer, logger or meter of ours delegate to the host's of the same scope.
 
     Args:
-        made: got from our provider; becomes a ``former``.
-        get: of the host's provider.
-        former: what hands on to ``successor``.
+        ours: obtained from our provider; becomes a ``former``.
+        get: the getter of the host's provider.
+        former: the class that delegates to ``successor``.
     """
-    scope = made._instrumentation_scope  # noqa: SLF001 - there is no public way
-    made.successor = get(scope.name, scope.version, scope.schema_url, scope.attributes or None)
-    made.__class__ = former
+    scope = ours._instrumentation_scope  # noqa: SLF001 - there is no public way
+    ours.successor = get(scope.name, scope.version, scope.schema_url, scope.attributes or None)
+    ours.__class__ = former
 
 
 def within(provider: Any, kind: type) -> Any:
-    """The SDK's provider of ``kind`` that ``provider`` is, or stands before; ``None`` if none."""
+    """The SDK's provider of ``kind`` that ``provider`` is, or wraps; ``None`` if none."""
     if isinstance(provider, kind):
         return provider
     inner = getattr(provider, "__dict__", {}).values()

@@ -1,4 +1,4 @@
-"""Tracer providers: ours, and how it joins the host's or hands over to it."""
+"""Tracer providers: ours, and how it joins the host's or delegates to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import Tracer, TracerProvider
 
 from cortex_otel.sdk.providers import mirror
 from cortex_otel.sdk.providers.sampled import fetched, separate, unite
-from cortex_otel.sdk.providers.slots import TRACES, HandedOn, HandsOn, Joint, lead_on
+from cortex_otel.sdk.providers.slots import TRACES, Delegated, DelegatingProvider, Joint, delegate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TraceJoint"]
 
-#: Where the SDK's provider, or ours in its place, keeps the tracers that were got from it.
+#: Attributes in which the SDK's provider, or our patch of it, keeps the tracers it has handed out.
 _TRACERS: Final = ("_tracers", "_cached_tracers", "_cortex_tracers")
 
 
@@ -28,8 +28,8 @@ class TraceJoint(Joint):
 
     Args:
         make: our own provider, without processors.
-        processors: to be put on whichever provider it is; ours first.
-        sampler: what our store records.
+        processors: added to whichever provider is used; ours first.
+        sampler: decides what our store records.
     """
 
     slot = TRACES
@@ -46,23 +46,23 @@ class TraceJoint(Joint):
 
     @property
     def to_close(self) -> list[Any]:
-        """Our provider, or the one that a provider of another make is mirrored by."""
+        """Our provider, or the one that mirrors a provider of another implementation."""
         return super().to_close or ([] if self._mirror is None else [self._mirror])
 
     def _equip_own(self, provider: Any) -> None:
         for processor in self._processors:
             provider.add_span_processor(processor)
         if not any(hasattr(provider, name) for name in _TRACERS):
-            _remember_tracers(provider)  # an SDK that does not
+            _remember_tracers(provider)  # an SDK that keeps no list
 
     def _equip(self, provider: Any) -> None:
         multi = provider._active_span_processor  # noqa: SLF001 - there is no public way
-        there = getattr(multi, "_span_processors", ())
-        wanted = self._processors
-        if self._own is not None:  # also what others have put on ours meanwhile
-            wanted = self._own._active_span_processor._span_processors  # noqa: SLF001 - the same
-        for processor in wanted:
-            if all(processor is not one for one in there):
+        present = getattr(multi, "_span_processors", ())
+        processors = self._processors
+        if self._own is not None:  # also those that others have added to ours
+            processors = self._own._active_span_processor._span_processors  # noqa: SLF001 - the same
+        for processor in processors:
+            if all(processor is not one for one in present):
                 provider.add_span_processor(processor)
         separate(provider, self._processors, self._sampler)
 
@@ -71,10 +71,10 @@ class TraceJoint(Joint):
         return "mirrored" if watched else "apart"
 
     def _make_equipped(self) -> TracerProvider:
-        made: TracerProvider = self._make()
-        self._equip_own(made)
-        self._mirror = made
-        return made
+        provider: TracerProvider = self._make()
+        self._equip_own(provider)
+        self._mirror = provider
+        return provider
 
     def _hand_over(self, own: Any, provider: Any) -> None:
         tracers = fetched(own, *_TRACERS)
@@ -82,7 +82,7 @@ class TraceJoint(Joint):
         own.successor, own.parts = provider, self._processors
         own.__class__ = _FormerProvider
         for tracer in tracers:
-            lead_on(tracer, provider.get_tracer, _FormerTracer)
+            delegate(tracer, provider.get_tracer, _FormerTracer)
 
     def _leave(self, provider: Any) -> None:
         unite(provider)
@@ -106,24 +106,24 @@ def _remember_tracers(provider: Any) -> None:
     provider.get_tracer = get_tracer
 
 
-class _FormerProvider(TracerProvider, HandsOn):
+class _FormerProvider(TracerProvider, DelegatingProvider):
     """Ours, after the host has set its own."""
 
-    # The SDK's class first, so that one of its providers can become this; its own don't hand on.
-    resource = HandsOn.resource
-    force_flush = HandsOn.force_flush
-    shutdown = HandsOn.shutdown
+    # The SDK's class first, so that `__class__` can be assigned; its own methods don't delegate.
+    resource = DelegatingProvider.resource
+    force_flush = DelegatingProvider.force_flush
+    shutdown = DelegatingProvider.shutdown
 
-    get_tracer = HandedOn()
+    get_tracer = Delegated()
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         self.successor.add_span_processor(span_processor)
 
 
 class _FormerTracer(Tracer):
-    """One of ours, after the host has set its own provider: hands on to the host's."""
+    """One of ours, after the host has set its own provider: delegates to the host's."""
 
     successor: Any
 
-    start_span = HandedOn()
-    start_as_current_span = HandedOn()
+    start_span = Delegated()
+    start_as_current_span = Delegated()

@@ -1,4 +1,4 @@
-"""Answers of the API that are more, or less, than one panel: whole pages, lists, traces."""
+"""Responses of the API other than single panels: whole pages, lists, traces."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import apsw
 
 from cortex_otel.locale import N_
 from cortex_otel.query.catalogue import catalogue
-from cortex_otel.query.events import of_trace
+from cortex_otel.query.events import trace_events
 from cortex_otel.query.runner import QueryError, QueryTimeoutError, run
 from cortex_otel.show import pages
 from cortex_otel.show.web.panels import (
@@ -44,11 +44,11 @@ _STEPS_BETWEEN_CHECKS = 10_000
 def whole_page(
     connection: apsw.Connection, page: Page, query: PageQuery, default_zone: Zone, language: str
 ) -> dict[str, Any]:
-    """Every panel of ``page``, all of one state of the store.
+    """Every panel of ``page``, read from one snapshot of the store.
 
-    A panel that takes too long has an ``error`` in its place, and the others are there.
+    A panel that takes too long is replaced by an ``error``; the others are returned.
     """
-    told: dict[str, Any] = {}
+    panels: dict[str, Any] = {}
     time_range = range_of(query, default_zone)
     end = time.monotonic() + _PAGE_LIMIT_MS / 1000
     connection.execute("BEGIN")
@@ -58,22 +58,22 @@ def whole_page(
             started = time.monotonic()
             allowed_ms = min(TIME_LIMIT_MS, max(_MIN_MS, (end - started) * 1000))
             try:
-                told[panel.id] = answer(
+                panels[panel.id] = answer(
                     connection, page, panel, query, default_zone=default_zone, language=language,
                     time_limit_ms=allowed_ms,
                 )  # fmt: skip
             except QueryTimeoutError as error:
                 if time.monotonic() < started + allowed_ms / 1000:
-                    raise  # it was interrupted: nobody waits for the page any more
-                told[panel.id] = _problem(error, language)
+                    raise  # it was interrupted: the client has gone
+                panels[panel.id] = _problem(error, language)
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
     return {
         "page": page.id,
         "title": page.title_in(language),
-        "range": time_range.told(),
-        "panels": told,
+        "range": time_range.info(),
+        "panels": panels,
     }
 
 
@@ -91,7 +91,7 @@ def records(
     """The rows of the question ``name`` as objects under ``key``.
 
     Raises:
-        ApiError: filters or cursor make no sense.
+        ApiError: filters or cursor are invalid.
         QueryError, StoreError: from the runner.
     """
     question = catalogue()[name]
@@ -104,7 +104,7 @@ def records(
     names = [column.name for column in result.columns]
     return {
         "question": name,
-        "range": time_range.told(),
+        "range": time_range.info(),
         "columns": columns_of(question, language),
         key: [dict(zip(names, row, strict=True)) for row in rows_of(result, time_range.zone)],
         "next": cursor_after(result),
@@ -115,7 +115,7 @@ def records(
 
 
 def require_user(connection: apsw.Connection, user: str) -> None:
-    """See that there is a user with this hash.
+    """Check that there is a user with this hash.
 
     Raises:
         ApiError: 404.
@@ -143,7 +143,7 @@ def trace(connection: apsw.Connection, trace_id: str, zone: Zone) -> dict[str, A
         lambda: time.monotonic() > end, _STEPS_BETWEEN_CHECKS, id=handler
     )
     try:
-        rows = of_trace(connection, trace_id, _MAX_SPANS + 1)
+        rows = trace_events(connection, trace_id, _MAX_SPANS + 1)
     except apsw.InterruptError:
         raise QueryTimeoutError("trace", TIME_LIMIT_MS) from None
     finally:

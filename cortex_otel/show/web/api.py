@@ -35,7 +35,7 @@ _TraceId = Annotated[str, Path(pattern="^[0-9a-fA-F]{32}$", description="32 hex 
 
 
 async def _once(request: Request) -> None:
-    """Of two values of one parameter, which is meant?"""
+    """Refuse a parameter that is given twice: which value is meant is unclear."""
     names = [name for name, _ in request.query_params.multi_items()]
     for name in names:
         if names.count(name) > 1:
@@ -108,16 +108,16 @@ async def user(
 ) -> Response:
     """Totals, tools, sessions and timeline of one user."""
 
-    def found(connection: apsw.Connection) -> dict[str, Any]:
+    def read(connection: apsw.Connection) -> dict[str, Any]:
         answers.require_user(connection, user_id_hash)
-        asked = query.model_copy(update={"user": user_id_hash})
+        filters = query.model_copy(update={"user": user_id_hash})
         page = find_page("user")
-        refuse_foreign_filters(page, asked)
+        refuse_foreign_filters(page, filters)
         return answers.whole_page(
-            connection, page, asked, admin_of(request).zone, _language(request)
+            connection, page, filters, admin_of(request).zone, _language(request)
         )
 
-    return Json(await _ask(request, found))
+    return Json(await _ask(request, read))
 
 
 @router.get("/errors", responses=_of(schemas.Errors), tags=["lists"])
@@ -141,7 +141,7 @@ async def trace(
     request: Request, trace_id: _TraceId, query: Annotated[parameters.LanguageQuery, Query()]
 ) -> Response:
     """The spans and events of one trace, in the order of time."""
-    del query  # its language is that of an error
+    del query  # its language is only used for errors
     zone = admin_of(request).zone
     return Json(await _ask(request, partial(answers.trace, trace_id=trace_id, zone=zone)))
 
@@ -172,7 +172,7 @@ async def questions(
     request: Request, query: Annotated[parameters.LanguageQuery, Query()]
 ) -> Response:
     """Every question with its columns, and every page with its panels."""
-    del query  # the language is found with the browser's in mind
+    del query  # `_language` also considers the browser's preference
     return Json(answers.known_questions(_language(request)))
 
 
@@ -184,7 +184,7 @@ async def export_csv(
     request: Request, query: Annotated[parameters.ExportQuery, Query()]
 ) -> Response:
     """A panel, or events, as CSV for spreadsheets; its last line says if it was cut."""
-    return await downloads.made(request, query, "csv", _language(request))
+    return await downloads.download(request, query, "csv", _language(request))
 
 
 @router.get(
@@ -195,7 +195,7 @@ async def export_json(
     request: Request, query: Annotated[parameters.ExportQuery, Query()]
 ) -> Response:
     """A panel, or events, as one JSON object; `truncated` says if it was cut."""
-    return await downloads.made(request, query, "json", _language(request))
+    return await downloads.download(request, query, "json", _language(request))
 
 
 async def _page(request: Request, name: str, query: parameters.PageQuery) -> Response:

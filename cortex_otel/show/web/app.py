@@ -1,4 +1,4 @@
-"""The web admin: composed here, and served by ``cortex-otel serve``."""
+"""Composition of the web admin, which ``cortex-otel serve`` serves."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 __all__ = ["create_app", "create_server"]
 
 _GRACEFUL_SECONDS = 1
-#: A browser sends two words at most; frames beyond that are none of ours.
+#: A browser of ours sends only tiny messages; larger frames are refused.
 _MAX_FRAME_BYTES = 4096
-#: A browser that doesn't answer one until the next is due is gone, and its place is another's.
+#: A browser that doesn't answer one until the next is due is gone, and its connection is closed.
 _SECONDS_BETWEEN_PINGS = 15
 
 
@@ -50,12 +50,12 @@ def create_server(settings: Settings, url: str) -> tuple[uvicorn.Server, str]:
 
     Args:
         settings: database, host, token and time zone.
-        url: what it will listen on.
+        url: the URL it will listen on.
 
     Returns:
         The server, and the path that opens it: it holds the token.
     """
-    del url  # a browser is answered under whatever name of this machine it used
+    del url  # requests are answered under any name of this machine
     token = token_of(settings)
     readers = Readers(settings.database)
     config = uvicorn.Config(
@@ -65,21 +65,21 @@ def create_server(settings: Settings, url: str) -> tuple[uvicorn.Server, str]:
         lifespan="on",
         access_log=False,
         log_config=None,
-        log_level="error",  # a request that is no HTTP is its sender's trouble
+        log_level="error",  # malformed requests are the client's problem
         server_header=False,
         date_header=False,
         ws_max_size=_MAX_FRAME_BYTES,
         ws_per_message_deflate=False,
         ws_ping_interval=_SECONDS_BETWEEN_PINGS,
         ws_ping_timeout=_SECONDS_BETWEEN_PINGS,
-        timeout_keep_alive=30,  # longer than clients keep a connection: none is cut as it is used
+        timeout_keep_alive=30,  # longer than clients keep connections: none is closed in use
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,
     )
     return _Server(config, readers), f"{html.HOME}?token={token}"
 
 
 class _Server(uvicorn.Server):
-    """Gives up what is being asked before it waits for clients, so that none is cut off."""
+    """Cancels running queries before it waits for clients, so that each gets a response."""
 
     def __init__(self, config: uvicorn.Config, readers: Readers) -> None:
         super().__init__(config)
@@ -95,8 +95,8 @@ def create_app(settings: Settings, token: str, readers: Readers | None = None) -
 
     Args:
         settings: database, host and time zone.
-        token: that opens it.
-        readers: of the database; made here if not given.
+        token: the token that gives access.
+        readers: the database's; made here if not given.
     """
     reading = Readers(settings.database) if readers is None else readers
     default_zone = zone(settings.time_zone) if settings.time_zone else local_zone()
@@ -124,12 +124,12 @@ def create_app(settings: Settings, token: str, readers: Readers | None = None) -
     app.router.routes.extend(html.ROUTES)
     openapi.add_to(app)
     for kind in (ApiError, StoreError, QueryError, RequestValidationError, HTTPException):
-        app.add_exception_handler(kind, _told)
+        app.add_exception_handler(kind, _on_error)
     return Gate(app, token, settings.admin_host)
 
 
-async def _told(request: Request, error: Exception) -> Response:
-    """What a request that went wrong is answered, as JSON or as a page."""
+async def _on_error(request: Request, error: Exception) -> Response:
+    """The response to a request that failed, as JSON or as a page."""
     match error:
         case RequestValidationError():
             known: ApiError | None = bad_parameter(error.errors())
@@ -144,7 +144,7 @@ async def _told(request: Request, error: Exception) -> Response:
         case _:
             known = known_problem(error)
     if known is None:
-        raise error  # a mistake of ours: the gate tells it
+        raise error  # a bug of ours: the gate responds
     return _answer(request, known)
 
 

@@ -1,4 +1,4 @@
-"""Exports by request: which question, under which name, in which thread."""
+"""Requests for exports: which question, under which file name, in which thread."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from cortex_otel.show.web.parameters import ExportQuery, Range
     from cortex_otel.show.web.zones import Zone
 
-__all__ = ["made"]
+__all__ = ["download"]
 
 _TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 
-class _Wanted(NamedTuple):
+class _Selection(NamedTuple):
     question: Question
     parameters: Mapping[str, Value]
     name: str
@@ -49,30 +49,30 @@ class _Wanted(NamedTuple):
     time_range: Range
 
 
-async def made(request: Request, query: ExportQuery, kind: str, language: str) -> Response:
-    """The file, begun: what can't be read has raised by now. For HEAD its headers alone.
+async def download(request: Request, query: ExportQuery, kind: str, language: str) -> Response:
+    """Start a download; raises if the store can't be read. For HEAD only the headers.
 
     Raises:
-        ApiError: 400, 404; 503: too many are being made.
+        ApiError: 400, 404; 503: too many exports are running.
         StoreError: the database can't be read.
     """
     admin = admin_of(request)
-    wanted = _wanted(query, admin.zone, language)
-    headers = {"content-disposition": export.disposition(wanted.name, wanted.title, kind)}
+    selection = _selected(query, admin.zone, language)
+    headers = {"content-disposition": export.disposition(selection.name, selection.title, kind)}
     if IS_HEAD in request.scope:
-        # Only that it can be read is looked at: the file itself may take seconds to make.
+        # Only checks that the store is readable: the file itself may take seconds to make.
         await admin.readers.ask(
-            lambda connection: from_the_first_record(connection, wanted.time_range)
+            lambda connection: from_the_first_record(connection, selection.time_range)
         )
         answer = Response(None, HTTPStatus.OK, headers, _TYPES[kind])
-        del answer.headers["content-length"]  # nobody knows it before the file is made
+        del answer.headers["content-length"]  # unknown before the file is made
         return answer
     return await admin.exports.begin(
-        lambda: _chunks(admin.database, wanted, query, kind, language), _TYPES[kind], headers
+        lambda: _chunks(admin.database, selection, query, kind, language), _TYPES[kind], headers
     )
 
 
-def _wanted(query: ExportQuery, default_zone: Zone, language: str) -> _Wanted:
+def _selected(query: ExportQuery, default_zone: Zone, language: str) -> _Selection:
     if (query.page is None) != (query.panel is None):
         field = "panel" if query.panel is None else "page"
         raise ApiError(
@@ -94,28 +94,28 @@ def _wanted(query: ExportQuery, default_zone: Zone, language: str) -> _Wanted:
         name, own, parameters = f"{page.id}-{panel.id}", panel.since, panel.parameters
     time_range = range_of(query, default_zone, own=own)
     day = time_range.zone.iso(time_range.to_ns - 1)[:10]
-    return _Wanted(question, parameters, f"cortex-{name}-{day}", f"{title} {day}", time_range)
+    return _Selection(question, parameters, f"cortex-{name}-{day}", f"{title} {day}", time_range)
 
 
 def _chunks(
-    database: Path, wanted: _Wanted, query: ExportQuery, kind: str, language: str
+    database: Path, selection: _Selection, query: ExportQuery, kind: str, language: str
 ) -> Iterator[bytes]:
-    """Read and write at once; in one thread at a time, but not always in the same."""
+    """Read and encode; runs in one thread at a time, but not always the same one."""
     connection = open_reader(database)
     try:
-        time_range = from_the_first_record(connection, wanted.time_range)
-        parameters = values_of(wanted.question, query, time_range, wanted.parameters)
-        rows = stream(connection, wanted.question, parameters)
-        columns, most = wanted.question.columns, query.max_mb * 10**6
+        time_range = from_the_first_record(connection, selection.time_range)
+        parameters = values_of(selection.question, query, time_range, selection.parameters)
+        rows = stream(connection, selection.question, parameters)
+        columns, max_bytes = selection.question.columns, query.max_mb * 10**6
         if kind == "csv":
-            yield from export.as_csv(columns, rows, time_range.zone, most)
+            yield from export.as_csv(columns, rows, time_range.zone, max_bytes)
         else:
             head = {
-                "question": wanted.question.name,
-                "title": wanted.title,
-                "range": time_range.told(),
-                "columns": columns_of(wanted.question, language),
+                "question": selection.question.name,
+                "title": selection.title,
+                "range": time_range.info(),
+                "columns": columns_of(selection.question, language),
             }
-            yield from export.as_json(head, columns, rows, time_range.zone, most)
+            yield from export.as_json(head, columns, rows, time_range.zone, max_bytes)
     finally:
         connection.close()

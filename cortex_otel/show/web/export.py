@@ -1,7 +1,7 @@
 """CSV and JSON of a panel or of events: streamed from one consistent read, in constant memory.
 
-The rows are pulled from SQLite as the client takes them. A client that stops taking is left, since
-an open read keeps the database's log from being emptied.
+Rows are read from SQLite as the client receives them. A client that stops receiving is dropped,
+since an open read keeps the database's WAL from being checkpointed.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ _BOM = "\ufeff"
 
 
 def as_csv(
-    columns: tuple[Column, ...], rows: Iterator[tuple[Value, ...]], zone: Zone, most_bytes: int
+    columns: tuple[Column, ...], rows: Iterator[tuple[Value, ...]], zone: Zone, max_bytes: int
 ) -> Iterator[bytes]:
-    """CSV (RFC 4180) for spreadsheets: UTF-8 with a mark that Excel needs, and no formulas.
+    """CSV (RFC 4180) for spreadsheets: UTF-8 with the BOM that Excel needs, and no formulas.
 
     Args:
-        columns: of the rows.
+        columns: the rows' columns.
         rows: as the question gives them.
-        zone: of times.
-        most_bytes: where it is cut; its last line then says so.
+        zone: the zone in which times are written.
+        max_bytes: size at which it is cut; its last line then says so.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
@@ -59,16 +59,16 @@ def as_csv(
     units = [column.unit for column in columns]
     size = 0
     for count, row in enumerate(rows):
-        if size + text.tell() > most_bytes:
-            writer.writerow([f"# cut after {count} rows: {most_bytes / 1e6:g} MB are reached"])
+        if size + text.tell() > max_bytes:
+            writer.writerow([f"# cut after {count} rows: {max_bytes / 1e6:g} MB are reached"])
             break
         writer.writerow(
             [harmless(cell(value, unit, zone)) for value, unit in zip(row, units, strict=True)]
         )
         if text.tell() >= _CHUNK:
             size += text.tell()
-            yield _taken(text)
-    yield _taken(text)
+            yield _drained(text)
+    yield _drained(text)
 
 
 def as_json(
@@ -76,29 +76,29 @@ def as_json(
     columns: tuple[Column, ...],
     rows: Iterator[tuple[Value, ...]],
     zone: Zone,
-    most_bytes: int,
+    max_bytes: int,
 ) -> Iterator[bytes]:
-    """One JSON object: ``head``, then ``rows`` as objects, then whether it was cut.
+    """One JSON object: ``head``, then ``rows`` as objects, then whether it was truncated.
 
     Args:
-        head: what stands before the rows.
-        columns: of the rows.
+        head: fields before the rows.
+        columns: the rows' columns.
         rows: as the question gives them.
-        zone: of times.
-        most_bytes: where it is cut.
+        zone: the zone in which times are written.
+        max_bytes: size at which it is cut.
     """
     names = [column.name for column in columns]
     units = [column.unit for column in columns]
     pieces = [orjson.dumps(head)[:-1], b',"rows":[']
     size, count, is_cut, held = 0, 0, False, len(pieces[0])
     for row in rows:
-        if size + held > most_bytes:
+        if size + held > max_bytes:
             is_cut = True
             break
         shown = [cell(value, unit, zone) for value, unit in zip(row, units, strict=True)]
-        told = orjson.dumps(dict(zip(names, shown, strict=True)))
-        pieces.append(b",\n" + told if count else b"\n" + told)
-        held += len(told) + 2
+        line = orjson.dumps(dict(zip(names, shown, strict=True)))
+        pieces.append(b",\n" + line if count else b"\n" + line)
+        held += len(line) + 2
         count += 1
         if held >= _CHUNK:
             size += held
@@ -113,7 +113,7 @@ def disposition(name: str, title: str, kind: str) -> str:
     """``Content-Disposition`` of a file (RFC 6266).
 
     Args:
-        name: in letters, digits and ``-``, for clients that know nothing else.
+        name: ASCII letters, digits and ``-``, for clients that don't support more.
         title: the same in any language.
         kind: ``csv``, ``json``.
     """
@@ -126,31 +126,31 @@ def disposition(name: str, title: str, kind: str) -> str:
 
 
 class Exports:
-    """Those that are being made: how many, and in which threads."""
+    """The running exports and their threads."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_THREADS, "cortex-otel-export")
-        self._begun = 0
+        self._running = 0
 
     async def begin(
-        self, made: Callable[[], Iterator[bytes]], media_type: str, headers: Mapping[str, str]
+        self, start: Callable[[], Iterator[bytes]], media_type: str, headers: Mapping[str, str]
     ) -> Download:
-        """Make the first chunk, so that what can't be read is answered with its status.
+        """Make the first chunk, so that an unreadable store is answered with its HTTP status.
 
         Args:
-            made: opens what it reads, and yields chunks; runs in a thread, not always the same.
+            start: opens the store and yields chunks; runs in threads, one at a time.
             media_type: of the file.
             headers: besides.
 
         Raises:
-            ApiError: 503: too many are being made.
+            ApiError: 503: too many exports are running.
             Exception: what reading raises.
         """
         # Each keeps a connection with its page cache, for as long as its client takes.
-        if self._begun >= _MAX_CONCURRENT:
+        if self._running >= _MAX_CONCURRENT:
             raise busy(retry_seconds=5)
-        self._begun += 1
-        download = Download(self, made(), media_type, headers)
+        self._running += 1
+        download = Download(self, start(), media_type, headers)
         try:
             await download.prepare()
         except BaseException:
@@ -159,12 +159,12 @@ class Exports:
         return download
 
     async def in_thread(self, call: Callable[[], _Answer]) -> _Answer:
-        """What ``call`` returns."""
+        """Run ``call`` in a thread of the pool and return its result."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     def ended(self) -> None:
-        """One of them is over."""
-        self._begun -= 1
+        """Count one export as finished."""
+        self._running -= 1
 
     def close(self) -> None:
         """End the threads."""
@@ -172,11 +172,11 @@ class Exports:
 
 
 class Download(Response):
-    """A file that is made while it is sent.
+    """A streaming response: a file that is made while it is sent.
 
     Args:
-        exports: it is one of.
-        chunks: of it; nothing is read before the first is asked for.
+        exports: where it is counted.
+        chunks: its content; nothing is read before the first one is requested.
         media_type: of the file.
         headers: besides.
     """
@@ -201,12 +201,12 @@ class Download(Response):
 
     async def __call__(
         self,
-        scope: Scope,  # noqa: ARG002 - of ASGI
+        scope: Scope,  # noqa: ARG002 - the ASGI signature
         receive: Receive,
         send: Send,
     ) -> None:
         """Send it."""
-        gone = asyncio.create_task(_until_gone(receive))
+        disconnected = asyncio.create_task(_until_disconnected(receive))
         try:
             await send(
                 {
@@ -215,22 +215,22 @@ class Download(Response):
                 }
             )  # fmt: skip
             chunk = self._first
-            while chunk and not gone.done():
+            while chunk and not disconnected.done():
                 async with asyncio.timeout(_SECONDS_FOR_A_CHUNK):
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 chunk = await self._next()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
-            pass  # it takes nothing any more: the server closes what isn't complete
+            pass  # the client stopped receiving: the server closes the incomplete response
         finally:
-            gone.cancel()
+            disconnected.cancel()
             await self.end()
 
     async def end(self) -> None:
-        """Close what it reads."""
+        """Close the read."""
         self._exports.ended()
         if self._making is not None:
-            await asyncio.wait({self._making})  # a generator that runs can't be closed
+            await asyncio.wait({self._making})  # a running generator can't be closed
         close = getattr(self._chunks, "close", None)
         if close is not None:
             await self._exports.in_thread(close)
@@ -240,12 +240,12 @@ class Download(Response):
         return await asyncio.shield(self._making)
 
 
-async def _until_gone(receive: Receive) -> None:
+async def _until_disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-def _taken(text: io.StringIO) -> bytes:
+def _drained(text: io.StringIO) -> bytes:
     content = text.getvalue().encode()
     text.seek(0)
     text.truncate()

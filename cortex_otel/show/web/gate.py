@@ -1,8 +1,8 @@
-"""Who may look: Host, Origin, token; and the headers that every answer carries.
+"""Access control: Host, Origin and token checks, and the security headers of every response.
 
-What it protects from: a page of another site that asks on the reader's behalf, a name of that site
-that leads here (DNS rebinding), other users of this machine, and, where the admin listens to a
-network, that network. What it can't protect from: another program of the same user.
+Protects against: pages of other sites that make requests in the reader's name, DNS rebinding, other
+users of this machine, and, if the admin listens on a network, that network. It can't protect
+against another program of the same user.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = ["IS_HEAD", "Gate", "language_of"]
 _COOKIE_SECONDS: Final = 90 * 86_400
 _OPEN_TO_ALL: Final = ("/static/",)
 _PAGES: Final = "/admin/"
-#: In the scope of a HEAD, which is routed as GET: whose answer is dear can leave the body out.
+#: Key in the scope of a HEAD request, which is routed as GET: an expensive body can be left out.
 IS_HEAD: Final = "cortex_otel.is_head"
 _SAFE: Final = frozenset({"GET", "HEAD"})
 
@@ -58,30 +58,30 @@ _HEADERS: Final = {
 
 
 def language_of(headers: Headers, query: bytes) -> str:
-    """``en`` or ``ko``, by URL, cookie and browser."""
+    """``en`` or ``ko``, from the URL, the cookie or the browser's preference."""
     wish = dict(parse_qsl(query.decode("latin-1"))).get("lang")
     cookie = _cookies(headers).get(views.LANGUAGE_COOKIE)
     return views.chosen_language(wish, cookie, headers.get("accept-language"))
 
 
 class Gate:
-    """ASGI middleware in front of everything.
+    """ASGI middleware in front of the application.
 
     Args:
-        app: what is behind.
-        token: of this installation.
-        host: that the server listens on.
+        app: the application.
+        token: this installation's.
+        host: the host that the server listens on.
     """
 
     def __init__(self, app: ASGIApp, token: str, host: str) -> None:
         self._app = app
         self._token = token.encode()
         digest = hashlib.sha256(b"cookie:" + self._token).hexdigest()
-        # Cookies know no ports: two installations on one machine must not sign each other out.
+        # Cookies ignore ports: two installations on one machine must not sign each other out.
         self._cookie = f"cortex_otel_{digest[:8]}"
         self._cookie_value = digest[8:]
         self._host = host.lower()
-        # Who listens to a network may be reached by any name, and has set a token of their own.
+        # An admin that listens on a network may have any name; it requires a token in the settings.
         self._any_host = not _is_loopback(host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,41 +103,41 @@ class Gate:
         if (answer := self._signing_in(scope, headers)) is not None:
             await answer(scope, receive, guarded)
         elif refused is not None:
-            await self._told(refused, scope, headers)(scope, receive, guarded)
+            await self._error_response(refused, scope, headers)(scope, receive, guarded)
         else:
-            await self._passed_on(scope, receive, guarded, headers)
+            await self._forward(scope, receive, guarded, headers)
 
-    async def _passed_on(
+    async def _forward(
         self,
         scope: Scope,
         receive: Receive,
         send: Callable[[Message], Awaitable[None]],
         headers: Headers,
     ) -> None:
-        begun = False
+        has_started = False
 
-        async def noted(message: Message) -> None:
-            nonlocal begun
-            begun = True
+        async def send_and_note(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
             await send(message)
 
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, send_and_note)
         except Exception:
-            if begun:
-                raise  # half an answer: the server closes the connection, so that it shows
+            if has_started:
+                raise  # partly sent: the server closes the connection, so that the client notices
             _logger.exception("fault of the web admin at %r", scope["path"])
             fault = ApiError(
                 HTTPStatus.INTERNAL_SERVER_ERROR,
                 "fault",
                 N_("an internal error of the admin; its log has the details"),
             )
-            await self._told(fault, scope, headers)(scope, receive, send)
+            await self._error_response(fault, scope, headers)(scope, receive, send)
 
     def _refused(  # noqa: PLR0911 - one for each reason
         self, scope: Scope, headers: Headers
     ) -> ApiError | None:
-        """Why this request is not let in; ``None`` if it is."""
+        """Why this request is refused; ``None`` if it isn't."""
         host = headers.get("host", "")
         if not self._is_our_host(host):
             return ApiError(
@@ -178,34 +178,34 @@ class Gate:
         return bool(name) and (self._any_host or name == self._host or _is_loopback(name))
 
     def _is_own_page(self, scope: Scope, headers: Headers, host: str) -> bool:
-        """Whether a page of ours asks, or nobody's: an address that was typed, or a program."""
+        """Whether a page of ours made the request, or none did: a typed address, or a program."""
         is_page = scope["path"].startswith(_PAGES) or scope["path"] == "/"
         is_socket = scope["type"] == "websocket"
         if not is_socket and is_page and scope["method"] in _SAFE:
             site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
-            # A link on another site may lead here: what it opens is a page of ours. It must not be
-            # put in a frame, nor be read by a script.
+            # A link on another site may lead here: it opens a page of ours. The page must not be
+            # framed, nor read by a script.
             return site in {None, "none", "same-origin"} or mode == "navigate"
         origin = headers.get("origin")
         if origin is not None and origin.lower() not in {f"http://{host}", f"https://{host}"}:
             return False
         return headers.get("sec-fetch-site") in {None, "none", "same-origin"}
 
-    def _is_token(self, told: str) -> bool:
-        return hmac.compare_digest(told.encode(), self._token)
+    def _is_token(self, candidate: str) -> bool:
+        return hmac.compare_digest(candidate.encode(), self._token)
 
     def _signing_in(self, scope: Scope, headers: Headers) -> Response | None:
-        """The answer to an address with the right token in it: a cookie, and the same without."""
+        """The response to a URL with the right token: sets the cookie and redirects without it."""
         if scope["method"] != "GET" or not scope["path"].startswith(_PAGES):
             return None
         pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        told = [value for name, value in pairs if name == "token"]
-        if not told or not self._is_token(told[-1]):
+        candidate = [value for name, value in pairs if name == "token"]
+        if not candidate or not self._is_token(candidate[-1]):
             return None
         if not self._is_our_host(headers.get("host", "")):
             return None
         rest = urlencode([pair for pair in pairs if pair[0] != "token"])
-        # The path is ours to choose: "//elsewhere" would lead there.
+        # One leading slash only: "//elsewhere" would redirect to another host.
         path = "/" + scope["path"].lstrip("/")
         answer = RedirectResponse(f"{path}?{rest}" if rest else path, HTTPStatus.SEE_OTHER)
         answer.set_cookie(
@@ -214,7 +214,7 @@ class Gate:
         )  # fmt: skip
         return answer
 
-    def _told(self, error: ApiError, scope: Scope, headers: Headers) -> Response:
+    def _error_response(self, error: ApiError, scope: Scope, headers: Headers) -> Response:
         language = language_of(headers, scope["query_string"])
         if not scope["path"].startswith(_PAGES) and scope["path"] != "/":
             return refusal(error, language)
@@ -223,8 +223,8 @@ class Gate:
             return HTMLResponse(html, error.status)
         answer = HTMLResponse(views.sign_in_html(language), error.status, error.headers)
         if headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
-            # A browser keeps a strict cookie back where a link of another site was followed. Asked
-            # again by a page of ours, it sends it.
+            # A browser doesn't send a strict cookie when a link on another site was followed. It
+            # does when a page of ours reloads itself.
             answer.headers["refresh"] = "0"
         return answer
 
@@ -252,7 +252,7 @@ def _cookies(headers: Headers) -> dict[str, str]:
 
 
 def _host_name(host: str) -> str:
-    """Without port and brackets, lower-case; empty if it is none."""
+    """The name without port and brackets, in lower case; empty if invalid."""
     host = host.strip().lower()
     if host.startswith("["):
         name, bracket, _ = host[1:].partition("]")

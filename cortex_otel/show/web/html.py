@@ -1,4 +1,4 @@
-"""The routes of the pages: HTML that the browser fills from the API."""
+"""The routes of the HTML pages, which the browser fills from the API."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ async def _live(socket: WebSocket) -> None:
 
 
 async def _problem(request: Request, language: str) -> views.Problem | None:
-    """What is wrong with the store; the page is shown all the same, and fills when it is better."""
+    """What is wrong with the store; the page is still shown, and fills once it is readable."""
     try:
-        # Not in the line of the questions: a page comes at once, whatever its panels wait for.
-        await asyncio.to_thread(_look_at, admin_of(request).database)
+        # Not in the queue of the readers: a page is served at once, however busy they are.
+        await asyncio.to_thread(_check_readable, admin_of(request).database)
     except StoreError as error:
         if (known := known_problem(error)) is None:
             raise
@@ -94,7 +94,7 @@ async def _problem(request: Request, language: str) -> views.Problem | None:
     return None
 
 
-def _look_at(database: Path) -> None:
+def _check_readable(database: Path) -> None:
     open_reader(database, timeout_ms=_SHORT_WAIT_MS).close()
 
 

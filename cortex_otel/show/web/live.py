@@ -1,7 +1,7 @@
-"""News for open pages: one thread that looks at the store, whoever many listen.
+"""Live updates for open pages: one thread polls the store for all of them.
 
 ``PRAGMA data_version`` changes when any process has committed, and costs a few microseconds to
-look at. While nobody listens, nobody looks.
+read. Without open pages, the thread waits.
 """
 
 from __future__ import annotations
@@ -31,42 +31,42 @@ if TYPE_CHECKING:
 __all__ = ["MAX_SOCKETS", "Live"]
 
 MAX_SOCKETS = 64
-_SECONDS_BETWEEN_LOOKS = 0.05
-#: A writer commits four times a second; several of them need not be told one by one.
+_SECONDS_BETWEEN_POLLS = 0.05
+#: A writer commits four times a second; commits of several writers are announced together.
 _SECONDS_BETWEEN_NEWS = 0.1
-#: After which it is seen that the file is another one, or there at last.
-_SECONDS_BETWEEN_FILES = 1.0
+#: Interval of checks whether the file was created or replaced.
+_SECONDS_BETWEEN_FILE_CHECKS = 1.0
 _NEWEST = 5
-#: Without news, a page is told that it would hear of them: silence means that nobody is there.
-_SECONDS_BETWEEN_BEATS = 5.0
-#: Who takes nothing for so long is gone, whatever its connection looks like.
-_SECONDS_TO_TAKE = 20.0
+#: Interval of keep-alive messages: a page takes silence for a lost connection.
+_SECONDS_BETWEEN_KEEPALIVES = 5.0
+#: A page that receives nothing for this long is considered gone.
+_SEND_TIMEOUT_SECONDS = 20.0
 _POLICY_VIOLATION, _TRY_AGAIN_LATER = 1008, 1013
 
 
 class Live:
-    """Tells listeners what was committed.
+    """Announces commits to open pages.
 
     Args:
         path: the database.
-        zone: of the times in the events that are told.
+        zone: the zone of times in the announced events.
     """
 
     def __init__(self, path: Path, zone: Zone) -> None:
         self._path = path
         self._zone = zone
-        # Never the number of an earlier run: a page that was open then must see a change.
+        # Greater than in any earlier run: a page that was open then must see a change.
         self._version = time.time_ns() // 10**6
         self._newest_id = 0
         self._condition = threading.Condition()
         self._listeners: set[_Listener] = set()
-        self._to_greet: set[_Listener] = set()
+        self._to_welcome: set[_Listener] = set()
         self._sockets = 0
         self._ended = False
         self._thread: threading.Thread | None = None
 
     async def serve(self, socket: WebSocket) -> None:
-        """One page, until it goes."""
+        """Serve one page until it disconnects."""
         if self._sockets >= MAX_SOCKETS:
             await socket.close(_TRY_AGAIN_LATER)
             return
@@ -75,18 +75,18 @@ class Live:
         sides: list[asyncio.Task[None]] = []
         try:
             await socket.accept()
-            self._listen(listener)
+            self._resume(listener)
             sides = [
-                asyncio.create_task(self._obey(socket, listener)),
+                asyncio.create_task(self._receive(socket, listener)),
                 asyncio.create_task(_send_news(socket, listener)),
             ]
             for ended in (await asyncio.wait(sides, return_when=asyncio.FIRST_COMPLETED))[0]:
                 ended.result()
         except (WebSocketDisconnect, TimeoutError):
-            pass  # it went away, or doesn't take what it is told
+            pass  # it has disconnected, or doesn't receive
         finally:
             self._sockets -= 1
-            self._rest(listener)
+            self._pause(listener)
             for side in sides:
                 side.cancel()
             await asyncio.gather(*sides, return_exceptions=True)
@@ -97,38 +97,38 @@ class Live:
             self._ended = True
             self._condition.notify()
 
-    async def _obey(self, socket: WebSocket, listener: _Listener) -> None:
+    async def _receive(self, socket: WebSocket, listener: _Listener) -> None:
         while True:
             message = await socket.receive()
             if message["type"] == "websocket.disconnect":
                 return
-            match _wish(message):
+            match _command(message):
                 case "pause":
-                    self._rest(listener)
+                    self._pause(listener)
                 case "resume":
-                    self._listen(listener)
+                    self._resume(listener)
                 case _:
                     await socket.close(_POLICY_VIOLATION)
                     return
 
-    def _listen(self, listener: _Listener) -> None:
+    def _resume(self, listener: _Listener) -> None:
         with self._condition:
             self._listeners.add(listener)
-            self._to_greet.add(listener)
+            self._to_welcome.add(listener)
             if self._thread is None:
                 self._thread = threading.Thread(
-                    target=self._look, name="cortex-otel-live", daemon=True
+                    target=self._run, name="cortex-otel-live", daemon=True
                 )
                 self._thread.start()
             self._condition.notify()
 
-    def _rest(self, listener: _Listener) -> None:
+    def _pause(self, listener: _Listener) -> None:
         with self._condition:
             self._listeners.discard(listener)
-            self._to_greet.discard(listener)
+            self._to_welcome.discard(listener)
 
-    def _look(self) -> None:
-        """The thread: watches the store while somebody listens."""
+    def _run(self) -> None:
+        """The thread: polls the store while there are listeners."""
         was_away = False
         while not self._ended:
             with self._condition:
@@ -137,42 +137,42 @@ class Live:
                     self._condition.wait()
                     continue
             try:
-                self._watch(was_away=was_away)
+                self._poll(was_away=was_away)
             except StoreError:
-                # No database yet, or none that can be read: a page says so itself.
-                self._greet()
+                # No database yet, or an unreadable one: the page itself reports that.
+                self._welcome()
                 with self._condition:
-                    self._condition.wait(_SECONDS_BETWEEN_FILES)
+                    self._condition.wait(_SECONDS_BETWEEN_FILE_CHECKS)
             was_away = True
 
-    def _watch(self, *, was_away: bool) -> None:
-        """Follow one file for as long as somebody listens and it is the one at the path."""
+    def _poll(self, *, was_away: bool) -> None:
+        """Poll one file while there are listeners and it is the one at the path."""
         connection = open_reader(self._path)
         try:
             identity = file_identity(self._path)
             seen = data_version(connection)
             self._newest_id = newest_key(connection)
             if was_away:
-                self._tell([])
-            looked = time.monotonic()
+                self._announce([])
+            checked = time.monotonic()
             while self._listeners and not self._ended:
-                self._greet()
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
+                self._welcome()
+                time.sleep(_SECONDS_BETWEEN_POLLS)
                 now = time.monotonic()
-                if now - looked >= _SECONDS_BETWEEN_FILES:
-                    looked = now
+                if now - checked >= _SECONDS_BETWEEN_FILE_CHECKS:
+                    checked = now
                     if file_identity(self._path) != identity:
                         return
-                found = data_version(connection)
-                if found != seen:
-                    seen = found
-                    self._tell(self._newest(connection))
+                version = data_version(connection)
+                if version != seen:
+                    seen = version
+                    self._announce(self._newest(connection))
                     time.sleep(_SECONDS_BETWEEN_NEWS)
         finally:
             connection.close()
 
     def _newest(self, connection: apsw.Connection) -> list[dict[str, Any]]:
-        """The events that were committed since the last look; the newest few of them."""
+        """The newest few of the events that were committed since the last poll."""
         newest = newest_key(connection)
         after = max(self._newest_id, newest - _NEWEST)
         self._newest_id = newest
@@ -181,40 +181,42 @@ class Live:
             for event in committed_after(connection, after, EventFilter(), _NEWEST)
         ]
 
-    def _greet(self) -> None:
+    def _welcome(self) -> None:
         with self._condition:
-            for listener in self._to_greet:
-                listener.tell(self._news("hello", []))
-            self._to_greet.clear()
+            for listener in self._to_welcome:
+                listener.put(self._news("hello", []))
+            self._to_welcome.clear()
 
-    def _tell(self, events: list[dict[str, Any]]) -> None:
+    def _announce(self, events: list[dict[str, Any]]) -> None:
         self._version += 1
         with self._condition:
             for listener in self._listeners:
-                listener.tell(self._news("change", events))
+                listener.put(self._news("change", events))
 
     def _news(self, kind: str, events: list[dict[str, Any]]) -> dict[str, Any]:
         return {
-            "type": kind, "data_version": self._version, "newest_id": self._newest_id,
+            "type": kind,
+            "data_version": self._version,
+            "newest_id": self._newest_id,
             "events": events,
-        }  # fmt: skip
+        }
 
 
 class _Listener:
-    """One page: what it has not been told yet. What is newer takes the place of what is older."""
+    """The pending message of one page; newer ones are merged into it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._news: dict[str, Any] | None = None
         self._is_new = asyncio.Event()
 
-    def tell(self, news: dict[str, Any]) -> None:
-        """From any thread."""
+    def put(self, news: dict[str, Any]) -> None:
+        """Add ``news`` to the pending message; callable from any thread."""
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             self._loop.call_soon_threadsafe(self._take, news)
 
     async def next(self) -> dict[str, Any]:
-        """What there is to tell, as soon as there is something."""
+        """The pending message, as soon as there is one."""
         await self._is_new.wait()
         self._is_new.clear()
         news, self._news = self._news, None
@@ -228,20 +230,20 @@ class _Listener:
 
 
 async def _send_news(socket: WebSocket, listener: _Listener) -> None:
-    with contextlib.suppress(RuntimeError):  # it went away meanwhile
+    with contextlib.suppress(RuntimeError):  # it has disconnected meanwhile
         while True:
             try:
-                async with asyncio.timeout(_SECONDS_BETWEEN_BEATS):
+                async with asyncio.timeout(_SECONDS_BETWEEN_KEEPALIVES):
                     news = await listener.next()
             except TimeoutError:
                 news = {"type": "alive"}
-            async with asyncio.timeout(_SECONDS_TO_TAKE):
+            async with asyncio.timeout(_SEND_TIMEOUT_SECONDS):
                 await socket.send_text(orjson.dumps(news).decode())
 
 
-def _wish(message: Mapping[str, Any]) -> str:
+def _command(message: Mapping[str, Any]) -> str:
     try:
-        told = orjson.loads(message.get("text") or b"")
+        command = orjson.loads(message.get("text") or b"")
     except orjson.JSONDecodeError:
         return ""
-    return str(told.get("type")) if isinstance(told, dict) else ""
+    return str(command.get("type")) if isinstance(command, dict) else ""

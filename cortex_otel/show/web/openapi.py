@@ -33,15 +33,15 @@ def add_to(app: FastAPI) -> None:
 
 
 def described(app: FastAPI) -> dict[str, Any]:
-    """The description, without what FastAPI would answer and we don't."""
-    found = get_openapi(
+    """The description, without responses that FastAPI would send and we don't."""
+    description = get_openapi(
         title="cortex-otel admin", version="1", description=_ABOUT, routes=app.routes
     )
-    for path in found["paths"].values():
+    for path in description["paths"].values():
         for operation in path.values():
             operation["responses"].pop("422", None)
     for name in ("HTTPValidationError", "ValidationError"):
-        found["components"]["schemas"].pop(name, None)
-    found["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-    found["security"] = [{"token": []}]
-    return found
+        description["components"]["schemas"].pop(name, None)
+    description["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    description["security"] = [{"token": []}]
+    return description

@@ -1,4 +1,4 @@
-"""The answer to one panel: its question asked, and all that is needed to draw it.
+"""The API's response for one panel: the rows of its question, and how they are drawn.
 
 The shape is the contract with the browser, and documented in ``docs/reference/api.md``.
 """
@@ -85,7 +85,7 @@ def find_panel(page: Page, name: str) -> Panel:
 
 
 def refuse_foreign_filters(page: Page, query: PageQuery) -> None:
-    """See that ``page`` has every filter that is set.
+    """Check that ``page`` has every filter that is set.
 
     Raises:
         ApiError: 400.
@@ -108,7 +108,7 @@ def values_of(
     time_range: Range,
     more: Mapping[str, Value] | None = None,
 ) -> dict[str, Value]:
-    """Parameters of ``question`` for the filters of ``query``; those it has no use for are left."""
+    """Parameters of ``question`` for the filters of ``query``; others are left out."""
     values: dict[str, Value] = {
         "from_ns": time_range.from_ns,
         "to_ns": time_range.to_ns,
@@ -118,9 +118,9 @@ def values_of(
         **(more or {}),
     }
     for name in FILTERS:
-        told = getattr(query, name, None)
-        if told is not None and name not in (more or {}) and question.accepts(name):
-            values[name] = told.lower() if name == "user" else told
+        value = getattr(query, name, None)
+        if value is not None and name not in (more or {}) and question.accepts(name):
+            values[name] = value.lower() if name == "user" else value
     return values
 
 
@@ -135,20 +135,20 @@ def answer(
     cursor: str | None = None,
     time_limit_ms: float | None = None,
 ) -> dict[str, Any]:
-    """Ask the question of ``panel`` and tell how it is drawn.
+    """Run the question of ``panel`` and return its rows and how they are drawn.
 
     Args:
         connection: to the store.
-        page: that the panel is on.
-        panel: what is asked.
+        page: the panel's page.
+        panel: the panel.
         query: the filters, checked.
-        default_zone: where the filters name none.
+        default_zone: used if the filters name none.
         language: ``en`` or ``ko``.
-        cursor: ``next`` of the answer before.
-        time_limit_ms: after which it is given up; milliseconds, :data:`TIME_LIMIT_MS`.
+        cursor: ``next`` of the previous response.
+        time_limit_ms: time limit in milliseconds; :data:`TIME_LIMIT_MS` if left out.
 
     Raises:
-        ApiError: the filters make no sense.
+        ApiError: the filters are invalid.
         QueryError, StoreError: from the runner.
     """
     question = catalogue()[panel.question]
@@ -174,7 +174,7 @@ def answer(
         "stacked": panel.stacked,
         "links": dict(panel.links),
         "wide": panel.wide,
-        "range": time_range.told(),
+        "range": time_range.info(),
         "columns": columns_of(question, language),
         "rows": rows_of(result, time_range.zone),
         "previous": _previous(connection, question, panel, query, before),
@@ -194,41 +194,41 @@ def answer(
 
 
 def rows_of(result: Result, zone: Zone) -> list[list[Value]]:
-    """Rows as the API gives them."""
+    """Rows with values as the API returns them."""
     units = [column.unit for column in result.columns]
     return [[cell(value, unit, zone) for value, unit in zip(row, units, strict=True)]
             for row in result.rows]  # fmt: skip
 
 
 def cursor_after(result: Result) -> str | None:
-    """Where the rows after those of ``result`` begin; ``None`` if there are none."""
+    """The cursor of the rows after those of ``result``; ``None`` if there are none."""
     question = result.question
     if not result.truncated or not result.rows or not question.cursor:
         return None
     last = dict(zip([column.name for column in result.columns], result.rows[-1], strict=True))
-    told = orjson.dumps([question.name, *(last[column] for column in question.cursor)])
-    return base64.urlsafe_b64encode(told).decode().rstrip("=")
+    content = orjson.dumps([question.name, *(last[column] for column in question.cursor)])
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
 def cursor_values(question: Question, cursor: str) -> dict[str, Value]:
-    """What a cursor of :func:`cursor_after` means to ``question``.
+    """The parameters of ``question`` in a cursor of :func:`cursor_after`.
 
     Raises:
-        ApiError: 400: it is of another question, or none.
+        ApiError: 400: it is another question's, or invalid.
     """
     refused = bad_cursor()
     if not question.cursor or len(cursor) > _MAX_CURSOR_LENGTH or not cursor.isascii():
         raise refused
     try:
-        told = orjson.loads(base64.b64decode(f"{cursor}===", altchars=b"-_"))
+        content = orjson.loads(base64.b64decode(f"{cursor}===", altchars=b"-_"))
     except ValueError:
         raise refused from None
     types = {parameter.name: parameter.type for parameter in question.parameters}
-    wanted = [_TYPES[types[parameter]] for parameter in question.cursor.values()]
-    if not isinstance(told, list) or told[:1] != [question.name]:
+    expected = [_TYPES[types[parameter]] for parameter in question.cursor.values()]
+    if not isinstance(content, list) or content[:1] != [question.name]:
         raise refused
-    keys = told[1:]
-    if [type(key) for key in keys] != wanted:
+    keys = content[1:]
+    if [type(key) for key in keys] != expected:
         raise refused
     if any(isinstance(key, int) and abs(key) >= _BIGGEST for key in keys):
         raise refused
@@ -236,7 +236,7 @@ def cursor_values(question: Question, cursor: str) -> dict[str, Value]:
 
 
 def from_the_first_record(connection: apsw.Connection, time_range: Range) -> Range:
-    """A range of all time begins with the first hour that holds anything; others stay."""
+    """Let a range of all time begin with the first hour that has records; others are unchanged."""
     if not time_range.is_all:
         return time_range
     hour = connection.execute("SELECT min(hour) FROM rollup_hour").get
@@ -276,8 +276,8 @@ def _previous(
         return None
     values = values_of(question, query, before, panel.parameters)
     result = run(connection, question, values, time_limit_ms=TIME_LIMIT_MS, row_limit=panel.limit)
-    told = before.told()
-    return {"from": told["from"], "to": told["to"], "rows": rows_of(result, before.zone)}
+    info = before.info()
+    return {"from": info["from"], "to": info["to"], "rows": rows_of(result, before.zone)}
 
 
 def _incomplete(result: Result, language: str) -> str | None:
@@ -299,7 +299,7 @@ def _empty(
     """Why there is nothing to draw, and what would fill it; ``None`` if there is something."""
     measured = [index for index, column in enumerate(result.columns) if column.unit in _MEASURED]
     if panel.draw == "cards":
-        # Always one row: there is nothing if nothing was counted.
+        # Always one row: it is empty if nothing was counted.
         if any(row[index] for row in result.rows for index in measured):
             return None
     elif result.rows:
@@ -319,7 +319,7 @@ def _empty(
     elif any(_is_set(query, name) for name in ("service", "tier", *FILTERS)):
         reason, message = "empty_filtered", _("Nothing here matches the filters")
         hint = _("Without the filters there may be more.")
-    elif not _holds_anything(connection, time_range):
+    elif not _has_records(connection, time_range):
         reason, message = "empty_range_of", _("Nothing was recorded in this range")
         told = time_range.zone.iso(last)[:16].replace("T", " ")
         hint = _("The latest record is from {last}: choose a longer range.", last=told)
@@ -329,7 +329,7 @@ def _empty(
     return {"reason": reason, "message": message, "hint": hint}
 
 
-def _holds_anything(connection: apsw.Connection, time_range: Range) -> bool:
+def _has_records(connection: apsw.Connection, time_range: Range) -> bool:
     found = "SELECT 1 FROM rollup_hour WHERE hour >= ? AND hour <= ? LIMIT 1"
     hours = (time_range.from_ns // _HOUR_NS, (time_range.to_ns - 1) // _HOUR_NS)
     return connection.execute(found, hours).get is not None

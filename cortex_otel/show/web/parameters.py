@@ -1,6 +1,6 @@
-"""What can be asked with a request, checked: an unknown name or a senseless value is refused.
+"""Validated parameters of requests: unknown names and invalid values are refused.
 
-An answer that left out a filter that it didn't understand would be a wrong answer.
+A response that ignored a filter it didn't understand would be wrong.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ _Language = Annotated[
 
 
 class _Query(BaseModel):
-    """Parameters of a request; an empty one counts as not given, as a form sends it."""
+    """Parameters of a request; an empty one, as a form sends it, counts as not given."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -205,7 +205,7 @@ class ExportQuery(PageQuery):
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What a question is asked about."""
+    """The time range of a question."""
 
     from_ns: int
     to_ns: int
@@ -215,23 +215,23 @@ class Range:
 
     @property
     def utc_offset_minutes(self) -> int:
-        """Of the last moment of the range, by which its days are counted."""
+        """The offset at the end of the range, by which its days are counted."""
         return self.zone.offset_minutes(self.to_ns - 1)
 
     @property
     def has_clock_change(self) -> bool:
-        """Whether clocks are changed in it, so that its days have no offset in common."""
+        """Whether clocks change in it, so that its days have no common offset."""
         return self.zone.changes_between(self.from_ns, self.to_ns)
 
     def before(self) -> Range | None:
-        """The period before, as long as this one; none before everything."""
+        """The previous period of the same length; ``None`` for all time."""
         start = self.from_ns - (self.to_ns - self.from_ns)
         if self.is_all or start < 0:
             return None
         return Range(start, self.from_ns, self.zone, reaches_now=False)
 
-    def told(self) -> dict[str, object]:
-        """For an answer."""
+    def info(self) -> dict[str, object]:
+        """The range as the API returns it (``RangeInfo``)."""
         return {
             "from": self.zone.iso(self.from_ns),
             "to": self.zone.iso(self.to_ns),
@@ -241,12 +241,12 @@ class Range:
 
 
 def range_of(query: RangeQuery, default_zone: Zone, *, own: str = "") -> Range:
-    """The range that ``query`` asks about.
+    """The time range of ``query``.
 
     Args:
-        query: with checked names, and values of the right form.
-        default_zone: where it names none.
-        own: a range that counts in place of the one given, e.g. ``24h``.
+        query: validated by its model.
+        default_zone: used if it names none.
+        own: a panel's own range, which overrides that of the query, e.g. ``24h``.
 
     Raises:
         ApiError: 400, with the parameter.
@@ -266,7 +266,7 @@ def range_of(query: RangeQuery, default_zone: Zone, *, own: str = "") -> Range:
             field="since",
         )
     from_ns = None if query.from_ is None else _moment(chosen, "from", query.from_)
-    # Nothing has happened after now: days to come would be shown as days without anything.
+    # Cut at now: future days would be shown as days without events.
     to_ns = now_ns if query.to is None else min(now_ns, _moment(chosen, "to", query.to))
     since = own or query.since or _DEFAULT_SINCE
     if own or from_ns is None:
@@ -274,7 +274,7 @@ def range_of(query: RangeQuery, default_zone: Zone, *, own: str = "") -> Range:
         to_ns = now_ns if own else to_ns
         try:
             from_ns = parse_moment(since, base)
-        except RangeError:  # its form was checked; the model and this must not drift apart
+        except RangeError:  # its form was validated; the model and this must not drift apart
             raise _bad("since", since) from None
     if from_ns >= to_ns:
         field = "from" if query.from_ else "to" if query.to else "since"
@@ -291,7 +291,7 @@ def range_of(query: RangeQuery, default_zone: Zone, *, own: str = "") -> Range:
 
 
 def bad_parameter(errors: Iterable[Any]) -> ApiError:
-    """What pydantic found wrong, as an error of ours: the first of it."""
+    """The first of pydantic's errors, as an error of the API."""
     error = next(iter(errors))
     field = str(error["loc"][-1])
     if error["type"] == "extra_forbidden":

@@ -1,8 +1,8 @@
-"""Threads that read the store, so that the event loop never waits for SQLite.
+"""A pool of threads that read the store, so that the event loop never waits for SQLite.
 
-Each thread keeps a read-only connection: its page cache makes the next question cheaper. Questions
-beyond what the threads can take wait in a short line; beyond that they are refused at once, which
-is better than an answer after a minute.
+Each thread keeps a read-only connection: its page cache makes the next query cheaper. Further
+queries wait in a short queue; beyond that they are refused at once, which is better than a
+response after a minute.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _Answer = TypeVar("_Answer")
 # A page asks about ten questions at once, and a browser sends six of them; SQLite is read by as
 # many threads as there are, but more than there are cores only take turns.
 _THREADS = 4
-_MAX_LINE_LENGTH = 64
+_MAX_WAITING = 64
 _SECONDS_BETWEEN_LOOKS = 0.25
 _RETRY_SECONDS = 2
 
@@ -44,17 +44,17 @@ class Readers:
 
     Args:
         path: the database.
-        threads: how many questions are answered at a time.
-        longest_line: how many may wait.
+        threads: how many queries run at a time.
+        max_waiting: how many more may wait.
     """
 
     def __init__(
-        self, path: Path, *, threads: int = _THREADS, longest_line: int = _MAX_LINE_LENGTH
+        self, path: Path, *, threads: int = _THREADS, max_waiting: int = _MAX_WAITING
     ) -> None:
         self.path = path
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="cortex-otel-read")
-        self._longest_line = threads + longest_line
-        self._asked = 0
+        self._max_pending = threads + max_waiting
+        self._pending = 0
         self._ended = False
         self._jobs: set[_Job[Any]] = set()
         self._local = threading.local()
@@ -62,19 +62,19 @@ class Readers:
     async def ask(
         self, question: Callable[[apsw.Connection], _Answer], request: Request | None = None
     ) -> _Answer:
-        """What ``question`` finds out on a connection, in another thread.
+        """Run ``question`` on a connection, in another thread, and return its result.
 
         Args:
-            question: called with a connection to the store of now.
-            request: given up when its client goes away.
+            question: called with a connection to the current store file.
+            request: the query is cancelled when this request's client disconnects.
 
         Raises:
-            ApiError: 503: too many wait.
+            ApiError: 503: too many are waiting.
             StoreError: the database can't be read.
         """
-        if self._ended or self._asked >= self._longest_line:
+        if self._ended or self._pending >= self._max_pending:
             raise busy(retry_seconds=_RETRY_SECONDS)
-        self._asked += 1
+        self._pending += 1
         job = _Job(question, self._connection, self.path)
         self._jobs.add(job)
         try:
@@ -85,38 +85,38 @@ class Readers:
                         job.give_up()
             return await future
         finally:
-            # Also where the task was cancelled: nobody waits any more.
+            # Also if the task was cancelled: nobody waits for the result.
             job.give_up()
             self._jobs.discard(job)
-            self._asked -= 1
+            self._pending -= 1
 
     def give_up(self) -> None:
-        """Answer what is being asked with 503 at once, and all that comes: the server ends."""
+        """Cancel all queries and refuse new ones with 503: the server is shutting down."""
         self._ended = True
         for job in tuple(self._jobs):
             job.give_up()
 
     def close(self) -> None:
-        """End the threads; questions that are being answered come to their end."""
+        """Stop the threads; running queries finish."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[apsw.Connection]:
-        """This thread's connection; a new one where the file at the path is another."""
+        """This thread's connection; a new one if the file at the path was replaced."""
         identity = file_identity(self.path)
-        kept: tuple[tuple[int, int], apsw.Connection] | None = getattr(self._local, "kept", None)
-        # A writer of a newer version brings the file up to date while it is open here.
-        if kept is not None and (kept[0] != identity or _version(kept[1]) != SCHEMA_VERSION):
-            self._local.kept = None
-            kept[1].close()
-            kept = None
-        if kept is not None:
-            yield kept[1]
+        cached: tuple[tuple[int, int], apsw.Connection] | None = getattr(self._local, "kept", None)
+        # A writer of a newer version may migrate the file while it is open here.
+        if cached is not None and (cached[0] != identity or _version(cached[1]) != SCHEMA_VERSION):
+            self._local.cached = None
+            cached[1].close()
+            cached = None
+        if cached is not None:
+            yield cached[1]
             return
         connection = open_reader(self.path)
-        # Where nothing can be written the file is read as it was when it was opened.
+        # In a read-only directory the file is read as it was when it was opened: don't keep it.
         if identity is not None and os.access(self.path.parent, os.W_OK):
-            self._local.kept = (identity, connection)
+            self._local.cached = (identity, connection)
             yield connection
             return
         try:
@@ -126,7 +126,7 @@ class Readers:
 
 
 class _Job(Generic[_Answer]):
-    """One question, from the line to its answer."""
+    """One query, from the queue to its result."""
 
     def __init__(
         self,
@@ -146,16 +146,16 @@ class _Job(Generic[_Answer]):
             raise busy(retry_seconds=_RETRY_SECONDS)
         try:
             with self._connection() as connection:
-                return self._asked(connection)
+                return self._query(connection)
         except Exception as error:
             if self._given_up:
-                # Whatever SQLite says of being interrupted: in the middle of a view, odd things.
+                # Whatever SQLite raises when interrupted: inside a view, unrelated errors.
                 raise busy(retry_seconds=_RETRY_SECONDS) from error
             if isinstance(error, apsw.Error) and not isinstance(error, apsw.SQLError):
                 raise store_error(error, self._path) from error
             raise
 
-    def _asked(self, connection: apsw.Connection) -> _Answer:
+    def _query(self, connection: apsw.Connection) -> _Answer:
         with self._lock:
             self._running = connection
         try:
@@ -165,7 +165,7 @@ class _Job(Generic[_Answer]):
                 self._running = None
 
     def give_up(self) -> None:
-        """Stop at once; nothing if it is over."""
+        """Stop at once, if it is still running."""
         self._given_up = True
         with self._lock:
             if self._running is not None:

@@ -1,4 +1,4 @@
-"""What the API answers, for its OpenAPI description; nothing is validated by it at run time."""
+"""Models of the API's responses, for its OpenAPI description only, not for validation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the routes share."""
+"""The state shared by the routes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Admin:
 
     database: Path
     zone: Zone
-    """Of days and times where a request names none."""
+    """The time zone, if a request names none."""
     readers: Readers
     live: Live
     exports: Exports
-    """Those that are being made."""
+    """The running exports."""
 
 
 def admin_of(connection: HTTPConnection) -> Admin:
-    """The admin that a request came to."""
+    """The admin that serves a request."""
     return cast("Admin", connection.app.state.admin)

@@ -1,4 +1,4 @@
-"""Style sheets and scripts: read once, compressed once, kept by browsers for ever.
+"""Style sheets and scripts: read and compressed once, cached by browsers for ever.
 
 Their URL holds a hash of all of them, so a new version has new URLs.
 """
@@ -51,7 +51,7 @@ def static_file(request: Request) -> Response:
     headers = {
         "etag": file.etag,
         "vary": "accept-encoding",
-        # Of an older or newer version, e.g. while a page is open during an upgrade.
+        # The URL of an older or newer version, e.g. of a page open during an upgrade.
         "cache-control": _FOR_EVER if is_ours else "no-cache",
     }
     if file.etag in request.headers.get("if-none-match", ""):
@@ -65,7 +65,7 @@ def static_file(request: Request) -> Response:
 
 @cache
 def _files() -> dict[str, _File]:
-    """All of them by path: 0.9 MB, and no path that a client wrote ever meets the disk."""
+    """All files by path: 0.9 MB, and no path from a client is ever opened on disk."""
     root = views.static_directory()
     return {
         path.relative_to(root).as_posix(): _read(path.read_bytes(), path.suffix)

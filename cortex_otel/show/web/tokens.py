@@ -1,4 +1,4 @@
-"""The token of an installation: made at the first start, in a file that only its owner can read."""
+"""The token of an installation: created at first start, in a file only its owner can read."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ __all__ = ["TOKEN_FILE", "token_of"]
 _logger = logging.getLogger("cortex_otel")
 
 TOKEN_FILE: Final = "admin.token"  # noqa: S105 - the name of a file
-#: Where another makes it at the same time, or there is a worthless one; not where no mode is kept.
+#: Enough for a race with another process and an invalid file; fails if file modes have no effect.
 _ATTEMPTS: Final = 3
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,256}")
 
 
 def token_of(settings: Settings) -> str:
-    """The token of this installation: of the settings, else of its file, which is made if need be.
+    """The token of this installation: from the settings, else from its file, created if needed.
 
-    Where the file can't be had, e.g. in a home that is read-only, the token is of this run alone.
+    If the file can't be used, e.g. in a read-only home, the token is valid for this run only.
     """
     if settings.admin_token:
         return settings.admin_token
     path = settings.home / TOKEN_FILE
-    why: str | None = "a file there is readable by others, whatever its mode"
+    reason: str | None = "a file there is readable by others, whatever its mode"
     try:
         for _ in range(_ATTEMPTS):
-            if found := _read_token(path):
-                return found
-            if found is not None:
-                _remove_worthless(path)
+            if token := _read_token(path):
+                return token
+            if token is not None:
+                _remove_invalid(path)
             _make_token(path)
     except OSError as error:
-        why = error.strerror
-    _logger.warning("no token in %s (%s): the one of this address ends with this run", path, why)
+        reason = error.strerror
+    _logger.warning("no token in %s (%s): the one of this address ends with this run", path, reason)
     return secrets.token_urlsafe(32)
 
 
 def _read_token(path: Path) -> str | None:
-    """The token in the file; empty if it is none, or others could have read it.
+    """The token in the file; empty if it is invalid, or others could have read it.
 
     ``None`` if there is no file.
     """
@@ -63,8 +63,8 @@ def _read_token(path: Path) -> str | None:
     return text
 
 
-def _remove_worthless(path: Path) -> None:
-    """One that is no token, or that others could have read; what another has just made stays."""
+def _remove_invalid(path: Path) -> None:
+    """Remove an invalid or exposed token; a valid one that was just created by another stays."""
     aside = path.with_name(f"{TOKEN_FILE}.{secrets.token_hex(8)}")
     try:
         path.rename(aside)
@@ -78,8 +78,8 @@ def _remove_worthless(path: Path) -> None:
 
 def _make_token(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Whole or not at all, never readable by others whatever the umask; and where two begin at once,
-    # both have the token of the first.
+    # Created atomically, and never readable by others whatever the umask; if two processes start at
+    # once, both use the first one's token.
     temporary = path.with_name(f"{TOKEN_FILE}.{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:

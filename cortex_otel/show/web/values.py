@@ -1,4 +1,4 @@
-"""Values and columns of an answer, as the API gives them."""
+"""Values and columns as the API returns them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["cell", "columns_of", "utc_offset"]
 
 
 def cell(value: Value, unit: Unit, zone: Zone) -> Value:
-    """One value: times in ISO 8601 with the offset of that very moment, days as dates."""
+    """One value: times in ISO 8601 with the offset at that moment, days as dates."""
     if unit == "unix_ns" and isinstance(value, int):
         return zone.iso(value)
     return plain(value, unit)
@@ -35,6 +35,6 @@ def columns_of(question: Question, language: str) -> list[dict[str, str]]:
 
 
 def utc_offset(minutes: int) -> str:
-    """As ISO 8601 has it: ``+09:00``."""
+    """An offset in ISO 8601: ``+09:00``."""
     size = abs(minutes)
     return f"{'-' if minutes < 0 else '+'}{size // 60:02d}:{size % 60:02d}"

@@ -1,23 +1,20 @@
 """The HTML of the web admin: shells that the browser fills from the API.
 
-A page is complete without its numbers: titles, filters and empty panels come at once, and each
-panel asks for its own answer. All text passes through autoescape; there is no inline script and no
-inline style, so that the page works under a policy that allows neither.
+A page is complete without its data: titles, filters and empty panels are rendered at once, and each
+panel requests its own data. All text is autoescaped; there are no inline scripts or styles, so that
+the page works under a content security policy that allows neither.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from cortex_otel import locale
-from cortex_otel.locale import LANGUAGES, N_, texts
+from cortex_otel.locale import LANGUAGES, N_, texts, texts_of_scripts
 from cortex_otel.semconv import SERVICES
 from cortex_otel.show import pages
 
@@ -69,7 +66,7 @@ _FILTERS = {
     "tool": (N_("Tool"), "search_context"),
     "q": (N_("Search"), N_("in messages")),
 }
-#: After ``g``: the first letter, but two pages begin with an e.
+#: The key after ``g``; by default a page's first letter, but two begin with an e.
 _KEYS = {"extension": "x"}
 #: Filters that every page has a control for.
 _COMMON = frozenset({"service", "user_tier", "tier"})
@@ -96,12 +93,12 @@ def page_html(
     """One page of :data:`~cortex_otel.show.pages.PAGES`, its panels still empty.
 
     Args:
-        page: what it shows.
+        page: the page.
         language: ``en`` or ``ko``.
         theme: one of :data:`THEMES`.
-        query: filters of the URL; only shown again, the API validates them.
+        query: filters in the URL; only displayed, the API validates them.
         problem: shown above the panels.
-        subject: what the page is about if it is about one thing: the user hash of a user's page.
+        subject: the subject of a page about one thing: the user hash of a user's page.
     """
     return _shell(
         "page.html", language, theme, query, problem,
@@ -133,16 +130,16 @@ def trace_html(
 
 
 def sign_in_html(language: str) -> str:
-    """What a browser without the cookie sees: where to find the address with the token."""
+    """The page for a browser without the cookie: where to find the URL with the token."""
     return _environment().get_template("sign_in.html").render(_base(language, "auto"))
 
 
 def error_html(status: int, code: str, message: str, language: str) -> str:
-    """A page for what went wrong, e.g. an address that leads nowhere.
+    """An error page, e.g. for an unknown URL.
 
     Args:
-        status: of HTTP.
-        code: of the error, as the API has it.
+        status: HTTP status.
+        code: the API's code of the error.
         message: for the reader, in ``language``.
         language: ``en`` or ``ko``.
     """
@@ -154,15 +151,15 @@ def error_html(status: int, code: str, message: str, language: str) -> str:
 
 
 def static_directory() -> Path:
-    """Where style sheets, scripts and the icon are; served under :func:`static_version`."""
+    """The directory of style sheets, scripts and the icon; see :func:`static_version`."""
     return Path(__file__).with_name("static")
 
 
 @cache
 def static_version() -> str:
-    """Changes with the content of any static file, and is part of their URLs.
+    """A hash of all static files, which is part of their URLs.
 
-    So they may be cached for ever: ``/static/{version}/css/tokens.css``.
+    So they can be cached for ever: ``/static/{version}/css/tokens.css``.
     """
     digest = hashlib.sha256()
     for path in sorted(static_directory().rglob("*")):
@@ -173,7 +170,7 @@ def static_version() -> str:
 
 
 def chosen_language(query: str | None, cookie: str | None, accept: str | None) -> str:
-    """``en`` or ``ko``: the first that is known of URL, cookie and ``Accept-Language``."""
+    """``en`` or ``ko``: the first one supported of URL, cookie and ``Accept-Language``."""
     for wish in (query, cookie):
         if wish in LANGUAGES:
             return wish
@@ -211,7 +208,7 @@ def _panel(panel: Panel, language: str) -> dict[str, Any]:
 
 
 def _laid_out(panels: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Two panels a row; one that would stand alone takes the whole width."""
+    """Two panels per row; one that would be alone takes the full width."""
     alone: dict[str, Any] | None = None
     for panel in [*panels, {"wide": True}]:
         if panel["wide"]:
@@ -245,7 +242,7 @@ def _shell(
         "filters": own_filters,
         "default_since": _DEFAULT_SINCE,
         "presets": [age for age, *_ in _PRESETS],
-        "texts": _texts_of_scripts(base["language"]),
+        "texts": texts_of_scripts(base["language"]),
         "cookies": {"language": LANGUAGE_COOKIE, "theme": THEME_COOKIE},
     }
     return (
@@ -295,16 +292,6 @@ def _base(language: str, theme: str) -> dict[str, Any]:
 
 
 @cache
-def _texts_of_scripts(language: str) -> dict[str, str]:
-    """What the scripts show, by its English; nothing where English is what they show."""
-    if language == "en":
-        return {}
-    file = resources.files(locale).joinpath(language, "LC_MESSAGES", "browser.json")
-    found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
-    return found
-
-
-@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("cortex_otel.show.web"),
@@ -313,6 +300,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Korean as it is, a third of the bytes; what could end the script element stays escaped.
+    # Unescaped Korean is a third of the bytes; what could end the script element stays escaped.
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "sort_keys": True}
     return environment

@@ -1,4 +1,4 @@
-"""Time zones: moments as they read there, and what is to be said where clocks were changed."""
+"""Time zones: local times with offsets, and whether clocks change in a range."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["Zone", "local_zone", "zone"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS = 10**9
 _MAX_NAME_LENGTH = 64
-#: Of the SQL, which counts days and half hours of 64-bit nanoseconds.
+#: Limit of the SQL, which computes with 64-bit nanoseconds.
 _LAST_NS = 2**63 - 1
-#: The shortest time between two changes of clocks is a month: Ramadan in Morocco.
+#: The shortest time between two clock changes is a month: Ramadan in Morocco.
 _STEP_NS = 14 * 86_400 * _NS
-#: Two years tell every rule there is.
+#: Two years contain every rule's changes.
 _LOOKED_AT = 52
 
 
@@ -25,8 +25,8 @@ class Zone:
     """A zone of the IANA database.
 
     Args:
-        name: as the database has it.
-        rules: of the zone.
+        name: its name in the database.
+        rules: the zone's rules.
     """
 
     def __init__(self, name: str, rules: ZoneInfo) -> None:
@@ -34,7 +34,7 @@ class Zone:
         self._rules = rules
 
     def offset_minutes(self, at_ns: int) -> int:
-        """What this zone is ahead of UTC by at a moment; whole minutes."""
+        """Offset from UTC at a moment, in whole minutes."""
         offset = self._local(at_ns).utcoffset()
         return int(offset.total_seconds() // 60) if offset else 0
 
@@ -43,20 +43,20 @@ class Zone:
         return self._local(at_ns).isoformat(timespec="milliseconds")
 
     def iso_micros(self, at_ns: int) -> str:
-        """The same with microseconds, to order spans by."""
+        """The same with microseconds, to order spans."""
         return self._local(at_ns).isoformat(timespec="microseconds")
 
     def moment(self, text: str) -> int:
         """An ISO 8601 date or time as Unix ns; local to this zone unless it names its offset.
 
         Raises:
-            ValueError: it is none, or not between 1970 and 2262.
+            ValueError: it is invalid, or not between 1970 and 2262.
         """
         try:
-            told = datetime.fromisoformat(text)
-            if told.tzinfo is None:
-                told = told.replace(tzinfo=self._rules)
-            since = told.astimezone(UTC) - _EPOCH
+            parsed = datetime.fromisoformat(text)
+            if parsed.tzinfo is None:
+                parsed = parsed.replace(tzinfo=self._rules)
+            since = parsed.astimezone(UTC) - _EPOCH
         except OverflowError:
             raise ValueError(text) from None
         at_ns = (since.days * 86_400 + since.seconds) * _NS + since.microseconds * 1000
@@ -65,7 +65,7 @@ class Zone:
         return at_ns
 
     def changes_between(self, from_ns: int, to_ns: int) -> bool:
-        """Whether clocks are changed in a range: its days have no offset in common."""
+        """Whether clocks change in a range, so that its days have no common offset."""
         end = self.offset_minutes(to_ns)
         at = max(from_ns, to_ns - _LOOKED_AT * _STEP_NS)
         return any(self.offset_minutes(each) != end for each in range(at, to_ns, _STEP_NS))
@@ -94,14 +94,14 @@ def zone(name: str) -> Zone:
 
 
 def local_zone() -> Zone:
-    """This machine's own; UTC where it can't be told by name."""
-    told = os.environ.get("TZ", "").lstrip(":")
+    """This machine's zone; UTC if its name can't be found."""
+    configured = os.environ.get("TZ", "").lstrip(":")
     link = Path("/etc/localtime")
     try:
         target = link.resolve().as_posix() if link.is_symlink() else ""
     except OSError:
         target = ""
-    for name in (told, target.partition("zoneinfo/")[2], "UTC"):
+    for name in (configured, target.partition("zoneinfo/")[2], "UTC"):
         if not name:
             continue
         try:

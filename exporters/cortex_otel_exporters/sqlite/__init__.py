@@ -4,7 +4,7 @@
 * :mod:`.files`: opening, file modes, PRAGMAs, setting a corrupt file aside.
 * :mod:`.batch`: one transaction: events, sessions, roll-ups and ledger.
 * :mod:`.writer`: the queue and the thread that drains it.
-* :mod:`.heartbeat`: what a writing process says of itself, readable when the database is not.
+* :mod:`.heartbeat`: the status file of a writing process, readable when the database isn't.
 * :mod:`.reader`: read-only connections, with limits.
 * :mod:`.exporters`: the OpenTelemetry SDK's span, log and metric exporters.
 """

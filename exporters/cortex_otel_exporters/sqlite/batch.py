@@ -1,7 +1,7 @@
 """One transaction: the events of a batch, their sessions, roll-ups, metrics and ledger.
 
-All or nothing: what the views show and what the ledger counts can't disagree. A record that
-breaks a rule is set aside and counted; its neighbours are stored.
+All or nothing: the views and the ledger can't disagree. An invalid record is left out and counted;
+the others of its batch are stored.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["BatchWriter", "LedgerEntry", "Refused"]
 
 _NS_A_DAY = 86_400 * 10**9
-# Rows an INSERT. Few, and a pause after each, keep the host's latency: 0.1 ms of Python between two
-# of them. Many keep up with a host that computes, from which the GIL comes back only after 5 ms.
+# Rows per INSERT. Few, with a pause after each, keep the host's latency low: 0.1 ms of Python
+# between two. Many keep up with a CPU-bound host, which gives the GIL back only after 5 ms.
 _PIECE, _LARGE_PIECE, _MANY = 16, 256, 512
 _TWO_TO_63, _TWO_TO_64 = 1 << 63, 1 << 64
 
@@ -45,7 +45,7 @@ _Row = tuple[object, ...]
 
 
 class Refused(NamedTuple):
-    """Positions in a batch of what was refused for what it is."""
+    """Positions in a batch of the records and points that are invalid."""
 
     records: list[int]
     points: list[int]
@@ -59,7 +59,7 @@ class BatchWriter:
 
     Args:
         connection: to write through.
-        once: store no record that is stored already; for records that may be sent again.
+        once: skip records that are stored already; for records that may be sent again.
     """
 
     def __init__(self, connection: apsw.Connection, *, once: bool = False) -> None:
@@ -71,7 +71,7 @@ class BatchWriter:
         """Close the connection.
 
         Args:
-            checkpoint: let SQLite move the WAL into the file first, if nobody else has it open.
+            checkpoint: let SQLite checkpoint the WAL first, if nobody else has it open.
         """
         if not checkpoint:
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
@@ -89,16 +89,16 @@ class BatchWriter:
         Args:
             records: events; may be empty.
             points: metric points; may be empty.
-            ledger: what else happened since the last batch, by signal, outcome and reason. What
-                this batch stores and refuses is added to the ledger table, not to this argument.
-            shares: the requests it came in, where it may be sent again; told what was found.
+            ledger: other counts since the last batch, by signal, outcome and reason. What this
+                batch stores and refuses is added to the ledger table, not to this argument.
+            shares: the requests it came in, if they may be sent again; duplicates are noted there.
 
         Returns:
-            Which of ``records`` and ``points`` were refused for what they are.
+            Which of ``records`` and ``points`` were refused as invalid.
 
         Raises:
-            apsw.Error: the store's trouble (locked, full, corrupt …): nothing was written and
-                the batch may be tried again.
+            apsw.Error: a trouble of the store (locked, full, corrupt …): nothing was written, and
+                the batch can be tried again.
         """
         connection = self._connection
         if self._once and not shares:
@@ -129,7 +129,7 @@ class BatchWriter:
         """Whether a batch of these could be written; tried and rolled back.
 
         Raises:
-            apsw.Error: the store's trouble.
+            apsw.Error: a trouble of the store.
         """
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
@@ -152,7 +152,7 @@ class BatchWriter:
         entries: Counter[LedgerEntry],
         known: KnownEvents | None = None,
     ) -> list[int]:
-        """Insert what can be; counts all in ``entries`` and gives the places of what can't."""
+        """Insert the valid ones; counts all in ``entries`` and returns positions of the others."""
         refused: list[int] = []
         if not records:
             return refused
@@ -160,19 +160,19 @@ class BatchWriter:
         first_key = _integer(connection, "SELECT value FROM store WHERE key = 'next_event_key'")
         next_key = first_key
         totals = _BatchTotals()
-        # A host to be gentle to is one that records by itself; a receiver is asked to hurry.
-        gently = len(records) <= _MANY and known is None
-        piece = _PIECE if gently else _LARGE_PIECE
+        # Be gentle to a host that records itself; a receiver should be fast.
+        is_gentle = len(records) <= _MANY and known is None
+        piece = _PIECE if is_gentle else _LARGE_PIECE
         for start in range(0, len(records), piece):
             received: list[_Row] = []
             rows = self._rows(
                 records, range(start, start + piece), next_key, totals, refused, known, received
             )
-            _EVENTS.run(connection, rows, pause=gently)
+            _EVENTS.run(connection, rows, pause=is_gentle)
             if received:
                 _RECEIVED.run(connection, received)
             next_key += len(rows)
-        totals.write(connection, pause=gently)
+        totals.write(connection, pause=is_gentle)
         connection.execute("UPDATE store SET value = ? WHERE key = 'next_event_key'", (next_key,))
         stored = next_key - first_key
         entries["event", "stored", ""] += stored
@@ -194,7 +194,7 @@ class BatchWriter:
 
         Key and identity of those that have one are added to ``received``.
         """
-        connection, places = self._connection, self._dimensions
+        connection, dimensions = self._connection, self._dimensions
         rows: list[_Row] = []
         key = first_key
         for number, record in zip(span, records[span.start : span.stop], strict=False):
@@ -204,19 +204,31 @@ class BatchWriter:
                 data = check_record(record)
                 shape_key = values = None
                 if data is not None:
-                    shape_key, values = places.shape(connection, data[0]), data[1]
-                place = places.find(connection, record)
+                    shape_key, values = dimensions.shape(connection, data[0]), data[1]
+                keys = dimensions.find(connection, record)
             except Exception as error:
                 if trouble_of(error) is not None:
                     raise
                 refused.append(number)
                 continue
             (
-                time_ns, duration_ns, _, _, _, _, trace_id, span_id, parent_span_id, weight,
-                message, _, measures, identity,
-            ) = record  # fmt: skip
+                time_ns,
+                duration_ns,
+                _,
+                _,
+                _,
+                _,
+                trace_id,
+                span_id,
+                parent_span_id,
+                weight,
+                message,
+                _,
+                measures,
+                identity,
+            ) = record
             row = (
-                key, time_ns, duration_ns, place[1][0], place[2], place[3], place[4],
+                key, time_ns, duration_ns, keys[1][0], keys[2], keys[3], keys[4],
                 trace_id.to_bytes(16, "big") if trace_id else None,
                 _signed(span_id), _signed(parent_span_id),
                 None if weight == 1 else weight, message or None, shape_key, values,
@@ -226,7 +238,7 @@ class BatchWriter:
             rows.append(row)
             if identity is not None:
                 received.append((key, identity))
-            group = totals.group(place, time_ns)
+            group = totals.group(keys, time_ns)
             group.add(key, time_ns, duration_ns, weight)
             if measures:
                 for name, value in measures:
@@ -241,16 +253,16 @@ class BatchWriter:
         known: KnownPoints | None = None,
     ) -> list[int]:
         refused: list[int] = []
-        for place, point in enumerate(points):
+        for position, point in enumerate(points):
             try:
                 check_point(point)
-                if known is not None and not known.add(place, point):
+                if known is not None and not known.add(position, point):
                     continue
                 self._connection.execute(_METRIC, point)
             except Exception as error:
                 if trouble_of(error) is not None:
                     raise
-                refused.append(place)
+                refused.append(position)
         duplicates = known.duplicates if known is not None else 0
         entries["metric", "stored", ""] += len(points) - len(refused) - duplicates
         entries["metric", "dropped", "invalid"] += len(refused)
@@ -264,36 +276,36 @@ class BatchWriter:
 
 
 class _BatchTotals:
-    """What a batch adds to everything but the events themselves."""
+    """What a batch adds to roll-ups, sessions and users."""
 
     def __init__(self) -> None:
         self._groups: dict[int, tuple[DimensionKeys, int, Group]] = {}
 
-    def group(self, place: DimensionKeys, time_ns: int) -> Group:
-        """Where to count an event of ``place`` at ``time_ns``."""
+    def group(self, keys: DimensionKeys, time_ns: int) -> Group:
+        """The group of an event with ``keys`` at ``time_ns``."""
         half_hour = time_ns // NS_A_HALF_HOUR
-        found = self._groups.get(place[0] << 32 | half_hour)  # half hours of 63 bits of ns: 23 bits
-        if found is None:
-            found = self._groups[place[0] << 32 | half_hour] = place, half_hour, Group(time_ns)
-        return found[2]
+        entry = self._groups.get(keys[0] << 32 | half_hour)  # half hours of 63 bits of ns: 23 bits
+        if entry is None:
+            entry = self._groups[keys[0] << 32 | half_hour] = keys, half_hour, Group(time_ns)
+        return entry[2]
 
     def write(self, connection: apsw.Connection, *, pause: bool) -> None:
-        """Add it all up in the database; with a ``pause`` between tables."""
+        """Add everything up in the database; with a ``pause`` between tables."""
         rollups = Rollups()
         sessions: dict[int, _SessionTotals] = {}
         first_seen: dict[int, int] = {}
-        for place, half_hour, group in self._groups.values():
-            rollups.add(place, half_hour, group)
-            session = sessions.get(place.session_key)
+        for keys, half_hour, group in self._groups.values():
+            rollups.add(keys, half_hour, group)
+            session = sessions.get(keys.session_key)
             if session is None:
-                session = sessions[place.session_key] = _SessionTotals(group)
-            session.add(place, group)
-            if place.user_key is not None:
-                known = first_seen.get(place.user_key, group.first)
-                first_seen[place.user_key] = min(known, group.first)
+                session = sessions[keys.session_key] = _SessionTotals(group)
+            session.add(keys, group)
+            if keys.user_key is not None:
+                known = first_seen.get(keys.user_key, group.first)
+                first_seen[keys.user_key] = min(known, group.first)
         for session_key, totals in sessions.items():
             connection.execute(_SESSION_TOTALS, (*totals.row(), session_key))
-        # Events arrive in any order, so the one that made the key need not be the user's first.
+        # Events arrive in any order, so the one that created the key may not be the user's first.
         connection.executemany(_FIRST_SEEN, [(at, user, at) for user, at in first_seen.items()])
         rollups.write(connection, pause=pause)
 
@@ -308,25 +320,30 @@ class _SessionTotals:
         self._start, self._end = group.first, group.end
         self._events = self._errors = 0.0
 
-    def add(self, place: DimensionKeys, group: Group) -> None:
+    def add(self, keys: DimensionKeys, group: Group) -> None:
         if group.order > self._last_order:
-            self._last_order, self._segment_key = group.order, place.keys[2]
-        is_someones = place.user_key is not None and place.has_session
-        if is_someones and group.order > self._last_with_user:
-            self._last_with_user, self._user_key = group.order, place.user_key
+            self._last_order, self._segment_key = group.order, keys.keys[2]
+        has_user = keys.user_key is not None and keys.has_session
+        if has_user and group.order > self._last_with_user:
+            self._last_with_user, self._user_key = group.order, keys.user_key
         self._start = min(self._start, group.first)
         self._end = max(self._end, group.end)
         # Counts of a session are of product events, weighted like every count: a sum of weights,
         # since rounding each would count a weight of 1.25 as 1. INTEGER columns keep the fraction.
-        if place.is_product:
+        if keys.is_product:
             self._events += group.events
-            if place.is_failed:
+            if keys.is_failed:
                 self._errors += group.events
 
     def row(self) -> tuple[object, ...]:
         return (
-            self._start, self._end, self._events, self._errors, self._segment_key, self._user_key,
-        )  # fmt: skip
+            self._start,
+            self._end,
+            self._events,
+            self._errors,
+            self._segment_key,
+            self._user_key,
+        )
 
 
 def _integer(connection: apsw.Connection, query: str, *parameters: str) -> int:
@@ -337,7 +354,7 @@ def _integer(connection: apsw.Connection, query: str, *parameters: str) -> int:
 
 
 def _signed(identifier: int) -> int | None:
-    """A 64-bit id as SQLite keeps it: two's complement; ``None`` for the invalid id 0."""
+    """A 64-bit id as SQLite stores it, in two's complement; ``None`` for the invalid id 0."""
     if not identifier:
         return None
     return identifier - _TWO_TO_64 if identifier >= _TWO_TO_63 else identifier

@@ -1,7 +1,7 @@
-"""What a record must be to become a row, so that nothing it holds can break its batch or a view.
+"""Validation of records before they become rows, so that none can break its batch or a view.
 
-Looked at before anything is counted or made for the record: a refused one leaves no trace. The
-text of dimensions is looked at once a distinct value, when its key is made.
+Done before anything is counted or created for the record: a refused one leaves no trace. The text
+of dimensions is validated once per distinct value, when its key is created.
 """
 
 from __future__ import annotations
@@ -22,26 +22,38 @@ __all__ = ["check_json_object", "check_point", "check_record", "check_texts", "s
 _TWO_TO_63, _TWO_TO_64, _TWO_TO_128 = 1 << 63, 1 << 64, 1 << 128
 _MAX_CHARACTERS = 16_384
 _MAX_WEIGHT = 1e9
-_MAX_MEASURE = 1e18  # a sum of these times weights is still finite, and so mends itself
-# SQLite's JSON functions give up at 1000 levels, and then every reader of the view fails.
+_MAX_MEASURE = 1e18  # the sum of these times weights stays finite
+# SQLite's JSON functions fail at 1000 levels, and then so does every query of the view.
 _MAX_DEPTH, _MANY_BRACKETS = 100, 100
-# Made once: `json.dumps` with arguments makes an encoder a call.
+# Made once: `json.dumps` with arguments makes an encoder per call.
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 def check_record(record: Record) -> tuple[tuple[str, ...], str] | None:
-    """See that the numbers and free values of ``record`` can be stored.
+    """Check that the numbers and free values of ``record`` can be stored.
 
     Returns:
         Keys of ``event_data``, and its values as a JSON array; ``None`` if it is empty.
 
     Raises:
-        Exception: they can't; what kind says nothing.
+        Exception: they can't; the type has no meaning.
     """
     (
-        time_ns, duration, _, _, _, _, trace_id, span_id, parent_span_id, weight, message, data,
-        measures, _,
-    ) = record  # fmt: skip
+        time_ns,
+        duration,
+        _,
+        _,
+        _,
+        _,
+        trace_id,
+        span_id,
+        parent_span_id,
+        weight,
+        message,
+        data,
+        measures,
+        _,
+    ) = record
     if type(time_ns) is not int or not 0 < time_ns < _TWO_TO_63:
         raise ValueError("time out of range")
     if duration is not None and (
@@ -68,7 +80,7 @@ def check_record(record: Record) -> tuple[tuple[str, ...], str] | None:
 
 
 def check_point(point: MetricPoint) -> None:
-    """See that ``point`` can be stored.
+    """Check that ``point`` can be stored.
 
     Raises:
         Exception: it can't.
@@ -88,7 +100,7 @@ def check_point(point: MetricPoint) -> None:
 
 
 def check_texts(values: Iterable[object]) -> None:
-    """See that each of ``values`` is text of bearable length that UTF-8 can write.
+    """Check that each of ``values`` is text of limited length that UTF-8 can encode.
 
     Raises:
         ValueError: one is not.
@@ -101,7 +113,7 @@ def check_texts(values: Iterable[object]) -> None:
 
 
 def check_json_object(text: str) -> None:
-    """See that ``text`` is a JSON object: views merge it, and fail for everybody if it is none.
+    """Check that ``text`` is a JSON object: views merge it, and fail for everybody if it isn't.
 
     Raises:
         ValueError: it is not.
@@ -138,7 +150,7 @@ def _keys_and_values(data: Mapping[str, object]) -> tuple[tuple[str, ...], str]:
 
 
 def _array_of_plain(values: list[Any]) -> str | None:
-    """What ``_encode`` makes of ``values``, in a third of its time; ``None`` for what isn't plain.
+    """``_encode(values)`` in a third of the time; ``None`` if a value isn't plain.
 
     Exact types: a subclass may run the host's code, and ``True`` is an ``int``.
     """

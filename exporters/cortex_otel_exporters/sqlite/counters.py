@@ -1,6 +1,6 @@
-"""The writer's counters: what came in, and what became of it, until the ledger table has it.
+"""The writer's counters of records by outcome, until they are in the ledger table.
 
-For each signal ``received = stored + sampled_out + dropped + still waiting``, at every moment.
+For each signal, ``received = stored + sampled_out + dropped + still queued`` at any time.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Counters:
     """Counts by signal, outcome and reason; safe between threads and in signal handlers."""
 
     def __init__(self) -> None:
-        #: Re-entrant: a signal handler or finalizer of the host may emit while its own thread
-        #: is inside. The writer thread never waits for it long.
+        #: Re-entrant: a signal handler or finalizer of the host may emit while its own thread holds
+        #: it. The writer thread never waits for it long.
         self.lock = native.RLock()
-        # Not Counters: their first "+= 1" of a key calls Python code, where a signal handler could
-        # come in between and its own count be lost.
+        # Not Counters: their first "+= 1" of a key runs Python code, where a signal handler could
+        # interrupt and its own count be lost.
         self.received: defaultdict[str, int] = defaultdict(int)
         self.totals: defaultdict[str, int] = defaultdict(int)
         self._in_ledger: defaultdict[str, int] = defaultdict(int)
@@ -37,41 +37,41 @@ class Counters:
         self._is_behind = False
 
     def sampled_out(self, signal: str, number: int) -> None:
-        """``number`` records came in and sampling let them go."""
+        """Count ``number`` records that were received and left out by sampling."""
         with self.lock:
             self.received[signal] += number
             self._unrecorded[signal, "sampled_out", ""] += number
             self.totals["sampled_out"] += number
 
     def dropped(self, signal: str, reason: str, number: int = 1) -> None:
-        """``number`` records that had been received were lost, for ``reason``."""
+        """Count ``number`` received records that were lost, for ``reason``."""
         with self.lock:
             self._unrecorded[signal, "dropped", reason] += number
             self.totals[f"dropped|{reason}"] += number
 
     def noted(self, entry: LedgerEntry, number: int) -> None:
-        """Something of ``entry`` (signal, outcome, reason) happened that is no record's end."""
+        """Count ``entry`` (signal, outcome, reason), which isn't the outcome of a record."""
         with self.lock:
             self._unrecorded[entry] += number
 
     def has_news(self) -> bool:
-        """Whether the ledger lacks something that no stored batch will bring."""
+        """Whether there are counts for the ledger that no stored batch will carry."""
         return bool(self._unrecorded) or self._is_behind
 
     def lags(self) -> bool:
-        """Whether the ledger lacks counts of what is already stored."""
+        """Whether the ledger lacks counts of records that are already stored."""
         return self._is_behind or bool(self._not_settled)
 
     def take(self, waiting: Callable[[], Mapping[str, int]]) -> Counter[LedgerEntry]:
-        """What the ledger is to be told with the next transaction.
+        """The ledger entries for the next transaction.
 
         Args:
-            waiting: gives the records by signal that are still queued, beyond that transaction;
-                called when nothing can come in.
+            waiting: returns how many records by signal stay queued after that transaction; called
+                under the lock, when none can be added.
         """
         ledger: Counter[LedgerEntry] = Counter()
-        # A signal handler may have interrupted the holder, and be waiting for this thread:
-        # then the events go without their counts, which follow with the next transaction.
+        # A signal handler may have interrupted the holder and be waiting for this thread: then
+        # the events are stored without their counts, which follow with the next transaction.
         if not self.lock.acquire(timeout=_PATIENCE_SECONDS):
             self._is_behind = True
             return ledger
@@ -87,9 +87,9 @@ class Counters:
         return ledger
 
     def entered(self, ledger: Counter[LedgerEntry], stored: int, refused: int) -> None:
-        """The transaction with ``ledger`` is on disk; it stored and refused so many records."""
+        """Note that the transaction with ``ledger`` is on disk, and what it stored and refused."""
         self._not_settled.append((ledger, stored, refused))
-        if self.lock.acquire(timeout=_PATIENCE_SECONDS):  # or else with the next one, as above
+        if self.lock.acquire(timeout=_PATIENCE_SECONDS):  # else with the next one, as above
             try:
                 self._settle()
             finally:
@@ -110,7 +110,7 @@ class Counters:
                 self.totals["dropped|invalid"] += refused
 
     def undelivered(self) -> dict[str, int]:
-        """What the ledger has not been told of, but for what sampling let go.
+        """Counts that aren't in the ledger yet, except those left out by sampling.
 
         Returns:
             Counts by ``"signal|reason"`` for drops, ``"signal|outcome|reason"`` for what was noted.
@@ -122,7 +122,7 @@ class Counters:
         }
 
     def summary(self) -> dict[str, object]:
-        """For the heartbeat file."""
+        """The counts in the heartbeat file."""
         totals = dict(self.totals)
         return {
             "received": sum(self.received.values()),

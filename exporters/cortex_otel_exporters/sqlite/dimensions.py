@@ -1,7 +1,7 @@
-"""Where an event belongs: all keys of its series, context, session and user, found once.
+"""The keys of an event's dimensions: series, context, session and user, looked up together.
 
-Events of a batch mostly share these with many others. One look-up under all four together takes
-a quarter of the time of one in each table.
+Most events of a batch share these with many others. One look-up for all four together takes a
+quarter of the time of one in each table.
 """
 
 from __future__ import annotations
@@ -20,61 +20,60 @@ if TYPE_CHECKING:
 
 __all__ = ["DimensionKeys", "Dimensions"]
 
-# A receiver sees many sessions: then it starts over with an empty cache.
+# A receiver sees many sessions; when the cache is full, it starts over empty.
 _MAX_DIMENSIONS = 4096
 _NO_SESSION = Session("")
 
 
 class DimensionKeys(NamedTuple):
-    """The keys of what an event shares with others, and what roll-ups ask of them."""
+    """The keys of an event's dimensions, and what roll-ups need to know about them."""
 
     number: int
-    """Unique among the places of one connection."""
+    """Unique within one connection."""
     keys: tuple[int, int, int]
-    """Of the series, the feature and the segment."""
+    """Keys of the series, the feature and the segment."""
     context_key: int
     session_key: int
     user_key: int | None
     user_tier: str
     is_product: bool
-    """Of a product event, not a span of another instrumentation."""
+    """A product event, not a span of another instrumentation."""
     is_failed: bool
     has_feature: bool
     has_session: bool
-    """What is of no session is of several people, whose session it must not become."""
+    """Events without a session are of several users, so they get no session's user."""
 
 
 class Dimensions:
-    """The places of one connection; as :class:`~.keys.Keys`, right with several processes."""
+    """The dimension keys of one connection; safe with several processes, as :mod:`.keys`."""
 
     def __init__(self) -> None:
         self._keys = Keys()
         self._dimensions: dict[tuple[Series, Context, Session, str], DimensionKeys] = {}
         self._session_keys: dict[str, int] = {}
-        self._made = 0
+        self._count = 0
 
     def find(self, connection: apsw.Connection, record: Record) -> DimensionKeys:
-        """The place of ``record``; its dimensions are made if need be.
+        """The keys of ``record``; its dimensions are inserted if needed.
 
         Raises:
             Exception: one of them can't be stored.
         """
-        key = record[2:6]
-        found = self._dimensions.get(key)
-        if found is not None:
-            return found
+        cached = self._dimensions.get(record[2:6])
+        if cached is not None:
+            return cached
         return self._make(connection, record)
 
     def shape(self, connection: apsw.Connection, keys: tuple[str, ...]) -> int:
-        """Key of a shape: the keys of an event's values."""
+        """The key of a shape: the attribute keys of an event's values."""
         return self._keys.shape(connection, keys)
 
     def commit(self) -> None:
-        """The transaction is on disk: keep what it found."""
+        """The transaction is committed: keep its keys."""
         self._keys.commit()
 
     def rollback(self) -> None:
-        """The transaction is gone: so may its keys be."""
+        """The transaction was rolled back: its keys may not exist."""
         self._keys.rollback()
         self._dimensions.clear()
         self._session_keys.clear()
@@ -83,29 +82,30 @@ class Dimensions:
         series = record.series
         session = record.session
         check_texts((*session, session.session_id, session.instance_id))  # of all seven, or raises
-        keys = self._keys.series.find(connection, series)
+        series_keys = self._keys.series.find(connection, series)
         context_key = self._keys.context(connection, record.context)
         user_key = None
         if record.user_id_hash:
             user_key = self._keys.user(connection, record.user_id_hash, record.time_unix_nano)
-        self._made += 1
-        place = DimensionKeys(
-            self._made, keys, context_key, self._session_key(connection, record, user_key),
-            user_key, series.user_tier, series.event_type != SPAN_EVENT_TYPE,
-            series.result in FAILED_RESULTS, bool(series.feature), bool(session.session_id),
+        self._count += 1
+        keys = DimensionKeys(
+            self._count, series_keys, context_key,
+            self._session_key(connection, record, user_key), user_key, series.user_tier,
+            series.event_type != SPAN_EVENT_TYPE, series.result in FAILED_RESULTS,
+            bool(series.feature), bool(session.session_id),
         )  # fmt: skip
         if len(self._dimensions) >= _MAX_DIMENSIONS:
             self._dimensions.clear()
-        self._dimensions[series, record.context, record.session, record.user_id_hash] = place
-        return place
+        self._dimensions[series, record.context, record.session, record.user_id_hash] = keys
+        return keys
 
     def _session_key(
         self, connection: apsw.Connection, record: Record, user_key: int | None
     ) -> int:
         session = record.session
-        found = self._session_keys.get(session.session_id)
-        if found is not None:
-            return found
+        cached = self._session_keys.get(session.session_id)
+        if cached is not None:
+            return cached
         segment = self._keys.series.segments.find(
             connection, (record.series.service, record.series.user_tier)
         )
@@ -120,7 +120,7 @@ class Dimensions:
             "SELECT session_key FROM sessions WHERE session_id = ?", (session.session_id,)
         ).fetchone()
         if row is None:
-            raise ValueError("a session the schema does not take")
+            raise ValueError("a session that the schema rejects")
         if len(self._session_keys) >= _MAX_DIMENSIONS:
             self._session_keys.clear()
         self._session_keys[session.session_id] = int(row[0])

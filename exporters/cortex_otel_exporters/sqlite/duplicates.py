@@ -1,25 +1,25 @@
-"""What is already stored of a batch, so that a record sent twice is stored once.
+"""Deduplication: finds records of a batch that are stored already, so that retries are stored once.
 
-A sender that got no answer sends again, maybe in other company. Its record has the same time, and
-times have an index already: one ``time IN (…)`` a few hundred records finds what could be the same.
-No index of its own is needed, which would cost each row of every process (a random trace id: 4 to
-11 µs and 30 bytes); this costs the receiver alone about 1 µs a record. Only metric points, which
-have an index by name and time, get one by time for those that were received.
+A sender that got no response sends again, maybe in another batch. Its record has the same time, and
+times are indexed already: one ``time IN (…)`` per few hundred records finds the candidates. So no
+further index is needed, which would cost every row of every process (a random trace id: 4 to 11 µs
+and 30 bytes); this costs only the receiver about 1 µs per record. Only metric points, which are
+indexed by name and time, get an index by time for those that were received.
 
 Two records are the same if their ``identity`` is: a hash of what was sent, made before redaction,
-so that what looks alike in the store can still be told apart. And *how many* there are counts: of
-n equal records a request stores n less those that *earlier* requests have stored. Ten equal log
-lines of one millisecond are ten, and sent again they are none. Only a span, and an event with a
-``log.record.uid``, has an id of its own: that is stored once, however often it is sent.
+so that records that look the same in the store can still be distinguished. And *how many* there are
+counts: of n equal records, a request stores n minus those that *earlier* requests have stored. Ten
+equal log lines of one millisecond are ten, and sent again they are none. Only a span, and an event
+with a ``log.record.uid``, has an id of its own: it is stored once, however often it is sent.
 
-Rows of a process by itself, and rows from before there were identities (schema 1), have none. They
-are compared as they stand, and each stands for one record that is sent again:
+Rows recorded in process, and rows from before there were identities (schema 1), have none. They are
+compared by their columns, and each matches one record that is sent again:
 
 * A span by time, trace id and span id.
 * An event by time and ``log.record.uid``; without a uid, by the whole row.
 * A metric point by the whole row.
 
-Of a weight nothing is asked: what sampling was set to may have changed in between.
+Weights aren't compared: the sampling rate may have changed in between.
 """
 
 from __future__ import annotations
@@ -40,54 +40,54 @@ if TYPE_CHECKING:
 __all__ = ["Delivery", "KnownEvents", "KnownPoints", "Share"]
 
 _EVENT: Final = "event"
-_SIZES: Final = (256, 32, 1)  # few, so that SQLite compiles each once
-_TWO_TO_63: Final = 1 << 63  # a time from there on is refused
-_TIME, _TRACE, _SPAN, _WEIGHT = 1, 7, 8, 10  # places in a row of `events`
+_SIZES: Final = (256, 32, 1)  # few, so that SQLite compiles each only once
+_TWO_TO_63: Final = 1 << 63  # later times are refused
+_TIME, _TRACE, _SPAN, _WEIGHT = 1, 7, 8, 10  # positions in a row of `events`
 
-#: The hash of what was sent, or the row of what has none.
+#: The hash of what was sent, or the row if it has none.
 _Identity = int | tuple[object, ...] | None
 _Row = tuple[object, ...]
 
 
 class _Settled:
-    """What the parts of a request that are on disk have stored and found, of one table."""
+    """What the committed parts of a request have stored and found, in one table."""
 
     __slots__ = ("keys", "matched")
 
     def __init__(self) -> None:
         self.keys: list[range] = []
-        """Of the rows it has stored: other processes store theirs between its transactions."""
+        """Keys of its rows, as ranges: other processes store rows between its transactions."""
         self.matched: Counter[_Identity] = Counter()
-        """Records that were taken for one an earlier request had stored."""
+        """Records that matched one that an earlier request had stored."""
 
 
 class Delivery:
-    """A request on its way into the store, in one transaction or in several."""
+    """A request that is being stored, in one or several transactions."""
 
     __slots__ = ("duplicates", "events", "points")
 
     def __init__(self) -> None:
         self.duplicates = 0
-        """Its records that were stored already; of those transactions that are on disk."""
+        """How many of its records were stored already, in the committed transactions."""
         self.events, self.points = _Settled(), _Settled()
 
 
-#: A request, and how many events and points of a batch are its; in the order of the batch.
+#: A request, and how many events and points of a batch it has; in the order of the batch.
 Share = tuple[Delivery, int, int]
 
 
 class _Known:
-    """Counts of what is stored, by identity: of earlier requests, and of the one at hand.
+    """Counts of stored records by identity: of earlier requests, and of the current one.
 
     Args:
-        shares: each request of the batch, what is known of it, and how many records it has here.
-        found: key and identity of the rows that could be the same.
+        shares: each request of the batch, its committed part, and how many records it has here.
+        rows: key and identity of the candidate rows.
     """
 
     def __init__(
         self,
         shares: Iterable[tuple[Delivery, _Settled, int]],
-        found: Iterable[tuple[int, _Identity]],
+        rows: Iterable[tuple[int, _Identity]],
     ) -> None:
         self._shares = iter(shares)
         self._end = 0
@@ -97,13 +97,13 @@ class _Known:
         self._delivery: Delivery | None = None
         self._next()
         own = self._now.keys
-        for key, identity in found:
+        for key, identity in rows:
             is_own = any(key in keys for keys in own)
             (self._stored if is_own else self._earlier)[identity] += 1
         self.duplicates = 0
 
     def _next(self) -> None:
-        """Go on to the next request: what those before it have stored is earlier now."""
+        """Continue with the next request: those before it are earlier ones now."""
         delivery, settled, count = next(self._shares)
         self._end += count
         if delivery is self._delivery:
@@ -115,14 +115,14 @@ class _Known:
         self._now.keys = [*settled.keys]
         self._keys: range | None = None
         self._now.matched = Counter(settled.matched)
-        self._found = 0
+        self._duplicates = 0
         self._delivery, self._settled = delivery, settled
 
     def _is_new(
-        self, place: int, key: int, identities: Sequence[_Identity], *, is_unique: bool
+        self, position: int, key: int, identities: Sequence[_Identity], *, is_unique: bool
     ) -> bool:
-        """Whether the record at ``place`` of the batch is to be stored, under ``key``."""
-        while place >= self._end:
+        """Whether the record at ``position`` of the batch is to be stored, under ``key``."""
+        while position >= self._end:
             self._next()
         for identity in identities:
             stored = self._earlier.get(identity, 0)
@@ -133,11 +133,11 @@ class _Known:
                 if is_known:
                     self._now.matched[identity] += 1
             if is_known:
-                self._found += 1
+                self._duplicates += 1
                 self.duplicates += 1
                 return False
         self._stored[identities[0]] += 1
-        # Within a transaction nobody else stores anything.
+        # Within a transaction no other process stores anything.
         self._keys = range(key if self._keys is None else self._keys.start, key + 1)
         return True
 
@@ -145,13 +145,13 @@ class _Known:
         if self._delivery is not None:
             if self._keys is not None:
                 _append(self._now.keys, self._keys)
-            self._done.append((self._delivery, self._settled, self._now, self._found))
+            self._done.append((self._delivery, self._settled, self._now, self._duplicates))
 
     def committed(self) -> None:
-        """What was found is on disk: tell the requests."""
+        """The transaction is committed: update the requests."""
         self._end_of_share()
-        for delivery, settled, now, found in self._done:
-            delivery.duplicates += found
+        for delivery, settled, now, duplicates in self._done:
+            delivery.duplicates += duplicates
             settled.keys, settled.matched = now.keys, now.matched
 
 
@@ -163,23 +163,23 @@ def _append(ranges: list[range], more: range) -> None:
 
 
 class KnownEvents(_Known):
-    """The events that are stored at the times of a batch, and those the batch has added."""
+    """The stored events with the times of a batch, and those that the batch has added."""
 
     def __init__(
         self, connection: apsw.Connection, records: Sequence[Record], shares: Iterable[Share]
     ) -> None:
         times = {record.time_unix_nano for record in records}
-        found: list[tuple[int, _Identity]] = list(_rows(connection, _EVENTS, times))
-        self._has_rows = any(identity is None for _, identity in found)
+        rows: list[tuple[int, _Identity]] = list(_rows(connection, _EVENTS, times))
+        self._has_rows = any(identity is None for _, identity in rows)
         if self._has_rows:
-            found = [one for one in found if one[1] is not None]
+            rows = [one for one in rows if one[1] is not None]
             for kind, keys, *row in _rows(connection, _EVENT_ROWS, times):
                 uid = _uid_of(keys, row[-1]) if kind == _EVENT else None
-                found.append((row[0], _row_of_event(row, uid, is_event=kind == _EVENT)))
-        super().__init__(((one, one.events, count) for one, count, _ in shares), found)
+                rows.append((row[0], _row_of_event(row, uid, is_event=kind == _EVENT)))
+        super().__init__(((one, one.events, count) for one, count, _ in shares), rows)
 
-    def add(self, place: int, record: Record, row: _Row) -> bool:
-        """Note the ``row`` of ``record``; ``False`` if it is there already."""
+    def add(self, position: int, record: Record, row: _Row) -> bool:
+        """Note the ``row`` of ``record``; ``False`` if it is stored already."""
         is_event = record.series.kind == _EVENT
         uid = record.event_data.get(LOG_RECORD_UID) if is_event else None
         identities: Sequence[_Identity] = (record.identity,)
@@ -187,7 +187,7 @@ class KnownEvents(_Known):
             by_row = _row_of_event(row, uid, is_event=is_event)
             identities = (by_row,) if record.identity is None else (record.identity, by_row)
         is_unique = not is_event or uid is not None
-        return self._is_new(place, row[0], identities, is_unique=is_unique)  # type: ignore[arg-type]
+        return self._is_new(position, row[0], identities, is_unique=is_unique)  # type: ignore[arg-type]
 
 
 class KnownPoints(_Known):
@@ -196,7 +196,7 @@ class KnownPoints(_Known):
     def __init__(
         self, connection: apsw.Connection, points: Sequence[MetricPoint], shares: Iterable[Share]
     ) -> None:
-        found: list[tuple[int, _Identity]] = list(
+        rows: list[tuple[int, _Identity]] = list(
             _rows(connection, _POINTS, {point.time_unix_nano for point in points})
         )
         times_by_name: dict[str, set[int]] = {}
@@ -210,15 +210,15 @@ class KnownPoints(_Known):
         self._has_rows = bool(by_row)
         row = connection.execute("SELECT max(id) FROM telemetry_metrics").fetchone()
         self._next_key = (row[0] if row and row[0] else 0) + 1
-        super().__init__(((one, one.points, count) for one, _, count in shares), found + by_row)
+        super().__init__(((one, one.points, count) for one, _, count in shares), rows + by_row)
 
-    def add(self, place: int, point: MetricPoint) -> bool:
-        """Note ``point``; ``False`` if it is there already."""
+    def add(self, position: int, point: MetricPoint) -> bool:
+        """Note ``point``; ``False`` if it is stored already."""
         identities: Sequence[_Identity] = (point.identity,)
         if self._has_rows or point.identity is None:
             by_row = point[:-1]
             identities = (by_row,) if point.identity is None else (point.identity, by_row)
-        is_new = self._is_new(place, self._next_key, identities, is_unique=False)
+        is_new = self._is_new(position, self._next_key, identities, is_unique=False)
         self._next_key += is_new
         return is_new
 
@@ -226,7 +226,7 @@ class KnownPoints(_Known):
 def _rows(
     connection: apsw.Connection, statements: dict[int, str], times: set[int], *first: object
 ) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query for several times, a few hundred a statement."""
+    """The rows of a query for many times, a few hundred per statement."""
     every = [time for time in times if type(time) is int and 0 < time < _TWO_TO_63]
     done = 0
     for size in _SIZES:

@@ -1,8 +1,8 @@
 """The OpenTelemetry SDK's exporter interfaces over a :class:`~cortex_otel_exporters.record.Sink`.
 
 For pipelines that something else configures (``OTEL_TRACES_EXPORTER=cortex_sqlite`` with another
-distro, or ``BatchSpanProcessor(…)`` in code). What turns a span into a safe record is given by the
-caller, so no exporter can be made that forgets redaction.
+distro, or ``BatchSpanProcessor(…)`` in code). The caller has to pass the conversion of a span to a
+safe record, so that no exporter can be made without redaction.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ DELTAS: dict[type, AggregationTemporality] = {
 }
 
 
-_OBSERVED = (ObservableCounter, ObservableGauge, ObservableUpDownCounter)
+_OBSERVABLE = (ObservableCounter, ObservableGauge, ObservableUpDownCounter)
 _readers: weakref.WeakSet[SqliteMetricReader] = weakref.WeakSet()
 
 
@@ -58,8 +58,8 @@ class SqliteSpanExporter(SpanExporter):
     """Spans into ``sink``.
 
     Args:
-        sink: where records go; answers for storing and counting them.
-        convert: a span's safe record, or ``None`` if it isn't to be kept; may raise.
+        sink: where records go; stores and counts them.
+        convert: returns a span's safe record, or ``None`` if it isn't kept; may raise.
     """
 
     def __init__(self, sink: Sink, convert: Callable[[ReadableSpan], Record | None]) -> None:
@@ -76,7 +76,7 @@ class SqliteSpanExporter(SpanExporter):
         return self._sink.force_flush(timeout_millis)
 
     def shutdown(self) -> None:
-        """Nothing: the sink is shared with other exporters and outlives this one."""
+        """Do nothing: the sink is shared with other exporters and outlives this one."""
 
 
 class SqliteLogRecordExporter(LogRecordExporter):
@@ -96,7 +96,7 @@ class SqliteLogRecordExporter(LogRecordExporter):
         return self._sink.force_flush(timeout_millis)
 
     def shutdown(self) -> None:
-        """Nothing: the sink is shared with other exporters and outlives this one."""
+        """Do nothing: the sink is shared with other exporters and outlives this one."""
 
 
 def _submit_all(sink: Sink, convert: Callable[[Any], Record | None], items: Sequence[Any]) -> bool:
@@ -104,7 +104,7 @@ def _submit_all(sink: Sink, convert: Callable[[Any], Record | None], items: Sequ
     for item in items:
         try:
             record = convert(item)
-        except Exception:  # noqa: BLE001 - one bad record never takes its batch along
+        except Exception:  # noqa: BLE001 - one bad record never loses its batch
             sink.count_dropped("invalid")
             all_taken = False
             continue
@@ -125,7 +125,7 @@ class SqliteMetricExporter(MetricExporter):
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_: Any
     ) -> MetricExportResult:
         """FAILURE if a point was dropped; each is counted with its reason."""
-        del timeout_millis  # handing points to a queue takes none of it
+        del timeout_millis  # queueing points takes no time
         try:
             taken = self._sink.submit_metrics(self._convert(metrics_data))
         except Exception:  # noqa: BLE001 - the reader's thread must go on
@@ -138,16 +138,16 @@ class SqliteMetricExporter(MetricExporter):
         return self._sink.force_flush(timeout_millis)
 
     def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:
-        """Nothing: the sink is shared with other exporters and outlives this one."""
+        """Do nothing: the sink is shared with other exporters and outlives this one."""
 
 
 class SqliteMetricReader(MetricReader):
-    """Collects when the store's own thread asks: no thread and no clock of its own."""
+    """Collects when the writer thread asks: has no thread and no timer of its own."""
 
     def __init__(self, convert: Callable[[MetricsData], list[MetricPoint]]) -> None:
         super().__init__(preferred_temporality=DELTAS)
         self._convert = convert
-        # No lock: a greenlet that waits in a callback would hold it against all others.
+        # No lock: a greenlet that waits in a callback would block all others.
         self._points: deque[MetricPoint] = deque()
         _readers.add(self)
 
@@ -160,18 +160,18 @@ class SqliteMetricReader(MetricReader):
                 points.append(self._points.popleft())
         return points
 
-    def begin_again_in_child(self) -> None:
-        """In a forked child: forget what was counted before, which the parent stores.
+    def reset_in_child(self) -> None:
+        """In a forked child: discard what was recorded before, which the parent stores.
 
-        Without a collection, for which the SDK may hold a lock that nobody releases here. What is
-        observed keeps its last value: the next one is told as the difference to that.
+        Without a collection, for which the SDK may hold a lock that nobody releases here.
+        Observable instruments keep their last value, to which the next one is the difference.
         """
         self._points.clear()
         consumer = getattr(self._collect, "__self__", None)
         storage = getattr(consumer, "_reader_storages", {}).get(self)
         counted = getattr(storage, "_instrument_view_instrument_matches", {})
         for instrument in list(counted):
-            if not isinstance(instrument, _OBSERVED):
+            if not isinstance(instrument, _OBSERVABLE):
                 del counted[instrument]
 
     def _receive_metrics(
@@ -181,12 +181,12 @@ class SqliteMetricReader(MetricReader):
         self._points.extend(self._convert(metrics_data))
 
     def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:
-        """Nothing: the writer collects for the last time when it stops."""
+        """Do nothing: the writer collects a last time when it stops."""
 
 
 def _after_fork_in_child() -> None:
     for reader in list(_readers):
-        reader.begin_again_in_child()
+        reader.reset_in_child()
 
 
 if hasattr(os, "register_at_fork"):

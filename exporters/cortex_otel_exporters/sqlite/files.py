@@ -1,4 +1,4 @@
-"""Opening the database file: its directory, modes and PRAGMAs, and what to do with a broken one."""
+"""Opening the database file: directory, modes and PRAGMAs; setting a corrupt file aside."""
 
 from __future__ import annotations
 
@@ -33,15 +33,21 @@ __all__ = [
     "trouble_of",
 ]
 
-#: What can be wrong with the store, as the ledger and ``status`` name it.
+#: What can be wrong with the store, as named in the ledger and by ``status``.
 TROUBLES = (
-    "locked", "disk_full", "read_only", "corrupt", "schema_newer", "not_ours", "unavailable",
-)  # fmt: skip
+    "locked",
+    "disk_full",
+    "read_only",
+    "corrupt",
+    "schema_newer",
+    "not_ours",
+    "unavailable",
+)
 
 # Connection scope: set each time.
 #   busy_timeout   how long one attempt waits for another writer; the batch is kept and tried again
 #   synchronous    NORMAL in WAL: a crash of the process loses nothing, a power cut the last commits
-#   foreign_keys   off: the keys come from the same transaction, checking them doubles the look-ups
+#   foreign_keys   off: keys come from the same transaction, checking them doubles the look-ups
 #   wal_autocheckpoint 1000 pages: about 4 MB of WAL; larger stalls longer, smaller syncs more often
 #   journal_size_limit the WAL file shrinks back to 16 MB after a burst or a long reader
 #   cache_size     2 MB: the roll-ups' hot pages; the host pays for it
@@ -82,13 +88,13 @@ def open_for_writing(
         synchronous: ``NORMAL``, or ``FULL`` where an acknowledgement must survive a power cut.
 
     Raises:
-        NotOursError: the file is a database of something else; it was not touched.
-        SchemaNewerError: the file is from a newer cortex-otel; it was not touched.
+        NotOursError: the file is another program's database; it was not changed.
+        SchemaNewerError: the file is from a newer cortex-otel; it was not changed.
         apsw.Error: SQLite's error; :func:`trouble_of` names it.
-        OSError: the directory can't be made.
+        OSError: the directory can't be created.
     """
     make_private_directory(path.parent)
-    # SQLite gives -wal and -shm the mode of the database file: make that first.
+    # SQLite gives -wal and -shm the mode of the database file: create that first.
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     connection = apsw.Connection(
@@ -107,10 +113,10 @@ def open_for_writing(
 
 
 def _busy_handler(timeout_ms: int) -> Callable[[int], bool]:
-    """Wait for another writer, looking every millisecond or two.
+    """Wait for another writer, polling every millisecond or two.
 
-    SQLite's own timeout soon looks every 100 ms only, and with several busy writers the one that
-    waits is passed over for seconds.
+    SQLite's own timeout soon polls every 100 ms only, and with several busy writers the waiting one
+    starves for seconds.
     """
     deadline = 0.0
 
@@ -121,17 +127,17 @@ def _busy_handler(timeout_ms: int) -> Callable[[int], bool]:
             deadline = now + timeout_ms / 1000
         if now >= deadline:
             return False
-        native.sleep(random.uniform(0.0005, 0.0025))  # noqa: S311 - only so that they don't march in step
+        native.sleep(random.uniform(0.0005, 0.0025))  # noqa: S311 - only jitter
         return True
 
     return wait
 
 
 def make_private_directory(directory: Path) -> None:
-    """Make ``directory``, and those above it that are missing, with mode 0700.
+    """Create ``directory`` and its missing parents with mode 0700.
 
-    ``Path.mkdir(parents=True)`` leaves the ones above to the umask: whoever may write there can
-    put another directory in the place of ours.
+    ``Path.mkdir(parents=True)`` creates the parents with the umask's mode: anyone who can write
+    there could replace our directory.
     """
     if not directory.is_dir():
         if directory.parent != directory:
@@ -142,18 +148,18 @@ def make_private_directory(directory: Path) -> None:
 def identity_of(path: Path) -> tuple[int, int] | None:
     """Device and inode of the file at ``path``; ``None`` if there is none.
 
-    A writer compares them before each transaction: a database that was deleted, or set aside by
-    another process, must not go on being written under a name that nobody reads.
+    A writer compares them before each transaction: it must not go on writing to a database that was
+    deleted, or set aside by another process, and that nobody reads.
     """
     try:
-        status = os.stat(path)  # noqa: PTH116 - once a batch: half the cost of Path.stat
+        status = os.stat(path)  # noqa: PTH116 - once per batch; half the cost of Path.stat
     except OSError:
         return None
     return status.st_dev, status.st_ino
 
 
 def trouble_of(error: BaseException) -> str | None:
-    """Name what an error says about the store; ``None`` if it is about a single record."""
+    """The store's trouble that an error means; ``None`` if it is about a single record."""
     if is_corrupt(error):
         return "corrupt"
     if isinstance(error, OSError):
@@ -181,21 +187,21 @@ def _trouble_of_errno(number: int | None) -> str:
 
 
 def is_corrupt(error: BaseException) -> bool:
-    """Whether the file is no database, or a broken one, or not of our making."""
+    """Whether the file isn't a database, is corrupt, or lacks tables of ours."""
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
         return True
-    # A table of ours that is missing although user_version says otherwise. Our SQL is fixed: no
-    # record can cause this.
+    # A table is missing although user_version says otherwise. Our SQL is fixed, so no record can
+    # cause this.
     return isinstance(error, apsw.SQLError) and "no such" in str(error)
 
 
 def set_aside(path: Path, seen: tuple[int, int] | None) -> Path | None:
-    """Move a corrupt database, with its WAL, out of the way, under a name that tells why.
+    """Rename a corrupt database and its WAL, to ``….corrupt-…``.
 
     Args:
         path: the database file.
         seen: :func:`identity_of` the file that was found corrupt; if another process has
-            replaced it meanwhile, nothing is done.
+            replaced it meanwhile, nothing happens.
 
     Returns:
         The new name; ``None`` if there was nothing to move.
@@ -210,9 +216,12 @@ def set_aside(path: Path, seen: tuple[int, int] | None) -> Path | None:
             with contextlib.suppress(FileNotFoundError):
                 os.replace(f"{path}{suffix}", f"{aside}{suffix}")  # noqa: PTH105
     host_tasks.warn(
-        "the telemetry database is corrupt; it was set aside as %s and a new one was begun. "
-        "To look into it: sqlite3 %s .recover", aside.name, aside.name, level=logging.ERROR,
-    )  # fmt: skip
+        "the telemetry database is corrupt; it was set aside as %s and a new one was created. "
+        "To look into it: sqlite3 %s .recover",
+        aside.name,
+        aside.name,
+        level=logging.ERROR,
+    )
     return aside
 
 
@@ -220,7 +229,7 @@ def set_aside(path: Path, seen: tuple[int, int] | None) -> Path | None:
 def _exclusively(lock: Path) -> Iterator[None]:
     try:
         import fcntl  # noqa: PLC0415 - absent on Windows
-    except ImportError:  # Windows refuses to rename an open file, which settles the race
+    except ImportError:  # Windows refuses to rename an open file, which decides the race
         yield
         return
     descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)

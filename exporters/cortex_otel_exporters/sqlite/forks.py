@@ -1,10 +1,10 @@
-"""Forks: the child starts afresh, the parent goes on as if nothing had happened.
+"""Fork handling: the child starts with a fresh writer, the parent continues.
 
-SQLite's global mutexes must be free when the child is made, or the child hangs at its first use;
-so a fork waits for the transaction under way, at most a second. And no connection may be open
-then: the child's SQLite would take the locks of the file for its own, which they are not once the
-parent has gone, and the next process would truncate the WAL index under its feet. So the parent
-closes before and opens again with its next batch; a fork costs it about a millisecond.
+SQLite's global mutexes must be free at the fork, or the child hangs at its first use; so a fork
+waits for the current transaction, at most a second. And no connection may be open then: the child's
+SQLite would assume that it holds the file's locks, which are gone once the parent has exited, and
+the next process would truncate the WAL index while the child uses it. So the parent closes the
+database before and opens it again with its next batch; a fork costs it about a millisecond.
 (https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_)
 """
 
@@ -33,7 +33,7 @@ class Forked(Protocol):
 
 
 _writers: weakref.WeakSet[Forked] = weakref.WeakSet()
-# By thread: two may fork at once.
+# Per thread: two may fork at once.
 _held = native.Local()
 
 

@@ -1,9 +1,9 @@
-"""What a writing process says of itself, in a small file that works when the database does not.
+"""The status of a writing process, in a small file that works when the database doesn't.
 
 ``writers/<pid>-<start>.json`` beside the database, of fixed size and rewritten in place: its
-blocks are allocated at start, so that it can tell of a full disk on a full disk. ``cortex-otel
-status`` reads it. What could not reach the ledger waits here; the next process that opens
-the database enters it.
+blocks are allocated at start, so that it can report a full disk on a full disk. ``cortex-otel
+status`` reads it. Counts that couldn't be added to the ledger stay here until the next process that
+opens the database adds them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DIRECTORY = "writers"
 
 
 class Heartbeat:
-    """The file of this process; every method is best effort and none raises."""
+    """The status file of this process; every method is best effort, none raises."""
 
     def __init__(self, home: Path) -> None:
         self._started_ns = time.time_ns()
@@ -42,7 +42,7 @@ class Heartbeat:
             **state,
         }
         data = json.dumps(state, separators=(",", ":")).encode()
-        if len(data) > _SIZE:  # too many kinds of faults to list: the counts matter more
+        if len(data) > _SIZE:  # too many kinds of faults: the counts matter more
             state["faults"] = {}
             data = json.dumps(state, separators=(",", ":")).encode()
         if len(data) > _SIZE:
@@ -50,14 +50,14 @@ class Heartbeat:
             data = json.dumps(state, separators=(",", ":")).encode()[:_SIZE]
         with contextlib.suppress(OSError):
             if self._descriptor is not None and not os.fstat(self._descriptor).st_nlink:
-                self.forget()  # the directory was deleted, and may be there again
+                self.forget()  # the directory was deleted, and may exist again
             if self._descriptor is None:
                 self._path.parent.mkdir(mode=0o700, exist_ok=True)
                 self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
             os.pwrite(self._descriptor, data.ljust(_SIZE), 0)
 
     def close(self, *, remove: bool) -> None:
-        """Let go of the file, and delete it if it has nothing to tell any more."""
+        """Close the file, and delete it if ``remove``: it has nothing left to report."""
         with contextlib.suppress(OSError):
             if self._descriptor is not None:
                 os.close(self._descriptor)
@@ -66,7 +66,7 @@ class Heartbeat:
                     self._path.unlink()
 
     def forget(self) -> None:
-        """Let go of the file as it is; in a forked child it is the parent's."""
+        """Close the file without changing it; in a forked child it is the parent's."""
         if self._descriptor is not None:
             with contextlib.suppress(OSError):
                 os.close(self._descriptor)
@@ -74,26 +74,26 @@ class Heartbeat:
 
 
 def _without_reasons(counts: object) -> dict[str, int]:
-    """What was noted as one number for each outcome; drops keep their reasons, which are few."""
-    kept: Counter[str] = Counter()
+    """Notes as one count per outcome; drops keep their reasons, which are few."""
+    result: Counter[str] = Counter()
     for key, count in counts.items() if isinstance(counts, dict) else ():
         signal, _, rest = key.partition("|")
         outcome, is_noted, _ = rest.partition("|")
-        kept[f"{signal}|{outcome}|_OTHER" if is_noted else key] += count
-    return dict(kept)
+        result[f"{signal}|{outcome}|_OTHER" if is_noted else key] += count
+    return dict(result)
 
 
 def claim_orphans(home: Path) -> tuple[Counter[tuple[str, str, str]], list[Path]]:
-    """Take the files of processes that are gone.
+    """Claim the files of processes that have exited.
 
     Returns:
-        Ledger entries of what they couldn't enter, and the files to delete once those are
+        Ledger entries that they couldn't add, and the files to delete once those are
         committed.
     """
     entries: Counter[tuple[str, str, str]] = Counter()
     claimed: list[Path] = []
     for path in sorted((home / _DIRECTORY).glob("*.json*")):
-        # The process it belongs to; or the one that had claimed it and died on the way.
+        # The process it belongs to, or one that had claimed it and died before adding them.
         pid = path.suffix[1:] if path.suffix != ".json" else path.stem.partition("-")[0]
         if not pid.isdigit() or _alive(int(pid)):
             continue
@@ -109,14 +109,14 @@ def claim_orphans(home: Path) -> tuple[Counter[tuple[str, str, str]], list[Path]
 
 
 def give_back(claimed: list[Path]) -> None:
-    """The entries could not be committed: leave the files for the next attempt."""
+    """Release the files for the next attempt: their entries couldn't be committed."""
     for claim in claimed:
         with contextlib.suppress(OSError):
             claim.rename(claim.with_suffix(""))
 
 
 def _unrecorded(path: Path) -> list[tuple[tuple[str, str, str], int]]:
-    """Ledger entries with counts; its process may have died in the middle of writing them."""
+    """Ledger entries with counts; empty if its process died while writing the file."""
     try:
         counts = json.loads(path.read_bytes())["unrecorded"]
         return [
@@ -129,7 +129,7 @@ def _unrecorded(path: Path) -> list[tuple[tuple[str, str, str], int]]:
 
 
 def _entry(key: str) -> tuple[str, str, str]:
-    """``signal|reason`` of a drop, ``signal|outcome|reason`` of what was noted."""
+    """Parse ``signal|reason`` of a drop, or ``signal|outcome|reason`` of a note."""
     signal, _, rest = key.partition("|")
     outcome, is_noted, reason = rest.partition("|")
     return (signal, outcome, reason) if is_noted else (signal, "dropped", rest)

@@ -1,10 +1,10 @@
-"""INSERT of many rows a statement, and a pause after it for the host's sake.
+"""INSERT of many rows per statement, with an optional pause for the host's threads.
 
-Each statement that runs lets go of the GIL, and beside a host thread that computes, getting it back
-takes up to ``sys.getswitchinterval()`` (5 ms): a row a statement would be 200 rows a second. A
-statement of many rows is cheaper by itself, too.
+Each statement releases the GIL, and beside a CPU-bound host thread, getting it back takes up to
+``sys.getswitchinterval()`` (5 ms): one row per statement would be 200 rows a second. A statement of
+many rows is also cheaper in itself.
 
-And each takes the GIL back before a host thread that just woke up can have it: such a thread would
+And each takes the GIL back before a host thread that has just woken up can: such a thread would
 wait the same 5 ms, unless the writer sleeps for a moment. Measured at 1,000 requests a second of an
 asyncio host: p99 2.1 ms without the pause, 0.5 ms with it (docs/decisions.md).
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Insert"]
 
-# Few, so that SQLite compiles each once and APSW keeps it: its cache takes texts up to 16 KiB.
+# Few, so that SQLite compiles each only once and APSW caches it: it caches texts up to 16 KiB.
 _SIZES = (256, 64, 16, 4, 1)
 _PAUSE_SECONDS = 0.00005
 
@@ -32,16 +32,16 @@ class Insert:
     """One ``INSERT INTO table VALUES …``.
 
     Args:
-        table: where to; all of its columns are given, in their order.
+        table: the table; rows have all of its columns, in order.
         columns: how many it has.
-        on_conflict: what follows the rows: ``ON CONFLICT …``. A later row
+        on_conflict: a clause after the rows: ``ON CONFLICT …``. A later row
             of a run sees the earlier ones.
     """
 
     def __init__(self, table: str, columns: int, on_conflict: str = "") -> None:
         row = f"({','.join('?' * columns)})"
         self._statements = [
-            (size, f"INSERT INTO {table} VALUES {','.join([row] * size)} {on_conflict}")  # noqa: S608 - names of our own
+            (size, f"INSERT INTO {table} VALUES {','.join([row] * size)} {on_conflict}")  # noqa: S608 - our own names
             for size in _SIZES
         ]
 

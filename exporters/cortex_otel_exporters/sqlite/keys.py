@@ -1,8 +1,8 @@
-"""Surrogate keys of the dimension tables, right with several writing processes.
+"""Surrogate keys of the dimension tables, safe with several writing processes.
 
-A key, once committed, never changes and is never deleted, so a process may keep what it has seen.
-New keys are found or made inside the transaction that uses them and enter the cache when it has
-committed; after a rollback they are forgotten.
+A committed key never changes and is never deleted, so a process may cache it. New keys are found or
+created inside the transaction that uses them and enter the cache when it has committed; after a
+rollback they are discarded.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["KeyTable", "Keys", "SeriesKeys"]
 
-# A process that sees more distinct values than this (hostile names that got through) starts over
-# with an empty cache: slower, never larger.
-_CACHED = 8192
+# A process that sees more distinct values than this (hostile names, say) starts over with an empty
+# cache: slower, but never larger.
+_MAX_CACHED = 8192
 
 
 class KeyTable:
@@ -44,35 +44,35 @@ class KeyTable:
         value: tuple[object, ...],
         rest: Callable[[], tuple[object, ...]] | None = None,
     ) -> int:
-        """The key of ``value``; made if need be, with ``rest`` for the columns beyond the key."""
-        found = self._committed.get(value) or self._pending.get(value)
-        if found is not None:
-            return found
+        """The key of ``value``; inserted if needed, with ``rest`` for the further columns."""
+        key = self._committed.get(value) or self._pending.get(value)
+        if key is not None:
+            return key
         check_texts(value)
         row = connection.execute(self._select, value).fetchone()
         if row is None:
             connection.execute(self._insert, value + (rest() if rest else ()))
             row = connection.execute(self._select, value).fetchone()
-        if row is None:  # a NULL or a constraint made OR IGNORE swallow the row
-            raise ValueError("a dimension value the schema does not take")
+        if row is None:  # OR IGNORE has skipped the row, for a NULL or a constraint
+            raise ValueError("a dimension value that the schema rejects")
         self._pending[value] = int(row[0])
         return int(row[0])
 
     def commit(self) -> None:
-        """The transaction is on disk: keep what it found."""
+        """The transaction is committed: keep its keys."""
         if self._pending:
-            if len(self._committed) + len(self._pending) > _CACHED:
+            if len(self._committed) + len(self._pending) > _MAX_CACHED:
                 self._committed.clear()
             self._committed.update(self._pending)
             self._pending.clear()
 
     def rollback(self) -> None:
-        """The transaction is gone: so may its keys be."""
+        """The transaction was rolled back: its keys may not exist."""
         self._pending.clear()
 
 
 class SeriesKeys:
-    """Keys of a series and of the coarser dimensions its roll-ups use."""
+    """Keys of a series and of the coarser dimensions that roll-ups use."""
 
     def __init__(self) -> None:
         self.segments = KeyTable("segments", "segment_key", ("service", "user_tier"), 2)
@@ -83,19 +83,29 @@ class SeriesKeys:
             "series",
             "series_key",
             (
-                "service", "event_type", "name", "tool_name", "feature", "user_tier", "result",
-                "level", "kind", "error_type", "feature_key", "segment_key",
+                "service",
+                "event_type",
+                "name",
+                "tool_name",
+                "feature",
+                "user_tier",
+                "result",
+                "level",
+                "kind",
+                "error_type",
+                "feature_key",
+                "segment_key",
             ),
             10,
-        )  # fmt: skip
+        )
         self._committed: dict[Series, tuple[int, int, int]] = {}
         self._pending: dict[Series, tuple[int, int, int]] = {}
 
     def find(self, connection: apsw.Connection, series: Series) -> tuple[int, int, int]:
         """``(series_key, feature_key, segment_key)``."""
-        found = self._committed.get(series) or self._pending.get(series)
-        if found is not None:
-            return found
+        cached = self._committed.get(series) or self._pending.get(series)
+        if cached is not None:
+            return cached
         feature = self._features.find(
             connection, (series.service, series.event_type, series.feature)
         )
@@ -105,17 +115,17 @@ class SeriesKeys:
         return key, feature, segment
 
     def commit(self) -> None:
-        """Keep what the committed transaction found."""
+        """Keep the keys of the committed transaction."""
         for table in (self.segments, self._features, self._series):
             table.commit()
         if self._pending:
-            if len(self._committed) + len(self._pending) > _CACHED:
+            if len(self._committed) + len(self._pending) > _MAX_CACHED:
                 self._committed.clear()
             self._committed.update(self._pending)
             self._pending.clear()
 
     def rollback(self) -> None:
-        """Forget what the lost transaction found."""
+        """Discard the keys of the transaction that was rolled back."""
         for table in (self.segments, self._features, self._series):
             table.rollback()
         self._pending.clear()
@@ -153,17 +163,17 @@ class Keys:
         return self._contexts.find(connection, context, lambda: _object_of(context))
 
     def shape(self, connection: apsw.Connection, keys: tuple[str, ...]) -> int:
-        """Key of a shape: the keys of an event's values."""
-        found = self._shape_keys.get(keys)
-        if found is None:
-            if len(self._shape_keys) >= _CACHED:
+        """The key of a shape: the attribute keys of an event's values."""
+        key = self._shape_keys.get(keys)
+        if key is None:
+            if len(self._shape_keys) >= _MAX_CACHED:
                 self._shape_keys.clear()
-            found = self._shapes.find(connection, (shape(keys),))
-            self._shape_keys[keys] = found
-        return found
+            key = self._shapes.find(connection, (shape(keys),))
+            self._shape_keys[keys] = key
+        return key
 
     def platform(self, connection: apsw.Connection, session: Session) -> int:
-        """Key of what ``session`` runs on."""
+        """The key of the platform of ``session``."""
         return self._platforms.find(connection, session[1:7])
 
     def user(self, connection: apsw.Connection, user_id_hash: str, seen_ns: int) -> int:
@@ -171,12 +181,12 @@ class Keys:
         return self._users.find(connection, (user_id_hash,), lambda: (seen_ns,))
 
     def commit(self) -> None:
-        """Keep what the committed transaction found."""
+        """Keep the keys of the committed transaction."""
         for table in self._tables:
             table.commit()
 
     def rollback(self) -> None:
-        """Forget what the lost transaction found."""
+        """Discard the keys of the transaction that was rolled back."""
         self._shape_keys.clear()
         for table in self._tables:
             table.rollback()

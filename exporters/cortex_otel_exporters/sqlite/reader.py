@@ -1,4 +1,4 @@
-"""Read-only connections to the store, with errors that say what to do.
+"""Read-only connections to the store, with errors that say how to fix them.
 
 ::
 
@@ -32,18 +32,26 @@ __all__ = [
 
 
 Reason = Literal[
-    "missing", "newer", "older", "damaged", "not_ours", "locked", "no_permission", "directory",
-    "cannot_open", "unreadable",
-]  # fmt: skip
+    "missing",
+    "newer",
+    "older",
+    "damaged",
+    "not_ours",
+    "locked",
+    "no_permission",
+    "directory",
+    "cannot_open",
+    "unreadable",
+]
 
 
 class StoreError(Exception):
-    """The store can't be read; the message is one line and says what to do.
+    """The store can't be read; the message is one line and says how to fix it.
 
     Args:
         path: the database.
-        reason: why, for programs and translations.
-        message: the same, for people.
+        reason: the reason, for programs and translations.
+        message: the same for people.
     """
 
     def __init__(self, path: Path, reason: Reason, message: str) -> None:
@@ -53,7 +61,7 @@ class StoreError(Exception):
 
 
 class StoreMissingError(StoreError):
-    """Nothing was recorded yet: there is no database."""
+    """There is no database: nothing was recorded yet."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
@@ -93,7 +101,7 @@ def open_reader(path: Path | str, *, timeout_ms: int = 2000) -> apsw.Connection:
         writer at work, it sees the file as it was when opened.
 
     Raises:
-        StoreMissingError: no file, or a file that no writer has filled yet.
+        StoreMissingError: no file, or an empty one that no writer has filled yet.
         StoreNewerError: the file has a newer schema.
         StoreUnreadableError: corrupt, not a database of cortex-otel, no permission, or locked.
     """
@@ -108,8 +116,8 @@ def open_reader(path: Path | str, *, timeout_ms: int = 2000) -> apsw.Connection:
     try:
         return _open(path, "mode=ro", timeout_ms)
     except (apsw.CantOpenError, apsw.ReadOnlyError) as error:
-        # A WAL database needs its -shm file even to be read, and here it could not be made.
-        # Without a -wal file everything is in the database itself, which then reads as it is.
+        # A WAL database needs its -shm file even to be read, and here it couldn't be created.
+        # Without a -wal file everything is in the database itself, which can be read as it is.
         if not os.access(path, os.R_OK) or _size(Path(f"{path}-wal")):
             raise store_error(error, path) from error
     except apsw.Error as error:
@@ -127,7 +135,7 @@ def _open(path: Path, options: str, timeout_ms: int) -> apsw.Connection:
     try:
         connection.set_busy_timeout(timeout_ms)
         connection.pragma("query_only", True)  # noqa: FBT003 - the value of a pragma
-        # Sorting spills to memory: a temporary file of user hashes would be a store of its own.
+        # Sort in memory: a temporary file would contain user hashes.
         connection.pragma("temp_store", "MEMORY")
         connection.pragma("cache_size", -16_000)
         _check(connection, path)
@@ -175,7 +183,7 @@ def _no_permission(path: Path) -> StoreUnreadableError:
 
 
 def store_error(error: apsw.Error, path: Path | str) -> StoreError:
-    """Turn what SQLite says into an error that says what to do.
+    """Turn an error of SQLite into one that says how to fix it.
 
     Args:
         error: raised while opening or reading.

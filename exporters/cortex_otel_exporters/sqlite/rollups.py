@@ -1,7 +1,7 @@
 """Roll-ups of one batch, added up in memory and upserted in the batch's own transaction.
 
-Adding in Python first and upserting once a key costs a third of doing it by triggers, and the
-pages that read the roll-ups are never stale and never disagree with the events.
+Adding in Python first and upserting once per key costs a third of doing it by triggers, and the
+roll-ups are never stale and never disagree with the events.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NS_A_HALF_HOUR", "Group", "Rollups", "duration_bucket"]
 
-#: What groups are made of: all roll-ups by time are of whole half hours, added up.
+#: Length of a group's interval: all roll-ups by time are sums of whole half hours.
 NS_A_HALF_HOUR = 1_800 * 10**9
 _HALF_HOURS_A_DAY = 48
 _HOURS_A_DAY, _HOURS_A_WEEK = 24, 168
@@ -38,10 +38,10 @@ def duration_bucket(duration_nano: int) -> int:
 
 
 class Group:
-    """What a batch holds of one place (series, context, session, user) in one half hour.
+    """The totals of a batch for one set of dimensions in one half hour.
 
-    A batch has few of these and many events, so all that is worked out from the place is worked
-    out once a group.
+    A batch has few of these and many events, so everything that depends on the dimensions is
+    computed once per group.
     """
 
     __slots__ = (
@@ -57,7 +57,7 @@ class Group:
         self.measures: dict[str, list[float]] | None = None
 
     def add(self, order: int, time_ns: int, duration_ns: int | None, weight: float) -> None:
-        """Count one event; ``order`` grows from event to event."""
+        """Count one event; ``order`` increases from event to event."""
         self.order = order
         self.stored += 1
         self.events += weight
@@ -96,9 +96,9 @@ class Rollups:
         self._user_tiers: dict[tuple[int, str], list[int]] = {}
         self._measures: dict[tuple[int, int, int, str], list[float]] = {}
 
-    def add(self, place: DimensionKeys, half_hour: int, group: Group) -> None:
-        """Count the events of one place in one half hour since 1970."""
-        series_key, feature_key, segment_key = place.keys
+    def add(self, keys: DimensionKeys, half_hour: int, group: Group) -> None:
+        """Add the events of one set of dimensions in one half hour since 1970."""
+        series_key, feature_key, segment_key = keys.keys
         hour = half_hour // 2
         row = self._hours.get((hour, series_key))
         if row is None:
@@ -114,14 +114,14 @@ class Rollups:
             total = self._measures.setdefault((hour, feature_key, segment_key, name), [0.0, 0.0])
             total[0] += events
             total[1] += value
-        # Spans of other instrumentations are kept, and stay out of every product count.
-        if place.user_key is not None and place.is_product:
-            self._add_user(place, place.user_key, half_hour, group)
+        # Spans of other instrumentations are stored, but not part of any product count.
+        if keys.user_key is not None and keys.is_product:
+            self._add_user(keys, keys.user_key, half_hour, group)
 
-    def _add_user(self, place: DimensionKeys, user_key: int, half_hour: int, group: Group) -> None:
-        _, feature_key, segment_key = place.keys
+    def _add_user(self, keys: DimensionKeys, user_key: int, half_hour: int, group: Group) -> None:
+        _, feature_key, segment_key = keys.keys
         day, bit = half_hour // _HALF_HOURS_A_DAY, 1 << half_hour % _HALF_HOURS_A_DAY
-        failed = group.events if place.is_failed else 0.0
+        failed = group.events if keys.is_failed else 0.0
         row = self._user_days.get((day, user_key, segment_key))
         if row is None:
             self._user_days[day, user_key, segment_key] = [
@@ -133,12 +133,12 @@ class Rollups:
             row[2] = min(row[2], group.first)
             row[3] = max(row[3], group.last)
             row[4] = int(row[4]) | bit
-        if place.has_feature:
+        if keys.has_feature:
             key = (feature_key, user_key, segment_key, day)
             self._user_features[key] = self._user_features.get(key, 0.0) + group.events
-        seen = self._user_tiers.get((user_key, place.user_tier))
+        seen = self._user_tiers.get((user_key, keys.user_tier))
         if seen is None:
-            self._user_tiers[user_key, place.user_tier] = [group.first, group.last]
+            self._user_tiers[user_key, keys.user_tier] = [group.first, group.last]
         else:
             seen[0], seen[1] = min(seen[0], group.first), max(seen[1], group.last)
 

@@ -31,22 +31,22 @@ __all__ = [
     "version_of",
 ]
 
-#: ``PRAGMA application_id``, so that ``file`` and we can tell our databases: "CTX1".
+#: ``PRAGMA application_id``, by which ``file`` and we recognise our databases: "CTX1".
 APPLICATION_ID = 0x43545831
 
 #: Resolution of the duration histogram. Bucket b holds durations of 2^(b/8) up to 2^((b+1)/8) µs;
-#: its geometric middle is at most 4.5 % from anything in it.
+#: its geometric mean is at most 4.5 % from any of them.
 BUCKETS_AN_OCTAVE = 8
-#: 2^(320/8) µs is about 12.7 days; longer durations count there.
+#: 2^(320/8) µs is about 12.7 days; longer durations are counted there.
 LAST_BUCKET = 320
 
 
 class NotOursError(Exception):
-    """The file is a database of something else; it is left alone."""
+    """The file is another program's database; it is left alone."""
 
     def __init__(self) -> None:
         super().__init__(
-            "the file is a SQLite database that cortex-otel did not make: "
+            "the file is a SQLite database of another program: "
             "set CORTEX_OTEL_HOME to a directory of its own"
         )
 
@@ -62,7 +62,7 @@ class SchemaNewerError(Exception):
         self.found = found
 
 
-#: One script a version, in ``migrations``: the n-th makes a file ``user_version`` n.
+#: One script per version, in ``migrations``: the n-th migrates to ``user_version`` n.
 _MIGRATIONS = ("0001.sql", "0002.sql", "0003.sql")
 _SCRIPTS = Path(__file__).with_name("migrations")
 
@@ -75,7 +75,7 @@ def migrate(connection: apsw.Connection) -> None:
     Safe with several processes at once: the version is read again under the write lock.
 
     Raises:
-        NotOursError: the file is a database of something else; nothing was changed.
+        NotOursError: the file is another program's database; nothing was changed.
         SchemaNewerError: the file is from a newer cortex-otel; nothing was changed.
         apsw.Error: the file can't be read or written.
     """
@@ -85,7 +85,7 @@ def migrate(connection: apsw.Connection) -> None:
     try:
         for name in _MIGRATIONS[version_of(connection) :]:
             script = (_SCRIPTS / name).read_text(encoding="utf-8")
-            # APSW runs a script statement by statement as its rows are read: exhaust it.
+            # APSW runs a script statement by statement as its rows are read: read them all.
             list(connection.execute(script))
         connection.executemany(
             "INSERT OR IGNORE INTO duration_buckets VALUES (?, ?, ?)", _duration_buckets()
@@ -102,7 +102,7 @@ def version_of(connection: apsw.Connection) -> int:
     """Schema version of the open file; 0 if it is new.
 
     Raises:
-        NotOursError: the file is a database of something else.
+        NotOursError: the file is another program's database.
         SchemaNewerError: the file is from a newer cortex-otel.
     """
     found = int(connection.pragma("user_version"))

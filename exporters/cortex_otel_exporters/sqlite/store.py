@@ -1,7 +1,7 @@
-"""The database as the writer thread sees it: always writable, or in a trouble with a name.
+"""The database as the writer thread uses it: a write either succeeds or fails for a named reason.
 
-Opens lazily (the host never pays for importing SQLite), notices when the file under its name has
-been replaced, sets a corrupt one aside, and finds the one record that breaks a batch.
+Opens lazily (the host never pays for importing SQLite), notices when the file was replaced, sets a
+corrupt one aside, and finds the record that breaks a batch.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _FULL_BELOW_BYTES = 64 * 1024  # less than one WAL index and a batch
 
 
 class Outcome(NamedTuple):
-    """What became of a batch."""
+    """The result of writing a batch."""
 
     refused: int = 0
-    """Records that were set aside for what they are."""
+    """How many records and points were refused as invalid."""
     trouble: str = ""
     """Why nothing could be written (see ``files.TROUBLES``); ``""`` if it was."""
     error: Exception | None = None
     refused_records: Sequence[int] = ()
-    """Their places in the batch."""
+    """Their positions in the batch."""
     refused_points: Sequence[int] = ()
 
 
@@ -48,7 +48,7 @@ class Store:
     Args:
         path: the database file.
         synchronous: ``FULL`` where an acknowledgement must survive a power cut.
-        once: store no record that is stored already; for records that may be sent again.
+        once: skip records that are stored already; for records that may be sent again.
     """
 
     def __init__(self, path: Path, *, synchronous: str = "NORMAL", once: bool = False) -> None:
@@ -66,13 +66,13 @@ class Store:
         ledger: Counter[LedgerEntry],
         shares: Sequence[Share] = (),
     ) -> Outcome:
-        """Store a batch in one transaction, or say why not; never raises.
+        """Store a batch in one transaction; never raises.
 
         Args:
             records: events.
             points: metric points.
-            ledger: what else there is to count.
-            shares: the requests they came in; what they find is theirs only if this succeeds.
+            ledger: other counts to add.
+            shares: the requests they came in; updated only if this succeeds.
         """
         from cortex_otel_exporters.sqlite.files import trouble_of  # noqa: PLC0415 - needs apsw
 
@@ -96,8 +96,8 @@ class Store:
 
     @staticmethod
     def prepare() -> None:
-        """Import what :meth:`write` needs; without, its first call does."""
-        with contextlib.suppress(ImportError):  # a trouble of the write's
+        """Import what :meth:`write` needs, which its first call does otherwise."""
+        with contextlib.suppress(ImportError):  # the write will report it
             import cortex_otel_exporters.sqlite.batch  # noqa: F401, PLC0415 - needs apsw
 
     def _failed(self, trouble: str, error: Exception) -> Outcome:
@@ -108,7 +108,7 @@ class Store:
         return Outcome(trouble=trouble, error=error)
 
     def _trouble_of_disk(self) -> str:
-        """What SQLite calls an I/O error, or a file it can't open, where it makes the WAL index."""
+        """The cause of an I/O error, or of a file that can't be opened, from the directory."""
         home = self._path.parent
         with contextlib.suppress(OSError):
             if shutil.disk_usage(home).free < _FULL_BELOW_BYTES:
@@ -125,11 +125,11 @@ class Store:
             self._batches = None
 
     def leak(self) -> None:
-        """Forget a connection that a fork found in use and never close it: see :mod:`.forks`."""
+        """Drop a connection that was in use at a fork, never closing it: see :mod:`.forks`."""
         if self._batches is not None:
             import ctypes  # noqa: PLC0415 - rare
 
-            # A list of such would be emptied at interpreter exit, and the connections closed.
+            # A list of them would be cleared at interpreter exit, and the connections closed.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._batches))
             self._batches = None
 
@@ -140,7 +140,7 @@ class Store:
             open_for_writing,
         )
 
-        # Deleted, or set aside by another process: nobody reads what is written there.
+        # Reopen a file that was deleted, or set aside by another process: nobody reads it.
         if self._batches is not None and identity_of(self._path) == self._file:
             return self._batches
         self.close()
@@ -158,7 +158,7 @@ class Store:
         except BaseException:
             batches.close()
             raise
-        # Were the file replaced while it was being opened, the next write would find out.
+        # If the file was replaced while it was opened, the next write notices.
         self._batches = batches
         return batches
 
@@ -180,7 +180,7 @@ class Store:
                 file.unlink()
 
     def _replaced(self) -> bool:
-        """Set the corrupt file aside; ``False`` if that was just done, or can't be."""
+        """Set the corrupt file aside; ``False`` if that was just done, or fails."""
         from cortex_otel_exporters.sqlite.files import set_aside  # noqa: PLC0415 - needs apsw
 
         if self._just_replaced:
@@ -199,20 +199,22 @@ class Store:
         ledger: Counter[LedgerEntry],
         shares: Sequence[Share],
     ) -> Outcome:
-        """A record broke the whole batch in a way nobody foresaw: find it, keep the others.
+        """Store a batch that an unforeseen error in a record broke, without that record.
 
-        One transaction still, so that a trouble on the way leaves the whole batch to try again.
+        Still one transaction, so that a trouble of the store leaves the whole batch to try again.
         """
         batches = self._open()
         good = [place for place, one in enumerate(records) if batches.accepts([one], [])]
         good_points = [place for place, one in enumerate(points) if batches.accepts([], [one])]
-        told = Counter(ledger)
-        told["event", "dropped", "invalid"] += len(records) - len(good)
-        told["metric", "dropped", "invalid"] += len(points) - len(good_points)
+        entries = Counter(ledger)
+        entries["event", "dropped", "invalid"] += len(records) - len(good)
+        entries["metric", "dropped", "invalid"] += len(points) - len(good_points)
         later = batches.write(
-            [records[place] for place in good], [points[place] for place in good_points], told,
+            [records[place] for place in good],
+            [points[place] for place in good_points],
+            entries,
             _shares_of(shares, good, good_points),
-        )  # fmt: skip
+        )
         refused = sorted({*range(len(records))} - {*good} | {good[one] for one in later.records})
         refused_points = sorted(
             {*range(len(points))} - {*good_points} | {good_points[one] for one in later.points}
@@ -225,17 +227,17 @@ class Store:
 
 
 def _shares_of(shares: Sequence[Share], records: list[int], points: list[int]) -> list[Share]:
-    """What is left of ``shares`` if of a batch only these places are written; they are sorted."""
-    left: list[Share] = []
+    """``shares`` if only the records and points at these sorted positions are written."""
+    result: list[Share] = []
     last_record = last_point = 0
     for delivery, count, count_points in shares:
         first_record, last_record = last_record, last_record + count
         first_point, last_point = last_point, last_point + count_points
-        left.append(
+        result.append(
             (
                 delivery,
                 bisect_left(records, last_record) - bisect_left(records, first_record),
                 bisect_left(points, last_point) - bisect_left(points, first_point),
             )
         )
-    return left
+    return result

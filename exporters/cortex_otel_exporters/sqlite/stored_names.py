@@ -1,4 +1,4 @@
-"""The names that a store has already: who begins to write to it need not take them for new."""
+"""Names that a store has already, so that a new writer doesn't count them as new ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["stored_names"]
 
-#: Names of a kind at most; those of product events before others, and the newest first.
+#: Limit per kind; names of product events first, then the newest.
 _MAX_NAMES: Final = 2000
 _COLUMNS: Final = {
     "service": ("service", "series"),
@@ -21,7 +21,7 @@ _COLUMNS: Final = {
     "error": ("error_type", "series"),
     "scope": ("scope", "contexts"),
 }
-# From name to name by the index: a look at every point would take seconds.
+# Skips from name to name in the index: reading every point would take seconds.
 _METRICS: Final = (
     "WITH RECURSIVE names (name) AS ("
     "SELECT min(metric_name) FROM telemetry_metrics UNION ALL "
@@ -33,7 +33,7 @@ _METRICS: Final = (
 
 def stored_names(path: Path) -> dict[str, set[str]]:
     """The names in the store at ``path``, by kind; none if it can't be read, or isn't there yet."""
-    import apsw  # noqa: PLC0415 - who imports this may never write
+    import apsw  # noqa: PLC0415 - importers may never need it
 
     from cortex_otel_exporters.sqlite.reader import StoreError, open_reader  # noqa: PLC0415
 
@@ -50,10 +50,10 @@ def stored_names(path: Path) -> dict[str, set[str]]:
 
 
 def _names(connection: apsw.Connection) -> dict[str, set[str]]:
-    found = {}
+    names = {}
     for kind, (column, table) in _COLUMNS.items():
         first = "max(event_type <> 'span') DESC, " if table == "series" else ""
-        found[kind] = {
+        names[kind] = {
             str(name)
             for (name,) in connection.execute(
                 f"SELECT {column} FROM {table} WHERE {column} NOT IN ('', '_OTHER') "  # noqa: S608
@@ -61,6 +61,6 @@ def _names(connection: apsw.Connection) -> dict[str, set[str]]:
                 (_MAX_NAMES,),
             )
         }
-    found["metric"] = {str(name) for (name,) in connection.execute(_METRICS, (_MAX_NAMES,))}
-    found["route"] = found["event"] = found["span"]
-    return found
+    names["metric"] = {str(name) for (name,) in connection.execute(_METRICS, (_MAX_NAMES,))}
+    names["route"] = names["event"] = names["span"]
+    return names

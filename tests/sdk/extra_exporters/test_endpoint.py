@@ -68,7 +68,7 @@ def test_a_flush_after_the_end_waits_for_nothing(server, start):
     assert float(out) < 5, errors
 
 
-def test_status_says_where_copies_go():
+def test_status_shows_where_copies_go():
     from cortex_otel.commands.status import _note, _noted_label
 
     assert _note("forward:redacted otlp,code") == "redacted copies go to: otlp,code"
@@ -87,7 +87,7 @@ def test_without_an_endpoint_nothing_is_sent(server, run, noted):
 
 
 @pytest.mark.system
-def test_headers_come_from_the_file_and_from_nowhere_else(server, run, tmp_path):
+def test_headers_come_only_from_the_file(server, run, tmp_path):
     """Another program's headers may be its secrets."""
     file = tmp_path / "headers"
     file.write_text("# ours\n\nauthorization: Bearer abc=\nx-tenant=cortex:1\n")
@@ -187,7 +187,7 @@ def test_the_switch_for_raw_data_does_not_reach_the_endpoint(server, run):
 
 
 @pytest.mark.system
-def test_without_the_packages_it_says_what_to_install_and_records_all_the_same(run, noted, path):
+def test_missing_packages_are_named_and_recording_continues(run, noted, path):
     hide = "import sys\nsys.modules['opentelemetry.exporter.otlp.proto.http'] = None\n"
     errors = run(hide + SEND, CORTEX_OTEL_OTLP_ENDPOINT="http://127.0.0.1:9")
     assert to_install("otlp") in errors
@@ -205,8 +205,8 @@ def test_without_the_packages_it_says_what_to_install_and_records_all_the_same(r
     ["collector:4318", "ftp://x", "http://", "http://u:p@x", "http://x?key=1", "http://x#y",
      "http://x:99999", "http://x y", "https://x:0", "grpc://x:4317", "http://x\r\nHost: y"],
 )  # fmt: skip
-def test_an_endpoint_that_makes_no_sense_is_refused_and_not_shown(address):
-    with pytest.raises(SettingError, match=r"^otlp_endpoint=\[hidden\] makes no sense") as caught:
+def test_an_invalid_endpoint_is_refused_and_not_shown(address):
+    with pytest.raises(SettingError, match=r"^otlp_endpoint=\[hidden\] is not valid") as caught:
         cortex_otel.configure(otlp_endpoint=address)
     assert "u:p" not in str(caught.value)
 
@@ -225,7 +225,7 @@ def test_an_endpoint_is_kept_as_the_paths_are_added_to_it(address, kept):
     ["authorization", "a b: c", ": x", "x:", "x: y\nX: z", "Host: y", "content-length: 1",
      "x: ä", "x: \0", "x: y" * 20_000],
 )  # fmt: skip
-def test_a_headers_file_that_makes_no_sense_is_refused_and_not_shown(tmp_path, text):
+def test_an_invalid_headers_file_is_refused_and_not_shown(tmp_path, text):
     file = tmp_path / "headers"
     file.write_text(text, "utf-8")
     file.chmod(0o600)
@@ -248,7 +248,7 @@ def test_a_headers_file_that_is_not_there_is_refused(tmp_path):
 
 
 @pytest.mark.system
-def test_under_zero_code_a_headers_file_that_makes_no_sense_sends_nothing(server, run, noted):
+def test_under_zero_code_an_invalid_headers_file_sends_nothing(server, run, noted):
     """Without its headers a request may end up with another tenant."""
     collector = server()
     errors = run(
@@ -256,7 +256,7 @@ def test_under_zero_code_a_headers_file_that_makes_no_sense_sends_nothing(server
         "begin()\nemit(3)",
         **endpoint(collector, CORTEX_OTEL_OTLP_HEADERS_FILE="/nowhere"),
     )
-    assert "CORTEX_OTEL_OTLP_HEADERS_FILE='/nowhere' makes no sense" in errors
+    assert "CORTEX_OTEL_OTLP_HEADERS_FILE='/nowhere' is not valid" in errors
     assert collector.taken == []
     assert noted() == {}
 

@@ -81,7 +81,7 @@ def test_one_that_is_overloaded_delays_no_exit(start, noted, server, how):
 
 
 @pytest.mark.timing
-def test_one_whose_name_is_resolved_slowly_delays_no_exit(start, noted, closed):
+def test_slow_name_resolution_delays_no_exit(start, noted, closed):
     slow = "import socket, time\nsocket.getaddrinfo = lambda *a, **k: time.sleep(60)\n"
     took, status, _ = finish(start(slow + CONFIGURE + "ready()", **addressed(closed, "setting")))
     assert took < SECONDS
@@ -132,7 +132,7 @@ def test_the_host_never_waits_and_what_finds_no_room_is_counted(start, noted, bl
     assert not any(key.startswith("sent") for key in told)
 
 
-def test_a_forked_child_sends_its_own_and_the_parent_its_own(start, noted, server):
+def test_a_forked_child_and_its_parent_send_their_own_records(start, noted, server):
     collector = server()
     code = (
         CONFIGURE

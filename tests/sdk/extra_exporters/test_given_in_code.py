@@ -73,7 +73,7 @@ def test_they_get_redacted_copies(own_providers):
     assert '"gen_ai.tool.name": "tool"' in data
 
 
-def test_with_the_loud_switch_they_get_everything_and_it_is_said(own_providers, caplog):
+def test_with_the_raw_switch_they_get_everything_with_a_warning(own_providers, caplog):
     with caplog.at_level(logging.WARNING, "cortex_otel"):
         got = Everything(other_exporters_get_raw_personal_data=True)
     assert all("SECRET" in text for text in got.texts())
@@ -81,7 +81,7 @@ def test_with_the_loud_switch_they_get_everything_and_it_is_said(own_providers, 
     assert configure.pipeline().others.notes == ["forward:raw code"]
 
 
-def test_captured_content_is_said_to_reach_exporters_of_the_programs_own(own_providers, caplog):
+def test_captured_content_warns_about_the_programs_own_exporters(own_providers, caplog):
     with caplog.at_level(logging.WARNING, "cortex_otel"):
         got = Everything(capture_content=True)
     assert "go to the exporters of an OpenTelemetry that the program sets up" in caplog.text
@@ -125,7 +125,7 @@ def unknown_tool(name):
     call.end(judge_error(-32602, ValueError(name), is_known=False))
 
 
-def test_what_an_mcp_library_wrote_of_an_unknown_tool_is_for_nobody(own_providers):
+def test_what_an_mcp_library_wrote_about_an_unknown_tool_is_dropped(own_providers):
     exporter = InMemorySpanExporter()
     cortex_otel.configure(span_processors=[SimpleSpanProcessor(exporter)])
     unknown_tool("alice_smith_4111")

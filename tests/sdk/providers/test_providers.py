@@ -127,7 +127,7 @@ report(seen=Strict.seen, sampled=flags.sampled)
     assert found["sampled"] is False
 
 
-def test_what_the_environment_leaves_out_is_left_out_of_both(host):
+def test_always_off_applies_to_both(host):
     script = """
 import cortex_otel
 cortex_otel.configure()
@@ -142,7 +142,7 @@ report()
 
 
 @pytest.mark.parametrize("first", ["ours", "theirs"])
-def test_what_the_hosts_sampler_leaves_out_is_given_to_processors_of_ours_whole(host, first):
+def test_spans_that_the_hosts_sampler_drops_reach_our_processors(host, first):
     script = f"""
 class Seen(SpanProcessor):
     steps = []
@@ -169,7 +169,7 @@ report(steps=Seen.steps, other=[one.name for one in other.get_finished_spans()])
     assert found["theirs"]["spans"] == []
 
 
-def test_a_second_provider_of_the_host_is_refused_as_ever(host):
+def test_a_second_provider_of_the_host_is_still_refused(host):
     script = """
 import cortex_otel
 cortex_otel.configure()
@@ -184,7 +184,7 @@ report(kept=trace.get_tracer_provider() is provider)
     assert found["theirs"]["spans"] == found["ours"]["spans"] == ["work"]
 
 
-def test_a_provider_that_records_nothing_is_left_alone_and_warned_of(host):
+def test_a_no_op_provider_is_left_alone_with_a_warning(host):
     script = """
 import cortex_otel
 cortex_otel.configure()
@@ -198,7 +198,7 @@ print(json.dumps(ours()))
     assert found["spans"] == ["tools/call tool"]
     assert found["providers"] == [["apart", "traces"]]
     (line,) = stderr.splitlines()
-    assert line.startswith("NoOpTracerProvider is of a make that cortex-otel can't join")
+    assert line.startswith("cortex-otel can't join a provider of type NoOpTracerProvider")
 
 
 def test_after_our_shutdown_the_hosts_provider_is_as_it_was(host):
@@ -221,7 +221,7 @@ report(
     assert stderr == ""
 
 
-def test_configure_after_a_shutdown_begins_anew(host):
+def test_configure_after_a_shutdown_starts_a_new_pipeline(host):
     script = """
 import cortex_otel
 cortex_otel.configure()
@@ -281,7 +281,7 @@ print(json.dumps([alive, os.path.exists(os.environ["CORTEX_OTEL_HOME"] + "/corte
     assert host(script)[0] == [1, False]
 
 
-def test_a_host_that_comes_after_our_shutdown_gets_its_own(host):
+def test_a_host_can_set_its_provider_after_our_shutdown(host):
     script = """
 import cortex_otel
 cortex_otel.configure()
@@ -331,7 +331,7 @@ print(json.dumps(os.path.exists(os.environ["CORTEX_OTEL_HOME"])))
     assert found is False
 
 
-def test_exporters_beside_ours_move_along(host):
+def test_further_exporters_move_to_the_hosts_provider(host):
     script = """
 import cortex_otel
 other, reader = InMemorySpanExporter(), InMemoryMetricReader()
@@ -512,7 +512,7 @@ print(json.dumps([ours()["spans"], tracer.start_span("after").is_recording()]))
     assert found == [["work"], False]
 
 
-def test_a_failed_hand_over_is_told_from_a_provider_that_cannot_be_joined(host):
+def test_a_failed_hand_over_has_its_own_warning(host):
     script = """
 import cortex_otel
 from cortex_otel.sdk.providers import traces
@@ -530,7 +530,7 @@ report()
     assert found["theirs"]["spans"] == ["after"]
     assert found["ours"]["spans"] == ["before", "after"]
     assert ["joined", "traces"] in found["ours"]["providers"]
-    assert "what was got before TracerProvider was set can't lead to it" in stderr
+    assert "what was obtained before TracerProvider was set can't delegate to it" in stderr
     assert "not in the local store" not in stderr
 
 
@@ -588,7 +588,7 @@ print(json.dumps(sorted(ours()["spans"])))
     assert stderr == ""
 
 
-def test_processors_beside_a_mirror_are_shut_down_with_us(host):
+def test_further_processors_of_a_mirror_are_shut_down_with_ours(host):
     script = """
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 other = InMemorySpanExporter()

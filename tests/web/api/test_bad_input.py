@@ -68,7 +68,7 @@ def refused(answer, status, code, field=None):
         ("since=7d&since=24h", "repeated_parameter", "since"),
     ],
 )
-def test_a_senseless_value_is_told_by_name(client, query, code, field):
+def test_an_invalid_value_is_named(client, query, code, field):
     refused(client.get(f"{LOG}?{query}"), 400, code, field)
 
 
@@ -77,7 +77,7 @@ def test_a_senseless_value_is_told_by_name(client, query, code, field):
     ("wish", "is_korean"),
     [("lang=ko", True), ("lang=en", False), ("", True)],
 )
-def test_in_the_language_of_who_asks(client, query, wish, is_korean):
+def test_messages_are_in_the_requested_language(client, query, wish, is_korean):
     answer = client.get(f"{LOG}?{query}&{wish}", headers={"accept-language": "ko-KR,ko;q=0.9"})
     assert bool(re.search("[가-힣]", answer.json()["error"]["message"])) is is_korean
 
@@ -105,7 +105,7 @@ def test_what_isnt_there_is_a_404(client, path, code, field):
     "path",
     ["users/abc", f"users/{HASH}0", "users/%27%20OR%201=1", "traces/xyz", "traces/" + "0" * 31],
 )  # fmt: skip
-def test_a_hash_or_trace_that_isnt_one_is_told_so(client, path):
+def test_an_invalid_hash_or_trace_is_refused(client, path):
     answer = client.get(f"{API}/{path}")
     error = answer.json()["error"]
     assert answer.status_code == 400

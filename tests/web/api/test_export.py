@@ -111,7 +111,7 @@ def peak_of(admin):
         return int(re.search(r"VmHWM:\s+(\d+)", file.read())[1]) // 1024
 
 
-def test_a_default_export_is_below_10_mb_and_says_that_it_was_cut(large):
+def test_a_default_export_is_below_10_mb_and_marked_as_cut(large):
     _, client = large
     answer = client.get(f"{API}/export/csv", params={"since": "all"})
     assert 8_000_000 < len(answer.content) < 10_000_000
@@ -138,7 +138,7 @@ def test_a_large_export_takes_no_memory(large):
     assert peak_of(admin) - before < 24
 
 
-def test_an_export_is_of_one_moment_and_does_not_hold_up_who_records(large):
+def test_an_export_is_one_snapshot_and_does_not_block_writers(large):
     admin, client = large
     asked = {"since": "all", "max_mb": 200}
     writer = apsw.Connection(str(admin.home / "cortex.db"))
@@ -182,7 +182,7 @@ def cpu_seconds_of(admin):
 
 
 @pytest.mark.parametrize("kind", ["csv", "json"])
-def test_head_tells_the_headers_and_makes_no_file(large, kind):
+def test_head_returns_the_headers_and_makes_no_file(large, kind):
     admin, client = large
     asked = {"since": "all", "max_mb": 200}
     spent = {}

@@ -44,7 +44,7 @@ def socket_of(admin, **headers):
 
 @pytest.mark.parametrize("path", READABLE)
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong-token-wrong-token"}])
-def test_nothing_is_told_without_the_token(stranger, path, headers):
+def test_nothing_is_served_without_the_token(stranger, path, headers):
     answer = stranger.get(path, headers=headers)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -112,7 +112,7 @@ def test_head_is_get_without_its_body(client):
     ["evil.example", "127.0.0.1.evil.example", "evil.example:80", "", "[::1", "localhost.evil:1",
      "127.0.0.1@evil.example"],
 )  # fmt: skip
-def test_a_name_that_somebody_else_made_lead_here_is_refused(admin, client, host):
+def test_a_rebound_dns_name_is_refused(admin, client, host):
     for path in (PAGE, f"{API}/overview", "/static/x/js/main.js"):
         answer = client.get(path, headers={"host": host})
         assert answer.status_code in {400, 403}
@@ -183,7 +183,7 @@ def test_pages_have_no_inline_script_or_style(client):
     assert "onclick=" not in text.lower()
 
 
-def test_the_token_file_is_its_owners_alone_and_stays(admin, home, serve):
+def test_the_token_file_is_private_and_stays(admin, home, serve):
     path = home / "admin.token"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.read_text().strip() == token_of(admin)
@@ -191,7 +191,7 @@ def test_the_token_file_is_its_owners_alone_and_stays(admin, home, serve):
     assert token_of(again) == token_of(admin)
 
 
-def test_a_token_file_that_others_could_read_is_made_anew(serve, tmp_path):
+def test_a_token_file_that_others_could_read_is_replaced(serve, tmp_path):
     first = serve(tmp_path)
     first.stop()
     (tmp_path / "admin.token").chmod(0o644)
@@ -258,7 +258,7 @@ def test_static_files_are_kept_for_ever_compressed_and_only_ours(client, strange
         assert "import" not in answer.text
 
 
-def test_on_a_network_any_name_will_do_but_no_other_site_and_nobody_without_the_token(
+def test_on_a_network_any_name_is_allowed_but_no_other_site_and_no_request_without_token(
     serve, client_of, tmp_path
 ):
     told = "token-for-the-network-1234"
@@ -290,7 +290,7 @@ def test_on_a_network_it_does_not_begin_without_a_token_of_ones_own(tmp_path):
     assert not (tmp_path / "admin.token").exists()
 
 
-def test_two_admins_begun_at_once_share_one_token(serve, tmp_path):
+def test_two_admins_started_at_once_share_one_token(serve, tmp_path):
     with ThreadPoolExecutor(4) as threads:
         admins = list(threads.map(lambda _: serve(tmp_path), range(4)))
     assert len({token_of(admin) for admin in admins}) == 1

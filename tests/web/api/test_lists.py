@@ -55,7 +55,7 @@ def test_errors_of_all_pages_are_all_errors_once_newest_first(client, events):
         ({"user": "9e3779b1"}, lambda e: e.user.startswith("9e3779b1")),
     ],
 )  # fmt: skip
-def test_each_filter_leaves_what_it_says(client, events, asked, holds):
+def test_each_filter_selects_its_rows(client, events, asked, holds):
     rows, _ = paged(client, "errors", "errors", since="all", limit=1000, **asked)
     wanted = [event for event in events if event.failed and event.product and holds(event)]
     assert wanted
@@ -78,7 +78,7 @@ def test_users_of_all_pages_are_all_users_once(client, events):
     assert [row["user_id_hash"] for row in found] == [some]
 
 
-def test_pages_stand_still_while_events_come_in(serve, client_of, home, tmp_path):
+def test_pages_are_stable_while_events_come_in(serve, client_of, home, tmp_path):
     """What is recorded between two pages is neither in the second nor pushes anything out of it."""
     with sqlite3.connect(home / "cortex.db") as source:
         source.execute("VACUUM INTO ?", (str(tmp_path / "cortex.db"),))
@@ -158,7 +158,7 @@ def test_a_whole_page_has_the_panels_of_the_page_and_their_numbers(client):
             assert len(alone["rows"]) == len(panel["rows"])
 
 
-def test_the_catalogue_is_told(client):
+def test_the_catalogue_is_listed(client):
     answer = client.get(f"{API}/questions", params={"lang": "ko"}).json()
     known = {question["name"] for question in answer["questions"]}
     asked = {panel["question"] for page in answer["pages"] for panel in page["panels"]}

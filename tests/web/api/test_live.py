@@ -80,7 +80,7 @@ def settled(socket):
 
 
 @pytest.mark.timing
-def test_a_commit_of_another_process_is_told_in_a_moment(own):
+def test_a_commit_of_another_process_is_announced_at_once(own):
     with socket_of(own) as socket:
         settled(socket)
         took = []
@@ -98,7 +98,7 @@ def test_a_commit_of_another_process_is_told_in_a_moment(own):
         assert max(took) < 3
 
 
-def test_every_listener_hears_of_it(own):
+def test_every_listener_is_notified(own):
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket_of(own)) for _ in range(8)]
         for socket in sockets:
@@ -109,7 +109,7 @@ def test_every_listener_hears_of_it(own):
                 pass
 
 
-def test_who_paused_hears_nothing_and_catches_up(own):
+def test_a_paused_listener_gets_nothing_and_catches_up(own):
     with socket_of(own) as socket:
         first = settled(socket)
         socket.send(json.dumps({"type": "pause"}))
@@ -217,7 +217,7 @@ def test_a_database_that_appears_later_is_followed(serve, home, tmp_path):
             pass
 
 
-def test_a_page_hears_that_the_server_lives_while_nothing_happens(own):
+def test_idle_pages_get_keepalives(own):
     with socket_of(own) as socket:
         settled(socket)
         assert json.loads(socket.recv(PATIENCE)) == {"type": "alive"}

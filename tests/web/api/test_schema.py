@@ -35,7 +35,7 @@ def test_every_path_is_in_the_reference(described):
         assert f"`{path.removeprefix('/api/telemetry')}`" in text, path
 
 
-def test_every_parameter_says_what_it_is(described):
+def test_every_parameter_has_a_description(described):
     for path, operations in described["paths"].items():
         assert operations.keys() == {"get"}
         for parameter in operations["get"].get("parameters", []):

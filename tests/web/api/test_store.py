@@ -57,7 +57,7 @@ def directory(home, path):
         (directory, "store_directory"),
     ],
 )
-def test_a_store_that_cant_be_read_is_told_and_its_page_is_still_served(  # noqa: PLR0917 - fixtures
+def test_an_unreadable_store_is_reported_and_its_page_still_served(  # noqa: PLR0917 - fixtures
     serve, client_of, home, tmp_path, made, code
 ):
     made(home, tmp_path / "cortex.db")
@@ -77,7 +77,7 @@ def test_a_store_that_cant_be_read_is_told_and_its_page_is_still_served(  # noqa
         assert 'id="panel-dau"' in page.text
 
 
-def test_an_empty_store_says_what_would_fill_each_panel(serve, client_of, tmp_path):
+def test_an_empty_store_hints_at_what_fills_each_panel(serve, client_of, tmp_path):
     connection = apsw.Connection(str(tmp_path / "cortex.db"))
     connection.pragma("journal_mode", "WAL")
     schema.migrate(connection)
@@ -111,7 +111,9 @@ def test_what_appears_while_it_serves_is_read_and_what_goes_is_missed(
     assert client.get(f"{API}/panels/mcp/tools").json()["rows"]
 
 
-def test_a_locked_store_is_told_and_read_again_when_it_is_free(serve, client_of, home, tmp_path):
+def test_a_locked_store_is_reported_and_read_again_when_it_is_free(
+    serve, client_of, home, tmp_path
+):
     copied(home, tmp_path / "cortex.db")
     client = client_of(serve(tmp_path))
     holder = apsw.Connection(str(tmp_path / "cortex.db"))
@@ -137,7 +139,7 @@ def test_nothing_that_reads_changes_the_store(serve, client_of, home, tmp_path):
     assert (tmp_path / "cortex.db").read_bytes() == before
 
 
-def test_an_empty_panel_tells_what_is_missing(client):
+def test_an_empty_panel_shows_what_is_missing(client):
     """Nothing at all in the range, nothing of this kind, nothing that matches: three answers."""
 
     def reason(path, **asked):

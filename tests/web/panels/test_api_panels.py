@@ -26,7 +26,7 @@ def somebody(admin):
 
 
 @pytest.mark.parametrize(("page", "panel"), ALL)
-def test_every_panel_is_answered_as_it_is_declared(admin, somebody, page, panel):
+def test_every_panel_matches_its_declaration(admin, somebody, page, panel):
     subject = {"user": somebody} if page == "user" else {}
     told = admin.json(f"panels/{page}/{panel}", since="30d", **subject)
     assert told.keys() == KEYS
@@ -41,7 +41,7 @@ def test_every_panel_is_answered_as_it_is_declared(admin, somebody, page, panel)
     assert (korean["title"] != told["title"]) or told["title"].isupper()
 
 
-def test_a_store_with_nothing_in_it_says_so_in_every_panel(serve, empty_home):
+def test_an_empty_store_is_reported_in_every_panel(serve, empty_home):
     served = serve(empty_home)
     for page, panel in ALL:
         for language in ("en", "ko"):
@@ -68,10 +68,16 @@ def test_the_rows_are_those_of_the_question(admin, filters):
     ]
     connection = open_reader(admin.database)
     result = run(
-        connection, catalogue()["tool_calls"],
-        {"from_ns": bounds[0], "to_ns": bounds[1], "service": filters.get("service", ""),
-         "user_tier": filters.get("tier", ""), "utc_offset_minutes": 540},
-    )  # fmt: skip
+        connection,
+        catalogue()["tool_calls"],
+        {
+            "from_ns": bounds[0],
+            "to_ns": bounds[1],
+            "service": filters.get("service", ""),
+            "user_tier": filters.get("tier", ""),
+            "utc_offset_minutes": 540,
+        },
+    )
     connection.close()
     units = [column.unit for column in result.columns]
     assert told["rows"] == [
@@ -98,14 +104,14 @@ def test_all_of_it_begins_with_the_first_record(admin, population_now):
     assert 35 < (population_now / 1e9 - begin) / 86_400 < 42
 
 
-def test_a_panel_with_a_range_of_its_own_keeps_it(admin):
+def test_a_panel_with_its_own_range_keeps_it(admin):
     told = admin.json("panels/overview/hours", from_="2020-01-01", to="2020-01-02")
     start, end = (datetime.fromisoformat(told["range"][side]) for side in ("from", "to"))
     assert (end - start).total_seconds() == 86_400
     assert told["rows"]
 
 
-def test_a_filter_that_does_not_count_is_said(admin):
+def test_a_filter_that_has_no_effect_is_reported(admin):
     """Of a question that has no use for it, and of a panel that fixes it."""
     for page in PAGES.values():
         for panel in page.panels:
@@ -113,9 +119,10 @@ def test_a_filter_that_does_not_count_is_said(admin):
             accepts = catalogue()[panel.question].accepts
             own = panel.parameters
             assert told["unfiltered"] == [
-                name for name in page.filters if name in {"service", "user_tier"}
-                and (name in own or not accepts(name))
-            ]  # fmt: skip
+                name
+                for name in page.filters
+                if name in {"service", "user_tier"} and (name in own or not accepts(name))
+            ]
 
 
 def test_the_filters_of_the_extension_page_count_in_every_panel(admin):
@@ -137,12 +144,15 @@ def test_times_carry_the_offset_of_their_own_moment(serve, tmp_path, record):
     served = serve(tmp_path, time_zone="America/New_York")
     told = served.json("events", from_="2026-10-31", to="2026-11-03")
     assert [event["time"] for event in told["events"]] == [
-        "2026-11-01T23:00:00.000-05:00", "2026-11-01T00:00:00.000-04:00",
-    ]  # fmt: skip
+        "2026-11-01T23:00:00.000-05:00",
+        "2026-11-01T00:00:00.000-04:00",
+    ]
     assert told["range"] == {
-        "from": "2026-10-31T00:00:00.000-04:00", "to": "2026-11-03T00:00:00.000-05:00",
-        "time_zone": "America/New_York", "utc_offset_minutes": -300,
-    }  # fmt: skip
+        "from": "2026-10-31T00:00:00.000-04:00",
+        "to": "2026-11-03T00:00:00.000-05:00",
+        "time_zone": "America/New_York",
+        "utc_offset_minutes": -300,
+    }
     days = served.json("panels/overview/dau", from_="2026-10-31", to="2026-11-03")
     assert "UTC-05:00" in days["about"]
     later = served.json("panels/overview/dau", from_="2026-11-02", to="2026-11-05")
@@ -159,7 +169,7 @@ def test_times_carry_the_offset_of_their_own_moment(serve, tmp_path, record):
         ("UTC", "2026-11-02T00:00:00.000+00:00"),
     ],
 )
-def test_a_time_without_an_offset_is_of_the_zone_asked_for(admin, zone, expected):
+def test_a_time_without_an_offset_is_in_the_requested_zone(admin, zone, expected):
     told = admin.json("panels/overview/dau", from_="2026-11-02", to="2026-11-05", tz=zone)
     assert told["range"]["from"] == expected
     assert told["range"]["time_zone"] == zone

@@ -35,7 +35,7 @@ SENSELESS = [
 
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize(("query", "code", "field"), SENSELESS)
-def test_a_parameter_that_makes_no_sense_is_named(admin, path, query, code, field):
+def test_an_invalid_parameter_is_named(admin, path, query, code, field):
     answer = admin.client.get(f"/api/telemetry/{path}", params=query)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["field"]) == (400, code, field)

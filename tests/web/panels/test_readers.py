@@ -67,8 +67,8 @@ class Request:
         return self.is_gone
 
 
-async def test_a_line_that_is_full_is_said_at_once(populated, readers_of):
-    readers = readers_of(populated / "cortex.db", threads=1, longest_line=2)
+async def test_a_full_queue_is_refused_at_once(populated, readers_of):
+    readers = readers_of(populated / "cortex.db", threads=1, max_waiting=2)
     hold = threading.Event()
     held = [asyncio.create_task(readers.ask(lambda _: hold.wait(PATIENCE))) for _ in range(3)]
     await asyncio.sleep(0)  # all three have asked
@@ -81,7 +81,7 @@ async def test_a_line_that_is_full_is_said_at_once(populated, readers_of):
     assert await readers.ask(count) > 0
 
 
-async def test_a_question_nobody_waits_for_is_given_up(populated, readers_of):
+async def test_a_query_without_a_client_is_cancelled(populated, readers_of):
     readers = readers_of(populated / "cortex.db", threads=1)
     request, question = Request(), ForEver()
     asked = asyncio.create_task(readers.ask(question, request))
@@ -92,7 +92,7 @@ async def test_a_question_nobody_waits_for_is_given_up(populated, readers_of):
     assert await asyncio.wait_for(readers.ask(count), PATIENCE) > 0
 
 
-async def test_a_question_whose_task_is_cancelled_is_given_up_too(populated, readers_of):
+async def test_a_query_whose_task_is_cancelled_is_cancelled_too(populated, readers_of):
     readers = readers_of(populated / "cortex.db", threads=1)
     question = ForEver()
     asked = asyncio.create_task(readers.ask(question))
@@ -103,7 +103,7 @@ async def test_a_question_whose_task_is_cancelled_is_given_up_too(populated, rea
     assert await asyncio.wait_for(readers.ask(count), PATIENCE) > 0
 
 
-async def test_who_went_away_in_the_line_is_never_asked(populated, readers_of):
+async def test_a_query_whose_client_left_the_queue_never_runs(populated, readers_of):
     readers = readers_of(populated / "cortex.db", threads=1)
     hold, request, ran = threading.Event(), Request(), []
     first = asyncio.create_task(readers.ask(lambda _: hold.wait(PATIENCE)))
@@ -160,7 +160,7 @@ async def test_a_file_that_is_brought_up_to_date_meanwhile_is_looked_at_again(
         await readers.ask(count)
 
 
-async def test_what_sqlite_says_is_said_in_our_words(populated, readers_of, tmp_path):
+async def test_errors_of_sqlite_become_store_errors(populated, readers_of, tmp_path):
     path = tmp_path / "cortex.db"
     source = apsw.Connection(str(populated / "cortex.db"), flags=apsw.SQLITE_OPEN_READONLY)
     source.execute("VACUUM INTO ?", (str(path),))
@@ -195,7 +195,7 @@ async def test_the_event_loop_never_waits(populated, readers_of):
     assert longest < 1
 
 
-async def test_at_the_end_all_that_is_asked_is_answered(populated, readers_of):
+async def test_at_shutdown_every_query_gets_a_response(populated, readers_of):
     readers = readers_of(populated / "cortex.db", threads=1)
     questions = [ForEver() for _ in range(3)]
     asked = [asyncio.create_task(readers.ask(each)) for each in questions]

@@ -51,7 +51,7 @@ def test_its_file_and_directory_are_their_owners_alone(tmp_path):
 @pytest.mark.parametrize(
     "content", ["", "short\n", "with a space in it, and long enough\n", "é" * 20]
 )
-def test_a_file_that_holds_no_token_is_made_anew(tmp_path, content):
+def test_a_file_without_a_valid_token_is_replaced(tmp_path, content):
     path = tmp_path / TOKEN_FILE
     path.write_text(content, encoding="utf-8")
     path.chmod(0o600)

@@ -1,4 +1,4 @@
-// The filters live in the URL and nowhere else: a link shows what its sender saw.
+// The filters are kept in the URL only, so that a shared link shows what its sender saw.
 import { client } from "./client.js";
 
 export const COMMON = ["since", "from", "to", "service", "tier", "tz"];
@@ -13,7 +13,7 @@ export function read() {
   return filters;
 }
 
-/** Set or (with an empty value) remove filters; the page's panels hear of it. */
+/** Set or (with an empty value) remove filters, and notify the page's panels. */
 export function change(changes, { replace = false } = {}) {
   const query = new URLSearchParams(location.search);
   for (const [name, value] of Object.entries(changes)) {
@@ -24,37 +24,37 @@ export function change(changes, { replace = false } = {}) {
   if (text === new URLSearchParams(location.search).toString()) return;
   const url = text ? `${location.pathname}?${text}` : location.pathname;
   history[replace ? "replaceState" : "pushState"](null, "", url);
-  tell();
+  notify();
 }
 
 export function onChange(listener) {
   listeners.add(listener);
 }
 
-function tell() {
+function notify() {
   keepLinks();
   for (const listener of listeners) listener(read());
 }
 
-/** Parameters of the API for what the URL says. */
+/** The API parameters for the filters in the URL. */
 export function forApi() {
   const { lang: _lang, ...filters } = read();
   if (filters.from || filters.to) delete filters.since;
   else filters.since ??= client.default_since;
   for (const side of ["from", "to"]) {
-    // What an <input type="datetime-local"> gives has no seconds; the API takes either.
+    // The value of an <input type="datetime-local"> has no seconds; the API accepts both.
     if (filters[side]) filters[side] = filters[side].replace(" ", "T");
   }
   if (client.page === "user") filters.user = client.subject;
   return { ...filters, lang: client.language };
 }
 
-/** Whether the range that is shown moves with the clock. */
+/** Whether the displayed range ends now, and so moves with the clock. */
 export function reachesNow() {
   return !read().to;
 }
 
-/** The URL of a page with the common filters of this one, and `filters` of its own. */
+/** The URL of a page with the common filters of this one and `filters`. */
 export function linkTo(path, filters = {}) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(read())) {
@@ -65,7 +65,7 @@ export function linkTo(path, filters = {}) {
   return `/admin/telemetry/${path}${text ? `?${text}` : ""}`;
 }
 
-/** Links of the navigation carry the common filters along. */
+/** Add the common filters to the links of the navigation. */
 export function keepLinks() {
   for (const link of document.querySelectorAll("a[data-keep]")) {
     const path = new URL(link.href).pathname.replace("/admin/telemetry/", "");
@@ -74,6 +74,6 @@ export function keepLinks() {
 }
 
 export function start() {
-  addEventListener("popstate", tell);
+  addEventListener("popstate", notify);
   keepLinks();
 }

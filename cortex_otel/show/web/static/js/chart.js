@@ -1,18 +1,18 @@
-// A canvas chart: fetched when the first is needed, redrawn on a new theme or size, and never given
-// markup. The library draws; what is in its tooltips and beside it are elements of our own.
+// Canvas charts: the library is loaded with the first one. Charts are redrawn on a change of theme or
+// size. The library never gets markup: tooltips and legends are DOM elements of our own.
 import { announce, h } from "./dom.js";
 import { colour } from "./palette.js";
 
 let library = null;
 const drawn = new Map();
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 const resized = new ResizeObserver((entries) => {
   for (const { target } of entries) drawn.get(target)?.chart.resize();
 });
 
 /**
- * Draw on `place` what `option()` returns; called again, it changes only what differs. `option` is a
- * function since colours are read when drawing, and again on a change of theme.
+ * Draw what `option()` returns on `place`; when called again, update only what differs. `option` is a
+ * function because colours are read when drawing, and again on a change of theme.
  */
 export async function draw(place, option) {
   library ??= import("../vendor/echarts.js");
@@ -31,16 +31,16 @@ export async function draw(place, option) {
 
 function apply(entry, animate) {
   const option = entry.option();
-  // The same series as before: merge, so that only what changed moves. Others: start over.
+  // The same series as before are merged, so that only what changed is animated.
   const shape = JSON.stringify(option.series.map((series) => [series.type, series.name, series.id]));
   entry.chart.setOption(
-    { ...base(), ...option, animation: !calm.matches && (animate || shape === entry.shape) },
+    { ...base(), ...option, animation: !reducedMotion.matches && (animate || shape === entry.shape) },
     { notMerge: shape !== entry.shape },
   );
   entry.shape = shape;
 }
 
-/** Let the arrow keys walk along the `count` points of the chart on `place`; `say(index)` is heard. */
+/** Let the arrow keys move along the chart's `count` points; `say(index)` is announced for each. */
 export function walk(place, count, say) {
   const entry = drawn.get(place);
   if (!entry) return;
@@ -56,7 +56,7 @@ export function walk(place, count, say) {
     if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     at = Math.min(length - 1, Math.max(0, to));
-    // A series that is hidden or has no value there shows no tooltip: the next is asked.
+    // A series that is hidden or has no value there shows no tooltip: take the first that has one.
     const index = entry.chart.getOption().series.findIndex((series) => series.data[at] !== null);
     entry.chart.dispatchAction({ type: "showTip", seriesIndex: Math.max(0, index), dataIndex: at });
     announce(text(at));
@@ -67,7 +67,7 @@ export function walk(place, count, say) {
   });
 }
 
-/** Forget the charts inside `element`, which is about to be emptied. */
+/** Dispose of the charts inside `element`, which is about to be emptied. */
 export function dispose(element) {
   for (const [place, { chart }] of drawn) {
     if (!element.contains(place)) continue;
@@ -92,7 +92,7 @@ function base() {
   };
 }
 
-/** Options of a tooltip whose content `build(parameters)` makes as an element. */
+/** Options of a tooltip whose content is the element that `build(parameters)` returns. */
 export function tooltip(build, extra = {}) {
   return {
     backgroundColor: colour("raised"),
@@ -106,7 +106,7 @@ export function tooltip(build, extra = {}) {
   };
 }
 
-/** The inside of a tooltip: a heading and rows of `{variable, name, value}`. */
+/** The content of a tooltip: a heading and rows of `{variable, name, value}`. */
 export function tip(heading, rows, note = null) {
   return h(
     "div",

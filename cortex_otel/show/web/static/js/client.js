@@ -1,4 +1,4 @@
-// What the server put into the page, and the questions to its API.
+// The data that the server embeds in the page, and requests to its API.
 
 const island = document.getElementById("client");
 
@@ -28,7 +28,7 @@ function filled(text, values) {
 
 export const API = "/api/telemetry";
 
-/** What the API refused or could not do. */
+/** An error response of the API, or a request that failed. */
 export class ApiError extends Error {
   constructor(status, { code = "unknown", message = "", field = null, hint = "" } = {}) {
     super(message || _("The server answered with status {status}", { status }));
@@ -39,10 +39,17 @@ export class ApiError extends Error {
   }
 }
 
-// The server gives up a question long before: what takes longer is a connection that has died.
+/** `error` as one to show: what is not the API's or the network's is a fault of these scripts. */
+export function presentable(error) {
+  if (error instanceof ApiError) return error;
+  console.error(error);
+  return new ApiError(-1, { code: "display", message: _("The answer could not be displayed") });
+}
+
+// The server's own time limit is much shorter: a request that takes longer has lost its connection.
 const MAX_ANSWER_MS = 30_000;
 
-/** The answer to GET `path`; an error of the API or of the network becomes an {@link ApiError}. */
+/** The body of GET `path`; an error of the API or of the network becomes an {@link ApiError}. */
 export async function ask(path, parameters, signal) {
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(), MAX_ANSWER_MS);
@@ -56,7 +63,7 @@ export async function ask(path, parameters, signal) {
       credentials: "same-origin",
       cache: "no-store",
     });
-    // A proxy's page, or nothing: the status says enough.
+    // Not JSON, e.g. a proxy's page: the status has to do.
     body = await response.json().catch(() => null);
     limit.signal.throwIfAborted();
   } catch (error) {

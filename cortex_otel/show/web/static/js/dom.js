@@ -1,4 +1,4 @@
-// Elements from data. Nothing here or elsewhere takes a string for markup: text stays text.
+// DOM elements from data. No string is ever parsed as markup.
 
 /** An element with properties, listeners (`onclick`) and children; `null` children are left out. */
 export function h(tag, attributes = {}, ...children) {
@@ -14,13 +14,13 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Say `text` to screen readers, without a change to what is seen. */
+/** Announce `text` to screen readers, without a visible change. */
 export function announce(text) {
   const place = document.getElementById("announcer");
   if (place) place.textContent = text;
 }
 
-/** Set the text of `element`, and leave it alone if it says that already. */
+/** Set the text of `element`, unless it is the same already. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -1,11 +1,11 @@
-// The row of filters: what is set in it goes to the URL, and what the URL says is set in it.
+// The filter row: its values go to the URL, and changes of the URL are shown in it.
 import * as address from "./address.js";
 import { client } from "./client.js";
 
 const TYPING_MS = 350;
 const form = document.getElementById("filters");
-const said = document.getElementById("filter-problem");
-// What the URL says, as each field shows it.
+const problemText = document.getElementById("filter-problem");
+// The URL's value of each field, as the field shows it.
 const shown = new WeakMap();
 let timer = 0;
 
@@ -30,25 +30,25 @@ export function start() {
   toggle.addEventListener("click", () => openCustom(toggle.getAttribute("aria-expanded") !== "true", true));
   address.onChange(sync);
   sync(address.read());
-  // What was typed before this script came.
+  // Apply what was typed before this script ran.
   timer = setTimeout(set, TYPING_MS, {}, { replace: true });
 }
 
-/** Say beside the filter `field` what is wrong with it; false if there is no such filter here. */
+/** Show `message` next to the filter `field`; false if this page has no such filter. */
 export function problem(field, message) {
   if (!form) return false;
-  said.hidden = false;
-  said.textContent = message;
+  problemText.hidden = false;
+  problemText.textContent = message;
   const input = form.elements[{ user_tier: "tier", time_zone: "tz" }[field] ?? field];
   if (input instanceof HTMLElement) {
     input.setAttribute("aria-invalid", "true");
-    input.setAttribute("aria-describedby", said.id);
+    input.setAttribute("aria-describedby", problemText.id);
   }
   if (field === "from" || field === "to") openCustom(true);
   return true;
 }
 
-/** Offer the services that an answer speaks of: a new one is a matter of its name. */
+/** Add the services in `answer` to the filter's options: a new service needs only a name. */
 export function offer(answer) {
   const index = answer.columns.findIndex((column) => column.name === "service");
   if (index < 0 || !form) return;
@@ -62,7 +62,7 @@ export function offer(answer) {
   }
 }
 
-/** Take away every filter but the range. */
+/** Remove every filter but the range. */
 export function clear() {
   set(Object.fromEntries(["service", "tier", ...client.filters].map((name) => [name, ""])));
 }
@@ -78,8 +78,8 @@ export function focusSearch() {
   return Boolean(input);
 }
 
-// Everything that was set or typed since the URL was shown, and `changes`, which count for more. A
-// choice beside a field whose text is still on its way takes the text along.
+// Put everything into the URL that was set or typed since the last sync, and `changes`, which take
+// precedence. So a choice is applied together with text that is still being typed in another field.
 function set(changes, how) {
   clearTimeout(timer);
   const entered = {};
@@ -105,15 +105,15 @@ function openCustom(open, focus = false) {
 }
 
 function sync(filters) {
-  said.hidden = true;
-  said.textContent = "";
+  problemText.hidden = true;
+  problemText.textContent = "";
   const free = Boolean(filters.from || filters.to);
   for (const input of fields()) {
     const wanted = filters[input.name] ?? "";
     if (input.tagName === "SELECT" && ![...input.options].some((option) => option.value === wanted))
       input.add(new Option(wanted, wanted));
     const value = input.type === "datetime-local" ? wanted.replace(" ", "T").slice(0, 16) : wanted;
-    // Not under the fingers of somebody who types what the URL doesn't have yet.
+    // Not while the reader is typing text that the URL does not have yet.
     const typing =
       document.activeElement === input &&
       input.tagName !== "SELECT" &&

@@ -1,4 +1,4 @@
-// Numbers, durations, times and days as a reader of this language expects them.
+// Formatting of numbers, durations, times and days in the reader's language.
 import { client, N_, _ } from "./client.js";
 
 const language = client.language === "ko" ? "ko-KR" : "en-US";
@@ -9,8 +9,8 @@ const short = new Intl.NumberFormat(language, { notation: "compact", maximumFrac
 const percent = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
 const percentSmall = new Intl.NumberFormat(language, { style: "percent", maximumSignificantDigits: 2 });
 
-// Times come with the offset of the zone that was asked for; they are shown as they read there,
-// whatever the zone of this browser. So all formatting is done as if in UTC.
+// Times come with the offset of the requested zone and are shown as wall-clock time there, whatever
+// the browser's zone. So all formatting is done as if in UTC.
 const style = (options) => new Intl.DateTimeFormat(language, { timeZone: "UTC", ...options });
 const dayStyle = style({ month: "short", day: "numeric" });
 const dayLong = style({ year: "numeric", month: "short", day: "numeric", weekday: "short" });
@@ -39,7 +39,7 @@ const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 export const NONE = "–";
 
-/** Milliseconds since 1970 of the wall clock that `iso` reads, offset left aside. */
+/** Milliseconds since 1970 of the wall-clock time in `iso`, ignoring its offset. */
 export function wall(iso) {
   const [date, time = "00:00:00"] = String(iso).split("T");
   return Date.parse(`${date}T${time.slice(0, 12).replace(/[Z+-].*$/, "")}Z`);
@@ -57,7 +57,7 @@ export function ratio(value) {
   return value !== 0 && Math.abs(value) < 0.001 ? percentSmall.format(value) : percent.format(value);
 }
 
-/** A duration as number and unit, so that a card can set the unit smaller. */
+/** A duration as number and unit, so that a card can show the unit smaller. */
 export function duration(ms) {
   const size = Math.abs(ms);
   if (size > 0 && size < 0.1) return [three.format(ms * 1000), _("µs")];
@@ -121,7 +121,7 @@ const WORDS = new Map([
   ["unknown", N_("Unknown")],
 ]);
 
-/** A word of the data in the reader's language where it is one of ours. */
+/** A value of a closed list in the reader's language; any other value as it is. */
 export function word(value) {
   return WORDS.has(value) ? _(WORDS.get(value)) : value;
 }
@@ -148,7 +148,7 @@ export function value(raw, unit, { long = false } = {}) {
   }
 }
 
-/** The same, but as short as an axis needs it. */
+/** The same, short enough for an axis. */
 export function brief(raw, unit) {
   if (unit === "count" || unit === "tokens") return short.format(raw);
   if (unit === "ms" && raw === 0) return "0";
@@ -162,7 +162,7 @@ const signed = new Intl.NumberFormat(language, {
 });
 const points = new Intl.NumberFormat(language, { maximumFractionDigits: 1, signDisplay: "exceptZero" });
 
-/** What became of a value since the period before: text and direction; null if nothing can be said. */
+/** The change of a value since the previous period: text and direction; null if there is none. */
 export function delta(now, before, unit) {
   if (now === null || now === undefined || before === null || before === undefined) return null;
   const difference = now - before;

@@ -1,4 +1,4 @@
-// What surrounds the drawing of a panel: its marks and tools, and what stands in place of a drawing.
+// The frame of a panel: marks and tools around the drawing, and messages in place of one.
 import { dispose } from "./chart.js";
 import { API, client, N_, _ } from "./client.js";
 import { h, say } from "./dom.js";
@@ -20,24 +20,24 @@ export class Frame {
     });
   }
 
-  /** An answer is on its way that the reader waits for; what is shown is no longer it. */
+  /** Mark the content as stale while the reader waits for an answer. */
   waits() {
     this.body.setAttribute("aria-busy", "true");
     this.#element.toggleAttribute("data-stale", true);
   }
 
-  /** It is there, or will not come. */
+  /** The answer has arrived, or the request has failed. */
   ready() {
     this.body.setAttribute("aria-busy", "false");
     this.#element.removeAttribute("data-stale");
   }
 
-  /** Make room for a drawing where something else stood. */
+  /** Remove a message or skeleton to make room for a drawing. */
   makeRoom() {
     if (this.body.querySelector(":scope > .state, :scope > .skeleton")) this.body.replaceChildren();
   }
 
-  /** Say beside the drawing what must be known to read `answer`. */
+  /** Show next to the drawing what is needed to read `answer`: description, limits, range. */
   marks(answer) {
     say(this.#element.querySelector("[data-about-text]"), answer.about);
     const mark = this.#element.querySelector("[data-mark]");
@@ -58,14 +58,14 @@ export class Frame {
     say(foot, words.join(" · "));
   }
 
-  /** Say below the drawing that it is old, and why; nothing if `text` is empty. */
+  /** Show below the drawing that it is out of date, and why; nothing if `text` is empty. */
   late(text) {
     const place = this.#element.querySelector("[data-late]");
     place.hidden = !text;
     say(place, text);
   }
 
-  /** In place of a drawing: why there is none, and what can be done (`[label, what]`). */
+  /** In place of a drawing: why there is none, and an action (`[label, callback]`). */
   state(kind, message, hint, action, reason) {
     dispose(this.body);
     if (kind !== "empty") {
@@ -91,7 +91,7 @@ export class Frame {
     this.body.after(h("div", { class: "more" }, button));
   }
 
-  /** Let the links for export ask what the panel asks. */
+  /** Let the export links request what the panel requests. */
   exports(parameters) {
     const { compare: _compare, ...rest } = parameters;
     const query = new URLSearchParams({ page: client.page, panel: this.#config.id, ...rest });

@@ -1,21 +1,21 @@
-// Shortcuts for those who stay on the keyboard; `?` lists them.
+// Keyboard shortcuts; `?` lists them.
 import * as filters from "./filters.js";
 import { toggle as toggleLive } from "./live.js";
 import { toggleTheme } from "./preferences.js";
 
 const SEQUENCE_MS = 1200;
 const dialog = document.getElementById("keys");
-// Who dictates, or hits keys by accident, must be able to do without them (WCAG 2.1.4).
+// They can be switched off: speech input and accidental keys trigger them (WCAG 2.1.4).
 const toggle = document.getElementById("keys-on");
-const KEPT = "cortex_otel_keys";
+const STORAGE_KEY = "cortex_otel_keys";
 let isOn = true;
-let went = Number.NEGATIVE_INFINITY;
+let prefixedAt = Number.NEGATIVE_INFINITY;
 
 export function start(panels) {
   document.getElementById("keys-button").addEventListener("click", () => dialog.showModal());
-  switchTo(kept() !== "off");
+  switchTo(stored() !== "off");
   toggle.addEventListener("change", () => switchTo(toggle.checked, true));
-  addEventListener("storage", ({ key }) => key === KEPT && switchTo(kept() !== "off"));
+  addEventListener("storage", ({ key }) => key === STORAGE_KEY && switchTo(stored() !== "off"));
   addEventListener("keydown", (event) => {
     if (
       !isOn ||
@@ -32,8 +32,8 @@ export function start(panels) {
 }
 
 function act(key, now, panels) {
-  if (now - went < SEQUENCE_MS) {
-    went = Number.NEGATIVE_INFINITY;
+  if (now - prefixedAt < SEQUENCE_MS) {
+    prefixedAt = Number.NEGATIVE_INFINITY;
     const link = document.querySelector(`[data-nav-key="${CSS.escape(key)}"]`);
     link?.click();
     return Boolean(link);
@@ -43,7 +43,7 @@ function act(key, now, panels) {
       dialog.showModal();
       return true;
     case "g":
-      went = now;
+      prefixedAt = now;
       return true;
     case "/":
       return filters.focusSearch();
@@ -69,15 +69,15 @@ function switchTo(on, keep = false) {
   isOn = toggle.checked = on;
   document.documentElement.toggleAttribute("data-keys-off", !on);
   try {
-    if (keep) localStorage.setItem(KEPT, on ? "on" : "off");
+    if (keep) localStorage.setItem(STORAGE_KEY, on ? "on" : "off");
   } catch {
-    // Storage is blocked or full: it holds for this page.
+    // Storage is blocked or full: the choice applies to this page only.
   }
 }
 
-function kept() {
+function stored() {
   try {
-    return localStorage.getItem(KEPT);
+    return localStorage.getItem(STORAGE_KEY);
   } catch {
     return null;
   }

@@ -1,4 +1,4 @@
-// Where a row leads: to the errors, the user or the trace behind it.
+// Links from a row to its errors, user or trace.
 import { linkTo, read } from "./address.js";
 import { client, N_, _ } from "./client.js";
 import { h } from "./dom.js";
@@ -14,7 +14,7 @@ const TITLES = {
 };
 const FILTER = { user_tier: "tier", user_id_hash: "user", user_hash: "user", tool_name: "tool" };
 
-/** `text` as a link if the panel says that `column` leads somewhere, else as it is. */
+/** `text` as a link if the panel has one for `column`, else as it is. */
 export function linked(answer, column, raw, text) {
   const page = answer.links?.[column];
   if (!page || raw === null || raw === "") return text;
@@ -26,7 +26,7 @@ function target(page, column, raw) {
   const filter = FILTER[column] ?? column;
   if (filter === "user" && (page === "users" || page === "user"))
     return linkTo(`users/${encodeURIComponent(raw)}`);
-  // On the same page it narrows what is chosen already.
+  // On the same page it is added to the current filters.
   const own =
     page === client.page ? Object.entries(read()).filter(([name]) => client.filters.includes(name)) : [];
   return linkTo(page, { ...Object.fromEntries(own), [filter]: raw });

@@ -1,14 +1,14 @@
-// News from the store: one socket, which comes back by itself and rests while nobody looks.
+// Updates from the store: one socket, which reconnects by itself and pauses while the page is hidden.
 import { _ } from "./client.js";
 import { h } from "./dom.js";
 import * as format from "./format.js";
 
 const FIRST_WAIT_MS = 400;
 const MAX_WAIT_MS = 10_000;
-// The last 24 hours move on even if nothing happens.
-const TURN_MS = 60_000;
-// The server has a word every five seconds. A connection can die without a sign (a network that
-// changed, a laptop that slept, a server that hangs): silence is the only one.
+// A range that ends now moves on even if nothing is recorded.
+const REFRESH_MS = 60_000;
+// The server sends a message every five seconds. A connection can die unnoticed (a network change, a
+// laptop that slept, a server that hangs): silence is the only sign.
 const SILENCE_MS = 15_000;
 const ANSWER_MS = 5000;
 const place = document.getElementById("live");
@@ -26,26 +26,26 @@ let resting = false;
 let onNews = () => {};
 let newest = null;
 
-/** Call `news` whenever the store changed, from now on. */
+/** Call `news` whenever the store has changed. */
 export function start(news) {
   onNews = news;
   button.addEventListener("click", toggle);
-  document.addEventListener("visibilitychange", seen);
-  addEventListener("online", seen);
+  document.addEventListener("visibilitychange", onVisible);
+  addEventListener("online", onVisible);
   addEventListener("pagehide", () => socket?.close());
-  // A page from the browser's back/forward cache comes with its socket closed.
+  // A page restored from the back/forward cache has a closed socket.
   addEventListener("pageshow", (event) => event.persisted && reconnect());
-  setInterval(() => place.dataset.state === "on" && !document.hidden && onNews(), TURN_MS);
+  setInterval(() => place.dataset.state === "on" && !document.hidden && onNews(), REFRESH_MS);
   connect();
 }
 
 export function toggle() {
   paused = !paused;
   button.setAttribute("aria-pressed", String(paused));
-  tell();
+  sync();
 }
 
-/** Whether the reader wants no news. */
+/** Whether the reader has paused live updates. */
 export function isPaused() {
   return paused;
 }
@@ -61,57 +61,57 @@ function connect() {
   socket = opened;
   heard = false;
   listen(SILENCE_MS);
-  const ofThis = (take) => (event) => socket === opened && take(event);
-  opened.addEventListener("open", ofThis(tell));
-  opened.addEventListener("message", ofThis(({ data }) => {
+  const ifCurrent = (take) => (event) => socket === opened && take(event);
+  opened.addEventListener("open", ifCurrent(sync));
+  opened.addEventListener("message", ifCurrent(({ data }) => {
     listen(SILENCE_MS);
     if (!heard) {
       heard = true;
       failures = 0;
-      tell();
+      sync();
     }
     take(JSON.parse(data));
   }));
-  opened.addEventListener("close", ofThis(gone));
+  opened.addEventListener("close", ifCurrent(disconnected));
 }
 
 function listen(ms) {
   clearTimeout(silence);
-  silence = setTimeout(gone, ms);
+  silence = setTimeout(disconnected, ms);
 }
 
-// Not waiting for the other side to agree that it is over: it may never answer.
-function gone() {
+// Doesn't wait for the close handshake: the other side may never answer.
+function disconnected() {
   clearTimeout(silence);
-  const left = socket;
+  const closed = socket;
   socket = null;
-  left.close();
+  closed.close();
   const wait = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** failures) * (0.75 + Math.random() / 2);
   failures += 1;
   state(failures > 2 ? "off" : "waiting", failures > 2 ? _("Not connected") : _("Reconnecting"));
   timer = setTimeout(connect, wait);
 }
 
-// What the server should do now, and what the button says.
-function tell() {
+// Tell the server to pause or resume, and update the button.
+function sync() {
   if (socket?.readyState !== WebSocket.OPEN) return;
   const rests = paused || document.hidden;
   if (rests || resting) socket.send(JSON.stringify({ type: rests ? "pause" : "resume" }));
-  // What came in meanwhile was not told.
+  // Changes in the meantime were not announced.
   if (resting && !rests) onNews();
   resting = rests;
   if (paused) state("paused", _("Paused"));
   else if (heard) state("on", _("Live"));
 }
 
-// Shown or hidden, or the machine is on a network again.
-function seen() {
-  if (document.hidden || paused) tell();
+// The page was shown or hidden, or the network is back.
+function onVisible() {
+  if (document.hidden || paused) sync();
   else if (!socket) reconnect();
   else if (socket.readyState === WebSocket.OPEN) {
-    // Much may have happened to the connection meanwhile: it has to show that it is alive.
+    // The connection may have died meanwhile: it has to prove that it is alive.
     resting = true;
-    tell();
+    sync();
     listen(ANSWER_MS);
   }
 }
@@ -119,8 +119,8 @@ function seen() {
 function take(message) {
   if (message.type === "alive" || paused || document.hidden) return;
   const events = message.events ?? [];
-  // A commit without an event (a metric, say) changes nothing here. The first word says where we
-  // are; one after a reconnection that differs says that something was missed.
+  // A commit without events (metrics, say) changes nothing here. The first message gives the current
+  // position; a different one after a reconnection means that events were missed.
   const news = events.length > 0 || (newest !== null && message.newest_id !== newest);
   newest = message.newest_id;
   if (events.length) show(events);

@@ -1,4 +1,4 @@
-// The page begins here: filters, panels, news.
+// Entry point of every page: filters, panels, live updates.
 import * as address from "./address.js";
 import { client, _ } from "./client.js";
 import { announce } from "./dom.js";

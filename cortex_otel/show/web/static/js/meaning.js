@@ -1,4 +1,4 @@
-// Which way is good. A rise in errors is not a success, whatever its arrow.
+// Whether a change is good or bad: a rise in errors is bad.
 
 const UP_IS_GOOD =
   /(^|_)(dau|wau|mau|active|users|accept|accuracy|savings?|conversion|recall|sessions?|success)(_|$)/;
@@ -17,7 +17,7 @@ export function sense(name, unit, direction) {
   return good === direction ? "good" : "bad";
 }
 
-/** How a word of the data is coloured as a tag. */
+/** The colour class of a value that is shown as a tag. */
 export function tone(value) {
   if (value === "error" || value === "ERROR" || value === "CRITICAL") return "bad";
   if (value === "timeout" || value === "WARNING") return "warn";

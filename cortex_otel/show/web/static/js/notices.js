@@ -1,4 +1,4 @@
-// What concerns the page as a whole: its range, being signed out.
+// Notices for the whole page: its range, being signed out.
 import { _ } from "./client.js";
 import { h, say } from "./dom.js";
 import * as format from "./format.js";
@@ -6,17 +6,17 @@ import * as format from "./format.js";
 const place = document.getElementById("notices");
 const range = document.getElementById("range");
 
-export function showRange(of) {
-  say(range, format.range(of));
+export function showRange(timeRange) {
+  say(range, format.range(timeRange));
   const zone = document.querySelector("input[name=tz]");
-  if (zone && !zone.value) zone.placeholder = of.time_zone;
+  if (zone && !zone.value) zone.placeholder = timeRange.time_zone;
 }
 
 export function signedOut(message) {
   notice("signed_out", message, _("Open the address that cortex-otel serve printed again."));
 }
 
-/** A notice at the top of the page, once for each `code`; the server may have put it there. */
+/** Show a notice at the top of the page, once per `code`; the server may have rendered it already. */
 export function notice(code, message, hint = "") {
   if (find(code)) return;
   place.append(
@@ -29,7 +29,7 @@ export function notice(code, message, hint = "") {
   );
 }
 
-/** Nothing is wrong with the page any more. */
+/** Remove all notices. */
 export function clear() {
   for (const element of document.querySelectorAll(".notice[data-code]")) element.remove();
 }

@@ -1,4 +1,4 @@
-// Colours of the theme as canvases need them, and one colour for one name on every page.
+// Theme colours for canvases, and the same colour for the same name on every page.
 
 const FIXED = {
   free: 8,
@@ -16,20 +16,20 @@ const FIXED = {
 const probe = document.createElement("span");
 probe.hidden = true;
 
-/** The colour that `variable` has now, as `rgb(…)`: light-dark() is resolved by the browser. */
+/** The current colour of `variable` as `rgb(…)`: the browser resolves light-dark(). */
 export function colour(variable) {
   if (!probe.isConnected) document.body.append(probe);
   probe.style.color = `var(--${variable})`;
   return getComputedStyle(probe).color;
 }
 
-/** The variable for the series `name`, `index` where nothing is fixed. */
+/** The colour variable of the series `name`; by `index` if the name has none. */
 export function seriesVariable(name, index) {
   if (["error", "errors", "timeout"].includes(name)) return "bad";
   return `series-${FIXED[name] ?? (index % 8) + 1}`;
 }
 
-/** Variables for several names; two never share one as long as there are enough. */
+/** Colour variables for several names; distinct as long as there are enough. */
 export function seriesVariables(names) {
   const taken = new Set(names.filter((name) => name in FIXED).map((name) => seriesVariable(name, 0)));
   const free = [1, 2, 3, 4, 5, 6, 7, 8]

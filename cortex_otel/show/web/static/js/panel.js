@@ -1,6 +1,6 @@
-// One panel: asks its question by itself, and shows an answer, nothing, or what went wrong.
+// One panel: requests its data, and shows it, an empty state or an error.
 import * as address from "./address.js";
-import { API, ApiError, ask, client, _, ngettext } from "./client.js";
+import { API, ask, client, _, ngettext, presentable } from "./client.js";
 import { announce } from "./dom.js";
 import { cards } from "./draw/cards.js";
 import { matrix } from "./draw/matrix.js";
@@ -23,14 +23,14 @@ const DRAW = {
   lines: (body, answer) => overTime(body, answer, "line"),
   bars: (body, answer) => overTime(body, answer, "bar"),
 };
-// A live page asks again at most so often, and less often where an answer takes its time.
+// Shortest pause between two requests of a live page; longer if the answer takes long.
 const REST_MS = 700;
 const REST_PER_ELAPSED = 8;
-// No server, or no store: the same for every panel, and worth another try by itself.
-const OF_ALL = new Set([0, 503]);
-const AGAIN_MS = 4000;
-// What failed for one panel alone may be a dear question: it isn't asked all the time.
-const LATER_MS = 15_000;
+// No server, or no store: concerns every panel, and is retried automatically.
+const CONCERNS_ALL = new Set([0, 503]);
+const RETRY_ALL_MS = 4000;
+// A failure of a single panel may be an expensive query, so it is retried less often.
+const RETRY_ONE_MS = 15_000;
 
 function withFurther(answer, further) {
   if (!further.length) return answer;
@@ -61,7 +61,7 @@ export class Panel {
     button?.addEventListener("click", () => this.toggleTable());
   }
 
-  /** Ask and show; `quiet` if it was not the reader who wanted it. */
+  /** Request and show the data; `quiet` if the reader didn't ask for it. */
   async load({ quiet = false } = {}) {
     clearTimeout(this.#timer);
     clearTimeout(this.#retry);
@@ -97,7 +97,7 @@ export class Panel {
     }
   }
 
-  /** The store changed: ask again if the range reaches now, as soon as the rest is over. */
+  /** The store has changed: load again if the range ends now, after the pause. */
   changed() {
     if (!this.#config.since && !address.reachesNow()) return;
     if (this.#loading) {
@@ -155,7 +155,7 @@ export class Panel {
     this.#frame.marks(answer);
   }
 
-  // Rows beyond the first page stay where they are while news comes in above them.
+  // Rows of further pages stay in place while new ones appear above them.
   #offerMore(cursor) {
     this.#frame.offerMore(cursor ? (button) => this.#more(cursor, button) : null);
   }
@@ -185,19 +185,19 @@ export class Panel {
     this.#frame.state("empty", message, hint || this.#config.empty, clear, reason);
   }
 
-  // While nobody looks, or nobody wants news of what is shown, nothing is asked.
+  // Nothing is requested while the page is hidden or live updates are paused.
   #later(ms) {
     const rests = () => document.hidden || (this.#answer && isPaused());
     this.#retry = setTimeout(() => (rests() ? this.#later(ms) : this.load({ quiet: true })), ms);
   }
 
-  // Said aloud once, and not at all if the page says it for all of its panels.
+  // Announced once, and not at all if a notice covers all panels of the page.
   #outOfDate(known) {
     const text = _("As of {time}; could not be refreshed: {reason}", {
       time: format.clockTime(this.#answer.range.to),
       reason: known.message,
     });
-    if (!this.#late && known.status !== 401 && !OF_ALL.has(known.status)) {
+    if (!this.#late && known.status !== 401 && !CONCERNS_ALL.has(known.status)) {
       announce(`${this.#config.title}: ${text}`);
     }
     this.#late = true;
@@ -210,22 +210,18 @@ export class Panel {
   }
 
   #failed(error, quiet) {
-    const known =
-      error instanceof ApiError
-        ? error
-        : new ApiError(-1, { code: "display", message: _("The answer could not be displayed") });
-    if (known !== error) console.error(error);
+    const known = presentable(error);
     this.#frame.ready();
     const ofFilter = known.field && filters.problem(known.field, known.message);
-    // What was there is better than nothing while a server restarts.
+    // Old data is better than none while a server restarts.
     const keeps = quiet && this.#answer && known.status !== 400;
     if (known.status === 401) notices.signedOut(known.message);
-    else if (OF_ALL.has(known.status)) {
+    else if (CONCERNS_ALL.has(known.status)) {
       notices.notice(known.code, known.message, known.hint);
-      this.#later(AGAIN_MS);
+      this.#later(RETRY_ALL_MS);
     }
     if (keeps) {
-      if (known.status !== 401 && !OF_ALL.has(known.status)) this.#later(LATER_MS);
+      if (known.status !== 401 && !CONCERNS_ALL.has(known.status)) this.#later(RETRY_ONE_MS);
       this.#outOfDate(known);
       return;
     }
@@ -233,8 +229,8 @@ export class Panel {
     this.#drawn = "";
     this.#answer = null;
     this.#offerMore(null);
-    // What is wrong with a filter, or with the store, is said aloud once; the panels only wait.
-    if (ofFilter || known.status === 401 || OF_ALL.has(known.status)) {
+    // A problem with a filter or the store is announced once, not by every panel.
+    if (ofFilter || known.status === 401 || CONCERNS_ALL.has(known.status)) {
       const what = ofFilter
         ? _("Check the filters above first")
         : _("Shown as soon as the data can be read");

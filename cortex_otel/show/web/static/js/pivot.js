@@ -1,4 +1,4 @@
-// Rows of an answer as series over a common axis, with nothing made up and nothing left out.
+// Rows of an answer as series over a common axis.
 import { DAY, wall } from "./format.js";
 
 const HOUR = 3_600_000;
@@ -11,11 +11,10 @@ export function columnIndex(answer, name) {
 
 /**
  * `{categories, unit, series: [{name, column, unit, points}], partial, counts}`: `points` has a
- * value or null for each category; `partial` says of each category whether its period is over,
- * and `counts` (null if nobody knows) of how many values it speaks.
+ * value or null for each category; `partial` is true for each category whose period isn't over;
+ * `counts` is the number of values in each category, or null if unknown.
  *
- * Days and hours without a row are in the axis all the same: as 0 where things were counted, as a
- * gap where there is nothing to measure.
+ * Days and hours without a row are on the axis too: as 0 in counts, as a gap in measurements.
  */
 export function pivot(answer) {
   const at = (name) => columnIndex(answer, name);
@@ -57,7 +56,7 @@ export function pivot(answer) {
       }
       const { points } = found.get(key);
       const raw = row[at(value)];
-      // Rows that the axis and the split don't tell apart: counts of the same slot add up.
+      // Several rows for the same slot and split: counts are added up.
       points[slot] = ADDS_UP.has(column.unit) && raw !== null ? points[slot] + raw : raw;
     }
   }
@@ -95,14 +94,14 @@ function filled(seen, smallest, written, range) {
   if (!seen.length) return [];
   const times = seen.map(wall).sort((a, b) => a - b);
   const byTime = new Map(seen.map((each) => [wall(each), each]));
-  // Weeks in a series of days, days in one of hours: if all rows are so far apart, that is the period.
+  // Weeks in a series of days, days in one of hours: if all rows are that far apart, it is the period.
   const longer = smallest === DAY ? 7 * DAY : DAY;
   const apart = (step) => times.every((time) => (time - times[0]) % step === 0);
   const step = times.length > 2 && apart(longer) ? longer : smallest;
   if (!apart(step)) return times.map((time) => byTime.get(time));
   let [first, last] = [times[0], times.at(-1)];
   if (range && step === smallest) {
-    // To both ends of what was asked for: three days of a month are not the whole picture.
+    // Extend to both ends of the requested range, also where there are no rows.
     const [from, to] = [wall(range.from), wall(range.to)];
     while (first - step > from - step) first -= step;
     while (last + step < to) last += step;

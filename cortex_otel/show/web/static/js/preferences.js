@@ -1,4 +1,4 @@
-// Theme and language: kept in cookies, since the server writes the page.
+// Theme and language: kept in cookies, because the server renders the page.
 import { redrawAll } from "./chart.js";
 import { client } from "./client.js";
 
@@ -36,7 +36,7 @@ function chooseTheme(theme) {
 function chooseLanguage(language) {
   keep(client.cookies.language, language);
   const url = new URL(location.href);
-  // A language in the URL would win over the cookie.
+  // A language in the URL would take precedence over the cookie.
   url.searchParams.delete("lang");
   if (url.href === location.href) location.reload();
   else location.replace(url);

@@ -1,4 +1,4 @@
-// Spans of a trace in the order of calls, a parent before its children.
+// The spans of a trace as a tree in call order, parents before children.
 
 /** Milliseconds since 1970 at which `span` begins; fractions are microseconds. */
 export function starts(span) {
@@ -6,7 +6,7 @@ export function starts(span) {
   return Date.parse(span.timestamp) + (fraction ? Number(`0.${fraction}`) : 0);
 }
 
-/** `[{span, depth}]`; a span whose parent isn't stored here stands at the top. */
+/** `[{span, depth}]`; a span whose parent isn't stored is at the top level. */
 export function nested(spans) {
   const children = new Map();
   const known = new Set(spans.map((span) => span.span_id).filter(Boolean));
@@ -27,7 +27,7 @@ export function nested(spans) {
     }
   };
   place("", 0);
-  // A circle of parents has no top; it is shown all the same.
+  // A cycle of parents has no root; its spans are shown at the top level.
   for (const span of spans) if (!placed.has(span)) rows.push({ span, depth: 0 });
   return rows;
 }

@@ -1,4 +1,4 @@
-// One row as big numbers, each with what became of it since the period before.
+// One row as big numbers, each with its change since the previous period.
 import { _ } from "../client.js";
 import { h } from "../dom.js";
 import * as format from "../format.js";
@@ -6,7 +6,7 @@ import { isPercentile, sense } from "../meaning.js";
 import { columnIndex } from "../pivot.js";
 
 const COUNTED = ["n", "timed", "measured"];
-// A time or a name is no number: nothing to compare it with.
+// Times and names aren't numbers: they are shown without a comparison.
 const WORDS = new Set(["unix_ns", "epoch_day", "text", "flag"]);
 const TONES = { good: _("better"), bad: _("worse") };
 const ARROWS = { 1: "▲", 0: "=", "-1": "▼" };
@@ -31,7 +31,7 @@ export function cards(body, answer) {
     const content = one(answer, column, row?.[index], before?.[index], row);
     const text = JSON.stringify([row?.[index], before?.[index], content.map((each) => each.textContent)]);
     if (card.dataset.shown === text) continue;
-    // Only the number that changed flashes, and not the first time.
+    // Only a number that has changed flashes, and not when first shown.
     card.classList.toggle("flash", false);
     if (card.dataset.shown) requestAnimationFrame(() => card.classList.add("flash"));
     card.dataset.shown = text;

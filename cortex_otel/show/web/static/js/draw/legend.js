@@ -1,18 +1,18 @@
-// Names of series above a chart, as buttons that hide them: reachable by keyboard, wrapped where it
-// is narrow, which a legend on the canvas is not.
+// The legend above a chart, as buttons that hide series: unlike a legend on the canvas, it can be
+// reached by keyboard and wraps on narrow screens.
 import { swatch } from "../chart.js";
 import { h } from "../dom.js";
 import * as format from "../format.js";
 
 const hiddenIn = new WeakMap();
 
-/** Names that the reader hid in `body`. */
+/** Names of the series that the reader has hidden in `body`. */
 export function hidden(body) {
   if (!hiddenIn.has(body)) hiddenIn.set(body, new Set());
   return hiddenIn.get(body);
 }
 
-/** Show `series` (name by name, with the variable of its colour); `redraw` after a change. */
+/** Show `series` (`{name, variable}`, the colour's variable); `redraw` is called after a change. */
 export function legend(body, series, redraw) {
   let list = body.querySelector(":scope > .legend");
   if (series.length < 2) {

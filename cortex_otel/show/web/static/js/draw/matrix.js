@@ -1,4 +1,4 @@
-// A coloured grid of x by split: which goes with which.
+// A heat map of x by split.
 import { h } from "../dom.js";
 import * as format from "../format.js";
 import { columnIndex } from "../pivot.js";
@@ -10,12 +10,12 @@ export function matrix(body, answer) {
   const names = (index) => [...new Set(answer.rows.map((row) => row[index]))];
   const [columns, rows] = [names(across), names(down)];
   const cells = new Map(answer.rows.map((row) => [JSON.stringify([row[across], row[down]]), row[value]]));
-  const most = Math.max(0, ...answer.rows.map((row) => row[value] ?? 0));
+  const highest = Math.max(0, ...answer.rows.map((row) => row[value] ?? 0));
   const { unit } = answer.columns[value];
   const label = (raw, index) => format.value(raw, answer.columns[index].unit);
   const one = (x, y) => {
     const raw = cells.get(JSON.stringify([x, y])) ?? null;
-    const share = most && raw !== null ? raw / most : 0;
+    const share = highest && raw !== null ? raw / highest : 0;
     return h(
       "td",
       {

@@ -1,4 +1,4 @@
-// Lines and bars over time or over a category; what is not over yet is dashed or hatched.
+// Lines and bars over time or categories; periods that aren't over are dashed or hatched.
 import { draw, tip, tooltip, walk } from "../chart.js";
 import { _ } from "../client.js";
 import { h } from "../dom.js";
@@ -37,7 +37,7 @@ export async function overTime(body, answer, kind) {
   });
 }
 
-// More than eight can't be told apart; the smallest become one, where they can be added up.
+// More than eight can't be distinguished; the smallest are merged if they can be added up.
 function limited(data) {
   if (data.series.length <= MAX_SERIES) return data;
   const size = (series) => series.points.reduce((sum, point) => sum + (point ?? 0), 0);
@@ -122,7 +122,7 @@ function option(answer, data, variables, kind, off) {
 function tick(raw, index, data) {
   if (data.unit === "epoch_day") return format.day(raw);
   if (data.unit !== "unix_ns") return shortened(format.value(raw, data.unit));
-  // At midnight the day is news; within it, the hour is.
+  // The day is shown at midnight, the hour at other times.
   const span = format.wall(data.categories.at(-1)) - format.wall(data.categories[0]);
   const midnight = format.hour(raw).startsWith("00:00");
   return span > 2 * format.DAY || midnight ? format.day(raw) : format.hour(raw);
@@ -154,7 +154,7 @@ function lines(series, paint, data, answer) {
   if (answer.stacked || !data.partial.includes(true))
     return [{ ...common, id: series.key, data: series.points }];
   const over = series.points.map((point, index) => (data.partial[index] ? null : point));
-  // The dashed part begins at the last point that is complete, so that the line is not torn.
+  // The dashed part begins at the last complete point, so that the line has no gap.
   const open = series.points.map((point, index) =>
     data.partial[index] || data.partial[index + 1] || data.partial[index - 1] ? point : null,
   );

@@ -1,4 +1,4 @@
-// Shares of a whole: a ring, and the same as rows beside it.
+// Shares of a whole: a ring chart, with the same data as a table beside it.
 import { draw, swatch, tip, tooltip } from "../chart.js";
 import { _ } from "../client.js";
 import { h } from "../dom.js";

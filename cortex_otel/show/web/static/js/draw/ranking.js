@@ -1,4 +1,4 @@
-// A row each, longest bar first; a table with bars in it, so that it needs no other for reading.
+// A ranking: a table with a bar in each row, longest first; needs no separate data table.
 import { _ } from "../client.js";
 import { h } from "../dom.js";
 import * as format from "../format.js";
@@ -14,7 +14,7 @@ export function ranking(body, answer) {
     answer.values.length ? answer.values : [answer.columns.find((column) => ADDS_UP.has(column.unit))?.name]
   ).map((name) => ({ index: columnIndex(answer, name), column: answer.columns[columnIndex(answer, name)] }));
   const rows = grouped(answer.rows, nameAt, columns);
-  const most = Math.max(0, ...rows.map((row) => row.values[0] ?? 0));
+  const highest = Math.max(0, ...rows.map((row) => row.values[0] ?? 0));
   const scroll =
     body.querySelector(":scope > .scroll") ??
     h(
@@ -50,7 +50,7 @@ export function ranking(body, answer) {
             { class: "text", title: format.value(row.raw, answer.columns[nameAt].unit) },
             linked(answer, answer.x, row.raw, format.value(row.raw, answer.columns[nameAt].unit)),
           ),
-          h("td", { class: "bar" }, meter(most ? (row.values[0] ?? 0) / most : 0, variable)),
+          h("td", { class: "bar" }, meter(highest ? (row.values[0] ?? 0) / highest : 0, variable)),
           columns.map(({ column }, index) =>
             h("td", { class: "num" }, format.value(row.values[index], column.unit)),
           ),
@@ -66,7 +66,7 @@ function meter(share, variable) {
   return element;
 }
 
-// Rows of one name (by tier, say) are one bar if what is drawn can be added; else each stays.
+// Rows with the same name (by tier, say) are added up into one bar if their values are additive.
 function grouped(rows, nameAt, columns) {
   const additive = columns.every(({ column }) => ADDS_UP.has(column.unit));
   if (!additive)

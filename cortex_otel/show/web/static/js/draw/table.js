@@ -1,4 +1,4 @@
-// Rows as they are: units, links, tags; what is new flashes, what is not stays where it is.
+// A table of rows with units, links and tags; new rows flash, the others stay in place.
 import { _ } from "../client.js";
 import { h } from "../dom.js";
 import * as format from "../format.js";
@@ -7,8 +7,8 @@ import { tone } from "../meaning.js";
 import { columnIndex } from "../pivot.js";
 
 const NUMERIC = new Set(["count", "ratio", "ms", "tokens"]);
-const SHORT = 28; // a name of that length is not broken
-const LONG = 40; // a message of that length is not squeezed into a column of single words
+const SHORT = 28; // names up to this length aren't wrapped
+const LONG = 40; // longer texts get a wide column
 const TAGS = new Set(["user_tier", "tier", "result", "level", "service"]);
 
 export function table(body, answer) {
@@ -34,7 +34,7 @@ export function table(body, answer) {
 
 const shown = new WeakMap();
 
-// A click on a heading: downwards first, since the most is what one looks for; then up; then as it came.
+// A click on a heading sorts descending first, then ascending, then as received.
 function sort(scroll, name) {
   const next =
     scroll.dataset.sort !== name
@@ -60,7 +60,7 @@ function refill(scroll) {
   fill(scroll.querySelector("tbody"), answer, columns, rows);
 }
 
-// What has no value comes last, whichever way.
+// Rows without a value come last in either direction.
 function compared(a, b, turn) {
   if (a === b) return 0;
   if (a === null) return turn;
@@ -106,7 +106,7 @@ export function heading(answer, columns, onSort = null) {
   );
 }
 
-/** Rows into `tbody`: those that are there already stay, by their content. */
+/** Fill `tbody` with `rows`; elements of rows with the same content are reused. */
 export function fill(tbody, answer, columns, rows) {
   const first = !tbody.childElementCount;
   const present = new Map();
@@ -118,9 +118,9 @@ export function fill(tbody, answer, columns, rows) {
   let cursor = tbody.firstElementChild;
   for (const row of rows) {
     const key = JSON.stringify(row);
-    const kept = present.get(key)?.shift();
+    const existing = present.get(key)?.shift();
     const element =
-      kept ??
+      existing ??
       h(
         "tr",
         { "data-key": key, class: first ? null : "flash" },
@@ -129,7 +129,7 @@ export function fill(tbody, answer, columns, rows) {
     if (element === cursor) cursor = cursor.nextElementSibling;
     else tbody.insertBefore(element, cursor);
   }
-  for (const left of present.values()) for (const element of left) element.remove();
+  for (const gone of present.values()) for (const element of gone) element.remove();
 }
 
 export function cell(answer, { column, index }, row) {
@@ -155,7 +155,7 @@ function kindOf({ name, unit }, text) {
   return text.length <= SHORT && !text.includes(" ") ? "word" : "text";
 }
 
-/** The numbers of a chart as a table beside it: for screen readers, and for all on request. */
+/** The data of a chart as a table: for screen readers, and for everyone on request. */
 export function dataTable(body, answer) {
   const panel = body.closest(".panel");
   const open = panel?.hasAttribute("data-table-open");

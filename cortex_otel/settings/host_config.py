@@ -13,8 +13,8 @@ __all__ = ["enabled_by_host"]
 def enabled_by_host() -> bool:
     """Whether the host's ``config.py`` leaves telemetry on, as Cortex writes it there.
 
-    Reads ``TELEMETRY_ENABLED = False`` from an imported ``config`` module, or, so as not to run
-    the host's code before its time, from the source of the ``config.py`` that it would import.
+    Reads ``TELEMETRY_ENABLED = False`` from the ``config`` module if it is imported; otherwise from
+    the source of the ``config.py`` that the host would import, without running it.
     """
     module = sys.modules.get("config")
     try:
