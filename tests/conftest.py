@@ -68,7 +68,7 @@ def pytest_itemcollected(item):
 
 
 #: Begun first, since they take longest on the clock: at the end nobody waits for one of them.
-LONGEST: tuple[str, ...] = ()
+LONGEST = ("web/test_browser_pages.py", "e2e/test_demo_serve.py", "stacks/test_wire.py")
 
 
 @pytest.hookimpl(trylast=True)
