@@ -1,8 +1,8 @@
 """The telemetry of one MCP request as a server sees it on the wire: one SERVER span, one point.
 
-An adapter of :mod:`.stacks` begins it, tells it what it learns on the way, and ends it once. While
-it runs its span is the current one, so that what the tool itself sets lands there. Longer than
-other files since the life of a request is read in one place.
+An adapter of :mod:`.stacks` begins it, adds what it learns about it, and ends it once. Meanwhile
+its span is the current one, so that attributes that the tool sets are recorded there. Longer than
+other files because the life cycle of a request belongs together.
 """
 
 from __future__ import annotations
@@ -34,33 +34,33 @@ if TYPE_CHECKING:
     from cortex_otel.process.native_spans import NativePart
 
 __all__ = [
-    "ASKED_OF_SERVERS", "McpRequest", "asks_itself", "begin", "begin_in_process", "current",
+    "CLIENT_METHODS", "McpRequest", "begin", "begin_in_process", "current", "is_internal_query",
 ]  # fmt: skip
 
-#: Where the name of what is asked for goes, by method.
+#: The attribute for the target (tool, prompt or resource), by method.
 _TARGETS: Final = {
     sc.METHOD_TOOLS_CALL: sc.GEN_AI_TOOL_NAME,
     sc.METHOD_PROMPTS_GET: sc.GEN_AI_PROMPT_NAME,
     sc.METHOD_RESOURCES_READ: sc.MCP_RESOURCE_URI,
 }
-#: Of these, the ones whose names go into the span's name: resources have too many.
+#: Methods whose target is part of the span's name; resources have too many.
 _SPAN_TARGETS: Final = frozenset({sc.METHOD_TOOLS_CALL, sc.METHOD_PROMPTS_GET})
 _INHERITED: Final = (sc.MCP_SESSION_ID, sc.SESSION_ID, sc.USER_HASH, sc.CORTEX_USER_TIER)
-_CARRIED: Final = ("traceparent", "tracestate", "baggage")
-_MAX_CARRIED_LENGTH = 8192
+_PROPAGATED: Final = ("traceparent", "tracestate", "baggage")
+_MAX_PROPAGATED_LENGTH = 8192
 _MAX_ID_LENGTH = 64
 _OTHER = "_OTHER"
 _MAX_OPEN_CALLS = 256
-_MAX_REPEATED = 256
-_MAX_COMBINATIONS = 2000  # where the SDK, too, stops telling metric attributes apart
+_MAX_PEER_ATTRIBUTES = 256
+_MAX_COMBINATIONS = 2000  # the SDK's own limit of attribute sets
 _TRANSPORT_PROTOCOL: Final = {"tcp": "http"}
 
 _current: ContextVar[McpRequest | None] = ContextVar("cortex_otel_mcp_request", default=None)
-#: Set while a server asks itself for something: that is nobody's request.
-asks_itself: ContextVar[bool] = ContextVar("cortex_otel_mcp_asks_itself", default=False)
-# Calls that asked the client for input, by the state it will send back with it.
+#: Set while a server makes a request to itself, which isn't recorded.
+is_internal_query: ContextVar[bool] = ContextVar("cortex_otel_mcp_is_internal_query", default=False)
+# Calls that asked the client for input, by the state that the client sends back.
 _open_calls: OrderedDict[str, SpanContext] = OrderedDict()
-# A client may send any method; those of the specification become span names.
+# A client may send any method; only those of the specification become span names.
 _METHODS: Final = frozenset(
     {
         "initialize", "ping", "server/discover", "tools/list", "tools/call", "prompts/list",
@@ -70,14 +70,14 @@ _METHODS: Final = frozenset(
         "tasks/update",
     }
 )  # fmt: skip
-#: What clients ask of servers, and no server of a client.
-ASKED_OF_SERVERS: Final = _METHODS - {"ping"}
+#: Methods that only clients send.
+CLIENT_METHODS: Final = _METHODS - {"ping"}
 _metric_attributes: dict[tuple[str, ...], dict[str, str]] = {}
 _OK_ATTRIBUTES: Final = {sc.CORTEX_OUTCOME: OK.outcome, sc.CORTEX_RESULT: RESULT_OF[OK.outcome]}
 
 
 def current() -> McpRequest | None:
-    """The request that is being served here; what a tool leaves running outlives it."""
+    """The request being served in this context; ``None`` in tasks that outlive their request."""
     request = _current.get()
     return None if request is None or request.is_over else request
 
@@ -86,9 +86,9 @@ class McpRequest:
     """One request; made by :func:`begin`, ended once."""
 
     __slots__ = (
-        "_began", "_claimed", "_is_named", "_name", "_peer", "_start", "_start_unix_nano", "_tier",
-        "_tokens", "_verb", "exception", "has_run", "inherited", "is_over", "known", "method",
-        "native", "span", "target", "unrun",
+        "_claimed", "_is_named", "_name", "_peer", "_start", "_start_attributes",
+        "_start_unix_nano", "_tier", "_tokens", "_verb", "exception", "has_run", "inherited",
+        "is_over", "known", "method", "native", "span", "target", "unrun_repr",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - made in one place
@@ -112,50 +112,50 @@ class McpRequest:
         self._name = name
         self._tier = tier
         self._verb = verb
-        self._began: Mapping[str, Any] = {}
+        self._start_attributes: Mapping[str, Any] = {}
         self._claimed = False
         self.is_over = False
-        """Whether it has been answered, or given up."""
+        """Whether it was answered or abandoned."""
         self.has_run = False
-        """Whether an answer that fails is about the result of the tool, not about its arguments."""
-        self.unrun = ""
-        """The name of a generator or coroutine object that a stack took for a tool's result."""
+        """Whether a failure is about the tool's result, not about its arguments."""
+        self.unrun_repr = ""
+        """The repr of a generator or coroutine object that a stack returned as a tool's result."""
         self._tokens: tuple[Any, Any] | None = None
         self._start = self._start_unix_nano = 0
         self.span = span
         self.method = method
         self.target = target
         self.inherited = inherited
-        """Whose it is, for what is recorded inside: user, tier and session as the request tells."""
+        """User, tier and session of the request, for records inside it."""
         self.native: NativePart | None = None
-        """What the MCP library itself has told on the span: see :mod:`.native_spans`."""
+        """What the MCP library itself has written to the span: see :mod:`.native_spans`."""
         self.exception: BaseException | None = None
-        """What the tool raised last, as somebody below saw it; counts only if the answer fails."""
+        """The last exception seen of the tool; only used if the request fails."""
 
     @property
     def is_known(self) -> bool:
-        """Whether something is asked for that the server has."""
+        """Whether the server has the target."""
         return self.method in _TARGETS and self.known.has(self.method, self.target)
 
     @property
     def has_tool(self) -> bool | None:
-        """Whether the server has the tool that is called; ``None`` if none is."""
+        """Whether the server has the tool; ``None`` if no tool is called."""
         return self.is_known if self.method == sc.METHOD_TOOLS_CALL else None
 
     def learn(self, name: str | None = None) -> None:
-        """The server has ``name`` (what was asked for, if not given)."""
+        """Note that the server has ``name`` (the target if not given)."""
         if self.method in _TARGETS:
             self.known.answered(self.method, self.target if name is None else name)
 
-    def says(self, name: str, attributes: Mapping[str, Any]) -> bool:
-        """Whether its span, as it began, has all of that already."""
-        return name == self._name and attributes.items() <= self._began.items()
+    def has_same(self, name: str, attributes: Mapping[str, Any]) -> bool:
+        """Whether its span has had the same name and attributes from the start."""
+        return name == self._name and attributes.items() <= self._start_attributes.items()
 
     def claim(self, tool: str) -> bool:
         """Whether a decorated function of that name is the tool that this request calls.
 
-        The first one is, unless the server has another tool of its name: then it is called by the
-        tool, and a call of its own.
+        The first one is, unless the server has another tool of that name: then the tool has called
+        it, and it is a call of its own.
         """
         if self._claimed or self.method != sc.METHOD_TOOLS_CALL:
             return False
@@ -167,7 +167,7 @@ class McpRequest:
         return True
 
     def end(self, verdict: Verdict) -> None:
-        """The request has been answered, or never will be; never raises."""
+        """End the request, which was answered or never will be; never raises."""
         if self.is_over:
             return
         self.is_over = True
@@ -183,8 +183,8 @@ class McpRequest:
             guard.swallowed("mcp_request.end", error)
 
     def ask(self, request_state: object) -> None:
-        """The answer asks for input; the client will send ``request_state`` back with it."""
-        if isinstance(request_state, str) and len(request_state) <= _MAX_CARRIED_LENGTH:
+        """Note that the response asks for input, which comes with ``request_state``."""
+        if isinstance(request_state, str) and len(request_state) <= _MAX_PROPAGATED_LENGTH:
             _open_calls[request_state] = self.span.get_span_context()
             if len(_open_calls) > _MAX_OPEN_CALLS:
                 _open_calls.popitem(last=False)
@@ -199,7 +199,7 @@ class McpRequest:
         tokens, self._tokens = self._tokens, None
         if tokens is None:
             return
-        # Ended in another context than it began in: what was set there is gone with it.
+        # It may end in another context than it began in, where nothing is to be reset.
         try:  # noqa: SIM105 - as quick as can be, at each call
             _current.reset(tokens[1])
         except ValueError:
@@ -210,8 +210,8 @@ class McpRequest:
             pass
 
     @staticmethod
-    def _judged(verdict: Verdict) -> tuple[bool, str]:
-        """Whether it counts as an error, and ``error.type``: also of what was cancelled."""
+    def _error_of(verdict: Verdict) -> tuple[bool, str]:
+        """Whether it counts as an error, and ``error.type``, which cancelled ones have too."""
         result = RESULT_OF[verdict.outcome]
         if result == "success" or (verdict.is_clients_fault and not state.client_errors):
             return False, ""
@@ -219,9 +219,9 @@ class McpRequest:
 
     def _describe(self, verdict: Verdict) -> None:
         if self.native is not None:
-            self._describe_beside(self.native, verdict)
+            self._describe_native(self.native, verdict)
             return
-        if verdict is OK and self._is_named:  # the usual case: all else was said at the beginning
+        if verdict is OK and self._is_named:  # the usual case: all else was set at the start
             self.span.set_attributes(_OK_ATTRIBUTES)
             return
         name, attributes, is_error = self._description(verdict)
@@ -231,32 +231,32 @@ class McpRequest:
         if is_error:
             self.span.set_status(Status(StatusCode.ERROR))
 
-    def _describe_beside(self, native: NativePart, verdict: Verdict) -> None:
-        """The same where a library has told its part: what it wrote stays for other readers."""
+    def _describe_native(self, native: NativePart, verdict: Verdict) -> None:
+        """The same if a library has written to the span, which stays for other exporters."""
         if (
             verdict is OK and self._is_named and not (native.has_status or native.has_events)
-            and self.says(native.name, native.told)
+            and self.has_same(native.name, native.told)
         ):  # fmt: skip
             self.span.set_attributes(_OK_ATTRIBUTES)
             return
         name, attributes, is_error = self._description(verdict)
-        told = native.told
+        written = native.told
         self.span.set_attributes(
-            {key: value for key, value in attributes.items() if key not in told}
+            {key: value for key, value in attributes.items() if key not in written}
         )
         if is_error and not native.has_status:
             self.span.set_status(Status(StatusCode.ERROR))
-        ours = {**self._began, **attributes}
-        native.ours = {key: value for key, value in ours.items() if key in told}
-        if native.ours == told and native.name == name and not native.has_events:
-            return  # it says the same: the usual case with mcp 2
+        ours = {**self._start_attributes, **attributes}
+        native.ours = {key: value for key, value in ours.items() if key in written}
+        if native.ours == written and native.name == name and not native.has_events:
+            return  # the same attributes: the usual case with mcp 2
         native.name = name
         native.status = Status(StatusCode.ERROR if is_error else StatusCode.UNSET)
         expect(self.span.get_span_context().span_id, native)
 
     def _description(self, verdict: Verdict) -> tuple[str, dict[str, Any], bool]:
-        """Name, attributes that end it, and whether it counts as an error."""
-        is_error, error_type = self._judged(verdict)
+        """Name and final attributes, and whether it counts as an error."""
+        is_error, error_type = self._error_of(verdict)
         result = RESULT_OF[verdict.outcome] if error_type else "success"
         attributes: dict[str, Any] = {sc.CORTEX_OUTCOME: verdict.outcome, sc.CORTEX_RESULT: result}
         if error_type:
@@ -282,7 +282,7 @@ class McpRequest:
             return
         is_named = self._is_named or (self.is_known and self.method in _SPAN_TARGETS)
         tool = self.target if is_named else ""
-        _, error_type = self._judged(verdict)
+        _, error_type = self._error_of(verdict)
         key = (
             self.method if self.method in _METHODS else _OTHER, tool, error_type, verdict.code,
             state.service, self._tier, self._peer.transport, self._peer.protocol_version,
@@ -303,12 +303,12 @@ class McpRequest:
             if self.method == sc.METHOD_TOOLS_CALL:
                 attributes[sc.GEN_AI_OPERATION_NAME] = sc.OPERATION_EXECUTE_TOOL
             if len(_metric_attributes) >= _MAX_COMBINATIONS:
-                _metric_attributes.clear()  # those in use come back at their next request
+                _metric_attributes.clear()  # those in use are made again by their next request
             _metric_attributes[key] = attributes
         state.operation_duration.record(elapsed / 1e9, attributes)
 
 
-def begin(  # noqa: PLR0917 - what each adapter has at hand, in the order it comes
+def begin(  # noqa: PLR0917 - called by adapters only
     known: ToolNames,
     method: str,
     params: Mapping[str, Any],
@@ -316,26 +316,27 @@ def begin(  # noqa: PLR0917 - what each adapter has at hand, in the order it com
     meta: Mapping[str, Any],
     peer: Peer,
 ) -> McpRequest | None:
-    """Start the telemetry of a request; its span is current from here to its end.
+    """Start the telemetry of a request; its span is current until the request ends.
 
     Args:
         known: the names of the server.
-        method: ``tools/call`` …; what it says may come from anybody.
-        params: of the request; only ``name``, ``uri`` and ``requestState`` are looked at.
+        method: ``tools/call`` …; any text, since clients choose it.
+        params: the request's; only ``name``, ``uri`` and ``requestState`` are read.
         request_id: the JSON-RPC id.
         meta: ``_meta`` of the request.
-        peer: who sent it.
+        peer: the client that sent it.
 
     Returns:
-        ``None`` if it could not be started, or nothing is being recorded; never raises.
+        ``None`` if that failed, or nothing is being recorded; never raises.
     """
-    if state.tracer is None or not state.active or asks_itself.get():
+    if state.tracer is None or not state.active or is_internal_query.get():
         return None
     try:
         context, links = _context_of(meta)
-        asked = params.get("requestState")
-        if isinstance(asked, str) and (asking := _open_calls.pop(asked, None)) is not None:
-            links.append(Link(asking))
+        request_state = params.get("requestState")
+        earlier = _open_calls.pop(request_state, None) if isinstance(request_state, str) else None
+        if earlier is not None:
+            links.append(Link(earlier))
         return _begin(known, method, params, request_id, peer, context, links)
     except Exception as error:  # noqa: BLE001 - the host's request
         guard.swallowed("mcp_request.start", error, lost=1)
@@ -343,18 +344,18 @@ def begin(  # noqa: PLR0917 - what each adapter has at hand, in the order it com
 
 
 def begin_in_process(known: ToolNames, tool: str) -> McpRequest | None:
-    """Start the telemetry of a tool that the program itself calls by its server, for no client.
+    """Start the telemetry of a tool that the program itself calls on its server, without a client.
 
-    One span as a decorated tool has it: SERVER at the top, INTERNAL under another local span.
+    One span as for a decorated tool: SERVER at the top, INTERNAL under another local span.
 
     Args:
         known: the names of the server.
-        tool: the name that is called.
+        tool: the tool's name.
 
     Returns:
-        ``None`` as :func:`begin`.
+        As :func:`begin`.
     """
-    if state.tracer is None or not state.active or asks_itself.get():
+    if state.tracer is None or not state.active or is_internal_query.get():
         return None
     try:
         context = context_api.get_current()
@@ -391,13 +392,13 @@ def _begin(  # noqa: PLR0917 - of the two above
     request = McpRequest(
         known, method, target, peer, span, verb, name, tier, inherited, is_named=is_named
     )
-    request._began = attributes  # noqa: SLF001 - its maker
+    request._start_attributes = attributes  # noqa: SLF001 - its maker
     request._attach(context, now)  # noqa: SLF001 - the same; nothing may fail after it
     return request
 
 
 def _target_of(method: str, params: Mapping[str, Any]) -> str:
-    """What is asked for, if it is told as the protocol wants it: else ``""``."""
+    """The target, if it is given as the protocol requires, else ``""``."""
     if method == sc.METHOD_RESOURCES_READ:
         uri = params.get("uri")
         return "" if uri is None else str(uri)
@@ -406,64 +407,64 @@ def _target_of(method: str, params: Mapping[str, Any]) -> str:
 
 
 def _context_of(meta: Mapping[str, Any]) -> tuple[context_api.Context, list[Link]]:
-    """The caller's context, and a link to the span around us where that is another's."""
+    """The caller's context, and a link to the surrounding span if that is another one."""
     ambient = context_api.get_current()
-    if meta.keys().isdisjoint(_CARRIED):
+    if meta.keys().isdisjoint(_PROPAGATED):
         return ambient, []
     carrier = {
         key: value
-        for key in _CARRIED
-        if isinstance(value := meta.get(key), str) and len(value) <= _MAX_CARRIED_LENGTH
+        for key in _PROPAGATED
+        if isinstance(value := meta.get(key), str) and len(value) <= _MAX_PROPAGATED_LENGTH
     }
     if not carrier:
         return ambient, []
     context = propagate.extract(carrier, ambient)
-    here = trace.get_current_span(ambient).get_span_context()
-    there = trace.get_current_span(context).get_span_context()
-    return context, [Link(here)] if here.is_valid and here != there else []
+    surrounding = trace.get_current_span(ambient).get_span_context()
+    caller = trace.get_current_span(context).get_span_context()
+    return context, [Link(surrounding)] if surrounding.is_valid and surrounding != caller else []
 
 
-class _Repeated(NamedTuple):
-    """What is known of every request of one method and peer."""
+class _PeerAttributes(NamedTuple):
+    """Attributes that all requests of one method and peer have in common."""
 
     tier: str
     attributes: dict[str, Any]
     inherited: Mapping[str, str]
 
 
-_repeated: dict[tuple[str, Peer, str, str], _Repeated] = {}
+_peer_attributes: dict[tuple[str, Peer, str, str], _PeerAttributes] = {}
 
 
 def _attributes_of(
     method: str, request_id: object, peer: Peer, context: context_api.Context
 ) -> tuple[str, dict[str, Any], Mapping[str, str]]:
-    """The tier, all that is known of a request when it begins, and what others inherit of it."""
+    """The tier, the attributes known at the start of a request, and those that others inherit."""
     tier = identity.current().tier
     if state.baggage or (peer.transport == "tcp" and not peer.session_id):
-        found = _repeated_of_request(method, peer, tier, context)
+        common = _make_peer_attributes(method, peer, tier, context)
     else:
         key = (method, peer, tier, state.service)
-        known = _repeated.get(key)
-        if known is None:
-            if len(_repeated) >= _MAX_REPEATED:  # peers may call themselves anything
-                _repeated.clear()
-            known = _repeated[key] = _repeated_of_request(method, peer, tier, context)
-        found = known
-    attributes = found.attributes.copy()
+        cached = _peer_attributes.get(key)
+        if cached is None:
+            if len(_peer_attributes) >= _MAX_PEER_ATTRIBUTES:  # peers choose their own names
+                _peer_attributes.clear()
+            cached = _peer_attributes[key] = _make_peer_attributes(method, peer, tier, context)
+        common = cached
+    attributes = common.attributes.copy()
     if request_id is not None and len(text := str(request_id)) <= _MAX_ID_LENGTH:
         attributes[sc.JSONRPC_REQUEST_ID] = text
-    return found.tier, attributes, found.inherited
+    return common.tier, attributes, common.inherited
 
 
-def _repeated_of_request(
+def _make_peer_attributes(
     method: str, peer: Peer, tier: str, context: context_api.Context
-) -> _Repeated:
-    told = _told_by_baggage(context) if state.baggage else {}
-    tier = told.get(sc.CORTEX_USER_TIER, tier)
+) -> _PeerAttributes:
+    trusted = _from_baggage(context) if state.baggage else {}
+    tier = trusted.get(sc.CORTEX_USER_TIER, tier)
     attributes: dict[str, Any] = {
         sc.MCP_METHOD_NAME: method if method in _METHODS else _OTHER,
         sc.CORTEX_SERVICE: state.service,
-        **told,
+        **trusted,
         sc.CORTEX_USER_TIER: tier,
     }
     if method == sc.METHOD_TOOLS_CALL:
@@ -481,24 +482,24 @@ def _repeated_of_request(
         attributes[sc.CORTEX_CLIENT_VERSION] = peer.client_version
     if peer.session_id:
         attributes[sc.MCP_SESSION_ID] = peer.session_id
-    elif peer.transport == "tcp" and sc.SESSION_ID not in told:
-        attributes[sc.SESSION_ID] = joined_session(peer, told.get(sc.USER_HASH, ""))
+    elif peer.transport == "tcp" and sc.SESSION_ID not in trusted:
+        attributes[sc.SESSION_ID] = joined_session(peer, trusted.get(sc.USER_HASH, ""))
     inherited: dict[str, Any] = {key: attributes[key] for key in _INHERITED if key in attributes}
-    return _Repeated(tier, attributes, inherited)
+    return _PeerAttributes(tier, attributes, inherited)
 
 
-def _told_by_baggage(context: context_api.Context) -> dict[str, str]:
+def _from_baggage(context: context_api.Context) -> dict[str, str]:
     """User, tier and session, from those baggage keys that the operator trusts."""
     readers: dict[str, Callable[[str], tuple[str, str]]] = {
         "user": lambda value: (sc.USER_HASH, identity.user_hash(value)),
         "tier": lambda value: (sc.CORTEX_USER_TIER, value if value in sc.TIERS else ""),
         "session": lambda value: (sc.SESSION_ID, value),
     }
-    found = {}
-    for what, key in state.baggage.items():
+    result = {}
+    for field, key in state.baggage.items():
         value = baggage.get_baggage(key, context)
         if isinstance(value, str) and value:
-            name, kept = readers[what](value)
-            if kept:
-                found[name] = kept
-    return found
+            name, trusted = readers[field](value)
+            if trusted:
+                result[name] = trusted
+    return result

@@ -96,7 +96,7 @@ def _native_span(original: Any) -> Any:
 
 def _send_request(original: Any) -> Any:
     async def send_raw_request(self: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        if state.trace_context_to_clients or method in requests.ASKED_OF_SERVERS:
+        if state.trace_context_to_clients or method in requests.CLIENT_METHODS:
             return await original(self, method, *args, **kwargs)
         token = _keep_trace_context.set(True)
         try:
@@ -117,11 +117,11 @@ def _inject_trace_context(original: Any) -> Any:
 
 def _ask_itself(original: Any) -> Any:
     async def ask(*args: Any, **kwargs: Any) -> Any:
-        token = requests.asks_itself.set(True)
+        token = requests.is_internal_query.set(True)
         try:
             return await original(*args, **kwargs)
         finally:
-            requests.asks_itself.reset(token)
+            requests.is_internal_query.reset(token)
 
     return ask
 
