@@ -1,4 +1,4 @@
-"""What clients and tools make up takes no metric point away from the server's own tools."""
+"""Values that clients and tools make up don't displace metric points of the server's own tools."""
 
 from __future__ import annotations
 
