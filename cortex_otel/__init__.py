@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from cortex_otel.identity import Identity, set_identity_provider
     from cortex_otel.instrument import events
     from cortex_otel.instrument.clients import (
+        TelemetryClient,
+        TelemetryEvent,
         get_extension_telemetry_client,
         get_mcp_telemetry_client,
     )
@@ -45,6 +47,8 @@ __all__ = [
     "Identity",
     "SettingError",
     "Settings",
+    "TelemetryClient",
+    "TelemetryEvent",
     "TelemetryStorage",
     "__version__",
     "configure",
@@ -62,6 +66,8 @@ _HOMES = {
     "Identity": "identity",
     "SettingError": "settings",
     "Settings": "settings",
+    "TelemetryClient": "instrument.clients",
+    "TelemetryEvent": "instrument.clients",
     "TelemetryStorage": "query.storage",
     "configure": "sdk.configure",
     "events": "instrument",

@@ -125,14 +125,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_help(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
 
-    command = _command(
-        commands, "status", status.run, _("show whether it is recording and what is stored")
-    )
+    command = _command(commands, "status", status.run, _(status.ABOUT))
     _add_json(command)
 
-    command = _command(
-        commands, "tail", tail.run, _("show the latest events, and with -f those that follow")
-    )
+    command = _command(commands, "tail", tail.run, _(tail.ABOUT))
     command.add_argument(
         "-f", "--follow", action="store_true", help=_("keep showing new events until Ctrl-C")
     )

@@ -89,8 +89,11 @@ def swallowed(place: str, error: Exception, *, lost: int = 0) -> None:
     kind = type(error).__name__ if type(error).__name__.isidentifier() else "Exception"
     _warn(
         "telemetry fault at %s: %s in %s (%d so far; the host is not affected)",
-        place, kind, where, count,
-    )  # fmt: skip
+        place,
+        kind,
+        where,
+        count,
+    )
 
 
 def report_to(ledger: Ledger | None) -> None:

@@ -174,7 +174,7 @@ class IdentityResolver:
     def _warn_invalid(field: str) -> None:
         guard.warn_once(
             f"identity.{field}",
-            "identity provider: its %s is invalid; using the next source", field,
+            "identity provider: its %s is not valid; using the next source", field,
         )  # fmt: skip
 
     def _identifier(self, text: str) -> str:

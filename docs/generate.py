@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 REFERENCE = Path(__file__).parent / "reference"
 
 _SETTINGS_HEAD = """\
-<!-- Generated from cortex_otel/settings.py by docs/generate.py.
+<!-- Generated from cortex_otel/settings/declaration.py by docs/generate.py.
      Change it there, then `make generate`. -->
 # Settings
 
 Each setting has one name in code and one in the environment. `cortex_otel.configure(name=…)` wins
 over the environment, the environment over the default. An empty variable counts as not set.
 
-A value that makes no sense stops `configure()` and the `cortex-otel` command with one line: the
+An invalid value stops `configure()` and the `cortex-otel` command with one line: the
 name, the value, what is allowed. Under `opentelemetry-instrument` it is reported once on stderr,
 the default is used, and your server runs.
 

@@ -6,6 +6,8 @@ import time
 
 #: After which something hangs; seconds. Nothing is measured by it, so it may be long.
 PATIENCE = 120.0
+#: Of a host that stores what it recorded as it ends: more than the usual second for it.
+UNHURRIED = {"CORTEX_OTEL_EXIT_TIMEOUT_MS": "60000"}
 
 
 def wait_for(condition, seconds=PATIENCE, pause=0.01):

@@ -106,7 +106,7 @@ def test_a_bad_setting_is_one_line_and_exit_2(capsys, monkeypatch):
     monkeypatch.setenv("CORTEX_OTEL_SAMPLING", "nonsense")
     code, out, err = said(capsys, "status")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "CORTEX_OTEL_SAMPLING='nonsense' makes no sense" in err
+    assert "CORTEX_OTEL_SAMPLING='nonsense' is not valid" in err
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["status", "--help"], ["query", "-h"]])

@@ -30,11 +30,14 @@ def test_what_would_have_been_stored_is_there_and_the_same_each_time():
     assert once() == first
     event, call = first
     assert (event.series.event_type, call.series.event_type) == (
-        "mcp.search_context", "mcp.tool_call",
-    )  # fmt: skip
+        "mcp.search_context",
+        "mcp.tool_call",
+    )
     assert (call.series.tool_name, call.series.result, call.series.user_tier) == (
-        "search_context", "success", "paid",
-    )  # fmt: skip
+        "search_context",
+        "success",
+        "paid",
+    )
     assert (call.trace_id, call.span_id, event.span_id, call.session) == (1, 1, 1, SESSION)
     assert [each.time_unix_nano for each in first] == [BEGIN_NS, BEGIN_NS + 1_000_000]
     assert call.user_id_hash == identity.IdentityResolver().hash_user("kim@example.com")

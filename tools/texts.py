@@ -50,6 +50,8 @@ class _Korean(Catalog):
     def __init__(self, messages: Iterable[Message] = ()) -> None:
         super().__init__(locale="ko", header_comment=f"# {_HEADER}", fuzzy=False)
         for message in messages:
+            # Babel takes "95 % of" for a format of printf.
+            message.flags &= {"fuzzy"}
             self[message.id] = message
 
     @property
@@ -70,8 +72,6 @@ def extracted() -> Catalog:
     for path, texts in _texts():
         for message in texts:
             found.add(message, locations=[(path, 0)])
-    for message in found:
-        message.flags.clear()  # "95 % of" is no format of printf
     return found
 
 
@@ -114,11 +114,10 @@ def compiled(known: Catalog, template: Catalog) -> dict[Path, bytes]:
     browser = {}
     for message in template:
         if any(path.endswith(".js") for path, _ in message.locations):
-            korean = known[message.id].string
-            key, value = (
-                (message.id[0], korean[0]) if message.pluralizable else (message.id, korean)
-            )
-            browser[key] = value
+            found = known[message.id]
+            korean = found.string[0] if found.pluralizable else found.string
+            if korean and not found.fuzzy:
+                browser[found.id[0] if found.pluralizable else found.id] = korean
     listed = json.dumps(browser, ensure_ascii=False, indent=1, sort_keys=True)
     return {
         SOURCE.with_suffix(".mo"): buffer.getvalue(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from cortex_otel._version import to_install
 from cortex_otel.locale import N_, _
@@ -12,7 +13,19 @@ from cortex_otel.query.runner import QueryTimeoutError
 from cortex_otel.query.store_errors import described
 from cortex_otel_exporters.sqlite.reader import StoreError
 
-__all__ = ["age", "colour", "complain", "error_message", "line", "size"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "age",
+    "colour",
+    "complain",
+    "error_message",
+    "ledger_line",
+    "line",
+    "needs_packages",
+    "size",
+]
 
 _COLOURS = {"success": "32", "error": "31", "timeout": "33", "cancelled": "2"}
 _UNITS = (
@@ -74,6 +87,18 @@ def needs_packages(command: str, extra: str, module: str | None) -> str:
         command=command,
         install=to_install(extra),
         module=module,
+    )
+
+
+def ledger_line(counts: Mapping[str, object]) -> str:
+    """What was received, and what became of it.
+
+    Args:
+        counts: ``received``, ``stored``, ``sampled_out`` and ``dropped``.
+    """
+    return _(
+        "{received} received = {stored} stored + {sampled_out} sampled out + {dropped} dropped",
+        **counts,
     )
 
 

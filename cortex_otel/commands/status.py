@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from cortex_otel.commands.console import age, error_message, line, size
+from cortex_otel.commands.console import age, error_message, ledger_line, line, size
 from cortex_otel.locale import N_, _, ngettext
 from cortex_otel.query.formats import iso_time, pad, printable, width
 from cortex_otel.query.ranges import local_offset_minutes
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from cortex_otel.query.writers import WriterState
     from cortex_otel.settings import Settings
 
-__all__ = ["collect", "run"]
+__all__ = ["ABOUT", "collect", "run"]
+
+ABOUT = N_("show whether it is recording and what is stored")
 
 Facts = dict[str, Any]
 
@@ -274,14 +276,7 @@ def _ledger(entries: Mapping[str, Any]) -> str:
     dropped = entries.get("dropped", {})
     counts = {name: f"{entries.get(name, 0):,}" for name in ("received", "stored", "sampled_out")}
     reasons = f" ({_counts(dropped)})" if dropped else ""
-    return (
-        _(
-            "{received} received = {stored} stored + {sampled_out} sampled out + {dropped} dropped",
-            **counts,
-            dropped=f"{sum(dropped.values()):,}",
-        )
-        + reasons
-    )
+    return ledger_line({**counts, "dropped": f"{sum(dropped.values()):,}"}) + reasons
 
 
 def _counts(counts: Mapping[str, int]) -> str:

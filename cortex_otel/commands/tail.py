@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from cortex_otel.commands.console import colour, complain, line
-from cortex_otel.locale import _
+from cortex_otel.locale import N_, _
 from cortex_otel.query.events import EventFilter, committed_after, newest, newest_key
 from cortex_otel.query.formats import iso_time, json_line, pad, printable
 from cortex_otel.query.ranges import local_offset_minutes
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from cortex_otel.settings import Settings
 
-__all__ = ["Follower", "run"]
+__all__ = ["ABOUT", "Follower", "run"]
+
+ABOUT = N_("show the latest events, and with -f those that follow")
 
 _SECONDS_BETWEEN_POLLS = 0.2
 _EVENTS_PER_POLL = 1000

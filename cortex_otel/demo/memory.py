@@ -148,9 +148,11 @@ class Memory:
         length = 1 - _LENGTH_SHARE + _LENGTH_SHARE * note.total() / mean_length
         return sum(
             self._rarity(term)
-            * note[term] * (_SATURATION + 1) / (note[term] + _SATURATION * length)
+            * note[term]
+            * (_SATURATION + 1)
+            / (note[term] + _SATURATION * length)
             for term in _terms(query)
-        )  # fmt: skip
+        )
 
     def _rarity(self, term: str) -> float:
         holders = sum(term in terms for terms in self._index.values())

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cortex_otel.commands.console import colour, size
+from cortex_otel.commands import status, tail
+from cortex_otel.commands.console import colour, ledger_line, size
 from cortex_otel.locale import _
 from cortex_otel.query.formats import pad, printable, width
 from cortex_otel.semconv import TIERS
@@ -132,11 +133,7 @@ def _server(server: Server) -> list[str]:
 
 
 def _facts(reconciliation: Reconciliation, repository: Path) -> list[str]:
-    ledger = reconciliation.ledger
-    records = _(
-        "{received} received = {stored} stored + {sampled_out} sampled out + {dropped} dropped",
-        **{name: ledger[name] for name in _OUTCOMES},
-    )
+    records = ledger_line({name: reconciliation.ledger[name] for name in _OUTCOMES})
     mark = colour("success", "✓") if reconciliation.ledger_agrees else colour("error", "✗")
     verdict = (
         colour("success", _("Every call the client made is one row, every failure one error."))
@@ -152,7 +149,7 @@ def _facts(reconciliation: Reconciliation, repository: Path) -> list[str]:
             f"{printable(str(reconciliation.database))} ({_size(reconciliation.database)})",
         ),
     ]
-    widest = max(width(label) for label, _ in pairs)
+    widest = max(width(label) for label, _value in pairs)
     return [f"{pad(label, widest)}  {value}" for label, value in pairs]
 
 
@@ -164,18 +161,15 @@ def _size(database: Path) -> str:
 def _next(directory: Path) -> str:
     program, home = _program(), shlex.quote(str(directory))
     commands = (
-        (
-            f"{program} tail --home {home}",
-            _("show the latest events, and with -f those that follow"),
-        ),
+        (f"{program} tail --home {home}", _(tail.ABOUT)),
         (f"{program} query tools --home {home}", _("this table from the command line")),
-        (f"{program} status --home {home}", _("show whether it is recording and what is stored")),
+        (f"{program} status --home {home}", _(status.ABOUT)),
         (
             f"{program} demo --clean --home {shlex.quote(str(directory.parent))}",
             _("delete what the demo created"),
         ),
     )
-    widest = max(width(command) for command, _ in commands)
+    widest = max(width(command) for command, _meaning in commands)
     lines = [f"  {pad(command, widest)}  {meaning}" for command, meaning in commands]
     return "\n".join([_("Try next:"), *lines])
 

@@ -33,9 +33,13 @@ def begin(
     for name, value in ours.items():
         command = with_variable(command, name, value)
     return subprocess.Popen(  # noqa: S603 - the user's own command
-        command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, env={**os.environ, **ours},
+        command,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env={**os.environ, **ours},
         start_new_session=True,  # so that its children can be ended with it
-    )  # fmt: skip
+    )
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

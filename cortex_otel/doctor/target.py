@@ -173,9 +173,10 @@ def _behind_launcher(words: tuple[str, ...], outer: tuple[str, ...]) -> Target:
         return inner
     bare = inner.interpreter[len(outer) :]
     return replace(
-        inner, instrumented=(*outer, *words[:start], *bare),
+        inner,
+        instrumented=(*outer, *words[:start], *bare),
         instead=() if not inner.isolation and not inner.installs else inner.instead,
-    )  # fmt: skip
+    )
 
 
 def _tool(words: tuple[str, ...], start: int, outer: tuple[str, ...]) -> Target:
@@ -226,10 +227,9 @@ def _managed(
         inner,
         interpreter=behind(inner.interpreter, manager),
         instrumented=behind(inner.instrumented, manager),
-        instead=(*outer, *better, *inner.instead[len(manager) :])
-        if inner.instead else (),
+        instead=(*outer, *better, *inner.instead[len(manager) :]) if inner.instead else (),
         installs=True,
-    )  # fmt: skip
+    )
 
 
 def _withs(options: tuple[str, ...]) -> str:
@@ -267,9 +267,14 @@ def _python(words: tuple[str, ...], outer: tuple[str, ...]) -> Target:
     plain = tuple(flag for flag in flags if not _isolates(flag))
     launcher = _LAUNCHER if outer[:1] and outer[0] in _MANAGERS else _beside(words[0])
     return Target(
-        kind="python", program=words[0], interpreter=(*outer, words[0], *flags), module=module,
-        isolation=isolation[:2], script=script, instead=(*outer, launcher, words[0], *plain, *rest),
-    )  # fmt: skip
+        kind="python",
+        program=words[0],
+        interpreter=(*outer, words[0], *flags),
+        module=module,
+        isolation=isolation[:2],
+        script=script,
+        instead=(*outer, launcher, words[0], *plain, *rest),
+    )
 
 
 def _isolates(flag: str) -> bool:
@@ -300,9 +305,7 @@ def _script(words: tuple[str, ...], path: Path, outer: tuple[str, ...]) -> Targe
     # Behind an isolating first line the script must be given to the interpreter itself.
     command = (*inner.instead[len(outer) + 1 :],) if inner.isolation else words
     source = path if path.suffix == ".py" else None
-    return replace(
-        inner, program=words[0], instead=(*outer, launcher, *command), script=source
-    )  # fmt: skip
+    return replace(inner, program=words[0], instead=(*outer, launcher, *command), script=source)
 
 
 def _named_by(head: str) -> tuple[str, ...]:

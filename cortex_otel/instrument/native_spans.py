@@ -110,9 +110,11 @@ class server_span:  # noqa: N801 - used like the function that it replaces
         return ours
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> bool | None:  # fmt: skip
+    ) -> bool | None:
         if self._native is not None:
             is_swallowed: bool | None = self._native.__exit__(kind, error, traceback)
             return is_swallowed

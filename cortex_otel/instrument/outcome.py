@@ -59,9 +59,13 @@ _CALLING_PACKAGES: Final = frozenset(
 # Modules of the stacks that call a host's middleware; all others call a tool.
 _TRANSFORMED: Final = "fastmcp.tools.tool_transform"
 _CALLERS_OF_MIDDLEWARE: Final = (
-    "fastmcp.server.low_level", "fastmcp.server.middleware", "fastmcp.server.server",
-    "mcp.server.extension", "mcp.server.runner", _TRANSFORMED,
-)  # fmt: skip
+    "fastmcp.server.low_level",
+    "fastmcp.server.middleware",
+    "fastmcp.server.server",
+    "mcp.server.extension",
+    "mcp.server.runner",
+    _TRANSFORMED,
+)
 #: Functions of the stacks that convert the result of a tool.
 _RESULT_CONVERTERS: Final = frozenset({"convert_result", "_convert_to_content"})
 _MAX_WRAPPERS = 8

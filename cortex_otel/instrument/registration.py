@@ -86,5 +86,6 @@ def warn_about_order(name: str) -> None:
         f"order {name}",
         "tool %s: @instrument_tool stands above @mcp.tool(), so the names and types of its "
         "parameters are not recorded, nor its calls where no MCP server is hooked. "
-        "Put @mcp.tool() on top and @cortex_otel.instrument_tool directly on the function.", name,
-    )  # fmt: skip
+        "Put @mcp.tool() on top and @cortex_otel.instrument_tool directly on the function.",
+        name,
+    )

@@ -1,8 +1,7 @@
 """The telemetry of one MCP request as a server sees it on the wire: one SERVER span, one point.
 
 An adapter of :mod:`.stacks` begins it, adds what it learns about it, and ends it once. Meanwhile
-its span is the current one, so that attributes that the tool sets are recorded there. Longer than
-other files because the life cycle of a request belongs together.
+its span is the current one, so that attributes that the tool sets are recorded there.
 """
 
 from __future__ import annotations
@@ -10,69 +9,42 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from opentelemetry import baggage, propagate, trace
 from opentelemetry import context as context_api
+from opentelemetry import propagate, trace
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
-from cortex_otel import guard, identity
+from cortex_otel import guard
 from cortex_otel import semconv as sc
-from cortex_otel.instrument.metrics import few
+from cortex_otel.instrument.methods import METHODS, OTHER, SPAN_TARGETS, TARGETS
 from cortex_otel.instrument.outcome import OK, RESULT_OF, Verdict
-from cortex_otel.instrument.sessions import Peer, joined_session
+from cortex_otel.instrument.request_attributes import attributes_of
+from cortex_otel.instrument.request_metrics import metric_attributes
+from cortex_otel.instrument.sessions import Peer
 from cortex_otel.instrument.state import state
 from cortex_otel.process.exceptions import summarize_exception
 from cortex_otel.process.native_spans import expect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from opentelemetry.trace import Span, SpanContext, Tracer
 
     from cortex_otel.instrument.tool_names import ToolNames
     from cortex_otel.process.native_spans import NativePart
 
-__all__ = [
-    "CLIENT_METHODS", "McpRequest", "begin", "begin_in_process", "current", "is_internal_query",
-]  # fmt: skip
+__all__ = ["McpRequest", "begin", "begin_in_process", "current", "is_internal_query"]
 
-#: The attribute for the target (tool, prompt or resource), by method.
-_TARGETS: Final = {
-    sc.METHOD_TOOLS_CALL: sc.GEN_AI_TOOL_NAME,
-    sc.METHOD_PROMPTS_GET: sc.GEN_AI_PROMPT_NAME,
-    sc.METHOD_RESOURCES_READ: sc.MCP_RESOURCE_URI,
-}
-#: Methods whose target is part of the span's name; resources have too many.
-_SPAN_TARGETS: Final = frozenset({sc.METHOD_TOOLS_CALL, sc.METHOD_PROMPTS_GET})
-_INHERITED: Final = (sc.MCP_SESSION_ID, sc.SESSION_ID, sc.USER_HASH, sc.CORTEX_USER_TIER)
 _PROPAGATED: Final = ("traceparent", "tracestate", "baggage")
 _MAX_PROPAGATED_LENGTH = 8192
-_MAX_ID_LENGTH = 64
-_OTHER = "_OTHER"
 _MAX_OPEN_CALLS = 256
-_MAX_PEER_ATTRIBUTES = 256
-_MAX_COMBINATIONS = 2000  # the SDK's own limit of attribute sets
-_TRANSPORT_PROTOCOL: Final = {"tcp": "http"}
 
 _current: ContextVar[McpRequest | None] = ContextVar("cortex_otel_mcp_request", default=None)
 #: Set while a server makes a request to itself, which isn't recorded.
 is_internal_query: ContextVar[bool] = ContextVar("cortex_otel_mcp_is_internal_query", default=False)
 # Calls that asked the client for input, by the state that the client sends back.
 _open_calls: OrderedDict[str, SpanContext] = OrderedDict()
-# A client may send any method; only those of the specification become span names.
-_METHODS: Final = frozenset(
-    {
-        "initialize", "ping", "server/discover", "tools/list", "tools/call", "prompts/list",
-        "prompts/get", "resources/list", "resources/templates/list", "resources/read",
-        "resources/subscribe", "resources/unsubscribe", "completion/complete", "logging/setLevel",
-        "subscriptions/listen", "tasks/get", "tasks/list", "tasks/result", "tasks/cancel",
-        "tasks/update",
-    }
-)  # fmt: skip
-#: Methods that only clients send.
-CLIENT_METHODS: Final = _METHODS - {"ping"}
-_metric_attributes: dict[tuple[str, ...], dict[str, str]] = {}
 _OK_ATTRIBUTES: Final = {sc.CORTEX_OUTCOME: OK.outcome, sc.CORTEX_RESULT: RESULT_OF[OK.outcome]}
 
 
@@ -135,7 +107,7 @@ class McpRequest:
     @property
     def is_known(self) -> bool:
         """Whether the server has the target."""
-        return self.method in _TARGETS and self.known.has(self.method, self.target)
+        return self.method in TARGETS and self.known.has(self.method, self.target)
 
     @property
     def has_tool(self) -> bool | None:
@@ -144,7 +116,7 @@ class McpRequest:
 
     def learn(self, name: str | None = None) -> None:
         """Note that the server has ``name`` (the target if not given)."""
-        if self.method in _TARGETS:
+        if self.method in TARGETS:
             self.known.answered(self.method, self.target if name is None else name)
 
     def has_same(self, name: str, attributes: Mapping[str, Any]) -> bool:
@@ -272,40 +244,27 @@ class McpRequest:
             if state.capture_content:
                 attributes[sc.EXCEPTION_MESSAGE] = str(verdict.exception)
         if self.is_known:
-            attributes[_TARGETS[self.method]] = self.target
-            if self.method in _SPAN_TARGETS:
+            attributes[TARGETS[self.method]] = self.target
+            if self.method in SPAN_TARGETS:
                 return f"{self._verb} {self.target}", attributes, is_error
         return self._name, attributes, is_error
 
     def _measure(self, verdict: Verdict, elapsed: int) -> None:
         if state.operation_duration is None:
             return
-        is_named = self._is_named or (self.is_known and self.method in _SPAN_TARGETS)
-        tool = self.target if is_named else ""
+        is_named = self._is_named or (self.is_known and self.method in SPAN_TARGETS)
         _, error_type = self._error_of(verdict)
         key = (
-            self.method if self.method in _METHODS else _OTHER, tool, error_type, verdict.code,
-            state.service, self._tier, self._peer.transport, self._peer.protocol_version,
-        )  # fmt: skip
-        attributes = _metric_attributes.get(key)
-        if attributes is None:
-            name, tool, error_type, code, service, tier, transport, version = key
-            values = (
-                name, tool, few("error", error_type), few("code", code), service, tier, transport,
-                few("protocol", version),
-            )  # fmt: skip
-            names = (
-                sc.MCP_METHOD_NAME, _TARGETS.get(self.method, ""), sc.ERROR_TYPE,
-                sc.RPC_RESPONSE_STATUS_CODE, sc.CORTEX_SERVICE, sc.CORTEX_USER_TIER,
-                sc.NETWORK_TRANSPORT, sc.MCP_PROTOCOL_VERSION,
-            )  # fmt: skip
-            attributes = {name: value for name, value in zip(names, values, strict=True) if value}
-            if self.method == sc.METHOD_TOOLS_CALL:
-                attributes[sc.GEN_AI_OPERATION_NAME] = sc.OPERATION_EXECUTE_TOOL
-            if len(_metric_attributes) >= _MAX_COMBINATIONS:
-                _metric_attributes.clear()  # those in use are made again by their next request
-            _metric_attributes[key] = attributes
-        state.operation_duration.record(elapsed / 1e9, attributes)
+            self.method if self.method in METHODS else OTHER,
+            self.target if is_named else "",
+            error_type,
+            verdict.code,
+            state.service,
+            self._tier,
+            self._peer.transport,
+            self._peer.protocol_version,
+        )
+        state.operation_duration.record(elapsed / 1e9, metric_attributes(key))
 
 
 def begin(  # noqa: PLR0917 - called by adapters only
@@ -376,12 +335,12 @@ def _begin(  # noqa: PLR0917 - of the two above
 ) -> McpRequest:  # fmt: skip
     tracer = cast("Tracer", state.tracer)
     target = _target_of(method, params)
-    tier, attributes, inherited = _attributes_of(method, request_id, peer, context)
+    tier, attributes, inherited = attributes_of(method, request_id, peer, context)
     name = verb = sc.OPERATION_EXECUTE_TOOL if is_internal else attributes[sc.MCP_METHOD_NAME]
-    is_named = method in _SPAN_TARGETS and known.has(method, target)
+    is_named = method in SPAN_TARGETS and known.has(method, target)
     if is_named:
         name = f"{verb} {target}"
-        attributes[_TARGETS[method]] = target
+        attributes[TARGETS[method]] = target
     if state.capture_content and method == sc.METHOD_TOOLS_CALL:
         attributes[sc.GEN_AI_TOOL_CALL_ARGUMENTS] = repr(params.get("arguments"))
     now = time.time_ns()
@@ -402,7 +361,7 @@ def _target_of(method: str, params: Mapping[str, Any]) -> str:
     if method == sc.METHOD_RESOURCES_READ:
         uri = params.get("uri")
         return "" if uri is None else str(uri)
-    name = params.get("name") if method in _TARGETS else None
+    name = params.get("name") if method in TARGETS else None
     return name if isinstance(name, str) else ""
 
 
@@ -422,84 +381,3 @@ def _context_of(meta: Mapping[str, Any]) -> tuple[context_api.Context, list[Link
     surrounding = trace.get_current_span(ambient).get_span_context()
     caller = trace.get_current_span(context).get_span_context()
     return context, [Link(surrounding)] if surrounding.is_valid and surrounding != caller else []
-
-
-class _PeerAttributes(NamedTuple):
-    """Attributes that all requests of one method and peer have in common."""
-
-    tier: str
-    attributes: dict[str, Any]
-    inherited: Mapping[str, str]
-
-
-_peer_attributes: dict[tuple[str, Peer, str, str], _PeerAttributes] = {}
-
-
-def _attributes_of(
-    method: str, request_id: object, peer: Peer, context: context_api.Context
-) -> tuple[str, dict[str, Any], Mapping[str, str]]:
-    """The tier, the attributes known at the start of a request, and those that others inherit."""
-    tier = identity.current().tier
-    if state.baggage or (peer.transport == "tcp" and not peer.session_id):
-        common = _make_peer_attributes(method, peer, tier, context)
-    else:
-        key = (method, peer, tier, state.service)
-        cached = _peer_attributes.get(key)
-        if cached is None:
-            if len(_peer_attributes) >= _MAX_PEER_ATTRIBUTES:  # peers choose their own names
-                _peer_attributes.clear()
-            cached = _peer_attributes[key] = _make_peer_attributes(method, peer, tier, context)
-        common = cached
-    attributes = common.attributes.copy()
-    if request_id is not None and len(text := str(request_id)) <= _MAX_ID_LENGTH:
-        attributes[sc.JSONRPC_REQUEST_ID] = text
-    return common.tier, attributes, common.inherited
-
-
-def _make_peer_attributes(
-    method: str, peer: Peer, tier: str, context: context_api.Context
-) -> _PeerAttributes:
-    trusted = _from_baggage(context) if state.baggage else {}
-    tier = trusted.get(sc.CORTEX_USER_TIER, tier)
-    attributes: dict[str, Any] = {
-        sc.MCP_METHOD_NAME: method if method in _METHODS else _OTHER,
-        sc.CORTEX_SERVICE: state.service,
-        **trusted,
-        sc.CORTEX_USER_TIER: tier,
-    }
-    if method == sc.METHOD_TOOLS_CALL:
-        attributes[sc.GEN_AI_OPERATION_NAME] = sc.OPERATION_EXECUTE_TOOL
-        attributes[sc.CORTEX_EVENT_TYPE] = sc.MCP_TOOL_CALL
-    if peer.protocol_version:
-        attributes[sc.MCP_PROTOCOL_VERSION] = peer.protocol_version
-    if peer.transport:
-        attributes[sc.NETWORK_TRANSPORT] = peer.transport
-        if peer.transport in _TRANSPORT_PROTOCOL:
-            attributes[sc.NETWORK_PROTOCOL_NAME] = _TRANSPORT_PROTOCOL[peer.transport]
-    if peer.client_name:
-        attributes[sc.CORTEX_CLIENT_NAME] = peer.client_name
-    if peer.client_version:
-        attributes[sc.CORTEX_CLIENT_VERSION] = peer.client_version
-    if peer.session_id:
-        attributes[sc.MCP_SESSION_ID] = peer.session_id
-    elif peer.transport == "tcp" and sc.SESSION_ID not in trusted:
-        attributes[sc.SESSION_ID] = joined_session(peer, trusted.get(sc.USER_HASH, ""))
-    inherited: dict[str, Any] = {key: attributes[key] for key in _INHERITED if key in attributes}
-    return _PeerAttributes(tier, attributes, inherited)
-
-
-def _from_baggage(context: context_api.Context) -> dict[str, str]:
-    """User, tier and session, from those baggage keys that the operator trusts."""
-    readers: dict[str, Callable[[str], tuple[str, str]]] = {
-        "user": lambda value: (sc.USER_HASH, identity.user_hash(value)),
-        "tier": lambda value: (sc.CORTEX_USER_TIER, value if value in sc.TIERS else ""),
-        "session": lambda value: (sc.SESSION_ID, value),
-    }
-    result = {}
-    for field, key in state.baggage.items():
-        value = baggage.get_baggage(key, context)
-        if isinstance(value, str) and value:
-            name, trusted = readers[field](value)
-            if trusted:
-                result[name] = trusted
-    return result

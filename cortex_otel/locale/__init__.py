@@ -17,6 +17,7 @@ Korean fails ``make lint``. Nothing here is imported by an instrumented process.
 from __future__ import annotations
 
 import gettext
+import json
 import os
 from functools import cache
 from importlib import resources
@@ -24,8 +25,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from importlib.resources.abc import Traversable
 
-__all__ = ["DOMAIN", "LANGUAGES", "N_", "Texts", "_", "language", "ngettext", "texts"]
+__all__ = [
+    "DOMAIN",
+    "LANGUAGES",
+    "N_",
+    "Texts",
+    "_",
+    "language",
+    "ngettext",
+    "texts",
+    "texts_of_scripts",
+]
 
 DOMAIN = "cortex_otel"
 #: English has no catalogue: its texts are the ids.
@@ -73,9 +85,18 @@ def texts(language: str) -> Texts:
     """The texts of ``language``; English for any that isn't one of :data:`LANGUAGES`."""
     if language not in LANGUAGES or language == "en":
         return Texts(gettext.NullTranslations())
-    compiled = resources.files(__name__).joinpath(language, "LC_MESSAGES", f"{DOMAIN}.mo")
-    with compiled.open("rb") as file:
+    with _compiled(language, f"{DOMAIN}.mo").open("rb") as file:
         return Texts(gettext.GNUTranslations(file))
+
+
+@cache
+def texts_of_scripts(language: str) -> Mapping[str, str]:
+    """What the scripts of the web admin show in ``language``, by its English; none in English."""
+    if language not in LANGUAGES or language == "en":
+        return {}
+    with _compiled(language, "browser.json").open(encoding="utf-8") as file:
+        found: dict[str, str] = json.load(file)
+    return found
 
 
 def language(environ: Mapping[str, str] | None = None) -> str:
@@ -85,6 +106,10 @@ def language(environ: Mapping[str, str] | None = None) -> str:
         if value := environ.get(name, "").strip().lower():
             return "ko" if value.startswith("ko") else "en"
     return "en"
+
+
+def _compiled(language: str, name: str) -> Traversable:
+    return resources.files(__name__).joinpath(language, "LC_MESSAGES", name)
 
 
 def _(message: str, /, **values: object) -> str:

@@ -99,9 +99,12 @@ def _stream(metric: Metric, names: Names) -> _Stream | None:
     if not isinstance(data, (Sum, Gauge, Histogram, ExponentialHistogram)):
         return None
     return (
-        names.of_metric(metric.name), names.of_unit(metric.unit or ""), type(data),
-        getattr(data, "aggregation_temporality", None), getattr(data, "is_monotonic", None),
-    )  # fmt: skip
+        names.of_metric(metric.name),
+        names.of_unit(metric.unit or ""),
+        type(data),
+        getattr(data, "aggregation_temporality", None),
+        getattr(data, "is_monotonic", None),
+    )
 
 
 def _metric(stream: _Stream, points: list[Any]) -> Metric:

@@ -312,5 +312,5 @@ def _pair(question: str, key: str, text: str) -> tuple[str, str]:
 
 def _whole(question: str, text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise QuestionError(f"{question}.sql: limit {text!r} is no number of rows")
+        raise QuestionError(f"{question}.sql: limit {text!r} is not a number of rows")
     return int(text)

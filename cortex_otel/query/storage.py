@@ -68,7 +68,7 @@ class TelemetryStorage:
             StoreError: there is a database, but it can't be read.
         """
         if limit < 0:
-            raise ValueError(f"limit={limit} is invalid: it must be 0 or more")
+            raise ValueError(f"limit={limit} is not valid: it must be 0 or more")
         event_filter = EventFilter(
             event_type=event_type,
             service=service,

@@ -37,7 +37,7 @@ _HOLDERS: Final = frozenset(
         "ScopeMetrics", "Metric", "Gauge", "Sum", "Histogram", "ExponentialHistogram", "Summary",
     }
 )  # fmt: skip
-_UNREADABLE: Final = "bytes that are no protobuf message of this signal"
+_UNREADABLE: Final = "bytes that are not a protobuf message of this signal"
 # The parser goes a hundred messages deep, and a record is in a handful already.
 _DEEPEST: Final = 80
 _VARINT, _FIXED64, _BYTES, _GROUP, _END_GROUP, _FIXED32 = 0, 1, 2, 3, 4, 5

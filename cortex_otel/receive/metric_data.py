@@ -103,7 +103,7 @@ def _broken_rule(name: str, kind: str, numbers: dict[str, Any]) -> str:
     if counts and len(counts) != len(bounds) + 1:
         return "a histogram point whose buckets don't fit its bounds"
     if not all(map(math.isfinite, bounds)):
-        return "a histogram point with a bound that is no number"
+        return "a histogram point with a bound that is not a number"
     return ""
 
 

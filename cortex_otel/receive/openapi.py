@@ -83,7 +83,7 @@ _STORED: Final = {
     },
 }
 _FAILURES: Final = {
-    "400": "It is no JSON, too many events, or none that can be taken",
+    "400": "It is not JSON, has too many events, or none that can be accepted",
     "401": "A token is needed",
     "403": "It comes from a page in a browser, or names a foreign host",
     "405": "Only POST",

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 
 from cortex_otel import semconv as sc
+from cortex_otel.instrument import validate
 from cortex_otel.instrument.event_types import EVENTS
-from cortex_otel.instrument.validate import RejectedValue, stack, text
 from cortex_otel.receive import lenient_json
 from cortex_otel.receive.checks import Refusal
 from cortex_otel.receive.declared import COMMON, ROUTES
@@ -202,7 +202,7 @@ def failure(refusal: Refusal) -> bytes:
 def _event(event: EventType, item: Any) -> OtlpLog:
     if type(item) is not dict:
         raise _WrongError("an event is a JSON object")
-    fields = {field.name: field for field in event.fields}
+    fields = event.by_name
     for field in event.fields:
         if field.required and item.get(field.name) is None:
             raise _WrongError("is needed", field.name)
@@ -216,6 +216,8 @@ def _event(event: EventType, item: Any) -> OtlpLog:
                 raise _WrongError(wrong.message, name) from None
     if item.get("time") is None and item.get("id") is not None:
         raise _WrongError("is needed beside an id: an event is known again by both", "time")
+    if sc.CORTEX_ERROR_MESSAGE in attributes:  # decides the result unless that is said
+        attributes.setdefault(sc.CORTEX_RESULT, "error")
     time_ns = 0 if item.get("time") is None else _time_ns(item["time"])
     if attributes.get(sc.CORTEX_EXTENSION_VERSION) is not None:
         sender.setdefault(sc.CORTEX_EXTENSION_VERSION, attributes[sc.CORTEX_EXTENSION_VERSION])
@@ -223,7 +225,7 @@ def _event(event: EventType, item: Any) -> OtlpLog:
 
 
 def _unknown(event: EventType, item: Mapping[str, Any], index: int) -> Iterator[dict[str, Any]]:
-    known = {*_NAMES, *(field.name for field in event.fields)}
+    known = {*_NAMES, *event.by_name}
     for name in sorted(item.keys() - known)[:_MAX_REPORTED_FIELDS]:
         # The sender's own word goes back to the sender, cut; it is logged nowhere.
         message = f"no such field, left out; there are {', '.join(sorted(known))}"
@@ -248,14 +250,14 @@ def _put(
 
 
 def _read(field: Field, value: object) -> dict[str, Any]:
-    if field.kind is text:
+    if field.kind in (validate.text, validate.failure):
         # Hashed by redaction, with the key of this installation.
         return {field.key: _text(value, MAX_TEXT_LENGTH)}
-    if field.kind is stack:
+    if field.kind is validate.stack:
         _text(value, MAX_STACK_LENGTH)
     try:
         return dict(field.kind(field.key, value))
-    except RejectedValue:
+    except validate.RejectedValue:
         raise _WrongError("is of the wrong type, or out of range") from None
 
 

@@ -7,7 +7,6 @@
 * :mod:`~cortex_otel.sdk.environment`: read by its launcher before the target starts;
 * :mod:`~cortex_otel.sdk.resource`: the resource, and the sampler by name;
 * :mod:`~cortex_otel.sdk.lifecycle`: exit, signals and forks;
-* :mod:`~cortex_otel.sdk.host_config`: whether the host's ``config.py`` leaves telemetry on;
 * :mod:`~cortex_otel.sdk.providers`: OpenTelemetry's global providers, the host's or ours;
 * :mod:`~cortex_otel.sdk.extra_exporters`: redacted copies for opt-in exporters beside SQLite.
 """

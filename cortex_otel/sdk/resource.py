@@ -90,5 +90,5 @@ def sampling_of_environment(rates: Mapping[str, float]) -> dict[str, float]:
         if 0 < ratio <= 1:
             rates.setdefault("*", ratio)
         else:
-            _logger.warning("OTEL_TRACES_SAMPLER_ARG=%r is invalid: 0 < ratio <= 1", text)
+            _logger.warning("OTEL_TRACES_SAMPLER_ARG=%r is not valid: 0 < ratio <= 1", text)
     return rates

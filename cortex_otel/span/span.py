@@ -14,12 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace import ReadableSpan, Tracer
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
     from opentelemetry.trace import SpanContext, SpanKind
     from opentelemetry.util import types
-
-    from cortex_otel.span.tracer import LeanTracer
 
     #: See :meth:`LeanSpan.lean_parts`.
     LeanParts = tuple[
@@ -101,7 +99,7 @@ class LeanSpan(Span):
         _lean_attributes: dict[str, Any] | None
         _max_attributes: int
         """Limit on the number of attributes."""
-        _tracer: LeanTracer
+        _tracer: Tracer
 
     _bounded: Any = None
     _trace_config = None

@@ -61,9 +61,17 @@ class LeanTracer(Tracer):
     ) -> CurrentSpan:
         """A context manager, and a decorator of plain and coroutine functions: see the API."""
         return CurrentSpan(
-            self, end_on_exit, name, context, kind, attributes, links, start_time,
-            record_exception, set_status_on_exception,
-        )  # fmt: skip
+            self,
+            end_on_exit,
+            name,
+            context,
+            kind,
+            attributes,
+            links,
+            start_time,
+            record_exception,
+            set_status_on_exception,
+        )
 
     def start_span(
         self,

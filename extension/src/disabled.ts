@@ -6,6 +6,7 @@ import type { Telemetry, TelemetryStatus } from './types';
 /** @param problem why, as `status()` says it. */
 export function disabled(problem: string): Telemetry {
   const nothing = (): void => undefined;
+  const run = (_fields: object, work?: () => unknown): unknown => work?.();
   const status: TelemetryStatus = {
     level: 'off', problem, sessionId: '', queued: { envelopes: 0, bytes: 0 }, sent: 0, rejected: 0,
     dropped: {}, rejectedValues: {}, failures: 0, lastFailure: '', faults: 0,
@@ -14,7 +15,7 @@ export function disabled(problem: string): Telemetry {
     install: nothing,
     activate: nothing,
     uiInteraction: <T>(_action: string, _element?: string, work?: () => T) => work?.() as T,
-    ...(Object.fromEntries(EVENT_METHODS.map((name) => [name, nothing])) as unknown as EventMethods),
+    ...(Object.fromEntries(EVENT_METHODS.map((name) => [name, run])) as unknown as EventMethods),
     error: nothing,
     traceContext: () => ({}),
     withTraceContext: (request) => request,

@@ -91,6 +91,7 @@ export const EVENTS = [INSTALL, ACTIVATE, UI_INTERACTION, CODE_INSERT, CONTEXT_S
 /** Records events by a method each. */
 export abstract class Events implements EventMethods {
   protected abstract recordFields(event: EventType, fields: object): void;
+  protected abstract timeFields<T>(event: EventType, fields: object, work: () => T): T;
 
   codeInsert(fields: CodeInsert): void {
     this.recordFields(CODE_INSERT, fields);

@@ -147,6 +147,10 @@ export class CortexTelemetry extends events.Events implements Telemetry {
     this.guard(() => this.record(event, { ...fields }));
   }
 
+  protected timeFields<T>(event: EventType, fields: object, work: () => T): T {
+    return this.timed(event, { ...fields }, work);
+  }
+
   error(error: unknown, options: ErrorOptions = {}): void {
     this.guard(() => {
       this.record(events.EXTENSION_ERROR, valuesOfError(error, options));

@@ -11,6 +11,8 @@ PUBLIC = [
     "Identity",
     "SettingError",
     "Settings",
+    "TelemetryClient",
+    "TelemetryEvent",
     "TelemetryStorage",
     "__version__",
     "configure",

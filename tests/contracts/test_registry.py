@@ -12,6 +12,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+pytestmark = pytest.mark.system
+
 
 def generate(root, *arguments):
     return subprocess.run(
@@ -211,3 +213,27 @@ def test_a_reference_to_nothing_is_found(root, copy):
         "event.ext.install: declared twice",
         "event.web.visit: no attribute cortex.no.such is declared",
     ]
+
+
+def test_no_name_and_no_vocabulary_is_spelt_again(root, tracked):
+    # But in migrations of the schema, which stay as they are.
+    files = [root / "telemetry" / "registry" / name for name in ("cortex.yaml", "conventions.yaml")]
+    declared = [yaml.safe_load(path.read_text("utf-8")) for path in files]
+    groups = [group for each in declared for group in each["groups"]]
+    keys = [attribute["id"] for group in groups for attribute in group["attributes"]]
+    pairs = [("error", "timeout"), ("free", "trial"), ("paid", "enterprise")]
+    spelt = re.compile(
+        "|".join(f"""(?<=["'])({re.escape(key)})(?=["'])""" for key in keys)
+        + "".join(f"""|["']{one}["'], ["']{other}["']""" for one, other in pairs)
+    )
+    found = []
+    for path in tracked:
+        name = path.relative_to(root).as_posix()
+        is_code = path.suffix in {".py", ".sql", ".ts"} and name.startswith(
+            ("cortex_otel/", "exporters/", "extension/src/")
+        )
+        if is_code and "/migrations/" not in name and "/scrub.ts" not in name:
+            text = path.read_text("utf-8")
+            if "Generated from telemetry/registry" not in text[:400]:
+                found += [f"{name}: {use[0]}" for use in spelt.finditer(text)]
+    assert found == []

@@ -202,9 +202,8 @@ def test_a_click_and_its_tool_call_are_one_trace(events):
         if row["trace_id"]:
             traces.setdefault(row["trace_id"], []).append(row)
     clicks = [
-        rows for rows in traces.values()
-        if {"extension", "mcp"} <= {row["service"] for row in rows}
-    ]  # fmt: skip
+        rows for rows in traces.values() if {"extension", "mcp"} <= {row["service"] for row in rows}
+    ]
     assert len(clicks) > 50
     for rows in clicks:
         spans = {row["span_id"]: row for row in rows if row["kind"] != "event"}
@@ -219,8 +218,13 @@ def test_a_click_and_its_tool_call_are_one_trace(events):
 
 def test_it_reports_progress(tmp_path):
     seen = []
-    fill(tmp_path / "cortex.db", days=3, users=5, now_ns=NOW_NS,
-         progress=lambda done, of: seen.append((done, of)))  # fmt: skip
+    fill(
+        tmp_path / "cortex.db",
+        days=3,
+        users=5,
+        now_ns=NOW_NS,
+        progress=lambda done, of: seen.append((done, of)),
+    )
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 

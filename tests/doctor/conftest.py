@@ -36,9 +36,13 @@ def doctor(tmp_path):
     def run(*command, options=(), cwd=tmp_path, **environ):
         done = subprocess.run(
             [BIN / "cortex-otel", "doctor", "--json", *options, "--", *map(str, command)],
-            env={**os.environ, "LC_ALL": "C.UTF-8", **environ}, cwd=cwd,
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+            env={**os.environ, "LC_ALL": "C.UTF-8", **environ},
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
         assert done.returncode in (0, 1), done.stderr
         return Report(done)
 

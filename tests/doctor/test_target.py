@@ -122,9 +122,14 @@ def test_what_is_not_python(tmp_path):
     not_executable = tmp_path / "text"
     not_executable.write_text("")
     kinds = {
-        "npx": "node", node: "node", binary: "program", "docker": "container", "bash": "shell",
-        "no-such-program": "missing", str(not_executable): "unreadable",
-    }  # fmt: skip
+        "npx": "node",
+        node: "node",
+        binary: "program",
+        "docker": "container",
+        "bash": "shell",
+        "no-such-program": "missing",
+        str(not_executable): "unreadable",
+    }
     assert {name: read_command([name, "x"]).kind for name in kinds} == kinds
     for empty in (["uvx"], ["uv", "run"], [LAUNCHER], ["env", "A=1"], ["pipx", "run"]):
         assert read_command(empty).kind == "missing"

@@ -17,7 +17,7 @@ import urllib.request
 
 import apsw
 import pytest
-from patience import PATIENCE
+from patience import PATIENCE, wait_for
 
 pytest.importorskip("uvicorn", reason="needs the extra serve")
 
@@ -187,10 +187,7 @@ def test_on_a_terminal_it_serves_and_calls_until_ctrl_c(served):
         with browser.open(url, timeout=PATIENCE) as page:
             assert page.status == 200
             assert "token" not in page.url
-        deadline = time.monotonic() + 60
-        while number(database, newest) <= before and time.monotonic() < deadline:
-            time.sleep(0.2)
-        assert number(database, newest) > before  # real calls go on
+        wait_for(lambda: number(database, newest) > before, pause=0.2)  # real calls go on
         os.killpg(process.pid, signal.SIGINT)  # as a terminal's Ctrl-C: to the whole group
         began = time.monotonic()
         seen += read_until(terminal, b"Meanwhile", seconds=PATIENCE)

@@ -17,9 +17,11 @@ from cortex_otel_exporters.sqlite.store import Store
 def event_of(identity):
     one = record(1)
     return one._replace(
-        series=one.series._replace(kind="event"), event_data={}, identity=identity,
+        series=one.series._replace(kind="event"),
+        event_data={},
+        identity=identity,
         time_unix_nano=10**18 + identity % 2,
-    )  # fmt: skip
+    )
 
 
 def point_of(identity):

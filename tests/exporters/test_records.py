@@ -19,7 +19,7 @@ from store_kit import (
     record,
     rows,
     verify,
-)  # fmt: skip
+)
 
 from cortex_otel_exporters.sqlite import batch as batch_module
 from cortex_otel_exporters.sqlite.store import Store
@@ -156,8 +156,10 @@ def test_each_bad_record_is_set_aside_and_its_neighbours_are_stored(path, make_w
     assert writer.force_flush()
     assert numbers(path) == [2 * number for number in range(len(BAD))]
     assert ledger(path) == {
-        "received": 2 * len(BAD), "stored": len(BAD), "dropped|invalid": len(BAD),
-    }  # fmt: skip
+        "received": 2 * len(BAD),
+        "stored": len(BAD),
+        "dropped|invalid": len(BAD),
+    }
     verify(path)
     # They leave no trace: no user, no session, no count.
     assert rows(path, "SELECT user_id_hash FROM users") == [(record().user_id_hash,)]
@@ -230,18 +232,27 @@ def test_bad_metric_points_are_set_aside_too(path, writer):
     assert writer.submit_metrics([point(100), *points, None, ("short",), point(101)])
     assert writer.force_flush()
     assert rows(path, "SELECT timestamp FROM telemetry_metrics") == [
-        (MONDAY + 100,), (MONDAY + 101,),
-    ]  # fmt: skip
+        (MONDAY + 100,),
+        (MONDAY + 101,),
+    ]
     assert ledger(path, "metric") == {
-        "received": len(BAD_POINTS) + 4, "stored": 2, "dropped|invalid": len(BAD_POINTS) + 2,
-    }  # fmt: skip
+        "received": len(BAD_POINTS) + 4,
+        "stored": 2,
+        "dropped|invalid": len(BAD_POINTS) + 2,
+    }
 
 
 _anything = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(),
-    st.text(st.characters(categories=["Cs", "L"])), st.lists(st.integers(), max_size=2),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.binary(),
+    st.text(st.characters(categories=["Cs", "L"])),
+    st.lists(st.integers(), max_size=2),
     st.dictionaries(st.text(max_size=2), st.integers(), max_size=2),
-)  # fmt: skip
+)
 
 
 @settings(

@@ -59,9 +59,13 @@ def _verify_measures(path, events):
         series = event.series
         for name, value in event.measures:
             cell = expected[
-                event.time_unix_nano // HOUR, series.service, series.event_type, series.feature,
-                series.user_tier, name,
-            ]  # fmt: skip
+                event.time_unix_nano // HOUR,
+                series.service,
+                series.event_type,
+                series.feature,
+                series.user_tier,
+                name,
+            ]
             cell[0] += event.weight
             cell[1] += event.weight * value
     found = rows(

@@ -31,16 +31,30 @@ def install_with_npm(authors, tarball, project):
 def install_with_yarn(authors, tarball, project):
     """Yarn refuses what doesn't say that it runs on this Node.js."""
     authors.node(
-        "node_modules/yarn/bin/yarn.js", "add", f"file:{tarball}", "--offline", "--non-interactive",
-        "--cache-folder", project.parent / "yarn", version="18", cwd=project,
-    )  # fmt: skip
+        "node_modules/yarn/bin/yarn.js",
+        "add",
+        f"file:{tarball}",
+        "--offline",
+        "--non-interactive",
+        "--cache-folder",
+        project.parent / "yarn",
+        version="18",
+        cwd=project,
+    )
 
 
 def install_with_pnpm(authors, tarball, project):
     authors.node(
-        "node_modules/pnpm/bin/pnpm.cjs", "add", tarball, "--offline", "--engine-strict",
-        "--store-dir", project.parent / "pnpm", version="18", cwd=project,
-    )  # fmt: skip
+        "node_modules/pnpm/bin/pnpm.cjs",
+        "add",
+        tarball,
+        "--offline",
+        "--engine-strict",
+        "--store-dir",
+        project.parent / "pnpm",
+        version="18",
+        cwd=project,
+    )
 
 
 MANAGERS = {"npm": install_with_npm, "yarn": install_with_yarn, "pnpm": install_with_pnpm}
@@ -60,9 +74,14 @@ def project_of(authors, tarball, tool, tmp_path_factory):
             # After the manager, which would take them away: the editor, and its typings.
             stand_in = project / "node_modules" / "vscode" / "index.js"
             tool(
-                "esbuild", "test/vscode.ts", "--bundle", "--platform=node", "--format=cjs",
-                f"--outfile={stand_in}", "--log-level=warning",
-            )  # fmt: skip
+                "esbuild",
+                "test/vscode.ts",
+                "--bundle",
+                "--platform=node",
+                "--format=cjs",
+                f"--outfile={stand_in}",
+                "--log-level=warning",
+            )
             (project / "node_modules" / "@types").symlink_to(authors.modules / "@types")
             made[manager] = project
         return made[manager]
@@ -82,9 +101,14 @@ def test_what_a_package_manager_installs_records_in_what_every_bundler_makes(
     versions = ("18", "20", "") if manager == "npm" else ("20",)
     for version in versions:
         told = json.loads(
-            authors.node("run.mjs", tmp_path / f"storage{version}", *bundles, version=version,
-                         env={"RECEIVER": serve.url})
-        )  # fmt: skip
+            authors.node(
+                "run.mjs",
+                tmp_path / f"storage{version}",
+                *bundles,
+                version=version,
+                env={"RECEIVER": serve.url},
+            )
+        )
         assert told.keys() == {str(path) for path in bundles}
         for bundle, status in told.items():
             assert (status["level"], status["problem"]) == ("all", ""), bundle
@@ -119,9 +143,16 @@ def test_declarations_need_nobody_elses(project_of, authors, tmp_path):
     foreign = re.compile(r"^\s*import\b|\bfrom '|import\(|<reference", re.MULTILINE)
     assert not any(foreign.search(path.read_text()) for path in declarations)
     authors.node(
-        "node_modules/typescript5/bin/tsc", "--noEmit", "--strict", "--lib", "es2015",
-        "--target", "es2015", *declarations, cwd=tmp_path,
-    )  # fmt: skip
+        "node_modules/typescript5/bin/tsc",
+        "--noEmit",
+        "--strict",
+        "--lib",
+        "es2015",
+        "--target",
+        "es2015",
+        *declarations,
+        cwd=tmp_path,
+    )
 
 
 def test_what_checks_packages_finds_nothing(authors, tarball):

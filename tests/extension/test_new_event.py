@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-pytestmark = pytest.mark.timing
+pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).parents[2]
 EXTENSION = ROOT / "extension"
@@ -126,6 +126,10 @@ const fields: PageView = FIELDS;
 const context = contextOf(storage) as unknown as ExtensionContext;
 const telemetry = createTelemetry(context, { endpoint, tier: 'free', userId: 'alice@example.com' });
 telemetry.pageView(fields);
+const shown: number = telemetry.pageView(fields, () => 7);
+if (shown !== 7) {
+  throw new Error('the result of the work');
+}
 await telemetry.flush();
 process.stdout.write(JSON.stringify(telemetry.status()));
 await telemetry.deactivate();
@@ -185,6 +189,7 @@ def send_otlp(url):
         "cortex.page.widgets": {"intValue": "3"},
         "cortex.page.theme": {"stringValue": "dark"},
         "cortex.page.scrolled": {"doubleValue": 0.5},
+        "cortex.event.duration_ms": {"doubleValue": 12.5},
         "user.id": {"stringValue": "alice@example.com"},
     }
     record = {
@@ -199,7 +204,7 @@ def send_otlp(url):
 
 
 def send_json(url, **changed):
-    body = {**FIELDS, "user_id": "alice@example.com", **changed}
+    body = {**FIELDS, "user_id": "alice@example.com", "duration_ms": 12.5, **changed}
     return httpx.post(f"{url}/api/telemetry/web/page-view", json=body)
 
 
@@ -228,7 +233,9 @@ def test_it_comes_in_by_every_door_of_python_and_shows(generated, tree, serve_wi
     )
     assert answer.json()["error"]["field"] == "scrolled"
     assert send_otlp(serve.url).status_code == 200
-    check_rows(rows(serve.home, "SELECT * FROM telemetry_events"), 6)
+    found = rows(serve.home, "SELECT * FROM telemetry_events")
+    check_rows(found, 6)
+    assert sorted(row["duration_ms"] for row in found if row["duration_ms"])[-3:] == [12.5] * 3
     sums = "SELECT sum(events) AS events, sum(total) AS total FROM rollup_measure"
     assert rows(serve.home, f"{sums} WHERE measure = 'page_widgets'") == [
         {"events": 6.0, "total": 18.0}
@@ -261,6 +268,13 @@ def test_its_endpoint_describes_itself(generated, serve):
     assert schema["properties"]["scrolled"] == {
         "type": ["number", "null"], "minimum": 0, "maximum": 1,
     }  # fmt: skip
+    assert send_json(serve.url, error="alice's words").json()["accepted"] == 1
+    assert send_json(serve.url, error="x", result="timeout").json()["accepted"] == 1
+    failed, late = rows(serve.home, "SELECT * FROM telemetry_events ORDER BY id")
+    assert (failed["result"], failed["error_type"]) == ("error", "_OTHER")
+    assert (late["result"], late["error_type"]) == ("timeout", "timeout")
+    assert json.loads(failed["event_data"])["cortex.error.message.length"] == 13
+    assert "alice" not in str(failed)
 
 
 def test_it_comes_in_from_the_typescript_client(generated, tree, tool, serve, tmp_path):
@@ -279,9 +293,10 @@ def test_it_comes_in_from_the_typescript_client(generated, tree, tool, serve, tm
         cwd=directory,
     )  # fmt: skip
     status = json.loads(tool("node", str(program), str(tmp_path / "storage"), serve.url))
-    assert (status["sent"], status["rejectedValues"]) == (1, {})
-    found = rows(serve.home, "SELECT * FROM telemetry_events")
-    check_rows(found, 1)
+    assert (status["sent"], status["rejectedValues"]) == (2, {})
+    found = rows(serve.home, "SELECT * FROM telemetry_events ORDER BY duration_ms")
+    check_rows(found, 2)
+    assert [row["duration_ms"] is None for row in found] == [True, False]
 
 
 def test_what_is_generated_keeps_to_the_house_s_rules(tree):

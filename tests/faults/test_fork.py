@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from patience import PATIENCE
+from patience import PATIENCE, UNHURRIED
 from store_kit import end, numbers, record, rows, start, verify
 
 pytestmark = [
@@ -157,7 +157,7 @@ for each in children: each.start()
 for each in children: each.join()
 assert [each.exitcode for each in children] == [0, 0]
 """
-    process = start(HOST + code, path, env={"CORTEX_OTEL_HOME": str(path.parent)})
+    process = start(HOST + code, path, env={**UNHURRIED, "CORTEX_OTEL_HOME": str(path.parent)})
     assert end(process, quiet=False) == 0
     assert verify(path) == 25
 
@@ -171,7 +171,7 @@ emit(1)
 if pid:
     os.waitpid(pid, 0)
 """
-    process = start(HOST + code, path, env={"CORTEX_OTEL_HOME": str(path.parent)})
+    process = start(HOST + code, path, env={**UNHURRIED, "CORTEX_OTEL_HOME": str(path.parent)})
     assert end(process, quiet=False) == 0
     assert verify(path) == 3
     sessions = rows(path, "SELECT session_id, count(*) FROM telemetry_events GROUP BY 1 ORDER BY 2")

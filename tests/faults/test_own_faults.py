@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
+from patience import UNHURRIED
 from store_kit import count, end, held, ledger, record, start, wait_for
 
 from cortex_otel.commands import status
@@ -40,7 +41,7 @@ EVENTS = {"received": 4, "stored": 1, "dropped|fault": 3}
 
 @pytest.fixture
 def host(path):
-    process = start(HOST, path, env={"CORTEX_OTEL_HOME": str(path.parent)})
+    process = start(HOST, path, env={**UNHURRIED, "CORTEX_OTEL_HOME": str(path.parent)})
     assert process.stdout.readline() == "recorded\n"
     return process
 

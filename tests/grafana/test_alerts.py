@@ -43,11 +43,14 @@ def instances(tmp_path, rules):
 def calls(count, failed=0, ago_minutes=1.0, duration_ms=20, service="mcp"):
     return [
         seeding.Event(
-            NOW - int(ago_minutes * MINUTE) + number, duration_ms * 10**6, service=service,
-            result="error" if number < failed else "success", user=seeding.user_hash(1),
+            NOW - int(ago_minutes * MINUTE) + number,
+            duration_ms * 10**6,
+            service=service,
+            result="error" if number < failed else "success",
+            user=seeding.user_hash(1),
         )
         for number in range(count)
-    ]  # fmt: skip
+    ]
 
 
 def test_the_group_ticks_every_ten_seconds_and_waits_for_nothing(rules):
@@ -58,9 +61,12 @@ def test_the_group_ticks_every_ten_seconds_and_waits_for_nothing(rules):
         assert rule["condition"] == "B"
         settings = rule["notification_settings"]
         assert settings == {
-            "receiver": "cortex-slack", "group_by": ["..."], "group_wait": "0s",
-            "group_interval": "10s", "repeat_interval": "4h",
-        }  # fmt: skip
+            "receiver": "cortex-slack",
+            "group_by": ["..."],
+            "group_wait": "0s",
+            "group_interval": "10s",
+            "repeat_interval": "4h",
+        }
 
 
 def test_every_step_has_a_range_and_the_threshold_stands_right_on_the_table(rules):

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from patience import PATIENCE
+from patience import PATIENCE, UNHURRIED
 
 import cortex_otel
 from cortex_otel import semconv as sc
@@ -208,7 +208,7 @@ def test_the_store_has_each_call_once_whoever_else_reads(tmp_path, when, seen):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, when], check=False, capture_output=True, text=True,
         timeout=PATIENCE, cwd=tmp_path,
-        env={**os.environ, "CORTEX_OTEL_HOME": str(tmp_path / "home"),
+        env={**os.environ, **UNHURRIED, "CORTEX_OTEL_HOME": str(tmp_path / "home"),
              "PYTHONPATH": os.pathsep.join(map(str, (source, source / "exporters")))},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

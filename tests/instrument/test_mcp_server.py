@@ -16,7 +16,7 @@ from opentelemetry import baggage, context, trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from cortex_otel import guard, identity
-from cortex_otel.instrument import mcp_server, request
+from cortex_otel.instrument import mcp_server, methods, request
 from cortex_otel.instrument.outcome import Verdict, judge_error
 from cortex_otel.instrument.sessions import Peer
 from cortex_otel.instrument.stacks import mcp2
@@ -165,16 +165,24 @@ def test_what_a_tool_leaves_running_has_no_part_in_its_request(hook):
             await client.call_tool("leaves", {})
 
     asyncio.run(talk())
-    rows = [(span.name, span.attributes["cortex.outcome"]) for span in hook.spans
-            if span.attributes.get("gen_ai.operation.name") == "execute_tool"]  # fmt: skip
+    rows = [
+        (span.name, span.attributes["cortex.outcome"])
+        for span in hook.spans
+        if span.attributes.get("gen_ai.operation.name") == "execute_tool"
+    ]
     assert ("execute_tool fails", "crash") in rows
 
 
 def test_a_list_of_another_shape_is_survived(hook):
     pages = [
-        None, 5, "tools", {"a": 1}, [None, 5, "x"], [{"name": None}, {"name": {}}, {}],
+        None,
+        5,
+        "tools",
+        {"a": 1},
+        [None, 5, "x"],
+        [{"name": None}, {"name": {}}, {}],
         [{"name": "known"}],
-    ]  # fmt: skip
+    ]
     for page in pages:
         made = request.begin(ToolNames(), "tools/list", {}, 1, {}, Peer())
         assert mcp2._verdict_of_result(made, {"tools": page}).outcome == "ok"
@@ -186,7 +194,7 @@ def test_a_list_of_another_shape_is_survived(hook):
         made.end(Verdict("ok"))
 
 
-@pytest.mark.parametrize("method", sorted(request._METHODS | {"own/method"}))
+@pytest.mark.parametrize("method", sorted(methods.METHODS | {"own/method"}))
 def test_a_method_that_was_answered_once_is_recorded_again(hook, method):
     known = ToolNames()
     for _ in range(3):
@@ -201,8 +209,10 @@ def test_soft_errors_where_they_are_wanted(hook, monkeypatch):
     call("soft")
     monkeypatch.setattr(state, "soft_errors", ("error:", "fehler"))
     call("soft", "ok")
-    outcomes = [(span.attributes["cortex.outcome"], span.attributes.get("cortex.soft_error"))
-            for span in calls(hook)]  # fmt: skip
+    outcomes = [
+        (span.attributes["cortex.outcome"], span.attributes.get("cortex.soft_error"))
+        for span in calls(hook)
+    ]
     assert outcomes == [("ok", None), ("tool_error", True), ("ok", None)]
 
 

@@ -7,7 +7,7 @@ import contextlib
 import pytest
 
 from cortex_otel import instrument_tool
-from cortex_otel.instrument import metrics, request
+from cortex_otel.instrument import metrics, request, request_metrics
 from cortex_otel.instrument.outcome import OK, Verdict
 from cortex_otel.instrument.sessions import Peer
 from cortex_otel.instrument.tool_names import ToolNames
@@ -21,7 +21,7 @@ SDK = 2000
 def fresh(monkeypatch):
     kinds = {kind: Budget(kind) for kind in metrics._budgets}
     monkeypatch.setattr(metrics, "_budgets", kinds)
-    monkeypatch.setattr(request, "_metric_attributes", {})
+    monkeypatch.setattr(request_metrics, "_cache", {})
 
 
 def asked(known, *, verdict=OK, version="2025-06-18"):
@@ -47,7 +47,7 @@ def test_made_up_protocol_versions_and_codes(recorded):
     assert len(versions) <= LIMITS["protocol"].at_once
     assert "_OTHER" in versions
     assert sum(point.count for point in points) == 2 * (SDK + 100) + 1
-    assert len(request._metric_attributes) <= SDK
+    assert len(request_metrics._cache) <= SDK
 
 
 def test_made_up_classes_of_errors(recorded):

@@ -14,10 +14,12 @@ from cortex_otel.instrument.tool_names import ToolNames
 
 PEER = Peer("pipe", "2025-06-18", "", "client", "1")
 SAID = {
-    sc.MCP_METHOD_NAME: "tools/call", sc.MCP_PROTOCOL_VERSION: "2025-06-18",
-    sc.JSONRPC_REQUEST_ID: "1", sc.GEN_AI_OPERATION_NAME: "execute_tool",
+    sc.MCP_METHOD_NAME: "tools/call",
+    sc.MCP_PROTOCOL_VERSION: "2025-06-18",
+    sc.JSONRPC_REQUEST_ID: "1",
+    sc.GEN_AI_OPERATION_NAME: "execute_tool",
     sc.GEN_AI_TOOL_NAME: "find",
-}  # fmt: skip
+}
 
 
 def begin():
@@ -81,9 +83,13 @@ def test_attributes_set_later_are_written_too(recorded):
 def test_an_exception_is_recorded_as_the_options_say(recorded, asked):
     request = begin()
     span = server_span(
-        no_span, "tools/call find", kind=SpanKind.SERVER, attributes=SAID,
-        record_exception=asked, set_status_on_exception=asked,
-    )  # fmt: skip
+        no_span,
+        "tools/call find",
+        kind=SpanKind.SERVER,
+        attributes=SAID,
+        record_exception=asked,
+        set_status_on_exception=asked,
+    )
     with pytest.raises(KeyError), span:
         raise KeyError("x")
     request.end(OK)

@@ -66,9 +66,11 @@ def test_the_function_looks_as_before(function, decorate):
     for attribute in ("__name__", "__qualname__", "__module__", "__doc__", "__annotations__"):
         assert getattr(decorated, attribute) == getattr(function, attribute)
     for kind in (
-        inspect.isfunction, inspect.iscoroutinefunction, inspect.isgeneratorfunction,
+        inspect.isfunction,
+        inspect.iscoroutinefunction,
+        inspect.isgeneratorfunction,
         inspect.isasyncgenfunction,
-    ):  # fmt: skip
+    ):
         assert kind(decorated) == kind(function)
 
 
@@ -96,8 +98,13 @@ def test_any_way_to_pass_arguments(recorded, active):
     assert tool(1, third=3) == (1, 2, (), 3, 4, {})
     assert tool(1, 9, 8, 7, third=3, extra=0) == (1, 9, (8, 7), 3, 4, {"extra": 0})
     assert tool(1, third=3, function=5, tool=6, args=7) == (
-        1, 2, (), 3, 4, {"function": 5, "tool": 6, "args": 7},
-    )  # fmt: skip
+        1,
+        2,
+        (),
+        3,
+        4,
+        {"function": 5, "tool": 6, "args": 7},
+    )
     with pytest.raises(TypeError, match="third"):
         tool(1)
 

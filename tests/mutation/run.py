@@ -4,9 +4,9 @@
 
 Each room's own tests run once, with coverage by test. Then each mutant (:mod:`operators`) of a
 covered line runs with the tests that execute the line, in a process of its own, until one fails.
-A mutant that none fails gets all tests of the room that touch its file: a fixture shared by many
-tests runs its lines only once. What still survives is printed, and fails the run unless
-``accepted.toml`` says why it may.
+A mutant that none fails gets the tests of the room that touch its file: a fixture shared by many
+tests runs its lines only once. Of many tests the quick ones are run. What still survives is
+printed, and fails the run unless ``accepted.toml`` says why it may.
 
 Nothing on disk is changed: a mutant's module is compiled from its changed tree when it is imported,
 so this also works for an installed wheel. Programs that tests start run the original.
@@ -36,14 +36,17 @@ import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import CodeType, ModuleType
 
 sys.path.insert(0, str(Path(__file__).parent))
 import operators
+
+Key: TypeAlias = tuple[str, str, str]
+"""Room and file, the line's text, and the change; ``""`` for every change of the line."""
 
 ROOT = Path(__file__).parents[2]
 ACCEPTED = Path(__file__).with_name("accepted.toml")
@@ -56,6 +59,8 @@ PRELOADED = (
     "apsw", "httpx", "jsonschema", "opentelemetry.sdk.trace", "opentelemetry.sdk.metrics", "orjson",
     "pydantic", "pytest", "schemathesis", "starlette.testclient",
 )  # fmt: skip
+#: Seconds of tests that one mutant gets.
+MAX_TEST_SECONDS = 30.0
 #: Seconds after which a mutant that hangs counts as killed: so much more than its tests took.
 SLOWER, AT_LEAST = 5, 20
 _NOTHING_RUN = 5  # pytest's exit code
@@ -72,11 +77,23 @@ class Baseline:
 
     def tests_of(self, file: str, line: int) -> list[str]:
         """Those that execute the line; none at import: then all that touch the file."""
-        return self.lines[file].get(line) or self.tests_touching(file)
+        found = self.lines[file].get(line)
+        return self._cheapest(found) if found else self.tests_touching(file)
 
     def tests_touching(self, file: str) -> list[str]:
         """Those that execute any line of the file."""
-        return sorted({test for tests in self.lines[file].values() for test in tests})
+        return self._cheapest({test for tests in self.lines[file].values() for test in tests})
+
+    def _cheapest(self, tests: Iterable[str]) -> list[str]:
+        """Of many tests the quick ones: the slow ones seldom see more."""
+        chosen: list[str] = []
+        left = MAX_TEST_SECONDS
+        for test in sorted(tests, key=lambda test: (self.seconds.get(test, 0.0), test)):
+            left -= self.seconds.get(test, 0.0)
+            if left < 0 and chosen:
+                break
+            chosen.append(test)
+        return chosen
 
 
 class Coverage:
@@ -166,29 +183,28 @@ class Task:
         return f"cortex_otel.{self.room}.{self.file.stem}"
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        return f"{self.room}/{self.file.name}", self.mutant.source, self.mutant.change
+    def keys(self) -> set[Key]:
+        """What accepts it: itself, or every change of its line."""
+        name = f"{self.room}/{self.file.name}"
+        return {(name, self.mutant.source, self.mutant.change), (name, self.mutant.source, "")}
 
     def __str__(self) -> str:
-        name, source, change = self.key
-        return f"{name}:{self.mutant.line}: {change}\n    {source}"
+        place = f"{self.room}/{self.file.name}:{self.mutant.line}"
+        return f"{place}: {self.mutant.change}\n    {self.mutant.source}"
 
 
 def main() -> int:
     """Run, and say what survived; 1 if something did that isn't accepted."""
     options = _options()
-    accepted = {
-        (each["file"], each["line"], each["change"]): each["reason"]
-        for each in tomllib.loads(ACCEPTED.read_text(encoding="utf-8")).get("accepted", ())
-    }
+    accepted = _accepted()
     _preload()
     deadline = time.monotonic() + options.minutes * 60
     baselines = {room: _baseline(room) for room in options.rooms}
     tasks = [task for room in options.rooms for task in _tasks(room, baselines[room])]
     if options.file:
         tasks = [task for task in tasks if task.file.name in options.file]
-    everything, known = len(tasks), [task for task in tasks if task.key in accepted]
-    tasks = [task for task in tasks if task.key not in accepted]
+    everything, known = len(tasks), {key for task in tasks for key in task.keys} & accepted
+    tasks = [task for task in tasks if accepted.isdisjoint(task.keys)]
     random.Random(options.seed).shuffle(tasks)
     survivors, tried, timeouts = [], 0, 0
     for task, outcome in _outcomes(tasks, baselines, options.jobs, deadline):
@@ -199,16 +215,24 @@ def main() -> int:
             print(f"survived: {task}", flush=True)
         if tried % 25 == 0:
             left = max(0, deadline - time.monotonic()) / 60
-            print(f"… {tried} of {len(tasks)}, {len(survivors)} survived, {left:.0f} min left",
-                  flush=True)  # fmt: skip
-    print(f"\n{everything} mutants of covered lines; {len(known)} accepted, {tried} tried (seed "
-          f"{options.seed}): {tried - len(survivors)} killed ({timeouts} by time), "
-          f"{len(survivors)} survived.")  # fmt: skip
+            line = f"… {tried} of {len(tasks)}, {len(survivors)} survived, {left:.0f} min left"
+            print(line, flush=True)
+    print(
+        f"\n{everything} mutants of covered lines, {everything - len(tasks)} of them accepted; "
+        f"{tried} tried (seed {options.seed}): {tried - len(survivors)} killed, {timeouts} of them "
+        f"by time; {len(survivors)} survived."
+    )
     if not options.file:
-        for key in sorted(set(accepted) - {task.key for task in known}):
+        for key in sorted(accepted - known):
             if key[0].partition("/")[0] in options.rooms:
                 print(f"accepted, but no longer there: {key}")
     return 1 if survivors else 0
+
+
+def _accepted() -> set[Key]:
+    entries = tomllib.loads(ACCEPTED.read_text(encoding="utf-8")).get("accepted", ())
+    assert all(each["reason"] for each in entries)
+    return {(each["file"], each["line"], each.get("change", "")) for each in entries}
 
 
 def _options() -> argparse.Namespace:
@@ -220,9 +244,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--file", action="append", help="mutants of this file alone (names.py)")
     parser.add_argument("--jobs", type=int, default=2, help="mutants at once")
     parser.add_argument(
-        "--seed", type=int, default=int(time.time() // 86_400),
+        "--seed",
+        type=int,
+        default=int(time.time() // 86_400),
         help="chooses which mutants come first; another one each day",
-    )  # fmt: skip
+    )
     options = parser.parse_args()
     if unknown := set(options.rooms) - set(ROOMS):
         parser.error(f"not a room: {', '.join(sorted(unknown))}")

@@ -140,8 +140,12 @@ def _rows(path: Path) -> bytes:
         rows = (
             row for (table,) in tables for row in connection.execute(f'SELECT * FROM "{table}"')
         )
-        return "\n".join(
-            " ".join(v.hex() if isinstance(v, bytes) else str(v) for v in row) for row in rows
-        ).lower().encode("utf-8", "surrogatepass")  # fmt: skip
+        return (
+            "\n".join(
+                " ".join(v.hex() if isinstance(v, bytes) else str(v) for v in row) for row in rows
+            )
+            .lower()
+            .encode("utf-8", "surrogatepass")
+        )
     finally:
         connection.close()

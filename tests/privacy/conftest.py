@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from patience import PATIENCE
+from patience import PATIENCE, UNHURRIED
 
 HERE = Path(__file__).parent
 for name, path in {
@@ -33,7 +33,7 @@ class Host:
         self.code.mkdir(parents=True)
         self.manifest = directory / "planted.json"
         self.environment = {
-            **os.environ, "HOME": str(self.home), "USERPROFILE": str(self.home),
+            **os.environ, **UNHURRIED, "HOME": str(self.home), "USERPROFILE": str(self.home),
             "USER": user, "LOGNAME": user, "HOSTNAME": user, "CANARIES": str(HERE),
             "PLANTED": str(self.manifest), "PYTHONDONTWRITEBYTECODE": "1",
         }  # fmt: skip

@@ -101,10 +101,19 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
         segment = segments[event.service, event.tier]
         feature = features[event.service, event.event_type, event.used]
         serie = series[
-            event.service, event.event_type, event.name, event.tool_name, event.used, event.tier,
-            event.result, "ERROR" if event.failed else "INFO", "server", event.error_type,
-            feature, segment,
-        ]  # fmt: skip
+            event.service,
+            event.event_type,
+            event.name,
+            event.tool_name,
+            event.used,
+            event.tier,
+            event.result,
+            "ERROR" if event.failed else "INFO",
+            "server",
+            event.error_type,
+            feature,
+            segment,
+        ]
         user = users[event.user] if event.user else None
         session = sessions[event.session]
         hour, day = event.time // HOUR, event.time // DAY
@@ -147,13 +156,18 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
             seen[:] = [min(seen[0], event.time), max(seen[1], event.time)]
         rows.append(
             (
-                event.time, event.duration, serie, session, user,
-                None if event.weight == 1 else event.weight, event.error_message or None,
+                event.time,
+                event.duration,
+                serie,
+                session,
+                user,
+                None if event.weight == 1 else event.weight,
+                event.error_message or None,
                 shapes[json.dumps(list(event.data))] if event.data else None,
                 json.dumps(list(event.data.values())) if event.data else None,
                 bytes.fromhex(event.trace) or None,
             )
-        )  # fmt: skip
+        )
     many = connection.executemany
     many("INSERT INTO segments VALUES (?, ?, ?)", [(key, *of) for of, key in segments.items()])
     many("INSERT INTO features VALUES (?, ?, ?, ?)", [(key, *of) for of, key in features.items()])
@@ -292,14 +306,18 @@ def varied_events(count: int, days: int, users: int, seed: int = 11) -> list[Eve
             result = "error"
         error = choose.choice(("ValueError", "KeyError")) if result == "error" else ""
         event = Event(
-            time, service=service, event_type=event_type, tier=tier, result=result,
+            time,
+            service=service,
+            event_type=event_type,
+            tier=tier,
+            result=result,
             error_type="TimeoutError" if result == "timeout" else error,
             user=user_hash(number) if number % 17 else "",
             session=f"{service}-{number}-{time // (DAY // 3)}",
             ide=("vscode", "cursor", "")[number % 3] if service == "extension" else "",
             weight=4.0 if number % 5 == 0 and result == "success" else 1.0,
             trace=f"{number:016x}{time // HOUR:016x}",
-        )  # fmt: skip
+        )
         if event.failed:
             event.error_message = f"{error or 'TimeoutError'} at cortex.Tools:run:{number}"
         _dress(event, choose)
@@ -308,13 +326,21 @@ def varied_events(count: int, days: int, users: int, seed: int = 11) -> list[Eve
 
 
 _MCP = {
-    "mcp.tool_call": 50, "mcp.search_context": 12, "mcp.branch_create": 8, "span": 8,
-    "mcp.compress_context": 8, "mcp.reference_suggest": 8,
-}  # fmt: skip
+    "mcp.tool_call": 50,
+    "mcp.search_context": 12,
+    "mcp.branch_create": 8,
+    "span": 8,
+    "mcp.compress_context": 8,
+    "mcp.reference_suggest": 8,
+}
 _EXTENSION = {
-    "ext.install": 2, "ext.activate": 8, "ext.ui_interaction": 50, "ext.code_insert": 20,
-    "ext.error": 6, "ext.context_switch": 8,
-}  # fmt: skip
+    "ext.install": 2,
+    "ext.activate": 8,
+    "ext.ui_interaction": 50,
+    "ext.code_insert": 20,
+    "ext.error": 6,
+    "ext.context_switch": 8,
+}
 
 
 def _dress(event: Event, choose: random.Random) -> None:

@@ -208,11 +208,13 @@ def test_retention(connection, events, filters, offset):
             size = len(cohorts[monday])
             expected.append(
                 {
-                    "cohort": monday, "week": week, "cohort_users": size,
+                    "cohort": monday,
+                    "week": week,
+                    "cohort_users": size,
                     "active_users": active if over else None,
                     "retention": active / size if over else None,
                 }
-            )  # fmt: skip
+            )
     assert rows == expected
 
 

@@ -200,8 +200,9 @@ def test_the_last_error_is_that_of_the_filters(varied_store, varied):
 
 def test_an_error_whose_event_was_deleted_is_known_by_its_hour(store_of):
     events = [
-        Event(MONDAY + 90 * 60 * 10**9, result="error"), Event(MONDAY + DAY, result="success"),
-    ]  # fmt: skip
+        Event(MONDAY + 90 * 60 * 10**9, result="error"),
+        Event(MONDAY + DAY, result="success"),
+    ]
     connection = store_of(events)
     store = apsw.Connection(connection.filename)
     store.execute("DELETE FROM events WHERE time < ?", (MONDAY + DAY,))  # as retention does
@@ -214,10 +215,15 @@ def test_errors_without_a_class_are_filtered_by_their_displayed_name(store_of):
     events = [
         Event(MONDAY + number, result=result, error_type=error_type, error_message="here")
         for number, (result, error_type) in enumerate(
-            [("error", ""), ("error", "KeyError"), ("timeout", ""), ("success", ""),
-             ("cancelled", "CancelledError")]
+            [
+                ("error", ""),
+                ("error", "KeyError"),
+                ("timeout", ""),
+                ("success", ""),
+                ("cancelled", "CancelledError"),
+            ]
         )
-    ]  # fmt: skip
+    ]
     store = store_of(events)
     given = {"from_ns": MONDAY, "to_ns": MONDAY + HOUR}
     for row in ask(store, "error_types", **given):
@@ -231,8 +237,9 @@ def test_errors_without_a_class_are_filtered_by_their_displayed_name(store_of):
         places = ask(store, "error_places", **filters)
         assert sum(place["errors"] for place in places) == row["errors"]
     assert [row["error_type"] for row in ask(store, "error_types", **given)] == [
-        "unknown", "KeyError",
-    ]  # fmt: skip
+        "unknown",
+        "KeyError",
+    ]
     (found,) = ask(store, "events", **given, error_type="CancelledError")
     assert found["result"] == "cancelled"
 

@@ -67,10 +67,15 @@ def test_services(varied_store, varied, when, filters):
     for event in chosen(varied, *when, **filters):
         by_service[event.service].append(event)
     assert rows == [
-        {"service": service, "events": weight_of(of), "errors": weight_of(failed_of(of)),
-         "error_rate": ratio(weight_of(failed_of(of)), weight_of(of)), "users": len(users_of(of))}
+        {
+            "service": service,
+            "events": weight_of(of),
+            "errors": weight_of(failed_of(of)),
+            "error_rate": ratio(weight_of(failed_of(of)), weight_of(of)),
+            "users": len(users_of(of)),
+        }
         for service, of in sorted(by_service.items(), key=lambda each: -weight_of(each[1]))
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("when", RANGES)
@@ -339,8 +344,11 @@ def test_the_last_event_of_a_service_that_fell_silent(store_of):
     events.sort(key=lambda event: event.time)
     rows = ask(store_of(events), "health", from_ns=MONDAY + 5, to_ns=MONDAY + 5 * HOUR + 55)
     assert {row["service"]: row["last_event"] - MONDAY for row in rows} == {
-        "early": 10, "middle": 2 * HOUR + 30, "late": 5 * HOUR + 50, "steady": 4 * HOUR + 60,
-    }  # fmt: skip
+        "early": 10,
+        "middle": 2 * HOUR + 30,
+        "late": 5 * HOUR + 50,
+        "steady": 4 * HOUR + 60,
+    }
 
 
 @pytest.mark.parametrize(

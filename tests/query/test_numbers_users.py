@@ -58,8 +58,12 @@ def test_active_users(varied_store, varied, offset, filters):
         return len(set().union(*(days[day] for day in range(last - count + 1, last + 1))) - {""})
 
     assert (row["day"], row["dau"], row["wau"], row["mau"], row["partial"]) == (
-        last, active(1), active(7), active(30), 0,
-    )  # fmt: skip
+        last,
+        active(1),
+        active(7),
+        active(30),
+        0,
+    )
     assert row["stickiness"] == ratio(active(1), active(30))
 
 
@@ -119,11 +123,13 @@ def test_new_users(varied_store, varied, offset, when, filters):
 
 def test_a_user_is_new_on_the_day_of_the_first_product_event(store_of):
     """Spans of other instrumentations are kept, but count nobody."""
-    store = store_of([
-        Event(MONDAY, event_type="span", user=user_hash(1)),
-        Event(MONDAY + 2 * DAY, user=user_hash(1)),
-        Event(MONDAY + 3 * DAY, user=user_hash(1)),
-    ])  # fmt: skip
+    store = store_of(
+        [
+            Event(MONDAY, event_type="span", user=user_hash(1)),
+            Event(MONDAY + 2 * DAY, user=user_hash(1)),
+            Event(MONDAY + 3 * DAY, user=user_hash(1)),
+        ]
+    )
     rows = ask(store, "new_users", from_ns=MONDAY, to_ns=MONDAY + 4 * DAY)
     new_on = {row["day"] - MONDAY // DAY: row["new_users"] for row in rows if row["new_users"]}
     assert new_on == {2: 1}
@@ -165,13 +171,17 @@ def test_users_page_after_page(varied_store, varied, when, filters):
         first.setdefault(event.user, event.time)
     assert rows == [
         {
-            "user_id_hash": user, "user_tier": of[-1].tier, "first_seen": first[user],
-            "last_active": of[-1].time, "active_days": len({e.time // DAY for e in of}),
-            "events": weight_of(of), "errors": weight_of(failed_of(of)),
+            "user_id_hash": user,
+            "user_tier": of[-1].tier,
+            "first_seen": first[user],
+            "last_active": of[-1].time,
+            "active_days": len({e.time // DAY for e in of}),
+            "events": weight_of(of),
+            "errors": weight_of(failed_of(of)),
             "error_rate": ratio(weight_of(failed_of(of)), weight_of(of)),
         }
         for user, of in sorted(people.items(), key=lambda each: -each[1][-1].time)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("offset", [0, 540, -300])
@@ -189,24 +199,39 @@ def test_one_user(varied_store, varied, offset, when, user):
         if of[0].user.startswith(user)
     ]
     first = min((e.time for e in varied if e.user.startswith(user)), default=None)
-    assert rows == ([] if not own else [{
-        "events": weight_of(own), "errors": weight_of(failed_of(own)),
-        "error_rate": ratio(weight_of(failed_of(own)), weight_of(own)),
-        "active_days": len({local_day(event, offset) for event in own}),
-        "tools": len({event.tool_name for event in own} - {""}),
-        "sessions": len(sittings),
-        "avg_session_ms": pytest.approx(sum(sittings) / len(sittings)) if sittings else None,
-        "first_seen": first, "last_active": own[-1].time, "user_tier": own[-1].tier,
-    }])  # fmt: skip
+    assert rows == (
+        []
+        if not own
+        else [
+            {
+                "events": weight_of(own),
+                "errors": weight_of(failed_of(own)),
+                "error_rate": ratio(weight_of(failed_of(own)), weight_of(own)),
+                "active_days": len({local_day(event, offset) for event in own}),
+                "tools": len({event.tool_name for event in own} - {""}),
+                "sessions": len(sittings),
+                "avg_session_ms": pytest.approx(sum(sittings) / len(sittings))
+                if sittings
+                else None,
+                "first_seen": first,
+                "last_active": own[-1].time,
+                "user_tier": own[-1].tier,
+            }
+        ]
+    )
 
     days = defaultdict(list)
     for event in own:
         days[local_day(event, offset)].append(event)
     assert ask(varied_store, "user_days", **given) == [
-        {"day": day, "events": weight_of(of), "errors": weight_of(failed_of(of)),
-         "partial": is_partial(day, from_ns, to_ns, offset)}
+        {
+            "day": day,
+            "events": weight_of(of),
+            "errors": weight_of(failed_of(of)),
+            "partial": is_partial(day, from_ns, to_ns, offset),
+        }
         for day, of in sorted(days.items())
-    ]  # fmt: skip
+    ]
 
     used = defaultdict(list)
     for event in own:

@@ -149,21 +149,29 @@ class Truth:
                 end = max(end_of(row) for row in own)
                 start = min(row["timestamp"] for row in own)
                 os, ide = self.platforms[session_id]
-                found.append({
-                    "session_id": session_id, "user_id_hash": last["user_id_hash"],
-                    "start": start, "end": end, "ms": (end - start) / 1e6,
-                    "service": last["service"], "user_tier": last["user_tier"],
-                    "events": whole(products),
-                    "errors": whole([row for row in products if row["failed"]]),
-                    "os": os, "ide": ide,
-                })  # fmt: skip
+                found.append(
+                    {
+                        "session_id": session_id,
+                        "user_id_hash": last["user_id_hash"],
+                        "start": start,
+                        "end": end,
+                        "ms": (end - start) / 1e6,
+                        "service": last["service"],
+                        "user_tier": last["user_tier"],
+                        "events": whole(products),
+                        "errors": whole([row for row in products if row["failed"]]),
+                        "os": os,
+                        "ide": ide,
+                    }
+                )
         return [one for one in found if service in {None, one["service"]}]
 
     def overlapping(self, service=None):
         return [
-            one for one in self.sessions(service)
+            one
+            for one in self.sessions(service)
             if one["end"] >= self.from_ns and one["start"] < self.to_ns
-        ]  # fmt: skip
+        ]
 
 
 def end_of(row):

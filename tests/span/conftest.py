@@ -21,9 +21,13 @@ SECONDS = 240
 def registry(*command, **options) -> None:
     """Run what needs the package registry."""
     done = subprocess.run(
-        [sys.executable, "-m", *map(str, command)], check=False, capture_output=True, text=True,
-        timeout=SECONDS, **options,
-    )  # fmt: skip
+        [sys.executable, "-m", *map(str, command)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        **options,
+    )
     if done.returncode:
         what = f"{' '.join(map(str, command))} failed: {done.stderr[-800:]}"
         if os.environ.get("CORTEX_REQUIRE_ALL") == "1":
@@ -40,9 +44,17 @@ def sdk_tests():
         directory = home / f"opentelemetry_sdk-{version}"
         if not (directory / "tests" / "trace").is_dir():
             registry(
-                "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-                "--no-binary", ":all:", "-d", home, f"opentelemetry-sdk=={version}",
-            )  # fmt: skip
+                "pip",
+                "download",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--no-binary",
+                ":all:",
+                "-d",
+                home,
+                f"opentelemetry-sdk=={version}",
+            )
             with tarfile.open(home / f"opentelemetry_sdk-{version}.tar.gz") as archive:
                 archive.extractall(home, filter="data")
         return directory

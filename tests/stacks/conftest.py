@@ -136,6 +136,7 @@ class Stack:
         return {
             **kept,
             "CORTEX_OTEL_HOME": str(home),
+            "CORTEX_OTEL_EXIT_TIMEOUT_MS": "20000",
             "PROBE_STDERR": str(home.with_suffix(".stderr")),
             "NO_COLOR": "1",
             "COLUMNS": "400",  # rich breaks lines elsewhere

@@ -141,9 +141,10 @@ def serve(transport: str) -> None:
 # --- Clients by hand ------------------------------------------------------------------------------
 
 HELLO = {
-    "protocolVersion": "2025-06-18", "capabilities": {},
+    "protocolVersion": "2025-06-18",
+    "capabilities": {},
     "clientInfo": {"name": "by-hand", "version": "1"},
-}  # fmt: skip
+}
 FAIL = {"name": "hidden", "arguments": {"fail": True}}
 ARGUMENT = {
     "ref": {"type": "ref/prompt", "name": "greet"},
@@ -171,9 +172,15 @@ WRONG = [
 ]  # fmt: skip
 RUN = [
     ("tools/call", {"name": name})
-    for name in ("", "none", "streams", "streams_decorated", "yields_decorated",
-                 "returns_a_coroutine")
-] + [("tools/call", {"name": "ok", "arguments": {"text": {}}})]  # fmt: skip
+    for name in (
+        "",
+        "none",
+        "streams",
+        "streams_decorated",
+        "yields_decorated",
+        "returns_a_coroutine",
+    )
+] + [("tools/call", {"name": "ok", "arguments": {"text": {}}})]
 
 
 class Asked:
@@ -190,11 +197,16 @@ class Asked:
             message["params"] = params
         answer = self._exchange(message) or {}
         result = answer.get("result") or {}
-        self.all.append({
-            "id": identity, "method": method, "params": params,
-            "code": answer.get("error", {}).get("code"), "is_error": result.get("isError", False),
-            "text": str((result.get("content") or [{}])[0].get("text")),
-        })  # fmt: skip
+        self.all.append(
+            {
+                "id": identity,
+                "method": method,
+                "params": params,
+                "code": answer.get("error", {}).get("code"),
+                "is_error": result.get("isError", False),
+                "text": str((result.get("content") or [{}])[0].get("text")),
+            }
+        )
 
 
 def ask_over_stdio() -> list:
@@ -260,14 +272,18 @@ class HttpClient:
 
     def send(self, message) -> list:
         headers = {
-            "Content-Type": "application/json", "Accept": "application/json, text/event-stream",
-        }  # fmt: skip
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+        }
         if self._is_modern:
-            message["params"] = {**message["params"], "_meta": {
-                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-                "io.modelcontextprotocol/clientInfo": HELLO["clientInfo"],
-                "io.modelcontextprotocol/clientCapabilities": {},
-            }}  # fmt: skip
+            message["params"] = {
+                **message["params"],
+                "_meta": {
+                    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                    "io.modelcontextprotocol/clientInfo": HELLO["clientInfo"],
+                    "io.modelcontextprotocol/clientCapabilities": {},
+                },
+            }
             headers |= {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": message["method"]}
             if "name" in message["params"]:
                 headers["Mcp-Name"] = message["params"]["name"]
@@ -393,10 +409,17 @@ GUARDED = [
 ]  # fmt: skip
 if FASTMCP:
     GUARDED += [
-        ("renamed", {"first": 1}), ("renamed", {"first": "x"}), ("renamed", {}),
-        ("renamed", {"other": 1}), ("passes_on", {"first": "5"}), ("passes_on", {"first": "x"}),
-        ("fails", {"first": "x"}), ("refused", {}), ("invalid", {}), ("breaks", {}),
-    ]  # fmt: skip
+        ("renamed", {"first": 1}),
+        ("renamed", {"first": "x"}),
+        ("renamed", {}),
+        ("renamed", {"other": 1}),
+        ("passes_on", {"first": "5"}),
+        ("passes_on", {"first": "x"}),
+        ("fails", {"first": "x"}),
+        ("refused", {}),
+        ("invalid", {}),
+        ("breaks", {}),
+    ]
     GUARDED += [("unauthorized", {})] if FASTMCP > 2 else []
     GUARDED += [("lacks_scope", {})] if FASTMCP > 3 else []
 IN_PROCESS = [

@@ -99,7 +99,7 @@ jobs.add(3)
 
 
 def work_until(seen) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not seen() and time.monotonic() < deadline:
         outer(0)
         time.sleep(0.02)
@@ -107,18 +107,24 @@ def work_until(seen) -> None:
 
 work_until(lambda: places["callback"])
 if OPTION == "trouble":
-    flushed = cortex_otel.force_flush(10_000)
+    flushed = cortex_otel.force_flush(120_000)
     database = Path(os.environ["CORTEX_OTEL_HOME"]) / "cortex.db"
     database.rename(database.with_name("before"))
     database.mkdir()  # nobody can open that
     work_until(lambda: places["log"])
     database.rmdir()
-flushed = cortex_otel.force_flush(10_000)
+flushed = cortex_otel.force_flush(120_000)
 inner(-1)
-told = json.dumps({
-    "total": total, "flushed": flushed, "callbacks_on_main": sorted(places["callback"]),
-    "logs_on_main": sorted(places["log"]), "outer": len(calls), "traces": traces_of_greenlets,
-})  # fmt: skip
+told = json.dumps(
+    {
+        "total": total,
+        "flushed": flushed,
+        "callbacks_on_main": sorted(places["callback"]),
+        "logs_on_main": sorted(places["log"]),
+        "outer": len(calls),
+        "traces": traces_of_greenlets,
+    }
+)
 sys.stdout.write(f"{told}\n")
 sys.stdout.flush()
 if OPTION == "wait":

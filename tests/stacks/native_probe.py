@@ -61,13 +61,15 @@ async def main():
 asyncio.run(main())
 spans = [
     {
-        "name": span.name, "kind": span.kind.name, "attributes": dict(span.attributes),
+        "name": span.name,
+        "kind": span.kind.name,
+        "attributes": dict(span.attributes),
         "status": [span.status.status_code.name, span.status.description],
         "events": [event.attributes["exception.message"] for event in span.events],
         "scope": span.instrumentation_scope.name,
     }
     for span in exporter.get_finished_spans()
-]  # fmt: skip
+]
 rows = []
 if with_us:
     cortex_otel.shutdown(10_000)

@@ -22,9 +22,12 @@ def set_up_logfire():
     for _ in range(2):  # a second time it exchanges what stands behind its providers
         exporter = InMemorySpanExporter()
         logfire.configure(
-            send_to_logfire=False, console=False, service_name="host", inspect_arguments=False,
+            send_to_logfire=False,
+            console=False,
+            service_name="host",
+            inspect_arguments=False,
             additional_span_processors=[SimpleSpanProcessor(exporter)],
-        )  # fmt: skip
+        )
     return lambda: [span.name for span in exporter.get_finished_spans()]
 
 
@@ -41,10 +44,13 @@ def set_up_sentry():
                     got.append(told["transaction"])
 
     sentry_sdk.init(
-        dsn="http://key@127.0.0.1:9/1", transport=Kept, traces_sample_rate=1.0,
-        instrumenter="otel", integrations=[OpenTelemetryIntegration()],
+        dsn="http://key@127.0.0.1:9/1",
+        transport=Kept,
+        traces_sample_rate=1.0,
+        instrumenter="otel",
+        integrations=[OpenTelemetryIntegration()],
         default_integrations=False,
-    )  # fmt: skip
+    )
     return lambda: sentry_sdk.flush() or got
 
 
@@ -109,8 +115,8 @@ with contextlib.closing(sqlite3.connect(database)) as connection:
         "SELECT name, event_type, result, span_id, parent_span_id, event_data "
         "FROM telemetry_events ORDER BY timestamp"
     ).fetchall()
-    points = dict(ask(
-        "SELECT metric_name, sum(coalesce(count, value)) FROM telemetry_metrics GROUP BY 1"
-    ))  # fmt: skip
+    points = dict(
+        ask("SELECT metric_name, sum(coalesce(count, value)) FROM telemetry_metrics GROUP BY 1")
+    )
     noted = ask("SELECT outcome, reason FROM ledger WHERE signal = 'provider'").fetchall()
 print(json.dumps({"theirs": found, "rows": rows, "points": points, "noted": noted}))

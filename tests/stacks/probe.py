@@ -194,10 +194,16 @@ async def connect(target):
 
         if isinstance(target, list):
             target = StdioTransport(
-                target[0], target[1:], env=dict(os.environ), keep_alive=False,
-                **({"log_file": Path(os.environ["PROBE_STDERR"])} if "PROBE_STDERR" in os.environ
-                   else {}),
-            )  # fmt: skip
+                target[0],
+                target[1:],
+                env=dict(os.environ),
+                keep_alive=False,
+                **(
+                    {"log_file": Path(os.environ["PROBE_STDERR"])}
+                    if "PROBE_STDERR" in os.environ
+                    else {}
+                ),
+            )
         async with Client(target) as client:
             yield client.list_tools_mcp, client.call_tool_mcp
         return

@@ -16,15 +16,19 @@ from cortex_otel._version import requirement
 BIN = Path(sys.executable).parent
 LAUNCHER = "opentelemetry-instrument"
 
-pytestmark = [pytest.mark.timing, pytest.mark.stacks]
+pytestmark = pytest.mark.stacks
 
 
 def diagnose(*command, cwd):
     done = subprocess.run(
         [BIN / "cortex-otel", "doctor", "--json", "--timeout", "120", "--", *map(str, command)],
         env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "LC_ALL": "C.UTF-8"},
-        cwd=cwd, capture_output=True, text=True, check=False, timeout=280,
-    )  # fmt: skip
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
     findings = json.loads(done.stdout)["findings"]
     return done.returncode, {each["code"]: each["message"] for each in findings}
 
@@ -41,6 +45,7 @@ def registry(tmp_path):
         pytest.skip(f"{message}\n(CORTEX_REQUIRE_ALL=1 makes this a failure)")
 
 
+@pytest.mark.timing
 def test_uvx_without_us_and_what_to_type_instead(wheel, tmp_path):
     code, findings = diagnose("uvx", "mcp-server-time", cwd=tmp_path)
     assert code == 1
@@ -61,6 +66,7 @@ def test_the_launcher_before_uvx_does_not_reach_the_server(tmp_path):
     assert {"launcher_elsewhere", "server_sitecustomize", "server_not_recorded"} <= findings.keys()
 
 
+@pytest.mark.timing
 def test_a_server_on_mcp_1(wheel, tmp_path):
     command = f"uvx --with {wheel} --from mcp-server-calculator {LAUNCHER} mcp-server-calculator"
     code, findings = diagnose(*command.split(), cwd=tmp_path)

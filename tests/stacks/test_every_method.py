@@ -73,11 +73,12 @@ def test_a_request_that_is_no_call_of_a_tool_is_no_product_event(found):
 def test_wrong_parameters_are_validation(over_stdio):
     rows = by_request(over_stdio)
     wrong = [
-        asked for asked in over_stdio["asked"][1:]
+        asked
+        for asked in over_stdio["asked"][1:]
         if asked["code"] == INVALID_PARAMS
         and asked["method"] in ("tools/call", "prompts/get", "logging/setLevel", "initialize")
         and (asked["params"] or {}).get("name") != ""
-    ]  # fmt: skip
+    ]
     assert len(wrong) >= 2 * 10
     assert {outcome(rows[asked["id"]][0]) for asked in wrong} == {"validation"}
 
@@ -85,10 +86,12 @@ def test_wrong_parameters_are_validation(over_stdio):
 def test_wrong_parameters_of_a_known_tool_have_its_name(over_stdio):
     rows = by_request(over_stdio)
     named = {
-        asked["id"]: rows[asked["id"]][0]["tool_name"] for asked in over_stdio["asked"]
-        if asked["code"] == INVALID_PARAMS and (asked["params"] or {}).get("name") == "ok"
+        asked["id"]: rows[asked["id"]][0]["tool_name"]
+        for asked in over_stdio["asked"]
+        if asked["code"] == INVALID_PARAMS
+        and (asked["params"] or {}).get("name") == "ok"
         and "arguments" in asked["params"]
-    }  # fmt: skip
+    }
     assert len(named) == 4
     assert set(named.values()) == {"ok"}
 
@@ -103,9 +106,10 @@ def test_what_comes_before_the_handshake_is_refused_and_no_unknown_tool(over_std
 def test_a_tool_that_is_not_listed_is_known_when_it_is_called(over_stdio):
     rows = by_request(over_stdio)
     calls = [
-        rows[asked["id"]][0] for asked in over_stdio["asked"]
+        rows[asked["id"]][0]
+        for asked in over_stdio["asked"]
         if (asked["params"] or {}).get("name") == "hidden"
-    ]  # fmt: skip
+    ]
     assert len(calls) == 4
     assert {(row["tool_name"], outcome(row), row["error_type"]) for row in calls} == {
         ("hidden", "crash", "LookupError")
@@ -187,12 +191,8 @@ def calls_in(found, stack_name):
 def test_refusals_are_told_from_crashes(in_memory, stack_name):
     rows, _ = calls_in(in_memory, stack_name)
     assert len(rows) == len(in_memory["by_client"])
-    told = [
-        (call, outcome(row)) for call, row in zip(in_memory["by_client"], rows, strict=True)
-    ]  # fmt: skip
-    assert told == [
-        (call, expected(*call, stack_name)) for call in in_memory["by_client"]
-    ]  # fmt: skip
+    told = [(call, outcome(row)) for call, row in zip(in_memory["by_client"], rows, strict=True)]
+    assert told == [(call, expected(*call, stack_name)) for call in in_memory["by_client"]]
 
 
 def test_a_call_by_the_program_itself_is_one_row_with_its_outcome(in_memory, stack_name):

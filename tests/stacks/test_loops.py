@@ -36,10 +36,13 @@ def start(stack_of, home):
     def run(*command, **environment):
         stack = stack_of("loops")
         process = subprocess.Popen(
-            [stack.bin / command[0], *command[1:]], cwd=home.parent, text=True,
+            [stack.bin / command[0], *command[1:]],
+            cwd=home.parent,
+            text=True,
             env=stack.environment(home, PYTHONWARNINGS="ignore", **environment),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         started.append(process)
         return process
 
@@ -102,9 +105,18 @@ def test_a_server_on_another_event_loop_is_recorded(start, home, name):
 def test_gunicorn_with_greenlets_answers_and_records_every_request(stack_of, start, home, more):
     place = str(home.parent / "socket")
     server = start(
-        "opentelemetry-instrument", stack_of("loops").bin / "gunicorn", "-k", "gevent", *more,
-        "-w", "2", "-b", f"unix:{place}", "gunicorn_app:app", PYTHONPATH=str(HERE),
-    )  # fmt: skip
+        "opentelemetry-instrument",
+        stack_of("loops").bin / "gunicorn",
+        "-k",
+        "gevent",
+        *more,
+        "-w",
+        "2",
+        "-b",
+        f"unix:{place}",
+        "gunicorn_app:app",
+        PYTHONPATH=str(HERE),
+    )
     for line in server.stderr:
         if "Booting worker" in line:
             break

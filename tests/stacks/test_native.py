@@ -54,9 +54,11 @@ def test_a_call_is_one_row_of_what_we_know(both):
     if calls[-1][0] == "tools/call":  # mcp 2 mounts nothing: the name is unknown
         mounted = [("tools/call", "error")]
     assert calls == [
-        ("tools/call echo", "success"), ("tools/call crash", "error"), ("tools/call", "error"),
+        ("tools/call echo", "success"),
+        ("tools/call crash", "error"),
+        ("tools/call", "error"),
         *mounted,
-    ]  # fmt: skip
+    ]
     servers = [row for row in beside["rows"] if row[2] == "server"]
     assert {row[5].partition("@")[0] for row in servers} == {"cortex_otel"}
     assert b"planted-secret" not in stored

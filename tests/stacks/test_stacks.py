@@ -48,8 +48,9 @@ def decorated_calls(found):
     refused = calls[len(CALLS) :]
     # A tool that the server doesn't have has no name.
     assert [(row["tool_name"], row["result"]) for row in refused] == [
-        ("shift", "error"), (None, "error"),
-    ]  # fmt: skip
+        ("shift", "error"),
+        (None, "error"),
+    ]
     return calls[: len(CALLS)]
 
 
@@ -177,12 +178,16 @@ def beside(stack_of, listener, tmp_path):
 
     def serve(*options, **environment):
         return stack_of("mcp2-otlp").serve(
-            tmp_path / "home", [("add", {"a": 1}), ("add", {"a": 2})], *options, zero_code=True,
+            tmp_path / "home",
+            [("add", {"a": 1}), ("add", {"a": 2})],
+            *options,
+            zero_code=True,
             OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{listener.port}",
             OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
-            OTEL_EXPORTER_OTLP_TIMEOUT="2", OTEL_BSP_SCHEDULE_DELAY="100",
+            OTEL_EXPORTER_OTLP_TIMEOUT="2",
+            OTEL_BSP_SCHEDULE_DELAY="100",
             **environment,
-        )  # fmt: skip
+        )
 
     return serve
 

@@ -81,12 +81,15 @@ def test_each_call_is_one_row_with_its_true_outcome(found):
     rows = calls(found)
     assert [
         (
-            row["tool_name"], row["result"], row["event_data"]["cortex.outcome"],
-            None if row["tool_name"] is None or row["error_type"] is None
+            row["tool_name"],
+            row["result"],
+            row["event_data"]["cortex.outcome"],
+            None
+            if row["tool_name"] is None or row["error_type"] is None
             else row["error_type"].rpartition(".")[2],
         )
         for row in rows
-    ] == CALLS + [CALLS[0]] * AT_ONCE  # fmt: skip
+    ] == CALLS + [CALLS[0]] * AT_ONCE
     assert [row["name"] for row in rows[:7]] == [
         f"tools/call {tool}" if tool else "tools/call" for tool, *_ in CALLS[:7]
     ]
@@ -123,9 +126,10 @@ def test_what_the_tool_sets_lands_on_the_span(found):
 
 
 def test_a_tool_that_calls_a_decorated_one_is_its_parent(found):
-    inner, (outer,) = calls(found, "internal"), [
-        row for row in calls(found) if row["tool_name"] == "outer"
-    ]  # fmt: skip
+    inner, (outer,) = (
+        calls(found, "internal"),
+        [row for row in calls(found) if row["tool_name"] == "outer"],
+    )
     assert [row["name"] for row in inner] == ["execute_tool inner"] * 2
     assert {row["parent_span_id"] for row in inner} == {outer["span_id"]}
     assert {row["session_id"] for row in inner} == {outer["session_id"]}
@@ -184,14 +188,17 @@ def test_nothing_of_the_content_is_kept(found):
 
 HANDSHAKE = [
     {
-        "jsonrpc": "2.0", "id": "hello", "method": "initialize",
+        "jsonrpc": "2.0",
+        "id": "hello",
+        "method": "initialize",
         "params": {
-            "protocolVersion": "2025-06-18", "capabilities": {},
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
             "clientInfo": {"name": "by hand", "version": "1"},
         },
     },
     {"jsonrpc": "2.0", "method": "notifications/initialized"},
-]  # fmt: skip
+]
 
 
 class ByHand:
@@ -200,9 +207,12 @@ class ByHand:
     def __init__(self, stack, home, *options):
         self._process = subprocess.Popen(
             [str(stack.python), str(WIRE_PROBE), "serve", "stdio", *options],
-            env=stack.environment(home), cwd=home.parent,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            env=stack.environment(home),
+            cwd=home.parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
         self._timer = threading.Timer(SECONDS, self._process.kill)
         self._timer.start()
         self.lines = []
@@ -249,8 +259,11 @@ def stored(stack, home):
     done = subprocess.run(
         [stack.python, "-c", "import json, wire_probe as w; print(json.dumps(w.stored()))"],
         env={**stack.environment(home), "PYTHONPATH": str(WIRE_PROBE.parent)},
-        capture_output=True, check=True, text=True, timeout=SECONDS,
-    )  # fmt: skip
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=SECONDS,
+    )
     return json.loads(done.stdout)
 
 
@@ -311,9 +324,13 @@ def cancelled(server):
     server.call(1, "waits", {"milliseconds": 4_000})
     server.call(2, "ok", {"text": "x"})
     assert server.answer(2)
-    server.send({
-        "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1},
-    })  # fmt: skip
+    server.send(
+        {
+            "jsonrpc": "2.0",
+            "method": "notifications/cancelled",
+            "params": {"requestId": 1},
+        }
+    )
     server.call(3, "ok", {"text": "x"})
     assert server.answer(3)
     return server.close()
@@ -366,14 +383,25 @@ def test_a_server_from_the_registry_with_no_code_changed(stack_of, name, tmp_pat
     listing = {"jsonrpc": "2.0", "id": 0, "method": "tools/list"}
     wanted = [(tool, good), (tool, bad), ("no_such", {})]
     asked = [
-        {"jsonrpc": "2.0", "id": number, "method": "tools/call",
-         "params": {"name": called, "arguments": arguments}}
+        {
+            "jsonrpc": "2.0",
+            "id": number,
+            "method": "tools/call",
+            "params": {"name": called, "arguments": arguments},
+        }
         for number, (called, arguments) in enumerate(wanted, 1)
-    ]  # fmt: skip
-    with (tmp_path / "stderr").open("wb") as errors, subprocess.Popen(
-        [*map(str, command)], env=stack.environment(tmp_path / "home"), cwd=tmp_path,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-    ) as process:  # fmt: skip
+    ]
+    with (
+        (tmp_path / "stderr").open("wb") as errors,
+        subprocess.Popen(
+            [*map(str, command)],
+            env=stack.environment(tmp_path / "home"),
+            cwd=tmp_path,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        ) as process,
+    ):
         timer = threading.Timer(SECONDS, process.kill)
         timer.start()
         for message in [*HANDSHAKE, listing, *asked]:

@@ -164,13 +164,18 @@ async def connect(target):
 
         if isinstance(target, list):
             target = StdioTransport(
-                target[0], target[1:], env=dict(os.environ), keep_alive=False,
+                target[0],
+                target[1:],
+                env=dict(os.environ),
+                keep_alive=False,
                 **({"log_file": Path(os.environ["PROBE_STDERR"])} if FASTMCP > 2 else {}),
-            )  # fmt: skip
+            )
         async with Client(target) as client:
             client.call_tool, client.get_prompt, client.read_resource = (
-                client.call_tool_mcp, client.get_prompt_mcp, client.read_resource_mcp
-            )  # fmt: skip
+                client.call_tool_mcp,
+                client.get_prompt_mcp,
+                client.read_resource_mcp,
+            )
             client.list_tools = client.list_tools_mcp
             yield client
         return
@@ -313,14 +318,14 @@ def served_over_http(*options: str, probe: Path | str = HERE):
     log = Path(os.environ["PROBE_STDERR"]).open("a")  # noqa: SIM115 - the server's
     process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
-        for _ in range(600):
+        for _ in range(2400):  # two minutes
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                 break
             time.sleep(0.05)
         yield f"http://127.0.0.1:{port}/mcp"
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(120)
         log.close()
 
 

@@ -30,10 +30,14 @@ def hostile_database(home):
     for number in range(60):
         result = "error" if number % 3 == 0 else "success"
         common = {
-            "time": now - (60 - number) * seeding.HOUR, "duration": 5_000_000, "result": result,
-            "error_type": HOSTILE if result == "error" else "", "error_message": HOSTILE,
-            "user": seeding.user_hash(number % 4), "session": f"{HOSTILE}{number % 4}",
-        }  # fmt: skip
+            "time": now - (60 - number) * seeding.HOUR,
+            "duration": 5_000_000,
+            "result": result,
+            "error_type": HOSTILE if result == "error" else "",
+            "error_message": HOSTILE,
+            "user": seeding.user_hash(number % 4),
+            "session": f"{HOSTILE}{number % 4}",
+        }
         events.append(seeding.Event(**common, tool_name=HOSTILE, name=HOSTILE))
         events.append(seeding.Event(**common, tool_name=f"{HOSTILE}2", name=HOSTILE))
         events.append(
@@ -81,9 +85,13 @@ async def test_a_page_that_was_there_before_the_first_event_fills_itself(serve, 
     page = await visit(admin, "mcp?lang=en&since=24h")
     assert await page.locator(".notice[data-kind=error]").count() == 1
     emitter = subprocess.run(  # noqa: ASYNC221 - nothing else waits for this loop
-        [sys.executable, "-P", str(Path(__file__).with_name("emitter.py"))], env=admin.environment,
-        input="the_first\tsuccess\n", text=True, capture_output=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-P", str(Path(__file__).with_name("emitter.py"))],
+        env=admin.environment,
+        input="the_first\tsuccess\n",
+        text=True,
+        capture_output=True,
+        check=True,
+    )
     assert emitter.stdout
     await page.wait_for_selector("main .panel:has-text('the_first')")
     assert not await page.locator(".notice[data-kind=error]").count()

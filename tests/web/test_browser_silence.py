@@ -68,9 +68,13 @@ class Wire:
 def call(admin, tool):
     """A tool call in another process, which is in the store by the end."""
     subprocess.run(
-        [sys.executable, "-P", str(EMITTER)], env=admin.environment, input=f"{tool}\tsuccess\n",
-        text=True, capture_output=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-P", str(EMITTER)],
+        env=admin.environment,
+        input=f"{tool}\tsuccess\n",
+        text=True,
+        capture_output=True,
+        check=True,
+    )
 
 
 @pytest.fixture(scope="module")

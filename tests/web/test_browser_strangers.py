@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import threading
 
 import pytest
+from patience import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -56,9 +58,15 @@ async def test_a_link_shows_a_stranger_how_to_sign_in_without_a_loop(admin, visi
     page.watch.statuses.clear()
     await page.click("a")
     await page.wait_for_selector("input[name=token]")
+
+    def asked():
+        return [status for status, url in page.watch.statuses if "/admin/telemetry/mcp" in url]
+
+    async with asyncio.timeout(PATIENCE):
+        while len(asked()) < 2:
+            await page.wait_for_timeout(50)
     await page.wait_for_timeout(1500)
-    asked = [status for status, url in page.watch.statuses if "/admin/telemetry/mcp" in url]
-    assert asked == [401, 401]
+    assert asked() == [401, 401]
 
 
 async def test_a_frame_shows_nothing(admin, visit, elsewhere):

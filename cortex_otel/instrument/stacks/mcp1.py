@@ -101,9 +101,10 @@ def begin(known: ToolNames, message: Any, req: Any, peer: Peer) -> McpRequest | 
     """Start the telemetry of ``req``, whose responder is ``message``."""
     params = getattr(req, "params", None)
     asked_for = {
-        name: value for name in ("name", "uri", "arguments")
+        name: value
+        for name in ("name", "uri", "arguments")
         if (value := getattr(params, name, None)) is not None
-    }  # fmt: skip
+    }
     meta = getattr(message.request_meta, "__pydantic_extra__", None) or {}
     return requests.begin(known, req.method, asked_for, message.request_id, meta, peer)
 

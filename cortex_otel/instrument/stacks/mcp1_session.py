@@ -92,9 +92,13 @@ def _refused(session: Any, request_type: Any, message: Any) -> None:
         meta = params.get("_meta")
         method = str(message.get("method"))
         request = requests.begin(
-            mcp1.known_in(session), method, params, message.get("id"),
-            meta if isinstance(meta, dict) else {}, mcp1.peer_of(session, None),
-        )  # fmt: skip
+            mcp1.known_in(session),
+            method,
+            params,
+            message.get("id"),
+            meta if isinstance(meta, dict) else {},
+            mcp1.peer_of(session, None),
+        )
         if request is not None:
             request.end(_refusal("validation" if method in _methods(request_type) else "rpc_error"))
     except Exception as error:  # noqa: BLE001 - the host's session

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cortex_otel import guard
 from cortex_otel.instrument import request as requests
+from cortex_otel.instrument.methods import CLIENT_METHODS
 from cortex_otel.instrument.native_spans import server_span
 from cortex_otel.instrument.outcome import (
     INVALID_PARAMS,
@@ -96,7 +97,7 @@ def _native_span(original: Any) -> Any:
 
 def _send_request(original: Any) -> Any:
     async def send_raw_request(self: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        if state.trace_context_to_clients or method in requests.CLIENT_METHODS:
+        if state.trace_context_to_clients or method in CLIENT_METHODS:
             return await original(self, method, *args, **kwargs)
         token = _keep_trace_context.set(True)
         try:
@@ -219,8 +220,11 @@ def _peer_of(
         protocol = _negotiated(handshake.get("protocolVersion"))
     return Peer(
         "tcp" if http is not None else "pipe" if is_served_over_stdio() else "",
-        text(protocol), text(connection.session_id), text(name), text(version),
-    )  # fmt: skip
+        text(protocol),
+        text(connection.session_id),
+        text(name),
+        text(version),
+    )
 
 
 def _negotiated(requested: object) -> object:

@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from cortex_otel.instrument.sessions import Peer
 
 __all__ = [
-    "LISTS", "SessionClock", "is_served_over_stdio", "names_in", "text", "verdict_of_content",
-]  # fmt: skip
+    "LISTS",
+    "SessionClock",
+    "is_served_over_stdio",
+    "names_in",
+    "text",
+    "verdict_of_content",
+]
 
 #: Requests that list names: the field of the result, and the method the names are for.
 LISTS: Final = {
@@ -104,8 +109,9 @@ class SessionClock:
             if started is None or state.session_duration is None or not state.active:
                 return
             attributes = {
-                sc.CORTEX_SERVICE: state.service, sc.CORTEX_USER_TIER: identity.current().tier,
-            }  # fmt: skip
+                sc.CORTEX_SERVICE: state.service,
+                sc.CORTEX_USER_TIER: identity.current().tier,
+            }
             if peer is not None and peer.transport:
                 attributes[sc.NETWORK_TRANSPORT] = peer.transport
             if peer is not None and peer.protocol_version:

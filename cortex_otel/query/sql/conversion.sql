@@ -16,9 +16,10 @@
 -- column: pending_users count users who started free and are still inside the window
 WITH
 -- with: started_free
+-- with: paying_tiers
 paid AS (
     SELECT user_key, min(first_seen) AS first_paid
-    FROM user_tiers WHERE user_tier IN ('paid', 'enterprise')
+    FROM user_tiers WHERE user_tier IN (SELECT user_tier FROM paying_tiers)
     GROUP BY user_key
 ),
 outcomes AS (

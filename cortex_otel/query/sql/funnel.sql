@@ -14,12 +14,14 @@
 -- column: rate_of_previous ratio users / users of the step before
 WITH
 -- with: started_free
+-- with: paying_tiers
 later AS (
     SELECT
         user_key,
         min(first_seen) AS first_trial,
         min(first_seen) FILTER (WHERE user_tier <> 'trial') AS first_paid
-    FROM user_tiers WHERE user_tier IN ('trial', 'paid', 'enterprise')
+    FROM user_tiers
+    WHERE user_tier = 'trial' OR user_tier IN (SELECT user_tier FROM paying_tiers)
     GROUP BY user_key
 ),
 totals AS (

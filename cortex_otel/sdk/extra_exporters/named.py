@@ -93,7 +93,7 @@ def _find(signal: str, name: str) -> Callable[[], Any] | None:
         name = "otlp_proto_grpc" if protocol.strip() == "grpc" else "otlp_proto_http"
     for entry_point in entry_points(group=f"opentelemetry_{signal}_exporter", name=name):
         return partial(_make, entry_point)
-    guard.warn_once(f"exporter {name}", "exporter %s is not installed; going on without it", name)
+    guard.warn_once(f"exporter {name}", "exporter %s is not installed; continuing without it", name)
     return None
 
 

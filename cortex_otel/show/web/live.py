@@ -195,9 +195,11 @@ class Live:
 
     def _news(self, kind: str, events: list[dict[str, Any]]) -> dict[str, Any]:
         return {
-            "type": kind, "data_version": self._version, "newest_id": self._newest_id,
+            "type": kind,
+            "data_version": self._version,
+            "newest_id": self._newest_id,
             "events": events,
-        }  # fmt: skip
+        }
 
 
 class _Listener:

@@ -8,16 +8,13 @@ the page works under a content security policy that allows neither.
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from cortex_otel import locale
-from cortex_otel.locale import LANGUAGES, N_, texts
+from cortex_otel.locale import LANGUAGES, N_, texts, texts_of_scripts
 from cortex_otel.semconv import SERVICES
 from cortex_otel.show import pages
 
@@ -245,7 +242,7 @@ def _shell(
         "filters": own_filters,
         "default_since": _DEFAULT_SINCE,
         "presets": [age for age, *_ in _PRESETS],
-        "texts": _texts_of_scripts(base["language"]),
+        "texts": texts_of_scripts(base["language"]),
         "cookies": {"language": LANGUAGE_COOKIE, "theme": THEME_COOKIE},
     }
     return (
@@ -292,16 +289,6 @@ def _base(language: str, theme: str) -> dict[str, Any]:
         "_": texts(language).gettext,
         "static": f"/static/{static_version()}",
     }
-
-
-@cache
-def _texts_of_scripts(language: str) -> dict[str, str]:
-    """What the scripts show, by its English; nothing where English is what they show."""
-    if language == "en":
-        return {}
-    file = resources.files(locale).joinpath(language, "LC_MESSAGES", "browser.json")
-    found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
-    return found
 
 
 @cache

@@ -212,9 +212,21 @@ class BatchWriter:
                 refused.append(number)
                 continue
             (
-                time_ns, duration_ns, _, _, _, _, trace_id, span_id, parent_span_id, weight,
-                message, _, measures, identity,
-            ) = record  # fmt: skip
+                time_ns,
+                duration_ns,
+                _,
+                _,
+                _,
+                _,
+                trace_id,
+                span_id,
+                parent_span_id,
+                weight,
+                message,
+                _,
+                measures,
+                identity,
+            ) = record
             row = (
                 key, time_ns, duration_ns, keys[1][0], keys[2], keys[3], keys[4],
                 trace_id.to_bytes(16, "big") if trace_id else None,
@@ -325,8 +337,13 @@ class _SessionTotals:
 
     def row(self) -> tuple[object, ...]:
         return (
-            self._start, self._end, self._events, self._errors, self._segment_key, self._user_key,
-        )  # fmt: skip
+            self._start,
+            self._end,
+            self._events,
+            self._errors,
+            self._segment_key,
+            self._user_key,
+        )
 
 
 def _integer(connection: apsw.Connection, query: str, *parameters: str) -> int:

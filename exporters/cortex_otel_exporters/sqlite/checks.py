@@ -39,9 +39,21 @@ def check_record(record: Record) -> tuple[tuple[str, ...], str] | None:
         Exception: they can't; the type has no meaning.
     """
     (
-        time_ns, duration, _, _, _, _, trace_id, span_id, parent_span_id, weight, message, data,
-        measures, _,
-    ) = record  # fmt: skip
+        time_ns,
+        duration,
+        _,
+        _,
+        _,
+        _,
+        trace_id,
+        span_id,
+        parent_span_id,
+        weight,
+        message,
+        data,
+        measures,
+        _,
+    ) = record
     if type(time_ns) is not int or not 0 < time_ns < _TWO_TO_63:
         raise ValueError("time out of range")
     if duration is not None and (

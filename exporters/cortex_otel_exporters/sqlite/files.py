@@ -35,8 +35,14 @@ __all__ = [
 
 #: What can be wrong with the store, as named in the ledger and by ``status``.
 TROUBLES = (
-    "locked", "disk_full", "read_only", "corrupt", "schema_newer", "not_ours", "unavailable",
-)  # fmt: skip
+    "locked",
+    "disk_full",
+    "read_only",
+    "corrupt",
+    "schema_newer",
+    "not_ours",
+    "unavailable",
+)
 
 # Connection scope: set each time.
 #   busy_timeout   how long one attempt waits for another writer; the batch is kept and tried again
@@ -211,8 +217,11 @@ def set_aside(path: Path, seen: tuple[int, int] | None) -> Path | None:
                 os.replace(f"{path}{suffix}", f"{aside}{suffix}")  # noqa: PTH105
     host_tasks.warn(
         "the telemetry database is corrupt; it was set aside as %s and a new one was created. "
-        "To look into it: sqlite3 %s .recover", aside.name, aside.name, level=logging.ERROR,
-    )  # fmt: skip
+        "To look into it: sqlite3 %s .recover",
+        aside.name,
+        aside.name,
+        level=logging.ERROR,
+    )
     return aside
 
 

@@ -83,11 +83,21 @@ class SeriesKeys:
             "series",
             "series_key",
             (
-                "service", "event_type", "name", "tool_name", "feature", "user_tier", "result",
-                "level", "kind", "error_type", "feature_key", "segment_key",
+                "service",
+                "event_type",
+                "name",
+                "tool_name",
+                "feature",
+                "user_tier",
+                "result",
+                "level",
+                "kind",
+                "error_type",
+                "feature_key",
+                "segment_key",
             ),
             10,
-        )  # fmt: skip
+        )
         self._committed: dict[Series, tuple[int, int, int]] = {}
         self._pending: dict[Series, tuple[int, int, int]] = {}
 

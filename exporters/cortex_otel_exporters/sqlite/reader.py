@@ -32,9 +32,17 @@ __all__ = [
 
 
 Reason = Literal[
-    "missing", "newer", "older", "damaged", "not_ours", "locked", "no_permission", "directory",
-    "cannot_open", "unreadable",
-]  # fmt: skip
+    "missing",
+    "newer",
+    "older",
+    "damaged",
+    "not_ours",
+    "locked",
+    "no_permission",
+    "directory",
+    "cannot_open",
+    "unreadable",
+]
 
 
 class StoreError(Exception):

@@ -210,9 +210,11 @@ class Store:
         entries["event", "dropped", "invalid"] += len(records) - len(good)
         entries["metric", "dropped", "invalid"] += len(points) - len(good_points)
         later = batches.write(
-            [records[place] for place in good], [points[place] for place in good_points], entries,
+            [records[place] for place in good],
+            [points[place] for place in good_points],
+            entries,
             _shares_of(shares, good, good_points),
-        )  # fmt: skip
+        )
         refused = sorted({*range(len(records))} - {*good} | {good[one] for one in later.records})
         refused_points = sorted(
             {*range(len(points))} - {*good_points} | {good_points[one] for one in later.points}

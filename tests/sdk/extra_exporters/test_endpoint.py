@@ -206,7 +206,7 @@ def test_missing_packages_are_named_and_recording_continues(run, noted, path):
      "http://x:99999", "http://x y", "https://x:0", "grpc://x:4317", "http://x\r\nHost: y"],
 )  # fmt: skip
 def test_an_invalid_endpoint_is_refused_and_not_shown(address):
-    with pytest.raises(SettingError, match=r"^otlp_endpoint=\[hidden\] makes no sense") as caught:
+    with pytest.raises(SettingError, match=r"^otlp_endpoint=\[hidden\] is not valid") as caught:
         cortex_otel.configure(otlp_endpoint=address)
     assert "u:p" not in str(caught.value)
 
@@ -256,7 +256,7 @@ def test_under_zero_code_an_invalid_headers_file_sends_nothing(server, run, note
         "begin()\nemit(3)",
         **endpoint(collector, CORTEX_OTEL_OTLP_HEADERS_FILE="/nowhere"),
     )
-    assert "CORTEX_OTEL_OTLP_HEADERS_FILE='/nowhere' makes no sense" in errors
+    assert "CORTEX_OTEL_OTLP_HEADERS_FILE='/nowhere' is not valid" in errors
     assert collector.taken == []
     assert noted() == {}
 

@@ -68,10 +68,16 @@ def test_the_rows_are_those_of_the_question(admin, filters):
     ]
     connection = open_reader(admin.database)
     result = run(
-        connection, catalogue()["tool_calls"],
-        {"from_ns": bounds[0], "to_ns": bounds[1], "service": filters.get("service", ""),
-         "user_tier": filters.get("tier", ""), "utc_offset_minutes": 540},
-    )  # fmt: skip
+        connection,
+        catalogue()["tool_calls"],
+        {
+            "from_ns": bounds[0],
+            "to_ns": bounds[1],
+            "service": filters.get("service", ""),
+            "user_tier": filters.get("tier", ""),
+            "utc_offset_minutes": 540,
+        },
+    )
     connection.close()
     units = [column.unit for column in result.columns]
     assert answer["rows"] == [
@@ -113,9 +119,10 @@ def test_a_filter_that_has_no_effect_is_reported(admin):
             accepts = catalogue()[panel.question].accepts
             own = panel.parameters
             assert answer["unfiltered"] == [
-                name for name in page.filters if name in {"service", "user_tier"}
-                and (name in own or not accepts(name))
-            ]  # fmt: skip
+                name
+                for name in page.filters
+                if name in {"service", "user_tier"} and (name in own or not accepts(name))
+            ]
 
 
 def test_the_filters_of_the_extension_page_count_in_every_panel(admin):
@@ -137,12 +144,15 @@ def test_times_carry_the_offset_of_their_own_moment(serve, tmp_path, record):
     served = serve(tmp_path, time_zone="America/New_York")
     answer = served.json("events", from_="2026-10-31", to="2026-11-03")
     assert [event["time"] for event in answer["events"]] == [
-        "2026-11-01T23:00:00.000-05:00", "2026-11-01T00:00:00.000-04:00",
-    ]  # fmt: skip
+        "2026-11-01T23:00:00.000-05:00",
+        "2026-11-01T00:00:00.000-04:00",
+    ]
     assert answer["range"] == {
-        "from": "2026-10-31T00:00:00.000-04:00", "to": "2026-11-03T00:00:00.000-05:00",
-        "time_zone": "America/New_York", "utc_offset_minutes": -300,
-    }  # fmt: skip
+        "from": "2026-10-31T00:00:00.000-04:00",
+        "to": "2026-11-03T00:00:00.000-05:00",
+        "time_zone": "America/New_York",
+        "utc_offset_minutes": -300,
+    }
     days = served.json("panels/overview/dau", from_="2026-10-31", to="2026-11-03")
     assert "UTC-05:00" in days["about"]
     later = served.json("panels/overview/dau", from_="2026-11-02", to="2026-11-05")

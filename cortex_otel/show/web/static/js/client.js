@@ -39,6 +39,13 @@ export class ApiError extends Error {
   }
 }
 
+/** `error` as one to show: what is not the API's or the network's is a fault of these scripts. */
+export function presentable(error) {
+  if (error instanceof ApiError) return error;
+  console.error(error);
+  return new ApiError(-1, { code: "display", message: _("The answer could not be displayed") });
+}
+
 // The server's own time limit is much shorter: a request that takes longer has lost its connection.
 const MAX_ANSWER_MS = 30_000;
 

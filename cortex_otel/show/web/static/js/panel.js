@@ -1,6 +1,6 @@
 // One panel: requests its data, and shows it, an empty state or an error.
 import * as address from "./address.js";
-import { API, ApiError, ask, client, _, ngettext } from "./client.js";
+import { API, ask, client, _, ngettext, presentable } from "./client.js";
 import { announce } from "./dom.js";
 import { cards } from "./draw/cards.js";
 import { matrix } from "./draw/matrix.js";
@@ -210,11 +210,7 @@ export class Panel {
   }
 
   #failed(error, quiet) {
-    const known =
-      error instanceof ApiError
-        ? error
-        : new ApiError(-1, { code: "display", message: _("The answer could not be displayed") });
-    if (known !== error) console.error(error);
+    const known = presentable(error);
     this.#frame.ready();
     const ofFilter = known.field && filters.problem(known.field, known.message);
     // Old data is better than none while a server restarts.

@@ -1,5 +1,5 @@
 // The waterfall view of a trace: calls, their start and duration.
-import { API, ApiError, ask, client, _, ngettext } from "./client.js";
+import { API, ask, client, _, ngettext, presentable } from "./client.js";
 import { h } from "./dom.js";
 import * as format from "./format.js";
 import { linkTo } from "./address.js";
@@ -24,11 +24,7 @@ export class Trace {
       if (seen !== this.#seen) this.#place.replaceChildren(drawn(answer));
       this.#seen = seen;
     } catch (error) {
-      const known =
-        error instanceof ApiError
-          ? error
-          : new ApiError(-1, { message: _("The answer could not be displayed") });
-      if (known !== error) console.error(error);
+      const known = presentable(error);
       this.#place.replaceChildren(
         h(
           "div",

@@ -1,0 +1,331 @@
+"""Every setting, once: name, environment variable, unit, default and meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cortex_otel.semconv import TIERS
+from cortex_otel.settings import parsers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+__all__ = ["Settings"]
+
+
+def _setting(
+    environment: str,
+    *,
+    default: Any,
+    parse: Callable[[str], Any],
+    allowed: str,
+    unit: str = "",
+    secret: bool = False,
+) -> Any:
+    metadata = {
+        "environment": environment,
+        "parse": parse,
+        "allowed": allowed,
+        "unit": unit,
+        "secret": secret,
+    }
+    if callable(default):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata, repr=not secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the user may decide. The docstring of each field is its meaning, and its reference."""
+
+    enabled: bool = _setting(
+        "CORTEX_OTEL_ENABLED",
+        default=True,
+        parse=parsers.boolean,
+        allowed="true or false",
+    )
+    """Record at all. Off means no file, no thread, and decorated tools are left as they were.
+    `OTEL_SDK_DISABLED=true` does the same, and so does `TELEMETRY_ENABLED = False` in the host's
+    `config.py`."""
+
+    home: Path = _setting(
+        "CORTEX_OTEL_HOME",
+        default=parsers.default_home,
+        parse=parsers.directory,
+        allowed="a directory",
+    )
+    """Directory of the database (`cortex.db`) and what belongs to it; made with mode 0700."""
+
+    service: str = _setting(
+        "CORTEX_OTEL_SERVICE",
+        default="mcp",
+        parse=parsers.service_name,
+        allowed="letters, digits, - and _, at most 64",
+    )
+    """Which Cortex service this process is: `mcp`, `extension`, `web`, or a new one."""
+
+    tier: str | None = _setting(
+        "CORTEX_OTEL_USER_TIER",
+        default=None,
+        parse=parsers.choice(*TIERS),
+        allowed="one of " + ", ".join(TIERS),
+    )
+    """User tier, where neither an identity provider nor Cortex's licence manager says it."""
+
+    user_id: str | None = _setting(
+        "CORTEX_OTEL_USER_ID",
+        default=None,
+        parse=str,
+        allowed="any text",
+        secret=True,
+    )
+    """User id, where no identity provider says it. Hashed before it enters any span or log."""
+
+    user_hash_key: str | None = _setting(
+        "CORTEX_OTEL_USER_HASH_KEY",
+        default=None,
+        parse=parsers.key,
+        allowed="any text but blanks",
+        secret=True,
+    )
+    """Key of the HMAC-SHA-256 over user ids; without one they are hashed with plain SHA-256."""
+
+    sampling: Mapping[str, float] = _setting(
+        "CORTEX_OTEL_SAMPLING",
+        default=dict,
+        parse=parsers.sampling,
+        allowed="event_type=rate, comma-separated, with known event types (or span, or *) "
+        "and 0 < rate <= 1",
+    )
+    """Share of traces kept by event type, e.g. `mcp.search_context=0.1,span=0.05`. Traces with an
+    error are always kept; each kept record carries its weight, so counts stay unbiased."""
+
+    allow_attributes: tuple[str, ...] = _setting(
+        "CORTEX_OTEL_ALLOW_ATTRIBUTES",
+        default=(),
+        parse=parsers.attribute_keys,
+        allowed="attribute keys, comma-separated; key.* for all below",
+    )
+    """Further attribute keys to keep. Their text is still searched for personal data."""
+
+    capture_content: bool = _setting(
+        "CORTEX_OTEL_CAPTURE_CONTENT",
+        default=False,
+        parse=parsers.boolean,
+        allowed="true or false",
+    )
+    """Development only: keep tool arguments, results and exception messages as they are."""
+
+    allow_other_exporters: bool = _setting(
+        "CORTEX_OTEL_ALLOW_OTHER_EXPORTERS",
+        default=False,
+        parse=parsers.boolean,
+        allowed="true or false",
+    )
+    """Let `OTEL_*_EXPORTER` add exporters beside SQLite (OTLP sends data off this machine). They
+    get redacted copies of what the store keeps."""
+
+    other_exporters_get_raw_personal_data: bool = _setting(
+        "CORTEX_OTEL_OTHER_EXPORTERS_GET_RAW_PERSONAL_DATA",
+        default=False,
+        parse=parsers.boolean,
+        allowed="true or false",
+    )
+    """Development only: exporters that `OTEL_*_EXPORTER` names, and processors and readers given to
+    `configure()`, get everything as it is, personal data included. Said on stderr at each start."""
+
+    otlp_endpoint: str | None = _setting(
+        "CORTEX_OTEL_OTLP_ENDPOINT",
+        default=None,
+        parse=parsers.endpoint,
+        allowed="an http:// or https:// address without user, query or fragment",
+        secret=True,
+    )
+    """Send redacted copies of what the store keeps to this OpenTelemetry Collector over OTLP/HTTP,
+    e.g. `https://collector.example:4318`; `/v1/traces` and so on are added. Naming one is the
+    consent to it. Needs the extra `otlp` (`pip install './cortex-otel[otlp]'`); no variable
+    `OTEL_EXPORTER_OTLP_*` is followed. `CORTEX_OTEL_OTHER_EXPORTERS_GET_RAW_PERSONAL_DATA`
+    doesn't reach it."""
+
+    otlp_headers_file: Path | None = _setting(
+        "CORTEX_OTEL_OTLP_HEADERS_FILE",
+        default=None,
+        parse=parsers.headers_file,
+        allowed="a file that you alone can read (chmod 600), with a line `name: value` or "
+        "`name=value` for each header",
+    )
+    """Headers for that Collector, such as `authorization: Bearer …`: in a file, since environment
+    variables and command lines can be seen by others. Lines that begin with `#` are comments.
+    Where the file can't be used, nothing is sent."""
+
+    span: str = _setting(
+        "CORTEX_OTEL_SPAN",
+        default="lean",
+        parse=parsers.choice("lean", "sdk"),
+        allowed="lean or sdk",
+    )
+    """Span implementation: `lean` behaves as OpenTelemetry's own and costs a third of it; `sdk` is
+    OpenTelemetry's own. Under an SDK version that `lean` wasn't tested with it is `sdk` anyway, and
+    where the host made its own tracer provider, spans are the host's: `cortex-otel status` tells
+    which."""
+
+    client_errors: bool = _setting(
+        "CORTEX_OTEL_CLIENT_ERRORS",
+        default=True,
+        parse=parsers.boolean,
+        allowed="true or false",
+    )
+    """Count JSON-RPC errors that say the request was wrong (-32700, -32600 to -32602) as errors.
+    The conventions leave it open; `false` counts only what the server did wrong."""
+
+    trace_context_to_clients: bool = _setting(
+        "CORTEX_OTEL_TRACE_CONTEXT_TO_CLIENTS",
+        default=True,
+        parse=parsers.boolean,
+        allowed="true or false",
+    )
+    """Let the MCP library put `traceparent` (with `tracestate` and `baggage`, where there are any)
+    into the `_meta` of what a server asks its client (sampling, elicitation, roots): mcp 2 does, as
+    the protocol has it, as soon as spans are recorded. `false` keeps all three out."""
+
+    soft_errors: tuple[str, ...] = _setting(
+        "CORTEX_OTEL_SOFT_ERRORS",
+        default=(),
+        parse=parsers.names,
+        allowed="beginnings of texts, comma-separated",
+    )
+    """Results whose text begins so count as errors though their `isError` is false, as several
+    servers tell them, e.g. `Error:,Database error`. Case doesn't matter; no text is kept."""
+
+    baggage: Mapping[str, str] = _setting(
+        "CORTEX_OTEL_BAGGAGE",
+        default=dict,
+        parse=parsers.baggage,
+        allowed="user=KEY, tier=KEY, session=KEY, comma-separated",
+    )
+    """Baggage keys of an MCP client that are believed, e.g. `user=user.id,tier=cortex.tier`. None
+    by default: whoever can send a request can send baggage. User ids are hashed at once."""
+
+    queue_size: int = _setting(
+        "CORTEX_OTEL_QUEUE_SIZE",
+        default=65536,
+        parse=parsers.integer(64, 1_000_000),
+        allowed="64 to 1000000",
+        unit="records",
+    )
+    """Records held in memory while the database is busy; beyond it they are dropped and counted."""
+
+    flush_interval_ms: int = _setting(
+        "CORTEX_OTEL_FLUSH_INTERVAL_MS",
+        default=250,
+        parse=parsers.integer(1, 60_000),
+        allowed="1 to 60000",
+        unit="ms",
+    )
+    """Longest time a record waits in memory: the most that a kill -9 can lose."""
+
+    exit_timeout_ms: int = _setting(
+        "CORTEX_OTEL_EXIT_TIMEOUT_MS",
+        default=1000,
+        parse=parsers.integer(0, 60_000),
+        allowed="0 to 60000",
+        unit="ms",
+    )
+    """Longest delay of an exit for storing what is queued."""
+
+    metrics_interval_ms: int = _setting(
+        "CORTEX_OTEL_METRICS_INTERVAL_MS",
+        default=60_000,
+        parse=parsers.integer(100, 86_400_000),
+        allowed="100 to 86400000",
+        unit="ms",
+    )
+    """Time between two collections of the OpenTelemetry instruments."""
+
+    identity_ttl_ms: int = _setting(
+        "CORTEX_OTEL_IDENTITY_TTL_MS",
+        default=1000,
+        parse=parsers.integer(0, 3_600_000),
+        allowed="0 to 3600000",
+        unit="ms",
+    )
+    """How long an answer of the identity provider or licence manager is used."""
+
+    admin_host: str = _setting(
+        "CORTEX_OTEL_ADMIN_HOST",
+        default="127.0.0.1",
+        parse=parsers.host,
+        allowed="a host name or address",
+    )
+    """Where `cortex-otel serve` shows the web admin. Anything but this machine's own loopback needs
+    `CORTEX_OTEL_ADMIN_TOKEN` too."""
+
+    admin_port: int = _setting(
+        "CORTEX_OTEL_ADMIN_PORT",
+        default=8080,
+        parse=parsers.integer(0, 65_535),
+        allowed="0 to 65535; 0 is any free one",
+    )
+    """Port of the web admin."""
+
+    admin_token: str | None = _setting(
+        "CORTEX_OTEL_ADMIN_TOKEN",
+        default=None,
+        parse=parsers.token,
+        allowed="16 to 256 letters, digits, - and _",
+        secret=True,
+    )
+    """What a browser must show to read the web admin. Without one `cortex-otel serve` makes one for
+    this installation and keeps it in `admin.token` (0600)."""
+
+    time_zone: str | None = _setting(
+        "CORTEX_OTEL_TIME_ZONE",
+        default=None,
+        parse=parsers.time_zone,
+        allowed="a name of the IANA time zone database, e.g. Asia/Seoul",
+    )
+    """Time zone of days and hours in the web admin; by default this machine's own."""
+
+    receiver_host: str = _setting(
+        "CORTEX_OTEL_RECEIVER_HOST",
+        default="127.0.0.1",
+        parse=parsers.host,
+        allowed="a host name or address",
+    )
+    """Where `cortex-otel serve` takes OTLP/HTTP. Anything but this machine's own loopback needs
+    `CORTEX_OTEL_RECEIVER_TOKEN` too."""
+
+    receiver_port: int = _setting(
+        "CORTEX_OTEL_RECEIVER_PORT",
+        default=4318,
+        parse=parsers.integer(0, 65_535),
+        allowed="0 to 65535; 0 is any free one",
+    )
+    """Port of the OTLP/HTTP receiver."""
+
+    receiver_token: str | None = _setting(
+        "CORTEX_OTEL_RECEIVER_TOKEN",
+        default=None,
+        parse=parsers.token,
+        allowed="16 to 256 letters, digits, - and _",
+        secret=True,
+    )
+    """What a sender must show (`Authorization: Bearer …`); without one every process of this
+    machine may send."""
+
+    receiver_services: Mapping[str, str] = _setting(
+        "CORTEX_OTEL_RECEIVER_SERVICES",
+        default=dict,
+        parse=parsers.services,
+        allowed="service.name=service, comma-separated, *=service for all others, "
+        "*=refuse to refuse them",
+    )
+    """Which Cortex service a sender is, by its `service.name`, e.g. `my-shop=web,*=refuse`. A
+    sender that isn't named is the service that its name says."""
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.home / "cortex.db"

@@ -1,0 +1,229 @@
+"""From the text of an environment variable to a value; ``ValueError`` if it makes no sense."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from cortex_otel.semconv import EVENT_TYPES
+from cortex_otel.settings.headers import read_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = [
+    "attribute_keys",
+    "baggage",
+    "boolean",
+    "choice",
+    "default_home",
+    "directory",
+    "endpoint",
+    "headers_file",
+    "host",
+    "integer",
+    "key",
+    "names",
+    "sampling",
+    "service_name",
+    "services",
+    "time_zone",
+    "token",
+]
+
+_MAX_SERVICE_LENGTH = 64
+# `int` and `float` would take digits of any script, `1_000` and more.
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_NUMBER = re.compile(r"[0-9.eE+-]{1,32}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}")
+_HOST = re.compile(r"[A-Za-z0-9.:_-]{1,255}")
+_URL = re.compile(r"[!-~]{1,2000}")
+_ATTRIBUTE_KEY = re.compile(r"[^\s*,]*[^\s*,.](?:\.\*)?")
+
+
+def boolean(text: str) -> bool:
+    """``true``, ``false`` and what else is usual."""
+    match text.strip().lower():
+        case "1" | "true" | "yes" | "on":
+            return True
+        case "0" | "false" | "no" | "off" | "":
+            return False
+        case _:
+            raise ValueError
+
+
+def integer(minimum: int, maximum: int) -> Callable[[str], int]:
+    """A whole number of that range."""
+
+    def parse(text: str) -> int:
+        if not _INTEGER.fullmatch(text.strip()):
+            raise ValueError
+        value = int(text)
+        if not minimum <= value <= maximum:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def service_name(text: str) -> str:
+    """The name of a Cortex service."""
+    text = text.strip()
+    if (
+        not text.replace("-", "").replace("_", "").isalnum()
+        or not text.isascii()
+        or len(text) > _MAX_SERVICE_LENGTH
+    ):
+        raise ValueError
+    return text
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    """One of these words, in lower case."""
+
+    def parse(text: str) -> str:
+        text = text.strip().lower()
+        if text not in allowed:
+            raise ValueError
+        return text
+
+    return parse
+
+
+def directory(text: str) -> Path:
+    """A directory, which need not be there."""
+    if not text.strip() or "\0" in text:
+        raise ValueError
+    try:
+        path = Path(text).expanduser().absolute()
+    except RuntimeError:  # `~name` of nobody
+        raise ValueError from None
+    if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where it may not look
+        raise ValueError
+    return path
+
+
+def default_home() -> Path:
+    """Where the store is, if nobody says."""
+    try:
+        return Path("~/.cortex/telemetry").expanduser()
+    except RuntimeError:
+        # A container's user without a home: nothing can be made there, which is counted and said.
+        return Path(os.devnull) / "cortex"
+
+
+def endpoint(text: str) -> str:
+    """An address to send to, without anything secret in it."""
+    text = text.strip()
+    parts = urlsplit(text)
+    is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+    # A user or a query may be a secret, and would be in logs of others.
+    if not is_address or parts.username is not None or parts.query or parts.fragment:
+        raise ValueError
+    if not _URL.fullmatch(text) or parts.port == 0:  # asked for, a senseless port raises
+        raise ValueError
+    return text.rstrip("/")
+
+
+def headers_file(text: str) -> Path:
+    """A file of headers that can be used."""
+    path = _file(text)
+    read_headers(path)
+    return path
+
+
+def _file(text: str) -> Path:
+    if not text.strip() or "\0" in text:
+        raise ValueError
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:  # `~name` of nobody
+        raise ValueError from None
+
+
+def key(text: str) -> str:
+    """Text that is not blank."""
+    if not text.strip():
+        raise ValueError
+    return text
+
+
+def token(text: str) -> str:
+    """What a browser or sender must show."""
+    if not _TOKEN.fullmatch(text.strip()):
+        raise ValueError
+    return text.strip()
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A list of texts."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def attribute_keys(text: str) -> tuple[str, ...]:
+    """A list of attribute keys; ``key.*`` for all below."""
+    keys = names(text)
+    if not all(map(_ATTRIBUTE_KEY.fullmatch, keys)):
+        raise ValueError
+    return keys
+
+
+def sampling(text: str) -> Mapping[str, float]:
+    """Rates by event type."""
+    rates: dict[str, float] = {}
+    for part in names(text):
+        event_type, _, rate = (side.strip() for side in part.partition("="))
+        if not _NUMBER.fullmatch(rate):
+            raise ValueError
+        value = float(rate)
+        known = event_type == "*" or event_type in EVENT_TYPES or event_type == "span"
+        if not known or event_type in rates or not math.isfinite(value) or not 0 < value <= 1:
+            raise ValueError
+        rates[event_type] = value
+    return rates
+
+
+def baggage(text: str) -> Mapping[str, str]:
+    """Baggage keys by what they tell."""
+    keys: dict[str, str] = {}
+    for part in names(text):
+        what, _, key = (side.strip() for side in part.partition("="))
+        if what not in ("user", "tier", "session") or what in keys or not key:
+            raise ValueError
+        keys[what] = key
+    return keys
+
+
+def services(text: str) -> Mapping[str, str]:
+    """Cortex services by ``service.name``."""
+    services: dict[str, str] = {}
+    for part in names(text):
+        name, _, service = (side.strip() for side in part.rpartition("="))
+        if not name or name in services:
+            raise ValueError
+        services[name] = service_name(service)
+    return services
+
+
+def host(text: str) -> str:
+    """A host name or address."""
+    text = text.strip()
+    if not _HOST.fullmatch(text):
+        raise ValueError
+    return text
+
+
+def time_zone(text: str) -> str:
+    """A name of the IANA time zone database."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - few set it
+
+    text = text.strip()
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, OSError):  # OSError: a directory of zones
+        raise ValueError from None
+    return text
