@@ -65,15 +65,15 @@ def test_an_older_database_becomes_what_a_new_one_is(path, tmp_path, older, vers
         write(store, records())
         store.close()
     columns = "series_key, service, event_type, result, level, feature_key, segment_key"
-    kept = (
+    queries = (
         f"SELECT {columns} FROM series",
         "SELECT feature_key, service, event_type, feature FROM features",
         "SELECT * FROM events",
     )
-    before = [rows(path, sql) for sql in kept]
+    before = [rows(path, sql) for sql in queries]
     open_for_writing(path).close()
     assert rows(path, "PRAGMA user_version") == [(schema.SCHEMA_VERSION,)]
-    assert [rows(path, sql) for sql in kept] == before
+    assert [rows(path, sql) for sql in queries] == before
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
     assert rows(path, "PRAGMA foreign_key_check") == []
     fresh = tmp_path / "fresh" / "cortex.db"
