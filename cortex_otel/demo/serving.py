@@ -214,7 +214,8 @@ def _show_until_ctrl_c(settings: Settings, servers: Sequence[Server]) -> int:
     if caller.failure:
         complain(_("the calls in between ended early: {detail}", detail=caller.failure))
     if not in_time:
-        return code  # a call is still running: its rows can't be compared
+        line(_("A call is still running, so the calls aren't compared with the rows."))
+        return code
     reconciliation.close(before)
     rows = sum(server.rows for server in called)
     if not reconciliation.agree and not caller.failure:

@@ -131,21 +131,19 @@ class Hunt:
 
 
 def _rows(path: Path) -> bytes:
+    """Each value of the database once: views say again what tables do, and rows what others do."""
     # A value that is longer than a page is in pieces in the file.
     connection = sqlite3.connect(path)
     try:
         tables = connection.execute(
             "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')"
         ).fetchall()
-        rows = (
-            row for (table,) in tables for row in connection.execute(f'SELECT * FROM "{table}"')
-        )
-        return (
-            "\n".join(
-                " ".join(v.hex() if isinstance(v, bytes) else str(v) for v in row) for row in rows
-            )
-            .lower()
-            .encode("utf-8", "surrogatepass")
-        )
+        values = {
+            value.hex() if isinstance(value, bytes) else str(value)
+            for (table,) in tables
+            for row in connection.execute(f'SELECT * FROM "{table}"')
+            for value in row
+        }
+        return "\n".join(values).lower().encode("utf-8", "surrogatepass")
     finally:
         connection.close()
