@@ -18,10 +18,10 @@ def as_in_a_host():
 
 class Ledger:
     def __init__(self):
-        self.told, self.lost = Counter(), 0
+        self.noted, self.lost = Counter(), 0
 
     def note(self, signal, outcome, reason, number=1):
-        self.told[signal, outcome, reason] += number
+        self.noted[signal, outcome, reason] += number
 
     def count_dropped(self, reason, number=1, signal="event"):
         assert (reason, signal) == ("fault", "event")
@@ -32,10 +32,10 @@ def test_a_ledger_gets_faults_from_before_and_after():
     guard.swallowed("early", ValueError("x"), lost=2)
     ledger = Ledger()
     guard.report_to(ledger)
-    assert ledger.told == {("fault", "swallowed", "early"): 1}
+    assert ledger.noted == {("fault", "swallowed", "early"): 1}
     guard.swallowed("late", ValueError("x"))
     guard.swallowed("late", ValueError("x"), lost=1)
-    assert ledger.told == {("fault", "swallowed", "early"): 1, ("fault", "swallowed", "late"): 2}
+    assert ledger.noted == {("fault", "swallowed", "early"): 1, ("fault", "swallowed", "late"): 2}
     assert ledger.lost == 3
 
 
@@ -43,20 +43,20 @@ def test_a_ledger_that_faults_is_not_called_recursively():
     class Faulty(Ledger):
         works = False
 
-        def note(self, *told):
+        def note(self, *arguments):
             if not self.works:
                 guard.swallowed("ledger", ValueError("x"))
                 raise OSError
-            super().note(*told)
+            super().note(*arguments)
 
     ledger = Faulty()
     guard.report_to(ledger)
     guard.swallowed("here", ValueError("x"), lost=1)
     assert guard.faults() == {"here": 1, "ledger": 1}
-    assert (ledger.told, ledger.lost) == ({}, 0)
+    assert (ledger.noted, ledger.lost) == ({}, 0)
     ledger.works = True
     guard.swallowed("here", ValueError("x"))
-    assert ledger.told == {("fault", "swallowed", "here"): 2, ("fault", "swallowed", "ledger"): 1}
+    assert ledger.noted == {("fault", "swallowed", "here"): 2, ("fault", "swallowed", "ledger"): 1}
     assert ledger.lost == 1
 
 
@@ -65,9 +65,9 @@ def test_the_places_are_few_whatever_they_are_called():
     guard.report_to(ledger)
     for number in range(1000):
         guard.swallowed(f"place {number}", ValueError("x"))
-    assert sum(guard.faults().values()) == sum(ledger.told.values()) == 1000
+    assert sum(guard.faults().values()) == sum(ledger.noted.values()) == 1000
     assert len(guard.faults()) < 64
-    assert len(ledger.told) == len(guard.faults())
+    assert len(ledger.noted) == len(guard.faults())
 
 
 def test_a_fault_is_counted_by_place():

@@ -358,12 +358,12 @@ def test_processes_that_start_together_make_one_key(tmp_path):
         assert process.stdout.readline() == b"ready\n"
     for process in running:
         process.stdin.close()
-    said = set()
+    hashes = set()
     for process in running:
-        said.add(process.stdout.read())
+        hashes.add(process.stdout.read())
         process.stdout.close()
         assert process.wait(PATIENCE) == 0
-    assert len(said) == 1
+    assert len(hashes) == 1
     assert [path.name for path in (tmp_path / "home").iterdir()] == ["text-hash.key"]
 
 

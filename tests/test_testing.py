@@ -58,9 +58,9 @@ def test_sampling_is_real():
     with capture(sampling="mcp.tool_call=0.5") as recorded:
         for _ in range(400):
             search_context("needle")
-    kept = recorded.events("mcp.tool_call")
-    assert len(kept) + recorded.sampled_out / 2 == 400
-    assert {event.weight for event in kept} == {2.0}
+    stored = recorded.events("mcp.tool_call")
+    assert len(stored) + recorded.sampled_out / 2 == 400
+    assert {event.weight for event in stored} == {2.0}
 
 
 def test_it_leaves_everything_as_it_was(tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from cortex_otel.locale import _
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from pathlib import Path
 
     from cortex_otel.settings import Settings
 
@@ -54,7 +55,24 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         },
     )
     kinds = (arguments.only,) if arguments.only else ("admin", "receiver")
+    _upgrade(settings.database)
     return serve(settings, kinds, open_browser=arguments.open)
+
+
+def _upgrade(database: Path) -> None:
+    """Bring an older database up to date: its pages would wait for something to be recorded."""
+    from cortex_otel_exporters.sqlite.files import open_for_writing  # noqa: PLC0415 - needs apsw
+    from cortex_otel_exporters.sqlite.reader import (  # noqa: PLC0415 - the same
+        StoreError,
+        open_reader,
+    )
+
+    try:
+        open_reader(database).close()
+    except StoreError as error:
+        if error.reason == "older":
+            with contextlib.suppress(Exception):  # the pages say why it can't be read
+                open_for_writing(database).close()
 
 
 def serve(

@@ -1,4 +1,4 @@
-"""The methods of the protocol, and what each of them asks for."""
+"""The methods of the MCP protocol, and the attributes of their targets."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Final
 
 from cortex_otel import semconv as sc
 
-__all__ = ["ASKED_OF_SERVERS", "METHODS", "OTHER", "SPAN_TARGETS", "TARGETS"]
+__all__ = ["CLIENT_METHODS", "METHODS", "OTHER", "SPAN_TARGETS", "TARGETS"]
 
-# A client may send any method; those of the specification become span names.
+# A client may send any method; only those of the specification become span names.
 METHODS: Final = frozenset(
     {
         "initialize", "ping", "server/discover", "tools/list", "tools/call", "prompts/list",
@@ -18,16 +18,16 @@ METHODS: Final = frozenset(
         "tasks/update",
     }
 )  # fmt: skip
-#: What clients ask of servers, and no server of a client.
-ASKED_OF_SERVERS: Final = METHODS - {"ping"}
-#: Any other, as the conventions say.
+#: Methods that only clients send.
+CLIENT_METHODS: Final = METHODS - {"ping"}
+#: Any other method, as the conventions name it.
 OTHER: Final = "_OTHER"
 
-#: Where the name of what is asked for goes, by method.
+#: The attribute for the target (tool, prompt or resource), by method.
 TARGETS: Final = {
     sc.METHOD_TOOLS_CALL: sc.GEN_AI_TOOL_NAME,
     sc.METHOD_PROMPTS_GET: sc.GEN_AI_PROMPT_NAME,
     sc.METHOD_RESOURCES_READ: sc.MCP_RESOURCE_URI,
 }
-#: Of these, the ones whose names go into the span's name: resources have too many.
+#: Methods whose target is part of the span's name; resources have too many.
 SPAN_TARGETS: Final = frozenset({sc.METHOD_TOOLS_CALL, sc.METHOD_PROMPTS_GET})

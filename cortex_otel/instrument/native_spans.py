@@ -1,9 +1,9 @@
-"""MCP libraries' own spans of requests, where ours is the span of the request already.
+"""Spans of MCP libraries, where ours already covers the request.
 
-One recording SERVER span a request: as long as ours is the current one, a library that starts its
-own gets ours in its stead, and what it tells of the request stands there for whoever reads spans
-beside the store. Everywhere else (under a span of the user's, in a mounted server, in a call that
-a tool makes) its span is the user's, and is made as if we weren't there.
+One recording SERVER span per request: while ours is the current one, a library that starts its own
+gets ours instead, and what it writes to it is kept for exporters other than the store. Everywhere
+else (under a span of the user's, in a mounted server, in a call that a tool makes) the library's
+span is the user's, and is made as without us.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ __all__ = ["NativeTracer", "current_span", "server_span"]
 
 
 class NativeTracer(Tracer):
-    """Stands before the tracer of an MCP library."""
+    """Wraps the tracer of an MCP library."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
 
     def start_span(self, *args: Any, **kwargs: Any) -> Span:
-        """Of the library."""
+        """Start a span of the library."""
         return self._tracer.start_span(*args, **kwargs)
 
     def start_as_current_span(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        """Of the library; or that of the request that is being served."""
+        """Start a span of the library, or return that of the request being served."""
         start = self._tracer.start_as_current_span
         if kwargs.get("kind") is not SpanKind.SERVER or isinstance(self._tracer, NoOpTracer):
             return start(name, *args, **kwargs)
@@ -49,9 +49,9 @@ class NativeTracer(Tracer):
 
 
 def current_span(*args: Any) -> Span:
-    """The current span, as the library knows it: it may ask whether that is the one it was given.
+    """The current span as the library knows it, which may compare it with the one it was given.
 
-    fastmcp 4 opens its span of a request in one place and tells more of it in another.
+    fastmcp 4 starts its span of a request in one place and writes to it in another.
     """
     current = trace.get_current_span(*args)
     request = requests.current()
@@ -61,34 +61,34 @@ def current_span(*args: Any) -> Span:
     return face
 
 
-class server_span:  # noqa: N801 - used as the function that it stands before
-    """Context manager of a library's span of a request, or of ours in its stead.
+class server_span:  # noqa: N801 - used like the function that it replaces
+    """Context manager of a library's span of a request, or of ours in its place.
 
-    A class, for each call pays: one of a generator takes longer.
+    A class, since it is used at each call: one made from a generator is slower.
 
     Args:
-        make: makes the library's, of all that follows; not called where ours is given.
-        name: that it would have.
-        args: what else is given by position.
-        options: of ``start_as_current_span``.
+        make: makes the library's span from the other arguments; not called if ours is used.
+        name: the library's name for it.
+        args: further positional arguments.
+        options: keyword arguments of ``start_as_current_span``.
     """
 
-    __slots__ = ("_args", "_made", "_make", "_name", "_options", "_ours")
+    __slots__ = ("_args", "_make", "_name", "_native", "_options", "_ours")
 
     def __init__(self, make: Callable[..., Any], name: str, /, *args: Any, **options: Any) -> None:
         self._make = make
         self._name = name
         self._args = args
         self._options = options
-        self._made: Any = None
+        self._native: Any = None
         self._ours: _NativeSpan | None = None
 
     def __enter__(self) -> Span:
         request = requests.current()
         if request is None:
-            if requests.asks_itself.get():  # nobody's request, and no span of it
+            if requests.is_internal_query.get():  # a request to itself, which gets no span
                 return INVALID_SPAN
-            return self._enter_made()
+            return self._enter_native()
         name, attributes = self._name, self._options.get("attributes")
         try:
             is_ours = _is_of(request, name, attributes)
@@ -96,12 +96,12 @@ class server_span:  # noqa: N801 - used as the function that it stands before
             guard.swallowed("mcp_server.native", error)
             is_ours = False
         if not is_ours:
-            span = self._enter_made()
+            span = self._enter_native()
             _expect_nested(request, span)
             return span
         request.native = part = NativePart()
         part.face = self._ours = ours = _NativeSpan(request.span, part)
-        if attributes and request.says(name, attributes):  # the usual case with mcp 2
+        if attributes and request.has_same(name, attributes):  # the usual case with mcp 2
             part.name = name
             part.told.update(attributes)
         else:
@@ -115,33 +115,33 @@ class server_span:  # noqa: N801 - used as the function that it stands before
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        if self._made is not None:
-            is_swallowed: bool | None = self._made.__exit__(kind, error, traceback)
+        if self._native is not None:
+            is_swallowed: bool | None = self._native.__exit__(kind, error, traceback)
             return is_swallowed
         if self._ours is not None and isinstance(error, Exception):
             if self._options.get("record_exception", True):
                 self._ours.record_exception(error)
             if self._options.get("set_status_on_exception", True):
-                told = f"{type(error).__name__}: {error}"
-                self._ours.set_status(Status(StatusCode.ERROR, told))
+                description = f"{type(error).__name__}: {error}"
+                self._ours.set_status(Status(StatusCode.ERROR, description))
         return None
 
-    def _enter_made(self) -> Span:
-        self._made = self._make(self._name, *self._args, **self._options)
-        span: Span = self._made.__enter__()
+    def _enter_native(self) -> Span:
+        self._native = self._make(self._name, *self._args, **self._options)
+        span: Span = self._native.__enter__()
         return span
 
 
 def _is_of(request: McpRequest, name: str, attributes: Any) -> bool:
-    """Whether a span that is started here under ``name`` is the one of ``request``."""
+    """Whether a span that is started here as ``name`` is that of ``request``."""
     current = trace.get_current_span()
     if current is not request.span and (
         current.get_span_context() != request.span.get_span_context()
     ):
         return False
-    # fastmcp 3 tells attributes later; its names begin with the method, as all of them do.
+    # fastmcp 3 sets attributes later; its names begin with the method, as in all stacks.
     method = (attributes or {}).get(sc.MCP_METHOD_NAME) or name.partition(" ")[0]
-    if method != request.method:  # mcp 1 asks a server for its tools to check a call
+    if method != request.method:  # mcp 1 lists a server's tools to check a call
         return False
     return request.native is None
 

@@ -1,7 +1,7 @@
 """The telemetry of one MCP request as a server sees it on the wire: one SERVER span, one point.
 
-An adapter of :mod:`.stacks` begins it, tells it what it learns on the way, and ends it once. While
-it runs its span is the current one, so that what the tool itself sets lands there.
+An adapter of :mod:`.stacks` begins it, adds what it learns about it, and ends it once. Meanwhile
+its span is the current one, so that attributes that the tool sets are recorded there.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ if TYPE_CHECKING:
     from cortex_otel.instrument.tool_names import ToolNames
     from cortex_otel.process.native_spans import NativePart
 
-__all__ = ["McpRequest", "asks_itself", "begin", "begin_in_process", "current"]
+__all__ = ["McpRequest", "begin", "begin_in_process", "current", "is_internal_query"]
 
-_CARRIED: Final = ("traceparent", "tracestate", "baggage")
-_MAX_CARRIED_LENGTH = 8192
+_PROPAGATED: Final = ("traceparent", "tracestate", "baggage")
+_MAX_PROPAGATED_LENGTH = 8192
 _MAX_OPEN_CALLS = 256
 
 _current: ContextVar[McpRequest | None] = ContextVar("cortex_otel_mcp_request", default=None)
-#: Set while a server asks itself for something: that is nobody's request.
-asks_itself: ContextVar[bool] = ContextVar("cortex_otel_mcp_asks_itself", default=False)
-# Calls that asked the client for input, by the state it will send back with it.
+#: Set while a server makes a request to itself, which isn't recorded.
+is_internal_query: ContextVar[bool] = ContextVar("cortex_otel_mcp_is_internal_query", default=False)
+# Calls that asked the client for input, by the state that the client sends back.
 _open_calls: OrderedDict[str, SpanContext] = OrderedDict()
 _OK_ATTRIBUTES: Final = {sc.CORTEX_OUTCOME: OK.outcome, sc.CORTEX_RESULT: RESULT_OF[OK.outcome]}
 
 
 def current() -> McpRequest | None:
-    """The request that is being served here; what a tool leaves running outlives it."""
+    """The request being served in this context; ``None`` in tasks that outlive their request."""
     request = _current.get()
     return None if request is None or request.is_over else request
 
@@ -58,9 +58,9 @@ class McpRequest:
     """One request; made by :func:`begin`, ended once."""
 
     __slots__ = (
-        "_began", "_claimed", "_is_named", "_name", "_peer", "_start", "_start_unix_nano", "_tier",
-        "_tokens", "_verb", "exception", "has_run", "inherited", "is_over", "known", "method",
-        "native", "span", "target", "unrun",
+        "_claimed", "_is_named", "_name", "_peer", "_start", "_start_attributes",
+        "_start_unix_nano", "_tier", "_tokens", "_verb", "exception", "has_run", "inherited",
+        "is_over", "known", "method", "native", "span", "target", "unrun_repr",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - made in one place
@@ -84,50 +84,50 @@ class McpRequest:
         self._name = name
         self._tier = tier
         self._verb = verb
-        self._began: Mapping[str, Any] = {}
+        self._start_attributes: Mapping[str, Any] = {}
         self._claimed = False
         self.is_over = False
-        """Whether it has been answered, or given up."""
+        """Whether it was answered or abandoned."""
         self.has_run = False
-        """Whether an answer that fails is about the result of the tool, not about its arguments."""
-        self.unrun = ""
-        """The name of a generator or coroutine object that a stack took for a tool's result."""
+        """Whether a failure is about the tool's result, not about its arguments."""
+        self.unrun_repr = ""
+        """The repr of a generator or coroutine object that a stack returned as a tool's result."""
         self._tokens: tuple[Any, Any] | None = None
         self._start = self._start_unix_nano = 0
         self.span = span
         self.method = method
         self.target = target
         self.inherited = inherited
-        """Whose it is, for what is recorded inside: user, tier and session as the request tells."""
+        """User, tier and session of the request, for records inside it."""
         self.native: NativePart | None = None
-        """What the MCP library itself has told on the span: see :mod:`.native_spans`."""
+        """What the MCP library itself has written to the span: see :mod:`.native_spans`."""
         self.exception: BaseException | None = None
-        """What the tool raised last, as somebody below saw it; counts only if the answer fails."""
+        """The last exception seen of the tool; only used if the request fails."""
 
     @property
     def is_known(self) -> bool:
-        """Whether something is asked for that the server has."""
+        """Whether the server has the target."""
         return self.method in TARGETS and self.known.has(self.method, self.target)
 
     @property
     def has_tool(self) -> bool | None:
-        """Whether the server has the tool that is called; ``None`` if none is."""
+        """Whether the server has the tool; ``None`` if no tool is called."""
         return self.is_known if self.method == sc.METHOD_TOOLS_CALL else None
 
     def learn(self, name: str | None = None) -> None:
-        """The server has ``name`` (what was asked for, if not given)."""
+        """Note that the server has ``name`` (the target if not given)."""
         if self.method in TARGETS:
             self.known.answered(self.method, self.target if name is None else name)
 
-    def says(self, name: str, attributes: Mapping[str, Any]) -> bool:
-        """Whether its span, as it began, has all of that already."""
-        return name == self._name and attributes.items() <= self._began.items()
+    def has_same(self, name: str, attributes: Mapping[str, Any]) -> bool:
+        """Whether its span has had the same name and attributes from the start."""
+        return name == self._name and attributes.items() <= self._start_attributes.items()
 
     def claim(self, tool: str) -> bool:
         """Whether a decorated function of that name is the tool that this request calls.
 
-        The first one is, unless the server has another tool of its name: then it is called by the
-        tool, and a call of its own.
+        The first one is, unless the server has another tool of that name: then the tool has called
+        it, and it is a call of its own.
         """
         if self._claimed or self.method != sc.METHOD_TOOLS_CALL:
             return False
@@ -139,7 +139,7 @@ class McpRequest:
         return True
 
     def end(self, verdict: Verdict) -> None:
-        """The request has been answered, or never will be; never raises."""
+        """End the request, which was answered or never will be; never raises."""
         if self.is_over:
             return
         self.is_over = True
@@ -155,8 +155,8 @@ class McpRequest:
             guard.swallowed("mcp_request.end", error)
 
     def ask(self, request_state: object) -> None:
-        """The answer asks for input; the client will send ``request_state`` back with it."""
-        if isinstance(request_state, str) and len(request_state) <= _MAX_CARRIED_LENGTH:
+        """Note that the response asks for input, which comes with ``request_state``."""
+        if isinstance(request_state, str) and len(request_state) <= _MAX_PROPAGATED_LENGTH:
             _open_calls[request_state] = self.span.get_span_context()
             if len(_open_calls) > _MAX_OPEN_CALLS:
                 _open_calls.popitem(last=False)
@@ -171,7 +171,7 @@ class McpRequest:
         tokens, self._tokens = self._tokens, None
         if tokens is None:
             return
-        # Ended in another context than it began in: what was set there is gone with it.
+        # It may end in another context than it began in, where nothing is to be reset.
         try:  # noqa: SIM105 - as quick as can be, at each call
             _current.reset(tokens[1])
         except ValueError:
@@ -182,8 +182,8 @@ class McpRequest:
             pass
 
     @staticmethod
-    def _judged(verdict: Verdict) -> tuple[bool, str]:
-        """Whether it counts as an error, and ``error.type``: also of what was cancelled."""
+    def _error_of(verdict: Verdict) -> tuple[bool, str]:
+        """Whether it counts as an error, and ``error.type``, which cancelled ones have too."""
         result = RESULT_OF[verdict.outcome]
         if result == "success" or (verdict.is_clients_fault and not state.client_errors):
             return False, ""
@@ -191,9 +191,9 @@ class McpRequest:
 
     def _describe(self, verdict: Verdict) -> None:
         if self.native is not None:
-            self._describe_beside(self.native, verdict)
+            self._describe_native(self.native, verdict)
             return
-        if verdict is OK and self._is_named:  # the usual case: all else was said at the beginning
+        if verdict is OK and self._is_named:  # the usual case: all else was set at the start
             self.span.set_attributes(_OK_ATTRIBUTES)
             return
         name, attributes, is_error = self._description(verdict)
@@ -203,32 +203,32 @@ class McpRequest:
         if is_error:
             self.span.set_status(Status(StatusCode.ERROR))
 
-    def _describe_beside(self, native: NativePart, verdict: Verdict) -> None:
-        """The same where a library has told its part: what it wrote stays for other readers."""
+    def _describe_native(self, native: NativePart, verdict: Verdict) -> None:
+        """The same if a library has written to the span, which stays for other exporters."""
         if (
             verdict is OK and self._is_named and not (native.has_status or native.has_events)
-            and self.says(native.name, native.told)
+            and self.has_same(native.name, native.told)
         ):  # fmt: skip
             self.span.set_attributes(_OK_ATTRIBUTES)
             return
         name, attributes, is_error = self._description(verdict)
-        told = native.told
+        written = native.told
         self.span.set_attributes(
-            {key: value for key, value in attributes.items() if key not in told}
+            {key: value for key, value in attributes.items() if key not in written}
         )
         if is_error and not native.has_status:
             self.span.set_status(Status(StatusCode.ERROR))
-        ours = {**self._began, **attributes}
-        native.ours = {key: value for key, value in ours.items() if key in told}
-        if native.ours == told and native.name == name and not native.has_events:
-            return  # it says the same: the usual case with mcp 2
+        ours = {**self._start_attributes, **attributes}
+        native.ours = {key: value for key, value in ours.items() if key in written}
+        if native.ours == written and native.name == name and not native.has_events:
+            return  # the same attributes: the usual case with mcp 2
         native.name = name
         native.status = Status(StatusCode.ERROR if is_error else StatusCode.UNSET)
         expect(self.span.get_span_context().span_id, native)
 
     def _description(self, verdict: Verdict) -> tuple[str, dict[str, Any], bool]:
-        """Name, attributes that end it, and whether it counts as an error."""
-        is_error, error_type = self._judged(verdict)
+        """Name and final attributes, and whether it counts as an error."""
+        is_error, error_type = self._error_of(verdict)
         result = RESULT_OF[verdict.outcome] if error_type else "success"
         attributes: dict[str, Any] = {sc.CORTEX_OUTCOME: verdict.outcome, sc.CORTEX_RESULT: result}
         if error_type:
@@ -253,7 +253,7 @@ class McpRequest:
         if state.operation_duration is None:
             return
         is_named = self._is_named or (self.is_known and self.method in SPAN_TARGETS)
-        _, error_type = self._judged(verdict)
+        _, error_type = self._error_of(verdict)
         key = (
             self.method if self.method in METHODS else OTHER,
             self.target if is_named else "",
@@ -267,7 +267,7 @@ class McpRequest:
         state.operation_duration.record(elapsed / 1e9, metric_attributes(key))
 
 
-def begin(  # noqa: PLR0917 - what each adapter has at hand, in the order it comes
+def begin(  # noqa: PLR0917 - called by adapters only
     known: ToolNames,
     method: str,
     params: Mapping[str, Any],
@@ -275,26 +275,27 @@ def begin(  # noqa: PLR0917 - what each adapter has at hand, in the order it com
     meta: Mapping[str, Any],
     peer: Peer,
 ) -> McpRequest | None:
-    """Start the telemetry of a request; its span is current from here to its end.
+    """Start the telemetry of a request; its span is current until the request ends.
 
     Args:
         known: the names of the server.
-        method: ``tools/call`` …; what it says may come from anybody.
-        params: of the request; only ``name``, ``uri`` and ``requestState`` are looked at.
+        method: ``tools/call`` …; any text, since clients choose it.
+        params: the request's; only ``name``, ``uri`` and ``requestState`` are read.
         request_id: the JSON-RPC id.
         meta: ``_meta`` of the request.
-        peer: who sent it.
+        peer: the client that sent it.
 
     Returns:
-        ``None`` if it could not be started, or nothing is being recorded; never raises.
+        ``None`` if that failed, or nothing is being recorded; never raises.
     """
-    if state.tracer is None or not state.active or asks_itself.get():
+    if state.tracer is None or not state.active or is_internal_query.get():
         return None
     try:
         context, links = _context_of(meta)
-        asked = params.get("requestState")
-        if isinstance(asked, str) and (asking := _open_calls.pop(asked, None)) is not None:
-            links.append(Link(asking))
+        request_state = params.get("requestState")
+        earlier = _open_calls.pop(request_state, None) if isinstance(request_state, str) else None
+        if earlier is not None:
+            links.append(Link(earlier))
         return _begin(known, method, params, request_id, peer, context, links)
     except Exception as error:  # noqa: BLE001 - the host's request
         guard.swallowed("mcp_request.start", error, lost=1)
@@ -302,18 +303,18 @@ def begin(  # noqa: PLR0917 - what each adapter has at hand, in the order it com
 
 
 def begin_in_process(known: ToolNames, tool: str) -> McpRequest | None:
-    """Start the telemetry of a tool that the program itself calls by its server, for no client.
+    """Start the telemetry of a tool that the program itself calls on its server, without a client.
 
-    One span as a decorated tool has it: SERVER at the top, INTERNAL under another local span.
+    One span as for a decorated tool: SERVER at the top, INTERNAL under another local span.
 
     Args:
         known: the names of the server.
-        tool: the name that is called.
+        tool: the tool's name.
 
     Returns:
-        ``None`` as :func:`begin`.
+        As :func:`begin`.
     """
-    if state.tracer is None or not state.active or asks_itself.get():
+    if state.tracer is None or not state.active or is_internal_query.get():
         return None
     try:
         context = context_api.get_current()
@@ -350,13 +351,13 @@ def _begin(  # noqa: PLR0917 - of the two above
     request = McpRequest(
         known, method, target, peer, span, verb, name, tier, inherited, is_named=is_named
     )
-    request._began = attributes  # noqa: SLF001 - its maker
+    request._start_attributes = attributes  # noqa: SLF001 - its maker
     request._attach(context, now)  # noqa: SLF001 - the same; nothing may fail after it
     return request
 
 
 def _target_of(method: str, params: Mapping[str, Any]) -> str:
-    """What is asked for, if it is told as the protocol wants it: else ``""``."""
+    """The target, if it is given as the protocol requires, else ``""``."""
     if method == sc.METHOD_RESOURCES_READ:
         uri = params.get("uri")
         return "" if uri is None else str(uri)
@@ -365,18 +366,18 @@ def _target_of(method: str, params: Mapping[str, Any]) -> str:
 
 
 def _context_of(meta: Mapping[str, Any]) -> tuple[context_api.Context, list[Link]]:
-    """The caller's context, and a link to the span around us where that is another's."""
+    """The caller's context, and a link to the surrounding span if that is another one."""
     ambient = context_api.get_current()
-    if meta.keys().isdisjoint(_CARRIED):
+    if meta.keys().isdisjoint(_PROPAGATED):
         return ambient, []
     carrier = {
         key: value
-        for key in _CARRIED
-        if isinstance(value := meta.get(key), str) and len(value) <= _MAX_CARRIED_LENGTH
+        for key in _PROPAGATED
+        if isinstance(value := meta.get(key), str) and len(value) <= _MAX_PROPAGATED_LENGTH
     }
     if not carrier:
         return ambient, []
     context = propagate.extract(carrier, ambient)
-    here = trace.get_current_span(ambient).get_span_context()
-    there = trace.get_current_span(context).get_span_context()
-    return context, [Link(here)] if here.is_valid and here != there else []
+    surrounding = trace.get_current_span(ambient).get_span_context()
+    caller = trace.get_current_span(context).get_span_context()
+    return context, [Link(surrounding)] if surrounding.is_valid and surrounding != caller else []

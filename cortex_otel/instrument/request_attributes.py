@@ -1,4 +1,4 @@
-"""What is known of a request when it begins: method, peer, whose it is."""
+"""The attributes of a request that are known at its start: method, peer, user and session."""
 
 from __future__ import annotations
 
@@ -21,51 +21,51 @@ __all__ = ["attributes_of"]
 
 _INHERITED: Final = (sc.MCP_SESSION_ID, sc.SESSION_ID, sc.USER_HASH, sc.CORTEX_USER_TIER)
 _MAX_ID_LENGTH = 64
-_MAX_REPEATED = 256
+_MAX_PEER_ATTRIBUTES = 256
 _TRANSPORT_PROTOCOL: Final = {"tcp": "http"}
 
 
-class _Repeated(NamedTuple):
-    """What is known of every request of one method and peer."""
+class _PeerAttributes(NamedTuple):
+    """Attributes that all requests of one method and peer have in common."""
 
     tier: str
     attributes: dict[str, Any]
     inherited: Mapping[str, str]
 
 
-_repeated: dict[tuple[str, Peer, str, str], _Repeated] = {}
+_peer_attributes: dict[tuple[str, Peer, str, str], _PeerAttributes] = {}
 
 
 def attributes_of(
     method: str, request_id: object, peer: Peer, context: context_api.Context
 ) -> tuple[str, dict[str, Any], Mapping[str, str]]:
-    """The tier, all that is known of a request when it begins, and what others inherit of it."""
+    """The tier, the attributes known at the start of a request, and those that others inherit."""
     tier = identity.current().tier
     if state.baggage or (peer.transport == "tcp" and not peer.session_id):
-        found = _repeated_of_request(method, peer, tier, context)
+        common = _make_peer_attributes(method, peer, tier, context)
     else:
         key = (method, peer, tier, state.service)
-        known = _repeated.get(key)
-        if known is None:
-            if len(_repeated) >= _MAX_REPEATED:  # peers may call themselves anything
-                _repeated.clear()
-            known = _repeated[key] = _repeated_of_request(method, peer, tier, context)
-        found = known
-    attributes = found.attributes.copy()
+        cached = _peer_attributes.get(key)
+        if cached is None:
+            if len(_peer_attributes) >= _MAX_PEER_ATTRIBUTES:  # peers choose their own names
+                _peer_attributes.clear()
+            cached = _peer_attributes[key] = _make_peer_attributes(method, peer, tier, context)
+        common = cached
+    attributes = common.attributes.copy()
     if request_id is not None and len(text := str(request_id)) <= _MAX_ID_LENGTH:
         attributes[sc.JSONRPC_REQUEST_ID] = text
-    return found.tier, attributes, found.inherited
+    return common.tier, attributes, common.inherited
 
 
-def _repeated_of_request(
+def _make_peer_attributes(
     method: str, peer: Peer, tier: str, context: context_api.Context
-) -> _Repeated:
-    told = _told_by_baggage(context) if state.baggage else {}
-    tier = told.get(sc.CORTEX_USER_TIER, tier)
+) -> _PeerAttributes:
+    trusted = _from_baggage(context) if state.baggage else {}
+    tier = trusted.get(sc.CORTEX_USER_TIER, tier)
     attributes: dict[str, Any] = {
         sc.MCP_METHOD_NAME: method if method in METHODS else OTHER,
         sc.CORTEX_SERVICE: state.service,
-        **told,
+        **trusted,
         sc.CORTEX_USER_TIER: tier,
     }
     if method == sc.METHOD_TOOLS_CALL:
@@ -83,24 +83,24 @@ def _repeated_of_request(
         attributes[sc.CORTEX_CLIENT_VERSION] = peer.client_version
     if peer.session_id:
         attributes[sc.MCP_SESSION_ID] = peer.session_id
-    elif peer.transport == "tcp" and sc.SESSION_ID not in told:
-        attributes[sc.SESSION_ID] = joined_session(peer, told.get(sc.USER_HASH, ""))
+    elif peer.transport == "tcp" and sc.SESSION_ID not in trusted:
+        attributes[sc.SESSION_ID] = joined_session(peer, trusted.get(sc.USER_HASH, ""))
     inherited: dict[str, Any] = {key: attributes[key] for key in _INHERITED if key in attributes}
-    return _Repeated(tier, attributes, inherited)
+    return _PeerAttributes(tier, attributes, inherited)
 
 
-def _told_by_baggage(context: context_api.Context) -> dict[str, str]:
+def _from_baggage(context: context_api.Context) -> dict[str, str]:
     """User, tier and session, from those baggage keys that the operator trusts."""
     readers: dict[str, Callable[[str], tuple[str, str]]] = {
         "user": lambda value: (sc.USER_HASH, identity.user_hash(value)),
         "tier": lambda value: (sc.CORTEX_USER_TIER, value if value in sc.TIERS else ""),
         "session": lambda value: (sc.SESSION_ID, value),
     }
-    found = {}
-    for what, key in state.baggage.items():
+    result = {}
+    for field, key in state.baggage.items():
         value = baggage.get_baggage(key, context)
         if isinstance(value, str) and value:
-            name, kept = readers[what](value)
-            if kept:
-                found[name] = kept
-    return found
+            name, trusted = readers[field](value)
+            if trusted:
+                result[name] = trusted
+    return result

@@ -1,4 +1,4 @@
-"""The attributes of ``mcp.server.operation.duration``, made once a combination."""
+"""The attribute sets of ``mcp.server.operation.duration``, cached by combination."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ __all__ = ["Combination", "metric_attributes"]
 Combination: TypeAlias = tuple[str, str, str, str, str, str, str, str]
 """Method, target, error type, code, service, tier, transport and protocol version."""
 
-_MAX_COMBINATIONS = 2000  # where the SDK, too, stops telling metric attributes apart
-_known: dict[Combination, dict[str, str]] = {}
+_MAX_COMBINATIONS = 2000  # the SDK's own limit of attribute sets
+_cache: dict[Combination, dict[str, str]] = {}
 
 
 def metric_attributes(combination: Combination) -> dict[str, str]:
-    """The attributes of a point; the same dictionary each time, so not to be changed."""
-    attributes = _known.get(combination)
+    """The attributes of a point; a shared dictionary, not to be changed."""
+    attributes = _cache.get(combination)
     if attributes is None:
-        attributes = _made(combination)
-        if len(_known) >= _MAX_COMBINATIONS:
-            _known.clear()  # those in use come back at their next request
-        _known[combination] = attributes
+        attributes = _make(combination)
+        if len(_cache) >= _MAX_COMBINATIONS:
+            _cache.clear()  # those in use are made again by their next request
+        _cache[combination] = attributes
     return attributes
 
 
-def _made(combination: Combination) -> dict[str, str]:
+def _make(combination: Combination) -> dict[str, str]:
     method, target, error_type, code, service, tier, transport, version = combination
     values = {
         sc.MCP_METHOD_NAME: method,

@@ -56,7 +56,7 @@ def configure(
     """Start recording spans, metrics and events into the local SQLite store.
 
     Call it once, at start-up. A second call, or one after ``opentelemetry-instrument``, updates
-    service, user and tier and leaves the rest; one after :func:`shutdown` begins anew. Where an
+    service, user and tier and leaves the rest; one after :func:`shutdown` starts again. Where an
     OpenTelemetry SDK is already configured, the store is added to its providers.
 
     Args:

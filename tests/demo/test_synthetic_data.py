@@ -1,4 +1,4 @@
-"""The made-up population: believable, repeatable, through the real write path, marked."""
+"""The synthetic data: plausible, reproducible, through the real write path, marked."""
 
 from __future__ import annotations
 

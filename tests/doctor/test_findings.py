@@ -56,8 +56,8 @@ def test_a_secret_that_a_server_prints_back_is_removed_before_the_line_is_cut():
     secrets = secrets_of(["server", "--token", CANARY], environ)
     assert secrets == {CANARY, "planted"}
     for padding in range(280, 300):  # the cut falls inside the secret
-        said = "-" * padding + CANARY + " planted " + "-" * 400
-        line = problem("server_not_started", "it does not start ({detail})", detail=said).as_line(
+        output = "-" * padding + CANARY + " planted " + "-" * 400
+        line = problem("server_not_started", "it does not start ({detail})", detail=output).as_line(
             secrets
         )
         assert "canary" not in line

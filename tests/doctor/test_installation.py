@@ -1,4 +1,4 @@
-"""`cortex-otel doctor` without a command, on installations and homes that have something wrong."""
+"""`cortex-otel doctor` without a command, on broken installations and homes."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_otlp_to_a_closed_port_and_to_an_open_one(doctor):
 
 @pytest.fixture
 def collector():
-    """A server in a Collector's place that answers as it is told; ``taken`` is what it got."""
+    """A server in place of a Collector with a configured response; ``taken`` is what it got."""
     made = []
 
     def make(status):

@@ -1,4 +1,4 @@
-"""Real servers and real environments, and those that misbehave."""
+"""Real servers and environments, including broken ones."""
 
 from __future__ import annotations
 

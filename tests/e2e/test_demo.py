@@ -219,7 +219,7 @@ def test_clean_leaves_what_is_not_its_own(demo, tmp_path):
     directory.mkdir(parents=True)
     (directory / "letter.txt").write_text("dear")
     for option in ("--clean", "--once"):
-        assert "wasn't made by the demo" in demo(option, expected=1).stderr
+        assert "wasn't created by the demo" in demo(option, expected=1).stderr
     (directory / "made-by-cortex-otel-demo").touch()
     assert "letter.txt" in demo("--clean").stdout
     assert [file.name for file in directory.iterdir()] == ["letter.txt"]

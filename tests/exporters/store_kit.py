@@ -1,4 +1,4 @@
-"""What the tests of the store share: records, plain reading, and a check that trusts no roll-up."""
+"""Shared by the tests of the store: records, plain queries, and a check that uses no roll-ups."""
 
 from __future__ import annotations
 
@@ -258,8 +258,8 @@ def _same(path, table, keys, expected):
 
 def _verify_ledger(path):
     for signal, table in (("event", "events"), ("metric", "telemetry_metrics")):
-        told = ledger(path, signal)
-        dropped = sum(total for key, total in told.items() if key.startswith("dropped"))
-        stored = told.get("stored", 0)
+        counts = ledger(path, signal)
+        dropped = sum(total for key, total in counts.items() if key.startswith("dropped"))
+        stored = counts.get("stored", 0)
         assert stored == count(path, table)
-        assert told.get("received", 0) == stored + told.get("sampled_out", 0) + dropped, told
+        assert counts.get("received", 0) == stored + counts.get("sampled_out", 0) + dropped, counts

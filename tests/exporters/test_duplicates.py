@@ -1,4 +1,4 @@
-"""Requests that hold equal records, in any parts and transactions: each stores what is missing."""
+"""Requests with equal records, in any parts and transactions: each stores what is missing."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ def test_what_another_process_stores_between_the_parts_of_a_request(
     delivery = Delivery()
     here, there = Store(path, once=True), Store(path, once=True)
     parts = ((here, delivery, first), (there, Delivery(), others), (here, delivery, second))
-    for store, whose, numbers in parts:
+    for store, request, numbers in parts:
         events, points = [event_of(one) for one in numbers], [point_of(one) for one in numbers]
-        shares = [(whose, len(events), len(points))]
+        shares = [(request, len(events), len(points))]
         assert store.write(events, points, Counter(), shares).trouble == ""
     here.close()
     there.close()

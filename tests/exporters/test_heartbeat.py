@@ -30,10 +30,10 @@ def test_it_has_the_state_of_the_process(home, make_writer):
     assert writer.force_flush()
     (file,) = (home / "writers").iterdir()
     assert file.stat().st_size == 2048
-    (told,) = heartbeats(home)
-    assert before <= told.pop("updated_ns") <= time.time_ns()
-    assert told.pop("started_ns") <= before
-    assert told == {
+    (state,) = heartbeats(home)
+    assert before <= state.pop("updated_ns") <= time.time_ns()
+    assert state.pop("started_ns") <= before
+    assert state == {
         "pid": os.getpid(), "received": 1, "stored": 1, "sampled_out": 0, "dropped": {},
         "unrecorded": {}, "queued": 0, "trouble": "", "service": "mcp",
     }  # fmt: skip
@@ -62,8 +62,8 @@ def test_counts_survive_more_locations_than_fit(home, path, make_writer):
             lasting.note("fault", "swallowed", f"a place with a long name, number {number}")
         lasting.count_dropped("fault", 3)
         lasting.shutdown(100)
-    (told,) = heartbeats(home)
-    assert told["unrecorded"] == {"fault|swallowed|_OTHER": 200, "event|fault": 3}
+    (state,) = heartbeats(home)
+    assert state["unrecorded"] == {"fault|swallowed|_OTHER": 200, "event|fault": 3}
 
 
 def test_it_reports_trouble_and_its_end(home, path, writer):

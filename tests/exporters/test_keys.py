@@ -30,7 +30,7 @@ def expected(numbers):
     return [(n, f"name {n}", f"scope {n}", f"session {n}", f"{n:064x}") for n in numbers]
 
 
-def told(number):
+def received(number):
     return Counter({("event", "received", ""): number})
 
 
@@ -51,11 +51,11 @@ def test_keys_of_a_batch_that_was_rolled_back_are_forgotten(path, batches, monke
     with monkeypatch.context() as patch:
         patch.setattr(first, "_write_ledger", fail)
         with pytest.raises(apsw.FullError):
-            first.write([distinct(number) for number in range(5)], [], told(5))
+            first.write([distinct(number) for number in range(5)], [], received(5))
     # Another process takes the numbers that the lost batch had.
-    second.write([distinct(number) for number in range(10, 20)], [], told(10))
-    first.write([distinct(number) for number in range(5)], [], told(5))
-    second.write([distinct(number) for number in (0, 10, 30)], [], told(3))
+    second.write([distinct(number) for number in range(10, 20)], [], received(10))
+    first.write([distinct(number) for number in range(5)], [], received(5))
+    second.write([distinct(number) for number in (0, 10, 30)], [], received(3))
     assert sorted(rows(path, READ)) == sorted(expected([0, 0, 1, 2, 3, 4, *range(10, 20), 10, 30]))
     verify(path)
 
@@ -63,7 +63,7 @@ def test_keys_of_a_batch_that_was_rolled_back_are_forgotten(path, batches, monke
 def test_two_writers_of_the_same_names_share_keys(path, batches):
     for _ in range(3):
         for writer in batches:
-            writer.write([distinct(number) for number in range(5)], [], told(5))
+            writer.write([distinct(number) for number in range(5)], [], received(5))
     assert rows(path, "SELECT count(*) FROM series") == [(5,)]
     assert sorted(rows(path, READ)) == sorted(expected(range(5)) * 6)
     verify(path)
@@ -72,7 +72,7 @@ def test_two_writers_of_the_same_names_share_keys(path, batches):
 def test_more_names_than_the_cache_holds_are_still_right(path, batches, monkeypatch):
     monkeypatch.setattr(keys, "_MAX_CACHED", 8)
     for start in (0, 5, 10, 0, 5):
-        batches[0].write([distinct(number) for number in range(start, start + 7)], [], told(7))
+        batches[0].write([distinct(number) for number in range(start, start + 7)], [], received(7))
     everything = [n for start in (0, 5, 10, 0, 5) for n in range(start, start + 7)]
     assert sorted(rows(path, READ)) == sorted(expected(everything))
     verify(path)

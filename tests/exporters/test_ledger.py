@@ -49,8 +49,8 @@ def test_every_committed_state_balances(path, make_writer):
         thread.start()
     wait_for(lambda: count(path))
     for _ in range(60):
-        told = dict(rows(path, "SELECT outcome, sum(records) FROM ledger GROUP BY outcome"))
-        assert told["received"] == told.get("stored", 0) + told.get("sampled_out", 0)
+        counts = dict(rows(path, "SELECT outcome, sum(records) FROM ledger GROUP BY outcome"))
+        assert counts["received"] == counts.get("stored", 0) + counts.get("sampled_out", 0)
     stop.set()
     for thread in threads:
         thread.join()
@@ -181,15 +181,15 @@ def test_after_shutdown_records_are_refused_and_the_next_process_enters_them(pat
     assert not writer.submit(record(1))
     assert not writer.submit_metrics([point()])
     assert writer.force_flush()
-    (told,) = (path.parent / "writers").glob("*.json")
-    assert '"event|closed":1' in told.read_text()
-    told.rename(told.with_name("999999999-1.json"))  # its process has gone
+    (heartbeat,) = (path.parent / "writers").glob("*.json")
+    assert '"event|closed":1' in heartbeat.read_text()
+    heartbeat.rename(heartbeat.with_name("999999999-1.json"))  # its process has gone
     other = make_writer()
     other.submit(record(2))
     assert other.force_flush()
     assert ledger(path) == {"received": 3, "stored": 2, "dropped|closed": 1}
     assert ledger(path, "metric") == {"received": 1, "dropped|closed": 1}
-    assert not told.with_name("999999999-1.json").exists()
+    assert not heartbeat.with_name("999999999-1.json").exists()
 
 
 @pytest.mark.parametrize("source_fails", [False, True])

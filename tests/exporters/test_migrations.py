@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 
+import apsw
 import pytest
 from store_kit import SERIES, record, rows
 
 from cortex_otel import semconv
+from cortex_otel.commands import serve
 from cortex_otel_exporters.sqlite import schema
 from cortex_otel_exporters.sqlite.files import open_for_writing
+from cortex_otel_exporters.sqlite.reader import open_reader
 from cortex_otel_exporters.sqlite.store import Store
 from cortex_otel_exporters.vocabulary import FAILED_RESULTS
 
@@ -62,15 +65,15 @@ def test_an_older_database_becomes_what_a_new_one_is(path, tmp_path, older, vers
         write(store, records())
         store.close()
     columns = "series_key, service, event_type, result, level, feature_key, segment_key"
-    kept = (
+    queries = (
         f"SELECT {columns} FROM series",
         "SELECT feature_key, service, event_type, feature FROM features",
         "SELECT * FROM events",
     )
-    before = [rows(path, sql) for sql in kept]
+    before = [rows(path, sql) for sql in queries]
     open_for_writing(path).close()
     assert rows(path, "PRAGMA user_version") == [(schema.SCHEMA_VERSION,)]
-    assert [rows(path, sql) for sql in kept] == before
+    assert [rows(path, sql) for sql in queries] == before
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
     assert rows(path, "PRAGMA foreign_key_check") == []
     fresh = tmp_path / "fresh" / "cortex.db"
@@ -96,6 +99,28 @@ def test_an_older_process_that_still_runs_goes_on_writing(path, older, version):
         (2 * len(KINDS), 2 * len(KINDS))
     ]
     flags(path)
+
+
+def test_serve_brings_an_older_database_up_to_date(path, older):
+    serve._upgrade(path)
+    assert not path.exists()
+    with older(2):
+        store = Store(path)
+        write(store, records())
+        store.close()
+    serve._upgrade(path)
+    open_reader(path).close()
+    assert rows(path, "SELECT count(*) FROM telemetry_events") == [(len(KINDS),)]
+
+
+@pytest.mark.parametrize("user_version", [0, 2, 99])
+def test_serve_leaves_what_is_not_an_older_database_alone(path, user_version):
+    path.parent.mkdir()
+    with contextlib.closing(apsw.Connection(str(path))) as foreign:
+        foreign.execute(f"CREATE TABLE mine (a); PRAGMA user_version = {user_version}")
+    before = path.read_bytes()
+    serve._upgrade(path)
+    assert path.read_bytes() == before
 
 
 def test_what_counts_as_failed_and_as_a_product_event(path):

@@ -132,18 +132,18 @@ def test_what_was_counted_before_a_fork_is_the_parents_alone():
     calls, total = meter.create_counter("calls", "1"), [100]
     meter.create_observable_counter("total", [lambda _: [Observation(total[0])]], "1")
 
-    def told():
+    def collected():
         return {name: value for name, value in reader.points() if value}
 
-    assert told() == {"total": 100}
+    assert collected() == {"total": 100}
     calls.add(10)
     child = os.fork()
     if child == 0:
         calls.add(1)
         total[0] += 5
-        os._exit(0 if told() == {"calls": 1, "total": 5} else 1)
+        os._exit(0 if collected() == {"calls": 1, "total": 5} else 1)
     assert os.waitpid(child, 0)[1] == 0
-    assert told() == {"calls": 10}
+    assert collected() == {"calls": 10}
 
 
 def test_exporters_say_failure_when_something_was_dropped(path, make_writer):

@@ -82,10 +82,10 @@ def test_event_data_reads_as_it_was_recorded(path, writer, data):
     writer.submit(record(event_data=data))
     writer.submit(record(event_data=dict(reversed(data.items()))))
     assert writer.force_flush()
-    told = rows(path, "SELECT event_data FROM telemetry_events")
-    assert [json.loads(text) for (text,) in told] == [data, data]
+    stored = rows(path, "SELECT event_data FROM telemetry_events")
+    assert [json.loads(text) for (text,) in stored] == [data, data]
     # Equal to each other is not enough: True == 1.
-    assert [sorted(map(repr, json.loads(text).items())) for (text,) in told] == [
+    assert [sorted(map(repr, json.loads(text).items())) for (text,) in stored] == [
         sorted(map(repr, data.items()))
     ] * 2
 

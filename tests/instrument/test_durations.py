@@ -1,4 +1,4 @@
-"""Durations counted directly make the rows that the SDK's histogram makes."""
+"""Durations counted directly give the same rows as the SDK's histogram."""
 
 from __future__ import annotations
 

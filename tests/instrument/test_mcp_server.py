@@ -1,4 +1,4 @@
-"""The wire hook on mcp 2, in this process: what the matrix of stacks has no place for."""
+"""The wire hook on mcp 2, in this process: cases that the matrix of stacks doesn't cover."""
 
 from __future__ import annotations
 
@@ -113,10 +113,10 @@ def test_a_fault_of_the_hook_is_counted_and_the_call_continues(hook, monkeypatch
 
 class Ledger:
     def __init__(self):
-        self.told, self.lost = Counter(), 0
+        self.noted, self.lost = Counter(), 0
 
     def note(self, signal, outcome, reason, number=1):
-        self.told[reason] += number
+        self.noted[reason] += number
 
     def count_dropped(self, reason, number=1, signal="event"):
         self.lost += number
@@ -135,7 +135,7 @@ def test_a_request_that_could_not_be_recorded_is_a_lost_record(hook, monkeypatch
         call("ok")
     finally:
         guard.report_to(None)
-    assert ledger.told == {"mcp_server.mcp2.begin": ledger.lost}
+    assert ledger.noted == {"mcp_server.mcp2.begin": ledger.lost}
     assert before + ledger.lost == 2 * before
 
 
@@ -201,19 +201,19 @@ def test_a_method_that_was_answered_once_is_recorded_again(hook, method):
         made = request.begin(known, method, {}, 1, {}, Peer())
         made.learn()
         made.end(Verdict("ok"))
-    told = method if method != "own/method" else "_OTHER"
-    assert [span.attributes["mcp.method.name"] for span in hook.spans] == [told] * 3
+    recorded = method if method != "own/method" else "_OTHER"
+    assert [span.attributes["mcp.method.name"] for span in hook.spans] == [recorded] * 3
 
 
 def test_soft_errors_where_they_are_wanted(hook, monkeypatch):
     call("soft")
     monkeypatch.setattr(state, "soft_errors", ("error:", "fehler"))
     call("soft", "ok")
-    told = [
+    outcomes = [
         (span.attributes["cortex.outcome"], span.attributes.get("cortex.soft_error"))
         for span in calls(hook)
     ]
-    assert told == [("ok", None), ("tool_error", True), ("ok", None)]
+    assert outcomes == [("ok", None), ("tool_error", True), ("ok", None)]
 
 
 @pytest.mark.parametrize(("counted", "result"), [(True, "error"), (False, "success")])
@@ -278,8 +278,8 @@ def test_the_caller_is_the_parent_and_the_span_around_is_linked(hook):
     around = SpanContext(7, 8, is_remote=False, trace_flags=TraceFlags(1))
     token = context.attach(trace.set_span_in_context(NonRecordingSpan(around)))
     try:
-        told = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01", "baggage": "a=b"}
-        made = request.begin(ToolNames(), "ping", {}, 1, told, Peer())
+        carrier = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01", "baggage": "a=b"}
+        made = request.begin(ToolNames(), "ping", {}, 1, carrier, Peer())
         assert baggage.get_baggage("a") == "b", "baggage is kept for what the tool calls"
         made.end(Verdict("ok"))
         assert baggage.get_baggage("a") is None

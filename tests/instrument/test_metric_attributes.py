@@ -1,4 +1,4 @@
-"""What clients and tools make up takes no metric point away from the server's own tools."""
+"""Values that clients and tools make up don't displace metric points of the server's own tools."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SDK = 2000
 def fresh(monkeypatch):
     kinds = {kind: Budget(kind) for kind in metrics._budgets}
     monkeypatch.setattr(metrics, "_budgets", kinds)
-    monkeypatch.setattr(request_metrics, "_known", {})
+    monkeypatch.setattr(request_metrics, "_cache", {})
 
 
 def asked(known, *, verdict=OK, version="2025-06-18"):
@@ -47,7 +47,7 @@ def test_made_up_protocol_versions_and_codes(recorded):
     assert len(versions) <= LIMITS["protocol"].at_once
     assert "_OTHER" in versions
     assert sum(point.count for point in points) == 2 * (SDK + 100) + 1
-    assert len(request_metrics._known) <= SDK
+    assert len(request_metrics._cache) <= SDK
 
 
 def test_made_up_classes_of_errors(recorded):

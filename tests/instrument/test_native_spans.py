@@ -1,4 +1,4 @@
-"""A library's span of a request that says what ours says already costs next to nothing."""
+"""A library's span of a request that repeats our attributes costs almost nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an error becomes, from exceptions made as the stacks make them."""
+"""Outcomes of errors, from exceptions as the stacks raise them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `instrument_tool` records of a call."""
+"""What `instrument_tool` records about a call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a host annotates with, and other things of a function that may raise when looked at."""
+"""Annotations and other attributes of a host's function that may raise when inspected."""
 
 # No `from __future__ import annotations`: it would make text of what is tested here.
 

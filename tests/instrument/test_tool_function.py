@@ -1,4 +1,4 @@
-"""That a tool can't tell whether it is instrumented, nor its callers."""
+"""Neither a tool nor its callers notice that it is instrumented."""
 
 from __future__ import annotations
 

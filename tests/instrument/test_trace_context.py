@@ -1,4 +1,4 @@
-"""What a server tells its client of traces: read from the bytes that it writes."""
+"""The trace context that a server sends to its client, read from the bytes that it writes."""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.sdk.metrics.export import Buckets
 
 from cortex_otel.instrument.state import state
-from cortex_otel.process import metric_copies
+from cortex_otel.process import budget, metric_copies
+from cortex_otel.process.budget import Budget, Limit
 from cortex_otel.testing import capture
 
 LEVELS = {
@@ -37,3 +38,24 @@ def test_added_exponential_buckets_begin_and_end_with_what_was_counted():
 def test_exponential_buckets_of_nothing_are_none():
     added = metric_copies._buckets(0, (0, Buckets(3, [0, 0])), (0, Buckets(0, [])))
     assert (added.offset, list(added.bucket_counts)) == (0, [])
+
+
+def test_the_last_quarter_of_a_budget_is_for_names_that_come_again(monkeypatch):
+    monkeypatch.setattr(budget, "LIMITS", {"tool": Limit(8, 24)})
+    names = Budget("tool", clock=lambda: 0.0)
+    assert [names.admits(f"new {number}") for number in range(8)] == [True] * 6 + [False] * 2
+    assert [names.admits(f"new {number}") for number in (6, 7, 8)] == [True, True, False]
+    assert not names.admits("new 8")
+
+
+def test_a_budget_is_earned_to_the_token(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(budget, "LIMITS", {"tool": Limit(4, 4)})
+    names = Budget("tool", clock=lambda: now[0])
+    assert [names.admits(f"new {number}") for number in range(4)] == [True] * 3 + [False]
+    assert names.admits("new 3")  # it comes again, and takes the last one
+    assert not names.admits("new 4")
+    now[0] += 86_400 / 4 - 1
+    assert not names.admits("new 4")
+    now[0] += 1
+    assert names.admits("new 4")

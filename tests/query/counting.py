@@ -1,4 +1,4 @@
-"""What questions should answer, by plain Python over the events themselves."""
+"""The expected results of questions, computed in plain Python over the events themselves."""
 
 from __future__ import annotations
 

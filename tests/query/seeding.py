@@ -1,4 +1,4 @@
-"""Makes databases from plain events, with plain SQL: nothing of the writer is trusted here."""
+"""Makes databases from plain events, with plain SQL: independent of the writer."""
 
 from __future__ import annotations
 

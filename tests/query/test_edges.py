@@ -1,4 +1,4 @@
-"""What the definitions say at their edges (facts/analytics.md)."""
+"""The edge cases of the definitions (facts/analytics.md)."""
 
 from __future__ import annotations
 

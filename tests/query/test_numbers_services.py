@@ -91,8 +91,8 @@ def test_mcp_summary(varied_store, varied, when, filters):
     assert row["avg_ms"] == near(mean_ms(calls))
     for percent in (50, 95, 99):
         assert_near(row[f"p{percent}_ms"], nearest_rank(calls, percent))
-    kept = ratio(total(events, "tokens_after"), total(events, "tokens_before"))
-    assert row["savings_rate"] == (None if kept is None else pytest.approx(1 - kept))
+    ratio_left = ratio(total(events, "tokens_after"), total(events, "tokens_before"))
+    assert row["savings_rate"] == (None if ratio_left is None else pytest.approx(1 - ratio_left))
     assert row["accuracy"] == ratio(total(events, "accepted"), total(events, "suggested"))
 
 
@@ -171,8 +171,8 @@ def test_search_performance(varied_store, varied, when, filters):
         assert row["searches"] == weight_of(searches)
         assert row["error_rate"] == ratio(weight_of(failed_of(searches)), weight_of(searches))
         assert row["n"] == timed(searches)
-        told = measured(searches, "results")
-        assert row["avg_results"] == near(ratio(total(searches, "results"), told))
+        number = measured(searches, "results")
+        assert row["avg_results"] == near(ratio(total(searches, "results"), number))
         assert row["checks"] == measured(searches, "recall")
         assert row["recall"] == near(ratio(total(searches, "recall"), row["checks"]))
         for percent in (50, 95, 99):

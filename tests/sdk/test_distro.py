@@ -1,4 +1,4 @@
-"""The entry points, and `opentelemetry-instrument` with nothing in code, in a process each."""
+"""The entry points, and `opentelemetry-instrument` without code, in a process each."""
 
 from __future__ import annotations
 
@@ -168,18 +168,18 @@ def test_spans_metrics_and_events_are_stored_and_nothing_is_printed(host):
     assert [row[:3] for row in points if row[0].startswith("mcp.")] == [
         ("mcp.server.operation.duration", "s", "histogram")
     ]
-    told = json.loads(host.rows("resource")[0][0])
-    assert told["service.name"] == "cortex-mcp"
-    assert told["telemetry.distro.name"] == "cortex-otel"
-    assert told["telemetry.distro.version"] == cortex_otel.__version__
+    resource = json.loads(host.rows("resource")[0][0])
+    assert resource["service.name"] == "cortex-mcp"
+    assert resource["telemetry.distro.name"] == "cortex-otel"
+    assert resource["telemetry.distro.version"] == cortex_otel.__version__
 
 
 @pytest.mark.system
 def test_the_services_own_name_is_kept(host):
     host.report(OTEL_SERVICE_NAME="shop", OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=ci")
-    told = json.loads(host.rows("resource")[0][0])
-    assert told["service.name"] == "shop"
-    assert told["deployment.environment.name"] == "ci"
+    resource = json.loads(host.rows("resource")[0][0])
+    assert resource["service.name"] == "shop"
+    assert resource["deployment.environment.name"] == "ci"
 
 
 @pytest.mark.system

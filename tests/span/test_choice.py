@@ -1,4 +1,4 @@
-"""Which span a host gets, and that `cortex-otel status` says it: in a process each."""
+"""Which span a host gets, and that `cortex-otel status` shows it; in a process each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stock span and ours, told the same: whatever anybody can see must be the same.
+"""The stock span and ours after the same calls: everything observable must be the same.
 
 The same calls, drawn at random, go to both; then all that came back is compared: what each call
 returned, raised and logged, what processors were called with, and what an exporter saw, down to
@@ -240,8 +240,8 @@ def items(attributes):
     for key, value in (attributes or {}).items():
         # Of a `with` block, the SDK's own frames are in the stock one and not in ours.
         is_trace = key == "exception.stacktrace"
-        kept = re.findall(r"(?m)^\w.*$|test_equivalence.py.*", value) if is_trace else value
-        found.append((plain(key), plain(kept)))
+        lines = re.findall(r"(?m)^\w.*$|test_equivalence.py.*", value) if is_trace else value
+        found.append((plain(key), plain(lines)))
     return found
 
 
@@ -253,7 +253,7 @@ def tried(function, *arguments, **options):
 
 
 class Drive:
-    """One provider, and what it shows when it is told to do something."""
+    """One provider, and what is observed of it after each operation."""
 
     def __init__(self, provider_class, limits, sampler, ids):
         self.log = []

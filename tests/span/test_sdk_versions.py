@@ -1,4 +1,4 @@
-"""The SDK's own tests of spans, tracers, samplers and processors pass against the lean ones.
+"""The SDK's own tests of spans, tracers, samplers and processors pass with the lean ones.
 
 For the installed version here; for the others that `versions.py` names, in environments that uv
 makes on the spot (marked `stacks`), together with our own comparison.

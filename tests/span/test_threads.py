@@ -35,9 +35,9 @@ def often_interrupted():
 
 def provider(**options):
     made = LeanTracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False, **options)
-    kept = Kept()
-    made.add_span_processor(kept)
-    return made.get_tracer("x"), kept
+    exporter = Kept()
+    made.add_span_processor(exporter)
+    return made.get_tracer("x"), exporter
 
 
 def at_once(*functions):
@@ -48,7 +48,7 @@ def at_once(*functions):
         try:
             barrier.wait()
             function()
-        except BaseException as error:  # noqa: BLE001 - told below
+        except BaseException as error:  # noqa: BLE001 - reported below
             errors.append(error)
 
     threads = [threading.Thread(target=run, args=(function,)) for function in functions]
@@ -63,7 +63,7 @@ def at_once(*functions):
 def test_nothing_is_lost_of_what_threads_set():
     limits = SpanLimits(max_attributes=THREADS * EACH * 2 + 2, max_events=THREADS * EACH * 2,
                         max_links=THREADS * EACH)  # fmt: skip
-    tracer, kept = provider(span_limits=limits)
+    tracer, exporter = provider(span_limits=limits)
     span = tracer.start_span("x")
     other = tracer.start_span("y").get_span_context()
 
@@ -80,7 +80,7 @@ def test_nothing_is_lost_of_what_threads_set():
 
     at_once(*(lambda number=number: write(number) for number in range(THREADS)))
     span.end()
-    (ended,) = kept.spans
+    (ended,) = exporter.spans
     assert len(ended.attributes) == THREADS * EACH * 2 + 2
     assert len(ended.events) == len(ended.links) == THREADS * EACH
     assert ended.dropped_attributes == ended.dropped_events == ended.dropped_links == 0
@@ -88,7 +88,7 @@ def test_nothing_is_lost_of_what_threads_set():
 
 @pytest.mark.usefixtures("often_interrupted")
 def test_the_limit_holds_and_what_it_pushes_out_is_counted():
-    tracer, kept = provider(span_limits=SpanLimits(max_attributes=50))
+    tracer, exporter = provider(span_limits=SpanLimits(max_attributes=50))
     span = tracer.start_span("x")
 
     def write(number):
@@ -97,14 +97,14 @@ def test_the_limit_holds_and_what_it_pushes_out_is_counted():
 
     at_once(*(lambda number=number: write(number) for number in range(THREADS)))
     span.end()
-    (ended,) = kept.spans
+    (ended,) = exporter.spans
     assert len(ended.attributes) == 50
     assert ended.dropped_attributes == THREADS * EACH - 50
 
 
 @pytest.mark.usefixtures("often_interrupted")
 def test_it_ends_once_and_later_writes_are_refused():
-    tracer, kept = provider()
+    tracer, exporter = provider()
     for _ in range(100):
         span = tracer.start_span("x", attributes={"a": 1})
         seen = []
@@ -113,8 +113,8 @@ def test_it_ends_once_and_later_writes_are_refused():
             lambda span=span: span.set_attributes({"c": 3}), lambda span=span: span.add_event("e"),
             lambda span=span, seen=seen: seen.append(dict(span._attributes)),
         )  # fmt: skip
-        ended = kept.spans.pop()
-        assert not kept.spans
+        ended = exporter.spans.pop()
+        assert not exporter.spans
         before = dict(ended.attributes), len(ended.events)
         span.set_attribute("d", 4)
         with pytest.raises(TypeError):
@@ -146,7 +146,7 @@ def test_all_threads_get_the_same_tracer():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_makes_its_own_spans():
-    tracer, kept = provider()
+    tracer, exporter = provider()
     before = tracer.start_span("before")
     read, write = os.pipe()
     child = os.fork()
@@ -157,7 +157,7 @@ def test_a_forked_child_makes_its_own_spans():
                 tracer.start_span("in child", attributes={"a": 1}).end()
             before.set_attribute("b", 2)
             before.end()
-            of_child, of_parent = kept.spans
+            of_child, of_parent = exporter.spans
             lines = [
                 of_child.context.span_id, of_child.parent == before.get_span_context(),
                 dict(of_parent.attributes), of_child.resource.attributes.get("process.pid"),
@@ -173,7 +173,7 @@ def test_a_forked_child_makes_its_own_spans():
     assert has_parent
     assert attributes == {"b": 2}
     tracer.start_span("in parent").end()
-    assert kept.spans[0].context.span_id != span_id  # not the same random numbers twice
+    assert exporter.spans[0].context.span_id != span_id  # not the same random numbers twice
 
 
 def test_others_get_a_read_only_copy_and_ours_the_span_itself():

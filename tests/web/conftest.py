@@ -53,8 +53,8 @@ class Admin:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        return kept | {
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        return inherited | {
             "CORTEX_OTEL_HOME": str(self.home),
             "CORTEX_OTEL_TIME_ZONE": "Asia/Seoul",
             "LC_ALL": "C.UTF-8",
@@ -88,7 +88,7 @@ class Admin:
 
 @pytest.fixture(scope="session")
 def population_home(tmp_path_factory):
-    """A home whose database holds the demo's population: 45 days, 150 users, until now."""
+    """A home whose database has the demo's synthetic data: 45 days, 150 users, until now."""
     from cortex_otel.demo.synthetic_data import fill
 
     home = tmp_path_factory.mktemp("population")

@@ -1,4 +1,4 @@
-"""What a page says when there is nothing, or nothing that can be read; and who may see it."""
+"""What a page shows if there is no data, or none that can be read; and who may see it."""
 
 from __future__ import annotations
 
@@ -128,11 +128,11 @@ async def test_a_panel_that_cannot_refresh_shows_its_age(
         await page.clock.run_for(5_000)
         while await page.locator("#live").get_attribute("data-state") != "on":
             await page.clock.run_for(200)
-    told = await late.inner_text()
-    assert words in told
-    assert "not <b>now</b>" in told
-    assert re.search(r"\b\d\d:\d\d\b", told)
-    assert told in await page.locator("#announcer").inner_text()
+    late_text = await late.inner_text()
+    assert words in late_text
+    assert "not <b>now</b>" in late_text
+    assert re.search(r"\b\d\d:\d\d\b", late_text)
+    assert late_text in await page.locator("#announcer").inner_text()
     assert await failing.locator("[data-body]").inner_text() == shown
     assert await page.locator("[data-late]:visible").count() == 1
     broken = False

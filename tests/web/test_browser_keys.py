@@ -1,4 +1,4 @@
-"""Everything can be done without a mouse, and without seeing."""
+"""Everything is usable with the keyboard and with a screen reader."""
 
 from __future__ import annotations
 

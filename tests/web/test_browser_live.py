@@ -1,4 +1,4 @@
-"""A tool call in another process, on the page in under a second; and what a page does meanwhile."""
+"""A tool call in another process is on the page within a second; and what pages do meanwhile."""
 
 from __future__ import annotations
 

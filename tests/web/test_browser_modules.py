@@ -1,4 +1,4 @@
-"""The scripts' own sums, in a real browser: numbers and times as they are read, gaps, nesting."""
+"""The scripts' functions in a real browser: formats of numbers and times, gaps, nesting."""
 
 from __future__ import annotations
 

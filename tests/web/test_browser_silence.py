@@ -1,4 +1,4 @@
-"""A page whose connection died without a sign doesn't say "Live", and recovers."""
+"""A page whose connection has silently died doesn't show "Live", and recovers."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ async def wired(admin):
 
 
 async def live_page(visit, admin):
-    """A page that is live, and whose clock the test can move."""
+    """A live page whose clock the test controls."""
     page = await visit(admin, "mcp?since=24h&lang=en")
     await page.clock.install()
     await page.reload()
@@ -175,17 +175,17 @@ async def test_a_page_stays_live_while_nothing_happens(admin, visit):
     words = asyncio.Queue()
 
     def heard(socket):
-        socket.on("framereceived", lambda told: words.put_nowait(told))  # noqa: PLW0108 - playwright marks it
+        socket.on("framereceived", lambda frame: words.put_nowait(frame))  # noqa: PLW0108 - playwright marks it
 
     page.on("websocket", heard)
     await page.reload()
     await page.wait_for_selector("#live[data-state=on]")
     # From here on the page's time passes as the test says, however slow the machine is.
     await page.clock.pause_at(await page.evaluate("Date.now() / 1000 + 1"))
-    told = []
+    frames = []
     for _ in range(4):
-        told.append(await asyncio.wait_for(words.get(), 60))
+        frames.append(await asyncio.wait_for(words.get(), 60))
         # Longer than the server is silent, shorter than a page waits.
         await page.clock.run_for(9000)
     assert await page.get_attribute("#live", "data-state") == "on"
-    assert any("alive" in word for word in told)
+    assert any("alive" in word for word in frames)

@@ -1,4 +1,4 @@
-"""What a page of another site can do with the admin of somebody who is signed in: link to it."""
+"""What a page of another site can do with the admin of a signed-in reader: only link to it."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def test_a_script_gets_no_answer(admin, visit, elsewhere):
     page = await visit(admin, ready=False)
     await page.goto(elsewhere)
     for path in ("/api/telemetry/errors", "/admin/telemetry/overview", "/api/telemetry/export/csv"):
-        told = await page.evaluate(
+        outcome = await page.evaluate(
             """async (url) => {
               try {
                 return await (await fetch(url, { credentials: 'include' })).text();
@@ -92,7 +92,7 @@ async def test_a_script_gets_no_answer(admin, visit, elsewhere):
             }""",
             admin.origin + path,
         )
-        assert told == "refused"
+        assert outcome == "refused"
         seen = await page.evaluate(
             """async (url) => {
               await fetch(url, { credentials: 'include', mode: 'no-cors' }).catch(() => null);

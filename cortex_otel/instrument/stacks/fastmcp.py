@@ -39,7 +39,7 @@ def adapt_telemetry(patches: Patches, module: ModuleType) -> None:
 def _tracer(original: Any) -> Any:
     def get_tracer(*args: Any, **kwargs: Any) -> Any:
         tracer = original(*args, **kwargs)
-        if requests.current() is None and not requests.asks_itself.get():
+        if requests.current() is None and not requests.is_internal_query.get():
             return tracer
         return NativeTracer(tracer)
 

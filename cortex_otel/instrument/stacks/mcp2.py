@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cortex_otel import guard
 from cortex_otel.instrument import request as requests
-from cortex_otel.instrument.methods import ASKED_OF_SERVERS
+from cortex_otel.instrument.methods import CLIENT_METHODS
 from cortex_otel.instrument.native_spans import server_span
 from cortex_otel.instrument.outcome import (
     INVALID_PARAMS,
@@ -97,7 +97,7 @@ def _native_span(original: Any) -> Any:
 
 def _send_request(original: Any) -> Any:
     async def send_raw_request(self: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        if state.trace_context_to_clients or method in ASKED_OF_SERVERS:
+        if state.trace_context_to_clients or method in CLIENT_METHODS:
             return await original(self, method, *args, **kwargs)
         token = _keep_trace_context.set(True)
         try:
@@ -118,11 +118,11 @@ def _inject_trace_context(original: Any) -> Any:
 
 def _ask_itself(original: Any) -> Any:
     async def ask(*args: Any, **kwargs: Any) -> Any:
-        token = requests.asks_itself.set(True)
+        token = requests.is_internal_query.set(True)
         try:
             return await original(*args, **kwargs)
         finally:
-            requests.asks_itself.reset(token)
+            requests.is_internal_query.reset(token)
 
     return ask
 

@@ -58,7 +58,7 @@ def verdict_of_content(request: McpRequest, content: object) -> Verdict:
     text_content = first.get("text") if isinstance(first, dict) else getattr(first, "text", None)
     if not isinstance(text_content, str):
         return OK
-    if request.unrun and request.unrun in text_content:
+    if request.unrun_repr and request.unrun_repr in text_content:
         return NOT_RUN
     if state.soft_errors and _is_soft_error(text_content):
         return Verdict("tool_error", sc.ERROR_TYPE_TOOL_ERROR, is_soft=True)

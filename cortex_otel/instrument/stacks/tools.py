@@ -112,7 +112,7 @@ def note_result(original: Any) -> Any:
         if inspect.isasyncgen(result) or inspect.iscoroutine(result):
             request = requests.current()
             if request is not None:
-                request.unrun = repr(result)
+                request.unrun_repr = repr(result)
         return original(*args, **kwargs)
 
     return convert

@@ -321,10 +321,10 @@ def _empty(
         hint = _("Without the filters there may be more.")
     elif not _has_records(connection, time_range):
         reason, message = "empty_range_of", _("Nothing was recorded in this range")
-        told = time_range.zone.iso(last)[:16].replace("T", " ")
-        hint = _("The latest record is from {last}: choose a longer range.", last=told)
+        latest = time_range.zone.iso(last)[:16].replace("T", " ")
+        hint = _("The latest record is from {last}: choose a longer range.", last=latest)
     else:
-        # Other panels have something to show: it is this kind that is missing.
+        # Other panels have data: only this kind is missing.
         reason, message = "empty_kind", _("Nothing of this kind was recorded in this range")
     return {"reason": reason, "message": message, "hint": hint}
 

@@ -146,7 +146,7 @@ _User = Annotated[
 _Limit = Annotated[int, Field(ge=1, le=MAX_EVENTS, description=f"Rows at most, to {MAX_EVENTS}.")]
 _Cursor = Annotated[
     str | None,
-    Field(max_length=400, description="`next` of the answer before: goes on where it ended."),
+    Field(max_length=400, description="`next` of the previous response: continues after it."),
 ]
 
 
@@ -158,7 +158,7 @@ class FilterQuery(RangeQuery):
         str | None, Field(pattern=r"^[A-Za-z0-9_.\-]{1,64}$", description="`mcp.tool_call` …")
     ] = None
     error_type: Annotated[
-        _Text | None, Field(description="Class of an error; `unknown`: none was told.")
+        _Text | None, Field(description="Class of an error; `unknown`: without a class.")
     ] = None
     tool: Annotated[_Text | None, Field(description="Name of a tool.")] = None
     q: Annotated[_Text | None, Field(description="Text that a message contains.")] = None

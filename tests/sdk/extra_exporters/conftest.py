@@ -73,7 +73,7 @@ def start(path):
 
 @pytest.fixture
 def run(start):
-    """Runs a host's program to its end; what it said on stderr."""
+    """Runs a host's program to its end; returns its stderr."""
 
     def to_the_end(code, **environment):
         process = start(code, **environment)
@@ -92,11 +92,11 @@ def noted(path):
     """
 
     def look(signal="event"):
-        told = Counter(store_kit.ledger(path, signal))
+        counts = Counter(store_kit.ledger(path, signal))
         for state in store_kit.heartbeats(path.parent):
             for entry, number in state["unrecorded"].items():
                 of, _, rest = entry.partition("|")
-                told[rest] += number if of == signal else 0
-        return {key: told[key] for key in told if key.startswith("sen") and told[key]}
+                counts[rest] += number if of == signal else 0
+        return {key: counts[key] for key in counts if key.startswith("sen") and counts[key]}
 
     return look

@@ -1,4 +1,4 @@
-"""CORTEX_OTEL_OTLP_ENDPOINT: what goes to the Collector it names, and what comes of it."""
+"""CORTEX_OTEL_OTLP_ENDPOINT: what is sent to the Collector, and how failures are counted."""
 
 from __future__ import annotations
 
@@ -104,11 +104,11 @@ def test_headers_come_only_from_the_file(server, run, tmp_path):
     )  # fmt: skip
     assert {path for path, _, _ in collector.taken} == PATHS
     for _, headers, _ in collector.taken:
-        told = {name.lower(): value for name, value in headers.items()}
-        assert told["authorization"] == "Bearer abc="
-        assert told["x-tenant"] == "cortex:1"
-        assert "THEIRS" not in str(told)
-        assert "content-encoding" not in told
+        received = {name.lower(): value for name, value in headers.items()}
+        assert received["authorization"] == "Bearer abc="
+        assert received["x-tenant"] == "cortex:1"
+        assert "THEIRS" not in str(received)
+        assert "content-encoding" not in received
 
 
 @pytest.mark.system
@@ -216,8 +216,8 @@ def test_an_invalid_endpoint_is_refused_and_not_shown(address):
     [("http://x:4318/", "http://x:4318"), (" https://[::1]:4318 ", "https://[::1]:4318"),
      ("https://x/otlp/", "https://x/otlp")],
 )  # fmt: skip
-def test_an_endpoint_is_kept_as_the_paths_are_added_to_it(address, kept):
-    assert read_environment({"CORTEX_OTEL_OTLP_ENDPOINT": address}).otlp_endpoint == kept
+def test_an_endpoint_is_kept_as_the_paths_are_added_to_it(address, expected):
+    assert read_environment({"CORTEX_OTEL_OTLP_ENDPOINT": address}).otlp_endpoint == expected
 
 
 @pytest.mark.parametrize(

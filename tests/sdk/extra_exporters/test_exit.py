@@ -1,4 +1,4 @@
-"""Whatever becomes of a Collector: no exit waits for it, and what it didn't get is counted."""
+"""Whatever a Collector does: no exit waits for it, and what it didn't get is counted."""
 
 from __future__ import annotations
 
@@ -126,10 +126,10 @@ ready()
 def test_the_host_never_waits_and_what_finds_no_room_is_counted(start, noted, black_hole):
     code = "cortex_otel.configure(metrics_interval_ms=86_400_000)\nemit(10_000)\nready()"
     finish(start(code, **addressed(black_hole, "setting")))
-    told = noted()
-    assert told["send_failed|otlp queue_full"] > 0
-    assert sum(told.values()) == 10_000
-    assert not any(key.startswith("sent") for key in told)
+    counts = noted()
+    assert counts["send_failed|otlp queue_full"] > 0
+    assert sum(counts.values()) == 10_000
+    assert not any(key.startswith("sent") for key in counts)
 
 
 def test_a_forked_child_and_its_parent_send_their_own_records(start, noted, server):

@@ -1,4 +1,4 @@
-"""Processors and readers given to configure(): redacted copies too, unless told otherwise."""
+"""Processors and readers given to configure() get redacted copies too, unless configured raw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes over the wire: every byte that an exporter sends, and what can be read out of them."""
+"""Records what exporters send over the wire: every byte, and what can be read from them."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ class Tap:
             except OSError:
                 return
             server = socket.create_connection(self._target)
-            kept = bytearray()
+            sent = bytearray()
             with self._lock:
-                self._sent.append(kept)
+                self._sent.append(sent)
                 self._sockets += [client, server]
-            for pair in ((client, server, kept), (server, client, None)):
+            for pair in ((client, server, sent), (server, client, None)):
                 threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
 
-    def _pass_on(self, source, target, kept) -> None:
+    def _pass_on(self, source, target, sent) -> None:
         try:
             while data := source.recv(65536):
-                if kept is not None:
-                    kept += data
+                if sent is not None:
+                    sent += data
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
         except OSError:
@@ -96,7 +96,7 @@ def _http2_data(stream: bytes) -> list[bytes]:
 
 
 class Server:
-    """Takes OTLP/HTTP as a Collector would, and answers as it is told.
+    """Accepts OTLP/HTTP like a Collector, and responds as configured.
 
     Args:
         status: of every answer.

@@ -1,4 +1,4 @@
-"""Hosts with an OpenTelemetry of their own, a process each: providers are set once a process."""
+"""Hosts with their own OpenTelemetry, one process each: providers are set once per process."""
 
 from __future__ import annotations
 

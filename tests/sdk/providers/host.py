@@ -1,4 +1,4 @@
-"""The beginning of each host: an SDK of its own that keeps everything, and a report at the end."""
+"""Common start of each host: its own SDK that keeps everything, and a report at the end."""
 
 # ruff: noqa: F401, T201 - scripts follow here, and report on stdout
 import contextlib

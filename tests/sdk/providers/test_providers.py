@@ -1,4 +1,4 @@
-"""A host's own OpenTelemetry and ours: both get everything once, whoever comes first."""
+"""A host's own OpenTelemetry and ours: both get everything once, in either order."""
 
 from __future__ import annotations
 

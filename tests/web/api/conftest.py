@@ -1,4 +1,4 @@
-"""A real ``cortex-otel serve`` over a seeded store, asked as programs and browsers ask it."""
+"""A real ``cortex-otel serve`` over a seeded store, used as programs and browsers use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes no sense is refused, with what would: one shape, right status, both languages."""
+"""Invalid input is refused with what is valid: one error shape, right status, both languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files: whole, safe in a spreadsheet, of one moment, in constant memory, cut with a word."""
+"""Exports: complete, safe in a spreadsheet, one snapshot, in constant memory, marked if cut."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def test_no_cell_is_a_formula(client):
 def test_json_is_whole_and_keeps_names_as_they_are(client):
     asked = {"since": "all", "page": "mcp", "panel": "tools"}
     answer = client.get(f"{API}/export/json", params=asked)
-    told = answer.json()
-    assert "=HYPERLINK(1)" in [row["tool_name"] for row in told["rows"]]
-    assert told["row_count"] == len(told["rows"])
-    assert told["truncated"] is False
+    export = answer.json()
+    assert "=HYPERLINK(1)" in [row["tool_name"] for row in export["rows"]]
+    assert export["row_count"] == len(export["rows"])
+    assert export["truncated"] is False
     # Not to be taken for a page by a browser that guesses.
     assert answer.headers["content-disposition"].startswith("attachment;")
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -65,20 +65,20 @@ def test_json_is_whole_and_keeps_names_as_they_are(client):
 @pytest.mark.parametrize("kind", ["csv", "json"])
 def test_the_file_has_a_name_in_any_language(client, kind):
     asked = {"page": "mcp", "panel": "tools", "lang": "ko"}
-    told = client.get(f"{API}/export/{kind}", params=asked).headers["content-disposition"]
-    plain = re.search(r'filename="([A-Za-z0-9.-]+)"', told)[1]
+    export = client.get(f"{API}/export/{kind}", params=asked).headers["content-disposition"]
+    plain = re.search(r'filename="([A-Za-z0-9.-]+)"', export)[1]
     assert plain.endswith(f".{kind}")
-    assert re.search("[가-힣]", unquote(re.search(r"filename\*=UTF-8''(\S+)", told)[1]))
+    assert re.search("[가-힣]", unquote(re.search(r"filename\*=UTF-8''(\S+)", export)[1]))
 
 
 def test_the_filters_of_the_page_hold_for_its_file(client, events):
     asked = {"since": "all", "tier": "paid", "service": "mcp", "event_type": "mcp.tool_call"}
-    told = client.get(f"{API}/export/json", params=asked).json()
+    export = client.get(f"{API}/export/json", params=asked).json()
     wanted = [
         event for event in events
         if (event.tier, event.service, event.event_type) == ("paid", "mcp", "mcp.tool_call")
     ]  # fmt: skip
-    assert told["row_count"] == len(wanted) > 10
+    assert export["row_count"] == len(wanted) > 10
 
 
 @pytest.fixture(scope="module")
@@ -119,9 +119,9 @@ def test_a_default_export_is_below_10_mb_and_marked_as_cut(large):
     assert "cut" in lines[-1]
     count = int(re.search(r"(\d+) rows", lines[-1])[1])
     assert count > 10_000
-    told = client.get(f"{API}/export/json", params={"since": "all"})
-    assert len(told.content) < 10_000_000
-    assert told.json()["truncated"] is True
+    export = client.get(f"{API}/export/json", params={"since": "all"})
+    assert len(export.content) < 10_000_000
+    assert export.json()["truncated"] is True
 
 
 def test_a_large_export_takes_no_memory(large):
@@ -204,5 +204,5 @@ def test_head_is_refused_as_get_is(client, serve, client_of, tmp_path):
     asked = {"page": "mcp", "panel": "nothing"}
     assert client.head(f"{API}/export/csv", params=asked).status_code == 404
     nowhere = client_of(serve(tmp_path))
-    told = nowhere.get(f"{API}/export/csv").status_code
-    assert told == nowhere.head(f"{API}/export/csv").status_code == 503
+    export = nowhere.get(f"{API}/export/csv").status_code
+    assert export == nowhere.head(f"{API}/export/csv").status_code == 503

@@ -1,4 +1,4 @@
-"""Who gets in, and what every answer carries."""
+"""Access control, and the headers of every response."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def test_nothing_is_served_without_the_token(stranger, path, headers):
 
 @pytest.mark.parametrize("scheme", ["Basic", "bearer ", ""])
 def test_another_scheme_or_a_token_with_more_to_it_is_none(admin, stranger, scheme):
-    told = {"Basic": f"Basic {token_of(admin)}", "bearer ": f"Bearer {token_of(admin)}x", "": ""}
-    answer = stranger.get(f"{API}/questions", headers={"authorization": told[scheme]})
+    headers = {"Basic": f"Basic {token_of(admin)}", "bearer ": f"Bearer {token_of(admin)}x", "": ""}
+    answer = stranger.get(f"{API}/questions", headers={"authorization": headers[scheme]})
     assert answer.status_code == 401
 
 
@@ -201,11 +201,11 @@ def test_a_token_file_that_others_could_read_is_replaced(serve, tmp_path):
 
 
 def test_a_token_of_the_settings_counts_and_is_written_nowhere(serve, tmp_path):
-    told = "settings-token-0123456789"
-    admin = serve(tmp_path, CORTEX_OTEL_ADMIN_TOKEN=told)
-    assert token_of(admin) == told
+    token = "settings-token-0123456789"
+    admin = serve(tmp_path, CORTEX_OTEL_ADMIN_TOKEN=token)
+    assert token_of(admin) == token
     assert not (tmp_path / "admin.token").exists()
-    bearer = {"authorization": f"Bearer {told}"}
+    bearer = {"authorization": f"Bearer {token}"}
     answer = httpx.get(f"{admin.origin}{API}/questions", headers=bearer)
     assert answer.status_code == 200
 
@@ -261,8 +261,8 @@ def test_static_files_are_kept_for_ever_compressed_and_only_ours(client, strange
 def test_on_a_network_any_name_is_allowed_but_no_other_site_and_no_request_without_token(
     serve, client_of, tmp_path
 ):
-    told = "token-for-the-network-1234"
-    admin = serve(tmp_path, CORTEX_OTEL_ADMIN_HOST="0.0.0.0", CORTEX_OTEL_ADMIN_TOKEN=told)
+    token = "token-for-the-network-1234"
+    admin = serve(tmp_path, CORTEX_OTEL_ADMIN_HOST="0.0.0.0", CORTEX_OTEL_ADMIN_TOKEN=token)
     port = urlsplit(admin.origin).port
     admin.url = admin.url.replace("0.0.0.0", "127.0.0.1")
     client, stranger = client_of(admin), client_of(admin, signed_in=False)

@@ -1,4 +1,4 @@
-"""Users, errors, events and traces: what is in them, and how one pages on."""
+"""Users, errors, events and traces: their content and paging."""
 
 from __future__ import annotations
 

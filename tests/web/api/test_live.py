@@ -1,4 +1,4 @@
-"""News over the WebSocket: soon, once, only while somebody looks."""
+"""Live updates over the WebSocket: prompt, once, and only while the page is visible."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def commit(admin):
     return newest
 
 
-def told(socket, timeout=PATIENCE):
+def receive(socket, timeout=PATIENCE):
     """The next news; a sign of life is none."""
     deadline = time.monotonic() + timeout
     while (news := json.loads(socket.recv(deadline - time.monotonic())))["type"] == "alive":
@@ -65,16 +65,16 @@ def told(socket, timeout=PATIENCE):
 
 def quiet(socket, seconds=0.8):
     with pytest.raises(TimeoutError):
-        told(socket, seconds)
+        receive(socket, seconds)
 
 
 def settled(socket):
     """The greeting, and whatever else there is to say at first."""
-    first = told(socket)
+    first = receive(socket)
     assert first["type"] == "hello"
     try:
         while True:
-            told(socket, 0.7)
+            receive(socket, 0.7)
     except TimeoutError:
         return first
 
@@ -87,7 +87,7 @@ def test_a_commit_of_another_process_is_announced_at_once(own):
         for _ in range(5):
             newest = commit(own)
             started = time.monotonic()
-            while (news := told(socket))["newest_id"] < newest:
+            while (news := receive(socket))["newest_id"] < newest:
                 pass
             took.append(time.monotonic() - started)
             assert news["type"] == "change"
@@ -105,7 +105,7 @@ def test_every_listener_is_notified(own):
             settled(socket)
         newest = commit(own)
         for socket in sockets:
-            while told(socket)["newest_id"] < newest:  # of the test before, on a busy machine
+            while receive(socket)["newest_id"] < newest:  # of the test before, on a busy machine
                 pass
 
 
@@ -116,13 +116,13 @@ def test_a_paused_listener_gets_nothing_and_catches_up(own):
         while True:
             newest = commit(own)
             try:
-                told(socket, 0.8)
+                receive(socket, 0.8)
             except TimeoutError:
                 break
             # Said before the server read the wish: at most once in a while.
         quiet(socket)
         socket.send(json.dumps({"type": "resume"}))
-        again = told(socket)
+        again = receive(socket)
         assert again["newest_id"] == newest > first["newest_id"]
 
 
@@ -176,7 +176,7 @@ def test_a_wish_that_is_none_ends_the_talk_and_nothing_else(own, wish):
         socket.send(wish)
         assert ends(socket)
     with socket_of(own) as socket:
-        assert told(socket)["type"] == "hello"
+        assert receive(socket)["type"] == "hello"
 
 
 def test_too_long_a_wish_is_refused(own):
@@ -191,7 +191,7 @@ def test_there_is_room_for_so_many_pages_and_no_more(own):
         for _ in range(MAX_SOCKETS + 4):
             try:
                 socket = stack.enter_context(socket_of(own))
-                assert told(socket)["type"] == "hello"
+                assert receive(socket)["type"] == "hello"
             except websockets.exceptions.WebSocketException:
                 refused += 1
     assert refused == 4
@@ -199,7 +199,7 @@ def test_there_is_room_for_so_many_pages_and_no_more(own):
     def is_let_in():
         try:
             with socket_of(own) as socket:
-                return told(socket)["type"] == "hello"
+                return receive(socket)["type"] == "hello"
         except websockets.exceptions.WebSocketException:
             return False  # the server hasn't seen yet that the others are gone
 
@@ -209,11 +209,11 @@ def test_there_is_room_for_so_many_pages_and_no_more(own):
 def test_a_database_that_appears_later_is_followed(serve, home, tmp_path):
     admin = serve(tmp_path)
     with socket_of(admin) as socket:
-        assert told(socket)["newest_id"] == 0
+        assert receive(socket)["newest_id"] == 0
         with sqlite3.connect(home / "cortex.db") as source:
             source.execute("VACUUM INTO ?", (str(tmp_path / "cortex.db"),))
         source.close()
-        while told(socket)["newest_id"] == 0:
+        while receive(socket)["newest_id"] == 0:
             pass
 
 
@@ -243,19 +243,19 @@ def test_pages_that_died_without_a_sign_make_room(serve, home):
             )  # fmt: skip
             assert each.recv(65_536).startswith(b"HTTP/1.1 101")
         with pytest.raises(websockets.exceptions.WebSocketException), socket_of(admin) as late:
-            told(late)
+            receive(late)
         for each in silent:
             while each.recv(65_536):
                 pass
         with socket_of(admin) as page:
-            assert told(page)["type"] == "hello"
+            assert receive(page)["type"] == "hello"
 
 
 @pytest.mark.timing
 def test_an_open_socket_does_not_hold_up_the_end(serve, home):
     admin = serve(home)
     with socket_of(admin) as socket:
-        told(socket)
+        receive(socket)
         started = time.monotonic()
         admin.process.terminate()
         assert admin.process.wait(PATIENCE) == 0

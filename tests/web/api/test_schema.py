@@ -1,4 +1,4 @@
-"""The description of the API: committed, true, and no request that it allows or not is a fault."""
+"""The API's description: committed and correct; no request, valid or not, causes a fault."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ def ask_often(operation, mode, client, statuses):
         phases=[Phase.generate], suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     def ask(case):
-        told = case.as_transport_kwargs(base_url=str(client.base_url))
+        arguments = case.as_transport_kwargs(base_url=str(client.base_url))
         try:
             request = client.build_request(
-                told["method"], told["url"], params=told.get("params") or None
+                arguments["method"], arguments["url"], params=arguments.get("params") or None
             )
             answer = client.send(request)
         except (httpx.InvalidURL, UnicodeError, httpx.UnsupportedProtocol):

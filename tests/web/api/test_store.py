@@ -1,4 +1,4 @@
-"""A store that is missing, empty, newer, damaged, locked or gone: a status and a clear word."""
+"""A store that is missing, empty, newer, damaged, locked or removed: status and clear message."""
 
 from __future__ import annotations
 
@@ -88,10 +88,10 @@ def test_an_empty_store_hints_at_what_fills_each_panel(serve, client_of, tmp_pat
     for page in PAGES.values():
         for panel in page.panels:
             for language in ("en", "ko"):
-                told = client.get(f"{API}/panels/{page.id}/{panel.id}?lang={language}&since=all")
-                assert told.status_code == 200, told.text
-                empty = told.json()["empty"]
-                assert empty, (page.id, panel.id, told.json()["rows"])
+                answer = client.get(f"{API}/panels/{page.id}/{panel.id}?lang={language}&since=all")
+                assert answer.status_code == 200, answer.text
+                empty = answer.json()["empty"]
+                assert empty, (page.id, panel.id, answer.json()["rows"])
                 assert empty["reason"] == "empty_store"
                 assert empty["message"]
                 assert empty["hint"]

@@ -118,7 +118,7 @@ def admin(populated):
 
 @pytest.fixture
 def empty_home(tmp_path):
-    """A home whose database has tables and nothing in them."""
+    """A home whose database has only empty tables."""
     from cortex_otel_exporters.sqlite.files import open_for_writing
 
     open_for_writing(tmp_path / "cortex.db").close()

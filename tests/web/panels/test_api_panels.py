@@ -1,4 +1,4 @@
-"""Panels: what the browser is given to draw, and the filters that make it."""
+"""Panels: the data for the browser, and their filters."""
 
 from __future__ import annotations
 
@@ -28,42 +28,42 @@ def somebody(admin):
 @pytest.mark.parametrize(("page", "panel"), ALL)
 def test_every_panel_matches_its_declaration(admin, somebody, page, panel):
     subject = {"user": somebody} if page == "user" else {}
-    told = admin.json(f"panels/{page}/{panel}", since="30d", **subject)
-    assert told.keys() == KEYS
-    names = [column["name"] for column in told["columns"]]
-    assert names == [column.name for column in catalogue()[told["question"]].columns]
-    assert {told["x"], told["split"], *told["values"], *told["links"]} - {""} <= set(names)
-    assert all(len(row) == len(names) for row in told["rows"])
-    assert told["rows"] or told["empty"]
-    assert all(column["title"] and column["meaning"] for column in told["columns"])
+    answer = admin.json(f"panels/{page}/{panel}", since="30d", **subject)
+    assert answer.keys() == KEYS
+    names = [column["name"] for column in answer["columns"]]
+    assert names == [column.name for column in catalogue()[answer["question"]].columns]
+    assert {answer["x"], answer["split"], *answer["values"], *answer["links"]} - {""} <= set(names)
+    assert all(len(row) == len(names) for row in answer["rows"])
+    assert answer["rows"] or answer["empty"]
+    assert all(column["title"] and column["meaning"] for column in answer["columns"])
     korean = admin.json(f"panels/{page}/{panel}", since="30d", lang="ko", **subject)
-    assert korean["about"] != told["about"]
-    assert (korean["title"] != told["title"]) or told["title"].isupper()
+    assert korean["about"] != answer["about"]
+    assert (korean["title"] != answer["title"]) or answer["title"].isupper()
 
 
 def test_an_empty_store_is_reported_in_every_panel(serve, empty_home):
     served = serve(empty_home)
     for page, panel in ALL:
         for language in ("en", "ko"):
-            told = served.json(f"panels/{page}/{panel}", lang=language)
-            assert told["empty"], (page, panel)
-            assert told["empty"]["reason"] == "empty_store"
-            assert told["empty"]["hint"]
+            answer = served.json(f"panels/{page}/{panel}", lang=language)
+            assert answer["empty"], (page, panel)
+            assert answer["empty"]["reason"] == "empty_store"
+            assert answer["empty"]["hint"]
 
 
 def test_why_a_panel_is_empty(admin):
-    told = admin.json("panels/mcp/tools", tier="enterprise", from_="2020-01-01", to="2020-02-01")
-    assert told["empty"]["reason"] == "empty_filtered"
-    told = admin.json("panels/mcp/tools", from_="2020-01-01", to="2020-02-01")
-    assert told["empty"]["reason"] == "empty_range_of"
-    assert told["empty"]["hint"]
+    answer = admin.json("panels/mcp/tools", tier="enterprise", from_="2020-01-01", to="2020-02-01")
+    assert answer["empty"]["reason"] == "empty_filtered"
+    answer = admin.json("panels/mcp/tools", from_="2020-01-01", to="2020-02-01")
+    assert answer["empty"]["reason"] == "empty_range_of"
+    assert answer["empty"]["hint"]
 
 
 @pytest.mark.parametrize("filters", [{}, {"tier": "paid"}, {"service": "mcp", "since": "7d"}])
 def test_the_rows_are_those_of_the_question(admin, filters):
-    told = admin.json("panels/mcp/tools", **filters)
+    answer = admin.json("panels/mcp/tools", **filters)
     bounds = [
-        int(datetime.fromisoformat(told["range"][side]).timestamp() * 1000) * 10**6
+        int(datetime.fromisoformat(answer["range"][side]).timestamp() * 1000) * 10**6
         for side in ("from", "to")
     ]
     connection = open_reader(admin.database)
@@ -80,18 +80,18 @@ def test_the_rows_are_those_of_the_question(admin, filters):
     )
     connection.close()
     units = [column.unit for column in result.columns]
-    assert told["rows"] == [
+    assert answer["rows"] == [
         [plain(*each, 540) for each in zip(row, units, strict=True)] for row in result.rows
     ]
 
 
 def test_the_period_before_ends_where_the_range_begins_and_is_as_long(admin):
-    told = admin.json("panels/overview/totals", since="7d", compare="1")
-    start, end = (datetime.fromisoformat(told["range"][side]) for side in ("from", "to"))
-    before = told["previous"]
+    answer = admin.json("panels/overview/totals", since="7d", compare="1")
+    start, end = (datetime.fromisoformat(answer["range"][side]) for side in ("from", "to"))
+    before = answer["previous"]
     assert datetime.fromisoformat(before["to"]) == start
     assert datetime.fromisoformat(before["from"]) == start - (end - start)
-    events = [column["name"] for column in told["columns"]].index("events")
+    events = [column["name"] for column in answer["columns"]].index("events")
     asked = admin.json("panels/overview/totals", from_=before["from"], to=before["to"])
     assert before["rows"][0][events] == asked["rows"][0][events] > 0
     assert admin.json("panels/overview/totals", since="7d")["previous"] is None
@@ -99,26 +99,26 @@ def test_the_period_before_ends_where_the_range_begins_and_is_as_long(admin):
 
 
 def test_all_of_it_begins_with_the_first_record(admin, population_now):
-    told = admin.json("panels/overview/totals", since="all")
-    begin = datetime.fromisoformat(told["range"]["from"]).timestamp()
+    answer = admin.json("panels/overview/totals", since="all")
+    begin = datetime.fromisoformat(answer["range"]["from"]).timestamp()
     assert 35 < (population_now / 1e9 - begin) / 86_400 < 42
 
 
 def test_a_panel_with_its_own_range_keeps_it(admin):
-    told = admin.json("panels/overview/hours", from_="2020-01-01", to="2020-01-02")
-    start, end = (datetime.fromisoformat(told["range"][side]) for side in ("from", "to"))
+    answer = admin.json("panels/overview/hours", from_="2020-01-01", to="2020-01-02")
+    start, end = (datetime.fromisoformat(answer["range"][side]) for side in ("from", "to"))
     assert (end - start).total_seconds() == 86_400
-    assert told["rows"]
+    assert answer["rows"]
 
 
 def test_a_filter_that_has_no_effect_is_reported(admin):
     """Of a question that has no use for it, and of a panel that fixes it."""
     for page in PAGES.values():
         for panel in page.panels:
-            told = admin.json(f"panels/{page.id}/{panel.id}", service="mcp", tier="paid")
+            answer = admin.json(f"panels/{page.id}/{panel.id}", service="mcp", tier="paid")
             accepts = catalogue()[panel.question].accepts
             own = panel.parameters
-            assert told["unfiltered"] == [
+            assert answer["unfiltered"] == [
                 name
                 for name in page.filters
                 if name in {"service", "user_tier"} and (name in own or not accepts(name))
@@ -128,9 +128,9 @@ def test_a_filter_that_has_no_effect_is_reported(admin):
 def test_the_filters_of_the_extension_page_count_in_every_panel(admin):
     """It is about one service: of another one there is nothing on it."""
     for panel in PAGES["extension"].panels:
-        told = admin.json(f"panels/extension/{panel.id}", service="mcp")
-        assert told["empty"], panel.id
-        assert told["unfiltered"] == []
+        answer = admin.json(f"panels/extension/{panel.id}", service="mcp")
+        assert answer["empty"], panel.id
+        assert answer["unfiltered"] == []
     everything = admin.json("panels/extension/session_length")["rows"]
     assert everything
     assert everything == admin.json("panels/extension/session_length", service="extension")["rows"]
@@ -142,12 +142,12 @@ def test_times_carry_the_offset_of_their_own_moment(serve, tmp_path, record):
     record(tmp_path, ["a"], time_ns=before)
     record(tmp_path, ["b"], time_ns=after)
     served = serve(tmp_path, time_zone="America/New_York")
-    told = served.json("events", from_="2026-10-31", to="2026-11-03")
-    assert [event["time"] for event in told["events"]] == [
+    answer = served.json("events", from_="2026-10-31", to="2026-11-03")
+    assert [event["time"] for event in answer["events"]] == [
         "2026-11-01T23:00:00.000-05:00",
         "2026-11-01T00:00:00.000-04:00",
     ]
-    assert told["range"] == {
+    assert answer["range"] == {
         "from": "2026-10-31T00:00:00.000-04:00",
         "to": "2026-11-03T00:00:00.000-05:00",
         "time_zone": "America/New_York",
@@ -170,39 +170,39 @@ def test_times_carry_the_offset_of_their_own_moment(serve, tmp_path, record):
     ],
 )
 def test_a_time_without_an_offset_is_in_the_requested_zone(admin, zone, expected):
-    told = admin.json("panels/overview/dau", from_="2026-11-02", to="2026-11-05", tz=zone)
-    assert told["range"]["from"] == expected
-    assert told["range"]["time_zone"] == zone
+    answer = admin.json("panels/overview/dau", from_="2026-11-02", to="2026-11-05", tz=zone)
+    assert answer["range"]["from"] == expected
+    assert answer["range"]["time_zone"] == zone
 
 
 def test_a_time_with_an_offset_is_that_moment(admin):
-    told = admin.json("events", from_="2026-11-02T00:00Z", to="2026-11-02T12:00-05:00")
-    assert told["range"]["from"] == "2026-11-02T09:00:00.000+09:00"
-    assert told["range"]["to"] == "2026-11-03T02:00:00.000+09:00"
+    answer = admin.json("events", from_="2026-11-02T00:00Z", to="2026-11-02T12:00-05:00")
+    assert answer["range"]["from"] == "2026-11-02T09:00:00.000+09:00"
+    assert answer["range"]["to"] == "2026-11-03T02:00:00.000+09:00"
 
 
 @pytest.mark.parametrize("name", ["overview", "mcp/summary", "extension/summary"])
 def test_a_whole_page_is_its_panels_of_one_moment(admin, name):
-    told = admin.json(name, since="7d")
-    page = PAGES[told["page"]]
-    assert list(told["panels"]) == [panel.id for panel in page.panels]
-    for panel in told["panels"].values():
+    answer = admin.json(name, since="7d")
+    page = PAGES[answer["page"]]
+    assert list(answer["panels"]) == [panel.id for panel in page.panels]
+    for panel in answer["panels"].values():
         assert panel.keys() == KEYS
 
 
 def test_tools_as_objects(admin):
-    told = admin.json("mcp/tools", since="30d")
+    answer = admin.json("mcp/tools", since="30d")
     panel = admin.json("panels/mcp/tools", since="30d")
     names = [column["name"] for column in panel["columns"]]
-    assert [tool["tool_name"] for tool in told["tools"]] == [
+    assert [tool["tool_name"] for tool in answer["tools"]] == [
         row[names.index("tool_name")] for row in panel["rows"]
     ]
 
 
 def test_a_user_by_the_whole_hash(admin, somebody):
-    told = admin.json(f"users/{somebody}", since="30d")
-    assert told["page"] == "user"
-    timeline = told["panels"]["timeline"]
+    answer = admin.json(f"users/{somebody}", since="30d")
+    assert answer["page"] == "user"
+    timeline = answer["panels"]["timeline"]
     index = [column["name"] for column in timeline["columns"]].index("user_id_hash")
     assert {row[index] for row in timeline["rows"]} == {somebody}
     assert admin.json(f"users/{somebody.upper()}")["panels"]["totals"]["rows"]
@@ -220,19 +220,19 @@ def test_users_by_the_beginning_of_the_hash(admin, somebody):
 def test_a_trace_in_the_order_of_time(admin):
     rows = admin.json("events", since="7d", limit=500)["events"]
     trace_id = next(row["trace_id"] for row in rows if row["trace_id"])
-    told = admin.json(f"traces/{trace_id}")
-    assert told["trace_id"] == trace_id
-    assert {span["trace_id"] for span in told["spans"]} == {trace_id}
-    times = [span["timestamp"] for span in told["spans"]]
+    answer = admin.json(f"traces/{trace_id}")
+    assert answer["trace_id"] == trace_id
+    assert {span["trace_id"] for span in answer["spans"]} == {trace_id}
+    times = [span["timestamp"] for span in answer["spans"]]
     assert times == sorted(times)
-    assert isinstance(told["spans"][0]["event_data"], dict)
+    assert isinstance(answer["spans"][0]["event_data"], dict)
     assert admin.error(f"traces/{'0' * 32}")[1]["code"] == "unknown_trace"
     assert admin.error("traces/xyz")[0] == 400
 
 
 def test_the_catalogue_and_the_pages_are_listed(admin):
-    told = admin.json("questions")
-    assert [question["name"] for question in told["questions"]] == list(catalogue())
-    for page in told["pages"]:
+    answer = admin.json("questions")
+    assert [question["name"] for question in answer["questions"]] == list(catalogue())
+    for page in answer["pages"]:
         for panel in page["panels"]:
             assert admin.get(f"panels/{page['page']}/{panel['panel']}").status_code == 200

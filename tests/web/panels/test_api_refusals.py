@@ -1,4 +1,4 @@
-"""What makes no sense is refused by every kind of path: with the parameter, in both languages."""
+"""Invalid input is refused by every kind of path, with the parameter, in both languages."""
 
 from __future__ import annotations
 

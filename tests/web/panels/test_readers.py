@@ -1,4 +1,4 @@
-"""Threads that read: how many may wait, what becomes of who goes away, and of another file."""
+"""The reader threads: their queue, clients that disconnect, and files that are replaced."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ForEver:
 
 
 class Request:
-    """One whose client goes away when it is told; ``seen_gone`` when somebody saw that."""
+    """A request whose client disconnects on command; ``seen_gone`` is set when that was noticed."""
 
     def __init__(self):
         self.is_gone = False
@@ -170,29 +170,29 @@ async def test_errors_of_sqlite_become_store_errors(populated, readers_of, tmp_p
     content[len(content) // 3 :] = os.urandom(len(content) - len(content) // 3)
     path.write_bytes(content)
     readers = readers_of(path)
-    with pytest.raises(StoreUnreadableError) as said:
+    with pytest.raises(StoreUnreadableError) as caught:
         await readers.ask(
             lambda connection: (
                 connection.execute("PRAGMA integrity_check").get
                 and list(connection.execute("SELECT * FROM telemetry_events"))
             )
         )
-    assert said.value.reason == "damaged"
+    assert caught.value.reason == "damaged"
 
 
 @pytest.mark.timing
 async def test_the_event_loop_never_waits(populated, readers_of):
     readers = readers_of(populated / "cortex.db", threads=2)
     asked = [asyncio.create_task(readers.ask(ForEver())) for _ in range(2)]
-    longest = 0.0
+    longest_wait = 0.0
     for _ in range(20):
         started = time.monotonic()
         await asyncio.sleep(0.01)
-        longest = max(longest, time.monotonic() - started)
+        longest_wait = max(longest_wait, time.monotonic() - started)
     for each in asked:
         each.cancel()
     await asyncio.gather(*asked, return_exceptions=True)
-    assert longest < 1
+    assert longest_wait < 1
 
 
 async def test_at_shutdown_every_query_gets_a_response(populated, readers_of):
@@ -201,7 +201,7 @@ async def test_at_shutdown_every_query_gets_a_response(populated, readers_of):
     asked = [asyncio.create_task(readers.ask(each)) for each in questions]
     await questions[0].begun()
     readers.give_up()
-    told = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), PATIENCE)
-    assert [each.code for each in told] == ["busy"] * 3
+    results = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), PATIENCE)
+    assert [each.code for each in results] == ["busy"] * 3
     with pytest.raises(ApiError):
         await readers.ask(count)

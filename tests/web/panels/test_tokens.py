@@ -1,4 +1,4 @@
-"""The token of an installation: made once, by whoever comes first; and of the run where it must."""
+"""The token of an installation: created once; valid for one run only if it can't be stored."""
 
 from __future__ import annotations
 

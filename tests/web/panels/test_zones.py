@@ -1,4 +1,4 @@
-"""Moments as they read in a zone, and clocks that are changed."""
+"""Local times in a zone, and clock changes."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ const island = document.getElementById("client");
 /** Page, panels, filters, language and texts. */
 export const client = JSON.parse(island.textContent);
 
-// English stands in the code; the page brings what its language has for it (cortex_otel/locale).
+// Texts in the code are English; the page contains their translations (cortex_otel/locale).
 
 /** A text of the interface in the reader's language; `{name}` is replaced by `values.name`. */
 export function _(message, values = {}) {
