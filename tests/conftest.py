@@ -56,7 +56,7 @@ BROWSER_FIXTURES = {"chromium", "visit"}
 def kind_of(item) -> str:
     if item.get_closest_marker("stacks") is not None:
         return "stacks"
-    if not BROWSER_FIXTURES.isdisjoint(item.fixturenames):
+    if not BROWSER_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
         return "browser"
     return "unit" if item.get_closest_marker("system") is None else "system"
 
