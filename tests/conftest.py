@@ -7,7 +7,8 @@ Kinds, of which each test is one (``make test-<kind>``):
 * ``browser``: drives Chromium (uses ``visit`` or ``chromium``).
 * ``stacks``: runs in an environment of another MCP stack, or of other packages, made on the spot.
 
-``timing`` is no kind: a test with a bound in seconds, which runs after all others, alone.
+``timing`` and ``thorough`` are no kinds: a bound in seconds, so it runs after all others, alone; and
+hundreds of cases of one behaviour, which ``make test-fast`` leaves out.
 """
 
 from __future__ import annotations
