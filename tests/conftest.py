@@ -7,8 +7,9 @@ Kinds, of which each test is one (``make test-<kind>``):
 * ``browser``: drives Chromium (uses ``visit`` or ``chromium``).
 * ``stacks``: runs in an environment of another MCP stack, or of other packages, made on the spot.
 
-``timing`` and ``thorough`` are no kinds: a bound in seconds, so it runs after all others, alone; and
-hundreds of cases of one behaviour, which ``make test-fast`` leaves out.
+``timing`` and ``thorough`` are no kinds. The one is for a bound in seconds: such a test runs after
+all others, alone. The other is for hundreds of cases of one behaviour: ``make test-fast`` leaves
+them out.
 """
 
 from __future__ import annotations
