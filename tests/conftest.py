@@ -14,6 +14,7 @@ them out.
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import itertools
 import os
@@ -88,6 +89,16 @@ def pytest_collection_modifyitems(items):
         rank = (at, kinds.index(kind_of(item)))
         ranks[item.path] = min(rank, ranks.get(item.path, rank))
     items.sort(key=lambda item: ranks[item.path])
+
+
+# Thousands of tests are made and none of them goes: looking for garbage among them, now and at each
+# `gc.collect()` of a test, is most of what some tests would cost.
+gc.disable()
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 class ProcessGuard:

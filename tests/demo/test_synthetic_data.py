@@ -41,6 +41,7 @@ def rows_of(database, table="telemetry_events"):
     return found
 
 
+@pytest.mark.thorough
 def test_the_same_seed_makes_the_same_rows(filled, events, tmp_path):
     again = tmp_path / "again.db"
     facts = fill(again, days=DAYS, users=USERS, seed=3, now_ns=NOW_NS)

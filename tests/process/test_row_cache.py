@@ -67,6 +67,7 @@ SPANS = st.lists(
 )  # fmt: skip
 
 
+@pytest.mark.thorough
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(SPANS, st.booleans())
 def test_the_row_is_the_same_as_without_memory(spans, capture):

@@ -252,6 +252,7 @@ def test_a_bomb_is_seen_in_its_first_megabytes():
         unpacked(gzip.compress(random.Random(1).randbytes(2 << 20)), most=1 << 20)
 
 
+@pytest.mark.thorough
 def test_nothing_that_is_remembered_grows_without_end(intake, store):
     for number in range(400):
         spans = [
