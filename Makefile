@@ -17,10 +17,10 @@ test-unit: venv ## every test that runs in one process
 	@JOBS=$${JOBS:-2} .ci/tests 'unit' -q $(ARGS)
 
 test-system: venv ## those that start servers, hosts and programs of other people
-	@.ci/tests 'system' $(ARGS)
+	@.ci/tests 'system and not browser and not stacks' $(ARGS)
 
 test-browser: venv ## those that drive Chromium
-	@.ci/tests 'browser' $(ARGS)
+	@.ci/tests 'browser and not stacks' $(ARGS)
 
 test-matrix: venv ## the whole matrix of MCP stacks, transports and servers of other people
 	@AHEAD=1 .ci/tests 'stacks' $(ARGS)

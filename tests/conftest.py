@@ -7,7 +7,9 @@ Kinds, of which each test is one (``make test-<kind>``):
 * ``browser``: drives Chromium (uses ``visit`` or ``chromium``).
 * ``stacks``: runs in an environment of another MCP stack, or of other packages, made on the spot.
 
-``timing`` is no kind: a test with a bound in seconds, which runs after all others, alone.
+``timing`` and ``thorough`` are no kinds. The one is for a bound in seconds: such a test runs after
+all others, alone. The other is for hundreds of cases of one behaviour: ``make test-fast`` leaves
+them out.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ BROWSER_FIXTURES = {"chromium", "visit"}
 def kind_of(item) -> str:
     if item.get_closest_marker("stacks") is not None:
         return "stacks"
-    if not BROWSER_FIXTURES.isdisjoint(item.fixturenames):
+    if not BROWSER_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
         return "browser"
     return "unit" if item.get_closest_marker("system") is None else "system"
 
@@ -68,7 +70,7 @@ def pytest_itemcollected(item):
 
 
 #: Begun first, since they take longest on the clock: at the end nobody waits for one of them.
-LONGEST: tuple[str, ...] = ()
+LONGEST = ("web/test_browser_pages.py", "e2e/test_demo_serve.py", "stacks/test_wire.py")
 
 
 @pytest.hookimpl(trylast=True)

@@ -52,6 +52,7 @@ def test_the_version_is_the_same_everywhere(project, root):
     assert f"\n## {version}" in (root / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.system
 @in_wheel_runs
 def test_what_is_tested_is_the_installed_wheel():
     site_packages = Path(sysconfig.get_path("purelib")).resolve()

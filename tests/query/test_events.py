@@ -8,7 +8,7 @@ from cortex_otel.query.events import (
     committed_after,
     newest,
     newest_key,
-    of_trace,
+    trace_events,
 )
 
 TRACE = "0123456789abcdef0123456789abcdef"
@@ -70,11 +70,11 @@ def test_an_empty_store_has_no_newest_event(store_of):
 
 
 def test_a_trace_is_in_the_order_of_time(store):
-    assert ids(of_trace(store, TRACE, 10)) == [4, 1]
-    assert len(of_trace(store, TRACE, 1)) == 1
-    assert of_trace(store, "00" * 16, 10) == []
+    assert ids(trace_events(store, TRACE, 10)) == [4, 1]
+    assert len(trace_events(store, TRACE, 1)) == 1
+    assert trace_events(store, "00" * 16, 10) == []
     with pytest.raises(ValueError, match="hex"):
-        of_trace(store, "xy" * 16, 10)
+        trace_events(store, "xy" * 16, 10)
 
 
 def test_event_data_is_an_object(store):

@@ -111,9 +111,9 @@ def serve(tmp_path_factory):
         admin.stop()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium():
-    """The browser; one a module."""
+    """The browser; one for all tests: it starts for seconds, and pages share nothing."""
     playwright = pytest.importorskip("playwright.async_api", reason="pip install playwright")
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
@@ -147,7 +147,7 @@ class Watch:
             self.foreign.append(url)
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def visit(chromium):
     """Open a page of an admin, signed in; ``page.watch`` has what went wrong.
 

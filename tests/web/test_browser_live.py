@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from patience import PATIENCE
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 EMITTER = Path(__file__).with_name("emitter.py")
 #: The bar is 1 s on a machine that does nothing else; this one may run other tests beside.

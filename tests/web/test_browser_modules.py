@@ -9,7 +9,7 @@ import pytest
 from cortex_otel.show.pages import Page
 from cortex_otel.show.web import views
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ORIGIN = "http://admin.test"
 PAGE = Page(id="overview", title="Overview", panels=())

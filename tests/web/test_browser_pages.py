@@ -13,7 +13,7 @@ import pytest
 from cortex_otel.show.pages import PAGES
 from cortex_otel.show.web import views
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SHOTS = Path(__file__).parents[2] / ".screenshots"
 PATHS = [each for each in PAGES if each != "user"]

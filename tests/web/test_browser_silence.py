@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 EMITTER = Path(__file__).with_name("emitter.py")
 
@@ -84,7 +84,7 @@ def admin(serve):
     return started
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def wired(admin):
     """A wire, and the admin as it is seen from its end."""
     wire = Wire(admin.port)

@@ -212,7 +212,7 @@ def test_an_invalid_endpoint_is_refused_and_not_shown(address):
 
 
 @pytest.mark.parametrize(
-    ("address", "kept"),
+    ("address", "expected"),
     [("http://x:4318/", "http://x:4318"), (" https://[::1]:4318 ", "https://[::1]:4318"),
      ("https://x/otlp/", "https://x/otlp")],
 )  # fmt: skip
