@@ -73,8 +73,8 @@ def render(registry: Registry, root: Path) -> dict[str, str]:
     )
     environment.filters |= {name: getattr(markdown, name) for name in markdown.__all__} | {
         "doc": _docstring, "camel_type": _typescript_type, "type": _python_type, "quoted": _quoted,
-        "ticks": lambda text: text.replace("`", "``"), "comment": _comment,
-        "default": _default, "sentence": _sentence, "js": _js, "tuple": _tuple, "set": _set,
+        "comment": _comment, "default": _default, "sentence": _sentence, "js": _js,
+        "tuple": _tuple, "set": _set,
         "check": _check, "sc": lambda constant: f"sc.{constant}",
         "used_in": lambda attribute: ", ".join(registry.users(attribute)),
         "constant": lambda key: registry.attributes[key].constant,
