@@ -114,3 +114,25 @@ def test_of_combinations_too_many_only_calls_of_known_tools_keep_their_names(mon
     assert names.of_series(call._replace(tool_name="x", feature="x")) == call._replace(
         name="_OTHER", tool_name="_OTHER", feature="_OTHER"
     )
+
+
+def test_no_more_refused_names_are_remembered_than_may_be(monkeypatch):
+    monkeypatch.setattr(budget, "LIMITS", {"tool": Limit(0, 0)})
+    monkeypatch.setattr(budget, "_MAX_SEEN", 2)
+    names = Budget("tool", clock=lambda: 0.0)
+    assert not any(names.admits(name) for name in ("a", "b", "a", "c"))
+    assert list(names._seen) == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "program_name"),
+    [
+        (["server.py"], "server"), (["-X", "dev", "server.py"], "server"),
+        (["-W", "error", "-u", "/srv/server.py", "-m", "x"], "server"),
+        (["-m", "package.server", "other.py"], "package"), (["-m"], ""),
+        (["-c", "import server"], ""), ([], ""), (["-u"], ""),
+    ],
+)  # fmt: skip
+def test_the_program_is_what_the_command_line_runs(monkeypatch, arguments, program_name):
+    monkeypatch.setattr(sys, "orig_argv", ["python", *arguments])
+    assert program._running_program.__wrapped__()[0] == program_name
