@@ -37,6 +37,7 @@ from cortex_otel.sdk.providers import LogJoint, MetricJoint, TraceJoint
 from cortex_otel.sdk.resource import cortex_resource, cortex_sampler, sampling_of_environment
 from cortex_otel.settings import Settings, enabled_by_host, read_environment
 from cortex_otel.span import versions as span_versions
+from cortex_otel.span.metric_internals import forget_counted
 from cortex_otel_exporters import native
 from cortex_otel_exporters.sqlite.exporters import SqliteMetricReader
 from cortex_otel_exporters.sqlite.writer import Writer
@@ -147,7 +148,7 @@ class Pipeline:
         return self.traces.set_up(), logs.set_up(), meters.set_up()
 
     def _metric_reader(self) -> SqliteMetricReader:
-        reader = SqliteMetricReader(self.converter.metrics)
+        reader = SqliteMetricReader(self.converter.metrics, _forget_counted)
         self.writer.add_metric_source(reader.points)
         return reader
 
@@ -205,6 +206,13 @@ class Pipeline:
                 *(self.others.notes if self.others else ()),
             ],
         }
+
+
+def _forget_counted(reader: MetricReader) -> None:
+    try:
+        forget_counted(reader)
+    except Exception as error:  # noqa: BLE001 - the host's fork
+        guard.swallowed("fork.metrics", error)
 
 
 def configure(
