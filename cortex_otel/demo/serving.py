@@ -99,12 +99,12 @@ def populate(database: Path, *, quiet: bool) -> Facts | None:
         return None
     is_terminal = sys.stderr.isatty() and not quiet
     if not quiet and not is_terminal:
-        _progress(_("Generating {days} days of {users} users …", users=USERS, days=DAYS))
+        _progress(_("Generating {days} days of data for {users} users …", users=USERS, days=DAYS))
 
     def show_progress(done: int, of: int) -> None:
         if is_terminal:
             share = _(
-                "Generating {days} days of {users} users … {share} %",
+                "Generating {days} days of data for {users} users … {share} %",
                 users=USERS,
                 days=DAYS,
                 share=100 * done // of,
@@ -118,8 +118,8 @@ def populate(database: Path, *, quiet: bool) -> Facts | None:
     if not quiet:
         _progress(
             _(
-                "Generated: {users} users, {stored} events in {days} days. In the incident among "
-                "them, {tool} fails: {incident}.",
+                "Generated {users} users with {stored} events in {days} days, and an incident in "
+                "which {tool} fails: {incident}.",
                 users=facts.users,
                 stored=f"{facts.stored:,}",
                 days=DAYS,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["names", "problems"]
 
 _ATTRIBUTE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*(?:\.[a-z][a-z0-9]*(?:_[a-z0-9]+)*)+")
+_SERVICE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _METRIC = re.compile(r"[a-z][a-z0-9]*(?:[._][a-z0-9]+)*")
 _OURS = "cortex."
 #: What redaction may make of an attribute of each privacy class.
@@ -92,6 +93,13 @@ def _of_attribute(attribute: Attribute, registry: Registry) -> Iterator[str]:
         yield f"{key}: the cardinality of a closed vocabulary is `fixed`"
     if not key.startswith(_OURS) and not {"source", "own"} & annotations.keys():
         yield f"{key}: of a convention, without a link to it (`source`)"
+    yield from _of_number(attribute, registry)
+
+
+def _of_number(attribute: Attribute, registry: Registry) -> Iterator[str]:
+    key, annotations = attribute.key, attribute.annotations
+    if {"minimum", "maximum"} & annotations.keys() and attribute.type != "double":
+        yield f"{key}: bounds are for numbers of type double"
     other = annotations.get("paired_with")
     if other is not None and (
         other not in registry.attributes
@@ -101,6 +109,9 @@ def _of_attribute(attribute: Attribute, registry: Registry) -> Iterator[str]:
 
 
 def _of_events(registry: Registry) -> Iterator[str]:
+    for service in registry.attributes["cortex.service"].values:
+        if not _SERVICE.fullmatch(service):
+            yield f"{service}: a service is lower_case words: classes are called after it"
     for event in registry.all_events:
         if event.annotations["product"] is None:
             yield from _of_event(event, registry)
@@ -138,6 +149,10 @@ def _of_doors(event: Event, registry: Registry) -> Iterator[str]:
         yield f"{name}: plain JSON and TypeScript need a `service`: nobody else says it there"
     if "facade" in doors and not event.client:
         yield f"{name}: a client has it (`facade`), but whose? Give `service` or `client`"
+    if "facade" in doors and "python" not in doors:
+        yield f"{name}: the client's method calls its function: `facade` needs `python`"
+    if "typescript" in doors and any(field.kind == "shape" for field in event.arguments):
+        yield f"{name}: TypeScript has no names and types of parameters"
 
 
 def _of_fields(event: Event, registry: Registry) -> Iterator[str]:

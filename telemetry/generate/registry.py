@@ -56,6 +56,15 @@ class Attribute:
         """Whether its members are all the values there are."""
         return bool(self.members) and not self.annotations.get("open")
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """What people read for each member that isn't deprecated."""
+        return {
+            member["value"]: member["annotations"]["label"]
+            for member in self.members
+            if "deprecated" not in member
+        }
+
     def members_with(self, annotation: str) -> list[Any]:
         """The values of members that have an annotation."""
         return [member["value"] for member in self.members if member["annotations"][annotation]]

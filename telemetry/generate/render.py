@@ -31,6 +31,7 @@ _FILES: Final = {
     "cortex_otel/instrument/clients.py": "clients.py.j2",
     "cortex_otel/receive/declared.py": "declared.py.j2",
     "cortex_otel/query/sql/shared/paying_tiers.sql": "paying_tiers.sql.j2",
+    "cortex_otel/show/labels.py": "labels.py.j2",
     "exporters/cortex_otel_exporters/vocabulary.py": "vocabulary.py.j2",
     "extension/src/semconv.ts": "semconv.ts.j2",
     "extension/src/allowed.ts": "allowed.ts.j2",
@@ -72,8 +73,8 @@ def render(registry: Registry, root: Path) -> dict[str, str]:
     )
     environment.filters |= {name: getattr(markdown, name) for name in markdown.__all__} | {
         "doc": _docstring, "camel_type": _typescript_type, "type": _python_type, "quoted": _quoted,
-        "ticks": lambda text: text.replace("`", "``"), "comment": _comment,
-        "default": _default, "sentence": _sentence, "js": _js, "tuple": _tuple, "set": _set,
+        "comment": _comment, "default": _default, "sentence": _sentence, "js": _js,
+        "tuple": _tuple, "set": _set,
         "check": _check, "sc": lambda constant: f"sc.{constant}",
         "used_in": lambda attribute: ", ".join(registry.users(attribute)),
         "constant": lambda key: registry.attributes[key].constant,

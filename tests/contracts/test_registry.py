@@ -159,7 +159,27 @@ def test_an_event_says_enough_for_its_doors(root, copy):
         "web.leave: its feature cortex.ui.action is no field of it",
         "web.leave: plain JSON and TypeScript need a `service`: nobody else says it there",
         "web.leave: a client has it (`facade`), but whose? Give `service` or `client`",
+        "web.leave: the client's method calls its function: `facade` needs `python`",
         "web.leave: an argument can't be called service",
+    ]
+
+
+def test_what_no_language_could_make_is_refused(root, copy):
+    parameters = event("web.act", "cortex.tool.parameters", doors=["typescript"])
+    edit(copy, "cortex.yaml", service=("            - id: web\n              value: web", (
+        "            - id: my_app\n              value: My App\n"
+        "              brief: One.\n              stability: development\n"
+        "            - id: web\n              value: web"
+    )))  # fmt: skip
+    add(
+        copy,
+        attributes=group(attribute("cortex.a.bounded", kept_as="number", minimum=1)),
+        one=parameters, two=event("web.see", "cortex.a.bounded"),
+    )  # fmt: skip
+    assert problems(root, copy) == [
+        "cortex.a.bounded: bounds are for numbers of type double",
+        "My App: a service is lower_case words: classes are called after it",
+        "web.act: TypeScript has no names and types of parameters",
     ]
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.settings import Settings
 
-__all__ = ["exporters", "preferred_of_metrics", "probe"]
+__all__ = ["exporters", "probe"]
 
 NAME: Final = "otlp"
 _TIMEOUT_SECONDS = 10
@@ -102,13 +102,6 @@ def probe(settings: Settings) -> str:
         except requests.exceptions.RequestException:
             return str(session.last_result()[1])
     return "" if response.status_code in _SUCCESS else f"http_{response.status_code}"
-
-
-def preferred_of_metrics() -> tuple[Any, Any]:
-    """Temporality and aggregation that an OTLP exporter prefers, without making one."""
-    common = import_module("opentelemetry.exporter.otlp.proto.common._internal.metrics_encoder")
-    mixin = common.OTLPMetricExporterMixin()
-    return mixin._get_temporality(None), mixin._get_aggregation(None)  # noqa: SLF001 - as the exporters do
 
 
 def _exporter(signal: str, endpoint: str, headers: Mapping[str, str]) -> Any:

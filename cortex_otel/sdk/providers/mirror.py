@@ -18,6 +18,7 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from cortex_otel import guard
+from cortex_otel.span.internals import give_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +116,7 @@ class _Mirror:
         )
         if not copy.is_recording():
             return
-        copy._context = _context_of(span)  # noqa: SLF001 - the same ids
+        give_context(copy, _context_of(span))
         self._open[_ids_of(span)] = copy
         if len(self._open) > _MAX_OPEN:  # spans that are never ended
             self._open.popitem(last=False)

@@ -8,8 +8,9 @@ from weakref import WeakSet
 from opentelemetry.sdk.trace import Tracer, TracerProvider
 
 from cortex_otel.sdk.providers import mirror
-from cortex_otel.sdk.providers.sampled import fetched, separate, unite
+from cortex_otel.sdk.providers.sampled import separate, unite
 from cortex_otel.sdk.providers.slots import TRACES, Delegated, DelegatingProvider, Joint, delegate
+from cortex_otel.span.internals import made_by, remove_span_processor, span_processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,11 +57,10 @@ class TraceJoint(Joint):
             _remember_tracers(provider)  # an SDK that keeps no list
 
     def _equip(self, provider: Any) -> None:
-        multi = provider._active_span_processor  # noqa: SLF001 - there is no public way
-        present = getattr(multi, "_span_processors", ())
+        present = span_processors(provider)
         processors = self._processors
         if self._own is not None:  # also those that others have added to ours
-            processors = self._own._active_span_processor._span_processors  # noqa: SLF001 - the same
+            processors = span_processors(self._own)
         for processor in processors:
             if all(processor is not one for one in present):
                 provider.add_span_processor(processor)
@@ -77,7 +77,7 @@ class TraceJoint(Joint):
         return provider
 
     def _hand_over(self, own: Any, provider: Any) -> None:
-        tracers = fetched(own, *_TRACERS)
+        tracers = made_by(own, *_TRACERS)
         vars(own).pop("get_tracer", None)
         own.successor, own.parts = provider, self._processors
         own.__class__ = _FormerProvider
@@ -86,12 +86,7 @@ class TraceJoint(Joint):
 
     def _leave(self, provider: Any) -> None:
         unite(provider)
-        multi = provider._active_span_processor  # noqa: SLF001 - there is no public way
-        with multi._lock:  # noqa: SLF001 - the same
-            multi._span_processors = tuple(  # noqa: SLF001 - the same
-                one for one in multi._span_processors  # noqa: SLF001 - the same
-                if one is not self._processors[0]
-            )  # fmt: skip
+        remove_span_processor(provider, self._processors[0])
 
 
 def _remember_tracers(provider: Any) -> None:

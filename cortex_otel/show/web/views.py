@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from cortex_otel.locale import LANGUAGES, N_, texts, texts_of_scripts
 from cortex_otel.semconv import SERVICES
-from cortex_otel.show import pages
+from cortex_otel.show import labels, pages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,11 +52,16 @@ _PRESETS = (
     ("all", N_("All"), N_("Everything stored")),
 )
 _DEFAULT_SINCE = "30d"
-_TIERS = {
-    "free": N_("Free"),
-    "trial": N_("Trial"),
-    "paid": N_("Paid"),
-    "enterprise": N_("Enterprise"),
+#: What people read in place of values of the data.
+_LABELS = {
+    **labels.TIERS,
+    **labels.RESULTS,
+    "automatic": N_("Automatic"),
+    "manual": N_("Manual"),
+    "active": N_("Active"),
+    "inactive": N_("Inactive"),
+    "never_used": N_("Never used"),
+    "unknown": N_("Unknown"),
 }
 #: A label, and an example of what to type.
 _FILTERS = {
@@ -243,6 +248,7 @@ def _shell(
         "default_since": _DEFAULT_SINCE,
         "presets": [age for age, *_ in _PRESETS],
         "texts": texts_of_scripts(base["language"]),
+        "labels": {value: base["_"](label) for value, label in _LABELS.items()},
         "cookies": {"language": LANGUAGE_COOKIE, "theme": THEME_COOKIE},
     }
     return (
@@ -269,7 +275,7 @@ def _shell(
             presets=_PRESETS,
             since=query.get("since") or ("" if query.get("from") else _DEFAULT_SINCE),
             themes=THEMES.items(),
-            tiers=_TIERS.items(),
+            tiers=labels.TIERS.items(),
             # Before the first answer came; the browser adds what it finds in answers.
             services=_offered(SERVICES, query.get("service", "")),
             client=client,

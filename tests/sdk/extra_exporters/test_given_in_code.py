@@ -134,23 +134,23 @@ def test_what_an_mcp_library_wrote_about_an_unknown_tool_is_dropped(own_provider
     assert (span.name, span.attributes["cortex.outcome"]) == ("tools/call", "unknown_tool")
 
 
-class OtlpResource:
+class Remembering:
     """A Beside that remembers."""
 
     def __init__(self):
         self.spans = []
 
-    def span(self, span, record, weight):
-        self.spans.append(span)
+    def span(self, span, data, record, weight):
+        self.spans.append((span, data))
 
 
 def test_raw_is_a_span_as_the_library_wrote_it(own_providers):
     cortex_otel.configure()
-    told = configure.pipeline().span_processor.beside = OtlpResource()
+    beside = configure.pipeline().span_processor.beside = Remembering()
     unknown_tool("made_up")
-    (span,) = told.spans
-    assert "made_up" not in str(dict(span.attributes))
-    assert fanout._raw_span(span, None, 1.0).attributes["gen_ai.tool.name"] == "made_up"
+    ((span, data),) = beside.spans
+    assert "made_up" not in str(data)
+    assert fanout._raw_span(span, data, None, 1.0).attributes["gen_ai.tool.name"] == "made_up"
 
 
 def test_what_an_exporter_logs_of_itself_is_not_recorded(own_providers):

@@ -1,5 +1,5 @@
 // Formatting of numbers, durations, times and days in the reader's language.
-import { client, N_, _ } from "./client.js";
+import { client, _ } from "./client.js";
 
 const language = client.language === "ko" ? "ko-KR" : "en-US";
 const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
@@ -104,26 +104,9 @@ function utc(minutes) {
   return `UTC${minutes < 0 ? "−" : "+"}${Math.floor(size / 60)}${rest}`;
 }
 
-const WORDS = new Map([
-  ["free", N_("Free")],
-  ["trial", N_("Trial")],
-  ["paid", N_("Paid")],
-  ["enterprise", N_("Enterprise")],
-  ["success", N_("Success")],
-  ["error", N_("Error")],
-  ["timeout", N_("Timed out")],
-  ["cancelled", N_("Cancelled")],
-  ["automatic", N_("Automatic")],
-  ["manual", N_("Manual")],
-  ["active", N_("Active")],
-  ["inactive", N_("Inactive")],
-  ["never_used", N_("Never used")],
-  ["unknown", N_("Unknown")],
-]);
-
 /** A value of a closed list in the reader's language; any other value as it is. */
 export function word(value) {
-  return WORDS.has(value) ? _(WORDS.get(value)) : value;
+  return Object.hasOwn(client.labels, value) ? client.labels[value] : value;
 }
 
 /** Any value of a column, as text. */
