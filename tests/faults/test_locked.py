@@ -7,7 +7,7 @@ import pytest
 from patience import PATIENCE
 from store_kit import count, end, heartbeats, held, ledger, numbers, record, start, verify, wait_for
 
-from cortex_otel_exporters.sqlite import writer as writer_module
+from cortex_otel_exporters.sqlite import trouble_warnings
 
 
 @pytest.mark.timing
@@ -34,7 +34,7 @@ def test_a_locked_database_is_waited_for_and_nothing_is_lost(path, writer, mode,
 
 
 def test_a_lock_of_a_moment_is_no_news(path, writer, caplog, monkeypatch):
-    monkeypatch.setattr(writer_module, "_SECONDS_LOCKED_IS_NO_NEWS", PATIENCE)
+    monkeypatch.setattr(trouble_warnings, "_SECONDS_LOCKED_IS_NO_NEWS", PATIENCE)
     writer.submit(record(0))
     assert writer.force_flush()
     with held(path):
