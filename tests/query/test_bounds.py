@@ -26,7 +26,7 @@ def test_a_range_with_as_many_events_as_may_be_sorted_is_exact(store_of, monkeyp
 
 @pytest.mark.parametrize("rows", [1, 3, 5, 9, 10, 11])
 def test_an_export_in_pages_has_every_row_once(store_of, monkeypatch, rows):
-    monkeypatch.setattr(runner, "_ROWS_OF_A_PAGE", rows)
+    monkeypatch.setattr(runner, "_ROWS_PER_PAGE", rows)
     store = store_of(EVENTS)
     found = list(stream(store, catalogue()["events"], RANGE))
     assert [row[-1] for row in found] == list(range(10, 0, -1))
