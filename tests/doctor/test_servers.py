@@ -154,7 +154,7 @@ if False:
             yield 1
 """
     report = doctor(sys.executable, server(before=tools))
-    assert [each["code"] for each in report.findings if "tool " in each["message"]] == [
+    assert [each["code"] for each in report.findings if each["message"].startswith("tool ")] == [
         "order", "async_generator",
     ]  # fmt: skip
     assert "above (server.py:" in report.messages["order"]
