@@ -32,7 +32,7 @@ class TelemetryEvent:
 
     __slots__ = ("event_type", "fields", "unnamed")
 
-    def __init__(self, event_type: str = "", *unnamed: Never, **fields: object) -> None:
+    def __init__(self, /, event_type: str = "", *unnamed: Never, **fields: object) -> None:
         self.event_type = event_type
         self.fields = fields
         self.unnamed = len(unnamed)
@@ -49,7 +49,7 @@ class TelemetryClient:
     __slots__ = ("_service",)
 
     def __init__(self, service: str | None = None) -> None:
-        self._service = service
+        self._service = service if isinstance(service, str) else None
 
     def track_event(self, event: TelemetryEvent) -> None:
         """Record an event at the call.

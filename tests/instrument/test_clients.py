@@ -211,7 +211,7 @@ def test_the_clients_of_the_services_have_the_general_form_too(logs):
 def test_an_event_type_that_there_is_not_is_counted_and_never_named(logs, caplog, bad):
     before = events.rejected_values().get("track_event.event_type", 0)
     clients.TelemetryClient().track_event(clients.TelemetryEvent(bad, token="secret"))
-    clients.TelemetryClient().track_event(bad)
+    clients.TelemetryClient(service=bad).track_event(bad)
     assert logs() == []
     assert events.rejected_values()["track_event.event_type"] == before + 2
     assert "no.such_event" not in caplog.text
@@ -229,6 +229,13 @@ def test_a_wrong_event_costs_what_is_wrong_alone(logs):
         "mcp.search_context.positional", "mcp.search_context.query", "mcp.search_context.top_k",
         "mcp.search_context.colour",
     }  # fmt: skip
+
+
+def test_no_argument_s_name_is_taken(logs):
+    client = clients.TelemetryClient(service=5)
+    client.track_event(clients.TelemetryEvent("mcp.update_memory", self=1, unnamed=2, fields=3))
+    (log,) = logs()
+    assert log.attributes["cortex.service"] == "mcp"
 
 
 def test_switched_off_the_general_form_records_nothing(logs):

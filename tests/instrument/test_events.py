@@ -226,12 +226,13 @@ CASES = [
         },
     ),
     (
-        lambda: events.install(ide="vscode", version="1.2.3"),
+        lambda: events.install(ide="vscode", version="1.2.3", ide_version="1.126.0"),
         "ext.install",
         lambda: {
             **EXT,
             "cortex.ide": "vscode",
             "cortex.extension.version": "1.2.3",
+            "cortex.ide.version": "1.126.0",
             "cortex.feature": "vscode",
         },
     ),

@@ -18,8 +18,10 @@ pytestmark = pytest.mark.system
 
 BASE = "/api/telemetry/extension/"
 GOOD = {
-    "install": {"ide": "vscode", "version": "1.2.3"},
-    "activate": {"ide": "cursor", "project_path": "/home/joe/secret-project"},
+    "install": {"ide": "vscode", "version": "1.2.3", "ide_version": "1.126.0"},
+    "activate": {
+        "ide": "cursor", "project_path": "/home/joe/secret-project", "ide_version": "1.126.0",
+    },
     "ui-interaction": {"action": "click", "element": "open_panel"},
     "code-insert": {"language": "python", "lines_inserted": 12, "completion_accepted": True},
     "context-switch": {"from_branch": "main", "to_branch": "secret", "file_path": "/tmp/secret.py"},
@@ -49,6 +51,8 @@ def test_each_event(server, name):
     assert row["user_tier"] == "paid"
     assert row["user_id_hash"] == hashlib.sha256(b"joe").hexdigest()
     assert row["project_id"] == "p"
+    if "ide_version" in GOOD[name]:
+        assert json.loads(row["event_data"])["cortex.ide.version"] == "1.126.0"
     text = json.dumps([row, server.rows("SELECT * FROM telemetry_user_sessions")])
     assert "secret" not in text
     assert "joe" not in text

@@ -18,6 +18,7 @@ EXTENSION = {
     "os.type": "darwin",
     "cortex.service": "extension",
     "cortex.ide": "vscode",
+    "cortex.ide.version": "1.126.0",
     "cortex.extension.version": "2.1.0",
     "session.id": "5f0c3a5e-8f5e-4f0e-9a53-6f2b2c0d8a11",
     "user.hash": "ab" * 32,
@@ -59,6 +60,7 @@ def test_ide_and_version_of_the_resource_reach_install(server):
     (row,) = server.rows()
     assert row["feature"] == "vscode"
     assert json.loads(row["event_data"])["cortex.ide"] == "vscode"
+    assert json.loads(row["event_data"])["cortex.ide.version"] == "1.126.0"
     assert json.loads(row["event_data"])["cortex.extension.version"] == "2.1.0"
 
 
