@@ -1,4 +1,4 @@
-"""Bounds that only a mutant would move."""
+"""Bounds that only a mutant would move; those of sizes are in `test_limits`."""
 
 from __future__ import annotations
 
