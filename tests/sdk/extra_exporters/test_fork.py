@@ -15,6 +15,7 @@ from cortex_otel.span import metric_internals
 from cortex_otel.span.internals import MissingPartError
 
 pytestmark = [
+    pytest.mark.system,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork"),
     # Python 3.12 and later warn about what these tests are about.
     pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),

@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+pytestmark = pytest.mark.system
+
 KEEPING = """
 import cortex_otel
 from opentelemetry.sdk.metrics.export import (
