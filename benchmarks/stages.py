@@ -33,6 +33,7 @@ def child(alternative: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - the same
 
     import cortex_otel  # noqa: PLC0415 - in the child alone
+    from cortex_otel.process.from_sdk import span_data  # noqa: PLC0415 - the same
     from cortex_otel.sdk import configure  # noqa: PLC0415 - the same
     from cortex_otel.span.provider import LeanTracerProvider  # noqa: PLC0415 - the same
     from cortex_otel_exporters.sqlite.batch import BatchWriter  # noqa: PLC0415 - the same
@@ -45,7 +46,7 @@ def child(alternative: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]
     lean = LeanTracerProvider(shutdown_on_exit=False).get_tracer("bench")
     tools = itertools.cycle(_TOOLS)
     span = _span(lean, next(tools))
-    record = pipeline.converter.span(span)
+    record = pipeline.converter.span(span_data(span))
     batches = {
         size: BatchWriter(open_for_writing(Path(options["home"]) / f"{size}.db"))
         for size in _TRANSACTIONS
@@ -55,12 +56,14 @@ def child(alternative: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]
         found = {
             "span, the SDK's own": _cpu(lambda: _span(stock, next(tools)), times),
             "span, lean": _cpu(lambda: _span(lean, next(tools)), times),
-            "row": _cpu(lambda: pipeline.converter.span(span), times),
+            "row": _cpu(lambda: pipeline.converter.span(span_data(span)), times),
             "queue": _cpu(lambda: pipeline.writer.submit(record), times),
         }
         pipeline.writer.force_flush(60_000)
         for size, batch in batches.items():
-            rows = [pipeline.converter.span(_span(lean, next(tools))) for _ in range(size)]
+            rows = [
+                pipeline.converter.span(span_data(_span(lean, next(tools)))) for _ in range(size)
+            ]
             spent = _cpu(lambda batch=batch, rows=rows: batch.write(rows, [], Counter()), 1)
             found[f"transaction of {size:,}, a row"] = spent / size
         yield found

@@ -23,9 +23,9 @@ from cortex_otel import semconv as sc
 from cortex_otel.demo.user_sessions import NS_A_SECOND, Conditions, UserSession
 from cortex_otel.demo.users import happens, people
 from cortex_otel.identity import IdentityResolver
+from cortex_otel.process.data import SpanData, is_plain
 from cortex_otel.process.redact import Redactor
 from cortex_otel.process.sample import TraceSampler
-from cortex_otel.receive.records import OtlpSpan
 from cortex_otel.receive.senders import Senders
 from cortex_otel.receive.typed import complete
 from cortex_otel_exporters.sqlite.batch import BatchWriter
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.demo.user_sessions import Item
     from cortex_otel.demo.users import User
+    from cortex_otel.process.data import LogData
     from cortex_otel_exporters.record import MetricPoint, Record
 
 __all__ = ["BROKEN_TOOL", "SAMPLING", "Facts", "fill", "filled_at"]
@@ -298,25 +299,26 @@ class _Pipeline:
         """Convert and sample."""
         # All roots first: a trace is decided on when the last of them has ended.
         for item, is_root in items:
-            if is_root and isinstance(item, OtlpSpan):
+            if is_root and isinstance(item, SpanData):
                 self._sampler(item).root_started(item.trace_id)
         for item, is_root in items:
             sender = self._senders.of(item.resource)
             attributes = item.attributes
-            if isinstance(item, OtlpSpan):
+            if isinstance(item, SpanData):
                 event_type = attributes.get(sc.CORTEX_EVENT_TYPE)
                 if event_type:
-                    item.attributes = complete(event_type, attributes, sender.fields, _ignore)
-                record = sender.converter.span(item)  # type: ignore[arg-type]
+                    attributes = complete(event_type, attributes, sender.fields, _ignore)
+                span = item._replace(attributes=attributes, is_plain=is_plain(attributes))
+                record = sender.converter.span(span)
             else:
-                item.attributes = complete(item.event_name, attributes, sender.fields, _ignore)
-                record = sender.converter.log(item)  # type: ignore[arg-type]
+                attributes = complete(item.event_name, attributes, sender.fields, _ignore)
+                record = sender.converter.log(item._replace(attributes=attributes))
             self._sampler(item).submit(record, is_root=is_root)
         for sampler in self._samplers.values():
             sampler.flush()
 
-    def _sampler(self, item: object) -> TraceSampler:
-        return self._samplers[item.resource.attributes[sc.CORTEX_SERVICE]]  # type: ignore[attr-defined]
+    def _sampler(self, item: SpanData | LogData) -> TraceSampler:
+        return self._samplers[item.resource.attributes[sc.CORTEX_SERVICE]]
 
 
 class _Sink:
@@ -360,11 +362,15 @@ class _Sink:
 
 
 def _begin_ns(item: Item) -> int:
-    return item[0].start_time if isinstance(item[0], OtlpSpan) else item[0].timestamp
+    if isinstance(item[0], SpanData):
+        return item[0].start_time_unix_nano
+    return item[0].timestamp_unix_nano
 
 
 def _end_ns(item: Item) -> int:
-    return item[0].end_time if isinstance(item[0], OtlpSpan) else item[0].timestamp
+    if isinstance(item[0], SpanData):
+        return item[0].end_time_unix_nano
+    return item[0].timestamp_unix_nano
 
 
 def _ignore(_number: int) -> None:

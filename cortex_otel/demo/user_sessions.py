@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from opentelemetry.trace import SpanKind
+from opentelemetry._logs import SeverityNumber
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanKind, StatusCode
 
 from cortex_otel import semconv as sc
 from cortex_otel.demo.product import (
@@ -22,15 +24,7 @@ from cortex_otel.demo.product import (
     VERSIONS,
 )  # fmt: skip
 from cortex_otel.demo.users import FLAG, happens, one_of
-from cortex_otel.receive.records import (
-    FAILED,
-    NOT_FAILED,
-    OtlpLog,
-    OtlpResource,
-    OtlpSpan,
-    ParentSpan,
-    Scope,
-)
+from cortex_otel.process.data import LogData, ResourceData, SpanData, is_plain
 
 if TYPE_CHECKING:
     import random
@@ -42,10 +36,9 @@ __all__ = ["NS_A_SECOND", "Conditions", "Item", "UserSession"]
 
 NS_A_SECOND = 10**9
 _NS_A_MS = 10**6
-_INFO, _ERROR = 9, 17  # severity numbers of OpenTelemetry
 _CANCELLED = 0.006  # of the calls
 
-Item = tuple[OtlpSpan | OtlpLog, bool]
+Item = tuple[SpanData | LogData, bool]
 """A record, and whether it is the root of its trace in its process."""
 
 
@@ -54,11 +47,11 @@ _IN_EDITOR = (
     (sc.EXT_ERROR, 15),
 )  # fmt: skip
 _NAMES, _WEIGHTS = tuple(TOOLS), tuple(tool.weight for tool in TOOLS.values())
-_SERVER = Scope("cortex_otel", "0.1.0", {})
-_CLIENT = Scope("@cortex/telemetry", "0.1.0", {})
+_SERVER = InstrumentationScope("cortex_otel", "0.1.0")
+_CLIENT = InstrumentationScope("@cortex/telemetry", "0.1.0")
 _SCOPES = {
-    "http": Scope("opentelemetry.instrumentation.httpx", "0.66b2", {}),
-    "sqlite": Scope("opentelemetry.instrumentation.sqlite3", "0.66b2", {}),
+    "http": InstrumentationScope("opentelemetry.instrumentation.httpx", "0.66b2"),
+    "sqlite": InstrumentationScope("opentelemetry.instrumentation.sqlite3", "0.66b2"),
 }
 
 
@@ -87,11 +80,11 @@ class UserSession:
         self._person, self._day, self._choose = person, day, choose
         self._now = start_ns
         self._request = 0
-        self._mcp = OtlpResource(
+        self._mcp = ResourceData(
             self._resource("cortex-mcp", "mcp", _version(SERVER_VERSIONS, day))
         )
         version = _version(VERSIONS, day)
-        self._extension = OtlpResource(
+        self._extension = ResourceData(
             self._resource("cortex-extension", "extension", version)
             | {sc.CORTEX_IDE: person.ide, sc.CORTEX_EXTENSION_VERSION: version}
         )
@@ -133,31 +126,31 @@ class UserSession:
         choose = self._choose
         name = choose.choices(_NAMES, _WEIGHTS)[0]
         trace_id = choose.getrandbits(128) | 1
-        parent: ParentSpan | None = None
-        click: OtlpSpan | None = None
+        parent = 0
+        click: SpanData | None = None
         if self._person.uses_extension and happens(0.3, choose):
             # A click and the tool call it causes are one trace.
             element = {"search_context": "search_box", "compress_context": "compress_button"}
             click = self._span(
-                self._extension, _CLIENT, sc.EXT_UI_INTERACTION, SpanKind.INTERNAL, trace_id, None,
+                self._extension, _CLIENT, sc.EXT_UI_INTERACTION, SpanKind.INTERNAL, trace_id, 0,
                 {sc.CORTEX_EVENT_TYPE: sc.EXT_UI_INTERACTION, sc.CORTEX_UI_ACTION: "click",
                  sc.CORTEX_UI_ELEMENT: element.get(name, "open_panel")},
             )  # fmt: skip
-            parent = ParentSpan(click.span_id)
+            parent = click.span_id
             self._now += int(choose.uniform(2, 9) * _NS_A_MS)
         for attempt in range(3):
             call = self._one_call(name, trace_id, parent, conditions)
             yield from call
-            failed = call[-1][0].status is FAILED  # its root comes last
+            failed = call[-1][0].status is StatusCode.ERROR  # its root comes last
             if not failed or attempt == 2 or happens(0.35, choose):  # noqa: PLR2004 - the third
                 break
             self._now += int(choose.uniform(0.4, 6) * NS_A_SECOND)  # the assistant tries again
         if click is not None:
-            click.end_time = self._now + int(choose.uniform(1, 12) * _NS_A_MS)
-            yield click, True
+            end = self._now + int(choose.uniform(1, 12) * _NS_A_MS)
+            yield click._replace(end_time_unix_nano=end), True
 
     def _one_call(
-        self, name: str, trace_id: int, parent: ParentSpan | None, conditions: Conditions
+        self, name: str, trace_id: int, parent: int, conditions: Conditions
     ) -> list[tuple[Any, bool]]:
         tool, choose = TOOLS[name], self._choose
         broken = conditions.broken_tool == name
@@ -186,23 +179,23 @@ class UserSession:
         root = self._span(
             self._mcp, _SERVER, f"tools/call {name}", SpanKind.SERVER, trace_id, parent, attributes
         )
-        root.status = FAILED if result in sc.FAILED_RESULTS else NOT_FAILED
         inner: list[tuple[Any, bool]] = []
-        within = ParentSpan(root.span_id)
+        within = root.span_id
         if tool.backend:
             inner.append((self._backend(tool.backend, trace_id, within, took, result), False))
         if result == "success":
             inner += self._told_by_tool(name, trace_id, within, took, conditions)
-        self._now = root.end_time = root.start_time + max(int(took * _NS_A_MS), 50_000)
-        return [*inner, (root, True)]
+        self._now = root.start_time_unix_nano + max(int(took * _NS_A_MS), 50_000)
+        status = StatusCode.ERROR if result in sc.FAILED_RESULTS else StatusCode.UNSET
+        return [*inner, (root._replace(end_time_unix_nano=self._now, status=status), True)]
 
     def _backend(
-        self, backend: str, trace_id: int, parent: ParentSpan, took_ms: float, result: str
-    ) -> OtlpSpan:
+        self, backend: str, trace_id: int, parent: int, took_ms: float, result: str
+    ) -> SpanData:
         if backend == "http":
-            status = {"error": 503, "timeout": 504}.get(result, 200)
+            code = {"error": 503, "timeout": 504}.get(result, 200)
             name, attributes = "POST", {
-                sc.HTTP_REQUEST_METHOD: "POST", sc.HTTP_RESPONSE_STATUS_CODE: status,
+                sc.HTTP_REQUEST_METHOD: "POST", sc.HTTP_RESPONSE_STATUS_CODE: code,
                 sc.URL_SCHEME: "https",
             }  # fmt: skip
         else:
@@ -210,15 +203,16 @@ class UserSession:
         span = self._span(
             self._mcp, _SCOPES[backend], name, SpanKind.CLIENT, trace_id, parent, attributes
         )
-        span.start_time += int(took_ms * 0.06 * _NS_A_MS)
-        span.end_time = span.start_time + int(took_ms * self._choose.uniform(0.6, 0.9) * _NS_A_MS)
+        start = span.start_time_unix_nano + int(took_ms * 0.06 * _NS_A_MS)
+        end = start + int(took_ms * self._choose.uniform(0.6, 0.9) * _NS_A_MS)
+        status = StatusCode.UNSET
         if result in sc.FAILED_RESULTS and backend == "http":
-            span.status = FAILED
-            span.attributes[sc.ERROR_TYPE] = str(attributes[sc.HTTP_RESPONSE_STATUS_CODE])
-        return span
+            status = StatusCode.ERROR
+            attributes[sc.ERROR_TYPE] = str(code)
+        return span._replace(start_time_unix_nano=start, end_time_unix_nano=end, status=status)
 
     def _told_by_tool(
-        self, name: str, trace_id: int, parent: ParentSpan, took_ms: float, conditions: Conditions
+        self, name: str, trace_id: int, parent: int, took_ms: float, conditions: Conditions
     ) -> list[Item]:
         """The typed event of a tool that has more to tell than that it was called."""
         choose = self._choose
@@ -273,19 +267,19 @@ class UserSession:
                 event = sc.MCP_ONTOLOGY_CLASSIFY
             case _:
                 return []
-        return [self._log(self._mcp, _SERVER, event, values, trace_id, parent.span_id)]
+        return [self._log(self._mcp, _SERVER, event, values, trace_id, parent)]
 
     def _timed(
-        self, event: str, values: dict[str, object], trace_id: int, parent: ParentSpan,
+        self, event: str, values: dict[str, object], trace_id: int, parent: int,
         took_ms: float,
     ) -> Item:  # fmt: skip
         span = self._span(
             self._mcp, _SERVER, event, SpanKind.INTERNAL, trace_id, parent,
             {sc.CORTEX_EVENT_TYPE: event, **values},
         )  # fmt: skip
-        span.start_time += int(took_ms * 0.02 * _NS_A_MS)
-        span.end_time = span.start_time + int(took_ms * 0.95 * _NS_A_MS)
-        return span, False
+        start = span.start_time_unix_nano + int(took_ms * 0.02 * _NS_A_MS)
+        end = start + int(took_ms * 0.95 * _NS_A_MS)
+        return span._replace(start_time_unix_nano=start, end_time_unix_nano=end), False
 
     # --- the editor's side ----------------------------------------------------------------------
 
@@ -296,7 +290,7 @@ class UserSession:
         }
         return self._event(sc.EXT_ACTIVATE, {sc.CORTEX_IDE: self._person.ide, **path})
 
-    def _exposure(self, told: OtlpResource) -> Iterator[Item]:
+    def _exposure(self, told: ResourceData) -> Iterator[Item]:
         if self._person.arm:
             values: dict[str, object] = {
                 sc.FEATURE_FLAG_KEY: FLAG[0], sc.FEATURE_FLAG_RESULT_VARIANT: self._person.arm,
@@ -353,23 +347,23 @@ class UserSession:
             sc.CORTEX_PROJECT_ID: person.project,
         }  # fmt: skip
 
-    def _span(  # noqa: PLR0917 - in the order of OtlpSpan
-        self, told: OtlpResource, scope: Scope, name: str, kind: SpanKind, trace_id: int,
-        parent: ParentSpan | None, attributes: dict[str, object],
-    ) -> OtlpSpan:  # fmt: skip
-        return OtlpSpan(
+    def _span(  # noqa: PLR0917 - in the order of SpanData
+        self, resource: ResourceData, scope: InstrumentationScope, name: str, kind: SpanKind,
+        trace_id: int, parent: int, attributes: dict[str, object],
+    ) -> SpanData:  # fmt: skip
+        return SpanData(
             attributes, name, kind, trace_id, self._choose.getrandbits(64) | 1, parent, self._now,
-            self._now, NOT_FAILED, [], scope, told,
+            self._now, StatusCode.UNSET, (), scope, resource, is_plain(attributes),
         )  # fmt: skip
 
     def _log(  # noqa: PLR0917 - the same
-        self, told: OtlpResource, scope: Scope, event: str, values: dict[str, object],
-        trace_id: int = 0, span_id: int = 0,
+        self, resource: ResourceData, scope: InstrumentationScope, event: str,
+        values: dict[str, object], trace_id: int = 0, span_id: int = 0,
     ) -> Item:  # fmt: skip
         values[sc.LOG_RECORD_UID] = f"{self._choose.getrandbits(128):032x}"
-        severity = _ERROR if event == sc.EXT_ERROR else _INFO
-        log = OtlpLog(
-            values, event, None, self._now, self._now, severity, trace_id, span_id, scope, told
+        severity = SeverityNumber.ERROR if event == sc.EXT_ERROR else SeverityNumber.INFO
+        log = LogData(
+            values, event, None, self._now, self._now, severity, trace_id, span_id, scope, resource
         )
         return log, False
 

@@ -10,7 +10,6 @@ duration negative.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 import json
 import time
@@ -28,6 +27,7 @@ from cortex_otel.instrument.metrics import few
 from cortex_otel.instrument.state import state
 from cortex_otel.process.budget import declare
 from cortex_otel.process.exceptions import summarize_exception
+from cortex_otel.span import internals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -195,7 +195,7 @@ class ToolCall:
         """A generator yields: its span is not current until it goes on."""
         token, self._token = self._token, None
         if token is not None:
-            _detach(token)
+            internals.detach(token)
 
     def resume(self) -> None:
         """A generator goes on."""
@@ -333,13 +333,6 @@ def _is_native_call(span: Span, tool: str) -> bool:
 
 def _is_tool_call(span: Span) -> bool:
     return span.is_recording() and _attribute(span, sc.CORTEX_EVENT_TYPE) == sc.MCP_TOOL_CALL
-
-
-def _detach(token: Any) -> None:
-    # `context_api.detach` logs a failure with its traceback; a generator that is closed in
-    # another context than it ran in (asyncio does that) fails by design, and harmlessly.
-    with contextlib.suppress(Exception):
-        context_api._RUNTIME_CONTEXT.detach(token)  # noqa: SLF001
 
 
 def _as_text(value: Any) -> str:

@@ -17,7 +17,8 @@ from cortex_otel import guard
 from cortex_otel import semconv as sc
 from cortex_otel.instrument import request as requests
 from cortex_otel.process import native_spans
-from cortex_otel.process.native_spans import NativePart, NestedCall
+from cortex_otel.process.native_spans import UNREAD, NativePart, NestedCall
+from cortex_otel.process.processor import EventSpanProcessor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.instrument.request import McpRequest
 
-__all__ = ["NativeTracer", "current_span", "server_span"]
+__all__ = ["NativeTracer", "current_span", "is_unread", "server_span"]
 
 
 class NativeTracer(Tracer):
@@ -55,10 +56,36 @@ def current_span(*args: Any) -> Span:
     """
     current = trace.get_current_span(*args)
     request = requests.current()
-    if request is None or request.native is None or current is not request.span:
+    if request is None or request.native in (None, UNREAD) or current is not request.span:
         return current
     face: Span = request.native.face
     return face
+
+
+def is_unread(method: str) -> bool:
+    """Whether ours takes the place of a library's span here, and nobody reads it but the store.
+
+    Then there is nobody to carry the library's part to, and its code needn't run: half of what the
+    usual call costs. The store's row never has anything of that part.
+
+    Args:
+        method: of the span that would be started here.
+    """
+    request = requests.current()
+    if request is None or request.native is not None or method != request.method:
+        return False
+    try:
+        only = getattr(request.span, "only_processor", None)
+        reader = None if only is None else only()
+        if type(reader) is not EventSpanProcessor or reader.beside is not None:
+            return False
+        if trace.get_current_span() is not request.span:
+            return False
+    except Exception as error:  # noqa: BLE001 - the host's request
+        guard.swallowed("mcp_server.native", error)
+        return False
+    request.native = UNREAD
+    return True
 
 
 class server_span:  # noqa: N801 - used as the function that it stands before

@@ -23,7 +23,8 @@ from cortex_otel.instrument.outcome import OK, RESULT_OF, Verdict
 from cortex_otel.instrument.sessions import Peer, joined_session
 from cortex_otel.instrument.state import state
 from cortex_otel.process.exceptions import summarize_exception
-from cortex_otel.process.native_spans import expect
+from cortex_otel.process.native_spans import UNREAD, expect
+from cortex_otel.span import internals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -204,10 +205,7 @@ class McpRequest:
             _current.reset(tokens[1])
         except ValueError:
             pass
-        try:  # noqa: SIM105 - the same
-            context_api._RUNTIME_CONTEXT.detach(tokens[0])  # noqa: SLF001 - without its log line
-        except Exception:  # noqa: BLE001, S110 - whatever keeps the context
-            pass
+        internals.detach(tokens[0])
 
     @staticmethod
     def _judged(verdict: Verdict) -> tuple[bool, str]:
@@ -218,7 +216,7 @@ class McpRequest:
         return result != "cancelled", verdict.error_type or verdict.outcome
 
     def _describe(self, verdict: Verdict) -> None:
-        if self.native is not None:
+        if self.native is not None and self.native is not UNREAD:
             self._describe_beside(self.native, verdict)
             return
         if verdict is OK and self._is_named:  # the usual case: all else was said at the beginning
@@ -251,7 +249,7 @@ class McpRequest:
         if native.ours == told and native.name == name and not native.has_events:
             return  # it says the same: the usual case with mcp 2
         native.name = name
-        native.status = Status(StatusCode.ERROR if is_error else StatusCode.UNSET)
+        native.status = StatusCode.ERROR if is_error else StatusCode.UNSET
         expect(self.span.get_span_context().span_id, native)
 
     def _description(self, verdict: Verdict) -> tuple[str, dict[str, Any], bool]:

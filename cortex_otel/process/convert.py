@@ -1,4 +1,4 @@
-"""What the SDK hands over → the safe row: redaction, identity and dimensions in a single pass.
+"""A span or log record of :mod:`.data` → the safe row, in a single pass.
 
 Each way in (own processor, SDK exporter, receiver) goes through here, so a record can't reach a
 store without having been redacted. Longer than other files since a row is made in one place.
@@ -12,11 +12,9 @@ import time
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 
 from cortex_otel import semconv as sc
-from cortex_otel.process import native_spans
 from cortex_otel.process.columns import COLUMN, ID, ID_KEYS, PLACES, SESSION_KEYS
 from cortex_otel.process.exceptions import ErrorSummary, summarize_exception, summarize_stacktrace
 from cortex_otel.process.metric_points import metric_points
@@ -29,25 +27,31 @@ from cortex_otel_exporters.record import SPAN_EVENT_TYPE, Context, Record, Serie
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from opentelemetry.sdk._logs import ReadableLogRecord, ReadWriteLogRecord
     from opentelemetry.sdk.metrics.export import MetricsData
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
     from cortex_otel.identity import Resolved
+    from cortex_otel.process.data import LogData, SpanData
     from cortex_otel.process.redact import Redactor
-    from cortex_otel.span.span import LeanParts
     from cortex_otel_exporters.record import MetricPoint, Session
 
-__all__ = ["Converter", "IdentitySource", "attributes_of"]
+__all__ = ["Converter", "IdentitySource"]
 
-_MEASURES: Final = frozenset(sc.MEASURES)
+_MEASURES: Final = tuple(sc.MEASURES.items())
+_MEASURE_KEYS: Final = frozenset(sc.MEASURES)
 _SERVICE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_DURATION_MS = 1e11
 _LARGEST_MEASURE: Final = 1e18  # as a store takes it; what is larger is kept, and not summed
 
 _KINDS: Final = {kind: kind.name.lower() for kind in SpanKind}
+#: By severity number; what has none is INFO.
+_LEVELS: Final = {
+    **dict.fromkeys(range(1, 9), "DEBUG"),
+    **dict.fromkeys(range(9, 13), "INFO"),
+    **dict.fromkeys(range(13, 17), "WARNING"),
+    **dict.fromkeys(range(17, 21), "ERROR"),
+    **dict.fromkeys(range(21, 25), "CRITICAL"),
+}
 _TIMEOUTS: Final = frozenset({"TimeoutError", "asyncio.exceptions.TimeoutError", "timeout"})
 _CANCELLATIONS: Final = frozenset(
     {"CancelledError", "asyncio.exceptions.CancelledError", "asyncio.CancelledError", "cancelled"}
@@ -117,32 +121,31 @@ class Converter:
         self._resolver = resolver
         self._row_cache.forget()
 
-    def span(self, span: ReadableSpan) -> Record:
+    def span(self, span: SpanData, identity: int | None = None) -> Record:
         """The row of an ended span.
 
+        Args:
+            span: of any origin.
+            identity: of the row, if it was received.
+
         Raises:
-            Exception: the span has no time or no context; the caller counts it.
+            Exception: the span makes no sense; the caller counts it.
         """
-        if native_spans.expected:
-            span = native_spans.for_store(span)
-        lean = getattr(span, "lean_parts", None)
-        if lean is not None:
-            record = self._repeated_span(span, lean())
-            if record is not None:
-                return record
-        if span.start_time is None or span.end_time is None or span.context is None:
-            raise ValueError("the span has not ended")
-        return self._span(span, self._clean(attributes_of(span)))
+        record = self._repeated_span(span, identity) if span.is_plain else None
+        if record is None:
+            record = self._span(span, self._clean(span.attributes), identity)
+        return record
 
     def _repeated_span(  # noqa: C901 - the short way in one piece: each call costs it 2 %
-        self, span: ReadableSpan, parts: LeanParts | None
+        self, span: SpanData, identity: int | None
     ) -> Record | None:
-        """The same row from what is remembered; ``None`` if it has to be worked out."""
-        if parts is None:
-            return None
-        plain, name, kind, context, parent, start, end, status, scope, resource = parts
+        """The row from what is remembered of its like; ``None`` if it has to be worked out."""
+        (
+            plain, name, kind, trace_id, span_id, parent_span_id, start, end, status, _, scope,
+            resource, _,
+        ) = span  # fmt: skip
         plan = self._row_cache.plan(plain)
-        if plan is None or type(name) is not str or status.status_code is StatusCode.ERROR:
+        if plan is None or type(name) is not str or status is StatusCode.ERROR:
             return None
         key = (plan.number, name, kind._value_, plan.values(plain))
         who = self._resolver.current()
@@ -150,7 +153,7 @@ class Converter:
         if row is None or not row.is_of(who, self.service, scope, resource):
             clean = self._redactor.attributes({one: plain[one] for one in plan.repeated})
             last_overflow = self._names.last_overflow
-            record = self._span(span, clean.attributes)
+            record = self._span(span, clean.attributes, None)
             row = CachedRow(
                 record, clean.removed, frozenset(clean.attributes), who, self.service, scope,
                 resource,
@@ -176,15 +179,15 @@ class Converter:
         if record.event_data:
             data = {**record.event_data, **data}
         measures: tuple[tuple[str, float], ...] = ()
-        if series.event_type != SPAN_EVENT_TYPE and not _MEASURES.isdisjoint(data):
+        if series.event_type != SPAN_EVENT_TYPE and not _MEASURE_KEYS.isdisjoint(data):
             measures = _measures(data)
         return _new_tuple(
             Record,
             (start, end - start if end > start else 0, series, record.context,
              self._session_of(columns, scope) if columns else self._session(),
              columns.get(sc.USER_HASH) or who.user_hash,
-             context.trace_id, context.span_id, parent.span_id if parent is not None else 0,
-             1.0, record.error_message, data, measures, None),
+             trace_id, span_id, parent_span_id, 1.0, record.error_message, data, measures,
+             identity),
         )  # fmt: skip
 
     def _fresh(
@@ -199,8 +202,8 @@ class Converter:
         is_apart = row.keys.isdisjoint(clean.attributes) and _FRESH_COLUMNS.issuperset(columns)
         return (columns, data, clean.removed) if is_apart and not attributes else None
 
-    def _span(self, span: Any, clean: dict[str, object]) -> Record:
-        start, end, context, parent = span.start_time, span.end_time, span.context, span.parent
+    def _span(self, span: SpanData, clean: dict[str, object], identity: int | None) -> Record:
+        start, end = span.start_time_unix_nano, span.end_time_unix_nano
         columns, attributes, data = self._sort(clean)
         kind = _KINDS[span.kind]
         tool_name = columns.get(sc.GEN_AI_TOOL_NAME, "")
@@ -217,19 +220,22 @@ class Converter:
             start, max(0, end - start), event_type,
             self._names.of_span(span.name, tool_name, clean), tool_name,
             tool_name or columns.get(sc.CORTEX_FEATURE, ""),
-            self._result(columns, error, span.status.status_code), None, kind, error,
-            columns, attributes, data, span.instrumentation_scope, span.resource,
-            context.trace_id, context.span_id, parent.span_id if parent is not None else 0,
+            self._result(columns, error, span.status), None, kind, error, columns, attributes, data,
+            span.scope, span.resource, span.trace_id, span.span_id, span.parent_span_id,
+            identity,
         )  # fmt: skip
 
-    def log(self, readable: ReadableLogRecord | ReadWriteLogRecord) -> Record:
+    def log(self, log: LogData, identity: int | None = None) -> Record:
         """The row of a log record: a product event if its name is one, else kept beside them.
+
+        Args:
+            log: of any origin.
+            identity: of the row, if it was received.
 
         Raises:
             Exception: the record makes no sense; the caller counts it.
         """
-        log = readable.log_record
-        clean = self._clean(log.attributes or {})
+        clean = self._clean(log.attributes)
         columns, attributes, data = self._sort(clean)
         name = _text(log.event_name)
         error = self._log_error(log, columns)
@@ -240,16 +246,16 @@ class Converter:
         duration = None
         if isinstance(duration_ms, (int, float)) and 0 <= duration_ms <= _MAX_DURATION_MS:
             duration = int(duration_ms * 1e6)
-        timestamp = log.timestamp or log.observed_timestamp or time.time_ns()
+        timestamp = log.timestamp_unix_nano or log.observed_timestamp_unix_nano or time.time_ns()
         return self._record(
             timestamp - (duration or 0), duration,
             name if name in sc.EVENT_TYPES else SPAN_EVENT_TYPE,
             self._names.of_span(name, "", clean, "event") if name else "log",
             self._tool_of_log(log, columns), columns.get(sc.CORTEX_FEATURE, ""),
             self._result(columns, error, None),
-            _level(getattr(log.severity_number, "value", None) or 9), "event", error,
-            columns, attributes, data, readable.instrumentation_scope, readable.resource,
-            log.trace_id or 0, log.span_id or 0, 0,
+            _LEVELS.get(getattr(log.severity_number, "_value_", 0), "INFO"), "event", error,
+            columns, attributes, data, log.scope, log.resource, log.trace_id, log.span_id, 0,
+            identity,
         )  # fmt: skip
 
     def in_one_piece(
@@ -314,10 +320,10 @@ class Converter:
         self, time_ns: int, duration_ns: int | None, event_type: str, name: str, tool_name: str,
         feature: str, result: str, level: str | None, kind: str, error: ErrorSummary,
         columns: dict[str, Any], attributes: list[tuple[str, object]], data: dict[str, object],
-        scope: InstrumentationScope | None, resource: Resource | None,
-        trace_id: int, span_id: int, parent_span_id: int,
+        scope: InstrumentationScope | None, resource: Any,
+        trace_id: int, span_id: int, parent_span_id: int, identity: int | None,
     ) -> Record:  # fmt: skip
-        identity, project_id, branch_id = self._identity_now()
+        who, project_id, branch_id = self._identity_now()
         get = columns.get
         names = self._names
         service, tier = get(sc.CORTEX_SERVICE) or self.service, get(sc.CORTEX_USER_TIER)
@@ -328,45 +334,58 @@ class Converter:
         error_type = error.error_type if result != "success" else ""
         if error.frames:
             data[sc.EXCEPTION_STACKTRACE] = list(error.frames)
+        if told := get(sc.CORTEX_PROJECT_ID):
+            project_id = names.bounded("project", told)
+        if told := get(sc.CORTEX_BRANCH_ID):
+            branch_id = names.bounded("branch", told)
         measures: tuple[tuple[str, float], ...] = ()
-        if event_type != SPAN_EVENT_TYPE and not _MEASURES.isdisjoint(data):
+        if event_type != SPAN_EVENT_TYPE and not _MEASURE_KEYS.isdisjoint(data):
             measures = _measures(data)
-        series = Series(
-            service,
-            event_type,
-            name,
-            tool_name,
-            feature,
-            tier if tier in sc.TIERS else identity.tier,
-            result,
-            level or sc.LEVELS_BY_RESULT[result],
-            kind,
-            names.bounded("error", error_type) if error_type else "",
+        series = _new_tuple(
+            Series,
+            (
+                service,
+                event_type,
+                name,
+                tool_name,
+                feature,
+                tier if tier in sc.TIERS else who.tier,
+                result,
+                level or sc.LEVELS_BY_RESULT[result],
+                kind,
+                names.bounded("error", error_type) if error_type else "",
+            ),
         )
         if hash(series) not in names.series.known:
             series = names.of_series(series)
-        return Record(
-            time_ns,
-            duration_ns,
-            series,
-            Context(
+        context = _new_tuple(
+            Context,
+            (
                 names.of_scope(scope),
                 self._resource_json(resource),
-                names.bounded("project", told)
-                if (told := get(sc.CORTEX_PROJECT_ID))
-                else project_id,
-                names.bounded("branch", told) if (told := get(sc.CORTEX_BRANCH_ID)) else branch_id,
+                project_id,
+                branch_id,
                 self._context_json(attributes, data) if attributes else "{}",
             ),
-            self._session_of(columns, scope),
-            get(sc.USER_HASH) or identity.user_hash,
-            trace_id,
-            span_id,
-            parent_span_id,
-            1.0,
-            get(sc.CORTEX_ERROR_LOCATION) or error.message,
-            data,
-            measures,
+        )
+        return _new_tuple(
+            Record,
+            (
+                time_ns,
+                duration_ns,
+                series,
+                context,
+                self._session_of(columns, scope),
+                get(sc.USER_HASH) or who.user_hash,
+                trace_id,
+                span_id,
+                parent_span_id,
+                1.0,
+                get(sc.CORTEX_ERROR_LOCATION) or error.message,
+                data,
+                measures,
+                identity,
+            ),
         )
 
     # --- parts ----------------------------------------------------------------------------------
@@ -451,13 +470,13 @@ class Converter:
         return "{}"
 
     @staticmethod
-    def _span_error(span: ReadableSpan, columns: Mapping[str, Any]) -> ErrorSummary:
+    def _span_error(span: SpanData, columns: Mapping[str, Any]) -> ErrorSummary:
         """What went wrong, from our own attributes or from a native exception event.
 
         An exception that was recorded on a span without an error was handled: it is none.
         """
         told = columns.get(sc.ERROR_TYPE, "")
-        if not told and span.status.status_code is not StatusCode.ERROR:
+        if not told and span.status is not StatusCode.ERROR:
             return _NO_ERROR
         summary = _NO_ERROR
         for event in span.events:
@@ -470,10 +489,10 @@ class Converter:
         return summary._replace(error_type=raised or summary.error_type or told or OTHER)
 
     @staticmethod
-    def _log_error(log: Any, columns: Mapping[str, Any]) -> ErrorSummary:
-        if isinstance(getattr(log, "exception", None), BaseException):
+    def _log_error(log: LogData, columns: Mapping[str, Any]) -> ErrorSummary:
+        if log.exception is not None:
             return summarize_exception(log.exception)
-        attributes = log.attributes or {}
+        attributes = log.attributes
         if sc.EXCEPTION_TYPE in attributes:
             return summarize_stacktrace(
                 _text(attributes[sc.EXCEPTION_TYPE]),
@@ -493,16 +512,15 @@ class Converter:
             return "timeout"
         return "cancelled" if error.error_type in _CANCELLATIONS else "error"
 
-    def _tool_of_log(self, log: Any, columns: Mapping[str, Any]) -> str:
+    def _tool_of_log(self, log: LogData, columns: Mapping[str, Any]) -> str:
         """The tool an event belongs to: its own word, or that of the span it happened in."""
         name = columns.get(sc.GEN_AI_TOOL_NAME)
-        if not name and log.context:
-            span = trace.get_current_span(log.context)
-            name = attributes_of(span).get(sc.GEN_AI_TOOL_NAME) if span.is_recording() else None
+        if not name and log.span_attributes is not None:
+            name = log.span_attributes.get(sc.GEN_AI_TOOL_NAME)
             name = self._redactor.name(name) if isinstance(name, str) else None
         return self._names.bounded("tool", name) if name else ""
 
-    def _resource_json(self, resource: Resource | None) -> str:
+    def _resource_json(self, resource: Any) -> str:
         if resource is not self._resource[0]:
             kept = self._redactor.resource(resource.attributes) if resource is not None else {}
             text = json.dumps(kept, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
@@ -526,40 +544,19 @@ def _text(value: object) -> str:
     return str.__str__(value) if isinstance(value, str) else ""
 
 
-def attributes_of(span: Any) -> Mapping[str, object]:
-    """The attributes as a plain dict: the SDK's read-only proxies cost 3 µs to walk."""
-    values = getattr(span, "_lean_attributes", None)
-    if type(values) is dict:  # of a lean span
-        return values
-    bounded = getattr(span, "_attributes", None)
-    plain = getattr(bounded, "_dict", None)
-    if type(plain) is dict:
-        return plain
-    return dict(getattr(span, "attributes", None) or {})
-
-
 def _measures(data: Mapping[str, object]) -> tuple[tuple[str, float], ...]:
-    found = {
-        measure: float(value)
-        for key, measure in sc.MEASURES.items()
-        if isinstance(value := data.get(key), (int, float)) and abs(value) <= _LARGEST_MEASURE
-    }
+    found = [
+        (measure, float(value))
+        for key, measure in _MEASURES
+        if key in data
+        and isinstance(value := data[key], (int, float))
+        and abs(value) <= _LARGEST_MEASURE
+    ]
     # A ratio of sums is of events that have both: what one of them lacks is unknown, not 0.
-    return tuple(
-        (measure, value)
-        for measure, value in found.items()
-        if sc.PAIRED_MEASURES.get(measure, measure) in found
-    )
+    names = {measure for measure, _ in found}
+    return tuple([pair for pair in found if sc.PAIRED_MEASURES.get(pair[0], pair[0]) in names])
 
 
 @lru_cache(maxsize=1024)
 def _json_object(items: tuple[tuple[str, object], ...]) -> str:
     return json.dumps(dict(items), separators=(",", ":"), ensure_ascii=False, sort_keys=True)
-
-
-def _level(severity_number: int) -> str:
-    """Level of an OpenTelemetry severity number (1 to 24)."""
-    for threshold, level in ((21, "CRITICAL"), (17, "ERROR"), (13, "WARNING"), (9, "INFO")):
-        if severity_number >= threshold:
-            return level
-    return "DEBUG"

@@ -27,7 +27,6 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, Status, TraceFlags
 
 from cortex_otel import semconv as sc
-from cortex_otel.process.convert import attributes_of
 from cortex_otel.process.exceptions import summarize_exception, summarize_stacktrace
 from cortex_otel.process.metric_copies import merged
 
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
 
     from cortex_otel.process.convert import Converter
+    from cortex_otel.process.data import SpanData
     from cortex_otel.process.exceptions import ErrorSummary
     from cortex_otel.process.redact import Redactor
     from cortex_otel_exporters.record import Record
@@ -65,18 +65,21 @@ class SafeCopies:
         self._resource: tuple[object, Resource] = (None, Resource({}))
         self._scopes: dict[tuple[str, str | None], InstrumentationScope] = {}
 
-    def span(self, span: ReadableSpan, record: Record, weight: float = 1.0) -> ReadableSpan:
+    def span(
+        self, span: ReadableSpan, data: SpanData, record: Record, weight: float = 1.0
+    ) -> ReadableSpan:
         """The copy of an ended span.
 
         Args:
-            span: any ended span of the SDK.
+            span: any ended span of the SDK: ids, links, and how much it dropped.
+            data: the span as the store read it: all else.
             record: its row, whose names and session the copy has.
             weight: how many spans it stands for.
 
         Raises:
             Exception: the span makes no sense; the caller counts it.
         """
-        attributes, removed = self._attributes(attributes_of(span), record)
+        attributes, removed = self._attributes(data.attributes, record)
         attributes[sc.SESSION_ID] = record.session.session_id
         if weight != 1:
             attributes[sc.CORTEX_WEIGHT] = weight
@@ -84,7 +87,7 @@ class SafeCopies:
         if context is None:
             raise ValueError("a span without ids")
         events = [
-            self._exception(event) for event in span.events if event.name == sc.EXCEPTION_EVENT
+            self._exception(event) for event in data.events if event.name == sc.EXCEPTION_EVENT
         ]
         links = [
             link for link in (self._link(one, record) for one in span.links) if link is not None
@@ -95,10 +98,10 @@ class SafeCopies:
             parent=_context(span.parent),
             resource=self._resource_of(span.resource),
             attributes=_bounded(attributes, span.dropped_attributes + removed),
-            events=_listed(events, span.dropped_events + len(span.events) - len(events)),
+            events=_listed(events, span.dropped_events + len(data.events) - len(events)),
             links=_listed(links, span.dropped_links + len(span.links) - len(links)),
-            kind=span.kind,
-            status=Status(span.status.status_code),
+            kind=data.kind,
+            status=Status(data.status),
             start_time=_time(span.start_time),
             end_time=_time(span.end_time),
             instrumentation_scope=self._scope(span.instrumentation_scope, record.context.scope),

@@ -11,16 +11,16 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanKind, StatusCode
 
 from cortex_otel import semconv as sc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cortex_otel.span.span import LeanParts
+    from cortex_otel.process.data import SpanData
 
-__all__ = ["NativePart", "NestedCall", "as_it_is", "expect", "expected", "for_store"]
+__all__ = ["UNREAD", "NativePart", "NestedCall", "expect", "expected", "for_store"]
 
 _MAX_EXPECTED: Final = 10_000
 
@@ -36,12 +36,16 @@ class NativePart:
     told: dict[str, Any] = field(default_factory=dict)
     ours: dict[str, Any] = field(default_factory=dict)
     """Our own values of the keys told; a key without one is left out."""
-    status: Status = Status()
+    status: StatusCode = StatusCode.UNSET
     """Ours."""
     has_status: bool = False
     has_events: bool = False
     face: Any = None
     """What the library was given as its span."""
+
+
+#: Of a span that only the store reads: the library isn't asked for its part.
+UNREAD: Final = NativePart()
 
 
 @dataclass(slots=True)
@@ -63,53 +67,28 @@ def expect(span_id: int, what: NativePart | NestedCall) -> None:
         expected.popitem(last=False)
 
 
-def for_store(span: Any) -> Any:
+def for_store(span: SpanData) -> SpanData:
     """The ended span, as the store reads it."""
-    what = expected.pop(span.context.span_id, None) if span.context is not None else None
-    return span if what is None else _Read(span, what)
+    what = expected.pop(span.span_id, None)
+    if what is None:
+        return span
+    if isinstance(what, NestedCall):
+        return _as_nested(span, what)
+    told = what.told
+    kept = {key: value for key, value in span.attributes.items() if key not in told}
+    return span._replace(
+        attributes=kept | what.ours,
+        name=what.name,
+        status=what.status if what.has_status else span.status,
+        events=() if what.has_events else span.events,
+    )
 
 
-def as_it_is(span: Any) -> Any:
-    """The ended span with what the library wrote."""
-    return span._span if isinstance(span, _Read) else span  # noqa: SLF001 - of this module
-
-
-class _Read:
-    """An ended span with some of its parts replaced."""
-
-    def __init__(self, span: Any, what: NativePart | NestedCall) -> None:
-        self._span = span
-        if isinstance(what, NestedCall):
-            self._read_nested(what)
-            return
-        told = what.told
-        kept = {key: value for key, value in span.attributes.items() if key not in told}
-        self._lean_attributes = self.attributes = kept | what.ours
-        self.name = what.name
-        if what.has_status:
-            self.status = what.status
-        if what.has_events:
-            self.events = ()
-
-    def _read_nested(self, what: NestedCall) -> None:
-        self.kind = SpanKind.INTERNAL
-        tool = self._span.attributes.get(sc.GEN_AI_TOOL_NAME)
-        has_failed = self._span.status.status_code is StatusCode.ERROR
-        if tool is not None and has_failed and not what.is_known(str(tool)):
-            self._lean_attributes = self.attributes = {
-                key: value
-                for key, value in self._span.attributes.items()
-                if key != sc.GEN_AI_TOOL_NAME
-            }
-            self.name = str(self.attributes.get(sc.MCP_METHOD_NAME, ""))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._span, name)
-
-    def lean_parts(self) -> LeanParts | None:
-        """As of a lean span."""
-        lean = getattr(self._span, "lean_parts", None)
-        parts: LeanParts | None = lean() if lean is not None else None
-        if parts is None or self.kind is not parts[2]:
-            return None
-        return (self.attributes, self.name, *parts[2:7], self.status, *parts[8:])
+def _as_nested(span: SpanData, call: NestedCall) -> SpanData:
+    tool = span.attributes.get(sc.GEN_AI_TOOL_NAME)
+    has_failed = span.status is StatusCode.ERROR
+    if tool is None or not has_failed or call.is_known(str(tool)):
+        return span._replace(kind=SpanKind.INTERNAL)
+    kept = {key: value for key, value in span.attributes.items() if key != sc.GEN_AI_TOOL_NAME}
+    name = str(kept.get(sc.MCP_METHOD_NAME, ""))
+    return span._replace(kind=SpanKind.INTERNAL, attributes=kept, name=name)

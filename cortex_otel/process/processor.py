@@ -9,12 +9,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import SpanProcessor
 
 from cortex_otel import guard
-from cortex_otel.process import native_spans
+from cortex_otel.process.from_sdk import log_data, span_data
+from cortex_otel.span.internals import is_suppressed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
     from cortex_otel.process.convert import Converter
+    from cortex_otel.process.data import SpanData
     from cortex_otel.process.sample import TraceSampler
     from cortex_otel_exporters.record import Record, Sink
 
@@ -33,8 +34,8 @@ __all__ = ["Beside", "EventLogProcessor", "EventSpanProcessor"]
 class Beside(Protocol):
     """Who else gets what is kept; never raises, never waits."""
 
-    def span(self, span: ReadableSpan, record: Record, weight: float) -> None:
-        """Take an ended span, its row, and for how many of its kind it stands."""
+    def span(self, span: ReadableSpan, data: SpanData, record: Record, weight: float) -> None:
+        """Take an ended span, as the store read it, its row, and for how many it stands."""
         ...
 
     def log(self, log_record: ReadWriteLogRecord, record: Record) -> Callable[[float], None] | None:
@@ -65,21 +66,20 @@ class EventSpanProcessor(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Store ``span``."""
         try:
-            if native_spans.expected:  # what a library wrote there is for nobody beside us either
-                span = native_spans.for_store(span)
-            record = self._converter.span(span)
+            data = span_data(span)
+            record = self._converter.span(data)
             beside = self.beside
             if self._sampler.active:
                 parent = span.parent
                 self._sampler.submit(
                     record,
                     is_root=parent is None or parent.is_remote,
-                    kept=partial(beside.span, span, record) if beside is not None else None,
+                    kept=partial(beside.span, span, data, record) if beside is not None else None,
                 )
             else:
                 self._sink.submit(record)
                 if beside is not None:
-                    beside.span(span, record, 1.0)
+                    beside.span(span, data, record, 1.0)
         except Exception as error:  # noqa: BLE001 - the host's thread
             self._sink.count_dropped("invalid")
             guard.swallowed("process.span", error)
@@ -106,9 +106,9 @@ class EventLogProcessor(LogRecordProcessor):
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         """Store ``log_record``, unless an exporter tells of itself: that would never end."""
         try:
-            if get_value(_SUPPRESS_INSTRUMENTATION_KEY):
+            if is_suppressed():
                 return
-            record = self._converter.log(log_record)
+            record = self._converter.log(log_data(log_record))
             kept = self.beside.log(log_record, record) if self.beside is not None else None
             if self._sampler.active:
                 self._sampler.submit(record, kept=kept)

@@ -57,6 +57,7 @@ _MAX_HASHED_LENGTH = 65_536
 _MAX_LIST_LENGTH = 16
 _MAX_TITLE_WORDS = 5
 _REMEMBERED = 4096
+_TWO_TO_63: Final = 1 << 63
 
 # No path from a root, no URI, no `user@host`.
 _TOKEN = re.compile(r"(?!.*//)[\w:@+-][\w.:/+-]*", re.ASCII)
@@ -122,6 +123,7 @@ class Redactor:
         self._repeated = lru_cache(_REMEMBERED)(self._identifier)
         self._names = lru_cache(_REMEMBERED)(clean_name)
         self._keys = lru_cache(_REMEMBERED)(self._is_allowed)
+        self._is_plain_feature = lru_cache(_REMEMBERED)(_is_plain_feature)
 
     def attributes(self, attributes: Mapping[str, object]) -> Clean:
         """Keep what the allow-list allows of the attributes of a span, log or metric point.
@@ -146,6 +148,8 @@ class Redactor:
                     removed += 1
                 else:
                     kept[pair[0]] = pair[1]
+            elif kind == "number" and type(value) is int and -_TWO_TO_63 <= value < _TWO_TO_63:
+                kept[key] = value  # as it would become, at a tenth of the cost
             elif kind == "feature" and isinstance(value, str):
                 feature = str.__str__(value)
             elif pairs := self._any(kind, key, value):
@@ -213,7 +217,7 @@ class Redactor:
         self, feature: str, given: Mapping[str, object], kept: Mapping[str, object]
     ) -> str:
         """A feature that was made of other attributes is made of what is kept of them."""
-        if _is_token(feature) or _is_digest(feature):
+        if len(feature) <= _MAX_TOKEN_LENGTH and self._is_plain_feature(feature):
             return feature
         for sources in semconv.FEATURE_SOURCES.values():
             raw: list[str] = []
@@ -344,6 +348,10 @@ def _is_token(value: str) -> bool:
     return is_short and _TOKEN.fullmatch(value) is not None and scrub(value) == value
 
 
+def _is_plain_feature(value: str) -> bool:
+    return _is_token(value) or _is_digest(value)
+
+
 def _is_digest(value: str) -> bool:
     return _DIGEST.fullmatch(value) is not None
 
@@ -365,7 +373,7 @@ def _number(value: object) -> bool | int | float | None:
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return int.__int__(value) if -(2**63) <= int.__int__(value) < 2**63 else None
+        return int.__int__(value) if -_TWO_TO_63 <= int.__int__(value) < _TWO_TO_63 else None
     if isinstance(value, float):
         return float.__float__(value) if math.isfinite(float.__float__(value)) else None
     return None

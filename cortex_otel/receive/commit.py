@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator, Mapping
 
-    from cortex_otel.receive.records import OtlpLog
+    from cortex_otel.process.data import LogData
     from cortex_otel.settings import Settings
     from cortex_otel_exporters.sqlite.batch import LedgerEntry
 
@@ -81,7 +81,7 @@ class Request:
         *,
         is_json: bool = False,
         is_gzip: bool = False,
-        events: list[OtlpLog] | None = None,
+        events: list[LogData] | None = None,
         ledger: Mapping[LedgerEntry, int] | None = None,
     ) -> None:
         self.signal = signal

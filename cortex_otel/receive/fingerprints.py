@@ -26,8 +26,8 @@ import orjson
 from cortex_otel import semconv as sc
 
 if TYPE_CHECKING:
+    from cortex_otel.process.data import LogData, ResourceData, SpanData
     from cortex_otel.receive.metric_data import Point
-    from cortex_otel.receive.records import OtlpLog, OtlpResource, OtlpSpan, Scope
 
 __all__ = ["Fingerprints"]
 
@@ -39,6 +39,7 @@ _WHO: Final = (
 )  # fmt: skip
 _LOW: Final = (1 << 64) - 1
 _blake2b = hashlib.blake2b
+_unpack = struct.Struct(">q").unpack
 _pack_place = struct.Struct(">qQQ").pack
 _pack_span = struct.Struct(">16sQQQQQB").pack
 
@@ -54,39 +55,39 @@ class Fingerprints:
         # Before the data, not as BLAKE2's own parameter: as safe there, and a block less to hash.
         self._key = hashlib.blake2b(key=key, person=_PERSON, digest_size=32).digest()
 
-    def span(self, span: OtlpSpan) -> int:
+    def span(self, span: SpanData) -> int:
         """Of a span."""
         trace_id = span.trace_id
         return self._hash(
             _pack_span(
                 _digests(span.resource)[1], trace_id >> 64, trace_id & _LOW, span.span_id,
-                span.start_time, span.end_time, span.kind._value_,
+                span.start_time_unix_nano, span.end_time_unix_nano, span.kind._value_,
             )
         )  # fmt: skip
 
-    def log(self, log: OtlpLog) -> int:
+    def log(self, log: LogData) -> int:
         """Of a log record as it was sent: before anything was added to its attributes."""
         attributes = log.attributes
         uid = attributes.get(sc.LOG_RECORD_UID)
         if uid is not None:
             who = {key: attributes[key] for key in _WHO if key in attributes}
-            told = _canonical((log.event_name, log.timestamp, uid, who))
+            told = _canonical((log.event_name, log.timestamp_unix_nano, uid, who))
             return self._hash(told + _digests(log.resource)[1])
         trace_id, severity = log.trace_id, log.severity_number
         told = _canonical(
             (
-                log.event_name, log.timestamp, log.observed_timestamp,
+                log.event_name, log.timestamp_unix_nano, log.observed_timestamp_unix_nano,
                 0 if severity is None else severity.value, log.severity_text, trace_id >> 64,
                 trace_id & _LOW, log.span_id, log.flags, attributes,
                 () if log.body is None else (log.body,),
             )
         )  # fmt: skip
-        return self._hash(told + _of_scope(log.instrumentation_scope) + _digests(log.resource)[0])
+        return self._hash(told + _of_scope(log.scope) + _digests(log.resource)[0])
 
-    def point(self, point: Point, told: OtlpResource) -> int:
+    def point(self, point: Point, resource: ResourceData) -> int:
         """Of a metric point."""
         said = _canonical((point.name, point.unit, *point.told))
-        return self._hash(said + _of_scope(point.scope) + _digests(told)[0])
+        return self._hash(said + _of_scope(point.scope) + _digests(resource)[0])
 
     def place(self, identity: int, time_unix_nano: int, number: int) -> int:
         """What decides whether a record is sampled, where it isn't its trace.
@@ -101,25 +102,28 @@ class Fingerprints:
         return self._hash(_pack_place(identity, time_unix_nano, number))
 
     def _hash(self, data: bytes) -> int:
-        digest = _blake2b(self._key + data, digest_size=8).digest()
-        return int.from_bytes(digest, "big", signed=True)
+        number: int = _unpack(_blake2b(self._key + data, digest_size=8).digest())[0]
+        return number
 
 
-def _of_scope(scope: Scope | None) -> bytes:
-    """Of all a scope says; made once for each."""
+def _of_scope(scope: Any) -> bytes:
+    """Of all a :class:`.Scope` says, if there is one; made once for each."""
     if scope is None:
         return _NO_SCOPE
     if scope.digest is None:
         scope.digest = _digest(_canonical((scope.name, scope.version or "", scope.told)))
-    return scope.digest
+    digest: bytes = scope.digest
+    return digest
 
 
-def _digests(told: OtlpResource) -> tuple[bytes, bytes]:
-    """Of all a resource says, and of what says whose it is; made once for each."""
-    if told.digests is None:
-        who = {key: told.attributes[key] for key in _WHO if key in told.attributes}
-        told.digests = _digest(_canonical(told.attributes)), _digest(_canonical(who))
-    return told.digests
+def _digests(resource: Any) -> tuple[bytes, bytes]:
+    """Of all an :class:`.OtlpResource` says, and of what says whose it is; made once for each."""
+    if resource.digests is None:
+        attributes = resource.attributes
+        who = {key: attributes[key] for key in _WHO if key in attributes}
+        resource.digests = _digest(_canonical(attributes)), _digest(_canonical(who))
+    digests: tuple[bytes, bytes] = resource.digests
+    return digests
 
 
 def _digest(data: bytes) -> bytes:

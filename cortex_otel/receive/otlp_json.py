@@ -22,8 +22,10 @@ import orjson
 from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
+from opentelemetry.trace import StatusCode
 
 from cortex_otel import semconv as sc
+from cortex_otel.process.data import LogData, SpanData, is_plain
 from cortex_otel.receive import lenient_json
 from cortex_otel.receive.json_values import (
     attributes,
@@ -37,22 +39,18 @@ from cortex_otel.receive.json_values import (
 )
 from cortex_otel.receive.metric_data import Point, point_of
 from cortex_otel.receive.records import (
-    FAILED,
     KINDS,
-    NOT_FAILED,
+    SEVERITIES,
     Event,
     Group,
     Losses,
     MalformedError,
-    OtlpLog,
     OtlpResource,
-    OtlpSpan,
-    ParentSpan,
     Scope,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 __all__ = ["JsonReader"]
 
@@ -65,6 +63,7 @@ _STATUS_NAMES: Final = dict(trace_pb2.Status.StatusCode.items())
 _SEVERITY_NAMES: Final = dict(logs_pb2.SeverityNumber.items())
 _TEMPORALITY_NAMES: Final = dict(metrics_pb2.AggregationTemporality.items())
 _STATUS_ERROR: Final = 2
+_new_tuple = tuple.__new__  # as for all that is made by the hundred thousand
 _MAX_RESOURCES, _MAX_RESOURCE_LENGTH = 256, 16_384
 #: By the name of a list: fields that only one of its messages has.
 _LOOKS: Final[Mapping[str, frozenset[str]]] = {
@@ -160,7 +159,7 @@ class JsonReader:
 
     def _spans(
         self, resource_spans: dict[str, Any], told: OtlpResource
-    ) -> Iterator[OtlpSpan | str]:
+    ) -> Iterator[SpanData | str]:
         for scope_spans in self._objects(resource_spans, "scopeSpans"):
             scope = self._scope(scope_spans)
             for span in self._objects(scope_spans, "spans"):
@@ -184,23 +183,27 @@ class JsonReader:
                         yield "start or end time is missing"
                         continue
                     has_failed = status is not None and _has_failed(span)
-                    exceptions = [] if events is None else self._exceptions(span)
+                    exceptions: Sequence[Event] = () if events is None else self._exceptions(span)
                 except MalformedError as error:
                     yield str(error)
                     continue
-                yield OtlpSpan(
-                    said,
-                    name,
-                    KINDS[kind] if 0 <= kind < len(KINDS) else KINDS[0],
-                    int(trace_id, 16),
-                    int(span_id, 16),
-                    ParentSpan(int(parent_id, 16)) if parent_id else None,
-                    start,
-                    end,
-                    FAILED if has_failed else NOT_FAILED,
-                    exceptions,
-                    scope,
-                    told,
+                yield _new_tuple(
+                    SpanData,
+                    (
+                        said,
+                        name,
+                        KINDS[kind] if 0 <= kind < len(KINDS) else KINDS[0],
+                        int(trace_id, 16),
+                        int(span_id, 16),
+                        int(parent_id, 16) if parent_id else 0,
+                        start,
+                        end,
+                        StatusCode.ERROR if has_failed else StatusCode.UNSET,
+                        exceptions,
+                        scope,
+                        told,
+                        is_plain(said),
+                    ),
                 )
 
     def _exceptions(self, span: dict[str, Any]) -> list[Event]:
@@ -213,7 +216,7 @@ class JsonReader:
                     self.losses.left_out[str(error)] += 1
         return found
 
-    def _logs(self, resource_logs: dict[str, Any], told: OtlpResource) -> Iterator[OtlpLog | str]:
+    def _logs(self, resource_logs: dict[str, Any], told: OtlpResource) -> Iterator[LogData | str]:
         for scope_logs in self._objects(resource_logs, "scopeLogs"):
             scope = self._scope(scope_logs)
             for log in self._objects(scope_logs, "logRecords"):
@@ -224,26 +227,31 @@ class JsonReader:
                 else:
                     yield record
 
-    def _log(self, log: dict[str, Any], scope: Scope, told: OtlpResource) -> OtlpLog:
+    def _log(self, log: dict[str, Any], scope: Scope, told: OtlpResource) -> LogData:
         trace_id, span_id = text(log, "traceId"), text(log, "spanId")
         if trace_id and not _TRACE_ID.fullmatch(trace_id):
             raise MalformedError("traceId isn't 32 hexadecimal digits")
         if span_id and not _SPAN_ID.fullmatch(span_id):
             raise MalformedError("spanId isn't 16 hexadecimal digits")
         severity_text, flags = log.get("severityText"), log.get("flags")
-        return OtlpLog(
-            attributes(log, self.losses),
-            text(log, "eventName"),
-            value_of(log.get("body"), self.losses),
-            integer(log.get("timeUnixNano"), "timeUnixNano"),
-            integer(log.get("observedTimeUnixNano"), "observedTimeUnixNano"),
-            enum(log.get("severityNumber"), "severityNumber", _SEVERITY_NAMES),
-            int(trace_id, 16) if trace_id else 0,
-            int(span_id, 16) if span_id else 0,
-            scope,
-            told,
-            severity_text if type(severity_text) is str else "",
-            0 if flags is None else self._flags(flags),
+        return _new_tuple(
+            LogData,
+            (
+                attributes(log, self.losses),
+                text(log, "eventName"),
+                value_of(log.get("body"), self.losses),
+                integer(log.get("timeUnixNano"), "timeUnixNano"),
+                integer(log.get("observedTimeUnixNano"), "observedTimeUnixNano"),
+                SEVERITIES.get(enum(log.get("severityNumber"), "severityNumber", _SEVERITY_NAMES)),
+                int(trace_id, 16) if trace_id else 0,
+                int(span_id, 16) if span_id else 0,
+                scope,
+                told,
+                None,
+                None,
+                severity_text if type(severity_text) is str else "",
+                0 if flags is None else self._flags(flags),
+            ),
         )
 
     def _flags(self, flags: Any) -> int:

@@ -20,10 +20,11 @@ import orjson
 from cortex_otel import semconv as sc
 from cortex_otel.instrument import validate
 from cortex_otel.instrument.event_types import EVENTS
+from cortex_otel.process.data import LogData
 from cortex_otel.receive import lenient_json
 from cortex_otel.receive.checks import Refusal
 from cortex_otel.receive.declared import COMMON, ROUTES
-from cortex_otel.receive.records import OtlpLog, OtlpResource
+from cortex_otel.receive.records import OtlpResource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -58,7 +59,7 @@ _MAX_REPORTED_FIELDS: Final = 10  # unknown fields of one event
 class Batch(NamedTuple):
     """What a body held."""
 
-    events: list[OtlpLog]
+    events: list[LogData]
     places: list[int]
     """Of each event in the list that was sent."""
     errors: list[dict[str, Any]]
@@ -199,7 +200,7 @@ def failure(refusal: Refusal) -> bytes:
     return orjson.dumps({"error": told})
 
 
-def _event(event: EventType, item: Any) -> OtlpLog:
+def _event(event: EventType, item: Any) -> LogData:
     if type(item) is not dict:
         raise _WrongError("an event is a JSON object")
     fields = event.by_name
@@ -221,7 +222,7 @@ def _event(event: EventType, item: Any) -> OtlpLog:
     time_ns = 0 if item.get("time") is None else _time_ns(item["time"])
     if attributes.get(sc.CORTEX_EXTENSION_VERSION) is not None:
         sender.setdefault(sc.CORTEX_EXTENSION_VERSION, attributes[sc.CORTEX_EXTENSION_VERSION])
-    return OtlpLog(attributes, event.name, None, time_ns, 0, 0, 0, 0, None, _told(sender))
+    return LogData(attributes, event.name, None, time_ns, 0, None, 0, 0, None, _told(sender))
 
 
 def _unknown(event: EventType, item: Mapping[str, Any], index: int) -> Iterator[dict[str, Any]]:

@@ -30,32 +30,28 @@ from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
+from opentelemetry.trace import StatusCode
 
 from cortex_otel import semconv as sc
+from cortex_otel.process.data import LogData, SpanData, is_plain
 from cortex_otel.receive.lenient_protobuf import mended, mended_request
 from cortex_otel.receive.metric_data import Point, point_of
 from cortex_otel.receive.records import (
-    FAILED,
     KINDS,
-    NOT_FAILED,
+    SEVERITIES,
     SPAN_ID_BYTES,
     TRACE_ID_BYTES,
     Event,
     Group,
     Losses,
     MalformedError,
-    OtlpLog,
     OtlpResource,
-    OtlpSpan,
-    ParentSpan,
     Scope,
     refused_ids,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from opentelemetry.trace import Status
 
 __all__ = ["ProtobufReader"]
 
@@ -74,6 +70,7 @@ _FILES: Final = (
 _STATUS_ERROR: Final = 2
 _NO_SCOPE: Final = Scope("", "", {})
 # What is remembered: few, and short. A user id or a query is new each time, and turns it over.
+_new_tuple = tuple.__new__  # as for all that is made by the hundred thousand
 _MAX_REMEMBERED, _MAX_REMEMBERED_LENGTH = 8192, 192
 _MAX_RESOURCES, _MAX_RESOURCE_LENGTH = 256, 16_384
 
@@ -108,7 +105,7 @@ class ProtobufReader:
     def __init__(self) -> None:
         self.losses = Losses()
         self._attributes: dict[bytes, tuple[str, Any]] = {}
-        self._statuses: dict[bytes, Status] = {b"": NOT_FAILED}
+        self._statuses: dict[bytes, StatusCode] = {b"": StatusCode.UNSET}
         self._scopes: dict[bytes, Scope] = {}
         self._resources: dict[bytes, OtlpResource] = {}
 
@@ -149,7 +146,7 @@ class ProtobufReader:
             told = OtlpResource({})
         return Group(told, items(group, told))
 
-    def _spans(self, resource_spans: Any, told: OtlpResource) -> Iterator[OtlpSpan | str]:
+    def _spans(self, resource_spans: Any, told: OtlpResource) -> Iterator[SpanData | str]:
         remembered = self._attributes.get
         parsed = self._attribute
         number = int.from_bytes
@@ -174,22 +171,26 @@ class ProtobufReader:
                 if refused:
                     yield refused
                     continue
-                yield OtlpSpan(
-                    attributes,
-                    span.name,
-                    KINDS[kind] if 0 <= kind < len(KINDS) else KINDS[0],
-                    number(trace_id, "big"),
-                    number(span_id, "big"),
-                    ParentSpan(number(parent_id, "big")) if parent_id else None,
-                    start,
-                    end,
-                    status,
-                    _events(span.events) if span.events else [],
-                    scope,
-                    told,
+                yield _new_tuple(
+                    SpanData,
+                    (
+                        attributes,
+                        span.name,
+                        KINDS[kind] if 0 <= kind < len(KINDS) else KINDS[0],
+                        number(trace_id, "big"),
+                        number(span_id, "big"),
+                        number(parent_id, "big") if parent_id else 0,
+                        start,
+                        end,
+                        status,
+                        _events(span.events) if span.events else (),
+                        scope,
+                        told,
+                        is_plain(attributes),
+                    ),
                 )
 
-    def _logs(self, resource_logs: Any, told: OtlpResource) -> Iterator[OtlpLog | str]:
+    def _logs(self, resource_logs: Any, told: OtlpResource) -> Iterator[LogData | str]:
         remembered = self._attributes.get
         for scope_logs in resource_logs.scope_logs:
             scope = self._scope(scope_logs.scope)
@@ -207,19 +208,24 @@ class ProtobufReader:
                 elif len(span_id) not in {0, SPAN_ID_BYTES}:
                     yield "span id isn't 8 bytes"
                 else:
-                    yield OtlpLog(
-                        attributes,
-                        log.event_name,
-                        _value(log.body),
-                        log.time_unix_nano,
-                        log.observed_time_unix_nano,
-                        log.severity_number,
-                        int.from_bytes(trace_id, "big"),
-                        int.from_bytes(span_id, "big"),
-                        scope,
-                        told,
-                        log.severity_text,
-                        log.flags,
+                    yield _new_tuple(
+                        LogData,
+                        (
+                            attributes,
+                            log.event_name,
+                            _value(log.body),
+                            log.time_unix_nano,
+                            log.observed_time_unix_nano,
+                            SEVERITIES.get(log.severity_number),
+                            int.from_bytes(trace_id, "big"),
+                            int.from_bytes(span_id, "big"),
+                            scope,
+                            told,
+                            None,
+                            None,
+                            log.severity_text,
+                            log.flags,
+                        ),
                     )
 
     def _points(self, resource_metrics: Any, _told: OtlpResource) -> Iterator[Point | str]:
@@ -245,10 +251,10 @@ class ProtobufReader:
             self._attributes[raw] = pair
         return pair
 
-    def _status(self, raw: bytes) -> Status:
+    def _status(self, raw: bytes) -> StatusCode:
         # Its message is free text and isn't read: the convention puts the text of errors there.
         code = _parsed(trace_pb2.Status, raw).code
-        return FAILED if code == _STATUS_ERROR else NOT_FAILED
+        return StatusCode.ERROR if code == _STATUS_ERROR else StatusCode.UNSET
 
     def _scope(self, raw: bytes) -> Scope:
         found = self._scopes.get(raw)

@@ -25,8 +25,8 @@ from cortex_otel_exporters.record import Session
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from cortex_otel.process.data import ResourceData
     from cortex_otel.process.redact import Redactor
-    from cortex_otel.receive.records import OtlpResource
 
 __all__ = ["Sender", "Senders"]
 
@@ -67,7 +67,7 @@ class Sender:
     __slots__ = ("converter", "fields", "refused", "told")
 
     def __init__(
-        self, told: OtlpResource, converter: Converter, fields: Mapping[str, Any], *, refused: bool
+        self, told: ResourceData, converter: Converter, fields: Mapping[str, Any], *, refused: bool
     ) -> None:
         self.told = told
         self.converter = converter
@@ -162,7 +162,7 @@ class Senders:
             on_turn=self._senders.clear,
         )  # fmt: skip
 
-    def of(self, told: OtlpResource) -> Sender:
+    def of(self, told: ResourceData) -> Sender:
         """The sender of a resource; made if it wasn't seen of late."""
         key = id(told)  # a sender keeps its resource alive, so that no other gets its id
         sender = self._senders.get(key)
@@ -176,7 +176,7 @@ class Senders:
             self._senders.move_to_end(key)
         return sender
 
-    def _make(self, told: OtlpResource) -> tuple[Sender, bool]:
+    def _make(self, told: ResourceData) -> tuple[Sender, bool]:
         """A sender, and whether it may be kept: not if something of it was beyond its budget."""
         attributes = told.attributes
         said = self._redactor.attributes(

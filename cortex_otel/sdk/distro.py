@@ -20,6 +20,7 @@ from opentelemetry.sdk._configuration import _BaseConfigurator
 from cortex_otel import guard
 from cortex_otel.instrument import mcp_server
 from cortex_otel.instrument.state import state
+from cortex_otel.process.from_sdk import log_data, span_data
 from cortex_otel.sdk.configure import configure_from_environment, pipeline, shutdown
 from cortex_otel.sdk.resource import CortexResourceDetector, cortex_sampler
 from cortex_otel_exporters.sqlite.exporters import (
@@ -142,7 +143,9 @@ class CortexSpanExporter(SqliteSpanExporter):
             super().__init__(_Nowhere(), lambda _span: None)
             return
         convert = running.converter.span
-        super().__init__(running.writer, lambda span: None if state.active else convert(span))
+        super().__init__(
+            running.writer, lambda span: None if state.active else convert(span_data(span))
+        )
 
 
 class CortexLogRecordExporter(SqliteLogRecordExporter):
@@ -154,7 +157,9 @@ class CortexLogRecordExporter(SqliteLogRecordExporter):
             super().__init__(_Nowhere(), lambda _record: None)
             return
         convert = running.converter.log
-        super().__init__(running.writer, lambda record: None if state.active else convert(record))
+        super().__init__(
+            running.writer, lambda record: None if state.active else convert(log_data(record))
+        )
 
 
 class CortexMetricExporter(SqliteMetricExporter):

@@ -28,6 +28,7 @@ from cortex_otel.process.sample import TraceSampler
 from cortex_otel.sdk.providers import LogJoint, MetricJoint, TraceJoint
 from cortex_otel.sdk.resource import cortex_resource, cortex_sampler, sampling_of_environment
 from cortex_otel.span import versions as span_versions
+from cortex_otel.span.metric_internals import forget_counted
 from cortex_otel_exporters.sqlite.exporters import SqliteMetricReader
 from cortex_otel_exporters.sqlite.writer import Writer
 
@@ -200,7 +201,7 @@ class StorePipeline(Pipeline):
         return self.traces.set_up(), logs.set_up(), meters.set_up()
 
     def _metric_reader(self) -> SqliteMetricReader:
-        reader = SqliteMetricReader(self.converter.metrics)
+        reader = SqliteMetricReader(self.converter.metrics, _forget_counted)
         self.writer.add_metric_source(reader.points)
         return reader
 
@@ -251,6 +252,13 @@ class StorePipeline(Pipeline):
                 *(self.others.notes if self.others else ()),
             ],
         }
+
+
+def _forget_counted(reader: MetricReader) -> None:
+    try:
+        forget_counted(reader)
+    except Exception as error:  # noqa: BLE001 - the host's fork
+        guard.swallowed("fork.metrics", error)
 
 
 def _span_implementation(settings: Settings) -> tuple[type[TracerProvider], str]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     #: See :meth:`LeanSpan.lean_parts`.
     LeanParts = tuple[
-        dict[str, Any], str, SpanKind, SpanContext, SpanContext | None, int, int, Status,
-        InstrumentationScope | None, Resource,
+        dict[str, Any], str, SpanKind, int, int, int, int, int, StatusCode, tuple[Any, ...],
+        InstrumentationScope | None, Resource, bool,
     ]  # fmt: skip
 
 __all__ = ["NO_STATUS", "LeanSpan", "plain_copy"]
@@ -78,6 +78,16 @@ class _MadeLate:
         return span.__dict__.setdefault(self._name, self._make(span))
 
 
+class _EventsMadeLate(_MadeLate):
+    """The events, which :attr:`LeanSpan._own_events` then has too."""
+
+    def __get__(self, span: LeanSpan | None, owner: type) -> Any:
+        made = super().__get__(span, owner)
+        if span is not None:
+            span._own_events = made
+        return made
+
+
 class LeanSpan(Span):
     """A span that behaves as the SDK's; made by a :class:`~cortex_otel.span.LeanTracer`.
 
@@ -104,7 +114,9 @@ class LeanSpan(Span):
 
     _bounded: Any = None
     _trace_config = None
-    _events = _MadeLate(lambda span: cast("Any", span)._new_events())
+    _events = _EventsMadeLate(lambda span: cast("Any", span)._new_events())
+    _own_events: Any = None
+    """What ``_events`` is, once there is one: asking for that would make it."""
     _links = _MadeLate(lambda span: span._new_links(()))
     _limits = _MadeLate(lambda span: span._tracer._span_limits)
     _sampler = _MadeLate(lambda span: span._tracer.sampler)
@@ -154,14 +166,32 @@ class LeanSpan(Span):
         return 0 if self._lean_attributes is not None else super().dropped_attributes
 
     def lean_parts(self) -> LeanParts | None:
-        """All that a processor reads of an ended span, at once; ``None`` if it isn't plain."""
-        if self._lean_attributes is None or self._start_time is None or self._end_time is None:
+        """All that a processor reads of an ended span, at once; ``None`` if it isn't plain.
+
+        In order: attributes, name, kind, trace id, span id, parent's span id (or 0), start and end
+        in Unix nanoseconds, status code, events, scope, resource, and ``True``: it is plain.
+        """
+        values, start, end = self._lean_attributes, self._start_time, self._end_time
+        if values is None or start is None or end is None:
             return None
-        return (
-            self._lean_attributes, self._name, self._kind, self._context, self._parent,
-            self._start_time, self._end_time, self._status, self._instrumentation_scope,
-            self._resource,
+        context, parent, status, events = (
+            self._context, self._parent, self._status, self._own_events,
         )  # fmt: skip
+        return (
+            values, self._name, self._kind, context[0], context[1],
+            0 if parent is None else parent[1], start, end,
+            StatusCode.UNSET if status is NO_STATUS else status.status_code,
+            () if events is None else tuple(events), self._instrumentation_scope, self._resource,
+            True,
+        )  # fmt: skip
+
+    def only_processor(self) -> Any:
+        """The processor that alone gets this span; ``None`` if there are others, or none."""
+        multi = self._span_processor
+        if type(multi) is not SynchronousMultiSpanProcessor:
+            return None
+        processors = multi._span_processors
+        return processors[0] if len(processors) == 1 else None
 
     def get_span_context(self) -> SpanContext:
         """The ids by which others refer to this span."""

@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from store_kit import SERIES, count, held, ledger, point, record, rows, verify, wait_for
 
+from cortex_otel.span.metric_internals import forget_counted
 from cortex_otel_exporters.sqlite.exporters import (
     SqliteLogRecordExporter,
     SqliteMetricExporter,
@@ -94,7 +95,7 @@ def test_log_events_through_the_stock_batch_processor(path, writer):
 @pytest.mark.parametrize("with_our_reader", [True, False])
 def test_metrics_through_the_stock_reader_and_through_ours(path, writer, with_our_reader):
     if with_our_reader:
-        reader = SqliteMetricReader(of_metrics)
+        reader = SqliteMetricReader(of_metrics, forget_counted)
         writer.add_metric_source(reader.points)
     else:
         reader = PeriodicExportingMetricReader(SqliteMetricExporter(writer, of_metrics))
@@ -124,7 +125,8 @@ def test_what_was_counted_before_a_fork_is_the_parents_alone():
             for scope in resource.scope_metrics
             for metric in scope.metrics
             for each in metric.data.data_points
-        ]
+        ],
+        forget_counted,
     )
     provider = MeterProvider([reader], shutdown_on_exit=False)
     meter = provider.get_meter("test")

@@ -10,6 +10,7 @@ from store_kit import DAY, MONDAY, heartbeats, numbers, record, rows, verify
 
 from cortex_otel.identity import IdentityResolver
 from cortex_otel.process.convert import Converter
+from cortex_otel.process.from_sdk import span_data
 from cortex_otel.process.redact import Redactor
 from cortex_otel_exporters.sqlite.exporters import SqliteSpanExporter
 
@@ -65,7 +66,8 @@ def test_a_span_that_ends_before_it_starts_lasts_no_time(path, writer):
     redactor = Redactor(hash_text=resolver.hash_text, hash_user=resolver.hash_user)
     converter = Converter(redactor, resolver, "mcp")
     provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(SqliteSpanExporter(writer, converter.span)))
+    exporter = SqliteSpanExporter(writer, lambda span: converter.span(span_data(span)))
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
     tracer = provider.get_tracer("test")
     tracer.start_span("back", kind=SpanKind.SERVER, start_time=MONDAY).end(MONDAY - 5 * YEAR)
     tracer.start_span("forth", kind=SpanKind.SERVER, start_time=MONDAY).end(MONDAY + YEAR)

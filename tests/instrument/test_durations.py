@@ -24,6 +24,7 @@ from cortex_otel.instrument.durations import Durations, OwnMeterProvider
 from cortex_otel.instrument.metrics import operation_duration
 from cortex_otel.process.convert import Converter
 from cortex_otel.process.redact import Redactor
+from cortex_otel.span.metric_internals import forget_counted
 from cortex_otel_exporters.sqlite.exporters import SqliteMetricReader
 
 BOUNDS = sc.MCP_SERVER_OPERATION_DURATION_BOUNDARIES
@@ -39,7 +40,7 @@ class Both:
     """The same durations, through the SDK and directly."""
 
     def __init__(self, converter):
-        self.reader = SqliteMetricReader(converter.metrics)
+        self.reader = SqliteMetricReader(converter.metrics, forget_counted)
         provider = MeterProvider(
             [self.reader], shutdown_on_exit=False, exemplar_filter=AlwaysOffExemplarFilter()
         )
@@ -137,7 +138,7 @@ def test_nothing_is_lost_between_threads_and_collections(both):
 
 
 def test_who_reads_metrics_later_sees_them(converter):
-    ours, theirs = SqliteMetricReader(converter.metrics), InMemoryMetricReader()
+    ours, theirs = SqliteMetricReader(converter.metrics, forget_counted), InMemoryMetricReader()
     provider = OwnMeterProvider([ours], shutdown_on_exit=False)
     direct = Durations(
         operation_duration(provider.get_meter("x")), sc.MCP_SERVER_OPERATION_DURATION, BOUNDS,

@@ -11,6 +11,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from cortex_otel.identity import IdentityResolver
 from cortex_otel.process.convert import Converter
+from cortex_otel.process.from_sdk import log_data, span_data
 from cortex_otel.process.redact import Redactor
 
 CALL = {"mcp.method.name": "tools/call", "gen_ai.tool.name": "search"}
@@ -35,7 +36,7 @@ def ended(tracer, attributes=None, *, kind=SpanKind.SERVER, name="tools/call sea
 
 
 def test_a_servers_own_span_of_a_call_is_the_event(converter, tracer):
-    record = converter.span(ended(tracer))
+    record = converter.span(span_data(ended(tracer)))
 
     assert record.series.event_type == "mcp.tool_call"
     assert record.series.tool_name == record.series.feature == "search"
@@ -50,7 +51,8 @@ def test_a_servers_own_span_of_a_call_is_the_event(converter, tracer):
     [(CALL, SpanKind.CLIENT), ({"mcp.method.name": "tools/list"}, SpanKind.SERVER)],
 )
 def test_other_spans_stay_out_of_product_counts(converter, tracer, attributes, kind):
-    assert converter.span(ended(tracer, attributes, kind=kind)).series.event_type == "span"
+    record = converter.span(span_data(ended(tracer, attributes, kind=kind)))
+    assert record.series.event_type == "span"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_other_spans_stay_out_of_product_counts(converter, tracer, attributes, k
     ],
 )
 def test_the_error_type_decides_the_result(converter, tracer, error_type, result, level):
-    series = converter.span(ended(tracer, {**CALL, "error.type": error_type})).series
+    series = converter.span(span_data(ended(tracer, {**CALL, "error.type": error_type}))).series
 
     assert (series.result, series.level, series.error_type) == (result, level, error_type)
 
@@ -76,7 +78,7 @@ def test_a_recorded_exception_becomes_type_and_place(converter, tracer):
     span.set_status(Status(StatusCode.ERROR, "alice@example.com"))
     span.end()
 
-    record = converter.span(span)
+    record = converter.span(span_data(span))
     assert record.series.error_type == "ValueError"
     assert record.error_message.startswith("ValueError at test_convert:")
     assert "alice" not in repr(record)
@@ -87,21 +89,21 @@ def test_an_exception_that_was_handled_is_none(converter, tracer):
     span.record_exception(ValueError("x"))
     span.end()
 
-    assert converter.span(span).series.result == "success"
+    assert converter.span(span_data(span)).series.result == "success"
 
 
 def test_a_clock_set_back_makes_no_negative_duration(converter, tracer):
     span = tracer.start_span("x", start_time=2_000_000_000)
     span.end(1_000_000_000)
 
-    assert converter.span(span).duration_nano == 0
+    assert converter.span(span_data(span)).duration_nano == 0
 
 
 def test_the_parent_is_kept(converter, tracer):
     parent = tracer.start_span("parent")
     child = ended(tracer, context=trace.set_span_in_context(parent))
 
-    record = converter.span(child)
+    record = converter.span(span_data(child))
     assert record.parent_span_id == parent.get_span_context().span_id
     assert record.trace_id == parent.get_span_context().trace_id
 
@@ -109,7 +111,11 @@ def test_the_parent_is_kept(converter, tracer):
 def test_names_are_bounded(converter, tracer):
     names = {
         converter.span(
-            ended(tracer, {**CALL, "gen_ai.tool.name": f"tool_{n}"}, name=f"tools/call tool_{n}")
+            span_data(
+                ended(
+                    tracer, {**CALL, "gen_ai.tool.name": f"tool_{n}"}, name=f"tools/call tool_{n}"
+                )
+            )
         ).series.tool_name
         for n in range(5000)
     }
@@ -120,7 +126,7 @@ def test_names_are_bounded(converter, tracer):
 
 def test_a_span_that_has_not_ended_is_refused(converter, tracer):
     with pytest.raises(ValueError, match="not ended"):
-        converter.span(tracer.start_span("x"))
+        converter.span(span_data(tracer.start_span("x")))
 
 
 # --- Names --------------------------------------------------------------------------------------
@@ -154,7 +160,7 @@ def test_the_name_of_a_span_says_what_was_done_not_to_what(
 ):
     span = tracer.start_span(name, attributes=attributes)
     span.end()
-    assert converter.span(span).series.name == stored
+    assert converter.span(span_data(span)).series.name == stored
 
 
 @pytest.mark.parametrize(
@@ -162,7 +168,7 @@ def test_the_name_of_a_span_says_what_was_done_not_to_what(
 )
 def test_a_tool_is_not_named_after_a_path(converter, tracer, name):
     attributes = {**CALL, "gen_ai.tool.name": name}
-    record = converter.span(ended(tracer, attributes, name=f"tools/call {name}"))
+    record = converter.span(span_data(ended(tracer, attributes, name=f"tools/call {name}")))
     assert "alice" not in str(record)
     assert record.series.event_type == "mcp.tool_call", "the call is counted all the same"
 
@@ -174,7 +180,7 @@ def test_every_dimension_of_a_series_is_bounded(converter, tracer):
             "cortex.feature": f"feature {n}", "error.type": f"Error{n}", "http.route": f"/{n}",
         }  # fmt: skip
         scoped = TracerProvider(shutdown_on_exit=False).get_tracer(f"scope{n}", f"{n}")
-        record = converter.span(ended(scoped, attributes, name=f"name {n}"))
+        record = converter.span(span_data(ended(scoped, attributes, name=f"name {n}")))
         series.add(record.series)
         contexts.add(record.context)
         assert "http.route" in {**json.loads(record.context.attributes), **record.event_data}
@@ -193,7 +199,7 @@ def test_attributes_go_where_they_repeat(converter, tracer):
         "cortex.branch.id": "main", "cortex.service": "web", "cortex.user.tier": "trial",
         "session.id": "s1", "nobody.knows": "secret",
     }  # fmt: skip
-    record = converter.span(ended(tracer, attributes))
+    record = converter.span(span_data(ended(tracer, attributes)))
     assert json.loads(record.context.attributes) == {
         "mcp.method.name": "tools/call", "cortex.tool.parameters": "query:str",
         "gen_ai.operation.name": "execute_tool",
@@ -219,7 +225,7 @@ def test_attributes_go_where_they_repeat(converter, tracer):
 def test_a_known_key_with_nonsense_costs_the_value_and_not_the_record(
     converter, tracer, key, hostile
 ):
-    record = converter.span(ended(tracer, {**CALL, key: hostile}))
+    record = converter.span(span_data(ended(tracer, {**CALL, key: hostile})))
     assert (record.series.service, record.series.user_tier) == ("mcp", "free")
     assert (record.series.event_type, record.series.result) == ("mcp.tool_call", "success")
     hash(record.series)
@@ -232,7 +238,7 @@ def test_ids_that_are_paths_are_hashed_into_their_columns(converter, tracer):
         "cortex.project.id": "/home/alice/plan", "cortex.branch.id": "feature/alice",
         "session.id": "alice@example.com",
     }  # fmt: skip
-    record = converter.span(ended(tracer, attributes))
+    record = converter.span(span_data(ended(tracer, attributes)))
     assert "alice" not in str(record)
     assert len(record.context.project_id) == len(record.context.branch_id) == 16
     assert len(record.session.session_id) == 16
@@ -244,7 +250,7 @@ def test_who_it_is_goes_through_redaction_too(tracer):
     key = "sk-" + "a1B2" * 8
     resolver.provider = lambda: {"project_id": key, "branch_id": "main"}
     redactor = Redactor(hash_text=resolver.hash_text, hash_user=resolver.hash_user)
-    record = Converter(redactor, resolver, "mcp").span(ended(tracer))
+    record = Converter(redactor, resolver, "mcp").span(span_data(ended(tracer)))
     assert key not in str(record)
     assert (len(record.context.project_id), record.context.branch_id) == (16, "main")
 
@@ -252,12 +258,11 @@ def test_who_it_is_goes_through_redaction_too(tracer):
 def test_a_fresh_id_of_each_request_is_no_session(converter):
     provider = TracerProvider(shutdown_on_exit=False)
     told = {**CALL, "mcp.session.id": "0" * 32}
-    of_mcp = converter.span(ended(provider.get_tracer("mcp-python-sdk"), told))
-    of_fastmcp = converter.span(ended(provider.get_tracer("fastmcp"), told))
+    of_mcp = converter.span(span_data(ended(provider.get_tracer("mcp-python-sdk"), told)))
+    of_fastmcp = converter.span(span_data(ended(provider.get_tracer("fastmcp"), told)))
     assert of_mcp.session.session_id == "0" * 32
-    assert (
-        of_fastmcp.session.session_id == converter.span(ended(provider.get_tracer("x"))).session[0]
-    )
+    of_none = converter.span(span_data(ended(provider.get_tracer("x"))))
+    assert of_fastmcp.session.session_id == of_none.session.session_id
 
 
 # --- Native spans as they come ------------------------------------------------------------------
@@ -269,7 +274,7 @@ def test_mcp_2_tells_an_error_by_its_type_alone(converter, tracer):
     span.set_attributes({"error.type": "-32602", "rpc.response.status_code": "-32602"})
     span.set_status(Status(StatusCode.ERROR, "Unknown tool: alice"))
     span.end()
-    record = converter.span(span)
+    record = converter.span(span_data(span))
     assert (record.series.result, record.series.error_type) == ("error", "-32602")
     assert "alice" not in str(record)
 
@@ -283,7 +288,7 @@ def test_fastmcp_tells_it_by_an_exception_event(converter):
         span.record_exception(error)
         span.set_status(Status(StatusCode.ERROR, str(error)))
     span.end()
-    record = converter.span(span)
+    record = converter.span(span_data(span))
     assert (record.series.result, record.series.error_type) == ("timeout", "TimeoutError")
     assert record.error_message.startswith("TimeoutError at test_convert:")
     assert "alice" not in str(record)
@@ -299,7 +304,7 @@ def emitted(converter):
 
     class Collect(LogRecordProcessor):
         def on_emit(self, log_record):
-            rows.append(converter.log(log_record))
+            rows.append(converter.log(log_data(log_record)))
 
         def shutdown(self): ...
 

@@ -30,6 +30,7 @@ from opentelemetry.trace import (
 from cortex_otel.identity import IdentityResolver
 from cortex_otel.process.convert import Converter
 from cortex_otel.process.copies import SafeCopies
+from cortex_otel.process.from_sdk import log_data, span_data
 from cortex_otel.process.names import OTHER, Names
 from cortex_otel.process.program import process_session
 from cortex_otel.process.redact import Redactor
@@ -58,10 +59,11 @@ class Copies(SafeCopies):
         super().__init__(redactor, self.converter)
 
     def span(self, span):
-        return super().span(span, self.converter.span(span))
+        data = span_data(span)
+        return super().span(span, data, self.converter.span(data))
 
     def log(self, log):
-        return super().log(log, self.converter.log(log))
+        return super().log(log, self.converter.log(log_data(log)))
 
 
 @pytest.fixture
@@ -306,7 +308,7 @@ def test_numbers_that_a_protocol_cannot_carry_fail_no_batch(copies, number):
     log = a_log(body="x")
     log.log_record.trace_id = log.log_record.span_id = log.log_record.trace_flags = number
     log.log_record.timestamp = log.log_record.observed_timestamp = number
-    record = copies.converter.log(a_log(body="x"))
+    record = copies.converter.log(log_data(a_log(body="x")))
     assert encoded("log", SafeCopies.log(copies, log, record))
 
 

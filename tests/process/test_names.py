@@ -21,6 +21,7 @@ from cortex_otel.identity import IdentityResolver
 from cortex_otel.process import budget
 from cortex_otel.process.budget import LIMITS, Limit
 from cortex_otel.process.convert import Converter
+from cortex_otel.process.from_sdk import log_data, span_data
 from cortex_otel.process.names import Names
 from cortex_otel.process.redact import Redactor
 from cortex_otel.settings import read_environment
@@ -61,7 +62,7 @@ class Process:
         if failed:
             span.set_status(Status(StatusCode.ERROR))
         span.end()
-        return self.converter.span(span)
+        return self.converter.span(span_data(span))
 
     def metric(self, name, unit="1"):
         reader = InMemoryMetricReader()
@@ -249,7 +250,7 @@ class ToConverter(LogRecordProcessor):
         self._converter = converter
 
     def on_emit(self, log_record):
-        self.rows.append(self._converter.log(log_record))
+        self.rows.append(self._converter.log(log_data(log_record)))
 
     def shutdown(self): ...
 

@@ -15,6 +15,7 @@ from cortex_otel.identity import IdentityResolver
 from cortex_otel.process import row_cache
 from cortex_otel.process.allow_list import ALLOWED
 from cortex_otel.process.convert import Converter
+from cortex_otel.process.from_sdk import span_data
 from cortex_otel.process.redact import Redactor
 from cortex_otel.span.provider import LeanTracerProvider
 
@@ -80,7 +81,7 @@ def test_the_row_is_the_same_as_without_memory(spans, capture):
     for attributes, name, kind, status, scope in spans * 3:
         lean = ended(tracers[LeanTracerProvider, scope], attributes, name, kind, status)
         stock = ended(tracers[TracerProvider, scope], attributes, name, kind, status)
-        found, expected = with_memory.span(lean), without.span(stock)
+        found, expected = with_memory.span(span_data(lean)), without.span(span_data(stock))
         assert row(found) == row(expected)
         assert repr(sorted(found.event_data.items())) == repr(sorted(expected.event_data.items()))
         assert with_memory.total_removed() == without.total_removed()
@@ -89,14 +90,14 @@ def test_the_row_is_the_same_as_without_memory(spans, capture):
 def test_a_repeated_span_is_remembered():
     made, of = converter(), tracer()
     for number in range(5):
-        made.span(ended(of, {**CALL, "jsonrpc.request.id": str(number)}))
+        made.span(span_data(ended(of, {**CALL, "jsonrpc.request.id": str(number)})))
     assert len(made._row_cache.rows) == 1
 
 
 def test_one_is_not_true():
     made, of = converter(), tracer()
     rows = [
-        made.span(ended(of, {**CALL, "rpc.response.status_code": value}))
+        made.span(span_data(ended(of, {**CALL, "rpc.response.status_code": value})))
         for value in (1, True, 1.0, "1")
     ]
     assert len({repr(found.context.attributes) + repr(found.event_data) for found in rows}) >= 3
@@ -104,42 +105,43 @@ def test_one_is_not_true():
 
 def test_rows_of_different_spans_share_nothing_that_can_change():
     made, of = converter(), tracer()
-    one = made.span(ended(of, {**CALL, "feature_flag.key": "f"}))
+    one = made.span(span_data(ended(of, {**CALL, "feature_flag.key": "f"})))
     one.event_data["planted"] = SECRET
-    assert SECRET not in str(made.span(ended(of, {**CALL, "feature_flag.key": "f"})))
+    assert SECRET not in str(made.span(span_data(ended(of, {**CALL, "feature_flag.key": "f"}))))
 
 
 def test_who_it_is_may_change_between_two_calls():
     made, of = converter(), tracer()
-    before = made.span(ended(of, CALL))
+    before = made.span(span_data(ended(of, CALL)))
     made._resolver.provider = lambda: {"user_id": "bob", "tier": "free", "branch_id": "b"}
     made._resolver.refresh()
     made.service = "web"
-    after = made.span(ended(of, CALL))
+    after = made.span(span_data(ended(of, CALL)))
     assert before.user_id_hash != after.user_id_hash
     assert (before.series.user_tier, after.series.user_tier) == ("paid", "free")
     assert (before.context.project_id, after.context.project_id) == ("p", "")
     assert (before.series.service, after.series.service) == ("mcp", "web")
     other = IdentityResolver()
     made.use_resolver(other)
-    assert made.span(ended(of, CALL)).user_id_hash == ""
+    assert made.span(span_data(ended(of, CALL))).user_id_hash == ""
 
 
 @pytest.mark.parametrize("key", ["gen_ai.tool.name", "cortex.project.id", "not.allowed"])
 def test_a_host_of_many_values_fills_no_memory(key):
     made, of = converter(), tracer()
     for number in range(row_cache.MAX_ROWS * 2 + 10):
-        made.span(ended(of, {**CALL, key: f"t{number}"}))
-        made.span(ended(of, {"mcp.method.name": "tools/list", f"key.{number}": 1}))
+        made.span(span_data(ended(of, {**CALL, key: f"t{number}"})))
+        made.span(span_data(ended(of, {"mcp.method.name": "tools/list", f"key.{number}": 1})))
     assert len(made._row_cache.rows) <= row_cache.MAX_ROWS
     assert len(made._row_cache._shapes) <= row_cache._MAX_SHAPES
-    assert SECRET not in str(made.span(ended(of, {**CALL, key: SECRET, "again": SECRET})))
+    span = ended(of, {**CALL, key: SECRET, "again": SECRET})
+    assert SECRET not in str(made.span(span_data(span)))
 
 
 def test_nothing_long_is_remembered():
     made, of = converter(), tracer()
-    made.span(ended(of, {**CALL, "cortex.ide": "x" * 1000}))
-    made.span(ended(of, CALL, name="x" * 1000))
-    made.span(ended(of, {"k" * 10_000: 1, **CALL}))
+    made.span(span_data(ended(of, {**CALL, "cortex.ide": "x" * 1000})))
+    made.span(span_data(ended(of, CALL, name="x" * 1000)))
+    made.span(span_data(ended(of, {"k" * 10_000: 1, **CALL})))
     assert not made._row_cache.rows
     assert not any(len(key) > 200 for keys in made._row_cache._shapes for key in keys)

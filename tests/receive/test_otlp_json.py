@@ -16,8 +16,6 @@ from cortex_otel.receive.otlp_json import JsonReader
 from cortex_otel.receive.protobuf import ProtobufReader
 from cortex_otel.receive.records import MalformedError
 
-SLOTS = ("name", "kind", "trace_id", "span_id", "start_time", "end_time", "attributes")
-
 
 def read(body, signal="traces"):
     groups = getattr(JsonReader(), signal)(json.dumps(body).encode())
@@ -54,13 +52,12 @@ def test_a_span_that_breaks_a_rule_is_said_to(changes):
 
 @pytest.mark.parametrize("parent", [None, "", "ab" * 8])
 def test_a_parent_may_be_absent(parent):
-    found = one(parentSpanId=parent).parent
-    assert (found.span_id if found else 0) == (int(parent, 16) if parent else 0)
+    assert one(parentSpanId=parent).parent_span_id == (int(parent, 16) if parent else 0)
 
 
 @pytest.mark.parametrize("time", [NOW, str(NOW), float(2**60)], ids=["number", "text", "real"])
 def test_64_bit_integers_are_numbers_or_text(time):
-    assert one(startTimeUnixNano=time).start_time == int(time)
+    assert one(startTimeUnixNano=time).start_time_unix_nano == int(time)
 
 
 @pytest.mark.parametrize(
@@ -77,12 +74,12 @@ def test_a_span_whose_kind_is_no_enum_is_refused(kind):
 
 def test_enums_may_be_told_by_their_names():
     found = one(kind="SPAN_KIND_SERVER", status={"code": "STATUS_CODE_ERROR"})
-    assert (found.kind.name, found.status.status_code.name) == ("SERVER", "ERROR")
+    assert (found.kind.name, found.status.name) == ("SERVER", "ERROR")
 
 
 def test_unknown_enum_numbers_are_taken():
     assert one(kind=99).kind.name == "INTERNAL"
-    assert one(status={"code": 77}).status.is_unset
+    assert one(status={"code": 77}).status.name == "UNSET"
 
 
 def test_names_are_lower_camel_case_and_unknown_fields_are_ignored():
@@ -92,13 +89,13 @@ def test_names_are_lower_camel_case_and_unknown_fields_are_ignored():
         droppedAttributesCount="x",
         future={"a": 1},
     )
-    assert item.parent is None
-    assert item.start_time == NOW + 1
+    assert item.parent_span_id == 0
+    assert item.start_time_unix_nano == NOW + 1
 
 
 def test_null_is_as_if_left_out():
     item = one(name=None, kind=None, attributes=None, events=None, status=None, links=None)
-    assert (item.name, item.attributes, item.events) == ("", {}, [])
+    assert (item.name, item.attributes, item.events) == ("", {}, ())
     assert read({"resourceSpans": None}) == []
     assert read({"resourceSpans": [{"resource": None, "scopeSpans": [{"scope": None}]}]}) == []
 
@@ -150,7 +147,8 @@ def test_both_encodings_say_the_same():
     assert [group.told.attributes for group in groups] == [{"r": "1"}]
     ours = [item for group in groups for item in group.items]
     for left, right in zip(ours, read(body), strict=True):
-        assert [getattr(left, slot) for slot in SLOTS] == [getattr(right, slot) for slot in SLOTS]
+        assert left[:-3] == right[:-3]  # all but scope and resource, which are the readers' own
+        assert left.is_plain is right.is_plain
 
 
 def test_equal_resources_are_one_sender_in_both_encodings():

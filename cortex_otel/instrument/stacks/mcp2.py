@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cortex_otel import guard
 from cortex_otel.instrument import request as requests
-from cortex_otel.instrument.native_spans import server_span
+from cortex_otel.instrument.native_spans import is_unread, server_span
 from cortex_otel.instrument.outcome import (
     INVALID_PARAMS,
     OK,
@@ -63,6 +63,7 @@ def adapt_header_check(patches: Patches, module: ModuleType) -> None:
 def adapt_native_spans(patches: Patches, module: ModuleType) -> None:
     """Hook ``mcp.server._otel``: no second span of a request that has one."""
     patches.replace(module, "otel_span", _native_span)
+    patches.replace(module.OpenTelemetryMiddleware, "__call__", _middleware)
 
 
 def adapt_dispatcher(patches: Patches, module: ModuleType) -> None:
@@ -85,6 +86,16 @@ def _on_request(original: Any) -> Any:
         return result
 
     return _on_request
+
+
+def _middleware(original: Any) -> Any:
+    # Plain, not a coroutine function: the coroutine of either is what is awaited.
+    def call(self: Any, ctx: Any, call_next: Any) -> Any:
+        if ctx.request_id is not None and is_unread(ctx.method):
+            return call_next(ctx)
+        return original(self, ctx, call_next)
+
+    return call
 
 
 def _native_span(original: Any) -> Any:

@@ -22,11 +22,12 @@ from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from cortex_otel import guard
-from cortex_otel.process import native_spans
 from cortex_otel.sdk.extra_exporters import otlp
 from cortex_otel.sdk.extra_exporters.named import Named, metric_interval_ms, named_by_environment
 from cortex_otel.sdk.extra_exporters.processors import LogFlusher, Logs, SpanFlusher, Spans
 from cortex_otel.sdk.extra_exporters.sender import MetricSender, Sender
+from cortex_otel.span.internals import give_context, preferred_of, preferred_of_otlp, readable_span
+from cortex_otel.span.metric_internals import receive_with, receiver_of
 from cortex_otel_exporters import native
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
     from cortex_otel.process.copies import SafeCopies
+    from cortex_otel.process.data import SpanData
     from cortex_otel.sdk.extra_exporters.sender import Note
     from cortex_otel.settings import Settings
     from cortex_otel_exporters.record import Record
@@ -121,7 +123,11 @@ class ExtraExporters:
         self._span_processors, self._log_processors = span_processors, log_processors
         self.span_processors += map(Spans, span_processors)
         self.log_processors += map(Logs, log_processors)
-        self.metric_readers += map(self._redacting, metric_readers)
+        for reader in metric_readers:
+            try:
+                self.metric_readers.append(self._redacting(reader))
+            except Exception as error:  # noqa: BLE001 - it would get everything as it is
+                guard.swallowed("exporter.code", error)
 
     def _add(self, one: Named, interval_ms: float, *, raw: bool) -> None:
         """Take an exporter that the environment or a setting names."""
@@ -148,7 +154,7 @@ class ExtraExporters:
             copy: Any = (lambda data: data) if raw else copies.metrics
             sender = MetricSender(
                 make, name=one.name, note=self._note, copy=copy, interval_ms=interval_ms,
-                preferred=otlp.preferred_of_metrics() if waits else _preferred(made),
+                preferred=preferred_of_otlp() if waits else preferred_of(made),
                 starts_now=not waits,
             )  # fmt: skip
             if waits:
@@ -168,15 +174,15 @@ class ExtraExporters:
 
     # --- what the store has kept ----------------------------------------------------------------
 
-    def span(self, span: ReadableSpan, record: Record, weight: float) -> None:
+    def span(self, span: ReadableSpan, data: SpanData, record: Record, weight: float) -> None:
         """Take an ended span; never raises, never waits but for a developer's own processors."""
         try:
             if self._waiting:
                 self._start_waiting()
             for sender in self._span_senders:
-                sender.submit(span, record, weight)
+                sender.submit(span, data, record, weight)
             if self._span_processors:
-                copy = _as_sampled(self._copies.span(span, record, weight))
+                copy = _as_sampled(self._copies.span(span, data, record, weight))
                 for processor in self._span_processors:
                     processor.on_end(copy)
         except Exception as error:  # noqa: BLE001 - the host's thread
@@ -260,7 +266,7 @@ class ExtraExporters:
         Its own method is replaced: it is the one thing that every reader has, and the SDK calls it
         by name. A reader that won't have that is left out.
         """
-        receive = reader._receive_metrics  # noqa: SLF001 - what a reader has to define
+        receive = receiver_of(reader)
 
         def receive_copy(metrics_data: MetricsData, *arguments: Any, **options: Any) -> None:
             try:
@@ -270,7 +276,7 @@ class ExtraExporters:
                 return
             receive(copy, *arguments, **options)
 
-        reader._receive_metrics = receive_copy  # type: ignore[method-assign]  # noqa: SLF001
+        receive_with(reader, receive_copy)
         return reader
 
 
@@ -321,14 +327,8 @@ def _same(made: Any) -> Any:
     return made
 
 
-def _preferred(exporter: Any) -> tuple[Any, Any]:
-    return exporter._preferred_temporality, exporter._preferred_aggregation  # noqa: SLF001 - as the SDK's
-
-
-def _raw_span(span: ReadableSpan, _record: Record, _weight: float) -> ReadableSpan:
-    span = native_spans.as_it_is(span)
-    make: Callable[[], ReadableSpan] | None = getattr(span, "_readable_span", None)
-    return make() if make is not None else span
+def _raw_span(span: ReadableSpan, _data: SpanData, _record: Record, _weight: float) -> ReadableSpan:
+    return readable_span(span)
 
 
 def _as_sampled(copy: ReadableSpan) -> ReadableSpan:
@@ -336,9 +336,10 @@ def _as_sampled(copy: ReadableSpan) -> ReadableSpan:
     context = copy.context
     if not context.trace_flags.sampled:
         flags = TraceFlags(context.trace_flags | TraceFlags.SAMPLED)
-        copy._context = SpanContext(  # noqa: SLF001 - a copy of ours
+        marked = SpanContext(
             context.trace_id, context.span_id, context.is_remote, flags, context.trace_state
         )
+        give_context(copy, marked)
     return copy
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.settings import Settings
 
-__all__ = ["ask", "exporters", "preferred_of_metrics"]
+__all__ = ["ask", "exporters"]
 
 NAME: Final = "otlp"
 _TIMEOUT_SECONDS = 10
@@ -101,13 +101,6 @@ def ask(settings: Settings) -> str:
         except requests.exceptions.RequestException:
             return str(session.told()[1])
     return "" if answer.status_code in _SUCCESS else f"http_{answer.status_code}"
-
-
-def preferred_of_metrics() -> tuple[Any, Any]:
-    """Temporality and aggregation that an OTLP exporter will ask for, without making it."""
-    common = import_module("opentelemetry.exporter.otlp.proto.common._internal.metrics_encoder")
-    mixin = common.OTLPMetricExporterMixin()
-    return mixin._get_temporality(None), mixin._get_aggregation(None)  # noqa: SLF001 - as they do
 
 
 def _exporter(signal: str, endpoint: str, headers: Mapping[str, str]) -> Any:

@@ -23,11 +23,13 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
+from opentelemetry.context import attach, detach
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 
 from cortex_otel import guard
 from cortex_otel.process.metric_copies import points_in
+from cortex_otel.span.internals import suppressed
+from cortex_otel.span.metric_internals import forget_counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -227,7 +229,7 @@ class Sender:
         """How many were lost (``None`` for all) and why."""
         if not self._prepare():
             return None, "fault"
-        token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: FBT003 - the SDK's signature
+        token = attach(suppressed())
         try:
             result = self._exporter.export(batch)
         except Exception as error:  # noqa: BLE001 - somebody else's package
@@ -325,8 +327,12 @@ class MetricSender(Sender):
         return super().force_flush(timeout_millis)
 
     def begin_again_in_child(self) -> None:
-        """In a forked child: a thread of its own."""
+        """In a forked child: a thread of its own, and only what is counted from now on."""
         super().begin_again_in_child()
+        try:
+            forget_counted(self.reader)
+        except Exception as error:  # noqa: BLE001 - the host's fork
+            guard.swallowed("forward.fork", error)
         self._next = time.monotonic() + self._interval
         if self._starts_now:
             self._start()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk._logs import Logger, LoggerProvider
 
-from cortex_otel.sdk.providers.sampled import fetched
 from cortex_otel.sdk.providers.slots import LOGS, HandedOn, HandsOn, Joint, lead_on
+from cortex_otel.span.internals import log_processors, made_by, remove_log_processor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,31 +39,22 @@ class LogJoint(Joint):
             provider.add_log_record_processor(processor)
 
     def _equip(self, provider: Any) -> None:
-        there = _processors_of(provider)
+        there = log_processors(provider)
         # On ours, others may have put some meanwhile.
-        wanted = self._processors if self._own is None else _processors_of(self._own)
+        wanted = self._processors if self._own is None else log_processors(self._own)
         for processor in wanted:
             if all(processor is not one for one in there):
                 provider.add_log_record_processor(processor)
 
     def _hand_over(self, own: Any, provider: Any) -> None:
-        loggers = fetched(own, "_logger_cache", "_active_loggers")
+        loggers = made_by(own, "_logger_cache", "_active_loggers")
         own.successor, own.parts = provider, self._processors
         own.__class__ = _FormerProvider
         for logger in loggers:
             lead_on(logger, provider.get_logger, _FormerLogger)
 
     def _leave(self, provider: Any) -> None:
-        multi = provider._multi_log_record_processor  # noqa: SLF001 - there is no public way
-        with multi._lock:  # noqa: SLF001 - the same
-            multi._log_record_processors = tuple(  # noqa: SLF001 - the same
-                one for one in _processors_of(provider) if one is not self._processors[0]
-            )
-
-
-def _processors_of(provider: Any) -> tuple[Any, ...]:
-    multi = getattr(provider, "_multi_log_record_processor", None)
-    return getattr(multi, "_log_record_processors", ())
+        remove_log_processor(provider, self._processors[0])
 
 
 class _FormerProvider(LoggerProvider, HandsOn):

@@ -8,9 +8,10 @@ moves along, and gets what it had counted until then on a thread that isn't the 
 
 from __future__ import annotations
 
-import functools
+import os
 import threading
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 from opentelemetry.sdk.metrics import (
     Counter,
@@ -25,8 +26,20 @@ from opentelemetry.sdk.metrics import (
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
 from cortex_otel import guard
-from cortex_otel.sdk.providers.sampled import fetched
 from cortex_otel.sdk.providers.slots import METRICS, HandedOn, Joint, lead_on
+from cortex_otel.span.internals import made_by
+from cortex_otel.span.metric_internals import (
+    boundaries_of,
+    callbacks_of,
+    collect_and_remove,
+    forget_observed,
+    instruments_of,
+    measure_with,
+    receiver_of,
+    remove_reader,
+    watch_first,
+    watch_next,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,6 +47,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 
 __all__ = ["MetricJoint"]
+
+_joints: WeakSet[MetricJoint] = WeakSet()
 
 _OBSERVED: Final = {
     ObservableCounter: "create_observable_counter",
@@ -70,10 +85,19 @@ class MetricJoint(Joint):
         #: Who of the host's has our readers, and the one that leads to the store.
         self._holder: Any = None
         self._reader: MetricReader | None = None
+        _joints.add(self)
+
+    @property
+    def to_close(self) -> list[Any]:
+        """Our provider; and what others gave us readers for, while the host's still has them.
+
+        They collect for the last time as they shut down, which they can't once they are out.
+        """
+        return super().to_close + ([] if self._holder is None else list(self._readers))
 
     def _equip_own(self, provider: Any) -> None:
         """It was made with the readers."""
-        _tell_of_first(provider, self._on_first)
+        self._watch_first(provider)
 
     def _join(self, provider: Any) -> str:
         if not hasattr(provider, "add_metric_reader") and isinstance(provider, MeterProvider):
@@ -89,29 +113,31 @@ class MetricJoint(Joint):
         self._leave(self._holder)  # the host has exchanged it for another
         self._holder, self._reader = provider, self._make_reader()
         provider.add_metric_reader(self._reader)
-        _tell_of_first(provider, self._on_first)
+        self._watch_first(provider)
 
     def _hand_over(self, own: Any, provider: Any) -> None:
         if own.durations is not None:
             own.durations.stand_aside()
-        meters = fetched(own, "_meters")
+        meters = made_by(own, "_meters")
         own.successor = provider
         own.__class__ = _FormerProvider
         for meter in meters:
             lead_on(meter, provider.get_meter, _FormerMeter)
-            for instrument in list(meter._instrument_id_instrument.values()):  # noqa: SLF001
+            for instrument in instruments_of(meter):
                 _redirect(instrument, meter.successor)
-        consumer = own._measurement_consumer  # noqa: SLF001 - there is no public way
-        with consumer._lock:  # noqa: SLF001 - the same
-            consumer._async_instruments.clear()  # noqa: SLF001 - the host's observes now
+        forget_observed(own)  # the host's observes now
 
     def leave(self) -> None:
-        """Take our part out, and shut the readers beside the store's down with it."""
+        """Take our part out; the readers beside the store's have been shut down."""
         holder = self._holder
         super().leave()
-        if holder is not None:
-            for other in self._readers:
-                holder.remove_metric_reader(other)  # shuts it down, which the provider would not
+        if holder is None:
+            return
+        for other in self._readers:
+            try:
+                remove_reader(holder, other)
+            except Exception as error:  # noqa: BLE001 - at exit, or in the host's own call
+                guard.swallowed("providers.metrics.leave", error)
 
     def _leave(self, provider: Any) -> None:
         if provider is None or provider is not self._holder:
@@ -120,32 +146,32 @@ class MetricJoint(Joint):
         self._drop_reader(reader)
         provider.remove_metric_reader(reader)
 
+    def _watch_first(self, provider: Any) -> None:
+        """Have the store woken by the first measurement.
 
-def _tell_of_first(provider: Any, tell: Callable[[], None]) -> None:
-    """Call ``tell`` at the first measurement, or once there is an instrument that is observed.
-
-    A store that collects only when it is awake would never hear of a program that has nothing but
-    metrics. Only the first measurement pays for this.
-    """
-    consumer = getattr(provider, "_measurement_consumer", None)
-    if consumer is None:
-        return
-    watched = ("consume_measurement", "register_asynchronous_instrument")
-
-    def first(original: Callable[..., None], *args: Any) -> None:
-        for method in watched:
-            vars(consumer).pop(method, None)
-        original(*args)
+        It collects only while it is awake, and would never hear of a program that has nothing but
+        metrics.
+        """
         try:
-            tell()
+            watch_first(provider, self._tell_of_first)
         except Exception as error:  # noqa: BLE001 - the host's call
             guard.swallowed("providers.metrics.first", error)
+            self._tell_of_first()
 
-    if getattr(consumer, "_async_instruments", None):
-        tell()
-        return
-    for method in watched:
-        setattr(consumer, method, functools.partial(first, getattr(consumer, method)))
+    def watch_in_child(self) -> None:
+        """In a forked child, whose store sleeps: have it woken by the next measurement."""
+        provider = self._holder if self._holder is not None else self._own
+        if provider is not None and not self._has_left:
+            try:
+                watch_next(provider, self._tell_of_first)
+            except Exception as error:  # noqa: BLE001 - the host's fork
+                guard.swallowed("providers.metrics.first", error)
+
+    def _tell_of_first(self) -> None:
+        try:
+            self._on_first()
+        except Exception as error:  # noqa: BLE001 - the host's call
+            guard.swallowed("providers.metrics.first", error)
 
 
 def _release(provider: Any, reader: MetricReader) -> None:
@@ -154,14 +180,7 @@ def _release(provider: Any, reader: MetricReader) -> None:
     What was counted for it is collected here, but not exported: this is the host's thread.
     """
     try:
-        consumer = provider._measurement_consumer  # noqa: SLF001 - there is no public way
-        counted = consumer.collect(reader)
-        consumer.remove_metric_reader(reader)
-        with provider._all_metric_readers_lock:  # noqa: SLF001 - the same
-            provider._all_metric_readers.discard(reader)  # noqa: SLF001 - the same
-        provider._metric_readers = tuple(  # noqa: SLF001 - the same
-            one for one in provider._metric_readers if one is not reader  # noqa: SLF001 - the same
-        )  # fmt: skip
+        counted = collect_and_remove(provider, reader)
         if counted is not None:
             _receive_later(reader, counted)
     except Exception as error:  # noqa: BLE001 - the host's call
@@ -173,8 +192,7 @@ def _receive_later(reader: Any, counted: MetricsData) -> None:
     if hasattr(reader, "receive_later"):
         reader.receive_later(counted)
     elif isinstance(reader, PeriodicExportingMetricReader):
-        receive = reader._receive_metrics  # noqa: SLF001 - what a reader has to define
-        threading.Thread(target=receive, args=(counted,), daemon=True).start()
+        threading.Thread(target=receiver_of(reader), args=(counted,), daemon=True).start()
 
 
 def _redirect(instrument: Any, meter: Any) -> None:
@@ -182,8 +200,7 @@ def _redirect(instrument: Any, meter: Any) -> None:
     told = {"unit": instrument.unit, "description": instrument.description}
     for kind, create in _OBSERVED.items():
         if isinstance(instrument, kind):
-            callbacks = list(instrument._callbacks)  # noqa: SLF001 - there is no public way
-            getattr(meter, create)(instrument.name, callbacks=callbacks, **told)
+            getattr(meter, create)(instrument.name, callbacks=callbacks_of(instrument), **told)
             return
     measure: Any
     if isinstance(instrument, Counter):
@@ -191,12 +208,12 @@ def _redirect(instrument: Any, meter: Any) -> None:
     elif isinstance(instrument, UpDownCounter):
         measure = meter.create_up_down_counter(instrument.name, **told).add
     elif isinstance(instrument, Histogram):
-        advisory = instrument._advisory.explicit_bucket_boundaries  # noqa: SLF001 - the same
+        advisory = boundaries_of(instrument)
         more = {"explicit_bucket_boundaries_advisory": advisory} if advisory else {}
         measure = meter.create_histogram(instrument.name, **told, **more).record
     else:
         measure = meter.create_gauge(instrument.name, **told).set
-    instrument._measurement_consumer = _Redirected(measure)  # noqa: SLF001 - the same
+    measure_with(instrument, _Redirected(measure))
 
 
 class _Redirected:
@@ -232,3 +249,12 @@ class _FormerMeter(Meter):
     create_observable_counter = HandedOn()
     create_observable_up_down_counter = HandedOn()
     create_observable_gauge = HandedOn()
+
+
+def _after_fork_in_child() -> None:
+    for joint in list(_joints):
+        joint.watch_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

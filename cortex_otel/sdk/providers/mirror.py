@@ -18,6 +18,7 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from cortex_otel import guard
+from cortex_otel.span.internals import give_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +116,7 @@ class _Mirror:
         )
         if not mine.is_recording():
             return
-        mine._context = _context_of(span)  # noqa: SLF001 - the same ids
+        give_context(mine, _context_of(span))
         self._open[_ids_of(span)] = mine
         if len(self._open) > _MAX_OPEN:  # those that nobody ends
             self._open.popitem(last=False)

@@ -14,6 +14,10 @@ from opentelemetry.sdk.trace import ConcurrentMultiSpanProcessor, SynchronousMul
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, Sampler, SamplingResult
 from opentelemetry.trace import TraceState
 
+from cortex_otel import guard
+from cortex_otel.span.internals import MissingPartError, made_by, multi_span_processor, part
+from cortex_otel.span.versions import is_older
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -106,11 +110,13 @@ def separate(provider: Any, ours: Sequence[SpanProcessor], sampler: Sampler) -> 
         ours: our processors, that are among those of ``provider``.
         sampler: decides what is recorded for ours of what the host's leaves out.
     """
-    multi = provider._active_span_processor  # noqa: SLF001 - there is no public way
+    multi = multi_span_processor(provider)
     theirs = provider.sampler
     separated = _SEPARATED.get(type(multi))
     if separated is None or theirs is ALWAYS_ON or isinstance(theirs, _JoinedSampler):
         return
+    for one in ours:
+        part(one, "_on_ending")  # by which the SDK calls what stands before the end of a span
     multi._cortex_part = tuple(ours)  # noqa: SLF001 - the same
     multi.__class__ = separated
     _replace_sampler(provider, theirs, _JoinedSampler(theirs, sampler))
@@ -122,7 +128,7 @@ def unite(provider: Any) -> None:
     if isinstance(sampler, _JoinedSampler):
         sampler.ours = None
         _replace_sampler(provider, sampler, sampler.theirs)
-    multi: Any = provider._active_span_processor  # noqa: SLF001 - there is no public way
+    multi = multi_span_processor(provider)
     for plain, separated in _SEPARATED.items():
         if multi.__class__ is separated:
             vars(multi).pop("_cortex_part", None)
@@ -131,15 +137,12 @@ def unite(provider: Any) -> None:
 
 def _replace_sampler(provider: Any, old: Sampler, new: Sampler) -> None:
     provider.sampler = new
-    for tracer in fetched(provider, "_tracers", "_cached_tracers"):
+    try:
+        tracers = made_by(provider, "_tracers", "_cached_tracers")
+    except MissingPartError as error:  # then those that were got before keep the old one
+        if not is_older():
+            guard.swallowed("providers.traces.sampler", error)
+        return
+    for tracer in tracers:
         if getattr(tracer, "sampler", None) is old:
             tracer.sampler = new
-
-
-def fetched(provider: Any, *names: str) -> list[Any]:
-    """What was got from ``provider`` so far, by the SDK's own lists (versions differ)."""
-    found: dict[int, Any] = {}
-    for name in names:
-        kept = getattr(provider, name, None) or ()
-        found |= {id(one): one for one in (kept.values() if isinstance(kept, dict) else list(kept))}
-    return list(found.values())

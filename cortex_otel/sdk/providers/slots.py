@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from opentelemetry import trace
 from opentelemetry._logs import _internal as logs
 from opentelemetry.metrics import _internal as metrics
-from opentelemetry.util._once import Once
 
 from cortex_otel import guard
 from cortex_otel.instrument.patches import Patches
+from cortex_otel.span.internals import MissingPartError, part, scope_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,7 +43,7 @@ class Slot(NamedTuple):
     @property
     def current(self) -> Any:
         """What is set; ``None`` if nothing is."""
-        return getattr(self.module, self.provider)
+        return part(self.module, self.provider)
 
 
 TRACES: Final = Slot(
@@ -59,14 +60,14 @@ METRICS: Final = Slot(
 )  # fmt: skip
 
 
-class _OnceMore(Once):
+class _OnceMore:
     """Lets the host set its provider, although ours is set; after that, once is once again.
 
     It stands where the API has its own, so whichever way the setter was imported leads here.
     """
 
     def __init__(self, slot: Slot, ours: Any, follow: Callable[[Any], None]) -> None:
-        super().__init__()
+        self._lock = threading.Lock()
         self._done = True
         self._slot = slot
         self._ours = ours
@@ -135,8 +136,21 @@ class Joint(ABC):
             What our own instruments are to be got from.
         """
         self.slot.get()  # OTEL_PYTHON_…_PROVIDER may name one
+        try:
+            return self._set_up()
+        except MissingPartError as error:
+            guard.swallowed(f"providers.{self.slot.signal}.slot", error)
+        # One of ours could not make way for the host's, so it doesn't become the global one.
+        theirs = self.slot.get()
+        if within(theirs, self.sdk) is None:
+            self.how = "apart"
+        else:
+            self._follow(theirs)
+        return self.own if self.how == "apart" else theirs
+
+    def _set_up(self) -> Any:
         theirs = self.slot.current
-        once = getattr(self.slot.module, self.slot.once)
+        once = part(self.slot.module, self.slot.once)
         if theirs is None or (isinstance(once, _OnceMore) and once.is_for(theirs)):
             self.slot.set(self.own)
             theirs = self.slot.current
@@ -287,9 +301,9 @@ class HandsOn:
 
     def shutdown(self) -> None:
         """Shut down what came with us; what others have put on it is the host's by now."""
-        for part in self.parts:
+        for one in self.parts:
             try:
-                part.shutdown()
+                one.shutdown()
             except Exception as error:  # noqa: BLE001 - at exit, and somebody else's package
                 guard.swallowed("shutdown.processor", error)
 
@@ -302,7 +316,7 @@ def lead_on(made: Any, get: Callable[..., Any], former: type) -> None:
         get: of the host's provider.
         former: what hands on to ``successor``.
     """
-    scope = made._instrumentation_scope  # noqa: SLF001 - there is no public way
+    scope = scope_of(made)
     made.successor = get(scope.name, scope.version, scope.schema_url, scope.attributes or None)
     made.__class__ = former
 

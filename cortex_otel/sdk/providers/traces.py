@@ -8,8 +8,9 @@ from weakref import WeakSet
 from opentelemetry.sdk.trace import Tracer, TracerProvider
 
 from cortex_otel.sdk.providers import mirror
-from cortex_otel.sdk.providers.sampled import fetched, separate, unite
+from cortex_otel.sdk.providers.sampled import separate, unite
 from cortex_otel.sdk.providers.slots import TRACES, HandedOn, HandsOn, Joint, lead_on
+from cortex_otel.span.internals import made_by, remove_span_processor, span_processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,11 +57,10 @@ class TraceJoint(Joint):
             _remember_tracers(provider)  # an SDK that does not
 
     def _equip(self, provider: Any) -> None:
-        multi = provider._active_span_processor  # noqa: SLF001 - there is no public way
-        there = getattr(multi, "_span_processors", ())
+        there = span_processors(provider)
         wanted = self._processors
         if self._own is not None:  # also what others have put on ours meanwhile
-            wanted = self._own._active_span_processor._span_processors  # noqa: SLF001 - the same
+            wanted = span_processors(self._own)
         for processor in wanted:
             if all(processor is not one for one in there):
                 provider.add_span_processor(processor)
@@ -77,7 +77,7 @@ class TraceJoint(Joint):
         return made
 
     def _hand_over(self, own: Any, provider: Any) -> None:
-        tracers = fetched(own, *_TRACERS)
+        tracers = made_by(own, *_TRACERS)
         vars(own).pop("get_tracer", None)
         own.successor, own.parts = provider, self._processors
         own.__class__ = _FormerProvider
@@ -86,12 +86,7 @@ class TraceJoint(Joint):
 
     def _leave(self, provider: Any) -> None:
         unite(provider)
-        multi = provider._active_span_processor  # noqa: SLF001 - there is no public way
-        with multi._lock:  # noqa: SLF001 - the same
-            multi._span_processors = tuple(  # noqa: SLF001 - the same
-                one for one in multi._span_processors  # noqa: SLF001 - the same
-                if one is not self._processors[0]
-            )  # fmt: skip
+        remove_span_processor(provider, self._processors[0])
 
 
 def _remember_tracers(provider: Any) -> None:

@@ -18,8 +18,6 @@ from opentelemetry.sdk.metrics import (
     Counter,
     Histogram,
     ObservableCounter,
-    ObservableGauge,
-    ObservableUpDownCounter,
 )
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
@@ -50,7 +48,6 @@ DELTAS: dict[type, AggregationTemporality] = {
 }
 
 
-_OBSERVED = (ObservableCounter, ObservableGauge, ObservableUpDownCounter)
 _readers: weakref.WeakSet[SqliteMetricReader] = weakref.WeakSet()
 
 
@@ -142,11 +139,22 @@ class SqliteMetricExporter(MetricExporter):
 
 
 class SqliteMetricReader(MetricReader):
-    """Collects when the store's own thread asks: no thread and no clock of its own."""
+    """Collects when the store's own thread asks: no thread and no clock of its own.
 
-    def __init__(self, convert: Callable[[MetricsData], list[MetricPoint]]) -> None:
+    Args:
+        convert: safe rows of what was collected.
+        forget: makes the reader forget, in a forked child, what was counted for it before: the
+            parent stores that. The SDK has no public way.
+    """
+
+    def __init__(
+        self,
+        convert: Callable[[MetricsData], list[MetricPoint]],
+        forget: Callable[[MetricReader], None],
+    ) -> None:
         super().__init__(preferred_temporality=DELTAS)
         self._convert = convert
+        self._forget = forget
         # No lock: a greenlet that waits in a callback would hold it against all others.
         self._points: deque[MetricPoint] = deque()
         _readers.add(self)
@@ -161,18 +169,9 @@ class SqliteMetricReader(MetricReader):
         return points
 
     def begin_again_in_child(self) -> None:
-        """In a forked child: forget what was counted before, which the parent stores.
-
-        Without a collection, for which the SDK may hold a lock that nobody releases here. What is
-        observed keeps its last value: the next one is told as the difference to that.
-        """
+        """In a forked child: forget what was counted before, which the parent stores."""
         self._points.clear()
-        consumer = getattr(self._collect, "__self__", None)
-        storage = getattr(consumer, "_reader_storages", {}).get(self)
-        counted = getattr(storage, "_instrument_view_instrument_matches", {})
-        for instrument in list(counted):
-            if not isinstance(instrument, _OBSERVED):
-                del counted[instrument]
+        self._forget(self)
 
     def _receive_metrics(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_: Any

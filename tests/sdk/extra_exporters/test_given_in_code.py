@@ -22,7 +22,7 @@ from cortex_otel.instrument import request
 from cortex_otel.instrument.native_spans import server_span
 from cortex_otel.instrument.outcome import judge_error
 from cortex_otel.instrument.sessions import Peer
-from cortex_otel.instrument.tool_names import Known
+from cortex_otel.instrument.tool_names import ToolNames
 from cortex_otel.sdk import configure
 from cortex_otel.sdk.extra_exporters import fanout
 
@@ -114,7 +114,7 @@ def test_one_that_raises_harms_neither_the_host_nor_the_store(own_providers):
 
 def unknown_tool(name):
     """A call that an MCP library has a span of its own for, by a name that no tool has."""
-    known = Known()
+    known = ToolNames()
     known.learn("tools/call", ["real"])
     peer = Peer("pipe", "2025-06-18", "", "client", "1")
     call = request.begin(known, "tools/call", {"name": name}, 1, {}, peer)
@@ -134,23 +134,23 @@ def test_what_an_mcp_library_wrote_of_an_unknown_tool_is_for_nobody(own_provider
     assert (span.name, span.attributes["cortex.outcome"]) == ("tools/call", "unknown_tool")
 
 
-class OtlpResource:
+class Remembering:
     """A Beside that remembers."""
 
     def __init__(self):
         self.spans = []
 
-    def span(self, span, record, weight):
-        self.spans.append(span)
+    def span(self, span, data, record, weight):
+        self.spans.append((span, data))
 
 
 def test_raw_is_a_span_as_the_library_wrote_it(own_providers):
     cortex_otel.configure()
-    told = configure.pipeline().span_processor.beside = OtlpResource()
+    beside = configure.pipeline().span_processor.beside = Remembering()
     unknown_tool("made_up")
-    (span,) = told.spans
-    assert "made_up" not in str(dict(span.attributes))
-    assert fanout._raw_span(span, None, 1.0).attributes["gen_ai.tool.name"] == "made_up"
+    ((span, data),) = beside.spans
+    assert "made_up" not in str(data)
+    assert fanout._raw_span(span, data, None, 1.0).attributes["gen_ai.tool.name"] == "made_up"
 
 
 def test_what_an_exporter_logs_of_itself_is_not_recorded(own_providers):

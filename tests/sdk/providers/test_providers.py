@@ -462,6 +462,8 @@ print(json.dumps([
 
 # As with the SDK's 1.40: a provider keeps no list of the tracers that were got from it.
 NO_LIST = """
+from opentelemetry.sdk import version
+version.__version__ = "1.40.0"
 init, get = TracerProvider.__init__, TracerProvider.get_tracer
 
 def init_without(self, *args, **kwargs):
