@@ -113,8 +113,11 @@ function sync(filters) {
     if (input.tagName === "SELECT" && ![...input.options].some((option) => option.value === wanted))
       input.add(new Option(wanted, wanted));
     const value = input.type === "datetime-local" ? wanted.replace(" ", "T").slice(0, 16) : wanted;
-    // Not under the fingers of somebody who types.
-    const typing = document.activeElement === input && input.tagName !== "SELECT";
+    // Not under the fingers of somebody who types what the URL doesn't have yet.
+    const typing =
+      document.activeElement === input &&
+      input.tagName !== "SELECT" &&
+      input.value.trim() !== (shown.get(input) ?? "");
     if (input.value !== value && !typing) input.value = value;
     shown.set(input, typing ? value : input.value);
     input.toggleAttribute("data-set", wanted !== "");
