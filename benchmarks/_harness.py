@@ -156,10 +156,18 @@ class _Worker:
         home = tempfile.mkdtemp(prefix=f"{alternative}-", dir=homes)
         self._alternative = alternative
         self._process = subprocess.Popen(
-            [sys.executable, str(script), _CHILD, alternative,
-             json.dumps({**options, "home": home})],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment(home),
-        )  # fmt: skip
+            [
+                sys.executable,
+                str(script),
+                _CHILD,
+                alternative,
+                json.dumps({**options, "home": home}),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=clean_environment(home),
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -81,10 +81,15 @@ def _protobuf_body(spans: list[dict[str, Any]], resource: dict[str, str]) -> byt
     scope.scope.name, scope.scope.version = "mcp", "2.3.1"
     for span in spans:
         one = scope.spans.add(
-            trace_id=span["trace"], span_id=span["span"], parent_span_id=span["parent"],
-            name=span["name"], kind=2, flags=257, start_time_unix_nano=span["start"],
+            trace_id=span["trace"],
+            span_id=span["span"],
+            parent_span_id=span["parent"],
+            name=span["name"],
+            kind=2,
+            flags=257,
+            start_time_unix_nano=span["start"],
             end_time_unix_nano=span["end"],
-        )  # fmt: skip
+        )
         for key, value in span["attributes"].items():
             one.attributes.add(key=key).value.string_value = value
         if span["failed"]:

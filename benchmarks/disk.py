@@ -56,9 +56,13 @@ _VERBS = ("search", "update", "create", "list", "compress")
 _NOUNS = ("context", "memory", "branch", "files", "notes", "issues", "tags", "docs")
 _TOOLS = tuple(f"{verb}_{noun}" for verb in _VERBS for noun in _NOUNS)
 _TYPED = (
-    "mcp.search_context", "mcp.compress_context", "mcp.reference_suggest", "mcp.update_memory",
-    "mcp.branch_create", "mcp.ontology_classify",
-)  # fmt: skip
+    "mcp.search_context",
+    "mcp.compress_context",
+    "mcp.reference_suggest",
+    "mcp.update_memory",
+    "mcp.branch_create",
+    "mcp.ontology_classify",
+)
 _EXTENSION = ("ext.ui_interaction", "ext.code_insert", "ext.context_switch", "ext.error")
 _ERRORS = ("ValueError", "KeyError", "TimeoutError", "OSError", "tool_error")
 _LEVELS = {"success": "INFO", "error": "ERROR", "timeout": "ERROR", "cancelled": "WARNING"}
@@ -124,11 +128,15 @@ def _session(
     extension = service == "extension"
     identifier = f"{choose.getrandbits(128):032x}"
     session = Session(
-        identifier, os=person.os, ide=person.ide if extension else "",
+        identifier,
+        os=person.os,
+        ide=person.ide if extension else "",
         extension_version="1.4.2" if extension else "",
-        server_name="" if extension else "cortex-mcp", server_version="" if extension else "2.3.0",
-        runtime="node 22.11.0" if extension else "cpython 3.11.7", instance_id=identifier,
-    )  # fmt: skip
+        server_name="" if extension else "cortex-mcp",
+        server_version="" if extension else "2.3.0",
+        runtime="node 22.11.0" if extension else "cpython 3.11.7",
+        instance_id=identifier,
+    )
     project, branch = choose.choice(person.projects) if projects else ("", "")
     sitting = _Sitting(person, person.tier_on(day), session, project, branch)
     hour = choose.choices(range(24), _HOURS_OF_DAY)[0]
@@ -203,31 +211,34 @@ def _typed_data(
             "cortex.search.query.hash": digest,
             "cortex.search.top_k": 10,
             "cortex.search.results": found,
-        }, (("results", float(found)),)  # fmt: skip
+        }, (("results", float(found)),)
     if event_type == "mcp.compress_context":
         before = choose.randrange(2_000, 90_000)
         after = int(before * choose.uniform(0.1, 0.5))
         return {
-            "cortex.compress.tokens_before": before, "cortex.compress.tokens_after": after,
+            "cortex.compress.tokens_before": before,
+            "cortex.compress.tokens_after": after,
             "cortex.compress.savings_rate": round(1 - after / before, 4),
-        }, (("tokens_before", float(before)), ("tokens_after", float(after)))  # fmt: skip
+        }, (("tokens_before", float(before)), ("tokens_after", float(after)))
     if event_type == "mcp.reference_suggest":
         suggested = choose.randrange(1, 6)
         accepted = choose.randrange(suggested + 1)
         return {
-            "cortex.reference.suggested": suggested, "cortex.reference.accepted": accepted,
-        }, (("suggested", float(suggested)), ("accepted", float(accepted)))  # fmt: skip
+            "cortex.reference.suggested": suggested,
+            "cortex.reference.accepted": accepted,
+        }, (("suggested", float(suggested)), ("accepted", float(accepted)))
     if event_type == "mcp.update_memory":
         size = choose.randrange(200, 60_000)
         return {
-            "cortex.memory.file_size_bytes": size, "cortex.memory.token_count": size // 4,
-        }, (("memory_tokens", size / 4), ("memory_bytes", float(size)))  # fmt: skip
+            "cortex.memory.file_size_bytes": size,
+            "cortex.memory.token_count": size // 4,
+        }, (("memory_tokens", size / 4), ("memory_bytes", float(size)))
     if event_type == "mcp.branch_create":
         return {
             "cortex.branch.topic.length": choose.randrange(4, 60),
             "cortex.branch.topic.hash": digest,
             "cortex.branch.automatic": choose.random() < 0.6,
-        }, ()  # fmt: skip
+        }, ()
     return {
         "cortex.ontology.category": f"category_{choose.randrange(12)}",
         "cortex.ontology.confidence": round(choose.random(), 3),
@@ -247,9 +258,10 @@ def _extension_event(sitting: _Sitting, now: int, choose: random.Random) -> Reco
     elif event_type == "ext.code_insert":
         feature, lines = choose.choice(("python", "typescript", "go")), choose.randrange(1, 40)
         data = {
-            "cortex.code.language": feature, "cortex.code.lines_inserted": lines,
+            "cortex.code.language": feature,
+            "cortex.code.lines_inserted": lines,
             "cortex.code.completion_accepted": choose.random() < 0.7,
-        }  # fmt: skip
+        }
         measures = (("lines_inserted", float(lines)),)
     elif event_type == "ext.context_switch":
         data = {"cortex.file.path.length": choose.randrange(8, 90), "cortex.file.path.hash": digest}
@@ -258,13 +270,35 @@ def _extension_event(sitting: _Sitting, now: int, choose: random.Random) -> Reco
     return Record(
         now,
         None,
-        Series("extension", event_type, event_type, "", feature, tier, result, _LEVELS[result],
-               "event", error),
-        Context("cortex-extension@1.4.2", _RESOURCE % "extension", project, branch,
-                f'{{"cortex.ide":"{person.ide}","cortex.extension.version":"1.4.2"}}'),
-        session, person.user_hash, 0, 0, 0, 1.0,
-        "TypeError at extension:activate:31" if failed else "", data, measures,
-    )  # fmt: skip
+        Series(
+            "extension",
+            event_type,
+            event_type,
+            "",
+            feature,
+            tier,
+            result,
+            _LEVELS[result],
+            "event",
+            error,
+        ),
+        Context(
+            "cortex-extension@1.4.2",
+            _RESOURCE % "extension",
+            project,
+            branch,
+            f'{{"cortex.ide":"{person.ide}","cortex.extension.version":"1.4.2"}}',
+        ),
+        session,
+        person.user_hash,
+        0,
+        0,
+        0,
+        1.0,
+        "TypeError at extension:activate:31" if failed else "",
+        data,
+        measures,
+    )
 
 
 def build(path: Path, events: int, seed: int = 1, *, projects: bool = False) -> None:

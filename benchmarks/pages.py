@@ -65,8 +65,14 @@ def measure(run: Run) -> Report:
         if events == _LARGE:
             for column, label in enumerate(_RANGES, 2):
                 worst = max(pages, key=lambda row: row[column])
-                bars.append(Bar(f"slowest page at {events:,} over {label} ({worst[0]})",
-                                worst[column], _BAR_MS, "ms"))  # fmt: skip
+                bars.append(
+                    Bar(
+                        f"slowest page at {events:,} over {label} ({worst[0]})",
+                        worst[column],
+                        _BAR_MS,
+                        "ms",
+                    )
+                )
     return Report(tables, bars)
 
 
@@ -88,15 +94,22 @@ def _ask_all(directory: Path, events: int, rounds: int) -> tuple[list[list[Any]]
     medians = {key: statistics.median(found) for key, found in times.items()}
     labels = (*_RANGES, "compared")
     pages = [
-        [page.id, len(page.panels),
-         *(sum(medians[page.id, panel.id, label] for panel in page.panels) for label in labels)]
+        [
+            page.id,
+            len(page.panels),
+            *(sum(medians[page.id, panel.id, label] for panel in page.panels) for label in labels),
+        ]
         for page in PAGES.values()
-    ]  # fmt: skip
+    ]
     panels = [
-        [f"{page.id}.{panel.id}", panel.question,
-         *(medians[page.id, panel.id, label] for label in labels)]
-        for page in PAGES.values() for panel in page.panels
-    ]  # fmt: skip
+        [
+            f"{page.id}.{panel.id}",
+            panel.question,
+            *(medians[page.id, panel.id, label] for label in labels),
+        ]
+        for page in PAGES.values()
+        for panel in page.panels
+    ]
     return pages, panels
 
 
@@ -104,17 +117,23 @@ def _ask(connection: apsw.Connection, page: Page, panel: Panel, label: str, user
     since = panel.since or ("30d" if label == "compared" else label)
     # "Now" is the end of the database, also for a panel that has a range of its own.
     given = {
-        "from": _iso(max(parse_moment(since, END_NS), BEGIN_NS)), "to": _iso(END_NS),
+        "from": _iso(max(parse_moment(since, END_NS), BEGIN_NS)),
+        "to": _iso(END_NS),
         "compare": "1" if label == "compared" else "0",
-    }  # fmt: skip
+    }
     if page.id == "user":
         given["user"] = user
     started = time.perf_counter()
     query = PageQuery.model_validate(given)
     response = answer(
-        connection, page, dataclasses.replace(panel, since=""), query, default_zone=_ZONE,
-        language="en", time_limit_ms=60_000,
-    )  # fmt: skip
+        connection,
+        page,
+        dataclasses.replace(panel, since=""),
+        query,
+        default_zone=_ZONE,
+        language="en",
+        time_limit_ms=60_000,
+    )
     orjson.dumps(response)
     return (time.perf_counter() - started) * 1000
 

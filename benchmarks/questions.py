@@ -88,9 +88,13 @@ def measure(run: Run) -> Report:
             for since, column in (("its default range", 2), ("90 days", 4)):
                 slowest = max(rows, key=lambda row: row[column])
                 bars.append(
-                    Bar(f"slowest question at {events:,} over {since} ({slowest[0]})",
-                        slowest[column], _BARS_MS[events], "ms")
-                )  # fmt: skip
+                    Bar(
+                        f"slowest question at {events:,} over {since} ({slowest[0]})",
+                        slowest[column],
+                        _BARS_MS[events],
+                        "ms",
+                    )
+                )
     return Report(tables, bars)
 
 
@@ -110,9 +114,11 @@ def _ask_all(directory: Path, events: int, rounds: int) -> list[list[Any]]:
                 from_ns, to_ns = parse_range(since, None, END_NS)
                 from_ns = max(from_ns, BEGIN_NS)
                 answer = ask(
-                    ours, question, {"from_ns": from_ns, "to_ns": to_ns},
+                    ours,
+                    question,
+                    {"from_ns": from_ns, "to_ns": to_ns},
                     time_limit_ms=_TIME_LIMIT_MS,
-                )  # fmt: skip
+                )
                 origin[question.name, label] = "events" if answer.exact else "roll-ups"
                 if number:
                     key = ("ours", question.name, label)

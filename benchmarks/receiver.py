@@ -58,9 +58,12 @@ class Server:
 
     def __init__(self, command: list[str], environment: dict[str, str], url: str) -> None:
         self._process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env={**harness.clean_environment(""), **environment}, start_new_session=True,
-        )  # fmt: skip
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**harness.clean_environment(""), **environment},
+            start_new_session=True,
+        )
         started = time.monotonic()
         while True:
             with contextlib.suppress(urllib.error.HTTPError):
@@ -196,9 +199,13 @@ def measure(run: Run) -> Report:
     for encoding, a_request, spans, connections, limit in _TRANSACTIONS:
         spans = spans // 20 if run.quick else spans  # noqa: PLW2901 - a smoke run
         one = run.interleave(
-            ("ours",), blocks, encoding=encoding, a_request=a_request, spans=spans,
+            ("ours",),
+            blocks,
+            encoding=encoding,
+            a_request=a_request,
+            spans=spans,
             connections=connections,
-        )["ours"]  # fmt: skip
+        )["ours"]
         found[encoding, a_request] = one
         rows.append([f"{encoding}, {a_request} per request", *_columns(one)])
         if limit:
@@ -220,8 +227,10 @@ def _beside_phoenix(run: Run, python: str, columns: list[str]) -> Table:
     options = {"encoding": "protobuf", "a_request": 512, "connections": 4, "spans": _PHOENIX_SPANS}
     blocks = 1 if run.quick else 2
     both = run.interleave(("ours", "phoenix"), blocks, fresh=True, python=python, **options)
-    rows = [[name, *_columns(both[key])]
-            for key, name in (("ours", "cortex-otel"), ("phoenix", "Phoenix"))]  # fmt: skip
+    rows = [
+        [name, *_columns(both[key])]
+        for key, name in (("ours", "cortex-otel"), ("phoenix", "Phoenix"))
+    ]
     ours, theirs = (median(both[name], "rate") for name in ("ours", "phoenix"))
     note = (
         f"ratio {ours / theirs if theirs else float('inf'):,.0f} ×; Phoenix started in "

@@ -34,13 +34,15 @@ _LABELS = {
 _STACKS = {
     "mcp 2.3.0": (["mcp==2.3.0"], ("bare", "native", "hook")),
     "mcp 1.30.0": (
-        ["mcp==1.30.0", "opentelemetry-instrumentation-mcp"], ("bare", "traceloop", "hook"),
+        ["mcp==1.30.0", "opentelemetry-instrumentation-mcp"],
+        ("bare", "traceloop", "hook"),
     ),
-}  # fmt: skip
+}
 _HELLO = {
-    "protocolVersion": "2025-06-18", "capabilities": {},
+    "protocolVersion": "2025-06-18",
+    "capabilities": {},
     "clientInfo": {"name": "benchmark", "version": "1"},
-}  # fmt: skip
+}
 _WARM_UP_CALLS = 50
 
 
@@ -49,9 +51,12 @@ def child(alternative: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]
     home, calls = options["home"], options["calls"]
     with subprocess.Popen(
         [options["python"], str(_HERE / "_wire_server.py"), alternative, home],
-        env=harness.clean_environment(home), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, cwd=home,
-    ) as server:  # fmt: skip
+        env=harness.clean_environment(home),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=home,
+    ) as server:
         _ask(server, "initialize", _HELLO)
         _send(server, {"jsonrpc": "2.0", "method": "notifications/initialized"})
         _ask(server, "tools/list", {})

@@ -38,9 +38,14 @@ if TYPE_CHECKING:
     from cortex_otel.settings import Settings
 
 __all__ = [
-    "Identity", "IdentityResolver", "current", "session_id", "set_identity_provider",
-    "text_hash", "user_hash",
-]  # fmt: skip
+    "Identity",
+    "IdentityResolver",
+    "current",
+    "session_id",
+    "set_identity_provider",
+    "text_hash",
+    "user_hash",
+]
 
 FREE = "free"
 _TIER_BY_LICENCE = {1: "free", 2: "paid", 3: "enterprise"}
@@ -174,8 +179,9 @@ class IdentityResolver:
     def _warn_invalid(field: str) -> None:
         guard.warn_once(
             f"identity.{field}",
-            "identity provider: its %s is not valid; using the next source", field,
-        )  # fmt: skip
+            "identity provider: its %s is not valid; using the next source",
+            field,
+        )
 
     def _identifier(self, text: str) -> str:
         """A project or branch id if it looks like one, else its hash: it may be a path."""

@@ -42,9 +42,10 @@ for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--timing-files", action="store_true",
+        "--timing-files",
+        action="store_true",
         help="import only files that hold tests marked `timing` (the others needn't be collected)",
-    )  # fmt: skip
+    )
 
 
 def pytest_ignore_collect(collection_path, config):

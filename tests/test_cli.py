@@ -189,8 +189,11 @@ def test_status_of_a_store_nobody_writes_to(capsys, home):
     found = status(capsys)
     assert (found["verdict"], found["events"], found["users"]) == ("idle", 3, 1)
     assert found["ledger"]["event"] == {
-        "received": 6, "stored": 3, "sampled_out": 1, "dropped": {"queue_full": 2},
-    }  # fmt: skip
+        "received": 6,
+        "stored": 3,
+        "sampled_out": 1,
+        "dropped": {"queue_full": 2},
+    }
     assert found["size_bytes"] >= (home / "cortex.db").stat().st_size
     _, out, _ = said(capsys, "status")
     assert "6 received = 3 stored + 1 sampled out + 2 dropped (queue_full 2)" in out
@@ -347,8 +350,10 @@ class Following:
     def __init__(self, *arguments):
         self.process = subprocess.Popen(
             [*COMMAND, "tail", "-f", "--json", *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def names(self, count):
         return [json.loads(self.process.stdout.readline())["name"] for _ in range(count)]

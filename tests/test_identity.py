@@ -349,11 +349,13 @@ def test_processes_that_start_together_make_one_key(tmp_path):
     environment = {**os.environ, "CORTEX_OTEL_HOME": str(tmp_path / "home")}
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", program], env=environment,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, "-c", program],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         for _ in range(6)
-    ]  # fmt: skip
+    ]
     for process in running:
         assert process.stdout.readline() == b"ready\n"
     for process in running:

@@ -24,9 +24,11 @@ HANGUL = re.compile("[가-힣]")
 #: Beside their Korean texts: secrets are called by Korean names too, the demo's made-up memory
 #: holds a Korean note, and a language is offered by its own name.
 KOREAN_DATA = {
-    "cortex_otel/process/patterns.py", "cortex_otel/demo/memory.py",
-    "cortex_otel/demo/scenario.py", "cortex_otel/show/web/templates/shell.html",
-}  # fmt: skip
+    "cortex_otel/process/patterns.py",
+    "cortex_otel/demo/memory.py",
+    "cortex_otel/demo/scenario.py",
+    "cortex_otel/show/web/templates/shell.html",
+}
 
 
 @pytest.fixture(scope="module")
@@ -138,9 +140,10 @@ def test_nothing_is_spelt_in_two_languages_elsewhere():
     found = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "cortex_otel").rglob("*")
-        if path.suffix in {".py", ".sql", ".js", ".html", ".css"} and "vendor" not in path.parts
+        if path.suffix in {".py", ".sql", ".js", ".html", ".css"}
+        and "vendor" not in path.parts
         and HANGUL.search(path.read_text(encoding="utf-8"))
-    }  # fmt: skip
+    }
     assert found <= KOREAN_DATA
 
 

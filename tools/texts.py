@@ -187,9 +187,14 @@ def main(arguments: list[str]) -> int:
         known = updated(known, template)
         with SOURCE.open("wb") as file:
             write_po(
-                file, known, width=100, sort_by_file=True, ignore_obsolete=True,
-                include_previous=True, include_lineno=False,
-            )  # fmt: skip
+                file,
+                known,
+                width=100,
+                sort_by_file=True,
+                ignore_obsolete=True,
+                include_previous=True,
+                include_lineno=False,
+            )
         for path, content in compiled(known, template).items():
             path.write_bytes(content)
         found = [*faults(known, template)]

@@ -142,11 +142,18 @@ def _show(question: Question) -> None:
     for sentence in textwrap.wrap(question.about_in(language()), 56 if language() == "ko" else 96):
         line(f"-- {sentence}")
     for heading, rows in (
-        (_("Parameters:"), [(f":{each.name}", each.type, each.meaning_in(language()))
-                             for each in question.parameters]),
-        (_("Columns:"), [(each.name, each.unit, each.meaning_in(language()))
-                          for each in question.columns]),
-    ):  # fmt: skip
+        (
+            _("Parameters:"),
+            [
+                (f":{each.name}", each.type, each.meaning_in(language()))
+                for each in question.parameters
+            ],
+        ),
+        (
+            _("Columns:"),
+            [(each.name, each.unit, each.meaning_in(language())) for each in question.columns],
+        ),
+    ):
         line("--")
         line(f"-- {heading}")
         widths = [max(len(row[index]) for row in rows) for index in (0, 1)]

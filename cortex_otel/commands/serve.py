@@ -132,14 +132,22 @@ def _missing_packages(error: ImportError) -> int:
 def _listeners(settings: Settings) -> list[_Listener]:
     return [
         _Listener(
-            "admin", settings.admin_host, settings.admin_port, settings.admin_token,
-            "CORTEX_OTEL_ADMIN_TOKEN", "--port",
+            "admin",
+            settings.admin_host,
+            settings.admin_port,
+            settings.admin_token,
+            "CORTEX_OTEL_ADMIN_TOKEN",
+            "--port",
         ),
         _Listener(
-            "receiver", settings.receiver_host, settings.receiver_port, settings.receiver_token,
-            "CORTEX_OTEL_RECEIVER_TOKEN", "--receiver-port",
+            "receiver",
+            settings.receiver_host,
+            settings.receiver_port,
+            settings.receiver_token,
+            "CORTEX_OTEL_RECEIVER_TOKEN",
+            "--receiver-port",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _servers(
@@ -205,12 +213,16 @@ def _bind_error(listener: _Listener, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return _(
             "{host}:{port} is in use by another program: choose another port with {option}",
-            host=listener.host, port=listener.port, option=listener.option,
-        )  # fmt: skip
+            host=listener.host,
+            port=listener.port,
+            option=listener.option,
+        )
     return _(
         "can't listen on {host}:{port}: {detail}",
-        host=listener.host, port=listener.port, detail=error.strerror or error,
-    )  # fmt: skip
+        host=listener.host,
+        port=listener.port,
+        detail=error.strerror or error,
+    )
 
 
 def _is_loopback(host: str) -> bool:

@@ -93,12 +93,14 @@ class PageChecks:
         """The problems found, one line each."""
         found = [
             _("{page}: {detail}", page=page.title, detail=page.failure)
-            for page in self.pages if page.failure
-        ]  # fmt: skip
+            for page in self.pages
+            if page.failure
+        ]
         found += [
             _("{page}: nothing to show in {panels}", page=page.title, panels=", ".join(page.dark))
-            for page in self.pages if page.dark
-        ]  # fmt: skip
+            for page in self.pages
+            if page.dark
+        ]
         return found if self.pages else [_("no page of the web admin could be fetched")]
 
     def as_json(self) -> list[dict[str, Any]]:

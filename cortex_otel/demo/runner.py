@@ -197,9 +197,11 @@ async def _call(server: Server, reconciliation: Reconciliation, before: State, s
     command, *options = server.command
     parameters = StdioServerParameters(
         # Not the current directory: files there may shadow the server's modules.
-        command=command, args=options, env=server.environment,
+        command=command,
+        args=options,
+        env=server.environment,
         cwd=reconciliation.database.parent,
-    )  # fmt: skip
+    )
     called = failed = 0
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
         try:
@@ -353,8 +355,12 @@ def _git(*arguments: str, cwd: Path | None = None) -> str:
         environment["HOME"] = os.environ["HOME"]  # its configuration has `safe.directory`
     done = subprocess.run(  # noqa: S603 - fixed arguments
         [shutil.which("git") or "git", *arguments],
-        cwd=cwd, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return done.stdout.strip() if done.returncode == 0 else ""
 
 

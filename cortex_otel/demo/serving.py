@@ -114,7 +114,7 @@ def populate(database: Path, *, quiet: bool) -> Facts | None:
 
     facts = fill(
         database, days=DAYS, users=USERS, seed=SEED, now_ns=time.time_ns(), progress=show_progress
-    )  # fmt: skip
+    )
     if not quiet:
         _progress(
             _(
@@ -236,9 +236,11 @@ def _settings(directory: Path, *, quiet: bool) -> Settings:
     users = read_environment()
     settings = dataclasses.replace(
         read_environment({}, overrides={"home": directory}),
-        admin_token=users.admin_token, time_zone=users.time_zone, admin_host=_LOOPBACK,
+        admin_token=users.admin_token,
+        time_zone=users.time_zone,
+        admin_host=_LOOPBACK,
         receiver_host=_LOOPBACK,
-    )  # fmt: skip
+    )
     admin_port = _free_port(users.admin_port)
     receiver_port = _free_port(users.receiver_port, taken=admin_port)
     for wanted, found in ((users.admin_port, admin_port), (users.receiver_port, receiver_port)):

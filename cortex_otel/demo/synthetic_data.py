@@ -133,8 +133,10 @@ def fill(
                 stored += len(batch) - len(writer.write(batch, [], received))
             if records:
                 seen.update(record.user_id_hash for record in records)
-                times = [min(times[0], records[0].time_unix_nano),
-                         max(times[1], records[-1].time_unix_nano)]  # fmt: skip
+                times = [
+                    min(times[0], records[0].time_unix_nano),
+                    max(times[1], records[-1].time_unix_nano),
+                ]
             if progress is not None:
                 progress(day + 1, days)
         out = sink.sampled_out
@@ -227,8 +229,9 @@ def _days(plan: _Plan, users: int, seed: int) -> Iterator[list[Item]]:
     everybody = make_users(users, plan.days, seed, choose)
     present = [[one for one in everybody if one.is_present(day)] for day in range(plan.days)]
     # Scaled so that the number of rows doesn't depend on a few randomly heavy users.
-    expected = sum(plan.share(day) * sum(one.activity for one in present[day])
-                   for day in range(plan.days))  # fmt: skip
+    expected = sum(
+        plan.share(day) * sum(one.activity for one in present[day]) for day in range(plan.days)
+    )
     scale = _SESSIONS_A_USER_DAY * users * plan.days / max(expected, 1e-9)
     for day in range(plan.days):
         items: list[Item] = []
@@ -236,8 +239,11 @@ def _days(plan: _Plan, users: int, seed: int) -> Iterator[list[Item]]:
             for start_ns in _starts(person, day, plan, scale, choose):
                 items += _session(person, day, start_ns, plan, choose)
         items += _extras(present[day], day, plan, choose)
-        yield [item for item in items if _begin_ns(item) >= plan.begin_ns
-               and _end_ns(item) < plan.now_ns]  # fmt: skip
+        yield [
+            item
+            for item in items
+            if _begin_ns(item) >= plan.begin_ns and _end_ns(item) < plan.now_ns
+        ]
 
 
 def _starts(

@@ -67,9 +67,11 @@ def run_script(command: tuple[str, ...], *, timeout_seconds: float) -> dict[str,
     with tempfile.TemporaryDirectory(prefix="cortex-doctor-") as directory:
         try:
             process = begin(
-                (*command, "-c", _SCRIPT), Path(directory, "home"),
-                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            )  # fmt: skip
+                (*command, "-c", _SCRIPT),
+                Path(directory, "home"),
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
         except OSError as error:
             return str(error)
         with process:

@@ -56,10 +56,15 @@ def round_trip(*, timeout_seconds: float) -> Iterator[Finding]:
         home = Path(directory, "home")
         try:
             process = subprocess.run(  # noqa: S603 - this module
-                [sys.executable, "-m", __name__], env=_environment(home), cwd=directory,
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                [sys.executable, "-m", __name__],
+                env=_environment(home),
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
                 timeout=timeout_seconds,
-            )  # fmt: skip
+            )
             state: dict[str, Any] = json.loads(process.stdout)
         except subprocess.TimeoutExpired:
             yield _not_run(f"> {timeout_seconds:g} s")

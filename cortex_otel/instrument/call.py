@@ -53,8 +53,13 @@ class ToolInfo:
     """What is known about a tool at decoration: its name and the names of its parameters."""
 
     __slots__ = (
-        "_parameters", "_shapes", "internal_name", "metric_attributes", "name", "server_name",
-    )  # fmt: skip
+        "_parameters",
+        "_shapes",
+        "internal_name",
+        "metric_attributes",
+        "name",
+        "server_name",
+    )
 
     def __init__(self, function: Callable[..., Any], name: str | None) -> None:
         self.name = name or name_of(function)

@@ -204,9 +204,11 @@ class McpRequest:
     def _describe_native(self, native: NativePart, verdict: Verdict) -> None:
         """The same if a library has written to the span, which stays for other exporters."""
         if (
-            verdict is OK and self._is_named and not (native.has_status or native.has_events)
+            verdict is OK
+            and self._is_named
+            and not (native.has_status or native.has_events)
             and self.has_same(native.name, native.told)
-        ):  # fmt: skip
+        ):
             self.span.set_attributes(_OK_ATTRIBUTES)
             return
         name, attributes, is_error = self._description(verdict)
@@ -319,18 +321,31 @@ def begin_in_process(known: ToolNames, tool: str) -> McpRequest | None:
         parent = trace.get_current_span(context).get_span_context()
         is_local = parent.is_valid and not parent.is_remote
         return _begin(
-            known, sc.METHOD_TOOLS_CALL, {"name": tool}, None, Peer(), context, [],
+            known,
+            sc.METHOD_TOOLS_CALL,
+            {"name": tool},
+            None,
+            Peer(),
+            context,
+            [],
             is_internal=is_local,
-        )  # fmt: skip
+        )
     except Exception as error:  # noqa: BLE001 - the host's call
         guard.swallowed("mcp_request.start", error, lost=1)
         return None
 
 
 def _begin(  # noqa: PLR0917 - of the two above
-    known: ToolNames, method: str, params: Mapping[str, Any], request_id: object, peer: Peer,
-    context: context_api.Context, links: list[Link], *, is_internal: bool = False,
-) -> McpRequest:  # fmt: skip
+    known: ToolNames,
+    method: str,
+    params: Mapping[str, Any],
+    request_id: object,
+    peer: Peer,
+    context: context_api.Context,
+    links: list[Link],
+    *,
+    is_internal: bool = False,
+) -> McpRequest:
     tracer = cast("Tracer", state.tracer)
     target = _target_of(method, params)
     tier, attributes, inherited = attributes_of(method, request_id, peer, context)
@@ -343,9 +358,13 @@ def _begin(  # noqa: PLR0917 - of the two above
         attributes[sc.GEN_AI_TOOL_CALL_ARGUMENTS] = repr(params.get("arguments"))
     now = time.time_ns()
     span = tracer.start_span(
-        name, context=context, kind=SpanKind.INTERNAL if is_internal else SpanKind.SERVER,
-        attributes=attributes, links=links or None, start_time=now,
-    )  # fmt: skip
+        name,
+        context=context,
+        kind=SpanKind.INTERNAL if is_internal else SpanKind.SERVER,
+        attributes=attributes,
+        links=links or None,
+        start_time=now,
+    )
     request = McpRequest(
         known, method, target, peer, span, verb, name, tier, inherited, is_named=is_named
     )

@@ -83,8 +83,9 @@ def reject(event: str, field: str) -> None:
     guard.warn_once(
         f"rejected.{event}.{field}",
         "telemetry event %s: bad value for %s left out (logged once)",
-        event, field,
-    )  # fmt: skip
+        event,
+        field,
+    )
 
 
 def reject_unknown(event: str, name: str, known: Iterable[str]) -> None:
@@ -106,8 +107,10 @@ def reject_unknown(event: str, name: str, known: Iterable[str]) -> None:
     guard.warn_once(
         f"unknown.{event}.{name}",
         "telemetry event %s: no argument %s, recorded without it; there are: %s (logged once)",
-        event, name, ", ".join(known),
-    )  # fmt: skip
+        event,
+        name,
+        ", ".join(known),
+    )
 
 
 def _stands_in_code(name: str) -> bool:
@@ -130,7 +133,7 @@ def reject_positional(event: str, number: int) -> None:
         f"positional.{event}",
         "telemetry event %s: positional arguments left out; they are given by name (logged once)",
         event,
-    )  # fmt: skip
+    )
 
 
 def reject_type(known: Iterable[str]) -> None:
@@ -153,8 +156,9 @@ def miss(event: str, name: str) -> None:
     guard.warn_once(
         f"missing.{event}.{name}",
         "telemetry event %s: argument %s is missing, recorded without it (logged once)",
-        event, name,
-    )  # fmt: skip
+        event,
+        name,
+    )
 
 
 def _count(event: str, field: str, *, outcome: str = "refused", number: int = 1) -> None:

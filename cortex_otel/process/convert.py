@@ -60,8 +60,10 @@ _CANCELLATIONS: Final = frozenset(
 _SCOPES_WITHOUT_SESSIONS: Final = frozenset({"fastmcp"})
 #: Kinds of name of what is sent on, by attribute key.
 _BOUNDED: Final = {
-    sc.GEN_AI_TOOL_NAME: "tool", sc.ERROR_TYPE: "error", sc.CORTEX_EXCEPTION_TYPE: "error",
-}  # fmt: skip
+    sc.GEN_AI_TOOL_NAME: "tool",
+    sc.ERROR_TYPE: "error",
+    sc.CORTEX_EXCEPTION_TYPE: "error",
+}
 # What new attributes may decide beside the event data; the rest is part of what is remembered.
 _FRESH_COLUMNS: Final = frozenset({*SESSION_KEYS, sc.USER_HASH, sc.CORTEX_EVENT_DURATION_MS})
 _NO_ERROR: Final = ErrorSummary("", "", ())
@@ -155,9 +157,14 @@ class Converter:
             last_overflow = self._names.last_overflow
             record = self._span(span, clean.attributes, None)
             row = CachedRow(
-                record, clean.removed, frozenset(clean.attributes), who, self.service, scope,
+                record,
+                clean.removed,
+                frozenset(clean.attributes),
+                who,
+                self.service,
+                scope,
                 resource,
-            )  # fmt: skip
+            )
             if last_overflow is self._names.last_overflow:
                 self._row_cache.remember(key, row)
         columns: Mapping[str, Any] = _NOTHING
@@ -217,13 +224,26 @@ class Converter:
         error = self._span_error(span, columns)
         return self._record(
             # A clock set back during the span must not make a negative duration.
-            start, max(0, end - start), event_type,
-            self._names.of_span(span.name, tool_name, clean), tool_name,
+            start,
+            max(0, end - start),
+            event_type,
+            self._names.of_span(span.name, tool_name, clean),
+            tool_name,
             tool_name or columns.get(sc.CORTEX_FEATURE, ""),
-            self._result(columns, error, span.status), None, kind, error, columns, attributes, data,
-            span.scope, span.resource, span.trace_id, span.span_id, span.parent_span_id,
+            self._result(columns, error, span.status),
+            None,
+            kind,
+            error,
+            columns,
+            attributes,
+            data,
+            span.scope,
+            span.resource,
+            span.trace_id,
+            span.span_id,
+            span.parent_span_id,
             identity,
-        )  # fmt: skip
+        )
 
     def log(self, log: LogData, identity: int | None = None) -> Record:
         """The row of a log record: a product event if its name is one, else kept beside them.
@@ -248,15 +268,26 @@ class Converter:
             duration = int(duration_ms * 1e6)
         timestamp = log.timestamp_unix_nano or log.observed_timestamp_unix_nano or time.time_ns()
         return self._record(
-            timestamp - (duration or 0), duration,
+            timestamp - (duration or 0),
+            duration,
             name if name in sc.EVENT_TYPES else SPAN_EVENT_TYPE,
             self._names.of_span(name, "", clean, "event") if name else "log",
-            self._tool_of_log(log, columns), columns.get(sc.CORTEX_FEATURE, ""),
+            self._tool_of_log(log, columns),
+            columns.get(sc.CORTEX_FEATURE, ""),
             self._result(columns, error, None),
-            _LEVELS.get(getattr(log.severity_number, "_value_", 0), "INFO"), "event", error,
-            columns, attributes, data, log.scope, log.resource, log.trace_id, log.span_id, 0,
+            _LEVELS.get(getattr(log.severity_number, "_value_", 0), "INFO"),
+            "event",
+            error,
+            columns,
+            attributes,
+            data,
+            log.scope,
+            log.resource,
+            log.trace_id,
+            log.span_id,
+            0,
             identity,
-        )  # fmt: skip
+        )
 
     def in_one_piece(
         self, clean: Mapping[str, object], record: Record | None = None
@@ -291,8 +322,10 @@ class Converter:
     def _as_in(self, series: Series, kind: str, name: str) -> str:
         """``name`` if the row with ``series`` has it or could have it for nothing."""
         told = {
-            "tool": series.tool_name, "error": series.error_type, "service": series.service,
-        }[kind]  # fmt: skip
+            "tool": series.tool_name,
+            "error": series.error_type,
+            "service": series.service,
+        }[kind]
         # An error may have both a word and an exception's class, of which the row has one.
         is_open = told != OTHER or kind == "error"
         if name == told or (is_open and self._names.has(kind, name)):
@@ -317,12 +350,27 @@ class Converter:
         return metric_points(data, self._clean_point, self.service, tier, self._names)
 
     def _record(  # noqa: PLR0917 - the columns of the row, in their order
-        self, time_ns: int, duration_ns: int | None, event_type: str, name: str, tool_name: str,
-        feature: str, result: str, level: str | None, kind: str, error: ErrorSummary,
-        columns: dict[str, Any], attributes: list[tuple[str, object]], data: dict[str, object],
-        scope: InstrumentationScope | None, resource: Any,
-        trace_id: int, span_id: int, parent_span_id: int, identity: int | None,
-    ) -> Record:  # fmt: skip
+        self,
+        time_ns: int,
+        duration_ns: int | None,
+        event_type: str,
+        name: str,
+        tool_name: str,
+        feature: str,
+        result: str,
+        level: str | None,
+        kind: str,
+        error: ErrorSummary,
+        columns: dict[str, Any],
+        attributes: list[tuple[str, object]],
+        data: dict[str, object],
+        scope: InstrumentationScope | None,
+        resource: Any,
+        trace_id: int,
+        span_id: int,
+        parent_span_id: int,
+        identity: int | None,
+    ) -> Record:
         who, project_id, branch_id = self._identity_now()
         get = columns.get
         names = self._names
@@ -445,16 +493,18 @@ class Converter:
         identity = self._resolver.current()
         if self._identity is None or identity is not self._identity[0]:
             told = {
-                sc.CORTEX_PROJECT_ID: identity.project_id, sc.CORTEX_BRANCH_ID: identity.branch_id,
-            }  # fmt: skip
+                sc.CORTEX_PROJECT_ID: identity.project_id,
+                sc.CORTEX_BRANCH_ID: identity.branch_id,
+            }
             kept = self._sort(self._clean({key: text for key, text in told.items() if text}))[0]
             last_overflow = self._names.last_overflow
             project, branch = (
                 self._names.bounded(kind, kept[key]) if key in kept else ""
                 for kind, key in (
-                    ("project", sc.CORTEX_PROJECT_ID), ("branch", sc.CORTEX_BRANCH_ID),
+                    ("project", sc.CORTEX_PROJECT_ID),
+                    ("branch", sc.CORTEX_BRANCH_ID),
                 )
-            )  # fmt: skip
+            )
             if last_overflow is not self._names.last_overflow:
                 return identity, project, branch
             self._identity = (identity, project, branch)

@@ -37,10 +37,20 @@ def span_data(span: ReadableSpan) -> SpanData:
         if start is None or end is None or context is None:
             raise ValueError("the span has not ended")
         data = SpanData(
-            attributes_of(span), span.name, span.kind, context.trace_id, context.span_id,
-            parent.span_id if parent is not None else 0, start, end, span.status.status_code,
-            span.events, span.instrumentation_scope, span.resource, is_plain=False,
-        )  # fmt: skip
+            attributes_of(span),
+            span.name,
+            span.kind,
+            context.trace_id,
+            context.span_id,
+            parent.span_id if parent is not None else 0,
+            start,
+            end,
+            span.status.status_code,
+            span.events,
+            span.instrumentation_scope,
+            span.resource,
+            is_plain=False,
+        )
     return native_spans.for_store(data) if native_spans.expected else data
 
 

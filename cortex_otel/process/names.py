@@ -175,8 +175,9 @@ class Names:
         else:
             feature = OTHER if series.tool_name else self._free("feature", series.feature)
         is_calls = tool not in ("", OTHER) and series.name in (
-            f"{sc.METHOD_TOOLS_CALL} {tool}", f"{sc.OPERATION_EXECUTE_TOOL} {tool}",
-        )  # fmt: skip
+            f"{sc.METHOD_TOOLS_CALL} {tool}",
+            f"{sc.OPERATION_EXECUTE_TOOL} {tool}",
+        )
         return series._replace(
             name=series.name if is_calls or is_declared("span", series.name) else OTHER,
             tool_name=tool,

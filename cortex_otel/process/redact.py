@@ -313,10 +313,8 @@ class Redactor:
             return True
         # Under a prefix the rest of the key is the sender's: it may hold what a value may not.
         return (
-            key.startswith(self._prefixes)
-            and _KEY.fullmatch(key) is not None
-            and scrub(key) == key
-        )  # fmt: skip
+            key.startswith(self._prefixes) and _KEY.fullmatch(key) is not None and scrub(key) == key
+        )
 
 
 def clean_name(text: str) -> str:

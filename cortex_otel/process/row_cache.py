@@ -58,9 +58,12 @@ class CachedRow(NamedTuple):
     resource: Resource | None
 
     def is_of(
-        self, who: Resolved, service: str, scope: InstrumentationScope | None,
+        self,
+        who: Resolved,
+        service: str,
+        scope: InstrumentationScope | None,
         resource: Resource | None,
-    ) -> bool:  # fmt: skip
+    ) -> bool:
         """Whether it was made for these; scope and resource by identity, which is quick."""
         return (
             self.scope is scope

@@ -241,12 +241,17 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
             case _:
                 raise QuestionError(f"{name}.sql: {key!r} isn't known")
     question = Question(
-        name=name, sql=expanded(name, sql), exact_sql=exact_sql and expanded(name, exact_sql),
-        title=once["title"], about=once["about"],
-        columns=tuple(columns.values()), parameters=tuple(parameters),
+        name=name,
+        sql=expanded(name, sql),
+        exact_sql=exact_sql and expanded(name, exact_sql),
+        title=once["title"],
+        about=once["about"],
+        columns=tuple(columns.values()),
+        parameters=tuple(parameters),
         cursor=MappingProxyType(cursor),
-        since=once["since"], limit=_whole(name, once["limit"]),
-    )  # fmt: skip
+        since=once["since"],
+        limit=_whole(name, once["limit"]),
+    )
     if not question.title or not question.about or not columns:
         raise QuestionError(f"{name}.sql: title, about and column are needed")
     if not (cursor.keys() <= columns.keys() and all(map(question.accepts, cursor.values()))):

@@ -144,9 +144,11 @@ class Receiver:
             _allow(method, "POST")
             return await self._plain(path, headers, receive)
         raise Refusal(
-            404, f"no such path: OTLP/HTTP is taken at {', '.join(SIGNALS)}; {OPENAPI_PATH} "
-            "tells the rest", code="not_found",
-        )  # fmt: skip
+            404,
+            f"no such path: OTLP/HTTP is taken at {', '.join(SIGNALS)}; {OPENAPI_PATH} "
+            "tells the rest",
+            code="not_found",
+        )
 
     async def _otlp(
         self, path: str, headers: Mapping[bytes, bytes], receive: Receive
@@ -242,9 +244,11 @@ class _GoneError(Exception):
 def _allow(method: str, *allowed: str) -> None:
     if method not in allowed:
         raise Refusal(
-            405, f"only {' and '.join(allowed)}", headers={"allow": ", ".join(allowed)},
+            405,
+            f"only {' and '.join(allowed)}",
+            headers={"allow": ", ".join(allowed)},
             code="method",
-        )  # fmt: skip
+        )
 
 
 def _answer_type(headers: Mapping[bytes, bytes]) -> str:

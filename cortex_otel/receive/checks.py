@@ -83,22 +83,26 @@ class Rules:
         host = _host_name(headers.get(b"host", b"").decode("latin-1"))
         if not (self._any_host or host in self._hosts or _is_loopback(host)):
             raise Refusal(
-                403, "the Host header names another machine: send to localhost or 127.0.0.1",
+                403,
+                "the Host header names another machine: send to localhost or 127.0.0.1",
                 code="foreign_host",
-            )  # fmt: skip
+            )
         if b"origin" in headers or headers.get(b"sec-fetch-site", b"none") != b"none":
             raise Refusal(
-                403, "telemetry isn't taken from pages in a browser: leave out Origin",
+                403,
+                "telemetry isn't taken from pages in a browser: leave out Origin",
                 code="from_a_page",
-            )  # fmt: skip
+            )
         if self._token is not None:
             scheme, _, shown = headers.get(b"authorization", b"").partition(b" ")
             is_shown = hmac.compare_digest(shown.strip(), self._token)
             if scheme.lower() != b"bearer" or not is_shown:
                 raise Refusal(
-                    401, "send the token of CORTEX_OTEL_RECEIVER_TOKEN: Authorization: Bearer …",
-                    headers={"www-authenticate": "Bearer"}, code="no_token",
-                )  # fmt: skip
+                    401,
+                    "send the token of CORTEX_OTEL_RECEIVER_TOKEN: Authorization: Bearer …",
+                    headers={"www-authenticate": "Bearer"},
+                    code="no_token",
+                )
 
 
 def content_type(headers: Mapping[bytes, bytes], allowed: Iterable[str]) -> str:
@@ -122,9 +126,11 @@ def is_gzip(headers: Mapping[bytes, bytes]) -> bool:
     told = headers.get(b"content-encoding", b"").strip().lower()
     if told not in {b"", b"identity", b"gzip"}:
         raise Refusal(
-            415, "the Content-Encoding must be gzip or none", code="content_encoding",
+            415,
+            "the Content-Encoding must be gzip or none",
+            code="content_encoding",
             headers={"accept-encoding": "gzip"},
-        )  # fmt: skip
+        )
     return told == b"gzip"
 
 
@@ -144,9 +150,11 @@ def content_length(headers: Mapping[bytes, bytes], most: int) -> int:
 def too_large(most: int) -> Refusal:
     """413."""
     return Refusal(
-        413, f"the body is larger than {most} bytes: send fewer records at once",
-        headers={"connection": "close"}, code="too_large",
-    )  # fmt: skip
+        413,
+        f"the body is larger than {most} bytes: send fewer records at once",
+        headers={"connection": "close"},
+        code="too_large",
+    )
 
 
 def _host_name(host: str) -> str:

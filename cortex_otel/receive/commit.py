@@ -264,9 +264,11 @@ class Committer:
                     rejected += late
                     done[which] = places.stop
                 request.answer = Answer(
-                    200, request.answer.rejected + rejected,
-                    _message(part) or request.answer.message, request.delivery.duplicates,
-                )  # fmt: skip
+                    200,
+                    request.answer.rejected + rejected,
+                    _message(part) or request.answer.message,
+                    request.delivery.duplicates,
+                )
         ended = [one for one, _ in batch.parts if one.answer.status != Answer().status]
         _answer(list(dict.fromkeys([*batch.ending, *ended])))
 

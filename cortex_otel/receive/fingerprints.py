@@ -60,10 +60,15 @@ class Fingerprints:
         trace_id = span.trace_id
         return self._hash(
             _pack_span(
-                _digests(span.resource)[1], trace_id >> 64, trace_id & _LOW, span.span_id,
-                span.start_time_unix_nano, span.end_time_unix_nano, span.kind._value_,
+                _digests(span.resource)[1],
+                trace_id >> 64,
+                trace_id & _LOW,
+                span.span_id,
+                span.start_time_unix_nano,
+                span.end_time_unix_nano,
+                span.kind._value_,
             )
-        )  # fmt: skip
+        )
 
     def log(self, log: LogData) -> int:
         """Of a log record as it was sent: before anything was added to its attributes."""

@@ -112,9 +112,13 @@ class Intake:
             capture_content=settings.capture_content,
         )
         self.senders = Senders(
-            redactor, resolver.hash_text, settings.receiver_services, self._count_removed,
-            count_overflowed=self._count_overflowed, given=given,
-        )  # fmt: skip
+            redactor,
+            resolver.hash_text,
+            settings.receiver_services,
+            self._count_removed,
+            count_overflowed=self._count_overflowed,
+            given=given,
+        )
         self._overflowed: Counter[LedgerEntry] = Counter()
         self.attributes_removed = 0
         self._rates = dict(settings.sampling)

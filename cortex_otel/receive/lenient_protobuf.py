@@ -26,10 +26,14 @@ __all__ = ["mended", "mended_request"]
 
 _RECORDS: Final = frozenset(
     {
-        "Span", "LogRecord", "NumberDataPoint", "HistogramDataPoint",
-        "ExponentialHistogramDataPoint", "SummaryDataPoint",
+        "Span",
+        "LogRecord",
+        "NumberDataPoint",
+        "HistogramDataPoint",
+        "ExponentialHistogramDataPoint",
+        "SummaryDataPoint",
     }
-)  # fmt: skip
+)
 #: What holds records, or others of these.
 _HOLDERS: Final = frozenset(
     {

@@ -80,9 +80,15 @@ def point_of(  # noqa: PLR0917 - what there is of a point
         return Point(name, unit, data, told, scope)
     extremes: list[Any] = [numbers.get(field) for field in ("min", "max")]  # the SDK's are None too
     one = HistogramDataPoint(
-        attributes, start_ns, time_ns, numbers["count"], numbers["sum"],
-        numbers.get("counts", []), numbers.get("bounds", []), *extremes,
-    )  # fmt: skip
+        attributes,
+        start_ns,
+        time_ns,
+        numbers["count"],
+        numbers["sum"],
+        numbers.get("counts", []),
+        numbers.get("bounds", []),
+        *extremes,
+    )
     if kind == "histogram":
         return Point(name, unit, Histogram([one], _CUMULATIVE), told, scope)
     return Point(name, unit, _WithoutBuckets([one]), told, scope)

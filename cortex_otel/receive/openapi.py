@@ -30,8 +30,10 @@ _TIME: Final = {
     ],
 }  # fmt: skip
 _LABEL: Final = {
-    "type": ["string", "null"], "minLength": 1, "maxLength": plain.MAX_LABEL_LENGTH,
-}  # fmt: skip
+    "type": ["string", "null"],
+    "minLength": 1,
+    "maxLength": plain.MAX_LABEL_LENGTH,
+}
 #: By kind of field.
 _KINDS: Final[Mapping[str, dict[str, Any]]] = {
     "label": _LABEL,
@@ -162,8 +164,9 @@ def _schema(route: Route) -> dict[str, Any]:
     properties["user_hash"] |= {"pattern": "^[0-9a-f]{64}$"}
     properties["os"] |= {"pattern": "^[A-Za-z0-9_.-]{1,64}$"}
     properties["tier"] = {
-        "enum": [*sc.TIERS, None], "description": plain.COMMON["tier"].meaning,
-    }  # fmt: skip
+        "enum": [*sc.TIERS, None],
+        "description": plain.COMMON["tier"].meaning,
+    }
     for name, (kind, *bounds) in route.fields.items():
         properties.setdefault(name, _field(str(kind), bounds))
     required = [field.name for field in EVENTS[route.event_type].fields if field.required]

@@ -131,7 +131,7 @@ def read(event_type: str, body: bytes) -> Batch:
     if not 0 < len(items) <= MAX_EVENTS:
         raise Refusal(
             400, f"a list holds 1 to {MAX_EVENTS} events", code="batch_size", records=len(items)
-        )  # fmt: skip
+        )
     batch = Batch([], [], [], [])
     for index, item in enumerate(items):
         try:
@@ -146,9 +146,12 @@ def read(event_type: str, body: bytes) -> Batch:
         first = batch.errors[0]
         where = f"event {first['index']}: " if is_list else ""
         raise Refusal(
-            400, where + first["message"], code="bad_event", field=first["field"],
+            400,
+            where + first["message"],
+            code="bad_event",
+            field=first["field"],
             records=len(batch.errors),
-        )  # fmt: skip
+        )
     return batch
 
 

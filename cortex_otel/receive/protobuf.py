@@ -239,9 +239,13 @@ class ProtobufReader:
                 for point in data.data_points:
                     attributes = dict(map(_pair, point.attributes))
                     yield point_of(
-                        metric.name, metric.unit, kind, attributes, _numbers(kind, data, point),
+                        metric.name,
+                        metric.unit,
+                        kind,
+                        attributes,
+                        _numbers(kind, data, point),
                         scope,
-                    )  # fmt: skip
+                    )
 
     def _attribute(self, raw: bytes) -> tuple[str, Any]:
         pair = _pair(_parsed(common_pb2.KeyValue, raw))
@@ -314,8 +318,10 @@ def _events(events: Any) -> list[Event]:
 def _numbers(kind: str, data: Any, point: Any) -> dict[str, Any]:
     """Fields of a point by their names in the protocol; absent ones left out."""
     numbers = {
-        "time": point.time_unix_nano, "start": point.start_time_unix_nano, "flags": point.flags,
-    }  # fmt: skip
+        "time": point.time_unix_nano,
+        "start": point.start_time_unix_nano,
+        "flags": point.flags,
+    }
     if kind not in {"gauge", "summary"}:
         numbers["temporality"] = data.aggregation_temporality
     if kind in {"gauge", "sum"}:
@@ -338,8 +344,12 @@ def _numbers(kind: str, data: Any, point: Any) -> dict[str, Any]:
         numbers["counts"] = list(point.bucket_counts)
     else:
         numbers["buckets"] = (
-            point.scale, point.zero_count, point.zero_threshold,
-            point.positive.offset, list(point.positive.bucket_counts),
-            point.negative.offset, list(point.negative.bucket_counts),
-        )  # fmt: skip
+            point.scale,
+            point.zero_count,
+            point.zero_threshold,
+            point.positive.offset,
+            list(point.positive.bucket_counts),
+            point.negative.offset,
+            list(point.negative.bucket_counts),
+        )
     return numbers

@@ -31,9 +31,13 @@ SPAN_ID_BYTES: Final = 8
 
 #: By the number on the wire; what isn't known is internal.
 KINDS: Final = (
-    SpanKind.INTERNAL, SpanKind.INTERNAL, SpanKind.SERVER, SpanKind.CLIENT, SpanKind.PRODUCER,
+    SpanKind.INTERNAL,
+    SpanKind.INTERNAL,
+    SpanKind.SERVER,
+    SpanKind.CLIENT,
+    SpanKind.PRODUCER,
     SpanKind.CONSUMER,
-)  # fmt: skip
+)
 SEVERITIES: Final[Mapping[int, SeverityNumber]] = {
     one.value: one for one in SeverityNumber if one.value
 }

@@ -157,10 +157,12 @@ class Senders:
         known = frozenset({*given.get("service", ()), *services.values(), _UNKNOWN, REFUSE})
         configured = services.keys() - {_ALL_OTHERS}
         self._budgets = _Budgets(
-            redactor.name, count_overflowed, configured=configured,
+            redactor.name,
+            count_overflowed,
+            configured=configured,
             given={**given, "service": known},
             on_turn=self._senders.clear,
-        )  # fmt: skip
+        )
 
     def of(self, told: ResourceData) -> Sender:
         """The sender of a resource; made if it wasn't seen of late."""

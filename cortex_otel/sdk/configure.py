@@ -175,8 +175,9 @@ def _make(settings: Settings) -> StorePipeline:
             "capture_content",
             "CORTEX_OTEL_CAPTURE_CONTENT IS ON: tool arguments, results and error messages are "
             "stored in %s AS THEY ARE, and go to the exporters of an OpenTelemetry that the "
-            "program sets up itself. For development only.", settings.database.name,
-        )  # fmt: skip
+            "program sets up itself. For development only.",
+            settings.database.name,
+        )
     return _pipeline
 
 
@@ -193,8 +194,9 @@ def _update(running: StorePipeline, settings: Settings, updates: Any) -> None:
         guard.warn_once(
             "configure.again",
             "cortex-otel is already recording; %s can't change any more (set it in the "
-            "environment, or configure() before anything else does)", ", ".join(sorted(changed)),
-        )  # fmt: skip
+            "environment, or configure() before anything else does)",
+            ", ".join(sorted(changed)),
+        )
 
 
 def _install(
@@ -205,9 +207,13 @@ def _install(
 ) -> None:
     settings = running.settings
     others = running.others = ExtraExporters(
-        settings, running.copies, running.writer.note, span_processors=span_processors,
-        log_processors=log_record_processors, metric_readers=metric_readers,
-    )  # fmt: skip
+        settings,
+        running.copies,
+        running.writer.note,
+        span_processors=span_processors,
+        log_processors=log_record_processors,
+        metric_readers=metric_readers,
+    )
     running.span_processor.beside = running.log_processor.beside = others.takers
     tracer_provider, logger_provider, meter_provider = running.join(
         others.span_processors, others.log_processors, others.metric_readers

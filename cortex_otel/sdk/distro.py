@@ -59,8 +59,9 @@ class CortexDistro(BaseDistro):  # type: ignore[misc]
             guard.warn_once(
                 f"instrumentor {entry_point.name}",
                 "instrumentor %s failed with %s; going on without it",
-                entry_point.name, type(error).__name__,
-            )  # fmt: skip
+                entry_point.name,
+                type(error).__name__,
+            )
 
 
 class CortexConfigurator(_BaseConfigurator):

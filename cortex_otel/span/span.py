@@ -174,8 +174,11 @@ class LeanSpan(Span):
         if values is None or start is None or end is None:
             return None
         context, parent, status, events = (
-            self._context, self._parent, self._status, self._own_events,
-        )  # fmt: skip
+            self._context,
+            self._parent,
+            self._status,
+            self._own_events,
+        )
         return (
             values, self._name, self._kind, context[0], context[1],
             0 if parent is None else parent[1], start, end,

@@ -92,8 +92,12 @@ def _formatted(made: dict[str, str], root: Path) -> dict[str, str]:
     for path, text in made.items():
         done = subprocess.run(  # noqa: S603 - the project's own formatter
             [ruff, "format", "--no-cache", "--stdin-filename", path, "-"],
-            cwd=root, input=text, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=root,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             raise SyntaxError(f"{path}: {done.stderr}")
         formatted[path] = done.stdout

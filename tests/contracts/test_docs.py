@@ -105,8 +105,11 @@ def test_python_in_the_docs_runs(page, quiet_environment):
     for block in blocks(page, "python"):
         ran = subprocess.run(
             [sys.executable, "-W", "error", "-c", block],
-            env=quiet_environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            env=quiet_environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 

@@ -28,8 +28,11 @@ BARE_EXTRA = re.compile(r"(?<![\w./@:-])cortex-otel\[[\w,]+\](?!\s*@)")
 def files():
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if listed.returncode:
         pytest.skip("not a git work tree")
     for name in listed.stdout.split("\n"):

@@ -18,8 +18,11 @@ pytestmark = pytest.mark.system
 def generate(root, *arguments):
     return subprocess.run(
         [sys.executable, "-m", "telemetry.generate", *map(str, arguments)],
-        cwd=root, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.fixture
@@ -51,14 +54,20 @@ def problems(root, copy):
 
 def attribute(key, **changed):
     annotations = {
-        "privacy": "plain", "kept_as": "token", "cardinality": "low", "stored": "event_data",
+        "privacy": "plain",
+        "kept_as": "token",
+        "cardinality": "low",
+        "stored": "event_data",
         **changed,
-    }  # fmt: skip
+    }
     annotations = {name: value for name, value in annotations.items() if value is not None}
     return {
-        "id": key, "type": "string", "stability": "development", "brief": "A thing.",
+        "id": key,
+        "type": "string",
+        "stability": "development",
+        "brief": "A thing.",
         "annotations": annotations,
-    }  # fmt: skip
+    }
 
 
 def event(name, *fields, **changed):
@@ -77,9 +86,12 @@ def event(name, *fields, **changed):
 
 def group(*attributes):
     return {
-        "id": "registry.more", "type": "attribute_group", "display_name": "More",
-        "brief": "More of them.", "attributes": list(attributes),
-    }  # fmt: skip
+        "id": "registry.more",
+        "type": "attribute_group",
+        "display_name": "More",
+        "brief": "More of them.",
+        "attributes": list(attributes),
+    }
 
 
 def test_what_is_generated_is_up_to_date(root):
@@ -166,16 +178,24 @@ def test_an_event_says_enough_for_its_doors(root, copy):
 
 def test_what_no_language_could_make_is_refused(root, copy):
     parameters = event("web.act", "cortex.tool.parameters", doors=["typescript"])
-    edit(copy, "cortex.yaml", service=("            - id: web\n              value: web", (
-        "            - id: my_app\n              value: My App\n"
-        "              brief: One.\n              stability: development\n"
-        "            - id: web\n              value: web"
-    )))  # fmt: skip
+    edit(
+        copy,
+        "cortex.yaml",
+        service=(
+            "            - id: web\n              value: web",
+            (
+                "            - id: my_app\n              value: My App\n"
+                "              brief: One.\n              stability: development\n"
+                "            - id: web\n              value: web"
+            ),
+        ),
+    )
     add(
         copy,
         attributes=group(attribute("cortex.a.bounded", kept_as="number", minimum=1)),
-        one=parameters, two=event("web.see", "cortex.a.bounded"),
-    )  # fmt: skip
+        one=parameters,
+        two=event("web.see", "cortex.a.bounded"),
+    )
     assert problems(root, copy) == [
         "cortex.a.bounded: bounds are for numbers of type double",
         "My App: a service is lower_case words: classes are called after it",
@@ -184,14 +204,28 @@ def test_what_no_language_could_make_is_refused(root, copy):
 
 
 def test_what_was_once_declared_goes_with_a_note(root, copy):
-    edit(copy, "events.yaml", reason=("""      - ref: feature_flag.result.reason
+    edit(
+        copy,
+        "events.yaml",
+        reason=(
+            """      - ref: feature_flag.result.reason
         brief: why, e.g. `split`, `targeting_match`, `static`.
         annotations: {field: reason}
-""", ""))  # fmt: skip
-    edit(copy, "cortex.yaml", tier=("""            - id: trial
+""",
+            "",
+        ),
+    )
+    edit(
+        copy,
+        "cortex.yaml",
+        tier=(
+            """            - id: trial
               value: trial
               stability: development
-""", ""))  # fmt: skip
+""",
+            "",
+        ),
+    )
     wanted = (
         "removed without a migration note: declare it with `deprecated`, whose note says what its "
         "rows and senders do now"

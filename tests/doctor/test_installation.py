@@ -243,8 +243,10 @@ def test_the_broken_hop_is_named(tmp_path, change, hop):
     home = tmp_path / "home"
     subprocess.run(
         [sys.executable, "-m", "cortex_otel.doctor.round_trip"],
-        env={**os.environ, "CORTEX_OTEL_HOME": str(home)}, check=True, capture_output=True,
-    )  # fmt: skip
+        env={**os.environ, "CORTEX_OTEL_HOME": str(home)},
+        check=True,
+        capture_output=True,
+    )
     database = home / "cortex.db"
     assert [broken_hop(signal, database, SENT)[0] for signal in SIGNALS] == ["", "", ""]
     connection = apsw.Connection(str(database))

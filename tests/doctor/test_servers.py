@@ -155,8 +155,9 @@ if False:
 """
     report = doctor(sys.executable, server(before=tools))
     assert [each["code"] for each in report.findings if each["message"].startswith("tool ")] == [
-        "order", "async_generator",
-    ]  # fmt: skip
+        "order",
+        "async_generator",
+    ]
     assert "above (server.py:" in report.messages["order"]
     assert report.messages["tools_read"] == "3 tools found in server.py"
 
@@ -191,9 +192,12 @@ def test_the_users_home_is_not_written_to_whatever_the_command_says(doctor, tmp_
 def test_a_low_sampling_rate_does_not_look_like_no_recording(doctor, tmp_path):
     subprocess.run(["git", "init", "-q", tmp_path / "repository"], check=True)
     report = doctor(
-        LAUNCHER, BIN / "mcp-server-git", "--repository", tmp_path / "repository",
+        LAUNCHER,
+        BIN / "mcp-server-git",
+        "--repository",
+        tmp_path / "repository",
         CORTEX_OTEL_SAMPLING="*=0.000001",
-    )  # fmt: skip
+    )
     assert report.levels["server_recorded"] == "ok"
 
 

@@ -42,9 +42,13 @@ def surroundings(place):
 def run(place, *options, cwd=None, expected=0, **more):
     done = subprocess.run(
         [*DEMO, *options, "--home", str(place / "home")],
-        cwd=cwd or place, env=surroundings(place) | more, capture_output=True, text=True,
-        timeout=120, check=False,
-    )  # fmt: skip
+        cwd=cwd or place,
+        env=surroundings(place) | more,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == expected, done.stderr
     return done
 
@@ -247,8 +251,11 @@ def test_without_mcp_it_says_so_in_one_line(tmp_path, environment):
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", blocked],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
@@ -273,9 +280,13 @@ def test_on_a_terminal_it_repeats_until_ctrl_c(tmp_path, environment):
     terminal, side = pty.openpty()
     process = subprocess.Popen(
         [*DEMO, "--home", str(tmp_path / "home")],
-        cwd=tmp_path, env=environment | {"TERM": "xterm"}, stdin=side, stdout=side, stderr=side,
+        cwd=tmp_path,
+        env=environment | {"TERM": "xterm"},
+        stdin=side,
+        stdout=side,
+        stderr=side,
         start_new_session=True,
-    )  # fmt: skip
+    )
     os.close(side)
     seen = read_until(terminal, b"rounds: 2", seconds=PATIENCE)
     seen += read_until(terminal, b"Ctrl-C", seconds=PATIENCE)
@@ -292,9 +303,13 @@ def test_ctrl_c_in_the_middle_of_a_round_ends_the_servers(tmp_path, environment)
     terminal, side = pty.openpty()
     process = subprocess.Popen(
         [*DEMO, "--home", str(tmp_path / "home")],
-        cwd=tmp_path, env=environment, stdin=side, stdout=side, stderr=side,
+        cwd=tmp_path,
+        env=environment,
+        stdin=side,
+        stdout=side,
+        stderr=side,
         start_new_session=True,
-    )  # fmt: skip
+    )
     os.close(side)
     seen = read_until(terminal, b"Starting", seconds=PATIENCE)
     time.sleep(0.7)

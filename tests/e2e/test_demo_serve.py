@@ -46,9 +46,13 @@ def surroundings(home, **more):
 def run(place, *options, expected=0, **more):
     done = subprocess.run(
         [*DEMO, *options, "--home", str(place / "home")],
-        cwd=place, env=surroundings(place, **more), capture_output=True, text=True,
-        timeout=SECONDS, check=False,
-    )  # fmt: skip
+        cwd=place,
+        env=surroundings(place, **more),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
     assert done.returncode == expected, done.stderr
     return done
 
@@ -171,9 +175,13 @@ def test_on_a_terminal_it_serves_and_calls_until_ctrl_c(served):
     terminal, side = pty.openpty()
     process = subprocess.Popen(
         [*DEMO, "--serve", "--home", str(place / "home")],
-        cwd=place, env=surroundings(place, TERM="xterm"), stdin=side, stdout=side, stderr=side,
+        cwd=place,
+        env=surroundings(place, TERM="xterm"),
+        stdin=side,
+        stdout=side,
+        stderr=side,
         start_new_session=True,
-    )  # fmt: skip
+    )
     os.close(side)
     try:
         seen = read_until(terminal, b"Ctrl-C stops", seconds=SECONDS)
@@ -238,9 +246,13 @@ def test_without_the_packages_of_the_admin_it_says_so_at_once(tmp_path):
         f"sys.exit(cortex_otel.cli.main(['demo', '--serve', '--home', {str(tmp_path / 'h')!r}]))"
     )
     done = subprocess.run(
-        [sys.executable, "-P", "-c", blocked], env=surroundings(tmp_path), capture_output=True,
-        text=True, check=False, timeout=SECONDS,
-    )  # fmt: skip
+        [sys.executable, "-P", "-c", blocked],
+        env=surroundings(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert to_install("demo") in done.stderr

@@ -26,9 +26,17 @@ MONDAY = 1_767_571_200_000_000_000
 USER = "ab" * 32
 
 SERIES = Series(
-    "mcp", "mcp.tool_call", "tools/call search", "search", "search", "free", "success", "INFO",
-    "server", "",
-)  # fmt: skip
+    "mcp",
+    "mcp.tool_call",
+    "tools/call search",
+    "search",
+    "search",
+    "free",
+    "success",
+    "INFO",
+    "server",
+    "",
+)
 CONTEXT = Context("scope@1", "{}", "", "", "{}")
 SESSION = Session("session-1", "linux")
 
@@ -116,15 +124,20 @@ def start(code, *arguments, **settings):
     prelude += "Writer = PatientWriter\n"
     prelude += "path = Path(sys.argv[1])\n"
     environment = {
-        name: value for name, value in os.environ.items()
+        name: value
+        for name, value in os.environ.items()
         if not name.startswith(("OTEL_", "CORTEX_", "PYTEST_"))
-    }  # fmt: skip
+    }
     environment |= settings.pop("env", {})
     process = subprocess.Popen(
         [sys.executable, "-c", prelude + textwrap.dedent(code), *map(str, arguments)],
-        text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=environment, **settings,
-    )  # fmt: skip
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        **settings,
+    )
     started.append(process)
     return process
 
@@ -236,8 +249,12 @@ def verify(path):  # noqa: PLR0915 - a line or two a table
     _same(path, "rollup_user_day", 3, user_days)
     _same(path, "rollup_user_feature_days", 4, user_features)
     _same(path, "user_tiers", 2, tiers)
-    _same(path, "(SELECT session_key, start_time, end_time, events, errors FROM sessions)", 1,
-          sessions)  # fmt: skip
+    _same(
+        path,
+        "(SELECT session_key, start_time, end_time, events, errors FROM sessions)",
+        1,
+        sessions,
+    )
     # A batch that the store refused may have left the key of a user, never a count.
     known = dict(rows(path, "SELECT user_key, first_seen FROM users"))
     assert {user: known[user] for user in first_seen} == first_seen

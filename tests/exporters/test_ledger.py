@@ -21,12 +21,18 @@ def test_received_is_stored_plus_sampled_out_plus_dropped(path, writer):
     writer.count_sampled_out(4, "metric")
     assert writer.force_flush()
     assert ledger(path) == {
-        "received": 113, "stored": 100, "sampled_out": 7, "dropped|invalid": 4,
+        "received": 113,
+        "stored": 100,
+        "sampled_out": 7,
+        "dropped|invalid": 4,
         "dropped|too_large": 2,
-    }  # fmt: skip
+    }
     assert ledger(path, "metric") == {
-        "received": 7, "stored": 2, "sampled_out": 4, "dropped|invalid": 1,
-    }  # fmt: skip
+        "received": 7,
+        "stored": 2,
+        "sampled_out": 4,
+        "dropped|invalid": 1,
+    }
     verify(path)
 
 
@@ -77,8 +83,10 @@ def test_more_metric_points_than_there_is_room_are_counted(path, writer):
         assert not writer.submit_metrics([point(number) for number in range(10_050)])
     assert writer.force_flush()
     assert ledger(path, "metric") == {
-        "received": 10_050, "stored": 10_000, "dropped|queue_full": 50,
-    }  # fmt: skip
+        "received": 10_050,
+        "stored": 10_000,
+        "dropped|queue_full": 50,
+    }
 
 
 def test_a_flush_is_true_only_when_everything_is_on_disk(path, make_writer):

@@ -46,19 +46,29 @@ def of_span(span):
 
 def of_log(readable):
     log = readable.log_record
-    return record(time_unix_nano=log.timestamp, duration_nano=None, trace_id=0, span_id=0,
-                  series=SERIES._replace(name=log.event_name, kind="event"))  # fmt: skip
+    return record(
+        time_unix_nano=log.timestamp,
+        duration_nano=None,
+        trace_id=0,
+        span_id=0,
+        series=SERIES._replace(name=log.event_name, kind="event"),
+    )
 
 
 def of_metrics(data):
     return [
-        point(at.time_unix_nano, time_unix_nano=at.time_unix_nano, name=metric.name,
-              unit=metric.unit or "", value=getattr(at, "value", None) or at.sum / at.count)
+        point(
+            at.time_unix_nano,
+            time_unix_nano=at.time_unix_nano,
+            name=metric.name,
+            unit=metric.unit or "",
+            value=getattr(at, "value", None) or at.sum / at.count,
+        )
         for resource in data.resource_metrics
         for scope in resource.scope_metrics
         for metric in scope.metrics
         for at in metric.data.data_points
-    ]  # fmt: skip
+    ]
 
 
 def test_spans_through_the_stock_batch_processor(path, writer):

@@ -54,9 +54,13 @@ def test_what_is_absent_reads_as_null(path, writer):
     writer.submit(
         record(
             series=SERIES._replace(tool_name="", feature=""),
-            duration_nano=None, user_id_hash="", trace_id=0, span_id=0, event_data={},
+            duration_nano=None,
+            user_id_hash="",
+            trace_id=0,
+            span_id=0,
+            event_data={},
         )
-    )  # fmt: skip
+    )
     assert writer.force_flush()
     (event,) = as_dicts(path, "telemetry_events")
     absent = {name for name, value in event.items() if value is None}

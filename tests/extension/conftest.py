@@ -28,9 +28,14 @@ CODE_SERVER = "4.139.1"
 _URL = re.compile(r"http://127\.0\.0\.1:\d+\S*")
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-quic",
-)  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+)
 
 
 def missing(what: str) -> None:
@@ -47,9 +52,16 @@ def run(*command, stdin="", env=None, timeout=SECONDS, cwd=EXTENSION):
     """Run a program of the client's packages, or node; by default in the client's directory."""
     path = f"{EXTENSION / 'node_modules' / '.bin'}{os.pathsep}{_search_path()}"
     return subprocess.run(
-        command, cwd=cwd, input=stdin, capture_output=True, check=False, text=True,
-        encoding="utf-8", timeout=timeout, env={**os.environ, "PATH": path, **(env or {})},
-    )  # fmt: skip
+        command,
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        check=False,
+        text=True,
+        encoding="utf-8",
+        timeout=timeout,
+        env={**os.environ, "PATH": path, **(env or {})},
+    )
 
 
 def succeed(*command, **options) -> str:
@@ -122,9 +134,11 @@ class Authors:
             version: of Node.js, `"18"` or `"20"`; by default the one that everything else runs on.
         """
         return succeed(
-            self.nodes[version] if version else "node", str(self.home / script),
-            *map(str, arguments), **{"timeout": 600} | options,
-        )  # fmt: skip
+            self.nodes[version] if version else "node",
+            str(self.home / script),
+            *map(str, arguments),
+            **{"timeout": 600} | options,
+        )
 
     def npm(self, directory: Path, *arguments: str) -> None:
         _npm(directory, *arguments)
@@ -168,12 +182,18 @@ def drive(bundle, tmp_path_factory):
     """Start `extension/test/driver.ts`: a job by name, its input as JSON; gives its answer."""
     driver = tmp_path_factory.mktemp("driver") / "driver.mjs"
     succeed(
-        "esbuild", "test/driver.ts", "--bundle", "--platform=node", "--format=esm",
-        f"--outfile={driver}", "--alias:vscode=./test/vscode.ts",
-        "--alias:@cortex/telemetry=./dist/index.js", "--log-level=warning",
+        "esbuild",
+        "test/driver.ts",
+        "--bundle",
+        "--platform=node",
+        "--format=esm",
+        f"--outfile={driver}",
+        "--alias:vscode=./test/vscode.ts",
+        "--alias:@cortex/telemetry=./dist/index.js",
+        "--log-level=warning",
         "--banner:js=import{createRequire}from'node:module';"
         "const require=createRequire(import.meta.url);",
-    )  # fmt: skip
+    )
 
     def start(job, given, **options):
         return json.loads(succeed("node", str(driver), job, stdin=json.dumps(given), **options))
@@ -289,8 +309,13 @@ def install_code_server() -> Path:
 def _npm(directory: Path, *arguments: str) -> None:
     npm = shutil.which("npm", path=_search_path())
     done = subprocess.run(
-        [npm, *arguments], cwd=directory, capture_output=True, check=False, text=True,
-        timeout=600, env={**os.environ, "PATH": _search_path()},
-    )  # fmt: skip
+        [npm, *arguments],
+        cwd=directory,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=600,
+        env={**os.environ, "PATH": _search_path()},
+    )
     if done.returncode:
         missing(f"npm {' '.join(arguments)} failed: {done.stderr[-800:]}")

@@ -33,10 +33,12 @@ def test_its_own_tests(attempt, bundle):
     failed = [
         f"{each['fullName']}: {' '.join(each['failureMessages'])[:1000]}"
         for suite in told["testResults"]
-        for each in (*suite["assertionResults"], {**suite, "fullName": suite["name"],
-                                                  "failureMessages": [suite["message"]]})
+        for each in (
+            *suite["assertionResults"],
+            {**suite, "fullName": suite["name"], "failureMessages": [suite["message"]]},
+        )
         if each["status"] == "failed"
-    ]  # fmt: skip
+    ]
     assert not failed, "\n".join(failed)
     assert told["success"]
     assert told["numPassedTests"] > 100

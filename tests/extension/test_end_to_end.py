@@ -95,8 +95,10 @@ def test_what_the_rows_say(drive, serve, tmp_path):
     assert events["ext.code_insert"]["cortex.code.lines_inserted"] == 3
     crash = events["ext.error"]
     assert (crash["result"], crash["error_type"], crash["level"]) == (
-        "error", "RangeError", "CRITICAL",
-    )  # fmt: skip
+        "error",
+        "RangeError",
+        "CRITICAL",
+    )
     # The editor has taken the path out of an error that nobody caught.
     assert re.fullmatch(r"RangeError at _:runSample:\d+", crash["error_message"])
     (session,) = rows(serve.home, "SELECT * FROM telemetry_user_sessions")
@@ -123,8 +125,11 @@ def test_receiver_killed_again_and_again_nothing_is_lost_and_nothing_stored_twic
     given = {**JOB, "storage": str(tmp_path / "storage"), "endpoint": serve.url, "events": 600}
     client = subprocess.Popen(
         ["node", str(drive.program), "load"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | drive.environ,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | drive.environ,
+    )
     client.stdin.write(json.dumps(given))
     client.stdin.close()
     wait_for(lambda: stored_of(serve.home))  # it is at it, for another second at least
@@ -148,11 +153,13 @@ def test_two_windows_on_one_storage_one_of_them_killed(drive, serve, tmp_path):
     windows = [
         subprocess.Popen(
             ["node", str(drive.program), "load"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
             env=os.environ | drive.environ,
         )
         for _ in range(2)
-    ]  # fmt: skip
+    ]
     for window in windows:
         window.stdin.write(json.dumps(given))
         window.stdin.close()

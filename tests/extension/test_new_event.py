@@ -90,9 +90,12 @@ groups:
         annotations: {field: scrolled}
 """
 FIELDS = {
-    "page": "pricing", "referrer": "https://example.com/alice", "widgets": 3, "theme": "dark",
+    "page": "pricing",
+    "referrer": "https://example.com/alice",
+    "widgets": 3,
+    "theme": "dark",
     "scrolled": 0.5,
-}  # fmt: skip
+}
 
 IN_PYTHON = """
 import sys
@@ -142,8 +145,11 @@ def tree(tmp_path_factory):
     copy = tmp_path_factory.mktemp("tree")
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *PARTS],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
@@ -152,8 +158,11 @@ def tree(tmp_path_factory):
     (copy / "telemetry/registry/page.yaml").write_text(DECLARED, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "telemetry.generate", "--root", copy],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     return copy
 
@@ -168,8 +177,10 @@ def python(*arguments, home):
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
         env={**os.environ, "CORTEX_OTEL_HOME": str(home)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -196,9 +207,7 @@ def send_otlp(url):
         "eventName": "web.page_view",
         "attributes": [{"key": key, "value": value} for key, value in attributes.items()],
     }
-    resource = {
-        "attributes": [{"key": "cortex.service", "value": {"stringValue": "web"}}]
-    }  # fmt: skip
+    resource = {"attributes": [{"key": "cortex.service", "value": {"stringValue": "web"}}]}
     body = {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": [record]}]}]}
     return httpx.post(f"{url}/v1/logs", json=body)
 
@@ -217,9 +226,12 @@ def check_rows(found, number):
         kept = {key: value for key, value in data.items() if key.startswith("cortex.page")}
         assert re.fullmatch("[0-9a-f]{16}", kept.pop("cortex.page.referrer.hash"))
         assert kept == {
-            "cortex.page.name": "pricing", "cortex.page.referrer.length": 25,
-            "cortex.page.widgets": 3, "cortex.page.theme": "dark", "cortex.page.scrolled": 0.5,
-        }  # fmt: skip
+            "cortex.page.name": "pricing",
+            "cortex.page.referrer.length": 25,
+            "cortex.page.widgets": 3,
+            "cortex.page.theme": "dark",
+            "cortex.page.scrolled": 0.5,
+        }
 
 
 def test_it_comes_in_by_every_door_of_python_and_shows(generated, tree, serve_with, tmp_path):
@@ -266,8 +278,10 @@ def test_its_endpoint_describes_itself(generated, serve):
     assert schema["properties"]["page"]["type"] == "string"
     assert schema["properties"]["theme"] == {"enum": ["light", "dark", None]}
     assert schema["properties"]["scrolled"] == {
-        "type": ["number", "null"], "minimum": 0, "maximum": 1,
-    }  # fmt: skip
+        "type": ["number", "null"],
+        "minimum": 0,
+        "maximum": 1,
+    }
     assert send_json(serve.url, error="alice's words").json()["accepted"] == 1
     assert send_json(serve.url, error="x", result="timeout").json()["accepted"] == 1
     failed, late = rows(serve.home, "SELECT * FROM telemetry_events ORDER BY id")
@@ -286,12 +300,18 @@ def test_it_comes_in_from_the_typescript_client(generated, tree, tool, serve, tm
     tool("tsc", "-p", "tsconfig.json", cwd=directory)
     program = tmp_path / "new_event.mjs"
     tool(
-        "esbuild", "test/new_event.ts", "--bundle", "--platform=node", "--format=esm",
-        f"--outfile={program}", "--alias:vscode=./test/vscode.ts", "--log-level=warning",
+        "esbuild",
+        "test/new_event.ts",
+        "--bundle",
+        "--platform=node",
+        "--format=esm",
+        f"--outfile={program}",
+        "--alias:vscode=./test/vscode.ts",
+        "--log-level=warning",
         "--banner:js=import{createRequire}from'node:module';"
         "const require=createRequire(import.meta.url);",
         cwd=directory,
-    )  # fmt: skip
+    )
     status = json.loads(tool("node", str(program), str(tmp_path / "storage"), serve.url))
     assert (status["sent"], status["rejectedValues"]) == (2, {})
     found = rows(serve.home, "SELECT * FROM telemetry_events ORDER BY duration_ms")
@@ -302,7 +322,10 @@ def test_it_comes_in_from_the_typescript_client(generated, tree, tool, serve, tm
 def test_what_is_generated_keeps_to_the_house_s_rules(tree):
     ruff = Path(sys.executable).with_name("ruff")
     done = subprocess.run(
-        [ruff, "check", "--no-cache", "cortex_otel"], cwd=tree, capture_output=True, text=True,
+        [ruff, "check", "--no-cache", "cortex_otel"],
+        cwd=tree,
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stdout

@@ -44,10 +44,17 @@ def install(extensions: Path, name: str, manifest: dict, code: str) -> None:
 def build(tool, entry: str, built: Path, kind: str) -> str:
     """A bundle of an extension, as its author would make it."""
     tool(
-        "esbuild", entry, "--bundle", "--platform=node", f"--format={kind}", "--target=node20",
-        "--external:vscode", f"--outfile={built}", "--log-level=warning",
+        "esbuild",
+        entry,
+        "--bundle",
+        "--platform=node",
+        f"--format={kind}",
+        "--target=node20",
+        "--external:vscode",
+        f"--outfile={built}",
+        "--log-level=warning",
         f"--alias:@cortex/telemetry=./dist/index.{'mjs' if kind == 'esm' else 'js'}",
-    )  # fmt: skip
+    )
     return built.read_text()
 
 
@@ -151,9 +158,12 @@ def rows(home: Path, where: str) -> list[dict]:
         made = "SELECT 1 FROM sqlite_master WHERE name = 'telemetry_events'"
         if connection.execute(made).fetchone() is None:
             return []  # it is being made
-        return [dict(row) for row in connection.execute(
-            f"SELECT * FROM telemetry_events WHERE {where} ORDER BY id"
-        )]  # fmt: skip
+        return [
+            dict(row)
+            for row in connection.execute(
+                f"SELECT * FROM telemetry_events WHERE {where} ORDER BY id"
+            )
+        ]
 
 
 def wait_for_rows(home: Path, number: int, where: str) -> list[dict]:
@@ -254,9 +264,11 @@ def test_a_repository_neither_switches_telemetry_on_nor_says_where_it_goes(  # n
         )
     }  # fmt: skip
     manifest = manifest_of(
-        "probe", type="module", contributes={"configuration": {"properties": probes}},
+        "probe",
+        type="module",
+        contributes={"configuration": {"properties": probes}},
         capabilities={"untrustedWorkspaces": {"supported": True}},
-    )  # fmt: skip
+    )
     code = build(tool, "test/probe.ts", tmp_path / "probe.mjs", "esm")
     install(tmp_path / "extensions", "probe", manifest, code)
     user = {
@@ -267,18 +279,23 @@ def test_a_repository_neither_switches_telemetry_on_nor_says_where_it_goes(  # n
     }  # fmt: skip
     elsewhere = {"cortex.telemetry.endpoint": thief}
     machine = elsewhere | {
-        "probe.machineAlone": True, "probe.machineAgainstOff": True, "probe.machineOff": False,
-    }  # fmt: skip
+        "probe.machineAlone": True,
+        "probe.machineAgainstOff": True,
+        "probe.machineOff": False,
+    }
     repository = elsewhere | {"cortex.telemetry.enabled": True, "probe.application": True}
     results = tmp_path / "results"
     results.mkdir()
     chromium.goto(
         start_editor(
-            user=user, machine=machine, repository=repository, several=several,
+            user=user,
+            machine=machine,
+            repository=repository,
+            several=several,
             options=["--disable-workspace-trust"] if is_trusted else [],
             env={"PROBE_RESULTS": str(results)},
         )
-    )  # fmt: skip
+    )
 
     told = wait_for_file(results / "combinations.json")
     assert told["trusted"] is is_trusted

@@ -38,8 +38,10 @@ def test_four_at_full_speed_lose_nothing_and_their_ledgers_agree(path):
     assert [end(process, quiet=False) for process in processes] == [0, 0, 0, 0]
     assert numbers(path) == [first + number for first in firsts for number in range(EACH)]
     assert ledger(path) == {
-        "received": 4 * (EACH + 36), "stored": 4 * EACH, "sampled_out": 4 * 36,
-    }  # fmt: skip
+        "received": 4 * (EACH + 36),
+        "stored": 4 * EACH,
+        "sampled_out": 4 * 36,
+    }
     assert count(path, "telemetry_metrics") == 4 * 12
     # Names, users and sessions that all four met at once have one key each.
     assert count(path, "users") == 30

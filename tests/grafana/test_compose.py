@@ -133,5 +133,8 @@ def test_provisioning_files_are_yaml_that_grafana_takes(grafana):
     assert provider["folder"]
     assert "foldersFromFilesStructure" not in provider["options"]
     assert sorted(path.name for path in (grafana / "provisioning").iterdir()) == [
-        "alerting", "dashboards", "datasources", "plugins",
-    ]  # fmt: skip
+        "alerting",
+        "dashboards",
+        "datasources",
+        "plugins",
+    ]

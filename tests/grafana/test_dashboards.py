@@ -117,9 +117,11 @@ def test_panels_have_ids_of_their_own_and_do_not_overlap(plain):
     assert sorted(ids) == list(range(1, len(ids) + 1))
     for one, other in combinations([panel["gridPos"] for panel in plain["panels"]], 2):
         assert (
-            one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
-            or one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
-        )  # fmt: skip
+            one["x"] + one["w"] <= other["x"]
+            or other["x"] + other["w"] <= one["x"]
+            or one["y"] + one["h"] <= other["y"]
+            or other["y"] + other["h"] <= one["y"]
+        )
     for panel in plain["panels"]:
         place = panel["gridPos"]
         assert place["x"] >= 0
@@ -225,7 +227,7 @@ def test_links_lead_somewhere_and_keep_time_and_filters(plain, dashboards, langu
             r"(?:&\$\{__url_time_range\}((?:&\$\{\w+:queryparam\})*)"
             r"|&from=\$\{__data\.fields\[\"trace_from\"\]\}&to=\$\{__data\.fields\[\"trace_to\"\]\})",
             url,
-        )  # fmt: skip
+        )
         assert found, url
         other = dashboards[language][found[1]]
         known = {each["name"] for each in other["templating"]["list"]}
@@ -236,8 +238,9 @@ def test_links_lead_somewhere_and_keep_time_and_filters(plain, dashboards, langu
         assert link["type"] == "dashboards"
         assert link["keepTime"]
         assert link["includeVars"]
-        assert any(tag in other["tags"] for tag in link["tags"] for other in
-                   dashboards[language].values())  # fmt: skip
+        assert any(
+            tag in other["tags"] for tag in link["tags"] for other in dashboards[language].values()
+        )
 
 
 @EACH
@@ -291,8 +294,10 @@ def test_targets_of_the_spec_are_drawn_as_lines(dashboards):
 def test_both_languages_ask_the_same(dashboards):
     for uid in UIDS:
         one, other = (
-            [(p["type"], p["gridPos"], [t["queryText"] for t in p.get("targets", [])])
-             for p in dashboards[language][uid]["panels"]]
+            [
+                (p["type"], p["gridPos"], [t["queryText"] for t in p.get("targets", [])])
+                for p in dashboards[language][uid]["panels"]
+            ]
             for language in ("en", "ko")
-        )  # fmt: skip
+        )
         assert one == other

@@ -42,9 +42,16 @@ def test_the_sdk_is_the_pinned_one():
 
 def test_a_split_over_time_is_a_series_for_each_value(population_store):
     panel = built(
-        Panel(id="a", question="ledger", draw="lines", x="day", split="signal",
-              values=("received",), title="T")
-    )  # fmt: skip
+        Panel(
+            id="a",
+            question="ledger",
+            draw="lines",
+            x="day",
+            split="signal",
+            values=("received",),
+            title="T",
+        )
+    )
     assert panel["type"] == "timeseries"
     assert panel["transformations"] == [{"id": "prepareTimeSeries", "options": {"format": "multi"}}]
     # The ledger tells the day on which the population was made, not the days that it lives in.
@@ -64,25 +71,38 @@ def test_a_split_over_time_is_a_series_for_each_value(population_store):
 
 def test_a_split_by_category_is_a_matrix_of_bars(population_store):
     panel = built(
-        Panel(id="a", question="tools", draw="bars", x="tool_name", split="user_tier",
-              values=("calls",), stacked=True)
-    )  # fmt: skip
+        Panel(
+            id="a",
+            question="tools",
+            draw="bars",
+            x="tool_name",
+            split="user_tier",
+            values=("calls",),
+            stacked=True,
+        )
+    )
     assert panel["type"] == "barchart"
     assert panel["options"]["stacking"] == "normal"
     (transformation,) = panel["transformations"]
     assert transformation["id"] == "groupingToMatrix"
     assert {transformation["options"][f"{side}Field"] for side in ("row", "column", "value")} == {
-        "tool_name", "user_tier", "calls",
-    }  # fmt: skip
+        "tool_name",
+        "user_tier",
+        "calls",
+    }
     store = population_store
     assert asked(panel, store.over, store.end - 50 * seeding.DAY, store.end).rows
 
 
 def test_a_number_that_is_clicked_leads_where_its_name_leads():
     panel = Panel(
-        id="a", question="tool_calls", draw="ranking", x="tool_name", values=("calls",),
+        id="a",
+        question="tool_calls",
+        draw="ranking",
+        x="tool_name",
+        values=("calls",),
         links={"tool_name": "errors"},
-    )  # fmt: skip
+    )
     plain = built(panel, lambda column, to: (f"to {to}", f"/by/{column}"))
     links = {
         each["matcher"]["options"]: p["value"][0]["url"]

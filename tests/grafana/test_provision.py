@@ -51,9 +51,13 @@ def test_all_of_it_is_written(capsys, home, tmp_path):
     assert (code, err) == (0, "")
     names = set(every_file(to))
     assert {
-        "datasources/cortex.yaml", "dashboards/cortex.yaml", "alerting/rules.yaml",
-        "plugins/cortex.yaml", "grafana.env", "dashboards/cortex/cortex-home.json",
-    } <= names  # fmt: skip
+        "datasources/cortex.yaml",
+        "dashboards/cortex.yaml",
+        "alerting/rules.yaml",
+        "plugins/cortex.yaml",
+        "grafana.env",
+        "dashboards/cortex/cortex-home.json",
+    } <= names
     assert "alerting/contact-points.yaml" not in names
     dashboards = [name for name in names if name.startswith("dashboards/cortex/")]
     assert f"{len(dashboards)} dashboards" in out
@@ -121,8 +125,12 @@ def test_what_is_there_is_not_overwritten(capsys, home, tmp_path):
 
 def test_files_of_others_stay(capsys, home, tmp_path):
     to = tmp_path / "to"
-    others = ["datasources/prometheus.yaml", "dashboards/cortex/theirs.json", "alerting/own.yaml",
-              "alerting/contact-points.yaml"]  # fmt: skip
+    others = [
+        "datasources/prometheus.yaml",
+        "dashboards/cortex/theirs.json",
+        "alerting/own.yaml",
+        "alerting/contact-points.yaml",
+    ]
     for name in others:
         (to / name).parent.mkdir(parents=True, exist_ok=True)
         (to / name).write_text("theirs", encoding="utf-8")
@@ -277,8 +285,13 @@ def test_it_needs_none_of_the_packages_it_was_made_with(home, tmp_path):
         "from cortex_otel import cli\n"
         f"sys.exit(cli.main(['grafana', 'provision', {str(tmp_path / 'to')!r}]))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
-                          check=False, timeout=PATIENCE)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -219,11 +219,13 @@ def test_incidents_are_hours_in_a_row_with_too_many_errors(dashboards, tmp_path)
     events = [
         seeding.Event(
             seeding.MONDAY + number * hour + minute * 10**9,
-            result="error" if minute < failed else "success", user=USER, session="s",
+            result="error" if minute < failed else "success",
+            user=USER,
+            session="s",
         )
         for number, failed in enumerate([0, 1, 5, 10, 0, 8, 0])
         for minute in range(40)
-    ]  # fmt: skip
+    ]
     # Too few to tell anything.
     events.append(seeding.Event(seeding.MONDAY + 9 * hour, result="error", user=USER, session="s"))
     over = grafana_plugin.Plugin(seeding.build(tmp_path / "cortex.db", events))

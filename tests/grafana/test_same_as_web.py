@@ -49,12 +49,15 @@ def test_both_faces_show_the_same(page_id, place, asked, dashboards, population_
     filters = {name: value for name, value in filters.items() if name in allowed}
     query = PageQuery.model_validate(
         {
-            "from": datetime.fromtimestamp((store.end - days * seeding.DAY) // 10**9, SEOUL)
-            .isoformat(),
+            "from": datetime.fromtimestamp(
+                (store.end - days * seeding.DAY) // 10**9, SEOUL
+            ).isoformat(),
             "to": datetime.fromtimestamp(store.end // 10**9, SEOUL).isoformat(),
-            "tz": "Asia/Seoul", "compare": "1", **filters,
+            "tz": "Asia/Seoul",
+            "compare": "1",
+            **filters,
         }
-    )  # fmt: skip
+    )
     web = panels.answer(
         store.connection, page, panel, query, default_zone=zone("UTC"), language="en"
     )

@@ -73,9 +73,10 @@ def test_with_slack_every_rule_points_to_it(start):
 
 def test_thresholds_are_the_users(start):
     _, _, to = start(
-        CORTEX_OTEL_ALERT_ERROR_RATE="0.2", CORTEX_OTEL_ALERT_RESPONSE_MS="250.5",
+        CORTEX_OTEL_ALERT_ERROR_RATE="0.2",
+        CORTEX_OTEL_ALERT_RESPONSE_MS="250.5",
         CORTEX_OTEL_ALERT_SILENCE_MINUTES="3",
-    )  # fmt: skip
+    )
     assert thresholds(to) == [[0.2], [250.5], [3]]
 
 

@@ -143,9 +143,11 @@ def test_a_wrong_call_never_raises(logs):
     assert names == [None, "t", "t", None]
     now = events.rejected_values()
     assert {name for name in now if now[name] != before.get(name, 0)} == {
-        "mcp.tool_call.colour", "mcp.tool_call.positional", "mcp.tool_call.tool_name",
+        "mcp.tool_call.colour",
+        "mcp.tool_call.positional",
+        "mcp.tool_call.tool_name",
         "ext.install.ide",
-    }  # fmt: skip
+    }
 
 
 def test_switched_off_nothing_is_recorded(logs):
@@ -164,8 +166,12 @@ def test_the_clients_are_always_the_same_objects():
 def test_signatures_stay_visible():
     signature = inspect.signature(MCP.track_tool_call)
     assert list(signature.parameters) == [
-        "tool_name", "parameters", "duration_ms", "result", "error",
-    ]  # fmt: skip
+        "tool_name",
+        "parameters",
+        "duration_ms",
+        "result",
+        "error",
+    ]
 
 
 # --- The general form -------------------------------------------------------------------------
@@ -226,9 +232,11 @@ def test_a_wrong_event_costs_what_is_wrong_alone(logs):
     assert set(log.attributes) == {"cortex.service", "cortex.result"}
     now = events.rejected_values()
     assert {name for name in now if now[name] != before.get(name, 0)} == {
-        "mcp.search_context.positional", "mcp.search_context.query", "mcp.search_context.top_k",
+        "mcp.search_context.positional",
+        "mcp.search_context.query",
+        "mcp.search_context.top_k",
         "mcp.search_context.colour",
-    }  # fmt: skip
+    }
 
 
 def test_no_argument_s_name_is_taken(logs):

@@ -142,9 +142,11 @@ def test_a_reader_attached_later_sees_new_points(converter):
     ours, theirs = SqliteMetricReader(converter.metrics, forget_counted), InMemoryMetricReader()
     provider = OwnMeterProvider([ours], shutdown_on_exit=False)
     direct = Durations(
-        operation_duration(provider.get_meter("x")), sc.MCP_SERVER_OPERATION_DURATION, BOUNDS,
+        operation_duration(provider.get_meter("x")),
+        sc.MCP_SERVER_OPERATION_DURATION,
+        BOUNDS,
         converter.metrics,
-    )  # fmt: skip
+    )
     provider.durations = direct
     direct.record(1.0, attributes())
     provider.add_metric_reader(theirs)
@@ -207,11 +209,19 @@ print(json.dumps(points))
 def test_the_store_has_each_call_once_whoever_else_reads(tmp_path, when, seen):
     source = Path(cortex_otel.__file__).parents[1]
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, when], check=False, capture_output=True, text=True,
-        timeout=PATIENCE, cwd=tmp_path,
-        env={**os.environ, **UNHURRIED, "CORTEX_OTEL_HOME": str(tmp_path / "home"),
-             "PYTHONPATH": os.pathsep.join(map(str, (source, source / "exporters")))},
-    )  # fmt: skip
+        [sys.executable, "-c", PROGRAM, when],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            **UNHURRIED,
+            "CORTEX_OTEL_HOME": str(tmp_path / "home"),
+            "PYTHONPATH": os.pathsep.join(map(str, (source, source / "exporters"))),
+        },
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == seen
     with contextlib.closing(sqlite3.connect(tmp_path / "home" / "cortex.db")) as connection:

@@ -142,8 +142,10 @@ def test_the_how_to_names_each_function_and_field():
 def test_all_is_what_is_public():
     assert set(events.__all__) == {
         *(function.__name__ for function in FUNCTIONS.values()),
-        "EventHandle", "Result", "rejected_values",
-    }  # fmt: skip
+        "EventHandle",
+        "Result",
+        "rejected_values",
+    }
 
 
 # --- What each event records ------------------------------------------------------------------
@@ -673,8 +675,9 @@ def test_too_much_text_keeps_its_length_and_is_counted(telemetry, rejected):
     events.branch_create(topic="a" * 10_001, duration_ms=1)
     events.branch_create(topic="a" * 10_000, duration_ms=1)
     assert [log.attributes["cortex.branch.topic.length"] for log in telemetry.logs] == [
-        10_001, 10_000,
-    ]  # fmt: skip
+        10_001,
+        10_000,
+    ]
     assert rejected() == {"mcp.branch_create.topic": 1}
 
 

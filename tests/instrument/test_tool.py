@@ -333,8 +333,10 @@ def test_recursion_makes_a_span_each(recorded):
 
     tool(2)
     assert [span.kind for span in recorded.spans] == [
-        SpanKind.INTERNAL, SpanKind.INTERNAL, SpanKind.SERVER,
-    ]  # fmt: skip
+        SpanKind.INTERNAL,
+        SpanKind.INTERNAL,
+        SpanKind.SERVER,
+    ]
     assert recorded.point().count == 1
 
 

@@ -30,9 +30,10 @@ HELLO = {
     "clientInfo": {"name": "test", "version": "1"},
 }
 CARRIED = {
-    "traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01", "tracestate": "vendor=7",
+    "traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01",
+    "tracestate": "vendor=7",
     "baggage": "customer=42",
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -41,10 +42,14 @@ def asked(tmp_path):
 
     def ask(**environment: str):
         with subprocess.Popen(
-            [sys.executable, "-c", SERVER], cwd=tmp_path, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            [sys.executable, "-c", SERVER],
+            cwd=tmp_path,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
             env={**os.environ, "CORTEX_OTEL_HOME": str(tmp_path / "home"), **environment},
-        ) as server:  # fmt: skip
+        ) as server:
 
             def send(**message):
                 server.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")

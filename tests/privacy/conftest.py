@@ -46,9 +46,13 @@ class Host:
         path.write_text((HERE / program).read_text(encoding="utf-8"), encoding="utf-8")
         done = subprocess.run(
             [sys.executable, str(path), *arguments],
-            env=self.environment | environment, cwd=self.code, input=stdin.encode(),
-            capture_output=True, timeout=PATIENCE, check=False,
-        )  # fmt: skip
+            env=self.environment | environment,
+            cwd=self.code,
+            input=stdin.encode(),
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr.decode(errors="replace")[-3000:]
         self.output = done
         return self.hunt({"stdout": done.stdout, "stderr": done.stderr})

@@ -59,9 +59,14 @@ def _go() -> str:
 def _run(*command: object, cwd: Path = ROOT) -> None:
     try:
         done = subprocess.run(
-            list(map(str, command)), cwd=cwd, env={**os.environ, "GOFLAGS": "-mod=readonly"},
-            capture_output=True, text=True, timeout=900, check=False,
-        )  # fmt: skip
+            list(map(str, command)),
+            cwd=cwd,
+            env={**os.environ, "GOFLAGS": "-mod=readonly"},
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
+        )
         trouble = done.stderr[-800:] if done.returncode else ""
     except OSError as error:
         trouble = str(error)

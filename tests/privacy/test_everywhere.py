@@ -21,15 +21,14 @@ RESOURCE = [
 def test_no_canary_is_left(host, ending):
     hunt = host.run(
         "plant_everywhere.py",
-        canary("argv", "plain"), f"--token={canary('argv', 'openai key')}",
+        canary("argv", "plain"),
+        f"--token={canary('argv', 'openai key')}",
         *(["--linger"] if ending == "killed" else []),
-        OTEL_RESOURCE_ATTRIBUTES=",".join(
-            f"{key}={canary(key, shape)}" for key, shape in RESOURCE
-        ),
+        OTEL_RESOURCE_ATTRIBUTES=",".join(f"{key}={canary(key, shape)}" for key, shape in RESOURCE),
         OTEL_SERVICE_NAME=canary("OTEL_SERVICE_NAME", "home path"),
         OTEL_EXPERIMENTAL_RESOURCE_DETECTORS="process,os,host,otel",
         SECRET_TOKEN=canary("environment", "plain"),
-    )  # fmt: skip
+    )
     inside = host.planted()
     assert len(inside) > 400, "what was planted was planted"
     assert {shape for _, shape in inside} == set(TEXTS)

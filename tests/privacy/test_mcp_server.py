@@ -26,15 +26,22 @@ class Client:
         path = host.code / "server.py"
         path.write_text((host.here / "server.py").read_text(encoding="utf-8"), encoding="utf-8")
         self.process = subprocess.Popen(
-            [sys.executable, str(path)], env=host.environment, cwd=host.code,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            [sys.executable, str(path)],
+            env=host.environment,
+            cwd=host.code,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         self.received = 0
         self.request(
             "initialize",
-            {"protocolVersion": "2025-06-18", "capabilities": {},
-             "clientInfo": {"name": canary("client", "plain"), "version": "1"}},
-        )  # fmt: skip
+            {
+                "protocolVersion": "2025-06-18",
+                "capabilities": {},
+                "clientInfo": {"name": canary("client", "plain"), "version": "1"},
+            },
+        )
         self.send({"method": "notifications/initialized"})
 
     def send(self, message) -> None:

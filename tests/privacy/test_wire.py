@@ -12,9 +12,11 @@ from wire import Server, Tap
 pytestmark = pytest.mark.system
 
 NAMED = {
-    "OTEL_TRACES_EXPORTER": "otlp", "OTEL_LOGS_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "otlp",
+    "OTEL_TRACES_EXPORTER": "otlp",
+    "OTEL_LOGS_EXPORTER": "otlp",
+    "OTEL_METRICS_EXPORTER": "otlp",
     "CORTEX_OTEL_ALLOW_OTHER_EXPORTERS": "true",
-}  # fmt: skip
+}
 WAYS = {
     "setting": {"CORTEX_OTEL_OTLP_ENDPOINT": "{address}"},
     "gzip": {

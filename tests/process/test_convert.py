@@ -177,8 +177,10 @@ def test_every_dimension_of_a_series_is_bounded(converter, tracer):
     series, contexts = set(), set()
     for n in range(2500):
         attributes = {
-            "cortex.feature": f"feature {n}", "error.type": f"Error{n}", "http.route": f"/{n}",
-        }  # fmt: skip
+            "cortex.feature": f"feature {n}",
+            "error.type": f"Error{n}",
+            "http.route": f"/{n}",
+        }
         scoped = TracerProvider(shutdown_on_exit=False).get_tracer(f"scope{n}", f"{n}")
         record = converter.span(span_data(ended(scoped, attributes, name=f"name {n}")))
         series.add(record.series)
@@ -201,9 +203,10 @@ def test_attributes_go_where_they_repeat(converter, tracer):
     }  # fmt: skip
     record = converter.span(span_data(ended(tracer, attributes)))
     assert json.loads(record.context.attributes) == {
-        "mcp.method.name": "tools/call", "cortex.tool.parameters": "query:str",
+        "mcp.method.name": "tools/call",
+        "cortex.tool.parameters": "query:str",
         "gen_ai.operation.name": "execute_tool",
-    }  # fmt: skip
+    }
     assert record.event_data == {"jsonrpc.request.id": "7"}
     assert (record.context.project_id, record.context.branch_id) == ("p1", "main")
     assert (record.series.service, record.series.user_tier) == ("web", "trial")
@@ -235,9 +238,10 @@ def test_a_known_key_with_nonsense_costs_the_value_and_not_the_record(
 
 def test_ids_that_are_paths_are_hashed_into_their_columns(converter, tracer):
     attributes = {
-        "cortex.project.id": "/home/alice/plan", "cortex.branch.id": "feature/alice",
+        "cortex.project.id": "/home/alice/plan",
+        "cortex.branch.id": "feature/alice",
         "session.id": "alice@example.com",
-    }  # fmt: skip
+    }
     record = converter.span(span_data(ended(tracer, attributes)))
     assert "alice" not in str(record)
     assert len(record.context.project_id) == len(record.context.branch_id) == 16
@@ -352,9 +356,10 @@ def test_a_severity_is_a_level(emitted, severity, level):
 )
 def test_a_timed_event_began_before_it_was_told(emitted, told, duration):
     record = emitted(
-        event_name="mcp.search_context", timestamp=10**18,
+        event_name="mcp.search_context",
+        timestamp=10**18,
         attributes={"cortex.event.duration_ms": told},
-    )  # fmt: skip
+    )
     assert record.duration_nano == duration
     assert record.time_unix_nano == 10**18 - (duration or 0)
 
@@ -389,8 +394,9 @@ def test_points_say_whose_they_are_and_nothing_else(converter):
     histogram.record(4.0, {"cortex.service": "a/lice", "cortex.user.tier": "alice"})
     points = converter.metrics(reader.get_metrics_data())
     assert [(p.name, p.unit, p.service, p.user_tier) for p in points] == [
-        ("d", "s", "web", "paid"), ("d", "s", "mcp", "free"),
-    ]  # fmt: skip
+        ("d", "s", "web", "paid"),
+        ("d", "s", "mcp", "free"),
+    ]
     assert [(p.value, p.observations, p.attributes) for p in points] == [
         (2.0, 1, "{}"),
         (4.0, 1, "{}"),

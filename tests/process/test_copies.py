@@ -141,9 +141,11 @@ def test_of_a_span_nothing_is_left_that_a_row_has_not(copies):
     assert (copy.status.status_code, copy.status.description) == (StatusCode.ERROR, None)
     assert copy.instrumentation_scope == InstrumentationScope("lib", "1.2")
     assert dict(copy.resource.attributes) == {
-        "service.name": "shop", "cortex.service": "mcp", "cortex.user.tier": "paid",
+        "service.name": "shop",
+        "cortex.service": "mcp",
+        "cortex.user.tier": "paid",
         "user.hash": "ab" * 32,
-    }  # fmt: skip
+    }
     copy.to_json()
 
 
@@ -163,10 +165,14 @@ def test_the_trace_state_of_a_remote_parent_is_gone(copies):
 
 def a_log(**fields):
     log = LogRecord(
-        timestamp=5, observed_timestamp=7, context=set_baggage("who", SECRET),
-        severity_text=SECRET, severity_number=SeverityNumber.WARN,
-        attributes={"who": SECRET, "cortex.ide": "vscode", "nested": {"who": [SECRET]}}, **fields,
-    )  # fmt: skip
+        timestamp=5,
+        observed_timestamp=7,
+        context=set_baggage("who", SECRET),
+        severity_text=SECRET,
+        severity_number=SeverityNumber.WARN,
+        attributes={"who": SECRET, "cortex.ide": "vscode", "nested": {"who": [SECRET]}},
+        **fields,
+    )
     log.trace_id, log.span_id = 3, 4
     scope = InstrumentationScope("lib", "1", f"https://{SECRET}", {"who": SECRET})
     return ReadWriteLogRecord(log, RESOURCE, scope, LogRecordLimits())

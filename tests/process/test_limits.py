@@ -150,9 +150,20 @@ def log(attributes, name="mcp.search_context", body=None):
 
 def span(attributes, name="s", span_id=2):
     return SpanData(
-        attributes, name, SpanKind.SERVER, 1, span_id, 0, 1, 2, StatusCode.UNSET, (), None, None,
+        attributes,
+        name,
+        SpanKind.SERVER,
+        1,
+        span_id,
+        0,
+        1,
+        2,
+        StatusCode.UNSET,
+        (),
+        None,
+        None,
         is_plain=True,
-    )  # fmt: skip
+    )
 
 
 def test_a_duration_is_at_most_three_years():

@@ -57,9 +57,12 @@ def test_each_pair_is_declared_both_ways():
 @pytest.mark.system
 def test_a_misspelt_number_leaves_the_answers_true(tmp_path):
     subprocess.run(
-        [sys.executable, "-c", HOST], cwd=tmp_path, check=True, capture_output=True,
+        [sys.executable, "-c", HOST],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
         env={**os.environ, "CORTEX_OTEL_HOME": str(tmp_path)},
-    )  # fmt: skip
+    )
     connection = open_reader(tmp_path / "cortex.db")
     now = time.time_ns()
     given = {"from_ns": now - 3600 * 10**9, "to_ns": now + 10**9}
@@ -76,8 +79,10 @@ def test_a_misspelt_number_leaves_the_answers_true(tmp_path):
     finally:
         connection.close()
     assert (savings["compressions"], savings["tokens_before"], savings["tokens_after"]) == (
-        1, 1000, 900,
-    )  # fmt: skip
+        1,
+        1000,
+        900,
+    )
     assert savings["savings_rate"] == summary["savings_rate"] == pytest.approx(0.1)
     assert (accuracy["suggested"], accuracy["accepted"]) == (2, 1)
     assert accuracy["accuracy"] == summary["accuracy"] == 0.5

@@ -157,8 +157,10 @@ def test_a_secret_divided_by_the_cut_goes_with_it():
 def test_machine_names_are_whole_words_and_generic_ones_stay(monkeypatch):
     regex = machine_regex(["jdoe", "al", "root", "localhost", "search", "Joes-Mac.local"])
     assert regex.findall("jdoe JDOE_x xjdoe al root localhost search_context joes-mac.local") == [
-        "jdoe", "JDOE", "joes-mac.local",
-    ]  # fmt: skip
+        "jdoe",
+        "JDOE",
+        "joes-mac.local",
+    ]
     assert machine_regex([]).search("anything") is None
     monkeypatch.setattr(patterns, "PATTERNS", (*PATTERNS[:-1], PATTERNS[-1]._replace(regex=regex)))
     assert scrub("by jdoe") == "by [MACHINE]"
@@ -202,8 +204,9 @@ def test_patterns_are_linear(unit):
     for pattern in PATTERNS:
         assert_grows_with_its_input(
             lambda text, pattern=pattern: deque(pattern.regex.finditer(text), 0),
-            unit * (50_000 // len(unit)), pattern.name,
-        )  # fmt: skip
+            unit * (50_000 // len(unit)),
+            pattern.name,
+        )
 
 
 def test_what_is_not_linear_is_seen():
@@ -401,8 +404,10 @@ def test_no_code_of_the_host_runs():
         }
     )
     assert clean.attributes == {
-        "cortex.ui.action": "open", "cortex.ui.element": "red", "cortex.search.top_k": 3,
-    }  # fmt: skip
+        "cortex.ui.action": "open",
+        "cortex.ui.element": "red",
+        "cortex.search.top_k": 3,
+    }
     assert {type(value) for value in clean.attributes.values()} == {str, int}
 
 

@@ -59,13 +59,26 @@ TEXTS = st.sampled_from(
 SPANS = st.lists(
     st.tuples(
         st.dictionaries(
-            st.sampled_from([*ALLOWED, *(f"{key}.hash" for key in (sc.CORTEX_PROJECT_ID,
-                             "cortex.search.query")), "not.allowed", "my.key", "my.key.deep"]),
-            st.one_of(TEXTS, st.sampled_from([1, True, 1.0, 0, None, -0.5])), max_size=8),
-        TEXTS, st.sampled_from(list(SpanKind)), st.sampled_from([None, *StatusCode]),
+            st.sampled_from(
+                [
+                    *ALLOWED,
+                    *(f"{key}.hash" for key in (sc.CORTEX_PROJECT_ID, "cortex.search.query")),
+                    "not.allowed",
+                    "my.key",
+                    "my.key.deep",
+                ]
+            ),
+            st.one_of(TEXTS, st.sampled_from([1, True, 1.0, 0, None, -0.5])),
+            max_size=8,
+        ),
+        TEXTS,
+        st.sampled_from(list(SpanKind)),
+        st.sampled_from([None, *StatusCode]),
         st.sampled_from(["mcp-python-sdk", "fastmcp"]),
-    ), min_size=1, max_size=6,
-)  # fmt: skip
+    ),
+    min_size=1,
+    max_size=6,
+)
 
 
 @pytest.mark.thorough

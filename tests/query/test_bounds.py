@@ -65,8 +65,12 @@ def test_a_transaction_of_the_callers_stays_open(store_of):
 def test_what_a_common_parameter_is_where_nobody_gives_it():
     defaults = {name: known.default for name, known in COMMON_PARAMETERS.items()}
     assert defaults == {
-        "from_ns": 0, "to_ns": None, "service": "", "user_tier": "", "utc_offset_minutes": 0,
-    }  # fmt: skip
+        "from_ns": 0,
+        "to_ns": None,
+        "service": "",
+        "user_tier": "",
+        "utc_offset_minutes": 0,
+    }
 
 
 def test_a_question_may_have_a_limit_of_one_row():

@@ -75,9 +75,14 @@ def test_csv_has_plain_numbers_and_iso_times():
 def test_json_has_its_metadata():
     answer = formats.as_json(result_of(("a", 3.0, None, 0, 0)), 0, 10**9, -90)
     assert answer["rows"] == [
-        {"name": "a", "n": 3, "share": None, "time": "1969-12-31T22:30:00.000-01:30",
-         "day": "1970-01-01"}
-    ]  # fmt: skip
+        {
+            "name": "a",
+            "n": 3,
+            "share": None,
+            "time": "1969-12-31T22:30:00.000-01:30",
+            "day": "1970-01-01",
+        }
+    ]
     assert answer["columns"][2] == {"name": "share", "unit": "ratio"}
     assert (answer["exact"], answer["truncated"]) == (True, False)
 

@@ -198,18 +198,24 @@ def protobuf_of(body):
             )
             for told in scope["spans"]:
                 a_span = inner.spans.add(
-                    trace_id=bytes.fromhex(told["traceId"]), span_id=bytes.fromhex(told["spanId"]),
-                    name=told["name"], kind=told["kind"],
+                    trace_id=bytes.fromhex(told["traceId"]),
+                    span_id=bytes.fromhex(told["spanId"]),
+                    name=told["name"],
+                    kind=told["kind"],
                     start_time_unix_nano=int(told["startTimeUnixNano"]),
                     end_time_unix_nano=int(told["endTimeUnixNano"]),
-                )  # fmt: skip
+                )
                 _put(a_span.attributes, told["attributes"])
     return made.SerializeToString()
 
 
 def _put(target, given):
-    fields = {"stringValue": "string_value", "intValue": "int_value", "boolValue": "bool_value",
-              "doubleValue": "double_value"}  # fmt: skip
+    fields = {
+        "stringValue": "string_value",
+        "intValue": "int_value",
+        "boolValue": "bool_value",
+        "doubleValue": "double_value",
+    }
     for one in given:
         ((kind, value),) = one["value"].items()
         setattr(target.add(key=one["key"]).value, fields[kind], value)

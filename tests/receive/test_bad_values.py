@@ -154,8 +154,11 @@ def test_an_integer_without_a_place_in_64_bits_is_a_double(value, meant):
 
 def test_a_lone_surrogate_is_a_replacement_character():
     assert lenient_json.loads(rb'["a\ud83d", "\ud83d\ude00", "\\ud83d", {"\udc00": 1}]') == [
-        "a\ufffd", "\U0001f600", r"\ud83d", {"\ufffd": 1},
-    ]  # fmt: skip
+        "a\ufffd",
+        "\U0001f600",
+        r"\ud83d",
+        {"\ufffd": 1},
+    ]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32", "utf-8"])
@@ -279,9 +282,7 @@ def test_what_holds_records_is_refused_without_its_neighbours(intake, broken, re
 
 
 def _has_good(broken):
-    return isinstance(broken, dict) and broken.get("scopeSpans") == [
-        {"spans": [None, 5, span(2)]}
-    ]  # fmt: skip
+    return isinstance(broken, dict) and broken.get("scopeSpans") == [{"spans": [None, 5, span(2)]}]
 
 
 @pytest.mark.parametrize(
@@ -357,21 +358,57 @@ def official(signal, body):
 
 TRACES = protobuf_of(
     request(
-        *[span(n, name=f"work {n}", told={"gen_ai.tool.name": f"tool-{n}", "b": "c"})
-          for n in range(1, 11)],
+        *[
+            span(n, name=f"work {n}", told={"gen_ai.tool.name": f"tool-{n}", "b": "c"})
+            for n in range(1, 11)
+        ],
         resource={"service.name": "shop"},
     )
-)  # fmt: skip
-LOGS = official("logs", {"resourceLogs": [{"resource": resource_of(None), "scopeLogs": [{
-    "scope": {"name": "lib-x"},
-    "logRecords": [
-        log(n, eventName=f"event {n}", body={"stringValue": f"text {n}"}, severityText=f"sev {n}")
-        for n in range(10)
-    ]}]}]})  # fmt: skip
-POINTS = official("metrics", metrics_of(
-    {"name": "metric-x", "unit": "unit-x", "description": "about x", "sum": {"dataPoints": [
-        {"timeUnixNano": str(NOW), "asInt": n, "attributes": attributes({"k": f"label {n}"})}
-        for n in range(10)]}}))  # fmt: skip
+)
+LOGS = official(
+    "logs",
+    {
+        "resourceLogs": [
+            {
+                "resource": resource_of(None),
+                "scopeLogs": [
+                    {
+                        "scope": {"name": "lib-x"},
+                        "logRecords": [
+                            log(
+                                n,
+                                eventName=f"event {n}",
+                                body={"stringValue": f"text {n}"},
+                                severityText=f"sev {n}",
+                            )
+                            for n in range(10)
+                        ],
+                    }
+                ],
+            }
+        ]
+    },
+)
+POINTS = official(
+    "metrics",
+    metrics_of(
+        {
+            "name": "metric-x",
+            "unit": "unit-x",
+            "description": "about x",
+            "sum": {
+                "dataPoints": [
+                    {
+                        "timeUnixNano": str(NOW),
+                        "asInt": n,
+                        "attributes": attributes({"k": f"label {n}"}),
+                    }
+                    for n in range(10)
+                ]
+            },
+        }
+    ),
+)
 
 
 @pytest.mark.parametrize(
@@ -520,8 +557,11 @@ def test_ten_spans_of_which_one_is_odd_are_stored(server):
 @pytest.mark.system
 def test_plain_events(server):
     path = "/api/telemetry/extension/ui-interaction"
-    for body in (rb'[{"action":"a\ud800"},{"action":"b"}]', b'\xef\xbb\xbf[{"action":"c"},{}]',
-                 b'[{"action":NaN},{"action":"d"}]'):  # fmt: skip
+    for body in (
+        rb'[{"action":"a\ud800"},{"action":"b"}]',
+        b'\xef\xbb\xbf[{"action":"c"},{}]',
+        b'[{"action":NaN},{"action":"d"}]',
+    ):
         told = server.post(path, body, **JSON).json()
         assert told["accepted"] + told["rejected"] == 2
     assert len(server.rows()) == 4

@@ -217,8 +217,11 @@ def test_captured_clients_with_what_looks_alike(server, client):
     assert told.pop("event|dropped|duplicate") == 20
     assert told.pop("metric|dropped|duplicate") == 40
     assert told == {
-        "event|received|": 40, "event|stored|": 20, "metric|received|": 80, "metric|stored|": 40,
-    }  # fmt: skip
+        "event|received|": 40,
+        "event|stored|": 20,
+        "metric|received|": 80,
+        "metric|stored|": 40,
+    }
 
 
 @pytest.mark.parametrize("compression", ["gzip", "none"])

@@ -72,9 +72,16 @@ def test_the_product_keeps_its_names_in_a_flood(server):
     send_metrics(server, "shop", [f"metric.{n}" for n in range(2100)])
     for service in ("shop", "cortex-mcp"):
         send_spans(server, service, [("tools/call search", {**CALL, "cortex.service": "mcp"})])
-        send_event(server, service, "ext.ui_interaction",
-                   {"cortex.ui.action": "click", "cortex.ui.element": "open",
-                    "cortex.service": "extension"})  # fmt: skip
+        send_event(
+            server,
+            service,
+            "ext.ui_interaction",
+            {
+                "cortex.ui.action": "click",
+                "cortex.ui.element": "open",
+                "cortex.service": "extension",
+            },
+        )
         send_metrics(server, service, ["mcp.server.operation.duration"])
 
     rows = server.rows(
@@ -155,9 +162,10 @@ class Receiver:
 @pytest.fixture
 def small(monkeypatch):
     monkeypatch.setattr(
-        budget, "LIMITS",
+        budget,
+        "LIMITS",
         {**dict.fromkeys(LIMITS, Limit(AT_ONCE, AT_ONCE // 2)), "series": LIMITS["series"]},
-    )  # fmt: skip
+    )
     monkeypatch.setattr(budget, "_MAX_SEEN", 20)
 
 

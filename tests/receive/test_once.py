@@ -63,16 +63,20 @@ def test_a_span_told_differently_the_second_time_is_the_same(server):
 def test_spans_that_share_a_time_or_an_id_are_different(server):
     first = span(1)
     server.traces(
-        first, {**first, "spanId": "ab" * 8}, {**first, "traceId": "ab" * 16},
+        first,
+        {**first, "spanId": "ab" * 8},
+        {**first, "traceId": "ab" * 16},
         {**first, "startTimeUnixNano": str(NOW + 2)},
-    )  # fmt: skip
+    )
     assert len(server.rows()) == 4
 
 
 @pytest.mark.system
 def test_events_by_their_uid(server):
-    clicks = [log(1, told={"cortex.ui.action": "click", "log.record.uid": f"{number:032x}"})
-              for number in range(3)]  # fmt: skip
+    clicks = [
+        log(1, told={"cortex.ui.action": "click", "log.record.uid": f"{number:032x}"})
+        for number in range(3)
+    ]
     server.logs(*clicks)
     server.logs(*clicks[1:], log(1, told={"cortex.ui.action": "other", "log.record.uid": "0" * 32}))
     assert len(server.rows()) == 3
@@ -382,9 +386,11 @@ def test_killed_again_and_again_in_the_middle_of_a_load(server):
             while not stop.is_set():
                 try:
                     answer = httpx.post(
-                        f"http://127.0.0.1:{server.port}/v1/traces", content=body, headers=JSON,
+                        f"http://127.0.0.1:{server.port}/v1/traces",
+                        content=body,
+                        headers=JSON,
                         timeout=PATIENCE,
-                    )  # fmt: skip
+                    )
                 except httpx.HTTPError:
                     time.sleep(0.02)
                     continue

@@ -31,8 +31,11 @@ GOOD = {
 
 
 def post(server, name, body, **headers):
-    return server.post(BASE + name, body if isinstance(body, (str, bytes)) else json.dumps(body),
-                       **{**JSON, **headers})  # fmt: skip
+    return server.post(
+        BASE + name,
+        body if isinstance(body, (str, bytes)) else json.dumps(body),
+        **{**JSON, **headers},
+    )
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -65,8 +68,9 @@ def test_each_event(server, name):
 
 def test_times(server):
     told = ["2026-11-25T09:00:00Z", "2026-11-25T18:00:00+09:00", 1_795_597_200_000]
-    post(server, "ui-interaction",
-         [{"action": f"a{n}", "time": time} for n, time in enumerate(told)])  # fmt: skip
+    post(
+        server, "ui-interaction", [{"action": f"a{n}", "time": time} for n, time in enumerate(told)]
+    )
     assert [row["timestamp"] for row in server.rows()] == [1_795_597_200 * 10**9] * 3
 
 

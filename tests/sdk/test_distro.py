@@ -69,14 +69,21 @@ class Host:
         return subprocess.run(
             [LAUNCHER, *command] if zero_code else command,
             env={
-                **{key: value for key, value in os.environ.items()
-                   if not key.startswith(("OTEL_", "CORTEX_", "PYTHON"))},
+                **{
+                    key: value
+                    for key, value in os.environ.items()
+                    if not key.startswith(("OTEL_", "CORTEX_", "PYTHON"))
+                },
                 "HOME": str(self.home),
                 "PYTHONPATH": path.strip(os.pathsep),
                 **environment,
             },
-            cwd=self.directory, capture_output=True, check=False, text=True, timeout=PATIENCE,
-        )  # fmt: skip
+            cwd=self.directory,
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=PATIENCE,
+        )
 
     def report(self, code: str = HOST, **arguments):
         done = self.run(code, **arguments)
@@ -132,18 +139,23 @@ def test_each_entry_point_loads_in_a_fresh_process(host, entry_point):
 )
 def test_the_detector_loads_while_the_sdk_is_being_imported(host, tmp_path, entry_point):
     make_distribution(
-        tmp_path / "site", "early", entry_point.group,
-        f"from {entry_point.module} import {entry_point.attr}", entry_point.attr,
-    )  # fmt: skip
+        tmp_path / "site",
+        "early",
+        entry_point.group,
+        f"from {entry_point.module} import {entry_point.attr}",
+        entry_point.attr,
+    )
     code = """
 import opentelemetry.sdk._configuration as configuration
 from opentelemetry.sdk.resources import Resource
 print(Resource.create().attributes["telemetry.distro.name"])
 """
     done = host.run(
-        code, zero_code=False, PYTHONPATH=str(tmp_path / "site"),
+        code,
+        zero_code=False,
+        PYTHONPATH=str(tmp_path / "site"),
         OTEL_EXPERIMENTAL_RESOURCE_DETECTORS="early",
-    )  # fmt: skip
+    )
     assert (done.stdout.strip(), done.stderr) == ("cortex-otel", "")
 
 
@@ -247,9 +259,11 @@ def test_switched_off_there_is_no_file_no_thread_and_no_wrapper(host, how, zero_
     code = HOST if zero_code else "import cortex_otel\ncortex_otel.configure()\n" + HOST
     found, stderr = host.report(code, zero_code=zero_code, **environment)
     assert found == {
-        "same": True, "recording": False, "threads": ["MainThread"],
+        "same": True,
+        "recording": False,
+        "threads": ["MainThread"],
         "provider": "ProxyTracerProvider",
-    }  # fmt: skip
+    }
     assert stderr == ""
     assert list(host.home.iterdir()) == []
 
@@ -305,9 +319,11 @@ def test_our_own_or_none_is_no_reason_to_warn(host, exporter):
 @pytest.mark.system
 def test_console_never_writes_into_the_protocol(host):
     done = host.run(
-        OTEL_TRACES_EXPORTER="console", OTEL_LOGS_EXPORTER="console",
-        OTEL_METRICS_EXPORTER="console", CORTEX_OTEL_ALLOW_OTHER_EXPORTERS="true",
-    )  # fmt: skip
+        OTEL_TRACES_EXPORTER="console",
+        OTEL_LOGS_EXPORTER="console",
+        OTEL_METRICS_EXPORTER="console",
+        CORTEX_OTEL_ALLOW_OTHER_EXPORTERS="true",
+    )
     assert len(done.stdout.splitlines()) == 1
     (line,) = done.stderr.splitlines()
     assert "console exporter is not started" in line
@@ -316,13 +332,17 @@ def test_console_never_writes_into_the_protocol(host):
 @pytest.mark.system
 def test_allowed_exporters_that_cannot_be_had_take_nothing_along(host, tmp_path):
     make_distribution(
-        tmp_path / "site", "broken_exporter", "opentelemetry_traces_exporter",
-        "def Exporter():\n    raise OSError('no certificate')\n", "Exporter",
-    )  # fmt: skip
+        tmp_path / "site",
+        "broken_exporter",
+        "opentelemetry_traces_exporter",
+        "def Exporter():\n    raise OSError('no certificate')\n",
+        "Exporter",
+    )
     _, stderr = host.report(
-        PYTHONPATH=str(tmp_path / "site"), CORTEX_OTEL_ALLOW_OTHER_EXPORTERS="true",
+        PYTHONPATH=str(tmp_path / "site"),
+        CORTEX_OTEL_ALLOW_OTHER_EXPORTERS="true",
         OTEL_TRACES_EXPORTER="broken_exporter,no_such_one",
-    )  # fmt: skip
+    )
     assert "exporter.broken_exporter: OSError" in stderr
     assert "exporter no_such_one is not installed" in stderr
     assert "no certificate" not in stderr

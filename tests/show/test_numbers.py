@@ -70,8 +70,14 @@ def totals(true):
 
 def dau(true):
     by_day = true.by_local_day(true.all, HALF)
-    return [{"day": iso_day(day), "users": len(users(by_day[day])),
-             "partial": int(not true.is_over(day))} for day in true.days()]  # fmt: skip
+    return [
+        {
+            "day": iso_day(day),
+            "users": len(users(by_day[day])),
+            "partial": int(not true.is_over(day)),
+        }
+        for day in true.days()
+    ]
 
 
 def mau(true):
@@ -93,14 +99,23 @@ def by_hour(true, rows):
     found = []
     for hour in range(true.from_ns // HOUR, -(-true.to_ns // HOUR)):
         own = [row for row in rows if row["timestamp"] // HOUR == hour]
-        found.append({"time": hour * HOUR, "events": weigh(own), "errors": errors(own),
-                      "partial": int((hour + 1) * HOUR > true.to_ns)})  # fmt: skip
+        found.append(
+            {
+                "time": hour * HOUR,
+                "events": weigh(own),
+                "errors": errors(own),
+                "partial": int((hour + 1) * HOUR > true.to_ns),
+            }
+        )
     return found
 
 
 def error_rate(true):
-    return [{**row, "error_rate": row["errors"] / row["events"]}
-            for row in by_hour(true, true.all) if row["events"]]  # fmt: skip
+    return [
+        {**row, "error_rate": row["errors"] / row["events"]}
+        for row in by_hour(true, true.all)
+        if row["events"]
+    ]
 
 
 def tiers(true):
@@ -128,13 +143,18 @@ def services(true):
 
 
 def rated(events, name="events"):
-    return {name: weigh(events), "errors": errors(events),
-            "error_rate": ratio(errors(events), weigh(events))}  # fmt: skip
+    return {
+        name: weigh(events),
+        "errors": errors(events),
+        "error_rate": ratio(errors(events), weigh(events)),
+    }
 
 
 def event_types(true):
-    return [{"service": key[0], "event_type": key[1], **rated(rows)}
-            for key, rows in grouped(true.events(), "service", "event_type").items()]  # fmt: skip
+    return [
+        {"service": key[0], "event_type": key[1], **rated(rows)}
+        for key, rows in grouped(true.events(), "service", "event_type").items()
+    ]
 
 
 def grouped(rows, *names):
@@ -177,14 +197,23 @@ def pairs(true):
         by_tool[row["tool_name"]].add((row["user_id_hash"], row["timestamp"] // DAY))
     calls = grouped(of_type(true.events(), "mcp.tool_call"), "tool_name")
     top = [tool for (tool,) in sorted(calls, key=lambda key: (-weigh(calls[key]), key))[:10]]
-    return [{"tool_name": one, "with_tool": other,
-             "users": len({user for user, _ in by_tool[one] & by_tool[other]})}
-            for one in top for other in top if by_tool[one] & by_tool[other]]  # fmt: skip
+    return [
+        {
+            "tool_name": one,
+            "with_tool": other,
+            "users": len({user for user, _ in by_tool[one] & by_tool[other]}),
+        }
+        for one in top
+        for other in top
+        if by_tool[one] & by_tool[other]
+    ]
 
 
 def daily(true, rows, make):
-    return [{"day": iso_day(day), **make(own), "partial": int(not true.is_whole(day))}
-            for day, own in true.by_local_day(rows).items()]  # fmt: skip
+    return [
+        {"day": iso_day(day), **make(own), "partial": int(not true.is_whole(day))}
+        for day, own in true.by_local_day(rows).items()
+    ]
 
 
 def savings(true):
@@ -224,9 +253,15 @@ def search_days(true):
 
 def branches(true):
     rows = of_type(true.events(), "mcp.branch_create")
-    return [{"mode": mode or "unknown", "branches": weigh(own), "errors": errors(own),
-             "share": weigh(own) / weigh(rows)}
-            for (mode,), own in grouped(rows, "feature").items()]  # fmt: skip
+    return [
+        {
+            "mode": mode or "unknown",
+            "branches": weigh(own),
+            "errors": errors(own),
+            "share": weigh(own) / weigh(rows),
+        }
+        for (mode,), own in grouped(rows, "feature").items()
+    ]
 
 
 # --- Extension --------------------------------------------------------------------------------
@@ -255,15 +290,24 @@ def ides(true):
         if one["ide"]:
             by_ide[one["ide"]].append(one)
     counts = {ide: len({one["user_id_hash"] for one in own}) for ide, own in by_ide.items()}
-    return [{"ide": ide, "users": counts[ide], "share": counts[ide] / sum(counts.values()),
-             "sessions": len(own)} for ide, own in by_ide.items()]  # fmt: skip
+    return [
+        {
+            "ide": ide,
+            "users": counts[ide],
+            "share": counts[ide] / sum(counts.values()),
+            "sessions": len(own),
+        }
+        for ide, own in by_ide.items()
+    ]
 
 
 def interactions(true):
     rows = of_type(true.events(), "ext.ui_interaction")
     people = grouped(of_type(true.of_utc_days(), "ext.ui_interaction"), "feature")
-    return [{"interaction": name, "interactions": weigh(own), "users": len(users(people[name,]))}
-            for (name,), own in grouped(rows, "feature").items()]  # fmt: skip
+    return [
+        {"interaction": name, "interactions": weigh(own), "users": len(users(people[name,]))}
+        for (name,), own in grouped(rows, "feature").items()
+    ]
 
 
 def session_length(true):
@@ -271,8 +315,15 @@ def session_length(true):
     for one in true.sessions("extension"):
         if true.from_ns <= one["start"] < true.to_ns:
             by_day[true.local_day(one["start"])].append(one["ms"])
-    return [{"day": iso_day(day), "sessions": len(own), "avg_session_ms": mean(own),
-             "partial": int(not true.is_whole(day))} for day, own in by_day.items()]  # fmt: skip
+    return [
+        {
+            "day": iso_day(day),
+            "sessions": len(own),
+            "avg_session_ms": mean(own),
+            "partial": int(not true.is_whole(day)),
+        }
+        for day, own in by_day.items()
+    ]
 
 
 def installed(true):
@@ -296,16 +347,23 @@ def installs(true):
         "active" if user in active else "inactive" if user in last else "never_used"
         for user in since
     ]
-    return [{"state": state, "users": states.count(state),
-             "share": states.count(state) / len(since)}
-            for state in set(states)]  # fmt: skip
+    return [
+        {"state": state, "users": states.count(state), "share": states.count(state) / len(since)}
+        for state in set(states)
+    ]
 
 
 def inactive(true):
     since, last, active = installed(true)
-    return [{"user_id_hash": user, "installed": iso_day(day),
-             "last_active": iso_day(last[user]) if user in last else None}
-            for user, day in since.items() if user not in active]  # fmt: skip
+    return [
+        {
+            "user_id_hash": user,
+            "installed": iso_day(day),
+            "last_active": iso_day(last[user]) if user in last else None,
+        }
+        for user, day in since.items()
+        if user not in active
+    ]
 
 
 def error_log(true, rows):
@@ -357,8 +415,10 @@ def new_users(true):
     # With a filter: who was active in the service and tier on that first UTC day.
     there = {(row["user_id_hash"], row["timestamp"] // DAY) for row in true.all}
     days = [true.local_day(at) for user, at in first.items() if (user, at // DAY) in there]
-    return [{"day": iso_day(day), "new_users": days.count(day),
-             "partial": int(not true.is_over(day))} for day in true.days()]  # fmt: skip
+    return [
+        {"day": iso_day(day), "new_users": days.count(day), "partial": int(not true.is_over(day))}
+        for day in true.days()
+    ]
 
 
 def user_list(true):
@@ -379,8 +439,11 @@ def user_list(true):
 
 
 def of_user(true):
-    return [row for row in true.all if row["user_id_hash"] == true.user
-            and true.from_ns <= row["timestamp"] < true.to_ns]  # fmt: skip
+    return [
+        row
+        for row in true.all
+        if row["user_id_hash"] == true.user and true.from_ns <= row["timestamp"] < true.to_ns
+    ]
 
 
 def user_totals(true):
@@ -389,8 +452,11 @@ def user_totals(true):
         return []  # an empty panel that says why, and no row of zeros
     sessions = [one for one in true.overlapping() if one["user_id_hash"] == true.user]
     last = max(rows, key=lambda row: row["timestamp"])
-    ever = [row["timestamp"] for row in true.everything
-            if row["user_id_hash"] == true.user and row["product"]]  # fmt: skip
+    ever = [
+        row["timestamp"]
+        for row in true.everything
+        if row["user_id_hash"] == true.user and row["product"]
+    ]
     return [{
         **rated(rows), "active_days": len({true.local_day(row["timestamp"]) for row in rows}),
         "tools": len({row["tool_name"] for row in of_type(rows, "mcp.tool_call")}),
@@ -401,16 +467,28 @@ def user_totals(true):
 
 
 def user_days(true):
-    return [{"day": iso_day(day), "events": weigh(own), "errors": errors(own),
-             "partial": int(not true.is_whole(day))}
-            for day, own in true.by_local_day(of_user(true), 1).items()]  # fmt: skip
+    return [
+        {
+            "day": iso_day(day),
+            "events": weigh(own),
+            "errors": errors(own),
+            "partial": int(not true.is_whole(day)),
+        }
+        for day, own in true.by_local_day(of_user(true), 1).items()
+    ]
 
 
 def user_tools(true):
-    return [{"event_type": event_type, "feature": feature, **rated(own), "avg_ms": average_ms(own),
-             "last_used": max(row["timestamp"] for row in own) // 10**6}
-            for (event_type, feature), own
-            in grouped(of_user(true), "event_type", "feature").items()]  # fmt: skip
+    return [
+        {
+            "event_type": event_type,
+            "feature": feature,
+            **rated(own),
+            "avg_ms": average_ms(own),
+            "last_used": max(row["timestamp"] for row in own) // 10**6,
+        }
+        for (event_type, feature), own in grouped(of_user(true), "event_type", "feature").items()
+    ]
 
 
 def timeline(true):
@@ -431,12 +509,27 @@ def event_list(true, rows):
 def user_sessions(true):
     found = [one for one in true.overlapping() if one["user_id_hash"] == true.user]
     found.sort(key=lambda one: -one["end"])
-    return [{
-        **{name: one[name] for name in ("session_id", "user_id_hash", "service", "user_tier",
-                                        "events", "errors", "os")},
-        "ide": one["ide"], "start_time": one["start"] // 10**6, "end_time": one["end"] // 10**6,
-        "duration_ms": one["ms"],
-    } for one in found[:50]]  # fmt: skip
+    return [
+        {
+            **{
+                name: one[name]
+                for name in (
+                    "session_id",
+                    "user_id_hash",
+                    "service",
+                    "user_tier",
+                    "events",
+                    "errors",
+                    "os",
+                )
+            },
+            "ide": one["ide"],
+            "start_time": one["start"] // 10**6,
+            "end_time": one["end"] // 10**6,
+            "duration_ms": one["ms"],
+        }
+        for one in found[:50]
+    ]
 
 
 # --- Errors -----------------------------------------------------------------------------------
@@ -470,17 +563,24 @@ def error_hours(true):
 
 def error_types(true):
     failed = [row for row in true.events() if row["failed"]]
-    found = [{"error_type": name or "unknown", "errors": weigh(own),
-              "share": weigh(own) / weigh(failed)}
-             for (name,), own in grouped(failed, "error_type").items()]  # fmt: skip
+    found = [
+        {"error_type": name or "unknown", "errors": weigh(own), "share": weigh(own) / weigh(failed)}
+        for (name,), own in grouped(failed, "error_type").items()
+    ]
     return sorted(found, key=lambda row: (-row["errors"], row["error_type"]))[:15]
 
 
 def error_places(true):
-    return [{"event_type": key[0], "tool_name": key[1], **rated(own),
-             "timeouts": weigh([row for row in own if row["result"] == "timeout"])}
-            for key, own in grouped(true.events(), "event_type", "tool_name").items()
-            if any(row["failed"] for row in own)]  # fmt: skip
+    return [
+        {
+            "event_type": key[0],
+            "tool_name": key[1],
+            **rated(own),
+            "timeouts": weigh([row for row in own if row["result"] == "timeout"]),
+        }
+        for key, own in grouped(true.events(), "event_type", "tool_name").items()
+        if any(row["failed"] for row in own)
+    ]
 
 
 #: By panel: what it should say, and the columns that name a row.
@@ -557,7 +657,7 @@ PANELS = {f"{page.id}.{panel.id}": panel for page in PAGES.values() for panel in
 OF_THE_LAST_DAY = [name for name, panel in PANELS.items() if panel.since]
 BOTH_WAYS = [
     name for name, panel in PANELS.items() if catalogue()[panel.question].exact_sql is not None
-]  # fmt: skip
+]
 CARDS = [name for name, panel in PANELS.items() if panel.draw == "cards" and not panel.since]
 
 
@@ -626,10 +726,12 @@ def compare(name, ask, rows, somebody, **asked):
     expected, keys = EXPECTED[name]
     units = {column["name"]: column["unit"] for column in told["columns"]}
     got = [
-        {key: told_value(value, units[key], key in keys)
-         for key, value in zip(units, row, strict=True)}
+        {
+            key: told_value(value, units[key], key in keys)
+            for key, value in zip(units, row, strict=True)
+        }
         for row in told["rows"]
-    ]  # fmt: skip
+    ]
     want = expected(true)
     limit = next(each for each in PAGES[page].panels if each.id == panel).limit
     if told["truncated"]:

@@ -55,12 +55,20 @@ assert not {'cortex_otel.span.span', 'cortex_otel.span.tracer'} & set(sys.module
 def run(tmp_path, before="", **environment):
     source = Path(cortex_otel.__file__).parents[1]
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(before=before)], cwd=tmp_path, timeout=PATIENCE,
-        check=False, capture_output=True, text=True,
-        env={**os.environ, "CORTEX_OTEL_HOME": str(tmp_path / "home"), "COLUMNS": "200",
-             "PYTHONPATH": os.pathsep.join(map(str, (source, source / "exporters"))),
-             **environment},
-    )  # fmt: skip
+        [sys.executable, "-c", PROGRAM.format(before=before)],
+        cwd=tmp_path,
+        timeout=PATIENCE,
+        check=False,
+        capture_output=True,
+        text=True,
+        env={
+            **os.environ,
+            "CORTEX_OTEL_HOME": str(tmp_path / "home"),
+            "COLUMNS": "200",
+            "PYTHONPATH": os.pathsep.join(map(str, (source, source / "exporters"))),
+            **environment,
+        },
+    )
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     return json.loads(done.stdout)
@@ -92,8 +100,11 @@ def test_is_tested_works_without_the_private_parts(tmp_path):
     """Under SDK 1.41 the room's other files can't even be imported."""
     done = subprocess.run(
         [sys.executable, "-c", IMPORTS],
-        check=False, capture_output=True, text=True, timeout=PATIENCE,
-    )  # fmt: skip
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
     assert done.returncode == 0, done.stderr
 
 

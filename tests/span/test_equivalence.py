@@ -99,10 +99,28 @@ def op(name, *arguments):
 
 OPERATIONS = st.lists(
     st.one_of(
-        op("start", NAMES, st.one_of(st.none(), st.just("empty"), SPAN, CONTEXTS), KINDS,
-           ATTRIBUTES, st.one_of(st.none(), LINKS), TIMES, FLAG, FLAG),
-        op("start", NAMES, st.one_of(st.none(), SPAN), KINDS,
-           ATTRIBUTES, st.just(()), st.none(), FLAG, FLAG),
+        op(
+            "start",
+            NAMES,
+            st.one_of(st.none(), st.just("empty"), SPAN, CONTEXTS),
+            KINDS,
+            ATTRIBUTES,
+            st.one_of(st.none(), LINKS),
+            TIMES,
+            FLAG,
+            FLAG,
+        ),
+        op(
+            "start",
+            NAMES,
+            st.one_of(st.none(), SPAN),
+            KINDS,
+            ATTRIBUTES,
+            st.just(()),
+            st.none(),
+            FLAG,
+            FLAG,
+        ),
         op("set_attribute", SPAN, st.sampled_from([*KEYS, 7, None, Text("a")]), VALUES),
         op("set_attribute", SPAN, st.sampled_from(KEYS), st.sampled_from(["y", 2])),
         op("set_attributes", SPAN, ATTRIBUTES),
@@ -126,27 +144,41 @@ OPERATIONS = st.lists(
         op("add_processor"),
         op("flush"),
     ),
-    min_size=1, max_size=14,
-)  # fmt: skip
+    min_size=1,
+    max_size=14,
+)
 
 # What hosts mostly do, so that most of the draws go the short ways.
 REMOTE = st.builds(
-    api.SpanContext, st.just(7), st.just(5), st.just(True),  # noqa: FBT003 - is it remote
+    api.SpanContext,
+    st.just(7),
+    st.just(5),
+    st.just(True),  # noqa: FBT003 - is it remote
     st.sampled_from([TraceFlags(bits) for bits in range(4)]),
     st.sampled_from([None, TraceState([("vendor", "x")])]),
-)  # fmt: skip
+)
 USUAL = st.lists(
     st.one_of(
-        op("start", st.just("x"), st.one_of(st.none(), SPAN, REMOTE), KINDS, PLAIN, st.none(),
-           st.none(), FLAG, FLAG),
+        op(
+            "start",
+            st.just("x"),
+            st.one_of(st.none(), SPAN, REMOTE),
+            KINDS,
+            PLAIN,
+            st.none(),
+            st.none(),
+            FLAG,
+            FLAG,
+        ),
         op("set_attribute", SPAN, st.sampled_from(KEYS[:-1]), st.sampled_from(["y", 2])),
         op("set_attributes", SPAN, PLAIN),
         op("read", SPAN),
         op("end", SPAN, st.none()),
         op("current", NAMES, PLAIN, FLAG, FLAG, FLAG, st.one_of(st.none(), EXCEPTIONS)),
     ),
-    min_size=2, max_size=12,
-)  # fmt: skip
+    min_size=2,
+    max_size=12,
+)
 
 
 class Deciding(sampling.Sampler):
@@ -177,10 +209,14 @@ class Counting(id_generator.IdGenerator):
 
 
 SAMPLERS = [
-    lambda: sampling.ALWAYS_ON, lambda: sampling.ALWAYS_ON, lambda: sampling.DEFAULT_ON,
-    lambda: sampling.ALWAYS_OFF, Deciding, lambda: sampling.TraceIdRatioBased(0.5),
+    lambda: sampling.ALWAYS_ON,
+    lambda: sampling.ALWAYS_ON,
+    lambda: sampling.DEFAULT_ON,
+    lambda: sampling.ALWAYS_OFF,
+    Deciding,
+    lambda: sampling.TraceIdRatioBased(0.5),
     lambda: sampling.StaticSampler(sampling.Decision.RECORD_ONLY),
-]  # fmt: skip
+]
 UNSET = sdk.SpanLimits.UNSET
 LIMITS = [
     {}, {}, {}, {"max_span_attributes": 0}, {"max_span_attributes": 2}, {"max_attributes": UNSET},
@@ -258,10 +294,12 @@ class Drive:
     def __init__(self, provider_class, limits, sampler, ids):
         self.log = []
         self.provider = provider_class(
-            sampler=SAMPLERS[sampler](), resource=Resource({"service.name": "s"}),
-            id_generator=Counting() if ids else None, span_limits=sdk.SpanLimits(**LIMITS[limits]),
+            sampler=SAMPLERS[sampler](),
+            resource=Resource({"service.name": "s"}),
+            id_generator=Counting() if ids else None,
+            span_limits=sdk.SpanLimits(**LIMITS[limits]),
             shutdown_on_exit=False,
-        )  # fmt: skip
+        )
         self.tracer = self.provider.get_tracer("scope", "1", "https://schema", {"s": 1})
         self.provider.add_span_processor(Watching(self.log))
         self.spans = []
@@ -339,9 +377,12 @@ class Drive:
     def current(self, name, attributes, *rest):
         record, status, end, error = rest
         with self.tracer.start_as_current_span(
-            name, attributes=attributes, record_exception=record, set_status_on_exception=status,
+            name,
+            attributes=attributes,
+            record_exception=record,
+            set_status_on_exception=status,
             end_on_exit=end,
-        ) as span:  # fmt: skip
+        ) as span:
             shows = self.started(span)
             assert api.get_current_span() is span
             child = self.started(self.tracer.start_span("child"))

@@ -39,14 +39,19 @@ def run(python, directory, *arguments, paths):
     settings = paths[0] / "none.ini"  # not those of this project, which lies above
     settings.write_text("[pytest]\n")
     done = subprocess.run(
-        (*python, *PYTEST, "-c", settings, *arguments), cwd=directory, timeout=240,
-        check=False, capture_output=True, text=True,
+        (*python, *PYTEST, "-c", settings, *arguments),
+        cwd=directory,
+        timeout=240,
+        check=False,
+        capture_output=True,
+        text=True,
         # One of their tests starts the `python` that comes first on PATH.
         env={
-            **os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)),
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(map(str, paths)),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         },
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     return done.stdout
 

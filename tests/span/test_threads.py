@@ -61,8 +61,11 @@ def at_once(*functions):
 
 @pytest.mark.usefixtures("often_interrupted")
 def test_nothing_is_lost_of_what_threads_set():
-    limits = SpanLimits(max_attributes=THREADS * EACH * 2 + 2, max_events=THREADS * EACH * 2,
-                        max_links=THREADS * EACH)  # fmt: skip
+    limits = SpanLimits(
+        max_attributes=THREADS * EACH * 2 + 2,
+        max_events=THREADS * EACH * 2,
+        max_links=THREADS * EACH,
+    )
     tracer, exporter = provider(span_limits=limits)
     span = tracer.start_span("x")
     other = tracer.start_span("y").get_span_context()
@@ -109,10 +112,13 @@ def test_it_ends_once_and_later_writes_are_refused():
         span = tracer.start_span("x", attributes={"a": 1})
         seen = []
         at_once(
-            span.end, span.end, lambda span=span: span.set_attribute("b", 2),
-            lambda span=span: span.set_attributes({"c": 3}), lambda span=span: span.add_event("e"),
+            span.end,
+            span.end,
+            lambda span=span: span.set_attribute("b", 2),
+            lambda span=span: span.set_attributes({"c": 3}),
+            lambda span=span: span.add_event("e"),
             lambda span=span, seen=seen: seen.append(dict(span._attributes)),
-        )  # fmt: skip
+        )
         ended = exporter.spans.pop()
         assert not exporter.spans
         before = dict(ended.attributes), len(ended.events)
@@ -159,9 +165,11 @@ def test_a_forked_child_makes_its_own_spans():
             before.end()
             of_child, of_parent = exporter.spans
             lines = [
-                of_child.context.span_id, of_child.parent == before.get_span_context(),
-                dict(of_parent.attributes), of_child.resource.attributes.get("process.pid"),
-            ]  # fmt: skip
+                of_child.context.span_id,
+                of_child.parent == before.get_span_context(),
+                dict(of_parent.attributes),
+                of_child.resource.attributes.get("process.pid"),
+            ]
             os.write(write, repr(lines).encode())
             status = 0
         finally:

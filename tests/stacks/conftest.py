@@ -57,9 +57,14 @@ def _uv(*arguments) -> None:
     if uv is None:
         missing("uv is not installed: pip install uv")
     done = subprocess.run(
-        [uv, *map(str, arguments)], capture_output=True, check=False, text=True, timeout=600,
-        cwd=ROOT, env={**os.environ, "UV_NO_PROGRESS": "1"},
-    )  # fmt: skip
+        [uv, *map(str, arguments)],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=600,
+        cwd=ROOT,
+        env={**os.environ, "UV_NO_PROGRESS": "1"},
+    )
     if done.returncode:
         missing(f"uv {' '.join(map(str, arguments))} failed: {done.stderr[-800:]}")
 
@@ -83,8 +88,12 @@ def wheel(tmp_path_factory):
 def build_wheel(directory: Path) -> Path:
     done = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(directory)],
-        cwd=ROOT, check=False, capture_output=True, text=True, timeout=SECONDS,
-    )  # fmt: skip
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
     assert done.returncode == 0, done.stderr
     (built,) = directory.glob("*.whl")
     return built
@@ -116,13 +125,29 @@ class Stack:
             # A first call mustn't write files. Elsewhere what is imported is compiled as it is: all
             # of an environment takes seconds.
             compile_all = ["--compile-bytecode"] if self.name in FAMILIES else []
-            _uv("pip", "install", "--quiet", *compile_all, "--python", self.python, *requirements,
-                self._wheel)  # fmt: skip
+            _uv(
+                "pip",
+                "install",
+                "--quiet",
+                *compile_all,
+                "--python",
+                self.python,
+                *requirements,
+                self._wheel,
+            )
             (home / "requirements.stamp").write_text(wanted)
         content = hashlib.sha256(self._wheel.read_bytes()).hexdigest()
         if not _stamped(home / "wheel.stamp", content):
-            _uv("pip", "install", "--quiet", "--python", self.python,
-                "--reinstall-package", "cortex-otel", self._wheel)  # fmt: skip
+            _uv(
+                "pip",
+                "install",
+                "--quiet",
+                "--python",
+                self.python,
+                "--reinstall-package",
+                "cortex-otel",
+                self._wheel,
+            )
             (home / "wheel.stamp").write_text(content)
 
     def environment(self, home: Path, **more: str) -> dict[str, str]:
@@ -146,9 +171,14 @@ class Stack:
     def run(self, home: Path, *arguments: str, probe: Path = PROBE, **environment: str):
         """Run the probe; what it printed, and its stderr."""
         done = subprocess.run(
-            [self.python, probe, *arguments], env=self.environment(home, **environment),
-            capture_output=True, check=False, text=True, timeout=SECONDS, cwd=home.parent,
-        )  # fmt: skip
+            [self.python, probe, *arguments],
+            env=self.environment(home, **environment),
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=SECONDS,
+            cwd=home.parent,
+        )
         assert done.returncode == 0, done.stderr[-4000:]
         return json.loads(done.stdout), done.stderr
 
@@ -159,9 +189,14 @@ class Stack:
         if zero_code:
             command.insert(0, self.bin / "opentelemetry-instrument")
         with subprocess.Popen(
-            command, env=self.environment(home, **environment), cwd=home.parent,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        ) as server:  # fmt: skip
+            command,
+            env=self.environment(home, **environment),
+            cwd=home.parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as server:
             stderr = []
             reader = threading.Thread(target=lambda: stderr.append(server.stderr.read()))
             reader.start()
@@ -231,8 +266,9 @@ def ahead(stack_of, tmp_path_factory):
             if mode.startswith("every-"):
                 return stack.run(home, mode.removeprefix("every-"), probe=EVERY_PROBE)
             if mode == "stdio":
-                return stack.run(home, "stdio", str(stack.python), str(PROBE), "serve",
-                                 "--decorated")  # fmt: skip
+                return stack.run(
+                    home, "stdio", str(stack.python), str(PROBE), "serve", "--decorated"
+                )
             return stack.run(home, mode)
 
         def get(name, mode):

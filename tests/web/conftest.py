@@ -26,9 +26,14 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-quic",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+]
 
 
 @dataclass
@@ -54,19 +59,26 @@ class Admin:
     @property
     def environment(self) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        return inherited | {
-            "CORTEX_OTEL_HOME": str(self.home),
-            "CORTEX_OTEL_TIME_ZONE": "Asia/Seoul",
-            "LC_ALL": "C.UTF-8",
-        } | self.more  # fmt: skip
+        return (
+            inherited
+            | {
+                "CORTEX_OTEL_HOME": str(self.home),
+                "CORTEX_OTEL_TIME_ZONE": "Asia/Seoul",
+                "LC_ALL": "C.UTF-8",
+            }
+            | self.more
+        )
 
     def start(self) -> Admin:
         command = [sys.executable, "-P", "-m", "cortex_otel.cli", "serve", "--only", "admin",
                    "--port", str(self.port)]  # fmt: skip
         self.process = subprocess.Popen(
-            command, env=self.environment, text=True, stdout=subprocess.PIPE,
+            command,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        )
         for line in self.process.stdout:
             if found := re.search(r"http://\S+", line):
                 self.url = found[0]

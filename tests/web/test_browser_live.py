@@ -30,9 +30,12 @@ WAIT = """async ([selector, wanted]) => {
 class Emitter:
     def __init__(self, admin):
         self.process = subprocess.Popen(
-            [sys.executable, "-P", str(EMITTER)], env=admin.environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
+            [sys.executable, "-P", str(EMITTER)],
+            env=admin.environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
 
     def call(self, tool, outcome="success"):
         self.process.stdin.write(f"{tool}\t{outcome}\n")

@@ -176,9 +176,11 @@ async def test_weeks_stay_weeks(modules):
 async def test_hours_across_a_change_of_the_clock_are_in_order(modules):
     """On 2026-10-25 Berlin's clocks read 02:00 twice; the offset tells which."""
     hours = [
-        "2026-10-25T01:00:00.000+02:00", "2026-10-25T02:00:00.000+02:00",
-        "2026-10-25T02:00:00.000+01:00", "2026-10-25T03:00:00.000+01:00",
-    ]  # fmt: skip
+        "2026-10-25T01:00:00.000+02:00",
+        "2026-10-25T02:00:00.000+02:00",
+        "2026-10-25T02:00:00.000+01:00",
+        "2026-10-25T03:00:00.000+01:00",
+    ]
     rows = [[hour, n, 0] for n, hour in enumerate(hours)]
     found = await modules("en", "pivot", "m.pivot(a)", answer(rows[::-1], "hour", "unix_ns"))
     assert found["categories"] == hours
@@ -208,9 +210,12 @@ async def test_one_row_and_none(modules):
 
 def span(name, parent, start, duration=5.0, span_id=None):
     return {
-        "name": name, "span_id": span_id or name, "parent_span_id": parent,
-        "timestamp": f"2026-11-01T10:00:00.{start:06d}+09:00", "duration_ms": duration,
-    }  # fmt: skip
+        "name": name,
+        "span_id": span_id or name,
+        "parent_span_id": parent,
+        "timestamp": f"2026-11-01T10:00:00.{start:06d}+09:00",
+        "duration_ms": duration,
+    }
 
 
 async def test_a_trace_is_nested_and_loses_nothing(modules):

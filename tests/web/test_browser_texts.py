@@ -98,8 +98,11 @@ def test_the_language_is_that_of_url_cookie_or_browser(query, cookie, accept, ex
 
 def test_the_theme_is_one_of_three():
     assert [views.chosen_theme(each) for each in (None, "dark", "light", '"><b>')] == [
-        "auto", "dark", "light", "auto",
-    ]  # fmt: skip
+        "auto",
+        "dark",
+        "light",
+        "auto",
+    ]
 
 
 def test_echarts_is_the_build_that_its_readme_names():

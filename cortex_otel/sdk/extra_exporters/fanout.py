@@ -98,7 +98,7 @@ class ExtraExporters:
                 "CORTEX_OTEL_OTHER_EXPORTERS_GET_RAW_PERSONAL_DATA IS ON: %s GET EVERYTHING AS IT "
                 "IS, arguments, messages and user ids of this machine's users included.",
                 ", ".join(dict.fromkeys(one.name for one in named)) or "exporters given in code",
-            )  # fmt: skip
+            )
         names = ",".join(dict.fromkeys(self._names))
         #: For the heartbeat; ``cortex-otel status`` has a text for each.
         self.notes = [f"forward:{'raw' if is_raw else 'redacted'} {names}"] if names else []
@@ -153,10 +153,14 @@ class ExtraExporters:
         if one.signal == "metrics":
             copy: Any = (lambda data: data) if raw else copies.metrics
             sender = MetricSender(
-                make, name=one.name, note=self._note, copy=copy, interval_ms=interval_ms,
+                make,
+                name=one.name,
+                note=self._note,
+                copy=copy,
+                interval_ms=interval_ms,
                 preferred=preferred_of_otlp() if waits else preferred_of(exporter),
                 starts_now=not waits,
-            )  # fmt: skip
+            )
             if waits:
                 self._waiting.append(sender)
             self.metric_readers.append(sender.reader)
@@ -345,8 +349,11 @@ def _as_sampled(copy: ReadableSpan) -> ReadableSpan:
 
 def _raw_log(log: ReadWriteLogRecord) -> ReadableLogRecord:
     return ReadableLogRecord(
-        log.log_record, log.resource, log.instrumentation_scope, log.limits  # type: ignore[arg-type]
-    )  # fmt: skip
+        log.log_record,
+        log.resource,
+        log.instrumentation_scope,
+        log.limits,  # type: ignore[arg-type]
+    )
 
 
 def _writable(copy: ReadableLogRecord) -> ReadWriteLogRecord:

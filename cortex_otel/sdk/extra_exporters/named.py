@@ -69,8 +69,10 @@ def _named(signal: str, *, allowed: bool) -> list[Named]:
         guard.warn_once(
             f"exporter {signal}",
             "%s=%s is not followed: telemetry stays on this machine "
-            "(CORTEX_OTEL_ALLOW_OTHER_EXPORTERS=true follows it)", variable, ",".join(names),
-        )  # fmt: skip
+            "(CORTEX_OTEL_ALLOW_OTHER_EXPORTERS=true follows it)",
+            variable,
+            ",".join(names),
+        )
         return []
     exporters = []
     for name in names:
@@ -83,9 +85,10 @@ def _named(signal: str, *, allowed: bool) -> list[Named]:
 def _find(signal: str, name: str) -> Callable[[], Any] | None:
     if name == "console":
         guard.warn_once(
-            "exporter console", "the console exporter is not started: it writes to stdout, over "
+            "exporter console",
+            "the console exporter is not started: it writes to stdout, over "
             "which an MCP server talks to its client",
-        )  # fmt: skip
+        )
         return None
     if name == "otlp":
         general = os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")

@@ -61,16 +61,19 @@ def exporters(settings: Settings) -> list[Named]:
                 raise ModuleNotFoundError(package)  # noqa: TRY301 - as a parent that is missing
         return [
             Named(
-                NAME, signal, partial(_exporter, signal, settings.otlp_endpoint, headers),
+                NAME,
+                signal,
+                partial(_exporter, signal, settings.otlp_endpoint, headers),
                 is_otlp=True,
             )
             for signal in _PARTS
-        ]  # fmt: skip
+        ]
     except ImportError:
         guard.warn_once(
-            "otlp", "CORTEX_OTEL_OTLP_ENDPOINT needs more packages, so nothing is sent: %s",
+            "otlp",
+            "CORTEX_OTEL_OTLP_ENDPOINT needs more packages, so nothing is sent: %s",
             to_install("otlp"),
-        )  # fmt: skip
+        )
     except Exception as error:  # noqa: BLE001 - somebody else's package; a file that has changed
         guard.swallowed("forward.otlp", error)
     return []
@@ -96,9 +99,11 @@ def probe(settings: Settings) -> str:
     with session:
         try:
             response = session.post(
-                f"{settings.otlp_endpoint}/v1/traces", data=b"", timeout=_PROBE_SECONDS,
+                f"{settings.otlp_endpoint}/v1/traces",
+                data=b"",
+                timeout=_PROBE_SECONDS,
                 headers={"content-type": "application/x-protobuf"},
-            )  # fmt: skip
+            )
         except requests.exceptions.RequestException:
             return str(session.last_result()[1])
     return "" if response.status_code in _SUCCESS else f"http_{response.status_code}"

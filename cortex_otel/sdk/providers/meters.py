@@ -72,10 +72,13 @@ class MetricJoint(Joint):
     sdk = MeterProvider
 
     def __init__(
-        self, make: Callable[[Sequence[MetricReader]], MeterProvider],
-        make_reader: Callable[[], MetricReader], drop_reader: Callable[[Any], None],
-        readers: Sequence[MetricReader], on_first: Callable[[], None] = lambda: None,
-    ) -> None:  # fmt: skip
+        self,
+        make: Callable[[Sequence[MetricReader]], MeterProvider],
+        make_reader: Callable[[], MetricReader],
+        drop_reader: Callable[[Any], None],
+        readers: Sequence[MetricReader],
+        on_first: Callable[[], None] = lambda: None,
+    ) -> None:
         # Given at construction: the SDK doesn't shut down a reader that is added later.
         super().__init__(lambda: make([make_reader(), *readers]))
         self._make_reader = make_reader

@@ -37,9 +37,15 @@ class _JoinedSampler(Sampler):
         self.ours: Sampler | None = ours
 
     def should_sample(
-        self, parent_context: Any, trace_id: int, name: str, kind: Any = None,
-        attributes: Any = None, *more: Any, **named: Any,
-    ) -> SamplingResult:  # fmt: skip
+        self,
+        parent_context: Any,
+        trace_id: int,
+        name: str,
+        kind: Any = None,
+        attributes: Any = None,
+        *more: Any,
+        **named: Any,
+    ) -> SamplingResult:
         arguments = (parent_context, trace_id, name, kind, attributes, *more)
         result = self.theirs.should_sample(*arguments, **named)
         state = result.trace_state
@@ -93,8 +99,9 @@ class _Concurrent(_Separated, ConcurrentMultiSpanProcessor):
 
 
 _SEPARATED: dict[type, type] = {
-    SynchronousMultiSpanProcessor: _Synchronous, ConcurrentMultiSpanProcessor: _Concurrent,
-}  # fmt: skip
+    SynchronousMultiSpanProcessor: _Synchronous,
+    ConcurrentMultiSpanProcessor: _Concurrent,
+}
 
 
 def _is_host_dropped(span: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -14,6 +13,7 @@ from opentelemetry.metrics import _internal as metrics
 from cortex_otel import guard
 from cortex_otel.instrument.patches import Patches
 from cortex_otel.span.internals import MissingPartError, part, scope_of
+from cortex_otel_exporters import native
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,17 +57,29 @@ class Slot(NamedTuple):
 
 
 TRACES: Final = Slot(
-    "traces", trace, "_TRACER_PROVIDER", "_TRACER_PROVIDER_SET_ONCE", trace.get_tracer_provider,
+    "traces",
+    trace,
+    "_TRACER_PROVIDER",
+    "_TRACER_PROVIDER_SET_ONCE",
+    trace.get_tracer_provider,
     trace.set_tracer_provider,
-)  # fmt: skip
+)
 LOGS: Final = Slot(
-    "logs", logs, "_LOGGER_PROVIDER", "_LOGGER_PROVIDER_SET_ONCE", logs.get_logger_provider,
+    "logs",
+    logs,
+    "_LOGGER_PROVIDER",
+    "_LOGGER_PROVIDER_SET_ONCE",
+    logs.get_logger_provider,
     logs.set_logger_provider,
-)  # fmt: skip
+)
 METRICS: Final = Slot(
-    "metrics", metrics, "_METER_PROVIDER", "_METER_PROVIDER_SET_ONCE", metrics.get_meter_provider,
+    "metrics",
+    metrics,
+    "_METER_PROVIDER",
+    "_METER_PROVIDER_SET_ONCE",
+    metrics.get_meter_provider,
     metrics.set_meter_provider,
-)  # fmt: skip
+)
 
 
 class _ReplaceableOnce:
@@ -77,7 +89,7 @@ class _ReplaceableOnce:
     """
 
     def __init__(self, slot: Slot, ours: Any, follow: Callable[[Any], None]) -> None:
-        self._lock = threading.Lock()
+        self._lock = native.Lock()
         self._done = True
         self._slot = slot
         self._ours = ours
@@ -197,8 +209,9 @@ class Joint(ABC):
             guard.warn_once(
                 f"provider {signal}",
                 "cortex-otel can't join a provider of type %s: its %s are not in the local store",
-                kind, signal,
-            )  # fmt: skip
+                kind,
+                signal,
+            )
         elif self._own is not None:
             try:
                 self._hand_over(self._own, provider)
@@ -207,8 +220,10 @@ class Joint(ABC):
                 guard.warn_once(
                     f"hand over {signal}",
                     "what was obtained before %s was set can't delegate to it: its %s are only in "
-                    "the local store", kind, signal,
-                )  # fmt: skip
+                    "the local store",
+                    kind,
+                    signal,
+                )
 
     def _join(self, provider: Any) -> str:
         """Add our part to ``provider``; returns how: a value of :attr:`how`."""

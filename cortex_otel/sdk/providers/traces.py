@@ -37,9 +37,11 @@ class TraceJoint(Joint):
     sdk = TracerProvider
 
     def __init__(
-        self, make: Callable[[], TracerProvider], processors: Sequence[SpanProcessor],
+        self,
+        make: Callable[[], TracerProvider],
+        processors: Sequence[SpanProcessor],
         sampler: Sampler,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(make)
         self._processors = tuple(processors)
         self._sampler = sampler

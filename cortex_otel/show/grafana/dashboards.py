@@ -175,19 +175,32 @@ def _variable(name: str, language: str) -> Any:
         case "service":
             sql = "SELECT DISTINCT service FROM segments ORDER BY service"
             return (
-                dashboard.QueryVariable(variable).label(label).query(sql).definition(sql)
-                .datasource(DATASOURCE).refresh(models.VariableRefresh.ON_DASHBOARD_LOAD)
-                .multi(multi=False).include_all(include_all=True).all_value(_ALL).current(everything)
-            )  # fmt: skip
+                dashboard.QueryVariable(variable)
+                .label(label)
+                .query(sql)
+                .definition(sql)
+                .datasource(DATASOURCE)
+                .refresh(models.VariableRefresh.ON_DASHBOARD_LOAD)
+                .multi(multi=False)
+                .include_all(include_all=True)
+                .all_value(_ALL)
+                .current(everything)
+            )
         case "user_tier":
             return (
-                dashboard.CustomVariable(variable).label(label).values(",".join(TIERS))
-                .multi(multi=False).include_all(include_all=True).all_value(_ALL).current(everything)
-            )  # fmt: skip
+                dashboard.CustomVariable(variable)
+                .label(label)
+                .values(",".join(TIERS))
+                .multi(multi=False)
+                .include_all(include_all=True)
+                .all_value(_ALL)
+                .current(everything)
+            )
         case "utc_offset_minutes":
             offsets = {_offset_name(minutes): str(minutes) for minutes in _OFFSETS}
             return (
-                dashboard.CustomVariable(variable).label(label)
+                dashboard.CustomVariable(variable)
+                .label(label)
                 .description(
                     _(
                         "Where a calendar day begins. There is one offset for the whole range: in "
@@ -196,9 +209,10 @@ def _variable(name: str, language: str) -> Any:
                     )
                 )
                 .values(",".join(f"{text} : {value}" for text, value in offsets.items()))
-                .multi(multi=False).include_all(include_all=False)
+                .multi(multi=False)
+                .include_all(include_all=False)
                 .current(models.VariableOption(selected=True, text="UTC", value="0"))
-            )  # fmt: skip
+            )
     nothing = models.VariableOption(selected=True, text="", value="")
     return dashboard.TextBoxVariable(variable).label(label).default_value("").current(nothing)
 

@@ -84,8 +84,10 @@ def _column_properties(drawn: Drawn, column: Column) -> list[models.DynamicConfi
     if column.unit in _DECIMALS:
         properties.append(_set("decimals", _DECIMALS[column.unit]))
     if column.name == "result" and drawn.panel.draw == "table":
-        colours = {name: {"color": colour, "index": place}
-                   for place, (name, colour) in enumerate(_RESULTS.items())}  # fmt: skip
+        colours = {
+            name: {"color": colour, "index": place}
+            for place, (name, colour) in enumerate(_RESULTS.items())
+        }
         properties.append(_set("mappings", [{"type": "value", "options": colours}]))
         properties.append(_set("custom.cellOptions", {"type": "color-text"}))
     if links := _links(drawn, column.name):
@@ -140,14 +142,17 @@ def _over_time(drawn: Drawn) -> _PanelBuilder:
     builder = (
         timeseries.Panel()
         .legend(_legend(shown=len(drawn.values) > 1 or bool(panel.split)))
-        .tooltip(common.VizTooltipOptions().mode(kinds.TooltipDisplayMode.MULTI)
-                 .sort(kinds.SortOrder.DESCENDING))
+        .tooltip(
+            common.VizTooltipOptions()
+            .mode(kinds.TooltipDisplayMode.MULTI)
+            .sort(kinds.SortOrder.DESCENDING)
+        )
         .line_width(2)
         .show_points(kinds.VisibilityMode.AUTO)
         .span_nulls(span_nulls=False)
         .axis_soft_min(0)
         .unit(_UNITS[drawn.column(drawn.values[0]).unit])
-    )  # fmt: skip
+    )
     if panel.draw == "bars":
         builder.draw_style(kinds.GraphDrawStyle.BARS).fill_opacity(60).line_width(1)
     else:

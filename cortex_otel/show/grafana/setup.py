@@ -160,9 +160,13 @@ def files(
 
 
 def provision(
-    target: str, settings: Settings, *, force: bool, language: str,
+    target: str,
+    settings: Settings,
+    *,
+    force: bool,
+    language: str,
     environ: Mapping[str, str] | None = None,
-) -> Provisioned:  # fmt: skip
+) -> Provisioned:
     """Write everything that an installed Grafana reads at its start below ``target``.
 
     Args:

@@ -59,9 +59,14 @@ def whole_page(
             allowed_ms = min(TIME_LIMIT_MS, max(_MIN_MS, (end - started) * 1000))
             try:
                 panels[panel.id] = answer(
-                    connection, page, panel, query, default_zone=default_zone, language=language,
+                    connection,
+                    page,
+                    panel,
+                    query,
+                    default_zone=default_zone,
+                    language=language,
                     time_limit_ms=allowed_ms,
-                )  # fmt: skip
+                )
             except QueryTimeoutError as error:
                 if time.monotonic() < started + allowed_ms / 1000:
                     raise  # it was interrupted: the client has gone
@@ -98,9 +103,12 @@ def records(
     time_range = from_the_first_record(connection, range_of(query, default_zone))
     more: dict[str, Value] = {} if cursor is None else cursor_values(question, cursor)
     result = run(
-        connection, question, values_of(question, query, time_range, more),
-        time_limit_ms=TIME_LIMIT_MS, row_limit=limit,
-    )  # fmt: skip
+        connection,
+        question,
+        values_of(question, query, time_range, more),
+        time_limit_ms=TIME_LIMIT_MS,
+        row_limit=limit,
+    )
     names = [column.name for column in result.columns]
     return {
         "question": name,

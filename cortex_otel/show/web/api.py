@@ -160,11 +160,16 @@ async def panel_of_page(
         await _ask(
             request,
             lambda connection: answer(
-                connection, asked_page, asked_panel, query, default_zone=admin_of(request).zone,
-                language=_language(request), cursor=query.cursor,
+                connection,
+                asked_page,
+                asked_panel,
+                query,
+                default_zone=admin_of(request).zone,
+                language=_language(request),
+                cursor=query.cursor,
             ),
         )
-    )  # fmt: skip
+    )
 
 
 @router.get("/questions", responses=_of(schemas.Questions), tags=["lists"])

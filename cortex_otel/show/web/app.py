@@ -117,9 +117,13 @@ def create_app(settings: Settings, token: str, readers: Readers | None = None) -
         admin.exports.close()
 
     app = FastAPI(
-        title="cortex-otel admin", docs_url=None, redoc_url=None, openapi_url=None,
-        lifespan=lifespan, redirect_slashes=False,
-    )  # fmt: skip
+        title="cortex-otel admin",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
     app.include_router(api.router)
     app.router.routes.extend(html.ROUTES)
     openapi.add_to(app)
@@ -135,10 +139,12 @@ async def _on_error(request: Request, error: Exception) -> Response:
             known: ApiError | None = bad_parameter(error.errors())
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
             known = ApiError(
-                HTTPStatus.METHOD_NOT_ALLOWED, "method",
-                N_("this address accepts only {allowed}"), allowed="GET, HEAD",
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                "method",
+                N_("this address accepts only {allowed}"),
+                allowed="GET, HEAD",
                 headers={"allow": "GET, HEAD"},
-            )  # fmt: skip
+            )
         case HTTPException():
             known = not_found()
         case _:

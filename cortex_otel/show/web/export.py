@@ -210,10 +210,11 @@ class Download(Response):
         try:
             await send(
                 {
-                    "type": "http.response.start", "status": self.status_code,
+                    "type": "http.response.start",
+                    "status": self.status_code,
                     "headers": self.raw_headers,
                 }
-            )  # fmt: skip
+            )
             chunk = self._first
             while chunk and not disconnected.done():
                 async with asyncio.timeout(_SECONDS_FOR_A_CHUNK):

@@ -209,9 +209,13 @@ class Gate:
         path = "/" + scope["path"].lstrip("/")
         answer = RedirectResponse(f"{path}?{rest}" if rest else path, HTTPStatus.SEE_OTHER)
         answer.set_cookie(
-            self._cookie, self._cookie_value, max_age=_COOKIE_SECONDS, path="/", httponly=True,
+            self._cookie,
+            self._cookie_value,
+            max_age=_COOKIE_SECONDS,
+            path="/",
+            httponly=True,
             samesite="strict",
-        )  # fmt: skip
+        )
         return answer
 
     def _error_response(self, error: ApiError, scope: Scope, headers: Headers) -> Response:

@@ -52,9 +52,13 @@ async def _shown(request: Request, name: str, subject: str) -> Response:
     language, theme = _preferences(request)
     problem = await _problem(request, language)
     html = views.page_html(
-        pages.PAGES[name], language=language, theme=theme, query=dict(request.query_params),
-        problem=problem, subject=subject,
-    )  # fmt: skip
+        pages.PAGES[name],
+        language=language,
+        theme=theme,
+        query=dict(request.query_params),
+        problem=problem,
+        subject=subject,
+    )
     return HTMLResponse(html, problem.status if problem else HTTPStatus.OK)
 
 
@@ -65,9 +69,12 @@ async def _trace(request: Request) -> Response:
     language, theme = _preferences(request)
     problem = await _problem(request, language)
     html = views.trace_html(
-        trace_id.lower(), language=language, theme=theme, query=dict(request.query_params),
+        trace_id.lower(),
+        language=language,
+        theme=theme,
+        query=dict(request.query_params),
         problem=problem,
-    )  # fmt: skip
+    )
     return HTMLResponse(html, problem.status if problem else HTTPStatus.OK)
 
 

@@ -196,8 +196,10 @@ def answer(
 def rows_of(result: Result, zone: Zone) -> list[list[Value]]:
     """Rows with values as the API returns them."""
     units = [column.unit for column in result.columns]
-    return [[cell(value, unit, zone) for value, unit in zip(row, units, strict=True)]
-            for row in result.rows]  # fmt: skip
+    return [
+        [cell(value, unit, zone) for value, unit in zip(row, units, strict=True)]
+        for row in result.rows
+    ]
 
 
 def cursor_after(result: Result) -> str | None:

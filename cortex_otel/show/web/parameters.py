@@ -106,24 +106,28 @@ class RangeQuery(LanguageQuery):
     since: Annotated[
         str | None,
         Field(
-            pattern=r"^([0-9]{1,6}[smhdw]|all)$", examples=["7d"],
+            pattern=r"^([0-9]{1,6}[smhdw]|all)$",
+            examples=["7d"],
             description="Range up to now: an age (`24h`, `7d`, `30d`, `2w`) or `all`; 30d.",
         ),
-    ] = None  # fmt: skip
+    ] = None
     from_: Annotated[
         str | None,
         Field(
-            alias="from", max_length=40, examples=["2026-11-01"],
+            alias="from",
+            max_length=40,
+            examples=["2026-11-01"],
             description="Start, inclusive: ISO 8601, in `tz` unless it names its offset.",
         ),
-    ] = None  # fmt: skip
+    ] = None
     to: Annotated[
         str | None,
         Field(
-            max_length=40, examples=["2026-11-08T12:00+09:00"],
+            max_length=40,
+            examples=["2026-11-08T12:00+09:00"],
             description="End, exclusive; the same. Now, if left out.",
         ),
-    ] = None  # fmt: skip
+    ] = None
     service: Annotated[
         str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="One service: `mcp` …")
     ] = None
@@ -133,10 +137,11 @@ class RangeQuery(LanguageQuery):
     tz: Annotated[
         str | None,
         Field(
-            max_length=64, examples=["Asia/Seoul"],
+            max_length=64,
+            examples=["Asia/Seoul"],
             description="Time zone of days and times (IANA); the setting, else this machine's.",
         ),
-    ] = None  # fmt: skip
+    ] = None
 
 
 _User = Annotated[
@@ -285,9 +290,12 @@ def range_of(query: RangeQuery, default_zone: Zone, *, own: str = "") -> Range:
             field=field,
         )
     return Range(
-        from_ns, to_ns, chosen, reaches_now=to_ns >= now_ns,
+        from_ns,
+        to_ns,
+        chosen,
+        reaches_now=to_ns >= now_ns,
         is_all=since == "all" and query.from_ is None,
-    )  # fmt: skip
+    )
 
 
 def bad_parameter(errors: Iterable[Any]) -> ApiError:
@@ -316,6 +324,11 @@ def _moment(chosen: Zone, field: str, text: str) -> int:
 def _bad(field: str, value: object) -> ApiError:
     code, message = _BAD.get(field, _BAD_OTHER)
     return ApiError(
-        HTTPStatus.BAD_REQUEST, code, message, field=field, value=shown(value),
-        allowed=", ".join(TIERS), most=MAX_EVENTS,
-    )  # fmt: skip
+        HTTPStatus.BAD_REQUEST,
+        code,
+        message,
+        field=field,
+        value=shown(value),
+        allowed=", ".join(TIERS),
+        most=MAX_EVENTS,
+    )

@@ -164,10 +164,12 @@ def known_problem(error: Exception) -> ApiError | None:
         case StoreError():
             wait = _RETRY_SECONDS.get(error.reason)
             return ApiError(
-                HTTPStatus.SERVICE_UNAVAILABLE, f"store_{error.reason}",
-                _STORE_MESSAGES[error.reason], headers={"retry-after": wait} if wait else None,
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"store_{error.reason}",
+                _STORE_MESSAGES[error.reason],
+                headers={"retry-after": wait} if wait else None,
                 hint=(N_("Database: {path}"), {"path": error.path}),
-            )  # fmt: skip
+            )
     return None
 
 

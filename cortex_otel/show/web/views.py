@@ -106,13 +106,17 @@ def page_html(
         subject: the subject of a page about one thing: the user hash of a user's page.
     """
     return _shell(
-        "page.html", language, theme, query, problem,
+        "page.html",
+        language,
+        theme,
+        query,
+        problem,
         page=page.id,
         title=page.title_in(language),
         subject=subject,
         panels=_laid_out([_panel(panel, language) for panel in page.panels]),
         own_filters=[name for name in page.filters if name not in _COMMON],
-    )  # fmt: skip
+    )
 
 
 def trace_html(
@@ -125,13 +129,17 @@ def trace_html(
 ) -> str:
     """The waterfall of one trace, still empty."""
     return _shell(
-        "trace.html", language, theme, query, problem,
+        "trace.html",
+        language,
+        theme,
+        query,
+        problem,
         page="trace",
         title=texts(language).gettext("Trace"),
         subject=trace_id,
         panels=[],
         own_filters=[],
-    )  # fmt: skip
+    )
 
 
 def sign_in_html(language: str) -> str:

@@ -89,11 +89,17 @@ class Dimensions:
             user_key = self._keys.user(connection, record.user_id_hash, record.time_unix_nano)
         self._count += 1
         keys = DimensionKeys(
-            self._count, series_keys, context_key,
-            self._session_key(connection, record, user_key), user_key, series.user_tier,
-            series.event_type != SPAN_EVENT_TYPE, series.result in FAILED_RESULTS,
-            bool(series.feature), bool(session.session_id),
-        )  # fmt: skip
+            self._count,
+            series_keys,
+            context_key,
+            self._session_key(connection, record, user_key),
+            user_key,
+            series.user_tier,
+            series.event_type != SPAN_EVENT_TYPE,
+            series.result in FAILED_RESULTS,
+            bool(series.feature),
+            bool(session.session_id),
+        )
         if len(self._dimensions) >= _MAX_DIMENSIONS:
             self._dimensions.clear()
         self._dimensions[series, record.context, record.session, record.user_id_hash] = keys
@@ -111,11 +117,16 @@ class Dimensions:
         )
         connection.execute(
             _SESSION,
-            (session.session_id, user_key if session.session_id else None, segment,
-             record.time_unix_nano, record.time_unix_nano,
-             self._keys.platform(connection, session if session.session_id else _NO_SESSION),
-             None if session.instance_id == session.session_id else session.instance_id),
-        )  # fmt: skip
+            (
+                session.session_id,
+                user_key if session.session_id else None,
+                segment,
+                record.time_unix_nano,
+                record.time_unix_nano,
+                self._keys.platform(connection, session if session.session_id else _NO_SESSION),
+                None if session.instance_id == session.session_id else session.instance_id,
+            ),
+        )
         row = connection.execute(
             "SELECT session_key FROM sessions WHERE session_id = ?", (session.session_id,)
         ).fetchone()

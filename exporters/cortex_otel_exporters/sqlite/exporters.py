@@ -37,8 +37,11 @@ if TYPE_CHECKING:
     from cortex_otel_exporters.record import MetricPoint, Record, Sink
 
 __all__ = [
-    "SqliteLogRecordExporter", "SqliteMetricExporter", "SqliteMetricReader", "SqliteSpanExporter",
-]  # fmt: skip
+    "SqliteLogRecordExporter",
+    "SqliteMetricExporter",
+    "SqliteMetricReader",
+    "SqliteSpanExporter",
+]
 
 #: Deltas, so that points of several processes and restarts add up.
 DELTAS: dict[type, AggregationTemporality] = {

@@ -125,8 +125,12 @@ class Rollups:
         row = self._user_days.get((day, user_key, segment_key))
         if row is None:
             self._user_days[day, user_key, segment_key] = [
-                group.events, failed, group.first, group.last, bit,
-            ]  # fmt: skip
+                group.events,
+                failed,
+                group.first,
+                group.last,
+                bit,
+            ]
         else:
             row[0] += group.events
             row[1] += failed
@@ -189,24 +193,44 @@ _ADD_EVENTS = "ON CONFLICT DO UPDATE SET events = events + excluded.events"
 _HOUR_DURATION = Insert("rollup_hour_duration", 5, _ADD_EVENTS)
 _DAY_DURATION = Insert("rollup_day_duration", 5, _ADD_EVENTS)
 _WEEK_DURATION = Insert("rollup_week_duration", 5, _ADD_EVENTS)
-_USER_DAY = Insert("rollup_user_day", 8, """
+_USER_DAY = Insert(
+    "rollup_user_day",
+    8,
+    """
 ON CONFLICT DO UPDATE SET events = events + excluded.events, errors = errors + excluded.errors,
     first_time = min(first_time, excluded.first_time),
     last_time = max(last_time, excluded.last_time),
     half_hours = half_hours | excluded.half_hours
-""")  # fmt: skip
-_USER_TIER = Insert("user_tiers", 4, """
+""",
+)
+_USER_TIER = Insert(
+    "user_tiers",
+    4,
+    """
 ON CONFLICT DO UPDATE SET first_seen = min(first_seen, excluded.first_seen),
     last_seen = max(last_seen, excluded.last_seen)
-""")  # fmt: skip
-_USER_FEATURE_DAYS = Insert("rollup_user_feature_days", 6, """
+""",
+)
+_USER_FEATURE_DAYS = Insert(
+    "rollup_user_feature_days",
+    6,
+    """
 ON CONFLICT DO UPDATE SET events = events + excluded.events, days = days | excluded.days
-""")  # fmt: skip
-_USER_FEATURE = Insert("rollup_user_feature", 5, """
+""",
+)
+_USER_FEATURE = Insert(
+    "rollup_user_feature",
+    5,
+    """
 ON CONFLICT DO UPDATE SET first_day = min(first_day, excluded.first_day),
     last_day = max(last_day, excluded.last_day)
     WHERE excluded.first_day < first_day OR excluded.last_day > last_day
-""")  # fmt: skip
-_MEASURE = Insert("rollup_measure", 6, """
+""",
+)
+_MEASURE = Insert(
+    "rollup_measure",
+    6,
+    """
 ON CONFLICT DO UPDATE SET events = events + excluded.events, total = total + excluded.total
-""")  # fmt: skip
+""",
+)

@@ -40,9 +40,13 @@ logs.add_log_record_processor(
 now = time.time_ns()
 for _ in range(10):
     logs.get_logger("probe").emit(
-        LogRecord(timestamp=now, observed_timestamp=now, severity_number=SeverityNumber.INFO,
-                  body="pressed")
-    )  # fmt: skip
+        LogRecord(
+            timestamp=now,
+            observed_timestamp=now,
+            severity_number=SeverityNumber.INFO,
+            body="pressed",
+        )
+    )
 
 meters = MeterProvider(
     metric_readers=[

@@ -98,10 +98,12 @@ def test_headers_come_only_from_the_file(server, run, tmp_path):
     run(
         SEND,
         **endpoint(collector, CORTEX_OTEL_OTLP_HEADERS_FILE=str(file)),
-        OTEL_EXPORTER_OTLP_HEADERS="x-other=THEIRS", OTEL_EXPORTER_OTLP_TRACES_HEADERS="y=THEIRS",
-        OTEL_EXPORTER_OTLP_CERTIFICATE="/nowhere", OTEL_EXPORTER_OTLP_COMPRESSION="gzip",
+        OTEL_EXPORTER_OTLP_HEADERS="x-other=THEIRS",
+        OTEL_EXPORTER_OTLP_TRACES_HEADERS="y=THEIRS",
+        OTEL_EXPORTER_OTLP_CERTIFICATE="/nowhere",
+        OTEL_EXPORTER_OTLP_COMPRESSION="gzip",
         HOME=str(tmp_path),
-    )  # fmt: skip
+    )
     assert {path for path, _, _ in collector.taken} == PATHS
     for _, headers, _ in collector.taken:
         received = {name.lower(): value for name, value in headers.items()}
@@ -278,9 +280,15 @@ def test_before_greenlets_nothing_is_imported_that_keeps_what_they_replace(
     (tmp_path / "path" / f"{library}.py").touch()
     collector = server()
     code = SEND.replace("with trace", NOTHING_YET + "with trace", 1)
-    assert run(code, **endpoint(
-        collector, PYTHONPATH=str(tmp_path / "path"), CORTEX_OTEL_EXIT_TIMEOUT_MS="20000"
-    )) == ""  # fmt: skip
+    assert (
+        run(
+            code,
+            **endpoint(
+                collector, PYTHONPATH=str(tmp_path / "path"), CORTEX_OTEL_EXIT_TIMEOUT_MS="20000"
+            ),
+        )
+        == ""
+    )
     assert {path for path, _, _ in collector.taken} == PATHS
     assert noted() == {"sent|otlp": 2}
     assert noted("metric") == {"sent|otlp": 1}

@@ -15,9 +15,11 @@ pytestmark = pytest.mark.system
 SECONDS = 8.0
 CONFIGURE = "cortex_otel.configure(metrics_interval_ms=86_400_000)\nemit(100)\n"
 NAMED = {
-    "OTEL_TRACES_EXPORTER": "otlp", "OTEL_LOGS_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "otlp",
+    "OTEL_TRACES_EXPORTER": "otlp",
+    "OTEL_LOGS_EXPORTER": "otlp",
+    "OTEL_METRICS_EXPORTER": "otlp",
     "CORTEX_OTEL_ALLOW_OTHER_EXPORTERS": "true",
-}  # fmt: skip
+}
 
 
 @pytest.fixture

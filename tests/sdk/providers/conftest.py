@@ -27,12 +27,19 @@ def host(tmp_path):
         path.write_text((HERE / "host.py").read_text("utf-8") + script, "utf-8")
         command = [sys.executable, path, *arguments]
         done = subprocess.run(
-            [LAUNCHER, *command] if zero_code else command, cwd=tmp_path, timeout=PATIENCE,
-            check=False, capture_output=True, text=True,
-            env={**os.environ, "CORTEX_OTEL_HOME": str(tmp_path / "home"),
-                 "PYTHONPATH": os.pathsep.join(map(str, (SOURCE, SOURCE / "exporters"))),
-                 **environment},
-        )  # fmt: skip
+            [LAUNCHER, *command] if zero_code else command,
+            cwd=tmp_path,
+            timeout=PATIENCE,
+            check=False,
+            capture_output=True,
+            text=True,
+            env={
+                **os.environ,
+                "CORTEX_OTEL_HOME": str(tmp_path / "home"),
+                "PYTHONPATH": os.pathsep.join(map(str, (SOURCE, SOURCE / "exporters"))),
+                **environment,
+            },
+        )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout), done.stderr
 

@@ -45,9 +45,13 @@ cortex_otel.instrument_tool(lambda: None, name="tool")()
 report(is_theirs=type(trace.get_tracer_provider()).__name__)
 """
 SPANS = [
-    "of a proxy", "of a tracer from before", "of a provider from before", "of a tracer from after",
-    "decorated", "tools/call tool",
-]  # fmt: skip
+    "of a proxy",
+    "of a tracer from before",
+    "of a provider from before",
+    "of a tracer from after",
+    "decorated",
+    "tools/call tool",
+]
 METRICS = {
     "before.counter": 1, "before.histogram": 1, "before.up_down": 4, "before.gauge": 5,
     "after.counter": 2, "mcp.server.operation.duration": 1,

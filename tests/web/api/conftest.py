@@ -35,11 +35,17 @@ def events():
     for place, name in enumerate(HOSTILE):
         made.append(
             seeding.Event(
-                time=made[-1].time + 10**9, duration=10**7, name=f"call {name}", tool_name=name,
-                result="error", error_type="ValueError", error_message=f"ValueError in f:{place}",
-                user=seeding.user_hash(1), session="hostile",
+                time=made[-1].time + 10**9,
+                duration=10**7,
+                name=f"call {name}",
+                tool_name=name,
+                result="error",
+                error_type="ValueError",
+                error_message=f"ValueError in f:{place}",
+                user=seeding.user_hash(1),
+                session="hostile",
             )
-        )  # fmt: skip
+        )
     shift = time.time_ns() - 60 * 10**9 - made[-1].time
     for event in made:
         event.time += shift

@@ -75,9 +75,10 @@ def test_the_filters_of_the_page_hold_for_its_file(client, events):
     asked = {"since": "all", "tier": "paid", "service": "mcp", "event_type": "mcp.tool_call"}
     export = client.get(f"{API}/export/json", params=asked).json()
     wanted = [
-        event for event in events
+        event
+        for event in events
         if (event.tier, event.service, event.event_type) == ("paid", "mcp", "mcp.tool_call")
-    ]  # fmt: skip
+    ]
     assert export["row_count"] == len(wanted) > 10
 
 

@@ -38,8 +38,10 @@ def token_of(admin):
 def socket_of(admin, **headers):
     return websockets.sync.client.connect(
         f"{admin.origin.replace('http', 'ws')}/admin/telemetry/live",
-        additional_headers=headers, proxy=None, open_timeout=PATIENCE,
-    )  # fmt: skip
+        additional_headers=headers,
+        proxy=None,
+        open_timeout=PATIENCE,
+    )
 
 
 @pytest.mark.parametrize("path", READABLE)
@@ -230,9 +232,12 @@ def test_the_live_socket_is_guarded_alike(admin, headers):
 
 def test_the_live_socket_is_not_opened_under_a_foreign_name(client):
     wish = {
-        "connection": "upgrade", "upgrade": "websocket", "sec-websocket-version": "13",
-        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "host": "evil.example",
-    }  # fmt: skip
+        "connection": "upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "host": "evil.example",
+    }
     assert client.get("/admin/telemetry/live", headers=wish).status_code == 403
 
 
@@ -277,9 +282,11 @@ def test_on_a_network_any_name_is_allowed_but_no_other_site_and_no_request_witho
 
 def test_on_a_network_it_does_not_begin_without_a_token_of_ones_own(tmp_path):
     environment = {
-        "PATH": os.environ["PATH"], "CORTEX_OTEL_HOME": str(tmp_path),
-        "CORTEX_OTEL_ADMIN_HOST": "0.0.0.0", "LC_ALL": "C.UTF-8",
-    }  # fmt: skip
+        "PATH": os.environ["PATH"],
+        "CORTEX_OTEL_HOME": str(tmp_path),
+        "CORTEX_OTEL_ADMIN_HOST": "0.0.0.0",
+        "LC_ALL": "C.UTF-8",
+    }
     command = [sys.executable, "-P", "-m", "cortex_otel.cli", "serve", "--only", "admin",
                "--port", "0"]  # fmt: skip
     ended = subprocess.run(

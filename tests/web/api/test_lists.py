@@ -149,8 +149,11 @@ def test_one_user_has_every_panel_of_their_page(client, events):
 
 
 def test_a_whole_page_has_the_panels_of_the_page_and_their_numbers(client):
-    for path, page in (("overview", "overview"), ("mcp/summary", "mcp"),
-                       ("extension/summary", "extension")):  # fmt: skip
+    for path, page in (
+        ("overview", "overview"),
+        ("mcp/summary", "mcp"),
+        ("extension/summary", "extension"),
+    ):
         whole = client.get(f"{API}/{path}", params={"since": "7d"}).json()
         for name, panel in whole["panels"].items():
             alone = client.get(f"{API}/panels/{page}/{name}", params={"since": "7d"}).json()

@@ -64,9 +64,13 @@ def test_no_request_is_a_fault(client, described, fits):
 def ask_often(operation, mode, client, statuses):
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
-        max_examples=15, deadline=None, database=None, derandomize=True,
-        phases=[Phase.generate], suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+        max_examples=15,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     def ask(case):
         arguments = case.as_transport_kwargs(base_url=str(client.base_url))
         try:

@@ -12,8 +12,13 @@ from cortex_otel_exporters.sqlite import schema
 pytestmark = pytest.mark.system
 
 API = "/api/telemetry"
-PATHS = (f"{API}/overview", f"{API}/panels/mcp/tools", f"{API}/errors", f"{API}/export/csv",
-         f"{API}/traces/" + "a" * 32)  # fmt: skip
+PATHS = (
+    f"{API}/overview",
+    f"{API}/panels/mcp/tools",
+    f"{API}/errors",
+    f"{API}/export/csv",
+    f"{API}/traces/" + "a" * 32,
+)
 
 
 def copied(home, path):
