@@ -130,7 +130,7 @@ def test_a_token(make_server):
 )
 def test_what_is_no_http(shared, data):
     answer = raw(shared.port, data)
-    assert answer == b"" or status(answer) in {400, 403, 404}
+    assert answer == b"" or status(answer) in {400, 403, 404, 408}  # too slow for what might come
     assert shared.traces(span(1)).status_code == 200
     assert shared.errors_said() == ""
 

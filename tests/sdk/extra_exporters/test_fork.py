@@ -86,7 +86,7 @@ def test_where_the_sdk_cannot_forget_it_is_a_fault(monkeypatch):
     monkeypatch.setattr(metric_internals, "part", part)
     guard.rethrow_in_tests(enabled=False)
     before = guard.faults().get("forward.fork", 0)
-    sender.begin_again_in_child()
+    sender.reset_in_child()
     assert guard.faults()["forward.fork"] == before + 1
     monkeypatch.undo()
     provider.shutdown()

@@ -10,6 +10,8 @@ import pytest
 
 from cortex_otel.span import internals, metric_internals
 
+pytestmark = pytest.mark.system
+
 _everything = runpy.run_path(str(Path(__file__).with_name("test_providers.py")))
 EVERYTHING, SPANS, METRICS = (_everything[name] for name in ("EVERYTHING", "SPANS", "METRICS"))
 #: Before anything of ours asks for it, the part has gone.
