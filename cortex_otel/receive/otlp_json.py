@@ -8,7 +8,7 @@ are numbers or text, ``null`` is as if left out, and what isn't known is ignored
 One bad value never takes its batch. It is read as it was meant or left out (:mod:`.json_values`);
 where that can't be, its record is refused and the others are taken. A resource or scope that can't
 be read is left out, and its records are kept. Malformed is only a request whose outermost parts
-can't be read.
+can't be read. Longer than other files since spans, log records and metrics share all of this.
 
 Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 """

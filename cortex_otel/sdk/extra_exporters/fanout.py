@@ -350,9 +350,9 @@ def _as_sampled(copy: ReadableSpan) -> ReadableSpan:
 def _raw_log(log: ReadWriteLogRecord) -> ReadableLogRecord:
     return ReadableLogRecord(
         log.log_record,
-        log.resource,
+        log.resource,  # type: ignore[arg-type]
         log.instrumentation_scope,
-        log.limits,  # type: ignore[arg-type]
+        log.limits,
     )
 
 
