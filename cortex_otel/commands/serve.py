@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import dataclasses
 import errno
-import ipaddress
 import signal
 import socket
 import sys
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cortex_otel.commands.console import complain, line, needs_packages
 from cortex_otel.locale import _
+from cortex_otel.settings.loopback import is_loopback
 
 if TYPE_CHECKING:
     import argparse
@@ -91,7 +91,7 @@ def serve(
     with contextlib.ExitStack() as stack:
         sockets: list[socket.socket] = []
         for listener in listeners:
-            if not _is_loopback(listener.host) and not listener.token:
+            if not is_loopback(listener.host) and not listener.token:
                 complain(
                     _(
                         "{host} can be reached from other machines: set {variable} (16 or "
@@ -223,12 +223,3 @@ def _bind_error(listener: _Listener, error: OSError) -> str:
         port=listener.port,
         detail=error.strerror or error,
     )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -8,8 +8,9 @@ the exact content types are taken, which makes a browser ask first; the answer h
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from typing import TYPE_CHECKING, Final
+
+from cortex_otel.settings.loopback import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -69,7 +70,7 @@ class Rules:
         self._token = settings.receiver_token.encode() if settings.receiver_token else None
         self._hosts = {"localhost", settings.receiver_host.lower()}
         # Who listens to the network has set a token, which no page knows, under whatever name.
-        self._any_host = not _is_loopback(settings.receiver_host)
+        self._any_host = not is_loopback(settings.receiver_host.lower())
 
     def check(self, headers: Mapping[bytes, bytes]) -> None:
         """See that a request may come in at all.
@@ -81,7 +82,7 @@ class Rules:
             Refusal: 401 or 403.
         """
         host = _host_name(headers.get(b"host", b"").decode("latin-1"))
-        if not (self._any_host or host in self._hosts or _is_loopback(host)):
+        if not (self._any_host or host in self._hosts or is_loopback(host.lower())):
             raise Refusal(
                 403,
                 "the Host header names another machine: send to localhost or 127.0.0.1",
@@ -164,12 +165,3 @@ def _host_name(host: str) -> str:
         return host[1:].partition("]")[0]
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdigit() else host
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

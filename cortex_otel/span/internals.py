@@ -146,10 +146,7 @@ def span_processors(provider: Any) -> tuple[Any, ...]:
 
 def remove_span_processor(provider: Any, processor: Any) -> None:
     """Take a processor out of a tracer provider."""
-    multi = multi_span_processor(provider)
-    with part(multi, "_lock"):
-        left = tuple(one for one in part(multi, "_span_processors") if one is not processor)
-        multi._span_processors = left
+    _remove(multi_span_processor(provider), "_span_processors", processor)
 
 
 def log_processors(provider: Any) -> tuple[Any, ...]:
@@ -160,10 +157,12 @@ def log_processors(provider: Any) -> tuple[Any, ...]:
 
 def remove_log_processor(provider: Any, processor: Any) -> None:
     """Take a processor out of a logger provider."""
-    multi = part(provider, "_multi_log_record_processor")
+    _remove(part(provider, "_multi_log_record_processor"), "_log_record_processors", processor)
+
+
+def _remove(multi: Any, name: str, processor: Any) -> None:
     with part(multi, "_lock"):
-        left = tuple(one for one in part(multi, "_log_record_processors") if one is not processor)
-        multi._log_record_processors = left
+        setattr(multi, name, tuple(one for one in part(multi, name) if one is not processor))
 
 
 # --- metric exporters -----------------------------------------------------------------------------

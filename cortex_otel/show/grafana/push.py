@@ -5,12 +5,12 @@ Doing it again changes nothing: what is there as it should be is left alone.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cortex_otel.locale import N_
+from cortex_otel.settings.loopback import is_loopback
 from cortex_otel.show.grafana.setup import GrafanaSetupError, dashboards, datasource
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def _check(url: str, *, force: bool) -> None:
             ),
             is_usage=True,
         )
-    if parts.scheme == "http" and not _is_loopback(host) and not force:
+    if parts.scheme == "http" and not is_loopback(host) and not force:
         raise GrafanaSetupError(
             N_(
                 "{url} is another machine, and over http the token could be read on the way: "
@@ -200,15 +200,6 @@ def _check(url: str, *, force: bool) -> None:
 
 def _without_user(url: str) -> str:
     return url.rpartition("@")[2]
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _credential(environ: Mapping[str, str]) -> str | tuple[str, str]:

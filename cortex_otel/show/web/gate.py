@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -20,6 +19,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from cortex_otel.locale import N_
+from cortex_otel.settings.loopback import is_loopback
 from cortex_otel.show.web import views
 from cortex_otel.show.web.problems import ApiError, refusal
 
@@ -82,7 +82,7 @@ class Gate:
         self._cookie_value = digest[8:]
         self._host = host.lower()
         # An admin that listens on a network may have any name; it requires a token in the settings.
-        self._any_host = not _is_loopback(host)
+        self._any_host = not is_loopback(host.lower())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection of ASGI."""
@@ -175,7 +175,7 @@ class Gate:
 
     def _is_our_host(self, host: str) -> bool:
         name = _host_name(host)
-        return bool(name) and (self._any_host or name == self._host or _is_loopback(name))
+        return bool(name) and (self._any_host or name == self._host or is_loopback(name.lower()))
 
     def _is_own_page(self, scope: Scope, headers: Headers, host: str) -> bool:
         """Whether a page of ours made the request, or none did: a typed address, or a program."""
@@ -263,12 +263,3 @@ def _host_name(host: str) -> str:
         return name if bracket else ""
     name, _, port = host.partition(":")
     return name if not port or port.isdigit() else ""
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
