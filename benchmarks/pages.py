@@ -27,10 +27,10 @@ from _harness import Bar, Report, Run, Table
 from disk import BEGIN_NS, END_NS, build
 
 from cortex_otel.query.ranges import parse_moment
+from cortex_otel.query.zones import zone
 from cortex_otel.show.pages import PAGES
 from cortex_otel.show.web.panels import answer
 from cortex_otel.show.web.parameters import PageQuery
-from cortex_otel.show.web.zones import zone
 from cortex_otel_exporters.sqlite.reader import open_reader
 
 if TYPE_CHECKING:

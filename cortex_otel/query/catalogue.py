@@ -159,6 +159,9 @@ COMMON_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
             Parameter("service", "text", "", N_("one service; empty for all")),
             Parameter("user_tier", "text", "", N_("one tier; empty for all")),
             Parameter(
+                "time_zone", "text", "UTC", N_("time zone of days and weeks, as IANA names it")
+            ),
+            Parameter(
                 "utc_offset_minutes", "integer", 0, N_("minutes that local time is ahead of UTC")
             ),
         )

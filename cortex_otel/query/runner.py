@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import apsw
 
 from cortex_otel.query.catalogue import COMMON_PARAMETERS, expanded
+from cortex_otel.query.zones import zone
 from cortex_otel_exporters.sqlite.reader import store_error
 
 if TYPE_CHECKING:
@@ -234,10 +237,30 @@ def _values(question: Question, given: Mapping[str, Value]) -> dict[str, Value]:
     if unknown:
         raise QueryParameterError(f"{question.name} has no parameter {unknown[0]!r}")
     values = {name: _typed(parameter, given.get(name)) for name, parameter in known.items()}
-    return {
+    values = {
         name: time.time_ns() if value is None and name == "to_ns" else value
         for name, value in values.items()
     }
+    if question.accepts("time_zone"):
+        values["zone_offsets"] = _offsets_of(str(values["time_zone"]))
+    return values
+
+
+#: 2020-01-01, in ns: nothing was recorded before, and what old rules say would only be looked at.
+_FIRST_OFFSET_NS = 1_577_836_800 * 10**9
+
+
+@lru_cache(maxsize=16)
+def _offsets_of(time_zone: str) -> str:
+    """What ``shared/zone_offsets.sql`` reads: a JSON array of ``[since, until, offset]``, in ns."""
+    last_ns = time.time_ns() + 2 * 366 * 86_400 * 10**9
+    try:
+        found = [each for each in zone(time_zone).offsets() if each[1] > _FIRST_OFFSET_NS]
+        return json.dumps([each for each in found if each[0] < last_ns])
+    except ValueError:
+        raise QueryParameterError(
+            f"time_zone={time_zone!r} isn't a time zone: use a name like Asia/Seoul"
+        ) from None
 
 
 def _typed(parameter: Parameter, value: Value) -> Value:

@@ -20,10 +20,18 @@ if TYPE_CHECKING:
 
 __all__ = ["PAGES", "Drawing", "Page", "Panel"]
 
-Drawing = Literal["cards", "lines", "bars", "ranking", "pie", "table", "matrix"]
+Drawing = Literal[
+    "cards", "lines", "bars", "ranking", "pie", "table", "matrix", "heatmap", "funnel", "sankey",
+    "intervals", "sentence",
+]  # fmt: skip
 """``cards``: one row, a big number a column. ``lines`` and ``bars``: over time or a category.
 ``ranking``: horizontal bars, a row each. ``pie``: shares. ``table``: rows as they are.
-``matrix``: a coloured grid of ``x`` by ``split``."""
+``matrix``: a coloured grid of ``x`` by ``split``, both of the same kind. ``heatmap``: rows of ``x``
+by columns of ``split``, coloured by the first value; null is hatched: not complete. ``funnel``: the
+steps ``x`` by the first value, with a series for each ``split``. ``sankey``: flows from ``x`` to
+``split``, as wide as the first value. ``intervals``: a point and its confidence interval for each
+``x``; values are the estimate, its lower and its upper end. ``sentence``: one row, told in words:
+``sentence``, and a line of the second question ``trend``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +54,10 @@ class Panel:
     target: float | None = None
     """A line to reach, in the unit of the values."""
     stacked: bool = False
+    sentence: str = ""
+    """Of a ``sentence``: English text with ``{column}`` for the row's values."""
+    trend: str = ""
+    """Of a ``sentence``: the question whose rows are its sparkline, by ``x`` and ``values``."""
     since: str = ""
     """A range of its own (``24h``), whatever the page's; empty: the page's."""
     limit: int = 1000

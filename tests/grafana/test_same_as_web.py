@@ -10,12 +10,12 @@ import seeding
 from grafana_plugin import shown_of
 
 from cortex_otel.query.catalogue import catalogue
+from cortex_otel.query.zones import zone
 from cortex_otel.show.grafana import dashboards as generator
 from cortex_otel.show.grafana.links import AROUND
 from cortex_otel.show.pages import PAGES
 from cortex_otel.show.web import panels
 from cortex_otel.show.web.parameters import PageQuery
-from cortex_otel.show.web.zones import zone
 
 SEOUL = ZoneInfo("Asia/Seoul")
 PANELS = [(page.id, place) for page in PAGES.values() for place in range(len(page.panels))]

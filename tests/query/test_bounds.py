@@ -69,6 +69,7 @@ def test_what_a_common_parameter_is_where_nobody_gives_it():
         "to_ns": None,
         "service": "",
         "user_tier": "",
+        "time_zone": "UTC",
         "utc_offset_minutes": 0,
     }
 

@@ -13,10 +13,10 @@ from collections import defaultdict
 
 import apsw
 
+from cortex_otel.query.zones import zone
 from cortex_otel.show.pages import PAGES
 from cortex_otel.show.web.panels import answer
 from cortex_otel.show.web.parameters import PageQuery
-from cortex_otel.show.web.zones import zone
 from cortex_otel_exporters.sqlite.reader import open_reader
 
 NS = 10**9

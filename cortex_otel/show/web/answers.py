@@ -28,9 +28,9 @@ from cortex_otel.show.web.values import columns_of
 
 if TYPE_CHECKING:
     from cortex_otel.query.runner import Value
+    from cortex_otel.query.zones import Zone
     from cortex_otel.show.pages import Page
     from cortex_otel.show.web.parameters import PageQuery, RangeQuery
-    from cortex_otel.show.web.zones import Zone
 
 __all__ = ["known_questions", "records", "require_user", "trace", "whole_page"]
 

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 
 from cortex_otel.locale import N_
 from cortex_otel.query.runner import QueryError
+from cortex_otel.query.zones import local_zone, zone
 from cortex_otel.show.web import api, html, openapi, views
 from cortex_otel.show.web.export import Exports
 from cortex_otel.show.web.gate import Gate, language_of
@@ -23,7 +24,6 @@ from cortex_otel.show.web.problems import ApiError, known_problem, not_found, re
 from cortex_otel.show.web.readers import Readers
 from cortex_otel.show.web.state import Admin
 from cortex_otel.show.web.tokens import token_of
-from cortex_otel.show.web.zones import local_zone, zone
 from cortex_otel_exporters.sqlite.reader import StoreError
 
 if TYPE_CHECKING:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from cortex_otel.query.catalogue import Question
     from cortex_otel.query.runner import Value
+    from cortex_otel.query.zones import Zone
     from cortex_otel.show.web.parameters import ExportQuery, Range
-    from cortex_otel.show.web.zones import Zone
 
 __all__ = ["download"]
 

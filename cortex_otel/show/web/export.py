@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.query.catalogue import Column
     from cortex_otel.query.runner import Value
-    from cortex_otel.show.web.zones import Zone
+    from cortex_otel.query.zones import Zone
 
 __all__ = ["Download", "Exports", "as_csv", "as_json", "disposition"]
 

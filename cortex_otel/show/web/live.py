@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import apsw
     from starlette.websockets import WebSocket
 
-    from cortex_otel.show.web.zones import Zone
+    from cortex_otel.query.zones import Zone
 
 __all__ = ["MAX_SOCKETS", "Live"]
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import apsw
 
     from cortex_otel.query.catalogue import Question
+    from cortex_otel.query.zones import Zone
     from cortex_otel.show.pages import Page, Panel
     from cortex_otel.show.web.parameters import PageQuery, RangeQuery
-    from cortex_otel.show.web.zones import Zone
 
 __all__ = [
     "TIME_LIMIT_MS",
@@ -114,6 +114,7 @@ def values_of(
         "to_ns": time_range.to_ns,
         "service": query.service or "",
         "user_tier": query.tier or "",
+        "time_zone": time_range.zone.name,
         "utc_offset_minutes": time_range.utc_offset_minutes,
         **(more or {}),
     }

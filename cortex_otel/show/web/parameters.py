@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cortex_otel.locale import N_
 from cortex_otel.query.ranges import RangeError, parse_moment
+from cortex_otel.query.zones import Zone, zone
 from cortex_otel.semconv import TIERS
 from cortex_otel.show.web.problems import ApiError, bad_cursor, shown
-from cortex_otel.show.web.zones import Zone, zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

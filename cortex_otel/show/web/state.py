@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
     from starlette.requests import HTTPConnection
 
+    from cortex_otel.query.zones import Zone
     from cortex_otel.show.web.export import Exports
     from cortex_otel.show.web.live import Live
     from cortex_otel.show.web.readers import Readers
-    from cortex_otel.show.web.zones import Zone
 
 __all__ = ["Admin", "admin_of"]
 

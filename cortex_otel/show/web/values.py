@@ -9,7 +9,7 @@ from cortex_otel.query.formats import plain
 if TYPE_CHECKING:
     from cortex_otel.query.catalogue import Question, Unit
     from cortex_otel.query.runner import Value
-    from cortex_otel.show.web.zones import Zone
+    from cortex_otel.query.zones import Zone
 
 __all__ = ["cell", "columns_of", "utc_offset"]
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
-from cortex_otel.show.web.zones import local_zone, zone
+from cortex_otel.query.zones import local_zone, zone
 
 NS = 10**9
 

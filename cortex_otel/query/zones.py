@@ -17,6 +17,9 @@ _MAX_NAME_LENGTH = 64
 _LAST_NS = 2**63 - 1
 #: The shortest time between two clock changes is a month: Ramadan in Morocco.
 _STEP_NS = 14 * 86_400 * _NS
+_STEP_S = 7 * 86_400
+#: 2100-01-01: rules beyond are nobody's data.
+_LAST_CHANGE_S = 4_102_444_800
 #: Two years contain every rule's changes.
 _LOOKED_AT = 52
 
@@ -64,6 +67,13 @@ class Zone:
             raise ValueError(text)
         return at_ns
 
+    def offsets(self) -> tuple[tuple[int, int, int], ...]:
+        """Its offsets from UTC since 1970, as ``(since, until, offset)`` in nanoseconds.
+
+        The first holds from the beginning of time, the last for ever (to the limits of SQL).
+        """
+        return _offsets(self.name, self._rules)
+
     def changes_between(self, from_ns: int, to_ns: int) -> bool:
         """Whether clocks change in a range, so that its days have no common offset."""
         end = self.offset_minutes(to_ns)
@@ -76,6 +86,34 @@ class Zone:
             return moment.astimezone(self._rules)
         except OverflowError:
             return moment
+
+
+@lru_cache(maxsize=64)
+def _offsets(_name: str, rules: ZoneInfo) -> tuple[tuple[int, int, int], ...]:
+    """See :meth:`Zone.offsets`. zoneinfo doesn't tell when clocks change: it is looked for."""
+
+    def offset_at(second: int) -> int:
+        # Not datetime.fromtimestamp(): Windows refuses what it takes for out of range.
+        offset = (_EPOCH + timedelta(seconds=second)).astimezone(rules).utcoffset()
+        return int(offset.total_seconds()) * _NS if offset is not None else 0
+
+    found: list[tuple[int, int, int]] = []
+    since, offset = -_LAST_NS, offset_at(0)
+    for start in range(0, _LAST_CHANGE_S, _STEP_S):
+        last = offset_at(start + _STEP_S)
+        if last == offset:
+            continue
+        # At most one change in a step: halve it until the second is found.
+        before, after = start, start + _STEP_S
+        while after - before > 1:
+            middle = (before + after) // 2
+            if offset_at(middle) == offset:
+                before = middle
+            else:
+                after = middle
+        found.append((since, after * _NS, offset))
+        since, offset = after * _NS, last
+    return (*found, (since, _LAST_NS, offset))
 
 
 @lru_cache(maxsize=64)
