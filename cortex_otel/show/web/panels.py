@@ -15,6 +15,7 @@ from cortex_otel.locale import N_, texts
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.runner import Result, Value, run
 from cortex_otel.show import pages
+from cortex_otel.show.web.own_parameters import OwnParameter, of_pages, of_question
 from cortex_otel.show.web.parameters import FILTERS, Range, range_of
 from cortex_otel.show.web.problems import ApiError, bad_cursor, shown
 from cortex_otel.show.web.values import cell, columns_of, utc_offset
@@ -90,9 +91,10 @@ def refuse_foreign_filters(page: Page, query: PageQuery) -> None:
     Raises:
         ApiError: 400.
     """
-    for name in FILTERS:
+    known = {*page.filters, *(OwnParameter(each).name for each in page.controls)}
+    for name in (*FILTERS, *of_pages()):
         of_subject = page.id == "user" and name == "user"
-        if getattr(query, name) is not None and name not in page.filters and not of_subject:
+        if getattr(query, name, None) is not None and name not in known and not of_subject:
             raise ApiError(
                 HTTPStatus.BAD_REQUEST,
                 "not_of_this_page",
@@ -122,6 +124,10 @@ def values_of(
         value = getattr(query, name, None)
         if value is not None and name not in (more or {}) and question.accepts(name):
             values[name] = value.lower() if name == "user" else value
+    for own in of_question(question):
+        value = getattr(query, own.name, None)
+        if value is not None and own.parameter.name not in (more or {}):
+            values[own.parameter.name] = own.value(value)
     return values
 
 
@@ -192,7 +198,8 @@ def answer(
         "incomplete": _incomplete(result, language),
         "unfiltered": [
             name for name in page.filters
-            if _is_set(query, name) and (name in panel.parameters or not question.accepts(name))
+            if name not in of_pages()
+            and _is_set(query, name) and (name in panel.parameters or not question.accepts(name))
         ],
     }  # fmt: skip
 

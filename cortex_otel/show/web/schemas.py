@@ -16,6 +16,8 @@ __all__ = [
     "PageAnswer",
     "PanelAnswer",
     "Questions",
+    "Rows",
+    "SavedFunnels",
     "Tools",
     "Trace",
     "Users",
@@ -163,6 +165,31 @@ class Events(_Answer):
     """Events, newest first."""
 
     events: list[dict[str, _Value]]
+
+
+class Rows(_Answer):
+    """The answer to one question."""
+
+    question: str
+    rows: list[dict[str, _Value]]
+
+
+class SavedFunnel(BaseModel):
+    """A funnel saved by name."""
+
+    name: str
+    steps: list[str]
+    within: str
+    order: str
+    exclude: list[str]
+    breakdown: str
+
+
+class SavedFunnels(BaseModel):
+    """All of them."""
+
+    funnels: list[SavedFunnel]
+    problems: list[str] = Field(description="What is wrong with their file, if anything is.")
 
 
 class Trace(BaseModel):
