@@ -271,7 +271,10 @@ def _typed(parameter: Parameter, value: Value) -> Value:
             pass
         case ("text", str()) if not parameter.allows(value):
             raise QueryParameterError(
-                f"{parameter.name}={value!r} isn't one of {', '.join(parameter.choices)}"
+                N_("{name}={value!r} isn't known: use {known}"),
+                name=parameter.name,
+                value=value,
+                known=", ".join(parameter.choices),
             )
         case ("integer", int()) | ("real", int() | float()) | ("text", str()):
             return value

@@ -434,7 +434,7 @@ def test_the_default_funnel_is_by_tier_history(store_of, tiers, expected):
         ({"within_s": 0}, "isn't a window"),
         ({"within_s": -5}, "isn't a window"),
         ({"within_s": 10**12}, "isn't a window"),
-        ({"order": "random"}, "use ordered, any or strict"),
+        ({"order": "random"}, "use ordered, any, strict"),
         ({"breakdown": "colour"}, "isn't known"),
         ({"breakdown": "variant:"}, "isn't known"),
         ({"breakdown": "variant:never"}, "no evaluation of the flag 'never'"),

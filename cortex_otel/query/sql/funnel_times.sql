@@ -11,7 +11,7 @@
 -- parameter: steps text ["tier:free","tier:trial","tier:paid"] event types (mcp.search_context),
 --   features (mcp.tool_call:search_context) or tiers (tier:paid), joined by ' > ' or as a JSON array
 -- parameter: within_s integer 2592000 seconds from the first step to the last, inclusive
--- parameter: order text ordered ordered: other events may come between; strict: none may; any: the
+-- parameter: order ordered|any|strict ordered ordered: other events may come between; strict: none may; any: the
 --   steps in any order
 -- parameter: exclude text '' events that end an attempt, written as steps; empty for none
 -- parameter: as_of_ns integer 0 what came after it isn't known yet, Unix ns; 0: the end of the range
