@@ -53,12 +53,18 @@ def local_day(event, offset):
     return (event.time // 60_000_000_000 + offset) // 1440
 
 
+def error_rate_of(events):
+    rated = [event for event in events if event.rated]
+    return ratio(weight_of(failed_of(rated)), weight_of(rated))
+
+
 def failed_of(events):
     return [event for event in events if event.failed]
 
 
 def users_of(events):
-    return {event.user for event in events} - {""}
+    """Users who were active: had an event that is use."""
+    return {event.user for event in events if event.active} - {""}
 
 
 def mean_ms(events):

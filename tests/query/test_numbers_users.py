@@ -8,6 +8,7 @@ import pytest
 from counting import (
     ask,
     chosen,
+    error_rate_of,
     failed_of,
     local_day,
     mean_ms,
@@ -34,6 +35,10 @@ OFFSETS = [0, 540, -300, 330]
 PEOPLE = [user_hash(1), user_hash(5), user_hash(44), user_hash(6)[:3]]
 
 
+def last_use(events):
+    return max((event for event in events if event.active), key=lambda event: event.time)
+
+
 def minute_of(time, offset):
     return time // 60_000_000_000 + offset
 
@@ -52,7 +57,8 @@ def test_active_users(varied_store, varied, offset, filters):
     last = minute_of(to_ns, offset) // 1440 - 1
     days = defaultdict(set)
     for event in chosen(varied, 0, 1 << 62, **filters):
-        days[local_day(event, offset)].add(event.user)
+        if event.active:
+            days[local_day(event, offset)].add(event.user)
 
     def active(count):
         return len(set().union(*(days[day] for day in range(last - count + 1, last + 1))) - {""})
@@ -81,7 +87,8 @@ def test_user_summary(varied_store, varied, when, filters):
     active = users_of(chosen(varied, *widened(from_ns, to_ns, HALF), **filters))
     first = {}
     for event in chosen(varied, 0, 1 << 62):
-        first.setdefault(event.user, event.time)
+        if event.active:
+            first.setdefault(event.user, event.time)
     assert row["active_users"] == len(active)
     assert row["new_users"] == sum(from_ns <= first[user] < to_ns for user in active)
     sittings = sittings_of(varied, from_ns, to_ns, **filters)
@@ -101,13 +108,14 @@ def test_new_users(varied_store, varied, offset, when, filters):
     from_ns, to_ns = when
     first, segments = {}, defaultdict(list)
     for event in varied:
-        if event.user and event.product:
+        if event.user and event.active:
             first.setdefault(event.user, event)
+        if event.user:
             segments[event.user, event.time // DAY].append(event)
     expected = Counter()
     for user, event in first.items():
         # In the service and tier asked for on the UTC day on which they came.
-        if chosen(segments[user, event.time // DAY], 0, 1 << 62, **filters):
+        if users_of(chosen(segments[user, event.time // DAY], 0, 1 << 62, **filters)):
             expected[local_day(event, offset)] += 1
     given = {"from_ns": from_ns, "to_ns": to_ns, "utc_offset_minutes": offset, **filters}
     rows = ask(varied_store, "new_users", **given)
@@ -152,7 +160,7 @@ def test_users_page_after_page(varied_store, varied, when, filters):
         return event.user, event.time // DAY, event.service, event.tier
 
     # Whole UTC days of who was active in the range, by service and tier: a roll-up has no less.
-    active = {cell(e) for e in chosen(varied, *widened(from_ns, to_ns, HALF), **common)}
+    active = {cell(e) for e in chosen(varied, *widened(from_ns, to_ns, HALF), **common) if e.active}
     people = defaultdict(list)
     for event in chosen(varied, *widened(from_ns, to_ns, DAY), **common):
         if cell(event) in active and event.user and event.user.startswith(prefix):
@@ -172,15 +180,15 @@ def test_users_page_after_page(varied_store, varied, when, filters):
     assert rows == [
         {
             "user_id_hash": user,
-            "user_tier": of[-1].tier,
+            "user_tier": last_use(of).tier,
             "first_seen": first[user],
-            "last_active": of[-1].time,
+            "last_active": last_use(of).time,
             "active_days": len({e.time // DAY for e in of}),
             "events": weight_of(of),
             "errors": weight_of(failed_of(of)),
-            "error_rate": ratio(weight_of(failed_of(of)), weight_of(of)),
+            "error_rate": error_rate_of(of),
         }
-        for user, of in sorted(people.items(), key=lambda each: -each[1][-1].time)
+        for user, of in sorted(people.items(), key=lambda each: -last_use(each[1]).time)
     ]
 
 
@@ -206,8 +214,8 @@ def test_one_user(varied_store, varied, offset, when, user):
             {
                 "events": weight_of(own),
                 "errors": weight_of(failed_of(own)),
-                "error_rate": ratio(weight_of(failed_of(own)), weight_of(own)),
-                "active_days": len({local_day(event, offset) for event in own}),
+                "error_rate": error_rate_of(own),
+                "active_days": len({local_day(event, offset) for event in own if event.active}),
                 "tools": len({event.tool_name for event in own} - {""}),
                 "sessions": len(sittings),
                 "avg_session_ms": pytest.approx(sum(sittings) / len(sittings))

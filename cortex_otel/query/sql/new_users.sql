@@ -21,7 +21,7 @@ newcomers AS (
     FROM first_events u
     WHERE EXISTS (
         SELECT 1 FROM rollup_user_day d
-        WHERE d.day = u.first_seen / 86400000000000 AND d.user_key = u.user_key
+        WHERE d.day = u.first_seen / 86400000000000 AND d.user_key = u.user_key AND d.half_hours <> 0
           AND d.segment_key IN (SELECT segment_key FROM chosen_segments)
     )
     GROUP BY (u.first_seen / 60000000000 + :utc_offset_minutes) / 1440

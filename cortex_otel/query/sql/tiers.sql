@@ -19,7 +19,7 @@ last_seen AS (
     SELECT u.user_key, u.segment_key, max(u.last_time) AS last_time
     FROM bounds b
     JOIN rollup_user_day u ON u.day >= b.from_hour / 24 AND u.day <= (b.to_hour - 1) / 24
-    WHERE u.segment_key IN (SELECT segment_key FROM service_segments)
+    WHERE u.half_hours <> 0 AND u.segment_key IN (SELECT segment_key FROM service_segments)
     GROUP BY u.user_key, u.segment_key
 ),
 latest AS (

@@ -17,7 +17,7 @@ WITH
 -- with: first_events
 -- with: sessions_in_range
 people AS (
-    SELECT user_key, sum(errors) AS errors FROM active_rows GROUP BY user_key
+    SELECT DISTINCT user_key FROM active_rows
 ),
 sittings AS (
     SELECT
@@ -34,5 +34,9 @@ SELECT
     n.sessions AS sessions,
     n.avg_session_ms AS avg_session_ms,
     n.sessions_per_user AS sessions_per_user,
-    (SELECT count(*) FROM people WHERE errors > 0) AS error_users
+    (SELECT count(DISTINCT u.user_key)
+     FROM halves b JOIN rollup_user_day u
+        ON u.day >= b.from_half / 48 AND u.day <= (b.to_half - 1) / 48
+     WHERE u.errors > 0
+       AND u.segment_key IN (SELECT segment_key FROM chosen_segments)) AS error_users
 FROM sittings n

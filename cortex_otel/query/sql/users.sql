@@ -17,22 +17,26 @@
 -- column: active_days count UTC days with an event in the range
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
--- column: error_rate ratio errors / events
+-- column: error_rate ratio errors / events, of the event types that count in error rates
 WITH
 -- with: chosen_segments
 -- with: active_rows
 people AS (
     SELECT
-        user_key,
-        max(last_time) AS last_active,
-        count(DISTINCT day) AS active_days,
-        sum(events) AS events,
-        sum(errors) AS errors
-    FROM active_rows
-    WHERE :user = '' OR user_key IN (
+        a.user_key,
+        max(a.last_time) AS last_active,
+        count(DISTINCT a.day) AS active_days,
+        sum(a.events) AS events,
+        sum(a.errors) AS errors,
+        sum(a.events - coalesce(x.unrated, 0)) AS rated,
+        sum(a.errors - coalesce(x.unrated_errors, 0)) AS rated_errors
+    FROM active_rows a
+    LEFT JOIN rollup_user_aside x
+        ON x.day = a.day AND x.user_key = a.user_key AND x.segment_key = a.segment_key
+    WHERE :user = '' OR a.user_key IN (
         SELECT user_key FROM users WHERE substr(user_id_hash, 1, length(:user)) = :user
     )
-    GROUP BY user_key
+    GROUP BY a.user_key
 ),
 last_tiers AS (
     SELECT
@@ -48,7 +52,7 @@ SELECT
     p.active_days AS active_days,
     p.events AS events,
     p.errors AS errors,
-    p.errors * 1.0 / nullif(p.events, 0) AS error_rate
+    p.rated_errors * 1.0 / nullif(p.rated, 0) AS error_rate
 FROM people p
 JOIN users u ON u.user_key = p.user_key
 JOIN last_tiers t ON t.user_key = p.user_key AND t.place = 1

@@ -1,4 +1,4 @@
--- Days of users that reach into the range widened to half hours, by segment; needs chosen_segments.
+-- Days on which users were active, that reach into the range widened to half hours, by segment; needs chosen_segments.
 halves AS (
     SELECT
         :from_ns / 1800000000000 AS from_half,
@@ -9,6 +9,7 @@ active_rows AS (
     FROM halves b JOIN rollup_user_day u
         ON u.day >= b.from_half / 48 AND u.day <= (b.to_half - 1) / 48
     WHERE u.segment_key IN (SELECT segment_key FROM chosen_segments)
+      AND u.half_hours <> 0
       AND (u.day > b.from_half / 48 OR u.half_hours >> (b.from_half % 48) <> 0)
       AND (u.day < b.to_half / 48
            OR u.half_hours % (CAST(1 AS bigint) << (b.to_half % 48))
