@@ -8,13 +8,15 @@ A header consists of comment lines before the first line of SQL::
     -- since: 30d
     -- limit: 1000
     -- cursor: time before_ns, id before_id
+    -- engine: funnel
     -- parameter: service
     -- parameter: window_days integer 30 days after which a user counts as lost
     -- column: calls count number of calls, weighted
 
 ``since`` is the default range, ``limit`` the default row limit. ``cursor`` maps columns of the last
 row to the parameters that select the rows after it: the value of its column ``time`` is the
-parameter ``before_ns``, and so on. A common parameter (see :data:`COMMON_PARAMETERS`) has only a
+parameter ``before_ns``, and so on. ``engine`` names what answers faster than the SQL, where it can:
+see :mod:`.analysis`. A common parameter (see :data:`COMMON_PARAMETERS`) has only a
 name; others have type, default (``''`` is empty text) and meaning. A closed list of texts stands in
 place of the type: ``day|week|month``; ``variant:*`` in it is any text after ``variant:``, and an
 empty default is allowed too. ``NAME.exact.sql`` beside
@@ -23,7 +25,8 @@ Title, about and meanings are in English; their Korean is in :mod:`cortex_otel.l
 the same title in every question: :mod:`.titles`.
 
 Files share common table expressions: below ``WITH``, the line ``-- with: NAME`` is replaced by the
-content of ``sql/shared/NAME.sql``. ``cortex-otel query NAME --show`` shows the result.
+content of ``sql/shared/NAME.sql``, which may name others that it needs; each is inserted once.
+``cortex-otel query NAME --show`` shows the result.
 """
 
 from __future__ import annotations
@@ -157,6 +160,8 @@ class Question:
     """The default row limit."""
     cursor: Mapping[str, str] = field(default_factory=dict)
     """Column of the last row → parameter that selects the rows after it; empty: no paging."""
+    engine: str = ""
+    """What answers in place of the SQL, with the same rows: a name of :mod:`.analysis`."""
 
     def title_in(self, language: str) -> str:
         """The title in ``language`` (``en``, ``ko``), else in English."""
@@ -193,9 +198,6 @@ COMMON_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
             Parameter(
                 "time_zone", "text", "UTC", N_("time zone of days and weeks, as IANA names it")
             ),
-            Parameter(
-                "utc_offset_minutes", "integer", 0, N_("minutes that local time is ahead of UTC")
-            ),
         )
     }
 )
@@ -204,6 +206,7 @@ COMMON_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
 _LINE = re.compile(r"-- (?P<key>[a-z.]+): (?P<value>.+)")
 _CONTINUED = re.compile(r"--   (?P<value>\S.*)")
 _WITH = re.compile(r"^-- with: (?P<name>\w+)\n", re.MULTILINE)
+_LAST_COMMA = re.compile(r",\n(?=SELECT\b)")
 _PARSERS: dict[str, Callable[[str], int | float | str]] = {
     "integer": int,
     "real": float,
@@ -232,6 +235,8 @@ def catalogue() -> Mapping[str, Question]:
 def expanded(name: str, sql: str) -> str:
     """``sql`` without its header, with shared expressions in place of each ``-- with: NAME``.
 
+    A shared file names in the same way what it needs itself; each is inserted once.
+
     Args:
         name: the question's name, for the error.
         sql: the content of the file.
@@ -241,15 +246,19 @@ def expanded(name: str, sql: str) -> str:
     """
     lines = sql.splitlines(keepends=True)
     body = "".join(dropwhile(lambda each: each.startswith("--"), lines))
+    inserted: set[str] = set()
 
     def replacement(line: re.Match[str]) -> str:
-        if line["name"] not in _shared():
-            raise QuestionError(f"{name}.sql: there is no sql/shared/{line['name']}.sql")
-        # Expressions are separated by commas; there is none before the SELECT.
-        comma = "" if body.startswith("SELECT", line.end()) else ","
-        return f"{_shared()[line['name']]}{comma}\n"
+        found = line["name"]
+        if found not in _shared():
+            raise QuestionError(f"{name}.sql: there is no sql/shared/{found}.sql")
+        if found in inserted:
+            return ""
+        inserted.add(found)
+        return f"{_WITH.sub(replacement, _shared()[found])},\n"
 
-    return _WITH.sub(replacement, body)
+    # Expressions are separated by commas; there is none before the SELECT.
+    return _LAST_COMMA.sub("\n", _WITH.sub(replacement, body))
 
 
 def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
@@ -258,13 +267,13 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
     Raises:
         QuestionError: the header is invalid; names the question and the line.
     """
-    once = {"title": "", "about": "", "since": "30d", "limit": "10000"}
+    once = {"title": "", "about": "", "since": "30d", "limit": "10000", "engine": ""}
     columns: dict[str, Column] = {}
     parameters: list[Parameter] = []
     cursor: dict[str, str] = {}
     for key, value in _header(name, sql):
         match key:
-            case "title" | "about" | "since" | "limit":
+            case "title" | "about" | "since" | "limit" | "engine":
                 once[key] = value
             case "parameter":
                 parameters.append(_parameter(name, value))
@@ -285,6 +294,7 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
         parameters=tuple(parameters),
         cursor=MappingProxyType(cursor),
         since=once["since"],
+        engine=once["engine"],
         limit=_whole(name, once["limit"]),
     )
     if not question.title or not question.about or not columns:

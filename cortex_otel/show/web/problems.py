@@ -9,7 +9,7 @@ import orjson
 from starlette.responses import Response
 
 from cortex_otel.locale import N_, texts
-from cortex_otel.query.runner import QueryParameterError, QueryTimeoutError
+from cortex_otel.query.errors import QueryParameterError, QueryTimeoutError
 from cortex_otel_exporters.sqlite.reader import StoreError
 
 if TYPE_CHECKING:
@@ -155,7 +155,9 @@ def known_problem(error: Exception) -> ApiError | None:
         case ApiError():
             return error
         case QueryParameterError():
-            return ApiError(HTTPStatus.BAD_REQUEST, "bad_question", str(error))
+            return ApiError(
+                HTTPStatus.BAD_REQUEST, "bad_parameter", error.message, **dict(error.values)
+            )
         case QueryTimeoutError():
             return ApiError(
                 HTTPStatus.GATEWAY_TIMEOUT,
