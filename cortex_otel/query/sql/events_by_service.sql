@@ -10,7 +10,6 @@
 -- column: errors count of these, failed or timed out
 -- column: error_rate ratio errors / events
 WITH
--- with: bounds
 -- with: counted
 totals AS (
     SELECT

@@ -5,7 +5,7 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
--- parameter: utc_offset_minutes
+-- parameter: time_zone
 -- parameter: user text '' the user hash, or its beginning; empty for nobody
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
@@ -21,16 +21,22 @@ WITH RECURSIVE
 -- with: chosen_users
 -- with: user_windows
 -- with: user_events
+-- with: zone_offsets
 -- with: sessions_in_range
 chosen AS (
-    SELECT e.time, e.weight, s.is_failed, s.tool_name, s.user_tier
-    FROM user_events e JOIN series s ON s.series_key = e.series_key
+    SELECT
+        e.time, e.weight, s.is_failed, s.tool_name, s.user_tier,
+        (e.time + z.offset_ns) / 86400000000000 AS day
+    FROM user_events e
+    CROSS JOIN zone_offsets z
+    JOIN series s ON s.series_key = e.series_key
+    WHERE z.since <= e.time AND e.time < z.until
 ),
 totals AS (
     SELECT
         sum(weight) AS events,
         coalesce(sum(weight) FILTER (WHERE is_failed = 1), 0) AS errors,
-        count(DISTINCT (time / 60000000000 + :utc_offset_minutes) / 1440) AS active_days,
+        count(DISTINCT day) AS active_days,
         count(DISTINCT nullif(tool_name, '')) AS tools,
         max(time) AS last_active
     FROM chosen

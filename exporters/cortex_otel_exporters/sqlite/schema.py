@@ -27,6 +27,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "NotOursError",
     "SchemaNewerError",
+    "duration_bucket",
     "migrate",
     "version_of",
 ]
@@ -39,6 +40,9 @@ APPLICATION_ID = 0x43545831
 BUCKETS_AN_OCTAVE = 8
 #: 2^(320/8) µs is about 12.7 days; longer durations are counted there.
 LAST_BUCKET = 320
+
+
+_log2 = math.log2
 
 
 class NotOursError(Exception):
@@ -63,7 +67,7 @@ class SchemaNewerError(Exception):
 
 
 #: One script per version, in ``migrations``: the n-th migrates to ``user_version`` n.
-_MIGRATIONS = ("0001.sql", "0002.sql", "0003.sql")
+_MIGRATIONS = ("0001.sql", "0002.sql", "0003.sql", "0005.sql")
 _SCRIPTS = Path(__file__).with_name("migrations")
 
 SCHEMA_VERSION = len(_MIGRATIONS)
@@ -88,7 +92,7 @@ def migrate(connection: apsw.Connection) -> None:
             # APSW runs a script statement by statement as its rows are read: read them all.
             list(connection.execute(script))
         connection.executemany(
-            "INSERT OR IGNORE INTO duration_buckets VALUES (?, ?, ?)", _duration_buckets()
+            "INSERT OR IGNORE INTO duration_buckets VALUES (?, ?, ?, ?)", _duration_buckets()
         )
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -114,10 +118,29 @@ def version_of(connection: apsw.Connection) -> int:
     return found
 
 
-def _duration_buckets() -> list[tuple[int, float, float]]:
+def duration_bucket(duration_nano: int) -> int:
+    """Histogram bucket of a duration in nanoseconds; see :data:`BUCKETS_AN_OCTAVE`."""
+    if duration_nano <= 1000:  # noqa: PLR2004 - bucket 0 holds all up to a microsecond
+        return 0
+    bucket = int(_log2(duration_nano / 1000) * BUCKETS_AN_OCTAVE)
+    return min(bucket, LAST_BUCKET)
+
+
+def _lower_ns(bucket: int) -> int:
+    """The shortest duration of ``bucket``, as the writer rounds."""
+    found = round(math.exp2(bucket / BUCKETS_AN_OCTAVE) * 1000) if bucket else 0
+    while found and duration_bucket(found - 1) >= bucket:
+        found -= 1
+    while duration_bucket(found) < bucket:
+        found += 1
+    return found
+
+
+def _duration_buckets() -> list[tuple[int, int, float, float]]:
     return [
         (
             bucket,
+            _lower_ns(bucket),
             math.exp2((bucket + 0.5) / BUCKETS_AN_OCTAVE) / 1000,
             math.exp2((bucket + 1) / BUCKETS_AN_OCTAVE) / 1000,
         )
