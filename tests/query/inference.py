@@ -22,3 +22,52 @@ def wilson(hits, trials):
         return inside
 
     return edge(rate, 0.0), edge(rate, 1.0)
+
+
+def newcombe(hits, trials, control_hits, control_trials):
+    """The interval of a difference: from the ends of both, as if they were independent."""
+    rate, control = hits / trials, control_hits / control_trials
+    (low, high), (control_low, control_high) = (
+        wilson(hits, trials), wilson(control_hits, control_trials)
+    )  # fmt: skip
+    return (
+        rate - control - math.hypot(rate - low, control_high - control),
+        rate - control + math.hypot(high - rate, control - control_low),
+    )
+
+
+def two_proportions(hits, trials, control_hits, control_trials):
+    """p of the pooled test, two-sided."""
+    pooled = (hits + control_hits) / (trials + control_trials)
+    deviation = math.sqrt(pooled * (1 - pooled) * (1 / trials + 1 / control_trials))
+    if not deviation:
+        return 1.0
+    z = (hits / trials - control_hits / control_trials) / deviation
+    return 2 * NormalDist().cdf(-abs(z))
+
+
+def chi_square_tail(statistic, freedom):
+    """How likely a sum of ``freedom`` squares is to be larger; the density, summed up by steps."""
+
+    def density(x):
+        log = (freedom / 2 - 1) * math.log(x) - x / 2 - math.lgamma(freedom / 2)
+        return math.exp(log - freedom / 2 * math.log(2))
+
+    if freedom == 1:
+        return math.erfc(math.sqrt(statistic / 2))
+    steps, end = 20_000, max(statistic, freedom) + 80.0
+    width = (end - statistic) / steps
+    middles = (statistic + (number + 0.5) * width for number in range(steps))
+    return math.fsum(density(x) for x in middles) * width
+
+
+def benjamini_hochberg(values):
+    """Corrected p in the order of ``values``."""
+    corrected = {}
+    least = 1.0
+    for rank, place in sorted(
+        enumerate(sorted(range(len(values)), key=lambda each: values[each]), 1), reverse=True
+    ):
+        least = min(least, values[place] * len(values) / rank)
+        corrected[place] = least
+    return [corrected[place] for place in range(len(values))]

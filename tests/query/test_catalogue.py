@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -84,9 +85,15 @@ def test_nothing_is_left_to_take_in(name):
 
 def test_everything_shared_is_used_twice():
     folder = Path(cortex_otel.query.__file__).parent
+    shared = {path.stem: path.read_text() for path in folder.glob("sql/shared/*.sql")}
+
+    def named_by(text):
+        found = set(re.findall(r"^-- with: (\w+)$", text, re.MULTILINE))
+        return found.union(*(named_by(shared[each]) for each in found))
+
     texts = [path.read_text() for path in (*folder.glob("sql/*.sql"), folder / "runner.py")]
-    for path in folder.glob("sql/shared/*.sql"):
-        assert sum(f"-- with: {path.stem}\n" in text for text in texts) > 1
+    used = Counter(name for text in texts for name in named_by(text))
+    assert {name for name in shared if used[name] < 2} == set()
 
 
 def test_a_header_is_read():

@@ -16,10 +16,6 @@
 -- column: high ratio upper end of its 95 % interval
 -- column: pending_users count users who began unpaid and are still inside the window
 WITH
--- with: zone_offsets
--- with: known_tiers
--- with: paying_tiers
--- with: started_unpaid
 -- with: conversions
 totals AS (
     SELECT

@@ -38,9 +38,6 @@
 -- column: retention_difference_low ratio lower end of its 95 % interval
 -- column: retention_difference_high ratio upper end of its 95 % interval
 WITH RECURSIVE
--- with: chosen_segments
--- with: paying_tiers
--- with: arms
 -- with: arm_intervals
 SELECT
     a.flag || ': ' || a.variant AS arm,

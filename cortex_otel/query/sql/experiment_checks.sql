@@ -25,9 +25,6 @@
 -- column: is_mismatch flag 1 if p < 0.001, or if an arm has users and no weight
 -- column: two_arm_users count users first exposed in the range who saw two variants of the flag
 WITH RECURSIVE
--- with: chosen_segments
--- with: paying_tiers
--- with: arms
 -- with: sample_ratio
 two_armed AS (
     SELECT flag, sum(is_in_two) AS users FROM exposures GROUP BY flag
@@ -37,7 +34,7 @@ SELECT
     e.variant AS variant,
     e.exposed_users AS exposed_users,
     e.expected_users AS expected_users,
-    e.weight / nullif(sum(e.weight) OVER (PARTITION BY e.flag), 0) AS weight,
+    e.weight AS weight,
     CASE WHEN s.p_value IS NOT NULL THEN s.chi_square END AS chi_square,
     s.p_value AS p_value,
     s.is_mismatch AS is_mismatch,

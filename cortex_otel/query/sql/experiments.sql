@@ -35,9 +35,6 @@
 -- column: p_value ratio how likely a difference as large is by chance
 -- column: adjusted_p ratio the same, corrected for all comparisons; null if there is no verdict
 WITH RECURSIVE
--- with: chosen_segments
--- with: paying_tiers
--- with: arms
 -- with: arm_intervals
 -- with: sample_ratio
 -- The normal approximation of the power of a test of two proportions; 1.96 and 0.8416 are the
@@ -56,118 +53,112 @@ plans AS (
         FROM (SELECT (:planned_from + :planned_to) / 2.0 AS mean) AS means
     ) AS powers
 ),
+flags AS (
+    SELECT flag, sum(is_in_two) AS two_arm_users FROM exposures GROUP BY flag
+),
 totals AS (
     SELECT
-        x.flag,
-        sum(x.is_in_two) AS two_arm_users,
-        max(a.variants) AS variants,
-        max(a.exposed_users) AS exposed_users,
-        max(a.pending_users) AS pending_users,
-        max(a.smallest_arm) AS smallest_arm
-    FROM exposures x
-    LEFT JOIN (
-        SELECT
-            flag, count(*) AS variants, sum(exposed_users) AS exposed_users,
-            sum(pending_users) AS pending_users, min(eligible_users) AS smallest_arm
-        FROM counted_arms
-        GROUP BY flag
-    ) a ON a.flag = x.flag
-    GROUP BY x.flag
+        flag, count(*) AS variants, sum(exposed_users) AS exposed_users,
+        sum(pending_users) AS pending_users, min(eligible_users) AS smallest_arm
+    FROM counted_arms
+    GROUP BY flag
 ),
 states AS (
     SELECT
-        t.flag, t.variants, t.exposed_users, t.two_arm_users, t.pending_users, t.smallest_arm,
-        p.planned_users,
+        f.flag, f.two_arm_users, p.planned_users,
+        coalesce(t.variants, 0) AS variants,
+        coalesce(t.exposed_users, 0) AS exposed_users,
+        coalesce(t.pending_users, 0) AS pending_users,
+        coalesce(t.smallest_arm, 0) AS smallest_arm,
         CASE WHEN s.is_mismatch = 1 THEN 'sample_ratio_mismatch'
              WHEN t.variants > 1 AND t.smallest_arm >= p.planned_users THEN 'enough'
              ELSE 'not_enough_data' END AS state
-    FROM totals t CROSS JOIN plans p LEFT JOIN sample_ratios s ON s.flag = t.flag
+    FROM flags f
+    CROSS JOIN plans p
+    LEFT JOIN totals t ON t.flag = f.flag
+    LEFT JOIN sample_ratios s ON s.flag = f.flag
+),
+deviations AS (
+    SELECT
+        s.*, a.variant, a.control, a.difference, a.difference_low, a.difference_high,
+        sqrt(pooled * (1 - pooled) * (1.0 / a.trials + 1.0 / a.control_trials)) AS deviation
+    FROM states s
+    LEFT JOIN (
+        SELECT *, (hits + control_hits) * 1.0 / (trials + control_trials) AS pooled
+        FROM arm_intervals
+        WHERE is_retention = 0 AND place > 1 AND trials > 0 AND control_trials > 0
+    ) a ON a.flag = s.flag
 ),
 comparisons AS (
     SELECT
-        flag, variant, control, rate, difference, difference_low, difference_high,
-        -- erfc(|z| / sqrt(2)) as above; no deviation at all is no difference.
+        *,
+        -- erfc(|z| / sqrt(2)), as in the test of the sample ratio; no deviation is no difference.
         CASE WHEN deviation > 0 THEN
             t * (0.254829592 + t * (-0.284496736 + t * (1.421413741
                 + t * (-1.453152027 + t * 1.061405429))))
             * exp(-difference * difference / 2 / deviation / deviation)
-        ELSE 1.0 END AS p_value
+             WHEN deviation = 0 THEN 1.0 END AS p_value
     FROM (
         SELECT
             *,
             1 / (1 + 0.3275911 * abs(difference) / nullif(deviation, 0) / 1.4142135623730951) AS t
-        FROM (
-            SELECT
-                *,
-                sqrt((hits + control_hits) * 1.0 / (trials + control_trials)
-                    * (1 - (hits + control_hits) * 1.0 / (trials + control_trials))
-                    * (1.0 / trials + 1.0 / control_trials)) AS deviation
-            FROM arm_intervals
-            WHERE is_retention = 0 AND place > 1 AND trials > 0 AND control_trials > 0
-        ) AS deviations
+        FROM deviations
     ) AS approximated
 ),
 ranked AS (
     SELECT
-        c.*,
-        row_number() OVER (ORDER BY c.p_value DESC, c.flag DESC, c.variant DESC) AS from_last,
-        count(*) OVER () AS comparisons
-    FROM comparisons c JOIN states s ON s.flag = c.flag AND s.state = 'enough'
+        *,
+        row_number() OVER (PARTITION BY state ORDER BY p_value DESC, flag, variant) AS from_last,
+        count(*) OVER (PARTITION BY state) AS comparisons
+    FROM comparisons
 ),
 adjusted AS (
     SELECT
-        flag, variant, control, difference,
-        min(p_value * comparisons / (comparisons - from_last + 1))
-            OVER (ORDER BY from_last ROWS UNBOUNDED PRECEDING) AS adjusted_p
+        *,
+        CASE WHEN state = 'enough' THEN
+            min(p_value * comparisons / (comparisons - from_last + 1))
+                OVER (PARTITION BY state ORDER BY from_last ROWS UNBOUNDED PRECEDING)
+        END AS adjusted_p
     FROM ranked
 ),
--- Better than the control; or the control, where it is better than every other.
-winners AS (
-    SELECT flag, variant AS winner
-    FROM (
-        SELECT
-            flag, variant,
-            row_number() OVER (PARTITION BY flag ORDER BY difference DESC, variant) AS place
-        FROM adjusted
-        WHERE adjusted_p < 0.05 AND difference > 0
-    ) AS better
-    WHERE place = 1
-    UNION ALL
-    SELECT flag, min(control)
-    FROM adjusted
-    GROUP BY flag
-    HAVING count(*) = count(*) FILTER (WHERE adjusted_p < 0.05 AND difference < 0)
-),
+-- First what is better than the control; the control, where it is better than every other.
 leaders AS (
     SELECT
-        c.flag, c.variant, c.difference, c.difference_low, c.difference_high, c.p_value,
-        a.adjusted_p,
+        *,
         row_number() OVER (
-            PARTITION BY c.flag
-            ORDER BY CASE WHEN c.variant = w.winner THEN 0 ELSE 1 END, c.difference DESC, c.variant
-        ) AS place
-    FROM comparisons c
-    LEFT JOIN adjusted a ON a.flag = c.flag AND a.variant = c.variant
-    LEFT JOIN winners w ON w.flag = c.flag
+            PARTITION BY flag
+            ORDER BY CASE WHEN adjusted_p < 0.05 AND difference > 0 THEN 0 ELSE 1 END,
+                difference DESC, variant
+        ) AS place,
+        count(*) OVER (PARTITION BY flag) AS others,
+        count(*) FILTER (WHERE adjusted_p < 0.05 AND difference < 0)
+            OVER (PARTITION BY flag) AS worse
+    FROM adjusted
+),
+decided AS (
+    SELECT
+        *,
+        CASE WHEN adjusted_p < 0.05 AND difference > 0 THEN variant
+             WHEN worse = others THEN control END AS winner
+    FROM leaders
+    WHERE place = 1
 )
 SELECT
-    s.flag AS flag,
-    CASE WHEN s.state <> 'enough' THEN s.state
-         WHEN w.winner IS NULL THEN 'no_difference' ELSE 'better' END AS verdict,
-    w.winner AS winner,
-    coalesce(s.variants, 0) AS variants,
-    coalesce(s.exposed_users, 0) AS exposed_users,
-    s.two_arm_users AS two_arm_users,
-    coalesce(s.pending_users, 0) AS pending_users,
-    coalesce(s.smallest_arm, 0) AS smallest_arm,
-    s.planned_users AS planned_users,
-    l.variant AS variant,
-    l.difference AS difference,
-    l.difference_low AS difference_low,
-    l.difference_high AS difference_high,
-    l.p_value AS p_value,
-    l.adjusted_p AS adjusted_p
-FROM states s
-LEFT JOIN winners w ON w.flag = s.flag
-LEFT JOIN leaders l ON l.flag = s.flag AND l.place = 1
-ORDER BY s.exposed_users DESC, s.flag
+    flag AS flag,
+    CASE WHEN state <> 'enough' THEN state
+         WHEN winner IS NULL THEN 'no_difference' ELSE 'better' END AS verdict,
+    winner AS winner,
+    variants AS variants,
+    exposed_users AS exposed_users,
+    two_arm_users AS two_arm_users,
+    pending_users AS pending_users,
+    smallest_arm AS smallest_arm,
+    planned_users AS planned_users,
+    variant AS variant,
+    difference AS difference,
+    difference_low AS difference_low,
+    difference_high AS difference_high,
+    p_value AS p_value,
+    adjusted_p AS adjusted_p
+FROM decided
+ORDER BY exposed_users DESC, flag

@@ -1,26 +1,39 @@
 -- Each arm beside the control of its flag; differences with Newcombe's 95 % interval, from Wilson's
--- intervals of both (R. G. Newcombe, Statistics in Medicine 17, 1998, method 10). Needs arms.
+-- intervals of both (R. G. Newcombe, Statistics in Medicine 17, 1998, method 10).
+-- with: arms
 proportions AS (
-    SELECT arm_key * 2 AS key, conversions AS hits, eligible_users AS trials FROM counted_arms
-    UNION ALL
-    SELECT arm_key * 2 + 1, retained_users, watched_users FROM counted_arms
+    SELECT
+        a.arm_key * 2 + r.is_retention AS key,
+        CASE WHEN r.is_retention = 1 THEN a.retained_users ELSE a.conversions END AS hits,
+        CASE WHEN r.is_retention = 1 THEN a.watched_users ELSE a.eligible_users END AS trials
+    FROM counted_arms a CROSS JOIN (SELECT 0 AS is_retention UNION ALL SELECT 1) AS r
 ),
 -- with: wilson
-arm_intervals AS MATERIALIZED (
+beside_control AS (
     SELECT
-        a.flag, a.variant, a.place, c.variant AS control,
-        i.key % 2 AS is_retention,
+        a.flag, a.variant, a.place, i.key % 2 AS is_retention,
         i.hits, i.trials, i.rate, i.low, i.high,
-        j.hits AS control_hits, j.trials AS control_trials,
-        CASE WHEN a.place > 1 THEN i.rate - j.rate END AS difference,
-        CASE WHEN a.place > 1 THEN i.rate - j.rate
-            - sqrt((i.rate - i.low) * (i.rate - i.low) + (j.high - j.rate) * (j.high - j.rate))
-        END AS difference_low,
-        CASE WHEN a.place > 1 THEN i.rate - j.rate
-            + sqrt((i.high - i.rate) * (i.high - i.rate) + (j.rate - j.low) * (j.rate - j.low))
-        END AS difference_high
-    FROM counted_arms a
-    JOIN counted_arms c ON c.flag = a.flag AND c.place = 1
-    JOIN wilson i ON i.key / 2 = a.arm_key
-    JOIN wilson j ON j.key = c.arm_key * 2 + i.key % 2
+        first_value(a.variant) OVER w AS control,
+        first_value(i.hits) OVER w AS control_hits,
+        first_value(i.trials) OVER w AS control_trials,
+        first_value(i.rate) OVER w AS control_rate,
+        first_value(i.low) OVER w AS control_low,
+        first_value(i.high) OVER w AS control_high
+    FROM counted_arms a JOIN wilson i ON i.key / 2 = a.arm_key
+    WINDOW w AS (PARTITION BY a.flag, i.key % 2 ORDER BY a.place)
+),
+arm_intervals AS (
+    SELECT
+        flag, variant, place, control, is_retention, hits, trials, rate, low, high,
+        control_hits, control_trials,
+        CASE WHEN place > 1 THEN rate - control_rate END AS difference,
+        CASE WHEN place > 1 THEN rate - control_rate - sqrt(
+            (rate - low) * (rate - low)
+            + (control_high - control_rate) * (control_high - control_rate)
+        ) END AS difference_low,
+        CASE WHEN place > 1 THEN rate - control_rate + sqrt(
+            (high - rate) * (high - rate)
+            + (control_rate - control_low) * (control_rate - control_low)
+        ) END AS difference_high
+    FROM beside_control
 )

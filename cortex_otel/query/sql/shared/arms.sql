@@ -1,6 +1,8 @@
 -- Arms of experiments: users by flag and by the variant they were first exposed to, if that was in the
 -- range, whatever they did afterwards (intention to treat). Who saw two variants of a flag by the end of
--- the range is in no arm. Needs chosen_segments and paying_tiers.
+-- the range is in no arm.
+-- with: chosen_segments
+-- with: paying_tiers
 flag_series AS (
     SELECT series_key, segment_key FROM series WHERE event_type = 'feature_flag.evaluation'
 ),

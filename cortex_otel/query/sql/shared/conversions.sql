@@ -1,5 +1,6 @@
--- Each of the started with their week, whether their window is over, and whether they paid within it;
--- needs started_unpaid and zone_offsets.
+-- Each of the started with their week, whether their window is over, and whether they paid within it.
+-- with: zone_offsets
+-- with: started_unpaid
 conversions AS (
     SELECT
         ((s.first_seen + z.offset_ns) / 86400000000000 + 3) / 7 AS week,

@@ -1,6 +1,7 @@
 -- Users who did not pay at first sight, first seen in the range: in the tier :from_tier, or in any that
--- does not pay. Of two tiers first seen at the same instant the lower one came first; needs
--- known_tiers and paying_tiers.
+-- does not pay. Of two tiers first seen at the same instant the lower one came first.
+-- with: known_tiers
+-- with: paying_tiers
 first_tiers AS (
     SELECT
         t.user_key, t.user_tier, t.first_seen,
