@@ -286,17 +286,11 @@ def _values(question: Question, given: Mapping[str, Value]) -> dict[str, Value]:
     return values
 
 
-#: 2020-01-01, in ns: nothing was recorded before, and what old rules say would only be looked at.
-_FIRST_OFFSET_NS = 1_577_836_800 * 10**9
-
-
 @lru_cache(maxsize=16)
 def _offsets_of(time_zone: str) -> str:
     """What ``shared/zone_offsets.sql`` reads: a JSON array of ``[since, until, offset]``, in ns."""
-    last_ns = time.time_ns() + 2 * 366 * 86_400 * 10**9
     try:
-        found = [each for each in zone(time_zone).offsets() if each[1] > _FIRST_OFFSET_NS]
-        return json.dumps([each for each in found if each[0] < last_ns])
+        return json.dumps(zone(time_zone).recent_offsets(time.time_ns()))
     except ValueError:
         raise QueryParameterError(
             f"time_zone={time_zone!r} isn't a time zone: use a name like Asia/Seoul"

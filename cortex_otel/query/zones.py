@@ -1,4 +1,4 @@
-"""Time zones: local times with offsets, and whether clocks change in a range."""
+"""Time zones: local times with offsets, and when clocks change."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ _NS = 10**9
 _MAX_NAME_LENGTH = 64
 #: Limit of the SQL, which computes with 64-bit nanoseconds.
 _LAST_NS = 2**63 - 1
+#: 2020-01-01: nothing was recorded before.
+_FIRST_NS = 1_577_836_800 * _NS
 #: The shortest time between two clock changes is a month: Ramadan in Morocco.
-_STEP_NS = 14 * 86_400 * _NS
 _STEP_S = 7 * 86_400
 #: 2100-01-01: rules beyond are nobody's data.
 _LAST_CHANGE_S = 4_102_444_800
-#: Two years contain every rule's changes.
-_LOOKED_AT = 52
 
 
 class Zone:
@@ -74,11 +73,17 @@ class Zone:
         """
         return _offsets(self.name, self._rules)
 
-    def changes_between(self, from_ns: int, to_ns: int) -> bool:
-        """Whether clocks change in a range, so that its days have no common offset."""
-        end = self.offset_minutes(to_ns)
-        at = max(from_ns, to_ns - _LOOKED_AT * _STEP_NS)
-        return any(self.offset_minutes(each) != end for each in range(at, to_ns, _STEP_NS))
+    def recent_offsets(self, now_ns: int) -> tuple[tuple[int, int, int], ...]:
+        """Those of its offsets that data can have: from 2020 to two years from now.
+
+        Each question looks a moment up among them, so they are few. The first of them holds from
+        the beginning of time, the last for ever, whatever the rules say of such times.
+        """
+        last_ns = now_ns + 2 * 366 * 86_400 * _NS
+        found = [each for each in self.offsets() if each[1] > _FIRST_NS and each[0] < last_ns]
+        found[0] = (-_LAST_NS, *found[0][1:])
+        found[-1] = (found[-1][0], _LAST_NS, found[-1][2])
+        return tuple(found)
 
     def _local(self, at_ns: int) -> datetime:
         moment = _EPOCH + timedelta(microseconds=at_ns // 1000)

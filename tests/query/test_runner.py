@@ -64,7 +64,7 @@ def test_parameters_are_checked(connection, given):
 
 
 def test_common_parameters_are_taken_by_every_question(connection):
-    given = {"from_ns": 0, "to_ns": 1, "service": "", "user_tier": "x", "utc_offset_minutes": 60}
+    given = {"from_ns": 0, "to_ns": 1, "service": "", "user_tier": "x", "time_zone": "Asia/Seoul"}
     for question in catalogue().values():
         run(connection, question, given)
 

@@ -15,7 +15,7 @@ counts AS NOT MATERIALIZED (
     UNION ALL
     SELECT
         series_key, 1, weight, CASE WHEN duration IS NULL THEN 0 ELSE weight END,
-        CASE WHEN duration IS NULL THEN 0 ELSE round(weight * duration / 1000.0) END
+        CASE WHEN duration IS NULL THEN 0 ELSE weight * duration / 1000.0 END
     FROM edge_events
 ),
 -- And added up.

@@ -2,7 +2,12 @@
 -- before it is shown. first_day is the day of that event; next_day the one that :to_ns is in, the
 -- first that isn't over.
 -- with: zone_offsets
--- with: recorded
+-- The first product event ever; no row where there is none.
+recorded AS (
+    SELECT min(first_time) AS first_time FROM rollup_user_day
+    WHERE day = (SELECT min(day) FROM rollup_user_day)
+    HAVING min(first_time) IS NOT NULL
+),
 local_days AS MATERIALIZED (
     SELECT
         CASE WHEN b.from_day > r.first_day THEN b.from_day ELSE r.first_day END AS from_day,
