@@ -303,6 +303,10 @@ def _typed(parameter: Parameter, value: Value) -> Value:
     match parameter.type, value:
         case ("integer", bool()) | ("real", bool()):
             pass
+        case ("text", str()) if not parameter.allows(value):
+            raise QueryParameterError(
+                f"{parameter.name}={value!r} isn't one of {', '.join(parameter.choices)}"
+            )
         case ("integer", int()) | ("real", int() | float()) | ("text", str()):
             return value
     raise QueryParameterError(f"{parameter.name}={value!r} isn't of type {parameter.type}")

@@ -19,12 +19,17 @@ Drawing = Literal[
 ]  # fmt: skip
 """``cards``: one row, a big number a column. ``lines`` and ``bars``: over time or a category.
 ``ranking``: horizontal bars, a row each. ``pie``: shares. ``table``: rows as they are.
-``matrix``: a coloured grid of ``x`` by ``split``, both of the same kind. ``heatmap``: rows of ``x``
-by columns of ``split``, coloured by the first value; null is hatched: not complete. ``funnel``: the
-steps ``x`` by the first value, with a series for each ``split``. ``sankey``: flows from ``x`` to
-``split``, as wide as the first value. ``intervals``: a point and its confidence interval for each
-``x``; values are the estimate, its lower and its upper end. ``sentence``: one row, told in words:
-``sentence``, and a line of the second question ``trend``."""
+``matrix``: a coloured grid of ``x`` by ``split``, both of the same kind.
+
+``heatmap``: rows of ``x`` by columns of ``split``, coloured by the first value; null is hatched:
+not complete. Further values belong to the whole row, such as the size of its cohort, and stand
+before it. ``funnel``: the steps ``x`` by the first value, with a series for each ``split``.
+``sankey``: flows from ``x`` to ``split``, as wide as the first value; nodes are called
+``step:event``.
+``intervals``: a point and its confidence interval for each ``x``; values are the estimate, its
+lower and its upper end; further ones are numbers beside it, and ``target`` is the line of no
+effect.
+``sentence``: one row, told in words: ``sentence``, and a line of the second question ``trend``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,8 @@ class Panel:
     """Of a ``sentence``: English text with ``{column}`` for the row's values."""
     trend: str = ""
     """Of a ``sentence``: the question whose rows are its sparkline, by ``x`` and ``values``."""
+    leads_to: str = ""
+    """Of a ``sentence``: the page that says more."""
     since: str = ""
     """A range of its own (``24h``), whatever the page's; empty: the page's."""
     limit: int = 1000
@@ -84,7 +91,8 @@ class Page:
     about: str = ""
     """What it is for, in English, where a dashboard says so."""
     filters: tuple[str, ...] = ("service", "user_tier")
-    """Beside the time range; parameters of the page's questions."""
+    """Beside the time range; parameters of the page's questions. Those of its own, such as the
+    steps of a funnel, become controls above its panels."""
 
     def title_in(self, language: str) -> str:
         """The title in ``language`` (``en``, ``ko``)."""

@@ -44,7 +44,7 @@ TIME_LIMIT_MS = 5000
 _HOUR_NS = 3_600 * 10**9
 _MAX_CURSOR_LENGTH = 400
 _BIGGEST = 2**63
-_MEASURED = frozenset({"count", "ratio", "ms", "tokens"})
+_MEASURED = frozenset({"count", "ratio", "factor", "ms", "tokens"})
 _TYPES: Mapping[str, type] = {"integer": int, "text": str, "real": float}
 
 
@@ -172,6 +172,9 @@ def answer(
         "values": panel.values,
         "split": panel.split,
         "target": panel.target,
+        "sentence": texts(language).gettext(panel.sentence),
+        "trend": _trend(connection, panel, query, time_range, language),
+        "leads_to": _leads_to(panel, language),
         "stacked": panel.stacked,
         "links": dict(panel.links),
         "wide": panel.wide,
@@ -266,6 +269,24 @@ def _about(question: Question, time_range: Range, language: str) -> str:
             offset=offset,
         )
     return about
+
+
+def _trend(
+    connection: apsw.Connection, panel: Panel, query: PageQuery, time_range: Range, language: str
+) -> dict[str, Any] | None:
+    """The line of a sentence."""
+    if not panel.trend:
+        return None
+    question = catalogue()[panel.trend]
+    fixed = {name: value for name, value in panel.parameters.items() if question.accepts(name)}
+    values = values_of(question, query, time_range, fixed)
+    result = run(connection, question, values, time_limit_ms=TIME_LIMIT_MS, row_limit=panel.limit)
+    return {"columns": columns_of(question, language), "rows": rows_of(result, time_range.zone)}
+
+
+def _leads_to(panel: Panel, language: str) -> dict[str, str] | None:
+    page = pages.PAGES.get(panel.leads_to)
+    return {"page": page.id, "title": page.title_in(language)} if page else None
 
 
 def _previous(

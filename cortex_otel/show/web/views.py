@@ -71,8 +71,8 @@ _FILTERS = {
     "tool": (N_("Tool"), "search_context"),
     "q": (N_("Search"), N_("in messages")),
 }
-#: The key after ``g``; by default a page's first letter, but two begin with an e.
-_KEYS = {"extension": "x"}
+#: The key after ``g``; by default a page's first letter, but some begin with the same.
+_KEYS = {"extension": "x", "experiments": "a", "reliability": "b"}
 #: Filters that every page has a control for.
 _COMMON = frozenset({"service", "user_tier", "tier"})
 
@@ -272,11 +272,12 @@ def _shell(
             query=query,
             problem=problem,
             navigation=[
-                (
-                    each.id,
-                    each.title_in(language),
-                    _KEYS.get(each.id, each.id[0]),
-                )
+                {
+                    "id": each.id,
+                    "name": each.title_in(language),
+                    "group": each.group_in(language),
+                    "key": _KEYS.get(each.id, each.id[0]),
+                }
                 for each in pages.PAGES.values()
                 if each.id != "user"
             ],
