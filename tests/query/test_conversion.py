@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
-from counting import ask, ratio
+from counting import ask, day_of, ratio
 from inference import wilson
 from seeding import DAY, HOUR, MONDAY, Event, build
 
@@ -23,10 +21,7 @@ RANKS = {"free": 0, "trial": 1, "paid": 2, "enterprise": 3}
 
 
 def monday_of(time_ns, zone):
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_ns // 1000)
-    local = moment.astimezone(ZoneInfo(zone)).date()
-    monday = local - timedelta(days=local.weekday())
-    return (monday - datetime(1970, 1, 1).date()).days  # noqa: DTZ001 - a date
+    return (day_of(time_ns, zone) + 3) // 7 * 7 - 3
 
 
 def people(count, seed):

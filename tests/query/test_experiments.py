@@ -51,7 +51,7 @@ def population(users, seed):
             for _ in range(choose.randrange(1, 4)):
                 seen = choose.choice(variants) if choose.random() < 0.05 else arms[flag]
                 time = begin + choose.randrange(20 * DAY)
-                events.append(exposure(time, user, flag, seen, tier=tier, **{"service": service}))
+                events.append(exposure(time, user, flag, seen, tier=tier, service=service))
         likely = 0.8 if arms.get("search") == "treatment" else 0.3
         if tier not in PAYING and choose.random() < likely:
             events.append(Event(begin + choose.randrange(40 * DAY), tier="paid", **common))
@@ -98,6 +98,19 @@ def outcomes(events, arm, to_ns, window_days, days):
     return len(eligible), len(unpaid) - len(eligible), len(converted), len(watched), len(retained)
 
 
+def assert_estimate(row, control, rate, prefix, counts):
+    """A rate, its interval, and its difference to the control, from what was counted."""
+    hits, trials = (row[name] for name in counts)
+    assert row[rate] == hits / trials
+    assert (row[prefix + "low"], row[prefix + "high"]) == pytest.approx(wilson(hits, trials))
+    if row is control:
+        assert row[prefix + "difference"] is None
+        return
+    expected = newcombe(hits, trials, *(control[name] for name in counts))
+    found = (row[prefix + "difference_low"], row[prefix + "difference_high"])
+    assert found == pytest.approx(expected)
+
+
 @pytest.fixture(scope="module")
 def people():
     return population(500, seed=5)
@@ -111,47 +124,31 @@ def store(people, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("from_ns", "to_ns", "filters"),
+    ("when", "filters"),
     [
-        (MONDAY, END, {}),
-        (MONDAY + 5 * DAY + 7, MONDAY + 45 * DAY + 3 * HOUR, {}),
-        (MONDAY, END, {"user_tier": "free"}),
-        (MONDAY, END, {"service": "extension"}),
+        ((MONDAY, END), {}),
+        ((MONDAY + 5 * DAY + 7, MONDAY + 45 * DAY + 3 * HOUR), {}),
+        ((MONDAY, END), {"user_tier": "free"}),
+        ((MONDAY, END), {"service": "extension"}),
     ],
 )
 @pytest.mark.parametrize(("window_days", "days"), [(14, (7, 14)), (3, (1, 2))])
-def test_arms(store, people, from_ns, to_ns, filters, window_days, days):
-    arms, in_two = arms_of(
-        people, from_ns, to_ns, filters.get("user_tier", ""), filters.get("service", "")
-    )
-    given = {"from_ns": from_ns, "to_ns": to_ns, "window_days": window_days, **filters}
+def test_arms(store, people, *, when, filters, window_days, days):
+    arms, in_two = arms_of(people, *when, filters.get("user_tier", ""), filters.get("service", ""))
+    given = {"from_ns": when[0], "to_ns": when[1], "window_days": window_days, **filters}
     given |= {"return_from_days": days[0], "return_to_days": days[1]}
     rows = {(r["flag"], r["variant"]): r for r in ask(store, "experiment_arms", **given)}
     assert rows.keys() == arms.keys()
     counts = ("eligible_users", "pending_users", "conversions", "watched_users", "retained_users")
-    truths = {key: outcomes(people, arm, to_ns, window_days, days) for key, arm in arms.items()}
-    for (flag, variant), row in rows.items():
-        assert row["exposed_users"] == len(arms[flag, variant])
-        assert tuple(row[name] for name in counts) == truths[flag, variant]
-        for rate, prefix, hits, trials in (
-            ("rate", "", row["conversions"], row["eligible_users"]),
-            ("retention", "retention_", row["retained_users"], row["watched_users"]),
-        ):
-            assert row[rate] == hits / trials
-            assert (row[prefix + "low"], row[prefix + "high"]) == pytest.approx(
-                wilson(hits, trials)
-            )
-            other = rows[flag, ARMS[flag][0]]
-            if other is row:
-                assert row[prefix + "difference"] is None
-                continue
-            control = tuple(
-                other[name] for name in (
-                    ("retained_users", "watched_users") if prefix else ("conversions", "eligible_users")
-                )
-            )  # fmt: skip
-            found = (row[prefix + "difference_low"], row[prefix + "difference_high"])
-            assert found == pytest.approx(newcombe(hits, trials, *control))
+    for key, row in rows.items():
+        assert row["exposed_users"] == len(arms[key])
+        truth = outcomes(people, arms[key], when[1], window_days, days)
+        assert tuple(row[name] for name in counts) == truth
+        control = rows[key[0], ARMS[key[0]][0]]
+        assert_estimate(row, control, "rate", "", ("conversions", "eligible_users"))
+        assert_estimate(
+            row, control, "retention", "retention_", ("retained_users", "watched_users")
+        )
     checks = ask(store, "experiment_checks", **given)
     assert {row["flag"]: row["two_arm_users"] for row in checks} == {
         flag: in_two[flag] for flag in {key[0] for key in arms}
