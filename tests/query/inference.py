@@ -71,3 +71,37 @@ def benjamini_hochberg(values):
         least = min(least, values[place] * len(values) / rank)
         corrected[place] = least
     return [corrected[place] for place in range(len(values))]
+
+
+def mantel_haenszel(tables):
+    """Ratio and difference of risks over strata, each with its interval.
+
+    ``tables``: exposed with the outcome, exposed, others with the outcome, others. The formulas of
+    Greenland and Robins (1985) and Sato (1989), as K. J. Rothman's textbook writes them.
+    """
+    tables = [table for table in tables if table[1] + table[3]]
+    size = [n1 + n0 for _, n1, _, n0 in tables]
+    top = sum(a * n0 / n for (a, n1, c, n0), n in zip(tables, size, strict=True))
+    bottom = sum(c * n1 / n for (a, n1, c, n0), n in zip(tables, size, strict=True))
+    weight = sum(n1 * n0 / n for (a, n1, c, n0), n in zip(tables, size, strict=True))
+    ratio = (top / bottom if bottom else None, None, None)
+    if top and bottom:
+        spread = sum(
+            ((a + c) * n1 * n0 - a * c * n) / n**2
+            for (a, n1, c, n0), n in zip(tables, size, strict=True)
+        )
+        half = math.exp(Z * math.sqrt(spread / top / bottom))
+        ratio = (ratio[0], ratio[0] / half, ratio[0] * half)
+    if not weight:
+        return ratio, (None, None, None)
+    difference = (top - bottom) / weight
+    p = sum(
+        (n1**2 * c - n0**2 * a + n1 * n0 * (n0 - n1) / 2) / n**2
+        for (a, n1, c, n0), n in zip(tables, size, strict=True)
+    )
+    q = sum(
+        (a * (n0 - c) + c * (n1 - a)) / (2 * n)
+        for (a, n1, c, n0), n in zip(tables, size, strict=True)
+    )
+    half = Z * math.sqrt((difference * p + q) / weight**2)
+    return ratio, (difference, difference - half, difference + half)
