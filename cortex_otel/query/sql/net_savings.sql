@@ -68,24 +68,33 @@ followed AS (
 ),
 compressions AS (
     SELECT
-        d.day, d.is_whole, f.weight, f.tokens_before, f.tokens_before - f.tokens_after AS saved,
+        (f.time + z.offset_ns) / 86400000000000 AS day,
+        f.weight, f.tokens_before, f.tokens_before - f.tokens_after AS saved,
         CASE WHEN f.next_search <= f.time + :within_minutes * 60000000000 THEN 1 ELSE 0 END AS is_again
-    FROM followed f JOIN days d
-        ON f.time >= d.from_time AND f.time < d.to_time
+    FROM followed f JOIN zone_offsets z ON z.since <= f.time AND f.time < z.until
     WHERE f.is_search = 0 AND f.tokens_before IS NOT NULL AND f.time < :to_ns
+),
+totals AS (
+    SELECT
+        day,
+        sum(weight) AS compressions,
+        sum(weight * is_again) AS fetched_again,
+        sum(weight * tokens_before) AS tokens_before,
+        sum(weight * saved) AS tokens_saved,
+        sum(weight * saved * (1 - is_again)) AS tokens_saved_net
+    FROM compressions
+    GROUP BY day
 )
 SELECT
-    day AS day,
-    sum(weight) AS compressions,
-    sum(weight * is_again) AS fetched_again,
-    sum(weight * is_again) * 1.0 / nullif(sum(weight), 0) AS fetched_again_rate,
-    sum(weight * tokens_before) AS tokens_before,
-    sum(weight * saved) AS tokens_saved,
-    sum(weight * saved * (1 - is_again)) AS tokens_saved_net,
-    sum(weight * saved) * 1.0 / nullif(sum(weight * tokens_before), 0) AS savings_rate,
-    sum(weight * saved * (1 - is_again)) * 1.0 / nullif(sum(weight * tokens_before), 0)
-        AS net_savings_rate,
-    1 - is_whole AS partial
-FROM compressions
-GROUP BY day, is_whole
-ORDER BY day
+    t.day AS day,
+    t.compressions AS compressions,
+    t.fetched_again AS fetched_again,
+    t.fetched_again * 1.0 / nullif(t.compressions, 0) AS fetched_again_rate,
+    t.tokens_before AS tokens_before,
+    t.tokens_saved AS tokens_saved,
+    t.tokens_saved_net AS tokens_saved_net,
+    t.tokens_saved * 1.0 / nullif(t.tokens_before, 0) AS savings_rate,
+    t.tokens_saved_net * 1.0 / nullif(t.tokens_before, 0) AS net_savings_rate,
+    1 - d.is_whole AS partial
+FROM totals t JOIN days d ON d.day = t.day
+ORDER BY t.day
