@@ -88,12 +88,18 @@ def is_partial(day, from_ns, to_ns, time_zone):
     return int(start_of(day, time_zone) < from_ns or not is_over(day, to_ns, time_zone))
 
 
+def error_rate_of(events):
+    rated = [event for event in events if event.rated]
+    return ratio(weight_of(failed_of(rated)), weight_of(rated))
+
+
 def failed_of(events):
     return [event for event in events if event.failed]
 
 
 def users_of(events):
-    return {event.user for event in events} - {""}
+    """Users who were active: had an event that is use."""
+    return {event.user for event in events if event.active} - {""}
 
 
 def mean_ms(events):

@@ -10,10 +10,12 @@ from counting import (
     assert_near,
     chosen,
     day_of,
+    error_rate_of,
     is_over,
     local_day,
     nearest_rank,
     ratio,
+    users_of,
     weight_of,
 )
 from seeding import DAY, HOUR, MONDAY, TIERS, Event
@@ -68,8 +70,8 @@ def test_overview_of_rollups(connection, events, when, filters):
     timed = [event for event in expected if event.duration is not None]
     assert row["events"] == weight_of(expected)
     assert row["errors"] == failed
-    assert row["error_rate"] == ratio(failed, weight_of(expected))
-    assert row["active_users"] == len({event.user for event in expected} - {""})
+    assert row["error_rate"] == error_rate_of(expected)
+    assert row["active_users"] == len(users_of(expected))
     mean = ratio(sum(e.weight * e.duration / 1e6 for e in timed), weight_of(timed))
     # Roll-ups add whole microseconds.
     assert row["avg_ms"] == (mean if mean is None else pytest.approx(mean, abs=0.001))
@@ -84,7 +86,7 @@ def test_overview_of_events(connection, events, when, filters):
     (row,) = ask(connection, "overview", from_ns=from_ns, to_ns=to_ns, **filters)
     expected = chosen(events, from_ns, to_ns, **filters)
     assert row["events"] == weight_of(expected)
-    assert row["active_users"] == len({event.user for event in expected} - {""})
+    assert row["active_users"] == len(users_of(expected))
     for percent in (50, 95, 99):
         assert row[f"p{percent}_ms"] == nearest_rank(expected, percent)
 
@@ -171,7 +173,7 @@ def test_hours_and_services(connection, events, when, filters):
 def test_daily_and_monthly_users(connection, events, filters, tz):
     days = defaultdict(set)
     for event in chosen(events, 0, 1 << 62, **filters):
-        if event.user:
+        if event.user and event.active:
             days[local_day(event, tz)].add(event.user)
     for from_ns, to_ns in ((0, MONDAY + 55 * DAY), (MONDAY + 9 * DAY, MONDAY + 40 * DAY + HOUR)):
         range_ = {"from_ns": from_ns, "to_ns": to_ns, "time_zone": tz, **filters}
@@ -193,7 +195,7 @@ def test_tiers_add_up_to_all_users(connection, events, service):
     from_ns, to_ns = MONDAY + 2 * DAY + 7 * HOUR + 5, MONDAY + 30 * DAY + 123
     rows = ask(connection, "tiers", from_ns=from_ns, to_ns=to_ns, service=service)
     expected = chosen(events, from_ns, to_ns, service=service)
-    last = {event.user: event.tier for event in expected if event.user}
+    last = {event.user: event.tier for event in expected if event.user and event.active}
     assert {row["user_tier"]: row["users"] for row in rows if row["users"]} == Counter(
         last.values()
     )
@@ -212,9 +214,8 @@ def test_retention(connection, events, filters, tz):
     as_of = MONDAY + 47 * DAY + 5 * HOUR
     weeks = defaultdict(set)
     for event in chosen(events, 0, 1 << 62, **filters):
-        if event.user:
-            if local_day(event, tz) <= day_of(as_of - 1, tz):
-                weeks[event.user].add((local_day(event, tz) + 3) // 7)
+        if event.user and event.active and local_day(event, tz) <= day_of(as_of - 1, tz):
+            weeks[event.user].add((local_day(event, tz) + 3) // 7)
     rows = ask(
         connection, "retention", from_ns=0, to_ns=as_of, time_zone=tz, **filters
     )

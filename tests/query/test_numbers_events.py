@@ -147,7 +147,9 @@ def test_errors_counted(varied_store, varied, when, filters):
     assert summary["errors"] == weight_of(expected)
     assert summary["timeouts"] == weight_of(timeouts)
     assert summary["events"] == weight_of(everything)
-    assert summary["error_rate"] == ratio(weight_of(expected), weight_of(everything))
+    rated = [event for event in everything if event.rated]
+    failed = [event for event in expected if event.rated]
+    assert summary["error_rate"] == ratio(weight_of(failed), weight_of(rated))
     assert summary["error_types"] == len({event.error_type for event in expected})
 
     by_type = Counter()
@@ -176,7 +178,7 @@ def test_errors_counted(varied_store, varied, when, filters):
     by_place, all_of = Counter(), Counter()
     for event in expected:
         by_place[event.event_type, event.tool_name or None] += event.weight
-    for event in everything:
+    for event in rated:
         all_of[event.event_type, event.tool_name or None] += event.weight
     places = ask(varied_store, "error_places", **given)
     assert {(row["event_type"], row["tool_name"]): row["errors"] for row in places} == by_place

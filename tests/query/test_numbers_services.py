@@ -10,6 +10,7 @@ from counting import (
     assert_near,
     chosen,
     day_of,
+    error_rate_of,
     failed_of,
     is_partial,
     local_day,
@@ -73,7 +74,7 @@ def test_services(varied_store, varied, when, filters):
             "service": service,
             "events": weight_of(of),
             "errors": weight_of(failed_of(of)),
-            "error_rate": ratio(weight_of(failed_of(of)), weight_of(of)),
+            "error_rate": error_rate_of(of),
             "users": len(users_of(of)),
         }
         for service, of in sorted(by_service.items(), key=lambda each: -weight_of(each[1]))
@@ -211,7 +212,7 @@ def test_extension_summary(varied_store, varied, when, filters):
     assert row["lines_inserted"] == total(events, "lines_inserted")
     assert row["completions_accepted"] == total(events, "completions_accepted")
     assert row["errors"] == weight_of(failed_of(events))
-    assert row["error_rate"] == ratio(row["errors"], weight_of(events))
+    assert row["error_rate"] == error_rate_of(events)
     lengths = [
         (end - start) / 1e6
         for _, start, end, of in sittings_of(varied, *when, **filters)
@@ -230,7 +231,7 @@ def test_ides(varied_store, varied, when, filters):
     for _, _, _, of in sittings_of(varied, *when, **filters):
         if of[0].ide:
             sittings[of[0].ide] += 1
-            people[of[0].ide] |= users_of(of)
+            people[of[0].ide] |= {event.user for event in of} - {""}
     rows = ask(varied_store, "ides", from_ns=when[0], to_ns=when[1], **filters)
     assert {row["ide"]: (row["users"], row["sessions"]) for row in rows} == {
         ide: (len(people[ide]), count) for ide, count in sittings.items()
@@ -329,7 +330,7 @@ def test_health(varied_store, varied, when, filters):
         of = by_service[row["service"]]
         assert row["events"] == weight_of(of)
         assert row["errors"] == weight_of(failed_of(of))
-        assert row["error_rate"] == ratio(weight_of(failed_of(of)), weight_of(of))
+        assert row["error_rate"] == error_rate_of(of)
         assert row["avg_ms"] == (pytest.approx(mean_ms(of), rel=1e-6) if mean_ms(of) else None)
         assert row["last_event"] == of[-1].time
         assert row["silent_ms"] == pytest.approx((when[1] - of[-1].time) / 1e6)

@@ -9,6 +9,7 @@ from counting import (
     ask,
     chosen,
     day_of,
+    error_rate_of,
     failed_of,
     is_over,
     is_partial,
@@ -36,14 +37,19 @@ ZONES = ["UTC", "Asia/Seoul", "America/New_York", "Asia/Kathmandu"]
 PEOPLE = [user_hash(1), user_hash(5), user_hash(44), user_hash(6)[:3]]
 
 
+def last_use(events):
+    return max((event for event in events if event.active), key=lambda event: event.time)
+
+
 @pytest.mark.parametrize("tz", ZONES)
 @pytest.mark.parametrize("filters", FILTERS)
 def test_active_users(varied_store, varied, tz, filters):
     to_ns = MONDAY + 36 * DAY + 5 * HOUR
     days = defaultdict(set)
     for event in chosen(varied, 0, 1 << 62, **filters):
-        days[local_day(event, tz)].add(event.user)
-    last, first = day_of(to_ns, tz) - 1, local_day(varied[0], tz)
+        if event.active:
+            days[local_day(event, tz)].add(event.user)
+    last, first = day_of(to_ns, tz) - 1, local_day(next(e for e in varied if e.active), tz)
 
     def active(count, until=last):
         of = (days[day] for day in range(until - count + 1, until + 1))
@@ -74,7 +80,8 @@ def test_user_summary(varied_store, varied, when, filters):
     active = users_of(chosen(varied, from_ns, to_ns, **filters))
     first = {}
     for event in chosen(varied, 0, 1 << 62):
-        first.setdefault(event.user, event.time)
+        if event.active:
+            first.setdefault(event.user, event.time)
     assert row["active_users"] == len(active)
     assert row["new_users"] == sum(from_ns <= first[user] < to_ns for user in active)
     sittings = sittings_of(varied, from_ns, to_ns, **filters)
@@ -94,13 +101,14 @@ def test_new_users(varied_store, varied, tz, when, filters):
     from_ns, to_ns = when
     first, segments = {}, defaultdict(list)
     for event in varied:
-        if event.user and event.product:
+        if event.user and event.active:
             first.setdefault(event.user, event)
+        if event.user:
             segments[event.user, local_day(event, tz)].append(event)
     expected = Counter()
     for user, event in first.items():
         # In the service and tier asked for on the day on which they came.
-        if chosen(segments[user, local_day(event, tz)], 0, 1 << 62, **filters):
+        if users_of(chosen(segments[user, local_day(event, tz)], 0, 1 << 62, **filters)):
             expected[local_day(event, tz)] += 1
     given = {"from_ns": from_ns, "to_ns": to_ns, "time_zone": tz, **filters}
     rows = ask(varied_store, "new_users", **given)
@@ -141,9 +149,10 @@ def test_users_page_after_page(varied_store, varied, when, filters):
     prefix = filters.get("user", "")
     common = {key: value for key, value in filters.items() if key != "user"}
 
+    active = users_of(chosen(varied, from_ns, to_ns, **common))
     people = defaultdict(list)
     for event in chosen(varied, from_ns, to_ns, **common):
-        if event.user and event.user.startswith(prefix):
+        if event.user in active and event.user.startswith(prefix):
             people[event.user].append(event)
     question, rows = catalogue()["users"], []
     given = {"from_ns": from_ns, "to_ns": to_ns, "time_zone": "Asia/Kathmandu", **filters}
@@ -160,15 +169,15 @@ def test_users_page_after_page(varied_store, varied, when, filters):
     assert rows == [
         {
             "user_id_hash": user,
-            "user_tier": of[-1].tier,
+            "user_tier": last_use(of).tier,
             "first_seen": first[user],
-            "last_active": of[-1].time,
-            "active_days": len({local_day(e, "Asia/Kathmandu") for e in of}),
+            "last_active": last_use(of).time,
+            "active_days": len({local_day(e, "Asia/Kathmandu") for e in of if e.active}),
             "events": weight_of(of),
             "errors": weight_of(failed_of(of)),
-            "error_rate": ratio(weight_of(failed_of(of)), weight_of(of)),
+            "error_rate": error_rate_of(of),
         }
-        for user, of in sorted(people.items(), key=lambda each: -each[1][-1].time)
+        for user, of in sorted(people.items(), key=lambda each: -last_use(each[1]).time)
     ]
 
 
@@ -194,8 +203,8 @@ def test_one_user(varied_store, varied, tz, when, user):
             {
                 "events": weight_of(own),
                 "errors": weight_of(failed_of(own)),
-                "error_rate": ratio(weight_of(failed_of(own)), weight_of(own)),
-                "active_days": len({local_day(event, tz) for event in own}),
+                "error_rate": error_rate_of(own),
+                "active_days": len({local_day(event, tz) for event in own if event.active}),
                 "tools": len({event.tool_name for event in own} - {""}),
                 "sessions": len(sittings),
                 "avg_session_ms": pytest.approx(sum(sittings) / len(sittings))

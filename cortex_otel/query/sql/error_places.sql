@@ -13,7 +13,7 @@
 -- column: errors count events that failed or timed out, weighted by sampling
 -- column: timeouts count of these, timed out
 -- column: events count all events of that type and tool
--- column: error_rate ratio errors / events
+-- column: error_rate ratio errors / events, of the event types that count in error rates
 WITH RECURSIVE
 -- with: counted
 -- with: chosen_users
@@ -30,7 +30,9 @@ failures AS (
     GROUP BY f.event_type, f.tool_name
 ),
 totals AS (
-    SELECT s.event_type, s.tool_name, sum(c.events) AS events
+    SELECT
+        s.event_type, s.tool_name, sum(c.events) AS events,
+        sum(c.events * s.in_error_rate) AS rated
     FROM counted_for_user c JOIN series s ON s.series_key = c.series_key
     WHERE (:service = '' OR s.service = :service)
       AND (:user_tier = '' OR s.user_tier = :user_tier)
@@ -42,6 +44,6 @@ SELECT
     f.errors AS errors,
     f.timeouts AS timeouts,
     t.events AS events,
-    f.errors * 1.0 / nullif(t.events, 0) AS error_rate
+    f.errors * 1.0 / nullif(t.rated, 0) AS error_rate
 FROM failures f JOIN totals t ON t.event_type = f.event_type AND t.tool_name = f.tool_name
 ORDER BY f.errors DESC, f.event_type, f.tool_name

@@ -12,7 +12,7 @@
 -- column: lines_inserted count lines of code inserted
 -- column: completions_accepted count completions accepted
 -- column: errors count errors of the extension
--- column: error_rate ratio errors / events of the extension
+-- column: error_rate ratio errors / events, of the event types that count in error rates
 -- column: sessions count sessions in an IDE
 -- column: avg_session_ms ms their mean length; null without sessions
 WITH
@@ -22,7 +22,7 @@ WITH
 -- with: present
 -- MATERIALIZED: the few that are wanted are found before anything is counted.
 wanted AS MATERIALIZED (
-    SELECT series_key, event_type, is_failed FROM series
+    SELECT series_key, event_type, is_failed, in_error_rate FROM series
     WHERE substr(event_type, 1, 4) = 'ext.'
       AND segment_key IN (SELECT segment_key FROM chosen_segments)
 ),
@@ -33,7 +33,9 @@ totals AS (
         coalesce(sum(c.events) FILTER (WHERE s.event_type = 'ext.activate'), 0) AS activations,
         coalesce(sum(c.events) FILTER (WHERE s.event_type = 'ext.ui_interaction'), 0) AS interactions,
         coalesce(sum(c.events) FILTER (WHERE s.event_type = 'ext.code_insert'), 0) AS code_inserts,
-        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors
+        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors,
+        sum(c.events * s.in_error_rate) AS rated,
+        sum(c.events * s.in_error_rate * s.is_failed) AS rated_errors
     FROM counts c JOIN wanted s ON s.series_key = c.series_key
 ),
 measures AS (
@@ -60,7 +62,7 @@ SELECT
     m.lines_inserted AS lines_inserted,
     m.completions_accepted AS completions_accepted,
     t.errors AS errors,
-    t.errors * 1.0 / nullif(t.events, 0) AS error_rate,
+    t.rated_errors * 1.0 / nullif(t.rated, 0) AS error_rate,
     n.sessions AS sessions,
     n.avg_session_ms AS avg_session_ms
 FROM totals t CROSS JOIN measures m CROSS JOIN sittings n

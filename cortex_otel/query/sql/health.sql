@@ -9,7 +9,7 @@
 -- column: service text the service
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
--- column: error_rate ratio errors / events
+-- column: error_rate ratio errors / events, of the event types that count in error rates
 -- column: avg_ms ms mean duration of the events that have one
 -- column: last_event unix_ns when the latest of them began
 -- column: silent_ms ms from then to the end of the range
@@ -18,7 +18,7 @@ WITH
 -- with: chosen_series
 -- MATERIALIZED: read three times, and no index has all of its columns.
 chosen AS MATERIALIZED (
-    SELECT series_key, service, is_failed FROM chosen_series
+    SELECT series_key, service, is_failed, in_error_rate FROM chosen_series
 ),
 parts AS (
     SELECT series_key, events, timed, duration_ms, NULL AS last_time FROM counted
@@ -30,6 +30,8 @@ totals AS (
         s.service,
         sum(p.events) AS events,
         sum(p.events * s.is_failed) AS errors,
+        sum(p.events * s.in_error_rate) AS rated,
+        sum(p.events * s.in_error_rate * s.is_failed) AS rated_errors,
         sum(p.timed) AS timed,
         sum(p.duration_ms) AS duration_ms,
         max(p.last_time) AS last_time,
@@ -44,7 +46,7 @@ totals AS (
 ),
 lasts AS (
     SELECT
-        t.service, t.events, t.errors, t.timed, t.duration_ms,
+        t.service, t.events, t.errors, t.rated, t.rated_errors, t.timed, t.duration_ms,
         CASE WHEN t.last_time >= (SELECT to_hour FROM bounds) * 3600000000000
                OR t.last_hour IS NULL
              THEN t.last_time
@@ -63,7 +65,7 @@ SELECT
     service AS service,
     events AS events,
     errors AS errors,
-    errors * 1.0 / events AS error_rate,
+    rated_errors * 1.0 / nullif(rated, 0) AS error_rate,
     duration_ms / nullif(timed, 0) AS avg_ms,
     last_event AS last_event,
     (:to_ns - last_event) / 1e6 AS silent_ms

@@ -7,7 +7,8 @@
 -- parameter: user_tier
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
--- column: error_rate ratio errors / events; null without events
+-- column: error_rate ratio errors / events, of the event types that count in error rates;
+--   null without any
 -- column: active_users count distinct users who were active
 -- column: sessions count sessions that overlap the range
 -- column: avg_ms ms mean duration of the events that have one
@@ -24,6 +25,8 @@ totals AS (
     SELECT
         coalesce(sum(c.events), 0) AS events,
         coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors,
+        sum(c.events * s.in_error_rate) AS rated,
+        sum(c.events * s.in_error_rate * s.is_failed) AS rated_errors,
         sum(c.timed) AS timed,
         sum(c.duration_us) / 1000.0 AS duration_ms
     FROM counts c JOIN series s ON s.series_key = c.series_key
@@ -40,7 +43,7 @@ histogram AS (
 SELECT
     t.events AS events,
     t.errors AS errors,
-    t.errors * 1.0 / nullif(t.events, 0) AS error_rate,
+    t.rated_errors * 1.0 / nullif(t.rated, 0) AS error_rate,
     (SELECT count(DISTINCT user_key) FROM present) AS active_users,
     (SELECT count(*) FROM sessions n
      WHERE n.end_time >= :from_ns AND n.start_time < :to_ns

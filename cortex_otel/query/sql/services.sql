@@ -7,7 +7,7 @@
 -- column: service text the service
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
--- column: error_rate ratio errors / events
+-- column: error_rate ratio errors / events, of the event types that count in error rates
 -- column: users count distinct users
 WITH
 -- with: counted
@@ -22,7 +22,9 @@ totals AS (
     SELECT
         s.service,
         sum(c.events) AS events,
-        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors
+        coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors,
+        sum(c.events * s.in_error_rate) AS rated,
+        sum(c.events * s.in_error_rate * s.is_failed) AS rated_errors
     FROM counted c JOIN series s ON s.series_key = c.series_key
     WHERE s.is_product = 1
       AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
@@ -32,7 +34,7 @@ SELECT
     t.service AS service,
     t.events AS events,
     t.errors AS errors,
-    t.errors * 1.0 / nullif(t.events, 0) AS error_rate,
+    t.rated_errors * 1.0 / nullif(t.rated, 0) AS error_rate,
     coalesce(p.users, 0) AS users
 FROM totals t LEFT JOIN people p ON p.service = t.service
 ORDER BY t.events DESC, t.service

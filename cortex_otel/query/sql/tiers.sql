@@ -15,10 +15,10 @@ WITH
 service_segments AS (
     SELECT segment_key, user_tier FROM segments WHERE :service = '' OR service = :service
 ),
--- As shared/active_series.sql, but of all tiers.
+-- Events that make a user active.
 active_series AS MATERIALIZED (
     SELECT series_key, segment_key FROM series
-    WHERE is_product = 1 AND (:service = '' OR service = :service)
+    WHERE is_active = 1 AND (:service = '' OR service = :service)
 ),
 last_seen AS (
     SELECT user_key, segment_key, max(last_time) AS last_time

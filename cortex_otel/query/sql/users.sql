@@ -13,11 +13,11 @@
 -- column: user_id_hash text the user, hashed
 -- column: user_tier text the tier they had last in the range
 -- column: first_seen unix_ns when they were first seen, in any service or tier
--- column: last_active unix_ns the last product event in the range
+-- column: last_active unix_ns when they were last active in the range
 -- column: active_days count calendar days on which they were active in the range
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
--- column: error_rate ratio errors / events
+-- column: error_rate ratio errors / events, of the event types that count in error rates
 WITH RECURSIVE
 -- with: range_days
 -- with: present
@@ -31,14 +31,20 @@ chosen_people AS MATERIALIZED (
 by_segment AS (
     SELECT
         user_key, segment_key,
-        max(last_time) AS last_time, sum(events) AS events, sum(errors) AS errors
+        max(last_active) AS last_active, sum(events) AS events, sum(errors) AS errors,
+        sum(rated) AS rated, sum(rated_errors) AS rated_errors
     FROM user_rows
     WHERE user_key IN (SELECT user_key FROM chosen_people)
     GROUP BY user_key, segment_key
 ),
 people AS (
     SELECT
-        user_key, max(last_time) AS last_active, sum(events) AS events, sum(errors) AS errors
+        user_key,
+        max(last_active) AS last_active,
+        sum(events) AS events,
+        sum(errors) AS errors,
+        sum(rated) AS rated,
+        sum(rated_errors) AS rated_errors
     FROM by_segment
     GROUP BY user_key
 ),
@@ -48,8 +54,9 @@ active AS (
 last_tiers AS (
     SELECT
         b.user_key, g.user_tier,
-        row_number() OVER (PARTITION BY b.user_key ORDER BY b.last_time DESC, g.user_tier) AS place
+        row_number() OVER (PARTITION BY b.user_key ORDER BY b.last_active DESC, g.user_tier) AS place
     FROM by_segment b JOIN chosen_segments g ON g.segment_key = b.segment_key
+    WHERE b.last_active IS NOT NULL
 )
 SELECT
     u.user_id_hash AS user_id_hash,
@@ -59,7 +66,7 @@ SELECT
     a.days AS active_days,
     p.events AS events,
     p.errors AS errors,
-    p.errors * 1.0 / nullif(p.events, 0) AS error_rate
+    p.rated_errors * 1.0 / nullif(p.rated, 0) AS error_rate
 FROM people p
 JOIN users u ON u.user_key = p.user_key
 JOIN active a ON a.user_key = p.user_key

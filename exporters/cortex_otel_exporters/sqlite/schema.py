@@ -17,6 +17,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cortex_otel_exporters.sqlite.declarations import declare
+
 if TYPE_CHECKING:
     import apsw
 
@@ -67,10 +69,11 @@ class SchemaNewerError(Exception):
 
 
 #: One script per version, in ``migrations``: the n-th migrates to ``user_version`` n.
-_MIGRATIONS = ("0001.sql", "0002.sql", "0003.sql", "0005.sql")
+_MIGRATIONS = ("0001.sql", "0002.sql", "0003.sql", "0004.sql", "0005.sql")
 _SCRIPTS = Path(__file__).with_name("migrations")
 
 SCHEMA_VERSION = len(_MIGRATIONS)
+_DECLARED_SINCE, _BUCKETS_SINCE = 4, 5  # migrations are tested by versions that end before
 
 
 def migrate(connection: apsw.Connection) -> None:
@@ -84,6 +87,8 @@ def migrate(connection: apsw.Connection) -> None:
         apsw.Error: the file can't be read or written.
     """
     if version_of(connection) == SCHEMA_VERSION:
+        if SCHEMA_VERSION >= _DECLARED_SINCE:
+            declare(connection)
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -91,9 +96,12 @@ def migrate(connection: apsw.Connection) -> None:
             script = (_SCRIPTS / name).read_text(encoding="utf-8")
             # APSW runs a script statement by statement as its rows are read: read them all.
             list(connection.execute(script))
-        connection.executemany(
-            "INSERT OR IGNORE INTO duration_buckets VALUES (?, ?, ?, ?)", _duration_buckets()
-        )
+        if SCHEMA_VERSION >= _BUCKETS_SINCE:
+            connection.executemany(
+                "INSERT OR IGNORE INTO duration_buckets VALUES (?, ?, ?, ?)", _duration_buckets()
+            )
+        if SCHEMA_VERSION >= _DECLARED_SINCE:
+            declare(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     except BaseException:

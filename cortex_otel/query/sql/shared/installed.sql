@@ -8,10 +8,10 @@ installed AS (
         (SELECT max(l.last_day)
          FROM features f JOIN rollup_user_feature l
             ON l.feature_key = f.feature_key AND l.user_key = i.user_key
-         WHERE substr(f.event_type, 1, 4) = 'ext.' AND f.event_type <> 'ext.install') AS last_active,
+         WHERE substr(f.event_type, 1, 4) = 'ext.' AND f.is_active = 1) AS last_active,
         CASE WHEN i.user_key IN (
             SELECT u.user_key FROM used_features u JOIN features f ON f.feature_key = u.feature_key
-            WHERE substr(f.event_type, 1, 4) = 'ext.' AND f.event_type <> 'ext.install'
+            WHERE substr(f.event_type, 1, 4) = 'ext.' AND f.is_active = 1
         ) THEN 1 ELSE 0 END AS is_active
     FROM (
         SELECT r.user_key, r.first_day AS installed

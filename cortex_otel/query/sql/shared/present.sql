@@ -3,7 +3,12 @@
 -- events of that part tell. Where those aren't kept any more, all of the half hour counts; and where
 -- nothing is recorded after the end of the span, that is the same.
 -- with: chosen_segments
--- with: active_series
+active_series AS MATERIALIZED (
+    SELECT series_key, segment_key FROM series
+    WHERE is_active = 1
+      AND (:service = '' OR service = :service)
+      AND (:user_tier = '' OR user_tier = :user_tier)
+),
 span_halves AS MATERIALIZED (
     SELECT
         day, from_time, to_time, from_half,
