@@ -8,13 +8,15 @@ A header consists of comment lines before the first line of SQL::
     -- since: 30d
     -- limit: 1000
     -- cursor: time before_ns, id before_id
+    -- engine: funnel
     -- parameter: service
     -- parameter: window_days integer 30 days after which a user counts as lost
     -- column: calls count number of calls, weighted
 
 ``since`` is the default range, ``limit`` the default row limit. ``cursor`` maps columns of the last
 row to the parameters that select the rows after it: the value of its column ``time`` is the
-parameter ``before_ns``, and so on. A common parameter (see :data:`COMMON_PARAMETERS`) has only a
+parameter ``before_ns``, and so on. ``engine`` names what answers faster than the SQL, where it can:
+see :mod:`.analysis`. A common parameter (see :data:`COMMON_PARAMETERS`) has only a
 name; others have type, default (``''`` is empty text) and meaning. A closed list of texts stands in
 place of the type: ``day|week|month``; ``variant:*`` in it is any text after ``variant:``, and an
 empty default is allowed too. ``NAME.exact.sql`` beside
@@ -158,6 +160,8 @@ class Question:
     """The default row limit."""
     cursor: Mapping[str, str] = field(default_factory=dict)
     """Column of the last row → parameter that selects the rows after it; empty: no paging."""
+    engine: str = ""
+    """What answers in place of the SQL, with the same rows: a name of :mod:`.analysis`."""
 
     def title_in(self, language: str) -> str:
         """The title in ``language`` (``en``, ``ko``), else in English."""
@@ -252,13 +256,13 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
     Raises:
         QuestionError: the header is invalid; names the question and the line.
     """
-    once = {"title": "", "about": "", "since": "30d", "limit": "10000"}
+    once = {"title": "", "about": "", "since": "30d", "limit": "10000", "engine": ""}
     columns: dict[str, Column] = {}
     parameters: list[Parameter] = []
     cursor: dict[str, str] = {}
     for key, value in _header(name, sql):
         match key:
-            case "title" | "about" | "since" | "limit":
+            case "title" | "about" | "since" | "limit" | "engine":
                 once[key] = value
             case "parameter":
                 parameters.append(_parameter(name, value))
@@ -279,6 +283,7 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
         parameters=tuple(parameters),
         cursor=MappingProxyType(cursor),
         since=once["since"],
+        engine=once["engine"],
         limit=_whole(name, once["limit"]),
     )
     if not question.title or not question.about or not columns:

@@ -13,9 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 
 from cortex_otel.locale import N_
-from cortex_otel.query.runner import QueryError
+from cortex_otel.query.errors import QueryError
 from cortex_otel.query.zones import local_zone, zone
 from cortex_otel.show.web import api, html, openapi, views
+from cortex_otel.show.web.analysis_upkeep import AnalysisUpkeep
 from cortex_otel.show.web.export import Exports
 from cortex_otel.show.web.gate import Gate, language_of
 from cortex_otel.show.web.live import Live
@@ -111,7 +112,10 @@ def create_app(settings: Settings, token: str, readers: Readers | None = None) -
             exports=Exports(),
         )
         app.state.admin = admin
+        upkeep = AnalysisUpkeep(settings.database)
+        upkeep.start()
         yield
+        upkeep.close()
         admin.live.close()
         admin.readers.close()
         admin.exports.close()
