@@ -7,7 +7,7 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
--- parameter: top integer 25 how many features
+-- parameter: top integer:1..200 25 how many features
 -- column: feature text event type and feature, as in a step of a funnel
 -- column: user_tier text the tier at the time of use
 -- column: users count distinct users of the feature under the tier

@@ -8,7 +8,7 @@
 -- parameter: service
 -- parameter: user_tier
 -- parameter: time_zone
--- parameter: top integer 25 how many features
+-- parameter: top integer:1..200 25 how many features
 -- column: week epoch_day the Monday of the week
 -- column: feature text event type and feature, as in a step of a funnel
 -- column: users count distinct users of the feature in that week
