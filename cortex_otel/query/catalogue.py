@@ -182,6 +182,17 @@ class Question:
         """What it means, in ``language``, else in English."""
         return texts(language).gettext(self.about)
 
+    @property
+    def settable(self) -> tuple[Parameter, ...]:
+        """Its own parameters that say what is asked: not those of paging, nor of moments."""
+        return tuple(
+            each
+            for each in self.parameters
+            if each.is_special
+            and each.name not in {*self.cursor.values(), "row_limit"}
+            and not each.name.endswith("_ns")
+        )
+
     def accepts(self, parameter: str) -> bool:
         """Whether the result depends on ``parameter``."""
         return any(known.name == parameter for known in self.parameters)
