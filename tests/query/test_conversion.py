@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter, defaultdict
 
 import pytest
@@ -10,7 +11,9 @@ from counting import ask, day_of, ratio
 from inference import wilson
 from seeding import DAY, HOUR, MONDAY, Event, build
 
+from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.runner import QueryParameterError
+from cortex_otel.semconv import PAYING_TIERS, TIERS
 from cortex_otel_exporters.sqlite.reader import open_reader
 
 COUNTS = ("eligible_users", "converted_users", "pending_users")
@@ -161,3 +164,26 @@ def test_the_interval_is_the_one_of_statsmodels(store_of, hits, trials, low, hig
 def test_a_zone_that_is_none_is_refused(store_of, zone):
     with pytest.raises(QueryParameterError, match="use a name like Asia/Seoul"):
         ask(store_of([Event(MONDAY)]), "conversion", time_zone=zone)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("conversion", {"window_days": 0}, "window_days=0 is out of bounds: use 1 to 3650"),
+        ("conversion", {"from_tier": "paid"}, "from_tier='paid' isn't known: use free, trial"),
+        ("experiments", {"planned_to": 1.5}, "planned_to=1.5 is out of bounds: use 0 to 1"),
+        ("experiments", {"weights": "{"}, "weights='{': use JSON like"),
+        ("experiments", {"weights": '{"f": {"a": -1}}'}, ": use JSON like"),
+        ("experiments", {"weights": '{"f": [1]}'}, ": use JSON like"),
+        ("feature_weeks", {"feature_limit": -1}, "feature_limit=-1 is out of bounds: use 1 to 200"),
+        ("users_at_risk", {"reference_days": 3}, "use 7 to 366"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(store_of, name, given, message):
+    with pytest.raises(QueryParameterError, match=re.escape(message)):
+        ask(store_of([Event(MONDAY)]), name, **given)
+
+
+def test_who_began_unpaid_is_a_tier_that_does_not_pay():
+    known = {each.name: each for each in catalogue()["conversion"].parameters}
+    assert known["from_tier"].choices == tuple(tier for tier in TIERS if tier not in PAYING_TIERS)

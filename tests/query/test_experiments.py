@@ -85,7 +85,7 @@ def outcomes(events, arm, to_ns, window_days, days):
         if event.user in arm:
             if event.tier in PAYING:
                 paid[event.user] = min(event.time, paid.get(event.user, event.time))
-            if getattr(event, "active", event.product):
+            if event.active:
                 active[event.user].append(event.time)
     unpaid = {u: t for u, t in arm.items() if paid.get(u, to_ns * 2) > t}
     eligible = {u: t for u, t in unpaid.items() if t + window_days * DAY <= to_ns}

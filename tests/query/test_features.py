@@ -19,7 +19,6 @@ ZONES = ["UTC", "Asia/Seoul", "America/New_York", "Asia/Kathmandu"]
 #: 2026-02-09; New York's clocks go forward on March 8.
 BEGIN = MONDAY + 35 * DAY
 END = BEGIN + 77 * DAY
-PASSIVE = {"ext.install", "ext.error", "feature_flag.evaluation"}
 
 
 def population(users, seed):
@@ -74,13 +73,9 @@ def store(people, tmp_path_factory):
     connection.close()
 
 
-def active(event):
-    return getattr(event, "active", event.product)
-
-
 def name_of(event):
     """The feature as a step of a funnel names it; none of what isn't use."""
-    used = event.product and event.used and event.event_type not in PASSIVE
+    used = event.active and event.used
     return f"{event.event_type}:{event.used}" if used else ""
 
 
@@ -93,7 +88,7 @@ def assert_cells(rows, events, group_of, groups):
     users, uses, present = defaultdict(set), Counter(), defaultdict(set)
     for event in events:
         group = group_of(event)
-        if active(event) and event.user:
+        if event.active and event.user:
             present[group].add(event.user)
         if name_of(event):
             uses[name_of(event), group] += event.weight
@@ -169,7 +164,7 @@ def test_features_by_tier(store, people, when, filters):
 
 
 def test_the_most_used_come_first(store):
-    names = [row["feature"] for row in ask(store, "feature_tiers", top=2)]
+    names = [row["feature"] for row in ask(store, "feature_tiers", feature_limit=2)]
     assert len(set(names)) == 2
     users = Counter()
     for row in ask(store, "feature_tiers"):
@@ -196,7 +191,7 @@ def test_adoption(store, people, feature, filters):
     start = min(first[name].values())
     seen = defaultdict(set)
     for event in filtered(people, **filters):
-        if active(event) and event.user and event.time // DAY >= start:
+        if event.active and event.user and event.time // DAY >= start:
             seen[event.time // DAY].add(event.user)
     adopted, around = 0, set()
     for row, day in zip(rows, range(start, (to_ns - 1) // DAY + 1), strict=True):
@@ -225,7 +220,7 @@ def test_unused(store, people):
     recorded = {event.event_type for event in people if event.time >= from_ns}
     types = {t for t, f in found if f is None}
     assert "mcp.compress_context" in types
-    assert not types & (recorded | PASSIVE)
+    assert not types & (recorded | {"ext.install", "ext.error"})
     assert found["mcp.compress_context", None]["last_used"] is None
 
 
@@ -236,12 +231,12 @@ def first_weeks(events, from_ns, to_ns):
         if event.user and event.product:
             of_user[event.user].append(event)
     for user, history in of_user.items():
-        first_time = min(e.time for e in history if active(e))
+        first_time = min(e.time for e in history if e.active)
         first = first_time // DAY
         if not from_ns <= first_time < to_ns or (first + 28) * DAY > to_ns:
             continue
         early = [e for e in history if first <= e.time // DAY < first + 7]
-        stayed = any(active(e) and first + 21 <= e.time // DAY < first + 28 for e in history)
+        stayed = any(e.active and first + 21 <= e.time // DAY < first + 28 for e in history)
         yield user, sum(e.weight for e in early), {name_of(e) for e in early} - {""}, stayed
 
 

@@ -67,10 +67,6 @@ def store(people, tmp_path_factory):
     connection.close()
 
 
-def active(event):
-    return getattr(event, "active", event.product)
-
-
 def by_user(events):
     users = defaultdict(list)
     for event in events:
@@ -116,7 +112,7 @@ def first_days(events, from_ns, to_ns, days, window):
             "slow": any((e.duration or 0) >= SLOW for e in early),
             "conversion": paid <= first.time + window * DAY,
             "return": any(
-                active(e) and day + days <= e.time // DAY < day + 2 * days for e in history
+                e.active and day + days <= e.time // DAY < day + 2 * days for e in history
             ),
         }
         for name, is_so in facts.items():
@@ -172,10 +168,10 @@ def test_costly_errors(store, people, least, tier):
     met, times = defaultdict(set), Counter()
     for user, history in by_user(e for e in people if tier in {"", e.tier}).items():
         before = [e for e in history if begin <= e.time // DAY < end - left_days]
-        if not any(map(active, before)):
+        if not any(event.active for event in before):
             continue
         activity[user] = sum(event.weight for event in before)
-        if not any(active(e) and end - left_days <= e.time // DAY < end for e in history):
+        if not any(e.active and end - left_days <= e.time // DAY < end for e in history):
             gone.add(user)
         for event in before:
             if event.failed:

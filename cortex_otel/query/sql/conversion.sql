@@ -8,8 +8,8 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: time_zone
--- parameter: from_tier text '' only who began in this tier: free or trial; empty for both
--- parameter: window_days integer 30 days from the first event to the first paid one, inclusive
+-- parameter: from_tier free|trial '' only who began in this tier: free or trial; empty for both
+-- parameter: window_days integer:1..3650 30 days from the first event to the first paid one, inclusive
 -- column: week epoch_day the Monday of the week in which they were first seen
 -- column: eligible_users count distinct users who began unpaid and whose window is over
 -- column: converted_users count of these, came to pay within the window

@@ -10,8 +10,8 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
--- parameter: left_days integer 14 who is inactive in so many last days has left
--- parameter: min_users integer 10 users that must have met an error, and that must not
+-- parameter: left_days integer:1..366 14 who is inactive in so many last days has left
+-- parameter: min_users integer:1..1000000000 10 users that must have met an error, and that must not
 -- column: error_type text class of the error; unknown where it was not recorded
 -- column: event_type text the event type that failed
 -- column: tool_name text the tool, if it was a tool call

@@ -10,10 +10,10 @@
 -- parameter: flag text '' one flag; empty for all
 -- parameter: control text '' the variant that others are compared with; empty for the one called
 --   control, else the first by name
--- parameter: window_days integer 14 days after the first exposure within which paying counts
--- parameter: return_from_days integer 7 who is active from so many days after it on
--- parameter: return_to_days integer 14 and before so many days after it came back
--- parameter: weights text '' shares of the arms as JSON, {"flag": {"variant": weight}}; empty for
+-- parameter: window_days integer:1..3650 14 days after the first exposure within which paying counts
+-- parameter: return_from_days integer:0..3650 7 who is active from so many days after it on
+-- parameter: return_to_days integer:1..3650 14 and before so many days after it came back
+-- parameter: weights weights '' shares of the arms as JSON, {"flag": {"variant": weight}}; empty for
 --   equal ones
 -- column: flag text the flag
 -- column: variant text the variant

@@ -12,13 +12,13 @@
 -- parameter: flag text '' one flag; empty for all
 -- parameter: control text '' the variant that others are compared with; empty for the one called
 --   control, else the first by name
--- parameter: window_days integer 14 days after the first exposure within which paying counts
--- parameter: return_from_days integer 7 who is active from so many days after it on
--- parameter: return_to_days integer 14 and before so many days after it came back
--- parameter: weights text '' shares of the arms as JSON, {"flag": {"variant": weight}}; empty for
+-- parameter: window_days integer:1..3650 14 days after the first exposure within which paying counts
+-- parameter: return_from_days integer:0..3650 7 who is active from so many days after it on
+-- parameter: return_to_days integer:1..3650 14 and before so many days after it came back
+-- parameter: weights weights '' shares of the arms as JSON, {"flag": {"variant": weight}}; empty for
 --   equal ones
--- parameter: planned_from real 0.05 the rate of conversion that is expected of the control
--- parameter: planned_to real 0.07 the rate that a better variant should reach
+-- parameter: planned_from real:0..1 0.05 the rate of conversion that is expected of the control
+-- parameter: planned_to real:0..1 0.07 the rate that a better variant should reach
 -- column: flag text the flag
 -- column: verdict text not_enough_data, sample_ratio_mismatch, no_difference or better
 -- column: winner text the variant that is better, where one is

@@ -8,7 +8,7 @@
 -- parameter: service
 -- parameter: user_tier
 -- parameter: time_zone
--- parameter: top integer 25 how many features
+-- parameter: feature_limit integer:1..200 25 how many features
 -- column: week epoch_day the Monday of the week
 -- column: feature text event type and feature, as in a step of a funnel
 -- column: users count distinct users of the feature in that week
@@ -16,9 +16,83 @@
 -- column: uses_per_user count uses / users, those without a user id too; null without users
 -- column: partial flag 1 if the range ends before the week does
 WITH RECURSIVE
--- with: range_weeks
+-- with: local_days
+wanted_days AS (
+    SELECT (from_day + 3) / 7 * 7 - 3 AS from_day, (to_day + 2) / 7 * 7 + 4 AS to_day FROM local_days
+),
+-- with: calendar_weeks
+spans AS (
+    SELECT week AS day, from_time, to_time FROM weeks
+),
 -- with: present
--- with: feature_spans
+-- with: named_features
+-- Whole UTC days are bits of the roll-up; where a week begins or ends within one, the events of that part
+-- tell. Where those aren't kept any more, the day counts for the week that has the larger part of it;
+-- and where nothing is recorded after the end of the week, all of it does.
+span_days AS MATERIALIZED (
+    SELECT
+        day, from_time, to_time,
+        CASE WHEN from_time % 86400000000000 = 0 THEN from_time / 86400000000000
+             WHEN (SELECT count(*) FROM events
+                   WHERE time >= from_time / 86400000000000 * 86400000000000
+                     AND time < (from_time / 86400000000000 + 1) * 86400000000000)
+                  < (SELECT coalesce(sum(stored), 0) FROM rollup_day
+                     WHERE day = from_time / 86400000000000)
+             THEN (from_time + 43200000000000) / 86400000000000
+             ELSE from_time / 86400000000000 + 1 END AS first_day,
+        CASE WHEN to_time % 86400000000000 = 0 THEN to_time / 86400000000000 - 1
+             WHEN to_time > (SELECT max(time) FROM events) THEN to_time / 86400000000000
+             WHEN (SELECT count(*) FROM events
+                   WHERE time >= to_time / 86400000000000 * 86400000000000
+                     AND time < (to_time / 86400000000000 + 1) * 86400000000000)
+                  < (SELECT coalesce(sum(stored), 0) FROM rollup_day
+                     WHERE day = to_time / 86400000000000)
+             THEN (to_time + 43200000000000) / 86400000000000 - 1
+             ELSE to_time / 86400000000000 - 1 END AS last_day
+    FROM (SELECT day, from_time, to_time FROM spans WHERE from_time < to_time) AS cut
+),
+-- Of each span the bits that it has of each block of 32 days.
+block_numbers AS (
+    SELECT min(first_day) / 32 AS block, max(last_day) / 32 AS last_block FROM span_days
+    UNION ALL
+    SELECT block + 1, last_block FROM block_numbers WHERE block < last_block
+),
+span_blocks AS MATERIALIZED (
+    SELECT
+        b.block, s.day,
+        ((CAST(1 AS bigint) << (CASE WHEN s.last_day / 32 > b.block THEN 31
+                                     ELSE s.last_day % 32 END + 1)) - 1)
+        - ((CAST(1 AS bigint) << CASE WHEN s.first_day / 32 < b.block THEN 0
+                                      ELSE s.first_day % 32 END) - 1) AS mask
+    FROM block_numbers b CROSS JOIN span_days s
+    WHERE s.first_day <= s.last_day AND s.first_day / 32 <= b.block AND s.last_day / 32 >= b.block
+),
+feature_edges AS MATERIALIZED (
+    SELECT day, from_time, first_day * 86400000000000 AS to_time
+    FROM span_days WHERE from_time < first_day * 86400000000000
+    UNION ALL
+    SELECT day, (last_day + 1) * 86400000000000, to_time
+    FROM span_days WHERE (last_day + 1) * 86400000000000 < to_time
+),
+-- Day, name and user are one number, cell, which SQLite sorts in a third of the time: the day is
+-- cell / 281474976710656, the name_key cell / 4294967296 % 65536 and the user_key cell % 4294967296.
+feature_spans AS (
+    SELECT DISTINCT (p.day * 65536 + n.name_key) * 4294967296 + p.user_key AS cell
+    FROM (
+        SELECT s.day, u.feature_key, u.user_key
+        FROM rollup_user_feature_days u CROSS JOIN span_blocks s
+        WHERE s.block = u.block AND (u.days & s.mask) <> 0
+          AND u.segment_key IN (SELECT segment_key FROM chosen_segments)
+        UNION ALL
+        SELECT g.day, s.feature_key, e.user_key
+        FROM feature_edges g CROSS JOIN events e CROSS JOIN series s
+        WHERE e.time >= g.from_time AND e.time < g.to_time AND e.user_key IS NOT NULL
+          AND s.series_key = e.series_key
+          AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
+    ) AS p
+    CROSS JOIN named_features n
+    WHERE n.feature_key = p.feature_key
+),
 -- with: span_hours
 week_users AS (
     SELECT week, count(*) AS users
@@ -81,5 +155,5 @@ FROM ranked r
 JOIN named_features n ON n.feature_key = r.name_key
 JOIN weeks w ON w.week = r.week
 LEFT JOIN week_users a ON a.week = r.week
-WHERE r.place <= :top
+WHERE r.place <= :feature_limit
 ORDER BY r.place, r.week

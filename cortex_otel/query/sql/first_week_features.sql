@@ -10,7 +10,7 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
--- parameter: min_users integer 30 users that there must be with and without the feature
+-- parameter: min_users integer:1..1000000000 30 users that there must be with and without the feature
 -- column: feature text event type and feature, as in a step of a funnel
 -- column: users_with count distinct users who used it in their first seven days
 -- column: users_without count distinct users who did not

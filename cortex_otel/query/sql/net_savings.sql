@@ -9,7 +9,7 @@
 -- parameter: service
 -- parameter: user_tier
 -- parameter: time_zone
--- parameter: within_minutes integer 30 minutes after a compression in which a search counts
+-- parameter: within_minutes integer:1..1440 30 minutes after a compression in which a search counts
 -- column: day epoch_day the calendar day
 -- column: compressions count compressions that measured tokens, weighted by sampling
 -- column: fetched_again count of these, followed by a search in the same session

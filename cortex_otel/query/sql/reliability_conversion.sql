@@ -11,11 +11,11 @@
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
--- parameter: from_tier text '' only who began in this tier: free or trial; empty for both
--- parameter: first_days integer 7 how many first days
--- parameter: window_days integer 30 days from the first event to the first paid one, inclusive
--- parameter: slow_ms integer 1000 a call is slow if it takes at least so long
--- parameter: min_users integer 30 users that there must be with and without
+-- parameter: from_tier free|trial '' only who began in this tier: free or trial; empty for both
+-- parameter: first_days integer:1..90 7 how many first days
+-- parameter: window_days integer:1..3650 30 days from the first event to the first paid one, inclusive
+-- parameter: slow_ms integer:1..86400000 1000 a call is slow if it takes at least so long
+-- parameter: min_users integer:1..1000000000 30 users that there must be with and without
 -- column: problem text failure (time-outs too), timeout or slow: in the first days at least once
 -- column: outcome text conversion or return
 -- column: verdict text less_often, more_often, no_difference or not_enough_data

@@ -32,8 +32,7 @@ known AS MATERIALIZED (
           AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
         GROUP BY s.feature_key
     ) l ON l.feature_key = f.feature_key
-    WHERE f.is_product = 1
-      AND f.event_type NOT IN (SELECT event_type FROM declared_uses WHERE is_active = 0)
+    WHERE f.is_product = 1 AND f.is_active = 1
     GROUP BY f.event_type, f.feature
 ),
 people AS (
@@ -53,7 +52,7 @@ types AS (
 unused AS (
     SELECT d.event_type, NULL AS feature, t.last_day, NULL AS users
     FROM declared_uses d LEFT JOIN types t ON t.event_type = d.event_type
-    WHERE d.is_active = 1 AND coalesce(t.is_used, 0) = 0
+    WHERE coalesce(t.is_used, 0) = 0
     UNION ALL
     SELECT k.event_type, k.feature, k.last_day, coalesce(p.users, 0)
     FROM known k

@@ -11,7 +11,7 @@
 -- parameter: service
 -- parameter: user_tier
 -- parameter: time_zone
--- parameter: reference_days integer 56 how many days before falling silent are looked at
+-- parameter: reference_days integer:7..366 56 how many days before falling silent are looked at
 -- column: user_id_hash text the user, hashed
 -- column: user_tier text the tier of their last active day
 -- column: last_active epoch_day the last day on which they were active

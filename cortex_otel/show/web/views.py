@@ -67,6 +67,17 @@ _LABELS = {
     "inactive": N_("Inactive"),
     "never_used": N_("Never used"),
     "unknown": N_("Unknown"),
+    # Verdicts on experiments, and on what goes with failures.
+    "not_enough_data": N_("Not enough data"),
+    "sample_ratio_mismatch": N_("Sample ratio mismatch"),
+    "no_difference": N_("No difference"),
+    "better": N_("One is better"),
+    "less_often": N_("Less often with it"),
+    "more_often": N_("More often with it"),
+    "failure": N_("Failure"),
+    "slow": N_("Slow call"),
+    "conversion": N_("Conversion"),
+    "return": N_("Return"),
 }
 #: A label, and an example of what to type.
 _FILTERS = {

@@ -1,19 +1,16 @@
--- Event types whose events are use of the product, and those whose aren't. Generated from telemetry/registry
--- by `make generate`: change it there.
-declared_uses (event_type, is_active) AS (
+-- Event types whose events are use of the product. Generated from telemetry/registry by `make generate`:
+-- change it there.
+declared_uses (event_type) AS (
     VALUES
-        ('mcp.tool_call', 1),
-        ('mcp.branch_create', 1),
-        ('mcp.search_context', 1),
-        ('mcp.update_memory', 1),
-        ('mcp.compress_context', 1),
-        ('mcp.reference_suggest', 1),
-        ('mcp.ontology_classify', 1),
-        ('ext.install', 0),
-        ('ext.activate', 1),
-        ('ext.ui_interaction', 1),
-        ('ext.code_insert', 1),
-        ('ext.context_switch', 1),
-        ('ext.error', 0),
-        ('feature_flag.evaluation', 0)
+        ('mcp.tool_call'),
+        ('mcp.branch_create'),
+        ('mcp.search_context'),
+        ('mcp.update_memory'),
+        ('mcp.compress_context'),
+        ('mcp.reference_suggest'),
+        ('mcp.ontology_classify'),
+        ('ext.activate'),
+        ('ext.ui_interaction'),
+        ('ext.code_insert'),
+        ('ext.context_switch')
 )
