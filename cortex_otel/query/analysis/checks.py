@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel.locale import N_
-from cortex_otel.query.analysis.steps import funnel_parameters
+from cortex_otel.query.analysis.steps import event_step, funnel_parameters
 from cortex_otel.query.errors import QueryParameterError
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKS"]
 
+_DAYS_A_WEEK = 7
 _SEEN = """
 SELECT 1
 FROM series s
@@ -42,6 +43,22 @@ def _funnel(connection: apsw.Connection, values: Mapping[str, Any]) -> None:
             )
 
 
+def _retention(_connection: apsw.Connection, values: Mapping[str, Any]) -> None:
+    for name in ("start", "return_event"):
+        event_step(values[name], name)
+    if not 1 <= values["week_start"] <= _DAYS_A_WEEK:
+        raise QueryParameterError(
+            N_("week_start={value} isn't a day of the week: 1 is Monday, 7 is Sunday"),
+            value=values["week_start"],
+        )
+
+
 CHECKS: Mapping[str, Callable[[apsw.Connection, Mapping[str, Any]], None]] = MappingProxyType(
-    {"funnel": _funnel, "funnel_times": _funnel, "funnel_users": _funnel}
+    {
+        "funnel": _funnel,
+        "funnel_times": _funnel,
+        "funnel_users": _funnel,
+        "retention": _retention,
+        "retention_curve": _retention,
+    }
 )

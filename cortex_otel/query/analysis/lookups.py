@@ -61,12 +61,15 @@ class Series:
     def __init__(self, connection: apsw.Connection) -> None:
         rows = list(
             connection.execute(
-                "SELECT series_key, service, event_type, feature, user_tier, is_product FROM series"
+                "SELECT series_key, service, event_type, feature, user_tier, is_product, is_active,"
+                " in_error_rate FROM series"
             )
         )
         self.count = max((row[0] for row in rows), default=0) + 1
         self._rows = rows
         self.is_product = self._where(lambda row: bool(row[5]))
+        self.is_active = self._where(lambda row: bool(row[6]))
+        self.is_noticed = self._where(lambda row: bool(row[6] or row[7]))
 
     def matching(self, steps: Iterable[Step]) -> NDArray[np.bool_]:
         """Whether a series is one of ``steps``."""
