@@ -47,15 +47,31 @@ HOURS = [
 ]
 # Whole days; of the blocks of 32 days that features are kept by, one begins on the 22nd.
 DAYS = [
-    (2, 30), (0, 1), (13, 14), (20, 45), (21, 22), (22, 23), (21, 24), (5, 49), (5.3, 5.9), (5.4, 6.2),
-    (9.7, 33.01), (21.9, 22.1),
+    (2, 30),
+    (0, 1),
+    (13, 14),
+    (20, 45),
+    (21, 22),
+    (22, 23),
+    (21, 24),
+    (5, 49),
+    (5.3, 5.9),
+    (5.4, 6.2),
+    (9.7, 33.01),
+    (21.9, 22.1),
 ]
 MOMENTS = [(MONDAY + 7 * HOUR + 12_345, MONDAY + 3 * DAY + 987_654_321)]
 #: Whole hours and half ones, quarters, clocks that change within the events (in New York on day 62,
 #: in Cairo never, on Lord Howe by half an hour on day 90), and where midnight is left out (Beirut).
 ZONES = [
-    "UTC", "Asia/Seoul", "America/New_York", "Asia/Kolkata", "America/St_Johns", "Asia/Kathmandu",
-    "Pacific/Chatham", "Australia/Lord_Howe",
+    "UTC",
+    "Asia/Seoul",
+    "America/New_York",
+    "Asia/Kolkata",
+    "America/St_Johns",
+    "Asia/Kathmandu",
+    "Pacific/Chatham",
+    "Australia/Lord_Howe",
 ]
 
 
@@ -182,7 +198,9 @@ def test_daily_and_monthly_users(connection, events, filters, tz):
         last = day_of(to_ns - 1, tz)
         assert [row["day"] for row in rows] == list(range(first, last + 1))
         assert [row["users"] for row in rows] == [len(days[row["day"]]) for row in rows]
-        assert [row["partial"] for row in rows] == [int(not is_over(row["day"], to_ns, tz)) for row in rows]
+        assert [row["partial"] for row in rows] == [
+            int(not is_over(row["day"], to_ns, tz)) for row in rows
+        ]
         rows = ask(connection, "mau", **range_)
         assert [row["day"] for row in rows] == list(range(first, last + 1))
         for row in rows:
@@ -216,9 +234,7 @@ def test_retention(connection, events, filters, tz):
     for event in chosen(events, 0, 1 << 62, **filters):
         if event.user and event.active and local_day(event, tz) <= day_of(as_of - 1, tz):
             weeks[event.user].add((local_day(event, tz) + 3) // 7)
-    rows = ask(
-        connection, "retention", from_ns=0, to_ns=as_of, time_zone=tz, **filters
-    )
+    rows = ask(connection, "retention", from_ns=0, to_ns=as_of, time_zone=tz, **filters)
     now = day_of(as_of, tz)
     cohorts = defaultdict(list)
     for user, active in weeks.items():

@@ -35,7 +35,15 @@ RANGES = [
 ]
 #: Whole days on both sides of a block of 32 days of the roll-up, which one begins on the 22nd.
 DAYS = [
-    (0, 40), (3, 19), (21, 23), (22, 30), (20, 22), (30, 31), (3.4, 19.9), (21.5, 21.7), (21.3, 22.6),
+    (0, 40),
+    (3, 19),
+    (21, 23),
+    (22, 30),
+    (20, 22),
+    (30, 31),
+    (3.4, 19.9),
+    (21.5, 21.7),
+    (21.3, 22.6),
     (8.9, 39.5),
 ]
 FILTERS = [{}, {"service": "mcp"}, {"service": "extension", "user_tier": "paid"}]

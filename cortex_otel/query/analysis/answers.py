@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cortex_otel.query.analysis.cohorts import retention, retention_curve
 from cortex_otel.query.analysis.funnel_answers import funnel, funnel_times, funnel_users
+from cortex_otel.query.analysis.paths import journeys, tools_together, transitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,5 +27,8 @@ ANSWERS: Mapping[
         "funnel_users": funnel_users,
         "retention": retention,
         "retention_curve": retention_curve,
+        "journeys": journeys,
+        "transitions": transitions,
+        "tools_together": tools_together,
     }
 )

@@ -53,6 +53,23 @@ def _retention(_connection: apsw.Connection, values: Mapping[str, Any]) -> None:
         )
 
 
+def _journeys(_connection: apsw.Connection, values: Mapping[str, Any]) -> None:
+    event_step(values["anchor"], "anchor")
+    for name, least, most in (("depth", 2, 8), ("top", 1, 20)):
+        if not least <= values[name] <= most:
+            raise QueryParameterError(
+                N_("{name}={value} is out of range: it is from {least} to {most}"),
+                name=name,
+                value=values[name],
+                least=least,
+                most=most,
+            )
+
+
+def _nothing(_connection: apsw.Connection, _values: Mapping[str, Any]) -> None:
+    """Nothing can be wrong with a range and filters."""
+
+
 CHECKS: Mapping[str, Callable[[apsw.Connection, Mapping[str, Any]], None]] = MappingProxyType(
     {
         "funnel": _funnel,
@@ -60,5 +77,8 @@ CHECKS: Mapping[str, Callable[[apsw.Connection, Mapping[str, Any]], None]] = Map
         "funnel_users": _funnel,
         "retention": _retention,
         "retention_curve": _retention,
+        "journeys": _journeys,
+        "transitions": _nothing,
+        "tools_together": _nothing,
     }
 )

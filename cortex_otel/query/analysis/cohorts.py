@@ -95,7 +95,12 @@ def _cells(
     user, number, bits = _once(columns["user"], numbers, bits)
     origin = int(number.min())
     sizes, counts = _counted(
-        user, number - origin, bits, last - origin, values["cohort_kind"], values["mode"]
+        user,
+        number - origin,
+        bits,
+        last=last - origin,
+        cohort_kind=values["cohort_kind"],
+        mode=values["mode"],
     )
     from_number = calendar.number(max(first_day, calendar.day(values["from_ns"]))) - origin
     cells: list[_Cell] = []
@@ -128,6 +133,7 @@ def _counted(
     user: Ints,
     number: NDArray[np.int64],
     bits: NDArray[np.uint8],
+    *,
     last: int,
     cohort_kind: str,
     mode: str,
@@ -193,19 +199,19 @@ class _Calendar:
     def numbers(self, days: NDArray[np.int64]) -> NDArray[np.int64]:
         """The numbers of the periods of days."""
         if self._period == "week":
-            return (days + self._shift) // 7 - 1
+            return np.asarray((days + self._shift) // 7 - 1)
         if self._period == "month":
             if not len(days):
                 return days
             first = int(days.min())
             table = np.arange(first, int(days.max()) + 1).astype("M8[D]").astype("M8[M]")
-            return table.astype(np.int64)[days - first]
+            return np.asarray(table.astype(np.int64)[days - first])
         return days
 
     def begins(self, number: int) -> int:
         """The first day of a period."""
         if self._period == "week":
-            return (number + 1) * 7 - self._shift
+            return 7 * (number + 1) - int(self._shift)
         if self._period == "month":
             return int(np.datetime64(number, "M").astype("M8[D]").astype(np.int64))
         return number

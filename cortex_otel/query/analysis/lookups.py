@@ -89,12 +89,18 @@ class Series:
             names[row[0]] = f"{row[2]}:{row[3]}" if row[3] else ""
         return names
 
-    def event_types(self) -> list[str]:
-        """The event type of each."""
-        names = [""] * self.count
+    def nodes(self) -> tuple[list[str], list[str], NDArray[np.int32]]:
+        """What can be a step of a path: its name, its event type, and the place of each series."""
+        places: dict[str, int] = {}
+        event_types: list[str] = []
+        table = np.zeros(self.count, np.int32)
         for row in self._rows:
-            names[row[0]] = row[2]
-        return names
+            name = f"{row[2]}:{row[3]}" if row[3] else row[2]
+            if name not in places:
+                places[name] = len(places)
+                event_types.append(row[2])
+            table[row[0]] = places[name]
+        return list(places), event_types, table
 
     def _where(self, test: Any) -> NDArray[np.bool_]:
         table = np.zeros(self.count, np.bool_)
