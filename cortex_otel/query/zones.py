@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-__all__ = ["Zone", "local_zone", "zone"]
+__all__ = ["UTC_ZONE", "Zone", "local_zone", "project_zone", "zone"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS = 10**9
@@ -54,17 +54,37 @@ class Zone:
         Raises:
             ValueError: it is invalid, or not between 1970 and 2262.
         """
-        try:
-            parsed = datetime.fromisoformat(text)
-            if parsed.tzinfo is None:
-                parsed = parsed.replace(tzinfo=self._rules)
-            since = parsed.astimezone(UTC) - _EPOCH
-        except OverflowError:
-            raise ValueError(text) from None
-        at_ns = (since.days * 86_400 + since.seconds) * _NS + since.microseconds * 1000
+        at_ns = self.instant(text)
         if not 0 <= at_ns <= _LAST_NS:
             raise ValueError(text)
         return at_ns
+
+    def instant(self, text: str) -> int:
+        """The same, however long ago.
+
+        Raises:
+            ValueError: it is invalid.
+        """
+        parsed = datetime.fromisoformat(text)
+        return self._unix_ns(parsed if parsed.tzinfo else parsed.replace(tzinfo=self._rules))
+
+    def day_of(self, at_ns: int) -> date:
+        """The calendar day of a moment."""
+        return self._local(at_ns).date()
+
+    def start_of(self, day: date) -> int:
+        """The first moment of a calendar day, Unix ns; midnight, unless clocks leave that out."""
+        midnight_ns = (day - _EPOCH.date()).days * 86_400 * _NS
+        return min(
+            max(since, midnight_ns - offset)
+            for since, until, offset in self.offsets()
+            if midnight_ns - offset < until
+        )
+
+    def earlier(self, at_ns: int, days: int) -> int:
+        """The moment ``days`` calendar days earlier at the same local time."""
+        there = self._local(at_ns).replace(tzinfo=None) - timedelta(days=days)
+        return self._unix_ns(there.replace(tzinfo=self._rules)) + at_ns % 1000
 
     def offsets(self) -> tuple[tuple[int, int, int], ...]:
         """Its offsets from UTC since 1970, as ``(since, until, offset)`` in nanoseconds.
@@ -84,6 +104,14 @@ class Zone:
         found[0] = (-_LAST_NS, *found[0][1:])
         found[-1] = (found[-1][0], _LAST_NS, found[-1][2])
         return tuple(found)
+
+    @staticmethod
+    def _unix_ns(moment: datetime) -> int:
+        try:
+            since = moment.astimezone(UTC) - _EPOCH
+        except OverflowError:
+            raise ValueError(moment.isoformat()) from None
+        return (since.days * 86_400 + since.seconds) * _NS + since.microseconds * 1000
 
     def _local(self, at_ns: int) -> datetime:
         moment = _EPOCH + timedelta(microseconds=at_ns // 1000)
@@ -152,3 +180,15 @@ def local_zone() -> Zone:
         except ValueError:
             continue
     return Zone("UTC", ZoneInfo("UTC"))
+
+
+def project_zone(name: str | None) -> Zone:
+    """The zone that days and times are in: the setting ``time_zone``, else this machine's.
+
+    Args:
+        name: the setting, checked.
+    """
+    return zone(name) if name else local_zone()
+
+
+UTC_ZONE = Zone("UTC", ZoneInfo("UTC"))

@@ -64,7 +64,7 @@ def day_of(time, time_zone):
 
 @cache
 def start_of(day, time_zone):
-    """The first moment whose calendar day there is ``day`` or later, in ns; all days are in order."""
+    """The first moment whose calendar day there is ``day`` or later, in ns."""
     before, after = (day - 2) * 86_400, (day + 2) * 86_400
     while after - before > 1:
         middle = (before + after) // 2

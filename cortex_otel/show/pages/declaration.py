@@ -11,7 +11,12 @@ from cortex_otel.query.catalogue import catalogue
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Drawing", "Page", "Panel"]
+    from cortex_otel.query.catalogue import Parameter, Question
+
+__all__ = ["ROW_FILTERS", "Drawing", "Page", "Panel"]
+
+ROW_FILTERS = ("user", "event_type", "error_type", "tool", "q")
+"""Filters of single rows, which only some pages have (:attr:`Page.filters`)."""
 
 Drawing = Literal[
     "cards", "lines", "bars", "ranking", "pie", "table", "matrix", "heatmap", "funnel", "sankey",
@@ -87,12 +92,32 @@ class Page:
     """In English."""
     panels: tuple[Panel, ...]
     group: str = ""
-    """Heading in the navigation that it stands under, in English; empty: before the groups."""
+    """Heading in the navigation that it stands under, in English; empty: before the groups. A page
+    of a group is for asking: what only its questions take, such as the steps of a funnel, are
+    controls above its panels (:attr:`controls`)."""
     about: str = ""
     """What it is for, in English, where a dashboard says so."""
     filters: tuple[str, ...] = ("service", "user_tier")
-    """Beside the time range; parameters of the page's questions. Those of its own, such as the
-    steps of a funnel, become controls above its panels."""
+    """Beside the time range; parameters of the page's questions."""
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What its panels ask, once each."""
+        names = [panel.question for panel in self.panels]
+        return tuple(catalogue()[name] for name in dict.fromkeys(names))
+
+    @property
+    def controls(self) -> tuple[Parameter, ...]:
+        """Parameters of its questions alone that the reader sets here."""
+        found = {
+            each.name: each
+            for panel in self.panels
+            for each in catalogue()[panel.question].settable
+            if each.name not in panel.parameters
+            and each.name not in ROW_FILTERS
+            and (self.group or each.name in self.filters)
+        }
+        return tuple(found.values())
 
     def title_in(self, language: str) -> str:
         """The title in ``language`` (``en``, ``ko``)."""

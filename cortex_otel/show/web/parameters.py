@@ -10,16 +10,20 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from cortex_otel.locale import N_
-from cortex_otel.query.ranges import RangeError, parse_moment
+from cortex_otel.query.ranges import PERIODS, RangeError, parse_moment, period
 from cortex_otel.query.zones import Zone, zone
 from cortex_otel.semconv import TIERS
+from cortex_otel.show.pages.declaration import ROW_FILTERS
+from cortex_otel.show.web.own_parameters import bad_own, of_pages, with_parameters
 from cortex_otel.show.web.problems import ApiError, bad_cursor, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from cortex_otel.query.catalogue import Question
 
 __all__ = [
     "FILTERS",
@@ -27,19 +31,23 @@ __all__ = [
     "EventsQuery",
     "ExportQuery",
     "LanguageQuery",
+    "NewFunnel",
     "PageQuery",
     "PanelQuery",
     "Range",
     "RangeQuery",
     "UsersQuery",
     "bad_parameter",
+    "of_list",
     "range_of",
 ]
 
 #: Filters that only some pages have, by the name of the parameter.
-FILTERS = ("user", "event_type", "error_type", "tool", "q")
+FILTERS = ROW_FILTERS
 MAX_EVENTS = 1000
+MAX_ROWS = 10_000
 _DEFAULT_SINCE = "30d"
+_WEEK_NS = 7 * 86_400 * 10**9
 _TIER = "^(" + "|".join(TIERS) + ")$"
 _BAD_MOMENT = (
     "bad_moment",
@@ -53,7 +61,7 @@ _BAD_USER = (
 _BAD = {
     "since": (
         "bad_since",
-        N_("{value} isn't a valid time range: use 24h, 7d, 30d, 2w or all"),
+        N_("{value} isn't a valid time range: use 24h, 7d, 30d, 2w, last-week, today or all"),
     ),
     "from": _BAD_MOMENT,
     "to": _BAD_MOMENT,
@@ -68,6 +76,10 @@ _BAD = {
     "event_type": (
         "bad_event_type",
         N_("{value} isn't an event type: use one like mcp.tool_call or ext.error"),
+    ),
+    "body": (
+        "bad_body",
+        N_("the body must be one JSON object, with name, steps and what else a funnel has"),
     ),
     "limit": ("bad_limit", N_("{value} isn't a valid number of rows: use 1 to {most}")),
     "trace_id": ("bad_trace", N_("{value} isn't a trace id: use 32 of 0-9 and a-f")),
@@ -90,8 +102,12 @@ class _Query(BaseModel):
     @classmethod
     def _without_empty(cls, given: Any) -> Any:
         if isinstance(given, dict):
-            return {name: value for name, value in given.items() if value not in {"", None}}
+            return {name: value for name, value in given.items() if not _is_empty(value)}
         return given
+
+
+def _is_empty(value: object) -> bool:
+    return value in ("", None, []) or value == [""]
 
 
 class LanguageQuery(_Query):
@@ -106,9 +122,11 @@ class RangeQuery(LanguageQuery):
     since: Annotated[
         str | None,
         Field(
-            pattern=r"^([0-9]{1,6}[smhdw]|all)$",
+            pattern=rf"^([0-9]{{1,6}}[smhdw]|all|{'|'.join(PERIODS)})$",
             examples=["7d"],
-            description="Range up to now: an age (`24h`, `7d`, `30d`, `2w`) or `all`; 30d.",
+            description="Range up to now: an age (`24h`, `7d`, `30d`, `2w`) or `all`; or a period "
+            f"of the calendar in `tz`: {', '.join(f'`{name}`' for name in PERIODS)}. 30d if "
+            "left out.",
         ),
     ] = None
     from_: Annotated[
@@ -169,12 +187,19 @@ class FilterQuery(RangeQuery):
     q: Annotated[_Text | None, Field(description="Text that a message contains.")] = None
 
 
-class PageQuery(FilterQuery):
+class _FixedPageQuery(FilterQuery):
     """The filters of a page; which of them it has is in `filters` of its answer."""
 
     compare: Annotated[
         Literal["0", "1"], Field(description="1: also the rows of the period before.")
     ] = "0"
+
+
+if TYPE_CHECKING:
+    PageQuery = _FixedPageQuery
+else:
+    # With what only some pages have, as their questions declare it.
+    PageQuery = with_parameters("PageQuery", _FixedPageQuery, of_pages().values())
 
 
 class PanelQuery(PageQuery):
@@ -198,6 +223,27 @@ class UsersQuery(RangeQuery):
     cursor: _Cursor = None
 
 
+class _ListQuery(RangeQuery):
+    """Range and filters of a question, and how many rows."""
+
+    limit: Annotated[
+        int | None, Field(ge=1, le=MAX_ROWS, description="Rows at most; else the question's own.")
+    ] = None
+
+
+class NewFunnel(BaseModel):
+    """A funnel to save."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(max_length=80)]
+    steps: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)]
+    within: Annotated[str, Field(max_length=10)] = "7d"
+    order: Annotated[str, Field(max_length=20)] = "ordered"
+    exclude: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)] = []
+    breakdown: Annotated[str, Field(max_length=200)] = ""
+
+
 class ExportQuery(PageQuery):
     """What is exported: a panel (`page` and `panel`), else events."""
 
@@ -218,22 +264,17 @@ class Range:
     reaches_now: bool
     is_all: bool = False
 
-    @property
-    def utc_offset_minutes(self) -> int:
-        """The offset at the end of the range, by which its days are counted."""
-        return self.zone.offset_minutes(self.to_ns - 1)
-
-    @property
-    def has_clock_change(self) -> bool:
-        """Whether clocks change in it, so that its days have no common offset."""
-        return self.zone.changes_between(self.from_ns, self.to_ns)
-
     def before(self) -> Range | None:
-        """The previous period of the same length; ``None`` for all time."""
-        start = self.from_ns - (self.to_ns - self.from_ns)
-        if self.is_all or start < 0:
+        """The period that it is compared with; ``None`` for all time.
+
+        Earlier by whole weeks, as few as it has, so that Mondays are compared with Mondays; by the
+        same local times, so that a clock change doesn't shift them.
+        """
+        weeks = -(-(self.to_ns - self.from_ns) // _WEEK_NS)
+        if self.is_all or self.from_ns < (weeks + 1) * _WEEK_NS:
             return None
-        return Range(start, self.from_ns, self.zone, reaches_now=False)
+        start, end = (self.zone.earlier(each, 7 * weeks) for each in (self.from_ns, self.to_ns))
+        return Range(start, min(end, self.from_ns), self.zone, reaches_now=False)
 
     def info(self) -> dict[str, object]:
         """The range as the API returns it (``RangeInfo``)."""
@@ -241,8 +282,21 @@ class Range:
             "from": self.zone.iso(self.from_ns),
             "to": self.zone.iso(self.to_ns),
             "time_zone": self.zone.name,
-            "utc_offset_minutes": self.utc_offset_minutes,
         }
+
+
+def of_list(question: Question) -> type[RangeQuery]:
+    """The model of a request for the rows of ``question``, without what only it has."""
+    names = [name for name in ROW_FILTERS if question.accepts(name)]
+    known = {**FilterQuery.model_fields, "cursor": PanelQuery.model_fields["cursor"]}
+    fields: dict[str, Any] = {
+        name: (known[name].annotation, known[name])
+        for name in (*names, *(["cursor"] if question.cursor else []))
+    }
+    made: type[RangeQuery] = create_model(
+        f"{question.name}_filters", __base__=_ListQuery, __doc__=_ListQuery.__doc__, **fields
+    )
+    return made
 
 
 def range_of(query: RangeQuery, default_zone: Zone, *, own: str = "") -> Range:
@@ -278,7 +332,9 @@ def range_of(query: RangeQuery, default_zone: Zone, *, own: str = "") -> Range:
         base = now_ns if own or query.to is None else to_ns
         to_ns = now_ns if own else to_ns
         try:
-            from_ns = parse_moment(since, base)
+            from_ns = parse_moment(since, base, chosen)
+            if since in PERIODS:
+                to_ns = min(to_ns, period(since, base, chosen)[1])
         except RangeError:  # its form was validated; the model and this must not drift apart
             raise _bad("since", since) from None
     if from_ns >= to_ns:
@@ -301,7 +357,8 @@ def range_of(query: RangeQuery, default_zone: Zone, *, own: str = "") -> Range:
 def bad_parameter(errors: Iterable[Any]) -> ApiError:
     """The first of pydantic's errors, as an error of the API."""
     error = next(iter(errors))
-    field = str(error["loc"][-1])
+    # Of one in a list, what is wrong is the list.
+    field = next((part for part in error["loc"][1:] if isinstance(part, str)), "body")
     if error["type"] == "extra_forbidden":
         return ApiError(
             HTTPStatus.BAD_REQUEST,
@@ -309,6 +366,8 @@ def bad_parameter(errors: Iterable[Any]) -> ApiError:
             N_("unknown parameter {field!r}"),
             field=field[:64],
         )
+    if error["type"] == "missing" and field != "body":
+        return ApiError(HTTPStatus.BAD_REQUEST, "missing", N_("{field} is missing"), field=field)
     if field == "cursor":
         return bad_cursor()
     return _bad(field, error.get("input"))
@@ -322,6 +381,8 @@ def _moment(chosen: Zone, field: str, text: str) -> int:
 
 
 def _bad(field: str, value: object) -> ApiError:
+    if own := of_pages().get(field):
+        return bad_own(own, value)
     code, message = _BAD.get(field, _BAD_OTHER)
     return ApiError(
         HTTPStatus.BAD_REQUEST,

@@ -25,6 +25,7 @@ _HOURS_A_DAY, _HOURS_A_WEEK = 24, 168
 _DAYS_A_BLOCK = 32
 _NS_A_US = 1000
 
+
 class Group:
     """The totals of a batch for one set of dimensions in one half hour.
 
