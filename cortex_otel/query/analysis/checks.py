@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKS"]
 
-_DAYS_A_WEEK = 7
 _SEEN = """
 SELECT 1
 FROM series s
@@ -47,24 +46,10 @@ def _funnel(connection: apsw.Connection, values: Mapping[str, Any]) -> None:
 def _retention(_connection: apsw.Connection, values: Mapping[str, Any]) -> None:
     for name in ("start", "return_event"):
         event_step(values[name], name)
-    if not 1 <= values["week_start"] <= _DAYS_A_WEEK:
-        raise QueryParameterError(
-            N_("week_start={value} isn't a day of the week: 1 is Monday, 7 is Sunday"),
-            value=values["week_start"],
-        )
 
 
 def _journeys(_connection: apsw.Connection, values: Mapping[str, Any]) -> None:
     event_step(values["anchor"], "anchor")
-    for name, least, most in (("depth", 2, 8), ("top", 1, 20)):
-        if not least <= values[name] <= most:
-            raise QueryParameterError(
-                N_("{name}={value} is out of range: it is from {least} to {most}"),
-                name=name,
-                value=values[name],
-                least=least,
-                most=most,
-            )
 
 
 def _nothing(_connection: apsw.Connection, _values: Mapping[str, Any]) -> None:

@@ -13,8 +13,8 @@
 -- parameter: anchor text '' where paths begin or end: an event type or a feature; empty for the
 --   session's start or end
 -- parameter: direction start|end start start: paths begin there; end: they end there
--- parameter: depth integer 5 steps, from 2 to 8
--- parameter: top integer 6 events named at each step, from 1 to 20
+-- parameter: depth integer:2..8 5 steps that are shown
+-- parameter: top integer:1..20 6 events that are named at each step
 -- column: step count the step of the source, from 1
 -- column: source text the step and what was done, as 1:mcp.tool_call:search_context
 -- column: target text the next step and what was done, or that the session ended or began there

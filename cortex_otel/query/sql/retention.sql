@@ -16,7 +16,7 @@
 -- parameter: mode on|on_or_after on on: in that period; on_or_after: in that one or a later one
 -- parameter: cohort_kind first|recurring first first: users are in the cohort of their first start
 --   ever; recurring: in that of every period with a start
--- parameter: week_start integer 1 the day that weeks begin on: 1 is Monday, 7 Sunday
+-- parameter: week_start integer:1..7 1 the day that weeks begin on: 1 is Monday, 7 Sunday
 -- column: cohort epoch_day the first day of the period in which they started
 -- column: period count periods after that; 0 is that period itself
 -- column: cohort_users count distinct users of the cohort

@@ -15,7 +15,7 @@
 -- parameter: mode on|on_or_after on on: in that period; on_or_after: in that one or a later one
 -- parameter: cohort_kind first|recurring first first: users are in the cohort of their first start
 --   ever; recurring: in that of every period with a start
--- parameter: week_start integer 1 the day that weeks begin on: 1 is Monday, 7 Sunday
+-- parameter: week_start integer:1..7 1 the day that weeks begin on: 1 is Monday, 7 Sunday
 -- column: period count periods after the start
 -- column: users count users of the cohorts for which that period is over
 -- column: active_users count of these, came back in it
