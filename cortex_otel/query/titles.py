@@ -96,29 +96,35 @@ COLUMN_TITLES: Mapping[str, str] = MappingProxyType(
 
 PARAMETER_TITLES: Mapping[str, str] = MappingProxyType(
     {
+        "after_step": N_("After step"),
         "anchor": N_("Event"),
         "breakdown": N_("Broken down by"),
         "cohort_kind": N_("Who belongs to a cohort"),
+        "control": N_("Control variant"),
         "direction": N_("Paths that"),
         "exclude": N_("Excluded"),
-        "feature_limit": N_("Features shown"),
+        "feature": N_("Feature"),
+        "first_days": N_("First days"),
+        "flag": N_("Flag"),
+        "from_tier": N_("From tier"),
         "inactive_days": N_("Inactive for days"),
-        "left_days": N_("Left: silent for days"),
+        "left_days": N_("Left after days"),
         "min_users": N_("Users at least"),
         "mode": N_("Counts as a return"),
         "period": N_("Periods"),
-        "planned_from": N_("Planned: from a rate of"),
-        "planned_to": N_("Planned: to a rate of"),
-        "reference_days": N_("Days looked at"),
+        "planned_from": N_("Planned rate"),
+        "planned_to": N_("Planned new rate"),
+        "reference_days": N_("Days looked back"),
         "return_event": N_("Event of return"),
-        "return_from_days": N_("Back from day"),
-        "return_to_days": N_("Back before day"),
-        "slow_ms": N_("Slow from ms"),
+        "return_from_days": N_("Return from day"),
+        "return_to_days": N_("Return before day"),
+        "slow_ms": N_("Slow from (ms)"),
         "start": N_("First event"),
-        "top": N_("Events shown"),
+        "top": N_("Rows shown"),
         "week_start": N_("Weeks begin on"),
-        "weights": N_("Weights of arms"),
+        "weights": N_("Weights (JSON)"),
         "window_days": N_("Within days"),
+        "within_minutes": N_("Within minutes"),
     }
 )
 """Labels of controls, by the name of the parameter, where it isn't the name itself."""
@@ -126,6 +132,8 @@ PARAMETER_TITLES: Mapping[str, str] = MappingProxyType(
 CHOICE_TITLES: Mapping[str, str] = MappingProxyType(
     {
         "": N_("All"),
+        "breakdown=": N_("Not broken down"),
+        "from_tier=": N_("Free or trial"),
         "any": N_("In any order"),
         "client": N_("Client"),
         "day": N_("Days"),
@@ -146,4 +154,5 @@ CHOICE_TITLES: Mapping[str, str] = MappingProxyType(
         "week": N_("Weeks"),
     }
 )
-"""What people read in place of the values of closed lists of parameters."""
+"""What people read in place of the values of closed lists of parameters: by the value, or by
+``parameter=value`` where the same value means another thing elsewhere."""
