@@ -49,12 +49,11 @@ present AS (
     SELECT p.day, e.user_key, s.segment_key
     FROM (
         SELECT
-            day, from_time,
-            CASE WHEN from_half * 1800000000000 < to_time
-                 THEN from_half * 1800000000000 ELSE to_time END AS to_time
-        FROM span_halves
-        UNION ALL
-        SELECT day, to_half * 1800000000000, to_time FROM span_halves
+            h.day,
+            CASE WHEN n.is_end = 0 THEN h.from_time ELSE h.to_half * 1800000000000 END AS from_time,
+            CASE WHEN n.is_end = 0 AND h.from_half * 1800000000000 < h.to_time
+                 THEN h.from_half * 1800000000000 ELSE h.to_time END AS to_time
+        FROM span_halves h CROSS JOIN (SELECT 0 AS is_end UNION ALL SELECT 1) AS n
     ) AS p
     CROSS JOIN events e
     CROSS JOIN active_series s
