@@ -82,7 +82,7 @@ def test_an_answer_leaves_no_transaction_open(connection):
 def test_damage_found_while_reading_raises(tmp_path, database):
     damaged = tmp_path / "cortex.db"
     content = bytearray(database.read_bytes())
-    content[40 * 4096 :] = b"\xff" * (len(content) - 40 * 4096)
+    content[60 * 4096 :] = b"\xff" * (len(content) - 60 * 4096)
     damaged.write_bytes(content)
     connection = open_reader(damaged)
     with pytest.raises(StoreUnreadableError, match="damaged"):

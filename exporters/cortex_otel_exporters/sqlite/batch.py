@@ -22,6 +22,7 @@ from cortex_otel_exporters.sqlite.duplicates import (
 from cortex_otel_exporters.sqlite.files import trouble_of
 from cortex_otel_exporters.sqlite.inserts import Insert
 from cortex_otel_exporters.sqlite.rollups import NS_A_HALF_HOUR, Group, Rollups
+from cortex_otel_exporters.sqlite.sessions import SessionTimes, catch_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,8 @@ _NS_A_DAY = 86_400 * 10**9
 # Rows per INSERT. Few, with a pause after each, keep the host's latency low: 0.1 ms of Python
 # between two. Many keep up with a CPU-bound host, which gives the GIL back only after 5 ms.
 _PIECE, _LARGE_PIECE, _MANY = 16, 256, 512
+# Events of an older version's process that are added to sessions with a batch.
+_MANY_BEHIND = 2048
 _TWO_TO_63, _TWO_TO_64 = 1 << 63, 1 << 64
 
 #: ``(signal, outcome, reason)``; outcome is received, stored, sampled_out or dropped.
@@ -157,8 +160,8 @@ class BatchWriter:
         if not records:
             return refused
         connection = self._connection
-        first_key = _integer(connection, "SELECT value FROM store WHERE key = 'next_event_key'")
-        next_key = first_key
+        first_key = next_key = _integer(connection, _NEXT_KEY)
+        cut_key = self._catch_up(first_key)
         totals = _BatchTotals()
         # Be gentle to a host that records itself; a receiver should be fast.
         is_gentle = len(records) <= _MANY and known is None
@@ -172,13 +175,30 @@ class BatchWriter:
             if received:
                 _RECEIVED.run(connection, received)
             next_key += len(rows)
-        totals.write(connection, pause=is_gentle)
-        connection.execute("UPDATE store SET value = ? WHERE key = 'next_event_key'", (next_key,))
+        totals.write(connection, pause=is_gentle, sessions=cut_key == first_key)
+        connection.execute(_SET_NEXT_KEY, (next_key,))
+        if cut_key == first_key:
+            cut_key = next_key
+        connection.execute(_SET_CUT_KEY, (cut_key,))
         stored = next_key - first_key
         entries["event", "stored", ""] += stored
         entries["event", "dropped", "invalid"] += len(refused)
         entries["event", "dropped", "duplicate"] += len(records) - stored - len(refused)
         return refused
+
+    def _catch_up(self, first_key: int) -> int:
+        """Add what a process of an older version has stored to what that doesn't know of.
+
+        Returns:
+            The first key that isn't in the sessions yet; ``first_key`` if all are.
+        """
+        cut_key = _integer(self._connection, _CUT_KEY)
+        if cut_key < first_key:
+            to_key = min(first_key, cut_key + _MANY_BEHIND)
+            catch_up(self._connection, cut_key, to_key)
+            self._connection.execute(_FIRST_ACTIVE, (cut_key, to_key))
+            return to_key
+        return first_key
 
     def _rows(  # noqa: PLR0917 - the loop of the method above
         self,
@@ -289,63 +309,31 @@ class _BatchTotals:
             entry = self._groups[keys[0] << 32 | half_hour] = keys, half_hour, Group(time_ns)
         return entry[2]
 
-    def write(self, connection: apsw.Connection, *, pause: bool) -> None:
-        """Add everything up in the database; with a ``pause`` between tables."""
+    def write(self, connection: apsw.Connection, *, pause: bool, sessions: bool) -> None:
+        """Add everything up in the database.
+
+        Args:
+            connection: to write through.
+            pause: between tables, for the host's threads.
+            sessions: add to sessions, too; else they get there when their turn has come.
+        """
         rollups = Rollups()
-        sessions: dict[int, _SessionTotals] = {}
+        times = SessionTimes()
         first_seen: dict[int, tuple[int, int | None]] = {}
         for keys, half_hour, group in self._groups.values():
             rollups.add(keys, half_hour, group)
-            session = sessions.get(keys.session_key)
-            if session is None:
-                session = sessions[keys.session_key] = _SessionTotals(group)
-            session.add(keys, group)
+            if keys.has_session and keys.is_product:
+                times.add(keys, half_hour, group)
             if keys.user_key is not None:
                 seen, active = first_seen.get(keys.user_key, (group.first, None))
                 if keys.is_active:
                     active = group.first if active is None else min(active, group.first)
                 first_seen[keys.user_key] = min(seen, group.first), active
-        for session_key, totals in sessions.items():
-            connection.execute(_SESSION_TOTALS, (*totals.row(), session_key))
+        if sessions:
+            times.write(connection, pause=pause)
         # Events arrive in any order, so the one that created the key may not be the user's first.
         connection.executemany(_FIRST_SEEN, [(user, *at) for user, at in first_seen.items()])
         rollups.write(connection, pause=pause)
-
-
-class _SessionTotals:
-    """What a batch adds to one session row; tier and user are those of its last record."""
-
-    def __init__(self, group: Group) -> None:
-        self._segment_key = 0
-        self._user_key: int | None = None
-        self._last_order = self._last_with_user = -1
-        self._start, self._end = group.first, group.end
-        self._events = self._errors = 0.0
-
-    def add(self, keys: DimensionKeys, group: Group) -> None:
-        if group.order > self._last_order:
-            self._last_order, self._segment_key = group.order, keys.keys[2]
-        has_user = keys.user_key is not None and keys.has_session
-        if has_user and group.order > self._last_with_user:
-            self._last_with_user, self._user_key = group.order, keys.user_key
-        self._start = min(self._start, group.first)
-        self._end = max(self._end, group.end)
-        # Counts of a session are of product events, weighted like every count: a sum of weights,
-        # since rounding each would count a weight of 1.25 as 1. INTEGER columns keep the fraction.
-        if keys.is_product:
-            self._events += group.events
-            if keys.is_failed:
-                self._errors += group.events
-
-    def row(self) -> tuple[object, ...]:
-        return (
-            self._start,
-            self._end,
-            self._events,
-            self._errors,
-            self._segment_key,
-            self._user_key,
-        )
 
 
 def _integer(connection: apsw.Connection, query: str, *parameters: str) -> int:
@@ -364,15 +352,24 @@ def _signed(identifier: int) -> int | None:
 
 _EVENTS = Insert("events", 14)
 _RECEIVED = Insert("received_events", 2)
-_SESSION_TOTALS = """
-UPDATE sessions SET start_time = min(start_time, ?), end_time = max(end_time, ?),
-    events = events + ?, errors = errors + ?, segment_key = ?, user_key = coalesce(?, user_key)
-WHERE session_key = ?
-"""
+_NEXT_KEY = "SELECT value FROM store WHERE key = 'next_event_key'"
+_CUT_KEY = "SELECT value FROM store WHERE key = 'next_cut_key'"
+_SET_NEXT_KEY = "UPDATE store SET value = ? WHERE key = 'next_event_key'"
+_SET_CUT_KEY = "UPDATE store SET value = ? WHERE key = 'next_cut_key'"
 _FIRST_SEEN = """
 UPDATE users SET first_seen = min(first_seen, ?2),
     first_active = coalesce(min(first_active, ?3), first_active, ?3)
 WHERE user_key = ?1 AND (first_seen > ?2 OR coalesce(first_active > ?3, first_active IS NOT ?3))
+"""
+_FIRST_ACTIVE = """
+UPDATE users SET first_active = min(coalesce(first_active, e.first_time), e.first_time)
+FROM (
+    SELECT e.user_key, min(e.time) AS first_time
+    FROM events e JOIN series s ON s.series_key = e.series_key
+    WHERE e.event_key >= ? AND e.event_key < ? AND s.is_active = 1 AND e.user_key IS NOT NULL
+    GROUP BY e.user_key
+) AS e
+WHERE e.user_key = users.user_key
 """
 _METRIC = """
 INSERT INTO telemetry_metrics (

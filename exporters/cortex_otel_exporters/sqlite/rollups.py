@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cortex_otel_exporters.sqlite.inserts import Insert
 from cortex_otel_exporters.sqlite.schema import BUCKETS_AN_OCTAVE, LAST_BUCKET
+from cortex_otel_exporters.sqlite.sessions import LONGEST_NS
 
 if TYPE_CHECKING:
     import apsw
@@ -67,7 +68,8 @@ class Group:
             self.last = time_ns
         end = time_ns
         if duration_ns is not None:
-            end += duration_ns
+            if duration_ns <= LONGEST_NS:
+                end += duration_ns
             self.timed += weight
             self.duration_us += round(weight * duration_ns / _NS_A_US)
             bucket = duration_bucket(duration_ns)
