@@ -35,8 +35,9 @@ def older(monkeypatch):
             # What the writer of that version did otherwise.
             patched.setattr(batch, "SessionTimes", WholeSessions)
             patched.setattr(batch, "_FIRST_SEEN", OLDER_FIRST_SEEN)
-            patched.setattr(batch, "_SET_CUT_KEY", "SELECT ?")
-            patched.setattr(batch.BatchWriter, "_catch_up", lambda _, first_key: first_key)
+            next_key = "SELECT value FROM store WHERE key = 'next_event_key'"
+            patched.setattr(batch, "_KEYS", f"{next_key} UNION ALL {next_key}")
+            patched.setattr(batch, "_SET_KEYS", batch._SET_NEXT_KEY)
             patched.setattr(rollups, "_USER_ASIDE", Nothing)
             patched.setattr(schema, "_MIGRATIONS", schema._MIGRATIONS[:version])
             patched.setattr(schema, "SCHEMA_VERSION", version)

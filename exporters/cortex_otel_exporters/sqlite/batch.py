@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import apsw
 
-from cortex_otel_exporters.sqlite.checks import check_point, check_record
+from cortex_otel_exporters.sqlite.checks import check_point, check_presence, check_record
 from cortex_otel_exporters.sqlite.dimensions import Dimensions
 from cortex_otel_exporters.sqlite.duplicates import (
     Delivery,
@@ -27,6 +27,7 @@ from cortex_otel_exporters.sqlite.sessions import SessionTimes, catch_up
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cortex_otel_exporters.presence import Presence
     from cortex_otel_exporters.record import MetricPoint, Record
     from cortex_otel_exporters.sqlite.dimensions import DimensionKeys
     from cortex_otel_exporters.sqlite.duplicates import Share
@@ -86,6 +87,7 @@ class BatchWriter:
         points: Sequence[MetricPoint],
         ledger: Counter[LedgerEntry],
         shares: Sequence[Share] = (),
+        presences: Sequence[Presence] = (),
     ) -> Refused:
         """Store a batch in one transaction.
 
@@ -95,6 +97,7 @@ class BatchWriter:
             ledger: other counts since the last batch, by signal, outcome and reason. What this
                 batch stores and refuses is added to the ledger table, not to this argument.
             shares: the requests it came in, if they may be sent again; duplicates are noted there.
+            presences: of what was sampled out.
 
         Returns:
             Which of ``records`` and ``points`` were refused as invalid.
@@ -112,7 +115,7 @@ class BatchWriter:
             known = KnownEvents(connection, records, shares) if shares and records else None
             known_points = KnownPoints(connection, points, shares) if shares and points else None
             refused = Refused(
-                self._write_events(records, entries, known),
+                self._write_events(records, entries, known, presences),
                 self._write_metrics(points, entries, known_points),
             )
             self._write_ledger(entries)
@@ -154,14 +157,17 @@ class BatchWriter:
         records: Sequence[Record],
         entries: Counter[LedgerEntry],
         known: KnownEvents | None = None,
+        presences: Sequence[Presence] = (),
     ) -> list[int]:
         """Insert the valid ones; counts all in ``entries`` and returns positions of the others."""
         refused: list[int] = []
-        if not records:
+        if not records and not presences:
             return refused
         connection = self._connection
-        first_key = next_key = _integer(connection, _NEXT_KEY)
-        cut_key = self._catch_up(first_key)
+        (cut_key,), (first_key,) = connection.execute(_KEYS)
+        if cut_key < first_key:
+            cut_key = self._catch_up(cut_key, first_key)
+        next_key = first_key
         totals = _BatchTotals()
         # Be gentle to a host that records itself; a receiver should be fast.
         is_gentle = len(records) <= _MANY and known is None
@@ -175,30 +181,43 @@ class BatchWriter:
             if received:
                 _RECEIVED.run(connection, received)
             next_key += len(rows)
+        self._add_presences(presences, totals, entries)
         totals.write(connection, pause=is_gentle, sessions=cut_key == first_key)
-        connection.execute(_SET_NEXT_KEY, (next_key,))
         if cut_key == first_key:
-            cut_key = next_key
-        connection.execute(_SET_CUT_KEY, (cut_key,))
+            connection.execute(_SET_KEYS, (next_key,))
+        else:
+            connection.execute(_SET_NEXT_KEY, (next_key,))
+            connection.execute(_SET_CUT_KEY, (cut_key,))
         stored = next_key - first_key
         entries["event", "stored", ""] += stored
         entries["event", "dropped", "invalid"] += len(refused)
         entries["event", "dropped", "duplicate"] += len(records) - stored - len(refused)
         return refused
 
-    def _catch_up(self, first_key: int) -> int:
+    def _add_presences(
+        self, presences: Sequence[Presence], totals: _BatchTotals, entries: Counter[LedgerEntry]
+    ) -> None:
+        for each in presences:
+            try:
+                check_presence(each)
+                keys = self._dimensions.find_presence(self._connection, each)
+            except Exception as error:
+                if trouble_of(error) is not None:
+                    raise
+                entries["presence", "dropped", "invalid"] += 1
+                continue
+            totals.group(keys, each.first_unix_nano).be_present(each)
+
+    def _catch_up(self, cut_key: int, first_key: int) -> int:
         """Add what a process of an older version has stored to what that doesn't know of.
 
         Returns:
             The first key that isn't in the sessions yet; ``first_key`` if all are.
         """
-        cut_key = _integer(self._connection, _CUT_KEY)
-        if cut_key < first_key:
-            to_key = min(first_key, cut_key + _MANY_BEHIND)
-            catch_up(self._connection, cut_key, to_key)
-            self._connection.execute(_FIRST_ACTIVE, (cut_key, to_key))
-            return to_key
-        return first_key
+        to_key = min(first_key, cut_key + _MANY_BEHIND)
+        catch_up(self._connection, cut_key, to_key)
+        self._connection.execute(_FIRST_ACTIVE, (cut_key, to_key))
+        return to_key
 
     def _rows(  # noqa: PLR0917 - the loop of the method above
         self,
@@ -322,25 +341,18 @@ class _BatchTotals:
         first_seen: dict[int, tuple[int, int | None]] = {}
         for keys, half_hour, group in self._groups.values():
             rollups.add(keys, half_hour, group)
-            if keys.has_session and keys.is_product:
+            # An older version's process has stored none of what was sampled out.
+            if keys.has_session and keys.is_product and (sessions or not group.stored):
                 times.add(keys, half_hour, group)
             if keys.user_key is not None:
                 seen, active = first_seen.get(keys.user_key, (group.first, None))
                 if keys.is_active:
                     active = group.first if active is None else min(active, group.first)
                 first_seen[keys.user_key] = min(seen, group.first), active
-        if sessions:
-            times.write(connection, pause=pause)
+        times.write(connection, pause=pause)
         # Events arrive in any order, so the one that created the key may not be the user's first.
         connection.executemany(_FIRST_SEEN, [(user, *at) for user, at in first_seen.items()])
         rollups.write(connection, pause=pause)
-
-
-def _integer(connection: apsw.Connection, query: str, *parameters: str) -> int:
-    row = connection.execute(query, parameters).fetchone()
-    if row is None:
-        raise apsw.CorruptError("a row the schema promises is missing")
-    return int(row[0])
 
 
 def _signed(identifier: int) -> int | None:
@@ -352,8 +364,8 @@ def _signed(identifier: int) -> int | None:
 
 _EVENTS = Insert("events", 14)
 _RECEIVED = Insert("received_events", 2)
-_NEXT_KEY = "SELECT value FROM store WHERE key = 'next_event_key'"
-_CUT_KEY = "SELECT value FROM store WHERE key = 'next_cut_key'"
+_KEYS = "SELECT value FROM store WHERE key IN ('next_cut_key', 'next_event_key') ORDER BY key"
+_SET_KEYS = "UPDATE store SET value = ? WHERE key IN ('next_cut_key', 'next_event_key')"
 _SET_NEXT_KEY = "UPDATE store SET value = ? WHERE key = 'next_event_key'"
 _SET_CUT_KEY = "UPDATE store SET value = ? WHERE key = 'next_cut_key'"
 _FIRST_SEEN = """

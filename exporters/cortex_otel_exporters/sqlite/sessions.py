@@ -12,7 +12,7 @@ events that sampling left out. The day is counted in half hours, too: a part has
 from __future__ import annotations
 
 import json
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cortex_otel_exporters.sqlite.inserts import Insert
@@ -133,13 +133,14 @@ class SessionTimes:
         """Add everything up in the database; the caller's transaction is open."""
         if not self._cells:
             return
-        _CELL.run(connection, [*self._cells.values()], pause=pause)
-        spans, old = _affected(connection, self._spans())
-        cells: dict[int, list[_Cell]] = {place: [] for place in range(len(spans))}
-        halves = [(key, start // _HALF_HOUR_NS, end // _HALF_HOUR_NS) for key, start, end in spans]
-        for place, *row in connection.execute(_CELLS, (json.dumps(halves),)):
-            cells[place].append(_Cell(*row))
-        new = [part for of in cells.values() for part in cut(of)]
+        _CELL.run(connection, [*self._cells.values()])
+        spans = self._spans()
+        found = _of_one_part(connection, spans)
+        if found is None:
+            spans, old = _affected(connection, spans)
+            found = _cells_of(connection, spans), old
+        cells, old = found
+        new = [part for of in cells for part in cut(of)]
         gone = old - {part[:2] for part in new}
         if gone:
             connection.executemany(_DELETE, sorted(gone))
@@ -160,6 +161,39 @@ class SessionTimes:
 
 #: Key of a session, and from when to when, Unix ns.
 _Span = tuple[int, int, int]
+
+
+def _of_one_part(
+    connection: apsw.Connection, spans: list[_Span]
+) -> tuple[list[list[_Cell]], set[tuple[int, int]]] | None:
+    """What :func:`_affected` and :func:`_cells_of` find, in one query.
+
+    Returns:
+        Half hours by span, and keys of the parts; ``None`` if a span may touch more than one.
+    """
+    if any(one[0] == other[0] for one, other in pairwise(spans)):
+        return None
+    cells: list[list[_Cell]] = [[] for _ in spans]
+    starts: list[int | None] = [0] * len(spans)
+    for place, start, reach, continues, *row in connection.execute(_ONE_PART, (json.dumps(spans),)):
+        of = cells[place]
+        if not of:
+            starts[place] = start
+        if starts[place] != start or (
+            start is not None and (continues or max(reach, row[3]) - start >= _LONG_NS)
+        ):
+            return None
+        of.append(_Cell(*row))
+    old = {(span[0], at) for span, at in zip(spans, starts, strict=True) if at is not None}
+    return cells, old
+
+
+def _cells_of(connection: apsw.Connection, spans: list[_Span]) -> list[list[_Cell]]:
+    cells: list[list[_Cell]] = [[] for _ in spans]
+    halves = [(key, start // _HALF_HOUR_NS, end // _HALF_HOUR_NS) for key, start, end in spans]
+    for place, *row in connection.execute(_CELLS, (json.dumps(halves),)):
+        cells[place].append(_Cell(*row))
+    return cells
 
 
 def _affected(
@@ -267,6 +301,20 @@ WHERE p.session_key = j.value ->> 0
   AND p.start_time >= (j.value ->> 1) - {_IDLE_NS + 2 * LONGEST_NS}
   AND p.start_time <= (j.value ->> 2) + {_IDLE_NS}
   AND p.reach >= (j.value ->> 1) - {_IDLE_NS}
+"""  # noqa: S608 - our own numbers
+_ONE_PART = f"""
+SELECT j.key, p.start_time, p.reach, p.continues, c.*
+FROM json_each(?) j
+LEFT JOIN session_parts p
+    ON p.session_key = j.value ->> 0
+    AND p.start_time >= (j.value ->> 1) - {_IDLE_NS + 2 * LONGEST_NS}
+    AND p.start_time <= (j.value ->> 2) + {_IDLE_NS}
+    AND p.reach >= (j.value ->> 1) - {_IDLE_NS}
+JOIN session_half_hours c
+    ON c.session_key = j.value ->> 0
+    AND c.half_hour >= min(j.value ->> 1, coalesce(p.start_time, j.value ->> 1)) / {_HALF_HOUR_NS}
+    AND c.half_hour <= max(j.value ->> 2, coalesce(p.reach, 0)) / {_HALF_HOUR_NS}
+ORDER BY j.key, p.start_time, c.half_hour
 """  # noqa: S608 - our own numbers
 _CELLS = """
 SELECT j.key, c.*
