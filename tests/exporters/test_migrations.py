@@ -144,7 +144,7 @@ def test_an_older_process_that_still_runs_goes_on_writing(path, older, version):
     flags(path)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", [1, 2, 3])  # those that kept no parts
 def test_sessions_that_an_older_version_stored_are_cut(path, older, version):
     """Days of one process, and one more whose events are deleted."""
     hours = (0, 1, 1.5, 4, 30, 30.25)

@@ -10,7 +10,7 @@ EVENT_COLUMNS = [
     "id", "timestamp", "service", "event_type", "user_tier", "user_id_hash", "session_id", "result",
     "duration_ms", "error_type", "error_message", "project_id", "branch_id", "tool_name", "feature",
     "event_data", "level", "trace_id", "span_id", "parent_span_id", "kind", "name", "scope",
-    "resource", "weight", "is_failed",
+    "resource", "weight", "is_failed", "session_part",
 ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import apsw
 from sessionizer import sittings
 
+from cortex_otel.semconv import MEASURES
 from cortex_otel_exporters.sqlite import schema
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ DAY = 24 * HOUR
 #: 2026-01-05T00:00:00Z, a Monday.
 MONDAY = 1_767_571_200_000_000_000
 TOOLS = ("search_context", "update_memory", "create_branch", "git_status")
+_ATTRIBUTES = {name: attribute for attribute, name in MEASURES.items()}
 INACTIVE = {"ext.install", "ext.error", "feature_flag.evaluation"}
 UNRATED = {"ext.install", "feature_flag.evaluation"}
 TIERS = ("free", "trial", "paid", "enterprise")
@@ -47,6 +49,11 @@ class Event:
     feature: str | None = None
     ide: str = "vscode"
     trace: str = ""
+
+    @property
+    def values(self) -> dict:
+        """What its event values hold: ``data``, and what its measures are of."""
+        return {**self.data, **{_ATTRIBUTES[name]: of for name, of in self.measures.items()}}
 
     @property
     def used(self) -> str:
@@ -184,8 +191,8 @@ def _fill(connection, events):  # noqa: PLR0912, PLR0915 - one statement a table
                 user,
                 None if event.weight == 1 else event.weight,
                 event.error_message or None,
-                shapes[json.dumps(list(event.data))] if event.data else None,
-                json.dumps(list(event.data.values())) if event.data else None,
+                shapes[json.dumps(list(event.values))] if event.values else None,
+                json.dumps(list(event.values.values())) if event.values else None,
                 bytes.fromhex(event.trace) or None,
             )
         )

@@ -142,7 +142,7 @@ def undo(path, before):
                 "DROP TABLE session_half_hours; DROP TABLE session_parts;"
                 "CREATE INDEX sessions_by_end ON sessions (end_time);"
                 "DELETE FROM store WHERE key = 'next_cut_key';"
-                "DROP TABLE event_types; DROP TABLE rollup_user_aside;"
+                "DROP TABLE event_types; DROP TABLE rollup_user_aside; DROP TABLE zone_offsets;"
                 "ALTER TABLE series DROP COLUMN is_active;"
                 "ALTER TABLE series DROP COLUMN in_error_rate;"
                 "ALTER TABLE features DROP COLUMN is_active;"

@@ -156,7 +156,7 @@ TABLES = [
 @given(
     steps=st.lists(
         st.tuples(
-            st.sampled_from([0, HOUR // 3, HOUR // 2, HOUR // 2 + 1, 25 * HOUR, 8 * DAY]),
+            st.sampled_from([1, HOUR // 3, HOUR // 2, HOUR // 2 + 1, 25 * HOUR, 8 * DAY]),
             st.sampled_from(["a", "b"]),
             st.sampled_from(["free", "trial", "paid"]),
             st.sampled_from(["mcp.tool_call", "mcp.update_memory", "feature_flag.evaluation"]),

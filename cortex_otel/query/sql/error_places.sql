@@ -1,6 +1,5 @@
 -- title: Where it fails
--- about: Failures by event type and tool, with the share of all such events that failed. Over whole
---   hours.
+-- about: Failures by event type and tool, with the share of all such events that failed.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -16,7 +15,6 @@
 -- column: events count all events of that type and tool
 -- column: error_rate ratio errors / events, of the event types that count in error rates
 WITH RECURSIVE
--- with: bounds
 -- with: counted
 -- with: chosen_users
 -- with: user_windows

@@ -1,6 +1,6 @@
 -- title: Errors at a glance
 -- about: Events that failed or timed out, and their share of all events of the same service, tier,
---   event type and tool. Over whole hours, except the last error, which is from exactly the range.
+--   event type and tool.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -18,7 +18,6 @@
 -- column: last_error unix_ns when the last error happened; where the events of that hour are no
 --   longer kept, the start of the hour
 WITH RECURSIVE
--- with: bounds
 -- with: counted
 -- with: chosen_users
 -- with: user_windows
@@ -51,7 +50,7 @@ last_hours AS (
     SELECT h.hour
     FROM rollup_hour h
     WHERE :user = ''
-      AND h.hour >= (SELECT from_hour FROM bounds) AND h.hour < (SELECT to_hour FROM bounds)
+      AND h.hour >= :from_ns / 3600000000000 AND h.hour <= (:to_ns - 1) / 3600000000000
       AND h.series_key + 0 IN (SELECT series_key FROM failed_series)
     GROUP BY h.hour
     ORDER BY h.hour DESC

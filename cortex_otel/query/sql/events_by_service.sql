@@ -10,7 +10,6 @@
 -- column: errors count of these, failed or timed out
 -- column: error_rate ratio errors / events, of the event types that count in error rates
 WITH
--- with: bounds
 -- with: counted
 totals AS (
     SELECT

@@ -4,7 +4,7 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
--- column: active_users count distinct users with an event of the service in the range
+-- column: active_users count distinct users who were active in the extension in the range
 -- column: installs count installations, weighted by sampling
 -- column: activations count times the extension was started
 -- column: interactions count uses of its user interface
@@ -16,11 +16,10 @@
 -- column: sessions count sessions in an IDE
 -- column: avg_session_ms ms their mean length; null without sessions
 WITH
--- with: bounds
--- with: chosen_segments
 -- with: counted
+-- with: range_span
 -- with: measured
--- with: active_rows
+-- with: present
 -- with: sessions_in_range
 -- MATERIALIZED: the few that are wanted are found before anything is counted.
 wanted AS MATERIALIZED (
@@ -52,7 +51,7 @@ sittings AS (
     WHERE n.segment_key IN (SELECT segment_key FROM chosen_segments WHERE service = 'extension')
 )
 SELECT
-    (SELECT count(DISTINCT user_key) FROM active_rows
+    (SELECT count(DISTINCT user_key) FROM present
      WHERE segment_key IN (SELECT segment_key FROM chosen_segments WHERE service = 'extension'))
         AS active_users,
     t.installs AS installs,

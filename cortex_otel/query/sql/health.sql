@@ -14,32 +14,7 @@
 -- column: last_event unix_ns when the latest of them began
 -- column: silent_ms ms from then to the end of the range
 WITH
--- Whole hours within the range are for the roll-ups, what is before and after them for the events.
-bounds AS (
-    SELECT
-        from_hour, to_hour, from_day, to_day,
-        CASE WHEN from_day * 24 < to_hour THEN from_day * 24 ELSE to_hour END AS head_end,
-        CASE WHEN to_day >= from_day THEN to_day * 24 ELSE to_hour END AS tail_start
-    FROM (
-        SELECT from_hour, to_hour, (from_hour + 23) / 24 AS from_day, to_hour / 24 AS to_day
-        FROM (
-            SELECT
-                (:from_ns + 3599999999999) / 3600000000000 AS from_hour,
-                CASE WHEN :from_ns + 3599999999999 > :to_ns
-                     THEN (:from_ns + 3599999999999) / 3600000000000
-                     ELSE :to_ns / 3600000000000 END AS to_hour
-        ) AS hours
-    ) AS days
-),
 -- with: counted
-edges AS (
-    SELECT :from_ns AS from_time,
-        CASE WHEN from_hour * 3600000000000 < :to_ns
-             THEN from_hour * 3600000000000 ELSE :to_ns END AS to_time
-    FROM bounds
-    UNION ALL
-    SELECT to_hour * 3600000000000, :to_ns FROM bounds
-),
 -- with: chosen_series
 -- MATERIALIZED: read three times, and no index has all of its columns.
 chosen AS MATERIALIZED (
@@ -48,14 +23,7 @@ chosen AS MATERIALIZED (
 parts AS (
     SELECT series_key, events, timed, duration_ms, NULL AS last_time FROM counted
     UNION ALL
-    SELECT
-        e.series_key,
-        coalesce(e.weight, 1.0),
-        CASE WHEN e.duration IS NULL THEN 0 ELSE coalesce(e.weight, 1.0) END,
-        coalesce(e.weight, 1.0) * e.duration / 1e6,
-        e.time
-    FROM edges g CROSS JOIN events e
-    WHERE e.time >= g.from_time AND e.time < g.to_time
+    SELECT series_key, 0, 0, NULL, time FROM edge_events
 ),
 totals AS (
     SELECT

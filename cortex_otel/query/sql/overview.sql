@@ -9,7 +9,7 @@
 -- column: errors count of these, failed or timed out
 -- column: error_rate ratio errors / events, of the event types that count in error rates;
 --   null without any
--- column: active_users count distinct users with an event in the range widened to half hours
+-- column: active_users count distinct users who were active
 -- column: sessions count sessions that overlap the range
 -- column: avg_ms ms mean duration of the events that have one
 -- column: timed count events with a duration: n of the mean and the percentiles
@@ -17,10 +17,10 @@
 -- column: p95_ms ms 95 % of the durations are at most this
 -- column: p99_ms ms 99 % of the durations are at most this
 WITH
--- with: bounds
--- with: chosen_segments
 -- with: counted
 -- with: durations
+-- with: range_span
+-- with: present
 totals AS (
     SELECT
         coalesce(sum(c.events), 0) AS events,
@@ -33,10 +33,9 @@ totals AS (
     WHERE s.is_product = 1
       AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
 ),
--- with: active_rows
 -- with: sessions_in_range
 histogram AS (
-    SELECT bucket, sum(events) AS events
+    SELECT 0 AS cell, bucket, sum(events) AS events
     FROM durations
     WHERE feature_key NOT IN (SELECT feature_key FROM features WHERE is_product = 0)
     GROUP BY bucket
@@ -46,7 +45,7 @@ SELECT
     t.events AS events,
     t.errors AS errors,
     t.rated_errors * 1.0 / nullif(t.rated, 0) AS error_rate,
-    (SELECT count(DISTINCT user_key) FROM active_rows) AS active_users,
+    (SELECT count(DISTINCT user_key) FROM present) AS active_users,
     (SELECT count(*) FROM sessions_in_range
      WHERE segment_key IN (SELECT segment_key FROM chosen_segments)) AS sessions,
     t.duration_ms / nullif(t.timed, 0) AS avg_ms,
@@ -54,4 +53,4 @@ SELECT
     p.p50_ms AS p50_ms,
     p.p95_ms AS p95_ms,
     p.p99_ms AS p99_ms
-FROM totals t CROSS JOIN percentiles p
+FROM totals t LEFT JOIN percentiles p ON p.cell = 0

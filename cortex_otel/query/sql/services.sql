@@ -1,6 +1,5 @@
 -- title: Services
--- about: Product events, failures and users of each service. Users are counted over the range
---   widened to half hours.
+-- about: Product events, failures and active users of each service.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -11,13 +10,12 @@
 -- column: error_rate ratio errors / events, of the event types that count in error rates
 -- column: users count distinct users
 WITH
--- with: bounds
--- with: chosen_segments
 -- with: counted
--- with: active_rows
+-- with: range_span
+-- with: present
 people AS (
     SELECT g.service, count(DISTINCT a.user_key) AS users
-    FROM active_rows a JOIN chosen_segments g ON g.segment_key = a.segment_key
+    FROM present a JOIN chosen_segments g ON g.segment_key = a.segment_key
     GROUP BY g.service
 ),
 totals AS (

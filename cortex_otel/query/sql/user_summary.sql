@@ -1,6 +1,5 @@
 -- title: Users at a glance
--- about: Users with a product event in the range widened to half hours, how many of them were new,
---   and their sessions. A new user had no product event before, in any service or tier.
+-- about: Users who were active in the range, how many of them were new, and their sessions. A new user had no product event before, in any service or tier.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -10,14 +9,15 @@
 -- column: sessions count sessions that overlap the range
 -- column: avg_session_ms ms their mean length; null without sessions
 -- column: sessions_per_user count sessions of known users / users with a session
--- column: error_users count distinct users with a failed event; over whole UTC days
+-- column: error_users count distinct users with a failed event
 WITH
--- with: chosen_segments
--- with: active_rows
+-- with: range_span
+-- with: present
+-- with: user_rows
 -- with: first_events
 -- with: sessions_in_range
 people AS (
-    SELECT DISTINCT user_key FROM active_rows
+    SELECT DISTINCT user_key FROM present
 ),
 sittings AS (
     SELECT
@@ -34,9 +34,5 @@ SELECT
     n.sessions AS sessions,
     n.avg_session_ms AS avg_session_ms,
     n.sessions_per_user AS sessions_per_user,
-    (SELECT count(DISTINCT u.user_key)
-     FROM halves b JOIN rollup_user_day u
-        ON u.day >= b.from_half / 48 AND u.day <= (b.to_half - 1) / 48
-     WHERE u.errors > 0
-       AND u.segment_key IN (SELECT segment_key FROM chosen_segments)) AS error_users
+    (SELECT count(DISTINCT user_key) FROM user_rows WHERE errors > 0) AS error_users
 FROM sittings n

@@ -5,7 +5,7 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
--- parameter: utc_offset_minutes
+-- parameter: time_zone
 -- parameter: user text '' the user hash, or its beginning; empty for nobody
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
@@ -21,10 +21,16 @@ WITH RECURSIVE
 -- with: chosen_users
 -- with: user_windows
 -- with: user_events
+-- with: zone_offsets
 -- with: sessions_in_range
 chosen AS (
-    SELECT e.time, e.weight, s.is_failed, s.in_error_rate, s.is_active, s.tool_name, s.user_tier
-    FROM user_events e JOIN series s ON s.series_key = e.series_key
+    SELECT
+        e.time, e.weight, s.is_failed, s.in_error_rate, s.is_active, s.tool_name, s.user_tier,
+        (e.time + z.offset_ns) / 86400000000000 AS day
+    FROM user_events e
+    CROSS JOIN zone_offsets z
+    JOIN series s ON s.series_key = e.series_key
+    WHERE z.since <= e.time AND e.time < z.until
 ),
 totals AS (
     SELECT
@@ -32,8 +38,7 @@ totals AS (
         coalesce(sum(weight) FILTER (WHERE is_failed = 1), 0) AS errors,
         sum(weight * in_error_rate) AS rated,
         sum(weight * in_error_rate * is_failed) AS rated_errors,
-        count(DISTINCT (time / 60000000000 + :utc_offset_minutes) / 1440)
-            FILTER (WHERE is_active = 1) AS active_days,
+        count(DISTINCT day) FILTER (WHERE is_active = 1) AS active_days,
         count(DISTINCT nullif(tool_name, '')) AS tools,
         max(time) AS last_active
     FROM chosen

@@ -6,11 +6,10 @@ roll-ups are never stale and never disagree with the events.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from cortex_otel_exporters.sqlite.inserts import Insert
-from cortex_otel_exporters.sqlite.schema import BUCKETS_AN_OCTAVE, LAST_BUCKET
+from cortex_otel_exporters.sqlite.schema import duration_bucket
 from cortex_otel_exporters.sqlite.sessions import LONGEST_NS
 
 if TYPE_CHECKING:
@@ -27,16 +26,6 @@ _HALF_HOURS_A_DAY = 48
 _HOURS_A_DAY, _HOURS_A_WEEK = 24, 168
 _DAYS_A_BLOCK = 32
 _NS_A_US = 1000
-
-_log2 = math.log2
-
-
-def duration_bucket(duration_nano: int) -> int:
-    """Histogram bucket of a duration in nanoseconds; see ``schema.BUCKETS_AN_OCTAVE``."""
-    if duration_nano <= 1000:  # noqa: PLR2004 - bucket 0 holds all up to a microsecond
-        return 0
-    bucket = int(_log2(duration_nano / 1000) * BUCKETS_AN_OCTAVE)
-    return min(bucket, LAST_BUCKET)
 
 
 class Group:

@@ -30,6 +30,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "NotOursError",
     "SchemaNewerError",
+    "duration_bucket",
     "migrate",
     "version_of",
 ]
@@ -42,6 +43,9 @@ APPLICATION_ID = 0x43545831
 BUCKETS_AN_OCTAVE = 8
 #: 2^(320/8) µs is about 12.7 days; longer durations are counted there.
 LAST_BUCKET = 320
+
+
+_log2 = math.log2
 
 
 class NotOursError(Exception):
@@ -66,11 +70,12 @@ class SchemaNewerError(Exception):
 
 
 #: One script per version, in ``migrations``: the n-th migrates to ``user_version`` n.
-_MIGRATIONS = ("0001.sql", "0002.sql", "0003.sql", "0004.sql")
+_MIGRATIONS = ("0001.sql", "0002.sql", "0003.sql", "0004.sql", "0005.sql")
 _SCRIPTS = Path(__file__).with_name("migrations")
 
 SCHEMA_VERSION = len(_MIGRATIONS)
 _DECLARED_SINCE = _PARTS_SINCE = 4  # migrations are tested by versions that end before
+_BUCKETS_SINCE = 5
 
 
 def migrate(connection: apsw.Connection) -> None:
@@ -96,9 +101,10 @@ def migrate(connection: apsw.Connection) -> None:
             list(connection.execute(script))
         if found < _PARTS_SINCE <= SCHEMA_VERSION:
             upgrade(connection)
-        connection.executemany(
-            "INSERT OR IGNORE INTO duration_buckets VALUES (?, ?, ?)", _duration_buckets()
-        )
+        if SCHEMA_VERSION >= _BUCKETS_SINCE:
+            connection.executemany(
+                "INSERT OR IGNORE INTO duration_buckets VALUES (?, ?, ?, ?)", _duration_buckets()
+            )
         if SCHEMA_VERSION >= _DECLARED_SINCE:
             declare(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -125,10 +131,29 @@ def version_of(connection: apsw.Connection) -> int:
     return found
 
 
-def _duration_buckets() -> list[tuple[int, float, float]]:
+def duration_bucket(duration_nano: int) -> int:
+    """Histogram bucket of a duration in nanoseconds; see :data:`BUCKETS_AN_OCTAVE`."""
+    if duration_nano <= 1000:  # noqa: PLR2004 - bucket 0 holds all up to a microsecond
+        return 0
+    bucket = int(_log2(duration_nano / 1000) * BUCKETS_AN_OCTAVE)
+    return min(bucket, LAST_BUCKET)
+
+
+def _lower_ns(bucket: int) -> int:
+    """The shortest duration of ``bucket``, as the writer rounds."""
+    found = round(math.exp2(bucket / BUCKETS_AN_OCTAVE) * 1000) if bucket else 0
+    while found and duration_bucket(found - 1) >= bucket:
+        found -= 1
+    while duration_bucket(found) < bucket:
+        found += 1
+    return found
+
+
+def _duration_buckets() -> list[tuple[int, int, float, float]]:
     return [
         (
             bucket,
+            _lower_ns(bucket),
             math.exp2((bucket + 0.5) / BUCKETS_AN_OCTAVE) / 1000,
             math.exp2((bucket + 1) / BUCKETS_AN_OCTAVE) / 1000,
         )

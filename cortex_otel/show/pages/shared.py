@@ -1,0 +1,40 @@
+"""What several pages say and link alike."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from cortex_otel.locale import N_
+
+__all__ = [
+    "ERROR_LINKS",
+    "NOTHING_OF_THEM",
+    "NO_CALLS",
+    "NO_ERRORS",
+    "NO_EVENTS",
+    "NO_EXTENSION",
+    "NO_SEARCHES",
+    "NO_USERS",
+    "USER_LINK",
+]
+
+#: Where no tool is instrumented yet.
+NO_CALLS = N_(
+    "Calls of MCP tools fill this: start your server with opentelemetry-instrument, and call one."
+)
+NO_EVENTS = N_(
+    "Anything that is recorded fills this. If nothing is, cortex-otel doctor finds out why."
+)
+NO_USERS = N_(
+    "Events with a user id fill this: give configure() an identity provider, or set "
+    "CORTEX_OTEL_USER_ID."
+)
+NOTHING_OF_THEM = N_("There is nothing of this user in this range: choose a longer one.")
+NO_EXTENSION = N_("Events of the IDE extension fill this: it sends them to cortex-otel serve.")
+NO_SEARCHES = N_("events.search_context(…) fills this, as soon as a search is made.")
+NO_ERRORS = N_("No failures with these filters: nothing to do here.")
+
+USER_LINK = MappingProxyType({"user_id_hash": "users"})
+ERROR_LINKS = MappingProxyType(
+    {"user_id_hash": "users", "trace_id": "trace", "error_type": "errors", "tool_name": "errors"}
+)
