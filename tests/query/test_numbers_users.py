@@ -262,8 +262,8 @@ def test_a_user_of_the_present_hour_and_the_half_hour_before(store_of):
 def test_sessions_of_a_user(varied_store, varied, user):
     when = MONDAY + 3 * DAY + 5 * HOUR, MONDAY + 19 * DAY
     rows = ask(varied_store, "sessions", from_ns=when[0], to_ns=when[1], user=user)
-    assert {row["session_id"]: (row["start_time"], row["ide"]) for row in rows} == {
-        session: (start, of[0].ide or None)
+    assert {(row["session_id"], row["start_time"]): row["ide"] for row in rows} == {
+        (session, start): of[0].ide or None
         for session, start, _, of in sittings_of(varied, *when)
         if of[0].user.startswith(user)
     }
