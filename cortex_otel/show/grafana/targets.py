@@ -90,7 +90,7 @@ class Drawn:
         """Columns that are drawn: as told, else all that are numbers."""
         if self.panel.values:
             return self.panel.values
-        drawn = {"count", "ratio", "ms", "tokens"}
+        drawn = {"count", "ratio", "factor", "ms", "tokens"}
         return tuple(each.name for each in self.question.columns if each.unit in drawn)
 
     @property
@@ -110,7 +110,11 @@ class Drawn:
         return dialect.answer(
             self.question,
             given={**limit, **self.panel.parameters},
-            filters=(*self.context.page.filters, "time_zone"),
+            filters=(
+                *self.context.page.filters,
+                "time_zone",
+                *(each.name for each in self.context.page.controls),
+            ),
             compared=compared,
             previous=previous,
         )

@@ -24,8 +24,8 @@ PAGE = Page(
             values=("calls", "errors"), links={"tool_name": "errors"}, limit=15, empty=NO_CALLS,
         ),
         Panel(
-            id="pairs", question="tool_pairs", draw="matrix", x="tool_name", split="with_tool",
-            values=("users",), empty=NO_CALLS,
+            id="pairs", question="tools_together", draw="matrix", x="tool_name",
+            split="with_tool", values=("lift",), empty=NO_CALLS,
         ),
         Panel(
             id="tools", question="tool_calls", draw="table", wide=True,
@@ -37,6 +37,13 @@ PAGE = Page(
         Panel(
             id="savings", question="token_savings", draw="lines", x="day",
             values=("savings_rate",), target=TARGETS["token_savings_rate"],
+            empty=N_(
+    "events.compress_context(…) fills this, with the tokens before and after."
+),
+        ),
+        Panel(
+            id="net_savings", question="net_savings", draw="lines", x="day",
+            values=("savings_rate", "net_savings_rate"),
             empty=N_(
     "events.compress_context(…) fills this, with the tokens before and after."
 ),
@@ -57,6 +64,10 @@ PAGE = Page(
         Panel(
             id="search_days", question="searches_per_day", draw="lines", x="day",
             values=("p50_ms", "p95_ms"), empty=NO_SEARCHES,
+        ),
+        Panel(
+            id="recall", question="recall_per_day", draw="lines", x="day", values=("recall",),
+            empty=N_("events.search_context(…, recall=…) fills this, where a check ran."),
         ),
         Panel(
             id="branches", question="branches", draw="pie", x="mode", values=("branches",),

@@ -9,7 +9,7 @@ import orjson
 from starlette.responses import Response
 
 from cortex_otel.locale import N_, texts
-from cortex_otel.query.runner import QueryTimeoutError
+from cortex_otel.query.errors import QueryParameterError, QueryTimeoutError
 from cortex_otel_exporters.sqlite.reader import StoreError
 
 if TYPE_CHECKING:
@@ -154,6 +154,13 @@ def known_problem(error: Exception) -> ApiError | None:
     match error:
         case ApiError():
             return error
+        case QueryParameterError():
+            # A time span has its unit in its value, not in its name.
+            field = error.parameter and error.parameter.removesuffix("_s")
+            return ApiError(
+                HTTPStatus.BAD_REQUEST, "bad_parameter", error.message,
+                field=field, **dict(error.values),
+            )  # fmt: skip
         case QueryTimeoutError():
             return ApiError(
                 HTTPStatus.GATEWAY_TIMEOUT,
