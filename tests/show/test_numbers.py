@@ -83,6 +83,7 @@ def dau(true):
             "day": iso_day(day),
             "users": len(users(by_day[day])),
             "partial": int(not true.is_over(day)),
+            "breakdown": "",
         }
         for day in true.days()
     ]
