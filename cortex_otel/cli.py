@@ -162,9 +162,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--since",
         metavar="TIME",
-        help=_("24h, 7d, 2w, all, or a date like 2026-11-01 (default: 30d, or the question's own)"),
+        help=_(
+            "24h, 7d, 2w, all, today, yesterday, this-week, last-week, this-month, last-month, or "
+            "a date like 2026-11-01 (default: 30d, or the question's own)"
+        ),
     )
     command.add_argument("--until", metavar="TIME", help=_("the same format; default: now"))
+    command.add_argument(
+        "--tz",
+        metavar="ZONE",
+        help=_(
+            "time zone of days, weeks and dates, e.g. Asia/Seoul (default: "
+            "CORTEX_OTEL_TIME_ZONE, or this machine's)"
+        ),
+    )
     _add_filters(command)
     command.add_argument(
         "--format", choices=("table", "csv", "json"), default="table", help=_("table, csv or json")

@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from cortex_otel.commands.console import complain, line, needs_packages
+from cortex_otel.commands.serve import keep_project_zone
 from cortex_otel.locale import _, language
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     # Imported here: only this command needs them.
     from cortex_otel.show.grafana.setup import GrafanaSetupError  # noqa: PLC0415
 
+    keep_project_zone(settings)
     try:
         if arguments.action == "push":
             return _push(arguments, settings)

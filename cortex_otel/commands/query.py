@@ -13,9 +13,10 @@ from cortex_otel.commands.console import complain, line
 from cortex_otel.locale import _, language, ngettext
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.formats import as_csv, as_json, as_table, iso_time, pad, width
-from cortex_otel.query.ranges import local_offset_minutes, parse_range
+from cortex_otel.query.ranges import parse_range
 from cortex_otel.query.runner import EXACT_EVENTS
 from cortex_otel.query.runner import run as ask
+from cortex_otel.query.zones import project_zone, zone
 from cortex_otel_exporters.sqlite.reader import open_reader
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.query.catalogue import Question
     from cortex_otel.query.runner import Value
+    from cortex_otel.query.zones import Zone
     from cortex_otel.settings import Settings
 
 __all__ = ["UsageError", "run"]
@@ -36,7 +38,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Run a question, show its SQL, or list all questions.
 
     Raises:
-        UsageError: there is no such question, or it has no such filter or parameter.
+        UsageError: there is no such question or time zone, or it has no such filter or parameter.
         RangeError: ``--since`` or ``--until`` is invalid.
         QueryError: it took too long.
         StoreError: there is no database, or it can't be read.
@@ -51,14 +53,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         _show(question)
         return 0
     now_ns = time.time_ns()
-    from_ns, to_ns = parse_range(arguments.since or question.since, arguments.until, now_ns)
-    offset = local_offset_minutes(to_ns)
+    there = _zone(arguments.tz or settings.time_zone)
+    from_ns, to_ns = parse_range(arguments.since or question.since, arguments.until, now_ns, there)
     parameters: dict[str, Value] = {
         **_filters(question, arguments),
         **_assigned(question, arguments.set or []),
         "from_ns": from_ns,
         "to_ns": to_ns,
-        "utc_offset_minutes": offset,
+        "time_zone": there.name,
     }
     connection = open_reader(settings.database)
     try:
@@ -67,14 +69,21 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         connection.close()
     match arguments.format:
         case "json":
-            line(json.dumps(as_json(result, from_ns, to_ns, offset), ensure_ascii=False, indent=2))
+            line(json.dumps(as_json(result, from_ns, to_ns, there), ensure_ascii=False, indent=2))
         case "csv":
-            sys.stdout.write(as_csv(result, offset))
+            sys.stdout.write(as_csv(result, there))
         case _ if result.rows:
-            line(as_table(result, offset))
+            line(as_table(result, there))
         case _:
-            since, until = (iso_time(each, offset)[:16] for each in (from_ns, to_ns))
+            since, until = (iso_time(each, there)[:16] for each in (from_ns, to_ns))
             complain(_("Nothing to show from {since} to {until}.", since=since, until=until))
+    if result.widened:
+        complain(
+            _(
+                "The events at an end of this range are deleted: the whole hour there is counted "
+                "(the half hour or the UTC day, where users are)."
+            )
+        )
     if result.truncated:
         count = len(result.rows)
         complain(
@@ -86,6 +95,15 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             )
         )
     return 0
+
+
+def _zone(name: str | None) -> Zone:
+    try:
+        return zone(name) if name else project_zone(None)
+    except ValueError:
+        raise UsageError(
+            _("{value} isn't a time zone: use a name like Asia/Seoul", value=name)
+        ) from None
 
 
 def _question(name: str) -> Question:

@@ -9,6 +9,7 @@ import errno
 import signal
 import socket
 import sys
+import time
 import webbrowser
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.settings import Settings
 
-__all__ = ["run", "serve"]
+__all__ = ["keep_project_zone", "run", "serve"]
 
 _BACKLOG = 128
 _GRACEFUL_SECONDS = 3
@@ -56,6 +57,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     )
     kinds = (arguments.only,) if arguments.only else ("admin", "receiver")
     _upgrade(settings.database)
+    keep_project_zone(settings)
     return serve(settings, kinds, open_browser=arguments.open)
 
 
@@ -73,6 +75,17 @@ def _upgrade(database: Path) -> None:
         if error.reason == "older":
             with contextlib.suppress(Exception):  # the pages say why it can't be read
                 open_for_writing(database).close()
+
+
+def keep_project_zone(settings: Settings) -> None:
+    """Write the clock changes of the project's time zone to the database, for Grafana."""
+    from cortex_otel.query.zones import project_zone  # noqa: PLC0415 - not for --help
+    from cortex_otel_exporters.sqlite.zone_table import keep_zone  # noqa: PLC0415 - needs apsw
+
+    zone = project_zone(settings.time_zone)
+    # Dashboards count by UTC meanwhile; whatever is wrong with the database, others say better.
+    with contextlib.suppress(Exception):
+        keep_zone(settings.database, zone.name, zone.recent_offsets(time.time_ns()))
 
 
 def serve(

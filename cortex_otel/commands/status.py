@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from cortex_otel.commands.console import age, error_message, ledger_line, line, size
 from cortex_otel.locale import N_, _, ngettext
 from cortex_otel.query.formats import iso_time, pad, printable, width
-from cortex_otel.query.ranges import local_offset_minutes
 from cortex_otel.query.store_facts import store_facts
 from cortex_otel.query.writers import read_writers
+from cortex_otel.query.zones import project_zone
 from cortex_otel.settings import enabled_by_host
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError, open_reader
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cortex_otel.query.writers import WriterState
+    from cortex_otel.query.zones import Zone
     from cortex_otel.settings import Settings
 
 __all__ = ["ABOUT", "collect", "run"]
@@ -90,7 +91,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         return 0
     line(facts["message"])
     line()
-    rows = list(_rows(facts))
+    rows = list(_rows(facts, project_zone(settings.time_zone)))
     widest = max(width(label) for label, _ in rows)
     for label, value in rows:
         line(f"{pad(label, widest)}  {printable(value)}".rstrip())
@@ -213,7 +214,7 @@ def _files(settings: Settings) -> Facts:
     }
 
 
-def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
+def _rows(facts: Facts, zone: Zone) -> Iterator[tuple[str, str]]:
     path = facts["database"]
     yield _("Database"), path if facts["exists"] else _("{path} (not created yet)", path=path)
     if facts["exists"]:
@@ -224,9 +225,9 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
         yield _("Users"), f"{facts['users']:,}"
         yield _("Sessions"), f"{facts['sessions']:,}"
         if moment := facts["first_event_ns"]:
-            yield _("First event"), _moment(moment, facts["now_ns"])
+            yield _("First event"), _moment(moment, facts["now_ns"], zone)
         if moment := facts["last_event_ns"]:
-            yield _("Last event"), _moment(moment, facts["now_ns"])
+            yield _("Last event"), _moment(moment, facts["now_ns"], zone)
         yield _("Records"), _ledger(facts["ledger"].get("event", {}))
         if "metric" in facts["ledger"]:
             yield "", _("metrics: {ledger}", ledger=_ledger(facts["ledger"]["metric"]))
@@ -283,8 +284,8 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items()))
 
 
-def _moment(moment: int, now_ns: int) -> str:
-    shown = iso_time(moment, local_offset_minutes(moment))[:19].replace("T", " ")
+def _moment(moment: int, now_ns: int, zone: Zone) -> str:
+    shown = iso_time(moment, zone)[:19].replace("T", " ")
     return _("{time} ({age} ago)", time=shown, age=age(now_ns - moment))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cortex_otel.commands.console import colour, complain, line
 from cortex_otel.locale import N_, _
 from cortex_otel.query.events import EventFilter, committed_after, newest, newest_key
 from cortex_otel.query.formats import iso_time, json_line, pad, printable
-from cortex_otel.query.ranges import local_offset_minutes
+from cortex_otel.query.zones import project_zone
 from cortex_otel_exporters.sqlite.reader import StoreMissingError, data_version, open_reader
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     import apsw
 
+    from cortex_otel.query.zones import Zone
     from cortex_otel.settings import Settings
 
 __all__ = ["ABOUT", "Follower", "run"]
@@ -119,7 +121,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         user_tier=arguments.tier,
         user_prefix=arguments.user,
     )
-    show = _show_json if arguments.json else _show_line
+    zone = project_zone(settings.time_zone)
+    show = _show_json if arguments.json else partial(_show_line, zone=zone)
     follower = Follower(settings.database, event_filter)
     try:
         try:
@@ -146,9 +149,9 @@ def _show_json(event: Event) -> None:
     line(json_line(event))
 
 
-def _show_line(event: Event) -> None:
+def _show_line(event: Event, zone: Zone) -> None:
     moment = int(str(event["timestamp"]))
-    when = iso_time(moment, local_offset_minutes(moment))[:23].replace("T", " ")
+    when = iso_time(moment, zone)[:23].replace("T", " ")
     result, duration = _text(event["result"]), event["duration_ms"]
     error = " ".join(filter(None, (_text(event["error_type"]), _text(event["error_message"]))))
     shown = "  ".join(

@@ -21,7 +21,8 @@ Title, about and meanings are in English; their Korean is in :mod:`cortex_otel.l
 the same title in every question: :mod:`.titles`.
 
 Files share common table expressions: below ``WITH``, the line ``-- with: NAME`` is replaced by the
-content of ``sql/shared/NAME.sql``. ``cortex-otel query NAME --show`` shows the result.
+content of ``sql/shared/NAME.sql``, which may name others that it needs; each is inserted once.
+``cortex-otel query NAME --show`` shows the result.
 """
 
 from __future__ import annotations
@@ -161,9 +162,6 @@ COMMON_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
             Parameter(
                 "time_zone", "text", "UTC", N_("time zone of days and weeks, as IANA names it")
             ),
-            Parameter(
-                "utc_offset_minutes", "integer", 0, N_("minutes that local time is ahead of UTC")
-            ),
         )
     }
 )
@@ -172,6 +170,7 @@ COMMON_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
 _LINE = re.compile(r"-- (?P<key>[a-z.]+): (?P<value>.+)")
 _CONTINUED = re.compile(r"--   (?P<value>\S.*)")
 _WITH = re.compile(r"^-- with: (?P<name>\w+)\n", re.MULTILINE)
+_LAST_COMMA = re.compile(r",\n(?=SELECT\b)")
 _PARSERS: dict[str, Callable[[str], int | float | str]] = {
     "integer": int,
     "real": float,
@@ -200,6 +199,8 @@ def catalogue() -> Mapping[str, Question]:
 def expanded(name: str, sql: str) -> str:
     """``sql`` without its header, with shared expressions in place of each ``-- with: NAME``.
 
+    A shared file names in the same way what it needs itself; each is inserted once.
+
     Args:
         name: the question's name, for the error.
         sql: the content of the file.
@@ -209,15 +210,19 @@ def expanded(name: str, sql: str) -> str:
     """
     lines = sql.splitlines(keepends=True)
     body = "".join(dropwhile(lambda each: each.startswith("--"), lines))
+    inserted: set[str] = set()
 
     def replacement(line: re.Match[str]) -> str:
-        if line["name"] not in _shared():
-            raise QuestionError(f"{name}.sql: there is no sql/shared/{line['name']}.sql")
-        # Expressions are separated by commas; there is none before the SELECT.
-        comma = "" if body.startswith("SELECT", line.end()) else ","
-        return f"{_shared()[line['name']]}{comma}\n"
+        found = line["name"]
+        if found not in _shared():
+            raise QuestionError(f"{name}.sql: there is no sql/shared/{found}.sql")
+        if found in inserted:
+            return ""
+        inserted.add(found)
+        return f"{_WITH.sub(replacement, _shared()[found])},\n"
 
-    return _WITH.sub(replacement, body)
+    # Expressions are separated by commas; there is none before the SELECT.
+    return _LAST_COMMA.sub("\n", _WITH.sub(replacement, body))
 
 
 def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:

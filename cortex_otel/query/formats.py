@@ -6,14 +6,17 @@ import csv
 import io
 import json
 import unicodedata
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
+
+from cortex_otel.query.zones import UTC_ZONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cortex_otel.query.catalogue import Unit
     from cortex_otel.query.runner import Result, Value
+    from cortex_otel.query.zones import Zone
 
 __all__ = [
     "as_csv",
@@ -55,21 +58,16 @@ def printable(text: str) -> str:
     )
 
 
-def iso_time(unix_ns: int, offset_minutes: int = 0) -> str:
-    """ISO 8601 with milliseconds and offset."""
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=unix_ns // 1000)
-    try:
-        local = moment.astimezone(_zone(offset_minutes))
-    except OverflowError:
-        local = moment
-    return local.isoformat(timespec="milliseconds")
+def iso_time(unix_ns: int, zone: Zone = UTC_ZONE) -> str:
+    """ISO 8601 with milliseconds and the offset of that moment."""
+    return zone.iso(unix_ns)
 
 
-def plain(value: Value, unit: Unit, offset_minutes: int = 0) -> Value:
+def plain(value: Value, unit: Unit, zone: Zone = UTC_ZONE) -> Value:
     """A value for machines: times and days in ISO 8601, whole numbers without a fraction."""
     match value, unit:
         case int(), "unix_ns":
-            return iso_time(value, offset_minutes)
+            return iso_time(value, zone)
         case int(), "epoch_day":
             return (date(1970, 1, 1) + timedelta(days=value)).isoformat()
         case float(), "count" | "tokens" if value.is_integer():
@@ -78,36 +76,36 @@ def plain(value: Value, unit: Unit, offset_minutes: int = 0) -> Value:
             return value
 
 
-def as_json(result: Result, from_ns: int, to_ns: int, offset_minutes: int = 0) -> dict[str, object]:
-    """The result as a JSON object; times in ISO 8601 with the given offset."""
+def as_json(result: Result, from_ns: int, to_ns: int, zone: Zone = UTC_ZONE) -> dict[str, object]:
+    """The result as a JSON object; times in ISO 8601, in ``zone``."""
     return {
         "question": result.question.name,
-        "from": iso_time(from_ns, offset_minutes),
-        "to": iso_time(to_ns, offset_minutes),
+        "from": iso_time(from_ns, zone),
+        "to": iso_time(to_ns, zone),
+        "time_zone": zone.name,
         "exact": result.exact,
+        "widened": result.widened,
         "truncated": result.truncated,
         "elapsed_ms": round(result.elapsed_ms, 1),
         "columns": [{"name": column.name, "unit": column.unit} for column in result.columns],
-        "rows": [
-            dict(zip(_names(result), row, strict=True)) for row in _plain(result, offset_minutes)
-        ],
+        "rows": [dict(zip(_names(result), row, strict=True)) for row in _plain(result, zone)],
     }
 
 
-def as_csv(result: Result, offset_minutes: int = 0) -> str:
+def as_csv(result: Result, zone: Zone = UTC_ZONE) -> str:
     """The result as CSV with a header line; no text is a formula in a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_names(result))
-    writer.writerows([harmless(value) for value in row] for row in _plain(result, offset_minutes))
+    writer.writerows([harmless(value) for value in row] for row in _plain(result, zone))
     return text.getvalue()
 
 
-def as_table(result: Result, offset_minutes: int = 0) -> str:
+def as_table(result: Result, zone: Zone = UTC_ZONE) -> str:
     """The result as lines with aligned columns; missing values are empty."""
     units = [column.unit for column in result.columns]
     cells = [
-        [_shown(value, unit, offset_minutes) for value, unit in zip(row, units, strict=True)]
+        [_shown(value, unit, zone) for value, unit in zip(row, units, strict=True)]
         for row in result.rows
     ]
     lines = [_names(result), *cells]
@@ -131,10 +129,10 @@ def _names(result: Result) -> list[str]:
     return [column.name for column in result.columns]
 
 
-def _plain(result: Result, offset_minutes: int) -> Iterable[Sequence[Value]]:
+def _plain(result: Result, zone: Zone) -> Iterable[Sequence[Value]]:
     units = [column.unit for column in result.columns]
     for row in result.rows:
-        yield [plain(value, unit, offset_minutes) for value, unit in zip(row, units, strict=True)]
+        yield [plain(value, unit, zone) for value, unit in zip(row, units, strict=True)]
 
 
 def harmless(value: Value) -> Value:
@@ -144,7 +142,7 @@ def harmless(value: Value) -> Value:
     return value
 
 
-def _shown(value: Value, unit: Unit, offset_minutes: int) -> str:  # noqa: PLR0911 - one per unit
+def _shown(value: Value, unit: Unit, zone: Zone) -> str:  # noqa: PLR0911 - one per unit
     if value is None:
         return ""
     if isinstance(value, (int, float)):
@@ -158,8 +156,8 @@ def _shown(value: Value, unit: Unit, offset_minutes: int) -> str:  # noqa: PLR09
             case "flag":
                 return "*" if value else ""
             case "unix_ns":
-                return iso_time(int(value), offset_minutes)[:19].replace("T", " ")
-    text = printable(str(plain(value, unit, offset_minutes)))
+                return iso_time(int(value), zone)[:19].replace("T", " ")
+    text = printable(str(plain(value, unit, zone)))
     return text if len(text) <= _MAX_CELL_LENGTH else f"{text[: _MAX_CELL_LENGTH - 1]}…"
 
 
@@ -168,7 +166,3 @@ def _milliseconds(value: float) -> str:
         return f"{value:,.0f}"
     # Three significant digits; six decimals are nanoseconds.
     return f"{float(f'{value:.3g}'):.6f}".rstrip("0").rstrip(".")
-
-
-def _zone(offset_minutes: int) -> timezone:
-    return timezone(timedelta(minutes=offset_minutes))

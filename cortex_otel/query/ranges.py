@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from cortex_otel.locale import N_
 
-__all__ = ["RangeError", "local_offset_minutes", "parse_moment", "parse_range"]
+if TYPE_CHECKING:
+    from datetime import date
+
+    from cortex_otel.query.zones import Zone
+
+__all__ = ["PERIODS", "RangeError", "parse_moment", "parse_range", "period"]
 
 _NS_BY_UNIT = {
     "s": 10**9,
@@ -17,7 +23,8 @@ _NS_BY_UNIT = {
     "w": 604_800 * 10**9,
 }
 _AGO = re.compile(r"(?P<number>\d{1,6})(?P<unit>[smhdw])")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PERIODS = ("today", "yesterday", "this-week", "last-week", "this-month", "last-month")
+"""What ``--since`` and ``since=`` take beside ages and dates."""
 
 
 class RangeError(ValueError):
@@ -33,13 +40,15 @@ class RangeError(ValueError):
         self.message, self.values = message, values
 
 
-def parse_moment(text: str, now_ns: int) -> int:
+def parse_moment(text: str, now_ns: int, zone: Zone) -> int:
     """A moment as Unix nanoseconds, never before 1970.
 
     Args:
         text: an age (``90s``, ``30m``, ``24h``, ``7d``, ``2w``), ``now``, ``all`` (the beginning
-            of time), or an ISO 8601 date or time, which is local unless it names its offset.
+            of time), a period of the calendar (``today``, ``last-week``), which is its start, or an
+            ISO 8601 date or time, local to ``zone`` unless it names its offset.
         now_ns: the time that ages count from.
+        zone: whose days and weeks are meant; weeks begin on Monday.
 
     Raises:
         RangeError: it is none of these.
@@ -51,29 +60,62 @@ def parse_moment(text: str, now_ns: int) -> int:
         return 0
     if match := _AGO.fullmatch(text):
         return max(0, now_ns - int(match["number"]) * _NS_BY_UNIT[match["unit"]])
+    if text in PERIODS:
+        return period(text, now_ns, zone)[0]
     try:
-        # Integers: a float of nanoseconds since 1970 is off by hundreds of them.
-        since_epoch = datetime.fromisoformat(text).astimezone(UTC) - _EPOCH
-    except (ValueError, OverflowError, OSError):
+        return max(0, zone.instant(text))
+    except (ValueError, OverflowError):
         raise RangeError(
             N_(
-                "{value!r} isn't a valid time: use 30m, 24h, 7d, 2w, now, all or a date like "
-                "2026-11-01"
+                "{value!r} isn't a valid time: use 30m, 24h, 7d, 2w, now, all, today, last-week or "
+                "a date like 2026-11-01"
             ),
             value=text,
         ) from None
-    seconds = since_epoch.days * 86_400 + since_epoch.seconds
-    return max(0, seconds * 10**9 + since_epoch.microseconds * 1000)
 
 
-def parse_range(since: str, until: str | None, now_ns: int) -> tuple[int, int]:
+def period(text: str, now_ns: int, zone: Zone) -> tuple[int, int]:
+    """A period of the calendar, as start and end in Unix ns; one that isn't over ends now.
+
+    Args:
+        text: one of :data:`PERIODS`.
+        now_ns: the time that it is.
+        zone: whose days they are; weeks begin on Monday.
+    """
+    today = zone.day_of(now_ns)
+    monday = today - timedelta(days=today.weekday())
+    first = today.replace(day=1)
+    days: dict[str, tuple[date, date | None]] = {
+        "today": (today, None),
+        "yesterday": (today - timedelta(days=1), today),
+        "this-week": (monday, None),
+        "last-week": (monday - timedelta(days=7), monday),
+        "this-month": (first, None),
+        "last-month": ((first - timedelta(days=1)).replace(day=1), first),
+    }
+    start, end = days[text]
+    return zone.start_of(start), now_ns if end is None else zone.start_of(end)
+
+
+def parse_range(since: str, until: str | None, now_ns: int, zone: Zone) -> tuple[int, int]:
     """Start (inclusive) and end (exclusive) as Unix nanoseconds.
+
+    Args:
+        since: as :func:`parse_moment` takes it; a period of the calendar alone is that period.
+        until: the same, now if not given; a period of the calendar is its end.
+        now_ns: the time that ages count from.
+        zone: whose days and weeks are meant.
 
     Raises:
         RangeError: one of them can't be understood, or the range is empty.
     """
-    to_ns = now_ns if until is None else parse_moment(until, now_ns)
-    from_ns = parse_moment(since, now_ns)
+    if until is None:
+        to_ns = period(since, now_ns, zone)[1] if since in PERIODS else now_ns
+    elif until in PERIODS:
+        to_ns = period(until, now_ns, zone)[1]
+    else:
+        to_ns = parse_moment(until, now_ns, zone)
+    from_ns = parse_moment(since, now_ns, zone)
     if from_ns >= to_ns:
         raise RangeError(
             N_("the range from {since} to {until} is empty: --since must be before --until"),
@@ -81,9 +123,3 @@ def parse_range(since: str, until: str | None, now_ns: int) -> tuple[int, int]:
             until=until or "now",
         )
     return from_ns, to_ns
-
-
-def local_offset_minutes(at_ns: int) -> int:
-    """The local UTC offset at a moment, in minutes."""
-    offset = datetime.fromtimestamp(at_ns // 10**9, tz=UTC).astimezone().utcoffset()
-    return int(offset.total_seconds() // 60) if offset else 0

@@ -1,27 +1,26 @@
-"""Time zones: local times with offsets, and whether clocks change in a range."""
+"""Time zones: local times with offsets, and when clocks change."""
 
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-__all__ = ["Zone", "local_zone", "zone"]
+__all__ = ["UTC_ZONE", "Zone", "local_zone", "project_zone", "zone"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS = 10**9
 _MAX_NAME_LENGTH = 64
 #: Limit of the SQL, which computes with 64-bit nanoseconds.
 _LAST_NS = 2**63 - 1
+#: 2020-01-01: nothing was recorded before.
+_FIRST_NS = 1_577_836_800 * _NS
 #: The shortest time between two clock changes is a month: Ramadan in Morocco.
-_STEP_NS = 14 * 86_400 * _NS
 _STEP_S = 7 * 86_400
 #: 2100-01-01: rules beyond are nobody's data.
 _LAST_CHANGE_S = 4_102_444_800
-#: Two years contain every rule's changes.
-_LOOKED_AT = 52
 
 
 class Zone:
@@ -55,17 +54,37 @@ class Zone:
         Raises:
             ValueError: it is invalid, or not between 1970 and 2262.
         """
-        try:
-            parsed = datetime.fromisoformat(text)
-            if parsed.tzinfo is None:
-                parsed = parsed.replace(tzinfo=self._rules)
-            since = parsed.astimezone(UTC) - _EPOCH
-        except OverflowError:
-            raise ValueError(text) from None
-        at_ns = (since.days * 86_400 + since.seconds) * _NS + since.microseconds * 1000
+        at_ns = self.instant(text)
         if not 0 <= at_ns <= _LAST_NS:
             raise ValueError(text)
         return at_ns
+
+    def instant(self, text: str) -> int:
+        """The same, however long ago.
+
+        Raises:
+            ValueError: it is invalid.
+        """
+        parsed = datetime.fromisoformat(text)
+        return self._unix_ns(parsed if parsed.tzinfo else parsed.replace(tzinfo=self._rules))
+
+    def day_of(self, at_ns: int) -> date:
+        """The calendar day of a moment."""
+        return self._local(at_ns).date()
+
+    def start_of(self, day: date) -> int:
+        """The first moment of a calendar day, Unix ns; midnight, unless clocks leave that out."""
+        midnight_ns = (day - _EPOCH.date()).days * 86_400 * _NS
+        return min(
+            max(since, midnight_ns - offset)
+            for since, until, offset in self.offsets()
+            if midnight_ns - offset < until
+        )
+
+    def earlier(self, at_ns: int, days: int) -> int:
+        """The moment ``days`` calendar days earlier at the same local time."""
+        there = self._local(at_ns).replace(tzinfo=None) - timedelta(days=days)
+        return self._unix_ns(there.replace(tzinfo=self._rules)) + at_ns % 1000
 
     def offsets(self) -> tuple[tuple[int, int, int], ...]:
         """Its offsets from UTC since 1970, as ``(since, until, offset)`` in nanoseconds.
@@ -74,11 +93,25 @@ class Zone:
         """
         return _offsets(self.name, self._rules)
 
-    def changes_between(self, from_ns: int, to_ns: int) -> bool:
-        """Whether clocks change in a range, so that its days have no common offset."""
-        end = self.offset_minutes(to_ns)
-        at = max(from_ns, to_ns - _LOOKED_AT * _STEP_NS)
-        return any(self.offset_minutes(each) != end for each in range(at, to_ns, _STEP_NS))
+    def recent_offsets(self, now_ns: int) -> tuple[tuple[int, int, int], ...]:
+        """Those of its offsets that data can have: from 2020 to two years from now.
+
+        Each question looks a moment up among them, so they are few. The first of them holds from
+        the beginning of time, the last for ever, whatever the rules say of such times.
+        """
+        last_ns = now_ns + 2 * 366 * 86_400 * _NS
+        found = [each for each in self.offsets() if each[1] > _FIRST_NS and each[0] < last_ns]
+        found[0] = (-_LAST_NS, *found[0][1:])
+        found[-1] = (found[-1][0], _LAST_NS, found[-1][2])
+        return tuple(found)
+
+    @staticmethod
+    def _unix_ns(moment: datetime) -> int:
+        try:
+            since = moment.astimezone(UTC) - _EPOCH
+        except OverflowError:
+            raise ValueError(moment.isoformat()) from None
+        return (since.days * 86_400 + since.seconds) * _NS + since.microseconds * 1000
 
     def _local(self, at_ns: int) -> datetime:
         moment = _EPOCH + timedelta(microseconds=at_ns // 1000)
@@ -147,3 +180,15 @@ def local_zone() -> Zone:
         except ValueError:
             continue
     return Zone("UTC", ZoneInfo("UTC"))
+
+
+def project_zone(name: str | None) -> Zone:
+    """The zone that days and times are in: the setting ``time_zone``, else this machine's.
+
+    Args:
+        name: the setting, checked.
+    """
+    return zone(name) if name else local_zone()
+
+
+UTC_ZONE = Zone("UTC", ZoneInfo("UTC"))

@@ -286,7 +286,8 @@ class Settings:
         parse=parsers.time_zone,
         allowed="a name of the IANA time zone database, e.g. Asia/Seoul",
     )
-    """Time zone of days and hours in the web admin; by default this machine's own."""
+    """The project's time zone: whose days, weeks and dates are meant in the web admin, the API,
+    `cortex-otel query` and Grafana's dashboards; by default this machine's own."""
 
     receiver_host: str = _setting(
         "CORTEX_OTEL_RECEIVER_HOST",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "OTHER_EVENT_TYPES",
     "SPAN_EVENT_TYPE",
     "Context",
     "MetricPoint",
@@ -27,6 +28,8 @@ __all__ = [
 
 #: Event type of spans and logs that are not product events; they stay out of product counts.
 SPAN_EVENT_TYPE = "span"
+#: All that are none, as the schema says it (`series.is_product`).
+OTHER_EVENT_TYPES = frozenset({SPAN_EVENT_TYPE, "log"})
 
 
 class Series(NamedTuple):

@@ -31,6 +31,7 @@ _FILES: Final = {
     "cortex_otel/instrument/clients.py": "clients.py.j2",
     "cortex_otel/receive/declared.py": "declared.py.j2",
     "cortex_otel/query/sql/shared/paying_tiers.sql": "paying_tiers.sql.j2",
+    "cortex_otel/query/sql/shared/measure_keys.sql": "measure_keys.sql.j2",
     "cortex_otel/show/labels.py": "labels.py.j2",
     "exporters/cortex_otel_exporters/vocabulary.py": "vocabulary.py.j2",
     "extension/src/semconv.ts": "semconv.ts.j2",

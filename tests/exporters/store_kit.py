@@ -18,6 +18,7 @@ from patience import PATIENCE, wait_for  # noqa: F401 - what the tests of the st
 
 from cortex_otel_exporters.record import Context, MetricPoint, Record, Series, Session
 from cortex_otel_exporters.sqlite.writer import Writer
+from cortex_otel_exporters.vocabulary import INACTIVE_EVENT_TYPES, UNRATED_EVENT_TYPES
 
 HOUR = 3_600_000_000_000
 DAY = 24 * HOUR
@@ -193,8 +194,8 @@ def verify(path):  # noqa: PLR0915 - a line or two a table
     hour_durations, day_durations = defaultdict(float), defaultdict(float)
     week_durations = defaultdict(float)
     user_days, user_features, tiers, sessions = {}, {}, {}, {}
-    lifetimes = {}
-    first_seen = {}
+    lifetimes, asides, user_times = {}, {}, {}
+    first_seen, first_active = {}, {}
     events = rows(
         path,
         "SELECT e.time, e.duration, e.series_key, s.feature_key, s.segment_key, e.user_key,"
@@ -205,7 +206,9 @@ def verify(path):  # noqa: PLR0915 - a line or two a table
         (at, duration, series, feature_key, segment, user, session, weight, event_type, feature,
          tier, result) = event  # fmt: skip
         hour, day = at // HOUR, at // DAY
-        failed, product = result in {"error", "timeout"}, event_type != "span"
+        failed, product = result in {"error", "timeout"}, event_type not in {"span", "log"}
+        active = event_type not in INACTIVE_EVENT_TYPES
+        rated = event_type not in UNRATED_EVENT_TYPES
         for cell in (hours[hour, series], days[day, series]):
             cell[0] += 1
             cell[1] += weight
@@ -224,13 +227,21 @@ def verify(path):  # noqa: PLR0915 - a line or two a table
         if user is None:
             continue
         first_seen[user] = min(at, first_seen.get(user, at))
+        if active:
+            first_active[user] = min(at, first_active.get(user, at))
         if not product:
             continue
-        row = user_days.setdefault((day, user, segment), [0, 0, at, at, 0])
+        half_hour = 1 << (at % DAY // (HOUR // 2))
+        row = user_days.setdefault((day, user, segment), [0, 0, 0, 0, 0])
         row[0] += weight
         row[1] += weight if failed else 0
-        row[2], row[3] = min(row[2], at), max(row[3], at)
-        row[4] |= 1 << (at % DAY // (HOUR // 2))
+        row[4] |= half_hour if active else 0
+        user_times.setdefault((day, user, segment), []).append((not active, at))
+        if not (active and rated):
+            aside = asides.setdefault((day, user, segment), [0, 0, 0])
+            aside[0] |= 0 if active else half_hour
+            aside[1] += 0 if rated else weight
+            aside[2] += weight if failed and not rated else 0
         if feature:
             used = user_features.setdefault((feature_key, user, segment, day // 32), [0.0, 0])
             used[0] += weight
@@ -246,7 +257,12 @@ def verify(path):  # noqa: PLR0915 - a line or two a table
     _same(path, "rollup_day_duration", 4, day_durations)
     _same(path, "rollup_week_duration", 4, week_durations)
     _same(path, "rollup_user_feature", 3, lifetimes)
+    for key, row in user_days.items():
+        idle = min(user_times[key])[0]  # nothing of that day was use: then of all there is
+        times = [at for is_idle, at in user_times[key] if is_idle == idle]
+        row[2:4] = min(times), max(times)
     _same(path, "rollup_user_day", 3, user_days)
+    _same(path, "rollup_user_aside", 3, asides)
     _same(path, "rollup_user_feature_days", 4, user_features)
     _same(path, "user_tiers", 2, tiers)
     _same(
@@ -258,6 +274,8 @@ def verify(path):  # noqa: PLR0915 - a line or two a table
     # A batch that the store refused may have left the key of a user, never a count.
     known = dict(rows(path, "SELECT user_key, first_seen FROM users"))
     assert {user: known[user] for user in first_seen} == first_seen
+    known = rows(path, "SELECT user_key, first_active FROM users WHERE first_active IS NOT NULL")
+    assert dict(known) == first_active
     return len(events)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-import math
+from datetime import date, datetime
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from seeding import bucket_of
 
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.runner import run
@@ -42,15 +46,51 @@ def assert_near(found, expected):
     if expected is None:
         assert found is None
     else:
-        assert math.isclose(found, expected, rel_tol=0.045)
+        # In the same bucket of the histogram.
+        assert bucket_of(round(found * 1e6 - 0.5)) <= bucket_of(round(expected * 1e6))
+        assert bucket_of(round(found * 1e6 + 0.5)) >= bucket_of(round(expected * 1e6))
 
 
 def ratio(part, whole):
     return part / whole if whole else None
 
 
-def local_day(event, offset):
-    return (event.time // 60_000_000_000 + offset) // 1440
+@cache
+def day_of(time, time_zone):
+    """The calendar day there, in days since 1970."""
+    moment = datetime.fromtimestamp(time // 10**9, ZoneInfo(time_zone))
+    return moment.toordinal() - date(1970, 1, 1).toordinal()
+
+
+@cache
+def start_of(day, time_zone):
+    """The first moment whose calendar day there is ``day`` or later, in ns."""
+    before, after = (day - 2) * 86_400, (day + 2) * 86_400
+    while after - before > 1:
+        middle = (before + after) // 2
+        if day_of(middle * 10**9, time_zone) < day:
+            before = middle
+        else:
+            after = middle
+    return after * 10**9
+
+
+def local_day(event, time_zone):
+    return day_of(event.time, time_zone)
+
+
+def is_over(day, to_ns, time_zone):
+    return start_of(day + 1, time_zone) <= to_ns
+
+
+def is_partial(day, from_ns, to_ns, time_zone):
+    """Whether a range has only a part of a day."""
+    return int(start_of(day, time_zone) < from_ns or not is_over(day, to_ns, time_zone))
+
+
+def error_rate_of(events):
+    rated = [event for event in events if event.rated]
+    return ratio(weight_of(failed_of(rated)), weight_of(rated))
 
 
 def failed_of(events):
@@ -58,17 +98,13 @@ def failed_of(events):
 
 
 def users_of(events):
-    return {event.user for event in events} - {""}
+    """Users who were active: had an event that is use."""
+    return {event.user for event in events if event.active} - {""}
 
 
 def mean_ms(events):
     timed = [event for event in events if event.duration is not None]
     return ratio(sum(e.weight * e.duration / 1e6 for e in timed), weight_of(timed))
-
-
-def widened(from_ns, to_ns, step):
-    """The range as whole steps."""
-    return from_ns // step * step, -(-to_ns // step) * step
 
 
 def sittings_of(events, from_ns, to_ns, service="", user_tier=""):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from cortex_otel.semconv import MEASURES
 from cortex_otel_exporters.sqlite import schema
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ DAY = 24 * HOUR
 #: 2026-01-05T00:00:00Z, a Monday.
 MONDAY = 1_767_571_200_000_000_000
 TOOLS = ("search_context", "update_memory", "create_branch", "git_status")
+_ATTRIBUTES = {name: attribute for attribute, name in MEASURES.items()}
+INACTIVE = {"ext.install", "ext.error", "feature_flag.evaluation"}
+UNRATED = {"ext.install", "feature_flag.evaluation"}
 TIERS = ("free", "trial", "paid", "enterprise")
 
 
@@ -46,6 +50,11 @@ class Event:
     trace: str = ""
 
     @property
+    def values(self) -> dict:
+        """What its event values hold: ``data``, and what its measures are of."""
+        return {**self.data, **{_ATTRIBUTES[name]: of for name, of in self.measures.items()}}
+
+    @property
     def used(self) -> str:
         return self.tool_name if self.feature is None else self.feature
 
@@ -56,6 +65,14 @@ class Event:
     @property
     def product(self) -> bool:
         return self.event_type not in {"span", "log"}
+
+    @property
+    def active(self) -> bool:
+        return self.product and self.event_type not in INACTIVE
+
+    @property
+    def rated(self) -> bool:
+        return self.product and self.event_type not in UNRATED
 
 
 def bucket_of(duration: int) -> int:
@@ -82,10 +99,11 @@ def build(path: Path, events: list[Event], ledger: list[tuple] = ()) -> Path:
     return path
 
 
-def _fill(connection, events):  # noqa: PLR0915 - one statement a table
+def _fill(connection, events):  # noqa: PLR0912, PLR0915 - one statement a table
     segments, features, series, users, sessions = _Keys(), _Keys(), _Keys(), _Keys(), _Keys()
     shapes, platforms = _Keys(), _Keys()
     first_seen: dict[int, int] = {}
+    first_active: dict[int, int] = {}
     session_rows: dict[int, list] = {}
     hours = defaultdict(lambda: [0, 0.0, 0.0, 0.0])
     days = defaultdict(lambda: [0, 0.0, 0.0, 0.0])
@@ -95,6 +113,7 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
     user_days: dict[tuple, list] = {}
     user_features: dict[tuple, list] = {}
     user_tiers: dict[tuple, list] = {}
+    asides: dict[tuple, list] = {}
     measures = defaultdict(lambda: [0.0, 0.0])
     rows = []
     for event in events:
@@ -140,12 +159,20 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
         row[6] = platforms[event.ide]
         if user is not None:
             first_seen[user] = min(first_seen.get(user, event.time), event.time)
+            if event.active:
+                first_active[user] = min(first_active.get(user, event.time), event.time)
         if user is not None and event.product:
-            row = user_days.setdefault((day, user, segment), [0.0, 0.0, event.time, event.time, 0])
+            half_hour = 1 << (event.time % DAY // (HOUR // 2))
+            row = user_days.setdefault((day, user, segment), [0.0, 0.0, 0, 0, 0, []])
             row[0] += event.weight
             row[1] += event.weight * event.failed
-            row[2:4] = [min(row[2], event.time), max(row[3], event.time)]
-            row[4] |= 1 << (event.time % DAY // (HOUR // 2))
+            row[4] |= half_hour if event.active else 0
+            row[5].append((not event.active, event.time))
+            if not (event.active and event.rated):
+                aside = asides.setdefault((day, user, segment), [0, 0.0, 0.0])
+                aside[0] |= 0 if event.active else half_hour
+                aside[1] += 0 if event.rated else event.weight
+                aside[2] += event.weight if event.failed and not event.rated else 0
             if event.used:
                 used = user_features.setdefault((feature, user, segment, day // 32), [0.0, 0])
                 used[0] += event.weight
@@ -163,16 +190,25 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
                 user,
                 None if event.weight == 1 else event.weight,
                 event.error_message or None,
-                shapes[json.dumps(list(event.data))] if event.data else None,
-                json.dumps(list(event.data.values())) if event.data else None,
+                shapes[json.dumps(list(event.values))] if event.values else None,
+                json.dumps(list(event.values.values())) if event.values else None,
                 bytes.fromhex(event.trace) or None,
             )
         )
+    for row in user_days.values():
+        seen_at = row.pop()
+        idle = min(seen_at)[0]  # nothing of that day was use: then of all there is
+        row[2:4] = min(seen_at)[1], max(at for is_idle, at in seen_at if is_idle == idle)
     many = connection.executemany
     many("INSERT INTO segments VALUES (?, ?, ?)", [(key, *of) for of, key in segments.items()])
-    many("INSERT INTO features VALUES (?, ?, ?, ?)", [(key, *of) for of, key in features.items()])
     many(
-        f"INSERT INTO series VALUES ({', '.join('?' * 13)})",
+        "INSERT INTO features (feature_key, service, event_type, feature) VALUES (?, ?, ?, ?)",
+        [(key, *of) for of, key in features.items()],
+    )
+    many(
+        "INSERT INTO series (series_key, service, event_type, name, tool_name, feature, user_tier,"
+        " result, level, kind, error_type, feature_key, segment_key)"
+        f" VALUES ({', '.join('?' * 13)})",
         [(key, *of) for of, key in series.items()],
     )
     many("INSERT INTO contexts VALUES (?, ?, ?, ?, ?, ?)", [(1, "s@1", "{}", "", "", '{"a": 1}')])
@@ -180,7 +216,10 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
         "INSERT INTO platforms VALUES (?, 'linux', ?, '', '', '', '')",
         [(key, of) for of, key in platforms.items()],
     )
-    many("INSERT INTO users VALUES (?, ?, ?)", [(k, of, first_seen[k]) for of, k in users.items()])
+    many(
+        "INSERT INTO users VALUES (?, ?, ?, ?)",
+        [(k, of, first_seen[k], first_active.get(k)) for of, k in users.items()],
+    )
     many(
         "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '')",
         [(key, of, *session_rows[key]) for of, key in sessions.items()],
@@ -202,6 +241,10 @@ def _fill(connection, events):  # noqa: PLR0915 - one statement a table
     many(
         "INSERT INTO rollup_user_day VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [(*k, *v) for k, v in user_days.items()],
+    )
+    many(
+        "INSERT INTO rollup_user_aside VALUES (?, ?, ?, ?, ?, ?)",
+        [(*k, *v) for k, v in asides.items()],
     )
     many(
         "INSERT INTO rollup_user_feature_days VALUES (?, ?, ?, ?, ?, ?)",

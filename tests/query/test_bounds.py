@@ -70,7 +70,6 @@ def test_what_a_common_parameter_is_where_nobody_gives_it():
         "service": "",
         "user_tier": "",
         "time_zone": "UTC",
-        "utc_offset_minutes": 0,
     }
 
 

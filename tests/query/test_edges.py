@@ -27,12 +27,11 @@ def test_an_empty_store_answers(store_of, name):
 def test_23_59_utc_is_the_next_day_in_seoul(store_of):
     connection = store_of([Event(MONDAY + DAY - 60 * 10**9, user="a" * 64)])
     active = {
-        offset: [
-            row["day"] for row in ask(connection, "dau", utc_offset_minutes=offset) if row["users"]
-        ]
-        for offset in (0, 540, -60)
+        tz: [row["day"] for row in ask(connection, "dau", time_zone=tz) if row["users"]]
+        for tz in ("UTC", "Asia/Seoul", "Atlantic/Azores")
     }
-    assert active == {0: [MONDAY // DAY], 540: [MONDAY // DAY + 1], -60: [MONDAY // DAY]}
+    today = MONDAY // DAY
+    assert active == {"UTC": [today], "Asia/Seoul": [today + 1], "Atlantic/Azores": [today]}
 
 
 def test_a_day_without_events_is_0_and_today_is_partial(store_of):

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 import pytest
-from counting import ask, assert_near, chosen, local_day, nearest_rank, ratio, weight_of
+from counting import (
+    ask,
+    assert_near,
+    chosen,
+    day_of,
+    error_rate_of,
+    is_over,
+    local_day,
+    nearest_rank,
+    ratio,
+    users_of,
+    weight_of,
+)
 from seeding import DAY, HOUR, MONDAY, TIERS, Event
 
 FILTERS = [
@@ -15,7 +27,7 @@ FILTERS = [
     {"user_tier": "free"},
     {"service": "web"},
 ]
-HOURS = [  # whole hours, so that roll-ups answer for exactly the range
+HOURS = [
     (MONDAY, MONDAY + 50 * DAY),
     (MONDAY + 5 * HOUR, MONDAY + 20 * DAY + 7 * HOUR),
     (MONDAY + 3 * DAY, MONDAY + 9 * DAY),
@@ -28,11 +40,39 @@ HOURS = [  # whole hours, so that roll-ups answer for exactly the range
     (MONDAY + 3 * DAY, MONDAY + 18 * DAY - HOUR),
     (MONDAY + 3 * DAY + HOUR, MONDAY + 10 * DAY),
     (MONDAY + 4 * DAY, MONDAY + 10 * DAY),
+    # Within hours: the edges of the range are answered from the events.
+    (MONDAY + 3 * DAY + 11 * HOUR + 1_234_567, MONDAY + 18 * DAY + 5 * HOUR + 987_654_321),
+    (MONDAY + 30 * HOUR + 7, MONDAY + 30 * HOUR + 3_000_000_000_000),
+    (MONDAY + 46 * HOUR - 1, MONDAY + 47 * HOUR + 1),
 ]
 # Whole days; of the blocks of 32 days that features are kept by, one begins on the 22nd.
-DAYS = [(2, 30), (0, 1), (13, 14), (20, 45), (21, 22), (22, 23), (21, 24), (5, 49)]
+DAYS = [
+    (2, 30),
+    (0, 1),
+    (13, 14),
+    (20, 45),
+    (21, 22),
+    (22, 23),
+    (21, 24),
+    (5, 49),
+    (5.3, 5.9),
+    (5.4, 6.2),
+    (9.7, 33.01),
+    (21.9, 22.1),
+]
 MOMENTS = [(MONDAY + 7 * HOUR + 12_345, MONDAY + 3 * DAY + 987_654_321)]
-OFFSETS = [0, 540, -300, 330, -210, 840, -720]
+#: Whole hours and half ones, quarters, clocks that change within the events (in New York on day 62,
+#: in Cairo never, on Lord Howe by half an hour on day 90), and where midnight is left out (Beirut).
+ZONES = [
+    "UTC",
+    "Asia/Seoul",
+    "America/New_York",
+    "Asia/Kolkata",
+    "America/St_Johns",
+    "Asia/Kathmandu",
+    "Pacific/Chatham",
+    "Australia/Lord_Howe",
+]
 
 
 @pytest.mark.parametrize("filters", FILTERS)
@@ -46,8 +86,8 @@ def test_overview_of_rollups(connection, events, when, filters):
     timed = [event for event in expected if event.duration is not None]
     assert row["events"] == weight_of(expected)
     assert row["errors"] == failed
-    assert row["error_rate"] == ratio(failed, weight_of(expected))
-    assert row["active_users"] == len({event.user for event in expected} - {""})
+    assert row["error_rate"] == error_rate_of(expected)
+    assert row["active_users"] == len(users_of(expected))
     mean = ratio(sum(e.weight * e.duration / 1e6 for e in timed), weight_of(timed))
     # Roll-ups add whole microseconds.
     assert row["avg_ms"] == (mean if mean is None else pytest.approx(mean, abs=0.001))
@@ -62,7 +102,7 @@ def test_overview_of_events(connection, events, when, filters):
     (row,) = ask(connection, "overview", from_ns=from_ns, to_ns=to_ns, **filters)
     expected = chosen(events, from_ns, to_ns, **filters)
     assert row["events"] == weight_of(expected)
-    assert row["active_users"] == len({event.user for event in expected} - {""})
+    assert row["active_users"] == len(users_of(expected))
     for percent in (50, 95, 99):
         assert row[f"p{percent}_ms"] == nearest_rank(expected, percent)
 
@@ -129,7 +169,7 @@ def test_hours_and_services(connection, events, when, filters):
         by_hour[event.time // HOUR * HOUR] += event.weight
         failed[event.time // HOUR * HOUR] += event.weight * event.failed
     hours = ask(connection, "events_per_hour", from_ns=from_ns, to_ns=to_ns, **filters)
-    assert [row["time"] for row in hours] == list(range(from_ns, to_ns, HOUR))
+    assert [row["time"] for row in hours] == list(range(from_ns // HOUR * HOUR, to_ns, HOUR))
     assert {row["time"]: row["events"] for row in hours if row["events"]} == by_hour
     rates = ask(connection, "error_rate", from_ns=from_ns, to_ns=to_ns, **filters)
     assert {row["time"]: row["error_rate"] for row in rates} == {
@@ -145,20 +185,22 @@ def test_hours_and_services(connection, events, when, filters):
 
 
 @pytest.mark.parametrize("filters", FILTERS)
-@pytest.mark.parametrize("offset", OFFSETS)
-def test_daily_and_monthly_users(connection, events, filters, offset):
+@pytest.mark.parametrize("tz", ZONES)
+def test_daily_and_monthly_users(connection, events, filters, tz):
     days = defaultdict(set)
     for event in chosen(events, 0, 1 << 62, **filters):
-        if event.user:
-            days[local_day(event, offset)].add(event.user)
+        if event.user and event.active:
+            days[local_day(event, tz)].add(event.user)
     for from_ns, to_ns in ((0, MONDAY + 55 * DAY), (MONDAY + 9 * DAY, MONDAY + 40 * DAY + HOUR)):
-        range_ = {"from_ns": from_ns, "to_ns": to_ns, "utc_offset_minutes": offset, **filters}
+        range_ = {"from_ns": from_ns, "to_ns": to_ns, "time_zone": tz, **filters}
         rows = ask(connection, "dau", **range_)
-        first = (max(from_ns, min(e.time for e in events)) // 60_000_000_000 + offset) // 1440
-        last = (to_ns // 60_000_000_000 + offset - 1) // 1440
+        first = day_of(max(from_ns, min(e.time for e in events)), tz)
+        last = day_of(to_ns - 1, tz)
         assert [row["day"] for row in rows] == list(range(first, last + 1))
         assert [row["users"] for row in rows] == [len(days[row["day"]]) for row in rows]
-        assert {row["day"] for row in rows if row["partial"]} <= {last}
+        assert [row["partial"] for row in rows] == [
+            int(not is_over(row["day"], to_ns, tz)) for row in rows
+        ]
         rows = ask(connection, "mau", **range_)
         assert [row["day"] for row in rows] == list(range(first, last + 1))
         for row in rows:
@@ -168,10 +210,10 @@ def test_daily_and_monthly_users(connection, events, filters, offset):
 
 @pytest.mark.parametrize("service", ["", "mcp", "web"])
 def test_tiers_add_up_to_all_users(connection, events, service):
-    from_ns, to_ns = MONDAY + 2 * DAY, MONDAY + 30 * DAY
+    from_ns, to_ns = MONDAY + 2 * DAY + 7 * HOUR + 5, MONDAY + 30 * DAY + 123
     rows = ask(connection, "tiers", from_ns=from_ns, to_ns=to_ns, service=service)
     expected = chosen(events, from_ns, to_ns, service=service)
-    last = {event.user: event.tier for event in expected if event.user}
+    last = {event.user: event.tier for event in expected if event.user and event.active}
     assert {row["user_tier"]: row["users"] for row in rows if row["users"]} == Counter(
         last.values()
     )
@@ -185,17 +227,15 @@ def test_tiers_add_up_to_all_users(connection, events, service):
 
 
 @pytest.mark.parametrize("filters", FILTERS)
-@pytest.mark.parametrize("offset", [0, 540, -300])
-def test_retention(connection, events, filters, offset):
+@pytest.mark.parametrize("tz", ZONES[:6:2])
+def test_retention(connection, events, filters, tz):
     as_of = MONDAY + 47 * DAY + 5 * HOUR
     weeks = defaultdict(set)
     for event in chosen(events, 0, 1 << 62, **filters):
-        if event.user:
-            weeks[event.user].add((local_day(event, offset) + 3) // 7)
-    rows = ask(
-        connection, "retention", from_ns=0, to_ns=as_of, utc_offset_minutes=offset, **filters
-    )
-    now = (as_of // 60_000_000_000 + offset) // 1440
+        if event.user and event.active and local_day(event, tz) <= day_of(as_of - 1, tz):
+            weeks[event.user].add((local_day(event, tz) + 3) // 7)
+    rows = ask(connection, "retention", from_ns=0, to_ns=as_of, time_zone=tz, **filters)
+    now = day_of(as_of, tz)
     cohorts = defaultdict(list)
     for user, active in weeks.items():
         if min(active) * 7 - 3 <= now:
@@ -263,14 +303,14 @@ def test_conversion_and_funnel(connection, events, window_days, service):
 
 
 @pytest.mark.parametrize("filters", FILTERS)
-@pytest.mark.parametrize("offset", [0, 540, -300])
-def test_measures(connection, events, filters, offset):
-    from_ns, to_ns = MONDAY + 5 * HOUR, MONDAY + 20 * DAY
+@pytest.mark.parametrize("tz", ZONES[:6:2])
+def test_measures(connection, events, filters, tz):
+    from_ns, to_ns = MONDAY + 5 * HOUR + 777, MONDAY + 20 * DAY - 5
     totals = defaultdict(Counter)
     for event in chosen(events, from_ns, to_ns, **filters):
         for name, value in event.measures.items():
-            totals[local_day(event, offset)][name] += value * event.weight
-    given = {"from_ns": from_ns, "to_ns": to_ns, "utc_offset_minutes": offset, **filters}
+            totals[local_day(event, tz)][name] += value * event.weight
+    given = {"from_ns": from_ns, "to_ns": to_ns, "time_zone": tz, **filters}
     savings = ask(connection, "token_savings", **given)
     assert {row["day"]: row["savings_rate"] for row in savings} == pytest.approx(
         {
@@ -290,7 +330,7 @@ def test_measures(connection, events, filters, offset):
 @pytest.mark.parametrize("days", DAYS)
 @pytest.mark.parametrize("filters", FILTERS)
 def test_features(connection, events, filters, days):
-    from_ns, to_ns = (MONDAY + day * DAY for day in days)
+    from_ns, to_ns = (MONDAY + int(day * DAY) for day in days)
     users, counts = defaultdict(set), Counter()
     for event in chosen(events, from_ns, to_ns, **filters):
         if event.used:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import apsw
 import pytest
-from counting import ask, chosen, failed_of, ratio, weight_of, widened
+from counting import ask, chosen, failed_of, ratio, weight_of
 from seeding import DAY, HOUR, MONDAY, Event, user_hash
 
 from cortex_otel.query.catalogue import catalogue
@@ -139,17 +139,17 @@ COUNTED = [each for each in FILTERS if "q" not in each]
 def test_errors_counted(varied_store, varied, when, filters):
     from_ns, to_ns = when
     given = {"from_ns": from_ns, "to_ns": to_ns, **filters}
-    # Of everybody from the roll-ups, in whole hours; of one user from the events themselves.
-    asked = when if "user" in filters else widened(from_ns, to_ns, HOUR)
-    expected = failed_of(matching(varied, *asked, **filters))
-    everything = matching(varied, *asked, **{k: v for k, v in filters.items() if k != "error_type"})
+    expected = failed_of(matching(varied, *when, **filters))
+    everything = matching(varied, *when, **{k: v for k, v in filters.items() if k != "error_type"})
     timeouts = [event for event in expected if event.result == "timeout"]
 
     (summary,) = ask(varied_store, "error_summary", **given)
     assert summary["errors"] == weight_of(expected)
     assert summary["timeouts"] == weight_of(timeouts)
     assert summary["events"] == weight_of(everything)
-    assert summary["error_rate"] == ratio(weight_of(expected), weight_of(everything))
+    rated = [event for event in everything if event.rated]
+    failed = [event for event in expected if event.rated]
+    assert summary["error_rate"] == ratio(weight_of(failed), weight_of(rated))
     assert summary["error_types"] == len({event.error_type for event in expected})
 
     by_type = Counter()
@@ -171,12 +171,14 @@ def test_errors_counted(varied_store, varied, when, filters):
     assert [row["time"] for row in hours] == list(
         range(max(from_ns, varied[0].time) // HOUR * HOUR, to_ns, HOUR)
     )
-    assert [row["partial"] for row in hours if row["partial"]] == [1] * bool(to_ns % HOUR)
+    assert [row["partial"] for row in hours if row["partial"]] == [1] * (
+        bool(from_ns % HOUR) + bool(to_ns % HOUR)
+    )
 
     by_place, all_of = Counter(), Counter()
     for event in expected:
         by_place[event.event_type, event.tool_name or None] += event.weight
-    for event in everything:
+    for event in rated:
         all_of[event.event_type, event.tool_name or None] += event.weight
     places = ask(varied_store, "error_places", **given)
     assert {(row["event_type"], row["tool_name"]): row["errors"] for row in places} == by_place

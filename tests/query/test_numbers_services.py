@@ -9,7 +9,10 @@ from counting import (
     ask,
     assert_near,
     chosen,
+    day_of,
+    error_rate_of,
     failed_of,
+    is_partial,
     local_day,
     mean_ms,
     nearest_rank,
@@ -17,21 +20,34 @@ from counting import (
     sittings_of,
     users_of,
     weight_of,
-    widened,
 )
 from seeding import DAY, HOUR, MONDAY, Event, user_hash
 
 HALF = HOUR // 2
-RANGES = [  # whole hours, so that roll-ups answer for exactly the range
+RANGES = [
     (MONDAY, MONDAY + 40 * DAY),
     (MONDAY + 3 * DAY + 5 * HOUR, MONDAY + 19 * DAY + 7 * HOUR),
     (MONDAY + 30 * DAY + HOUR, MONDAY + 30 * DAY + 7 * HOUR),
     (MONDAY + 60 * DAY, MONDAY + 61 * DAY),
+    # Within hours: the edges of the range are answered from the events.
+    (MONDAY + 3 * DAY + 11 * HOUR + 1_234_567, MONDAY + 18 * DAY + 5 * HOUR + 987_654_321),
+    (MONDAY + 30 * DAY + HOUR + 7, MONDAY + 30 * DAY + HOUR + 3_000_000_000_000),
 ]
 #: Whole days on both sides of a block of 32 days of the roll-up, which one begins on the 22nd.
-DAYS = [(0, 40), (3, 19), (21, 23), (22, 30), (20, 22), (30, 31)]
+DAYS = [
+    (0, 40),
+    (3, 19),
+    (21, 23),
+    (22, 30),
+    (20, 22),
+    (30, 31),
+    (3.4, 19.9),
+    (21.5, 21.7),
+    (21.3, 22.6),
+    (8.9, 39.5),
+]
 FILTERS = [{}, {"service": "mcp"}, {"service": "extension", "user_tier": "paid"}]
-OFFSETS = [0, 540, -300]
+ZONES = ["UTC", "Asia/Seoul", "Asia/Kathmandu"]
 
 
 def of_type(events, *types):
@@ -54,11 +70,6 @@ def near(value):
     return None if value is None else pytest.approx(value, abs=0.001)
 
 
-def is_partial(day, from_ns, to_ns, offset):
-    begins, ends = (each // 60_000_000_000 + offset for each in (from_ns, to_ns))
-    return int(day * 1440 < begins or (day + 1) * 1440 > ends)
-
-
 @pytest.mark.parametrize("when", RANGES)
 @pytest.mark.parametrize("filters", FILTERS)
 def test_services(varied_store, varied, when, filters):
@@ -71,7 +82,7 @@ def test_services(varied_store, varied, when, filters):
             "service": service,
             "events": weight_of(of),
             "errors": weight_of(failed_of(of)),
-            "error_rate": ratio(weight_of(failed_of(of)), weight_of(of)),
+            "error_rate": error_rate_of(of),
             "users": len(users_of(of)),
         }
         for service, of in sorted(by_service.items(), key=lambda each: -weight_of(each[1]))
@@ -124,7 +135,7 @@ def test_tool_calls(varied_store, varied, exact, when, filters):
 @pytest.mark.parametrize("days", DAYS)
 @pytest.mark.parametrize("filters", FILTERS)
 def test_tool_pairs(varied_store, varied, days, filters):
-    from_ns, to_ns = (MONDAY + day * DAY for day in days)
+    from_ns, to_ns = (MONDAY + int(day * DAY) for day in days)
     used, calls = defaultdict(set), Counter()
     for event in of_type(chosen(varied, from_ns, to_ns, **filters), "mcp.tool_call"):
         calls[event.tool_name] += event.weight
@@ -179,16 +190,16 @@ def test_search_performance(varied_store, varied, when, filters):
             assert_near(row[f"p{percent}_ms"], nearest_rank(searches, percent))
 
 
-@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.parametrize("tz", ZONES)
 @pytest.mark.parametrize("when", RANGES)
-def test_searches_per_day(varied_store, varied, when, offset):
+def test_searches_per_day(varied_store, varied, when, tz):
     days = defaultdict(list)
     for event in of_type(chosen(varied, *when), "mcp.search_context"):
-        days[local_day(event, offset)].append(event)
-    given = {"from_ns": when[0], "to_ns": when[1], "utc_offset_minutes": offset}
+        days[local_day(event, tz)].append(event)
+    given = {"from_ns": when[0], "to_ns": when[1], "time_zone": tz}
     rows = ask(varied_store, "searches_per_day", **given)
     assert [(row["day"], row["n"], row["partial"]) for row in rows] == [
-        (day, timed(of), is_partial(day, *when, offset)) for day, of in sorted(days.items())
+        (day, timed(of), is_partial(day, *when, tz)) for day, of in sorted(days.items())
     ]
     for row in rows:
         assert_near(row["p50_ms"], nearest_rank(days[row["day"]], 50))
@@ -209,7 +220,7 @@ def test_extension_summary(varied_store, varied, when, filters):
     assert row["lines_inserted"] == total(events, "lines_inserted")
     assert row["completions_accepted"] == total(events, "completions_accepted")
     assert row["errors"] == weight_of(failed_of(events))
-    assert row["error_rate"] == ratio(row["errors"], weight_of(events))
+    assert row["error_rate"] == error_rate_of(events)
     lengths = [
         (end - start) / 1e6
         for _, start, end, of in sittings_of(varied, *when, **filters)
@@ -228,7 +239,7 @@ def test_ides(varied_store, varied, when, filters):
     for _, _, _, of in sittings_of(varied, *when, **filters):
         if of[0].ide:
             sittings[of[0].ide] += 1
-            people[of[0].ide] |= users_of(of)
+            people[of[0].ide] |= {event.user for event in of} - {""}
     rows = ask(varied_store, "ides", from_ns=when[0], to_ns=when[1], **filters)
     assert {row["ide"]: (row["users"], row["sessions"]) for row in rows} == {
         ide: (len(people[ide]), count) for ide, count in sittings.items()
@@ -239,7 +250,7 @@ def test_ides(varied_store, varied, when, filters):
 @pytest.mark.parametrize("days", DAYS)
 @pytest.mark.parametrize("filters", [{}, {"user_tier": "paid"}])
 def test_installed_and_inactive(varied_store, varied, days, filters):
-    from_ns, to_ns = (MONDAY + day * DAY for day in days)
+    from_ns, to_ns = (MONDAY + int(day * DAY) for day in days)
     known = [e for e in varied if e.user and e.used and e.event_type.startswith("ext.")]
     installed, last_used, active = {}, {}, set()
     for event in known:
@@ -265,7 +276,7 @@ def test_installed_and_inactive(varied_store, varied, days, filters):
 @pytest.mark.parametrize("days", DAYS)
 @pytest.mark.parametrize("filters", FILTERS)
 def test_ui_interactions(varied_store, varied, days, filters):
-    when = [MONDAY + day * DAY for day in days]
+    when = [MONDAY + int(day * DAY) for day in days]
     found = defaultdict(list)
     for event in of_type(chosen(varied, *when, **filters), "ext.ui_interaction"):
         found[event.used].append(event)
@@ -276,31 +287,31 @@ def test_ui_interactions(varied_store, varied, days, filters):
     )
 
 
-@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.parametrize("tz", ZONES)
 @pytest.mark.parametrize("filters", FILTERS)
 @pytest.mark.parametrize("of_service", ["", "extension"])
-def test_session_length(varied_store, varied, offset, filters, of_service):
+def test_session_length(varied_store, varied, tz, filters, of_service):
     when = MONDAY + 3 * DAY + 5 * HOUR, MONDAY + 19 * DAY
     days = defaultdict(list)
     for _, start, end, of in sittings_of(varied, *when, **filters):
         if start >= when[0] and of_service in {"", of[-1].service}:
-            days[(start // 60_000_000_000 + offset) // 1440].append((end - start) / 1e6)
-    given = {"from_ns": when[0], "to_ns": when[1], "utc_offset_minutes": offset, **filters}
+            days[day_of(start, tz)].append((end - start) / 1e6)
+    given = {"from_ns": when[0], "to_ns": when[1], "time_zone": tz, **filters}
     rows = ask(varied_store, "session_length", **given, of_service=of_service)
     assert [(row["day"], row["sessions"], row["partial"]) for row in rows] == [
-        (day, len(of), is_partial(day, *when, offset)) for day, of in sorted(days.items())
+        (day, len(of), is_partial(day, *when, tz)) for day, of in sorted(days.items())
     ]
     for row in rows:
         of = days[row["day"]]
         assert row["avg_session_ms"] == pytest.approx(sum(of) / len(of))
 
 
-def test_the_hours_of_a_range_that_begins_within_one_are_whole(store_of):
+def test_a_range_within_hours_has_only_what_is_in_it(store_of):
     events = [Event(MONDAY + n * HALF, user=user_hash(1), tool_name="t") for n in range(8)]
     connection = store_of(events)
     when = MONDAY + HALF, MONDAY + 3 * HOUR + 1
     (row,) = ask(connection, "mcp_summary", from_ns=when[0], to_ns=when[1])
-    assert row["calls"] == len(chosen(events, *widened(*when, HOUR)))
+    assert row["calls"] == len(chosen(events, *when)) == 6
 
 
 @pytest.mark.parametrize("filters", FILTERS)
@@ -327,7 +338,7 @@ def test_health(varied_store, varied, when, filters):
         of = by_service[row["service"]]
         assert row["events"] == weight_of(of)
         assert row["errors"] == weight_of(failed_of(of))
-        assert row["error_rate"] == ratio(weight_of(failed_of(of)), weight_of(of))
+        assert row["error_rate"] == error_rate_of(of)
         assert row["avg_ms"] == (pytest.approx(mean_ms(of), rel=1e-6) if mean_ms(of) else None)
         assert row["last_event"] == of[-1].time
         assert row["silent_ms"] == pytest.approx((when[1] - of[-1].time) / 1e6)
@@ -356,6 +367,6 @@ def test_the_last_event_of_a_service_that_fell_silent(store_of):
 )
 def test_a_day_of_which_the_range_has_a_part_is_marked(varied_store, question):
     """In Seoul, a range up to now: the first and the last day are parts, and no fall."""
-    given = {"utc_offset_minutes": 540, "from_ns": MONDAY + 9 * DAY, "to_ns": MONDAY + 15 * DAY}
+    given = {"time_zone": "Asia/Seoul", "from_ns": MONDAY + 9 * DAY, "to_ns": MONDAY + 15 * DAY}
     rows = ask(varied_store, question, **given)
     assert [row["partial"] for row in rows] == [1, 0, 0, 0, 0, 0, 1]

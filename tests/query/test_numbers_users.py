@@ -8,14 +8,17 @@ import pytest
 from counting import (
     ask,
     chosen,
+    day_of,
+    error_rate_of,
     failed_of,
+    is_over,
+    is_partial,
     local_day,
     mean_ms,
     ratio,
     sittings_of,
     users_of,
     weight_of,
-    widened,
 )
 from seeding import DAY, HOUR, MONDAY, Event, user_hash
 
@@ -30,41 +33,37 @@ RANGES = [
     (MONDAY - 5 * DAY, MONDAY - DAY),
 ]
 FILTERS = [{}, {"service": "mcp"}, {"service": "extension", "user_tier": "paid"}]
-OFFSETS = [0, 540, -300, 330]
+ZONES = ["UTC", "Asia/Seoul", "America/New_York", "Asia/Kathmandu"]
 PEOPLE = [user_hash(1), user_hash(5), user_hash(44), user_hash(6)[:3]]
 
 
-def minute_of(time, offset):
-    return time // 60_000_000_000 + offset
+def last_use(events):
+    return max((event for event in events if event.active), key=lambda event: event.time)
 
 
-def is_partial(day, from_ns, to_ns, offset):
-    return int(
-        day * 1440 < minute_of(from_ns, offset) or (day + 1) * 1440 > minute_of(to_ns, offset)
-    )
-
-
-@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.parametrize("tz", ZONES)
 @pytest.mark.parametrize("filters", FILTERS)
-def test_active_users(varied_store, varied, offset, filters):
+def test_active_users(varied_store, varied, tz, filters):
     to_ns = MONDAY + 36 * DAY + 5 * HOUR
-    (row,) = ask(varied_store, "active_users", to_ns=to_ns, utc_offset_minutes=offset, **filters)
-    last = minute_of(to_ns, offset) // 1440 - 1
     days = defaultdict(set)
     for event in chosen(varied, 0, 1 << 62, **filters):
-        days[local_day(event, offset)].add(event.user)
+        if event.active:
+            days[local_day(event, tz)].add(event.user)
+    last, first = day_of(to_ns, tz) - 1, local_day(next(e for e in varied if e.active), tz)
 
-    def active(count):
-        return len(set().union(*(days[day] for day in range(last - count + 1, last + 1))) - {""})
+    def active(count, until=last):
+        of = (days[day] for day in range(until - count + 1, until + 1))
+        return len(set().union(*of) - {""})
 
-    assert (row["day"], row["dau"], row["wau"], row["mau"], row["partial"]) == (
-        last,
-        active(1),
-        active(7),
-        active(30),
-        0,
-    )
-    assert row["stickiness"] == ratio(active(1), active(30))
+    for from_ns in (0, MONDAY + 33 * DAY, to_ns - HOUR):
+        given = {"from_ns": from_ns, "to_ns": to_ns, "time_zone": tz, **filters}
+        (row,) = ask(varied_store, "active_users", **given)
+        found = row["day"], row["dau"], row["wau"], row["mau"], row["partial"]
+        assert found == (last, active(1), active(7), active(30), 0)
+        # Of the days that end 30 recorded ones: the first is the 30th of the store.
+        full = range(max(day_of(from_ns, tz), first + 29), last + 1)
+        monthly = sum(active(30, day) for day in full)
+        assert row["stickiness"] == ratio(sum(active(1, day) for day in full), monthly)
 
 
 def test_active_users_of_less_than_30_days_say_so(varied_store):
@@ -78,10 +77,11 @@ def test_active_users_of_less_than_30_days_say_so(varied_store):
 def test_user_summary(varied_store, varied, when, filters):
     from_ns, to_ns = when
     (row,) = ask(varied_store, "user_summary", from_ns=from_ns, to_ns=to_ns, **filters)
-    active = users_of(chosen(varied, *widened(from_ns, to_ns, HALF), **filters))
+    active = users_of(chosen(varied, from_ns, to_ns, **filters))
     first = {}
     for event in chosen(varied, 0, 1 << 62):
-        first.setdefault(event.user, event.time)
+        if event.active:
+            first.setdefault(event.user, event.time)
     assert row["active_users"] == len(active)
     assert row["new_users"] == sum(from_ns <= first[user] < to_ns for user in active)
     sittings = sittings_of(varied, from_ns, to_ns, **filters)
@@ -94,30 +94,31 @@ def test_user_summary(varied_store, varied, when, filters):
     assert row["sessions_per_user"] == ratio(len(known), len(set(known)))
 
 
-@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.parametrize("tz", ZONES)
 @pytest.mark.parametrize("when", RANGES)
 @pytest.mark.parametrize("filters", FILTERS)
-def test_new_users(varied_store, varied, offset, when, filters):
+def test_new_users(varied_store, varied, tz, when, filters):
     from_ns, to_ns = when
     first, segments = {}, defaultdict(list)
     for event in varied:
-        if event.user and event.product:
+        if event.user and event.active:
             first.setdefault(event.user, event)
-            segments[event.user, event.time // DAY].append(event)
+        if event.user:
+            segments[event.user, local_day(event, tz)].append(event)
     expected = Counter()
     for user, event in first.items():
-        # In the service and tier asked for on the UTC day on which they came.
-        if chosen(segments[user, event.time // DAY], 0, 1 << 62, **filters):
-            expected[local_day(event, offset)] += 1
-    given = {"from_ns": from_ns, "to_ns": to_ns, "utc_offset_minutes": offset, **filters}
+        # In the service and tier asked for on the day on which they came.
+        if users_of(chosen(segments[user, local_day(event, tz)], 0, 1 << 62, **filters)):
+            expected[local_day(event, tz)] += 1
+    given = {"from_ns": from_ns, "to_ns": to_ns, "time_zone": tz, **filters}
     rows = ask(varied_store, "new_users", **given)
-    start = max(minute_of(from_ns, offset), minute_of(varied[0].time, offset)) // 1440
-    end = -(-minute_of(to_ns, offset) // 1440)
+    start = day_of(max(from_ns, varied[0].time), tz)
+    end = day_of(to_ns - 1, tz) + 1
     assert [(row["day"], row["new_users"]) for row in rows] == [
         (day, expected[day]) for day in range(start, end)
     ]
     assert [row["day"] for row in rows if row["partial"]] == [
-        day for day in range(start, end) if (day + 1) * 1440 > minute_of(to_ns, offset)
+        day for day in range(start, end) if not is_over(day, to_ns, tz)
     ]
 
 
@@ -148,17 +149,13 @@ def test_users_page_after_page(varied_store, varied, when, filters):
     prefix = filters.get("user", "")
     common = {key: value for key, value in filters.items() if key != "user"}
 
-    def cell(event):
-        return event.user, event.time // DAY, event.service, event.tier
-
-    # Whole UTC days of who was active in the range, by service and tier: a roll-up has no less.
-    active = {cell(e) for e in chosen(varied, *widened(from_ns, to_ns, HALF), **common)}
+    active = users_of(chosen(varied, from_ns, to_ns, **common))
     people = defaultdict(list)
-    for event in chosen(varied, *widened(from_ns, to_ns, DAY), **common):
-        if cell(event) in active and event.user and event.user.startswith(prefix):
+    for event in chosen(varied, from_ns, to_ns, **common):
+        if event.user in active and event.user.startswith(prefix):
             people[event.user].append(event)
     question, rows = catalogue()["users"], []
-    given = {"from_ns": from_ns, "to_ns": to_ns, **filters}
+    given = {"from_ns": from_ns, "to_ns": to_ns, "time_zone": "Asia/Kathmandu", **filters}
     while True:
         result = run(varied_store, question, given, row_limit=7)
         rows += result.records()
@@ -172,25 +169,25 @@ def test_users_page_after_page(varied_store, varied, when, filters):
     assert rows == [
         {
             "user_id_hash": user,
-            "user_tier": of[-1].tier,
+            "user_tier": last_use(of).tier,
             "first_seen": first[user],
-            "last_active": of[-1].time,
-            "active_days": len({e.time // DAY for e in of}),
+            "last_active": last_use(of).time,
+            "active_days": len({local_day(e, "Asia/Kathmandu") for e in of if e.active}),
             "events": weight_of(of),
             "errors": weight_of(failed_of(of)),
-            "error_rate": ratio(weight_of(failed_of(of)), weight_of(of)),
+            "error_rate": error_rate_of(of),
         }
-        for user, of in sorted(people.items(), key=lambda each: -each[1][-1].time)
+        for user, of in sorted(people.items(), key=lambda each: -last_use(each[1]).time)
     ]
 
 
-@pytest.mark.parametrize("offset", [0, 540, -300])
+@pytest.mark.parametrize("tz", ZONES[:3])
 @pytest.mark.parametrize("when", RANGES)
 @pytest.mark.parametrize("user", PEOPLE)
-def test_one_user(varied_store, varied, offset, when, user):
+def test_one_user(varied_store, varied, tz, when, user):
     from_ns, to_ns = when
     own = [event for event in chosen(varied, *when) if event.user.startswith(user)]
-    given = {"from_ns": from_ns, "to_ns": to_ns, "user": user, "utc_offset_minutes": offset}
+    given = {"from_ns": from_ns, "to_ns": to_ns, "user": user, "time_zone": tz}
 
     rows = ask(varied_store, "user_totals", **given)
     sittings = [
@@ -206,8 +203,8 @@ def test_one_user(varied_store, varied, offset, when, user):
             {
                 "events": weight_of(own),
                 "errors": weight_of(failed_of(own)),
-                "error_rate": ratio(weight_of(failed_of(own)), weight_of(own)),
-                "active_days": len({local_day(event, offset) for event in own}),
+                "error_rate": error_rate_of(own),
+                "active_days": len({local_day(event, tz) for event in own if event.active}),
                 "tools": len({event.tool_name for event in own} - {""}),
                 "sessions": len(sittings),
                 "avg_session_ms": pytest.approx(sum(sittings) / len(sittings))
@@ -222,13 +219,13 @@ def test_one_user(varied_store, varied, offset, when, user):
 
     days = defaultdict(list)
     for event in own:
-        days[local_day(event, offset)].append(event)
+        days[local_day(event, tz)].append(event)
     assert ask(varied_store, "user_days", **given) == [
         {
             "day": day,
             "events": weight_of(of),
             "errors": weight_of(failed_of(of)),
-            "partial": is_partial(day, from_ns, to_ns, offset),
+            "partial": is_partial(day, from_ns, to_ns, tz),
         }
         for day, of in sorted(days.items())
     ]

@@ -64,7 +64,7 @@ def test_parameters_are_checked(connection, given):
 
 
 def test_common_parameters_are_taken_by_every_question(connection):
-    given = {"from_ns": 0, "to_ns": 1, "service": "", "user_tier": "x", "utc_offset_minutes": 60}
+    given = {"from_ns": 0, "to_ns": 1, "service": "", "user_tier": "x", "time_zone": "Asia/Seoul"}
     for question in catalogue().values():
         run(connection, question, given)
 
@@ -82,7 +82,7 @@ def test_an_answer_leaves_no_transaction_open(connection):
 def test_damage_found_while_reading_raises(tmp_path, database):
     damaged = tmp_path / "cortex.db"
     content = bytearray(database.read_bytes())
-    content[40 * 4096 :] = b"\xff" * (len(content) - 40 * 4096)
+    content[80 * 4096 :] = b"\xff" * (len(content) - 80 * 4096)
     damaged.write_bytes(content)
     connection = open_reader(damaged)
     with pytest.raises(StoreUnreadableError, match="damaged"):

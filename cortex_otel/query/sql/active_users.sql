@@ -1,39 +1,64 @@
 -- title: Active users
--- about: Distinct users with a product event on the last whole day of the range, and in the 7 and
---   the 30 days that end with it. A day that isn't over is left out.
+-- about: Distinct users who were active on the last calendar day that was over by the end of the
+--   range, and in the 7 and the 30 days that end with it. Stickiness is over the days of the range
+--   that end 30 recorded days: the mean of their daily users by the mean of their monthly users.
+-- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
--- parameter: utc_offset_minutes
+-- parameter: time_zone
 -- column: day epoch_day the last whole day of the range
 -- column: dau count distinct users of that day
 -- column: wau count distinct users of the 7 days that end with it
 -- column: mau count distinct users of the 30 days that end with it
--- column: stickiness ratio dau / mau; null without users
+-- column: stickiness ratio mean daily / mean monthly users; null without a day that ends 30 recorded ones
 -- column: partial flag 1 if fewer than 30 days were recorded by then
-WITH
--- with: chosen_segments
--- with: recorded
+WITH RECURSIVE
+-- with: local_days
+-- Stickiness is over the days of the range of which 30 recorded days are over.
+full_days AS (
+    SELECT
+        CASE WHEN from_day > first_day + 29 THEN from_day ELSE first_day + 29 END AS from_day,
+        next_day AS to_day
+    FROM local_days
+),
+wanted_days AS (
+    SELECT
+        CASE WHEN f.from_day < f.to_day THEN f.from_day ELSE f.to_day - 1 END - 29 AS from_day,
+        f.to_day
+    FROM full_days f
+),
+-- with: zone_days
+spans AS (
+    SELECT day, from_time, to_time FROM zone_days
+),
+-- with: present
+active AS MATERIALIZED (
+    SELECT DISTINCT day, user_key FROM present
+),
+days_asked AS (
+    SELECT z.day FROM zone_days z CROSS JOIN full_days f WHERE z.day >= f.from_day
+),
+-- with: monthly_users
+daily_users AS (
+    SELECT count(*) AS users FROM active WHERE day >= (SELECT from_day FROM full_days)
+),
 last_day AS (
-    SELECT (:to_ns / 60000000000 + :utc_offset_minutes) / 1440 - 1 AS day
+    SELECT next_day - 1 AS day FROM local_days
 ),
-scanned AS (
-    SELECT day - 30 AS from_day, day + 2 AS to_day FROM last_day
-),
--- with: active_days
 counted AS (
     SELECT
         count(DISTINCT a.user_key) FILTER (WHERE a.day = l.day) AS dau,
         count(DISTINCT a.user_key) FILTER (WHERE a.day > l.day - 7) AS wau,
         count(DISTINCT a.user_key) AS mau
-    FROM last_day l JOIN active_days a ON a.day > l.day - 30 AND a.day <= l.day
+    FROM last_day l JOIN active a ON a.day > l.day - 30 AND a.day <= l.day
 )
 SELECT
     l.day AS day,
     c.dau AS dau,
     c.wau AS wau,
     c.mau AS mau,
-    c.dau * 1.0 / nullif(c.mau, 0) AS stickiness,
-    CASE WHEN l.day - 29 < (SELECT (first_minute + :utc_offset_minutes) / 1440 FROM recorded)
-         THEN 1 ELSE 0 END AS partial
+    (SELECT users FROM daily_users) * 1.0
+        / nullif((SELECT sum(users) FROM monthly_users), 0) AS stickiness,
+    CASE WHEN l.day - 29 < (SELECT first_day FROM local_days) THEN 1 ELSE 0 END AS partial
 FROM last_day l CROSS JOIN counted c

@@ -9,7 +9,6 @@
 -- column: share ratio branches / all branches
 -- column: errors count attempts that failed or timed out
 WITH
--- with: bounds
 -- with: counted
 -- MATERIALIZED: the few that are wanted are found before anything is counted.
 wanted AS MATERIALIZED (

@@ -7,7 +7,7 @@
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
--- parameter: utc_offset_minutes
+-- parameter: time_zone
 -- parameter: window_days integer 30 days from the first event to the first paid one, inclusive
 -- column: week epoch_day the Monday of the week in which they were first seen
 -- column: eligible_users count distinct users who started free and whose window is over
@@ -15,6 +15,7 @@
 -- column: conversion_rate ratio converted_users / eligible_users; null if nobody is eligible
 -- column: pending_users count users who started free and are still inside the window
 WITH
+-- with: zone_offsets
 -- with: started_free
 -- with: paying_tiers
 paid AS (
@@ -24,11 +25,13 @@ paid AS (
 ),
 outcomes AS (
     SELECT
-        ((s.first_seen / 60000000000 + :utc_offset_minutes) / 1440 + 3) / 7 AS week,
+        ((s.first_seen + z.offset_ns) / 86400000000000 + 3) / 7 AS week,
         CASE WHEN s.first_seen + :window_days * 86400000000000 <= :to_ns THEN 1 ELSE 0 END AS is_over,
         CASE WHEN p.first_paid - s.first_seen <= :window_days * 86400000000000
              THEN 1 ELSE 0 END AS is_converted
-    FROM started s LEFT JOIN paid p ON p.user_key = s.user_key
+    FROM started s
+    JOIN zone_offsets z ON z.since <= s.first_seen AND s.first_seen < z.until
+    LEFT JOIN paid p ON p.user_key = s.user_key
 )
 SELECT
     week * 7 - 3 AS week,

@@ -1,6 +1,5 @@
 -- title: Where it fails
--- about: Failures by event type and tool, with the share of all such events that failed. Over whole
---   hours.
+-- about: Failures by event type and tool, with the share of all such events that failed.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -14,9 +13,8 @@
 -- column: errors count events that failed or timed out, weighted by sampling
 -- column: timeouts count of these, timed out
 -- column: events count all events of that type and tool
--- column: error_rate ratio errors / events
+-- column: error_rate ratio errors / events, of the event types that count in error rates
 WITH RECURSIVE
--- with: bounds
 -- with: counted
 -- with: chosen_users
 -- with: user_windows
@@ -32,7 +30,9 @@ failures AS (
     GROUP BY f.event_type, f.tool_name
 ),
 totals AS (
-    SELECT s.event_type, s.tool_name, sum(c.events) AS events
+    SELECT
+        s.event_type, s.tool_name, sum(c.events) AS events,
+        sum(c.events * s.in_error_rate) AS rated
     FROM counted_for_user c JOIN series s ON s.series_key = c.series_key
     WHERE (:service = '' OR s.service = :service)
       AND (:user_tier = '' OR s.user_tier = :user_tier)
@@ -44,6 +44,6 @@ SELECT
     f.errors AS errors,
     f.timeouts AS timeouts,
     t.events AS events,
-    f.errors * 1.0 / nullif(t.events, 0) AS error_rate
+    f.errors * 1.0 / nullif(t.rated, 0) AS error_rate
 FROM failures f JOIN totals t ON t.event_type = f.event_type AND t.tool_name = f.tool_name
 ORDER BY f.errors DESC, f.event_type, f.tool_name

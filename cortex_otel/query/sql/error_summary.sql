@@ -1,6 +1,6 @@
 -- title: Errors at a glance
 -- about: Events that failed or timed out, and their share of all events of the same service, tier,
---   event type and tool. Over whole hours, except the last error, which is from exactly the range.
+--   event type and tool.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -11,13 +11,13 @@
 -- parameter: user text '' the beginning of a user hash, or all of it; empty for all
 -- column: errors count events that failed or timed out, weighted by sampling
 -- column: timeouts count of these, timed out
--- column: error_rate ratio errors / events; null without events
+-- column: error_rate ratio errors / events, of the event types that count in error rates;
+--   null without any
 -- column: error_types count distinct classes of error
 -- column: events count product events
 -- column: last_error unix_ns when the last error happened; where the events of that hour are no
 --   longer kept, the start of the hour
 WITH RECURSIVE
--- with: bounds
 -- with: counted
 -- with: chosen_users
 -- with: user_windows
@@ -32,7 +32,12 @@ totals AS (
     FROM counted_for_user c JOIN failed_series f ON f.series_key = c.series_key
 ),
 everything AS (
-    SELECT coalesce(sum(c.events), 0) AS events
+    SELECT
+        coalesce(sum(c.events), 0) AS events,
+        sum(c.events * s.in_error_rate) AS rated,
+        sum(c.events * s.in_error_rate * s.is_failed) FILTER (
+            WHERE s.series_key IN (SELECT series_key FROM failed_series)
+        ) AS rated_errors
     FROM counted_for_user c JOIN series s ON s.series_key = c.series_key
     WHERE s.is_product = 1
       AND (:service = '' OR s.service = :service)
@@ -45,7 +50,7 @@ last_hours AS (
     SELECT h.hour
     FROM rollup_hour h
     WHERE :user = ''
-      AND h.hour >= (SELECT from_hour FROM bounds) AND h.hour < (SELECT to_hour FROM bounds)
+      AND h.hour >= :from_ns / 3600000000000 AND h.hour <= (:to_ns - 1) / 3600000000000
       AND h.series_key + 0 IN (SELECT series_key FROM failed_series)
     GROUP BY h.hour
     ORDER BY h.hour DESC
@@ -68,7 +73,7 @@ last_errors AS (
 SELECT
     t.errors AS errors,
     t.timeouts AS timeouts,
-    t.errors * 1.0 / nullif(e.events, 0) AS error_rate,
+    coalesce(e.rated_errors, 0) * 1.0 / nullif(e.rated, 0) AS error_rate,
     t.error_types AS error_types,
     e.events AS events,
     (SELECT max(time) FROM last_errors) AS last_error

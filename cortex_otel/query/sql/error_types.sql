@@ -1,5 +1,5 @@
 -- title: Errors by type
--- about: Failures by class of error, most first. Over whole hours.
+-- about: Failures by class of error, most first.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -12,7 +12,6 @@
 -- column: errors count events, weighted by sampling
 -- column: share ratio errors / all errors
 WITH RECURSIVE
--- with: bounds
 -- with: counted
 -- with: chosen_users
 -- with: user_windows

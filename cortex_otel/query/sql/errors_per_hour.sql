@@ -11,9 +11,9 @@
 -- column: time unix_ns start of the hour
 -- column: errors count events that failed, weighted by sampling; without those that timed out
 -- column: timeouts count events that timed out
--- column: partial flag 1 if the range ends before the hour does
+-- column: partial flag 1 if the range has only a part of the hour
 WITH RECURSIVE
--- with: bounds
+-- with: edge_events
 -- with: failed_series
 -- with: chosen_users
 -- with: user_windows
@@ -24,6 +24,8 @@ cells AS (
     SELECT hour, series_key, events FROM rollup_hour
     WHERE :user = '' AND series_key + 0 IN (SELECT series_key FROM failed_series)
       AND hour >= (SELECT from_hour FROM bounds) AND hour < (SELECT to_hour FROM bounds)
+    UNION ALL
+    SELECT time / 3600000000000, series_key, weight FROM edge_events WHERE :user = ''
     UNION ALL
     SELECT time / 3600000000000, series_key, weight FROM user_events
 ),

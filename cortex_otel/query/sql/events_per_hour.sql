@@ -8,18 +8,13 @@
 -- column: time unix_ns start of the hour
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
--- column: partial flag 1 if the range ends before the hour does
+-- column: partial flag 1 if the range has only a part of the hour
 WITH RECURSIVE
--- with: bounds
 -- with: chosen_series
+-- with: hour_counts
 -- with: hours
 counted AS (
-    SELECT h.hour, sum(h.events) AS events, sum(h.events * s.is_failed) AS errors
-    -- Bounds in subqueries: with a join SQLite would sort what is already in the order of hours.
-    FROM rollup_hour h
-    JOIN chosen_series s ON s.series_key = h.series_key
-    WHERE h.hour >= (SELECT from_hour FROM bounds) AND h.hour < (SELECT to_hour FROM bounds)
-    GROUP BY h.hour
+    SELECT hour, sum(events) AS events, sum(errors) AS errors FROM hour_counts GROUP BY hour
 )
 SELECT
     h.time AS time,

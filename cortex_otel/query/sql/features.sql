@@ -1,6 +1,6 @@
 -- title: Features
 -- about: What of the product is used (tools, elements, categories), by how many users and how
---   often. Users are counted over whole UTC days.
+--   often.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -11,12 +11,9 @@
 -- column: users count distinct users
 -- column: events count product events, weighted by sampling; those without a user too
 WITH
--- with: bounds
 -- with: chosen_segments
 -- with: counted
-whole_days AS (
-    SELECT from_hour / 24 AS first_day, (to_hour - 1) / 24 AS last_day FROM bounds
-),
+-- with: day_edges
 -- Who has used what, if the first or the last day of doing so is in the range: surely in it.
 -- Before and after it, but on neither end: only the days themselves tell.
 pairs AS (
@@ -25,12 +22,12 @@ pairs AS (
         max(CASE WHEN u.first_day >= w.first_day OR u.last_day <= w.last_day
                  THEN 1 ELSE 0 END) AS is_sure
     FROM rollup_user_feature u CROSS JOIN whole_days w
-    WHERE u.first_day <= w.last_day AND u.last_day >= w.first_day
+    WHERE u.first_day <= w.last_day AND u.last_day >= w.first_day AND w.first_day <= w.last_day
       AND u.segment_key IN (SELECT segment_key FROM chosen_segments)
     GROUP BY u.feature_key, u.user_key
 ),
-people AS (
-    SELECT p.feature_key, count(*) AS users
+used AS (
+    SELECT p.feature_key, p.user_key
     FROM pairs p CROSS JOIN whole_days w
     WHERE p.is_sure = 1 OR EXISTS (
         SELECT 1 FROM rollup_user_feature_days d
@@ -42,7 +39,14 @@ people AS (
                OR d.days % (CAST(1 AS bigint) << (w.last_day % 32 + 1))
                   >> CASE WHEN d.block = w.first_day / 32 THEN w.first_day % 32 ELSE 0 END <> 0)
     )
-    GROUP BY p.feature_key
+    UNION
+    SELECT s.feature_key, e.user_key
+    FROM day_edge_events e CROSS JOIN series s
+    WHERE s.series_key = e.series_key AND s.is_product = 1 AND s.feature <> ''
+      AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
+),
+people AS (
+    SELECT feature_key, count(*) AS users FROM used GROUP BY feature_key
 ),
 totals AS (
     SELECT s.feature_key, sum(c.events) AS events

@@ -9,59 +9,29 @@
 -- column: service text the service
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
--- column: error_rate ratio errors / events
+-- column: error_rate ratio errors / events, of the event types that count in error rates
 -- column: avg_ms ms mean duration of the events that have one
 -- column: last_event unix_ns when the latest of them began
 -- column: silent_ms ms from then to the end of the range
 WITH
--- Whole hours within the range are for the roll-ups, what is before and after them for the events.
-bounds AS (
-    SELECT
-        from_hour, to_hour, from_day, to_day,
-        CASE WHEN from_day * 24 < to_hour THEN from_day * 24 ELSE to_hour END AS head_end,
-        CASE WHEN to_day >= from_day THEN to_day * 24 ELSE to_hour END AS tail_start
-    FROM (
-        SELECT from_hour, to_hour, (from_hour + 23) / 24 AS from_day, to_hour / 24 AS to_day
-        FROM (
-            SELECT
-                (:from_ns + 3599999999999) / 3600000000000 AS from_hour,
-                CASE WHEN :from_ns + 3599999999999 > :to_ns
-                     THEN (:from_ns + 3599999999999) / 3600000000000
-                     ELSE :to_ns / 3600000000000 END AS to_hour
-        ) AS hours
-    ) AS days
-),
 -- with: counted
-edges AS (
-    SELECT :from_ns AS from_time,
-        CASE WHEN from_hour * 3600000000000 < :to_ns
-             THEN from_hour * 3600000000000 ELSE :to_ns END AS to_time
-    FROM bounds
-    UNION ALL
-    SELECT to_hour * 3600000000000, :to_ns FROM bounds
-),
 -- with: chosen_series
 -- MATERIALIZED: read three times, and no index has all of its columns.
 chosen AS MATERIALIZED (
-    SELECT series_key, service, is_failed FROM chosen_series
+    SELECT series_key, service, is_failed, in_error_rate FROM chosen_series
 ),
 parts AS (
     SELECT series_key, events, timed, duration_ms, NULL AS last_time FROM counted
     UNION ALL
-    SELECT
-        e.series_key,
-        coalesce(e.weight, 1.0),
-        CASE WHEN e.duration IS NULL THEN 0 ELSE coalesce(e.weight, 1.0) END,
-        coalesce(e.weight, 1.0) * e.duration / 1e6,
-        e.time
-    FROM edges g CROSS JOIN events e
-    WHERE e.time >= g.from_time AND e.time < g.to_time
+    SELECT series_key, 0, 0, NULL, time FROM edge_events
 ),
 totals AS (
     SELECT
         s.service,
         sum(p.events) AS events,
         sum(p.events * s.is_failed) AS errors,
+        sum(p.events * s.in_error_rate) AS rated,
+        sum(p.events * s.in_error_rate * s.is_failed) AS rated_errors,
         sum(p.timed) AS timed,
         sum(p.duration_ms) AS duration_ms,
         max(p.last_time) AS last_time,
@@ -76,7 +46,7 @@ totals AS (
 ),
 lasts AS (
     SELECT
-        t.service, t.events, t.errors, t.timed, t.duration_ms,
+        t.service, t.events, t.errors, t.rated, t.rated_errors, t.timed, t.duration_ms,
         CASE WHEN t.last_time >= (SELECT to_hour FROM bounds) * 3600000000000
                OR t.last_hour IS NULL
              THEN t.last_time
@@ -95,7 +65,7 @@ SELECT
     service AS service,
     events AS events,
     errors AS errors,
-    errors * 1.0 / events AS error_rate,
+    rated_errors * 1.0 / nullif(rated, 0) AS error_rate,
     duration_ms / nullif(timed, 0) AS avg_ms,
     last_event AS last_event,
     (:to_ns - last_event) / 1e6 AS silent_ms

@@ -1,17 +1,14 @@
 -- title: Installed but inactive
 -- about: Users who installed the extension by the end of the range and did not use it in the range,
---   latest installation first. Whole UTC days.
+--   latest installation first.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- column: user_id_hash text the user, hashed
--- column: installed epoch_day when they first installed it
--- column: last_active epoch_day when they last used it; null if never
+-- column: installed epoch_day when they first installed it, a day of UTC
+-- column: last_active epoch_day when they last used it, a day of UTC; null if never
 WITH
--- with: bounds
--- with: chosen_segments
--- with: used_features
 -- with: installed
 SELECT
     u.user_id_hash AS user_id_hash,

@@ -1,8 +1,7 @@
 -- title: Installed and used
 -- about: Of the users who installed the extension by the end of the range, how many used it in the
 --   range, how many only at another time, and how many never. Used means activated, clicked or
---   inserted code; in the range in the service and tier asked for, at another time in any. Whole
---   UTC days.
+--   inserted code; in the range in the service and tier asked for, at another time in any.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -11,9 +10,6 @@
 -- column: users count distinct users
 -- column: share ratio users / all who installed it
 WITH
--- with: bounds
--- with: chosen_segments
--- with: used_features
 -- with: installed
 states AS (
     SELECT CASE WHEN is_active = 1 THEN 'active'

@@ -17,10 +17,9 @@
 -- column: savings_rate ratio 1 - tokens after / tokens before; null without tokens
 -- column: accuracy ratio references accepted / suggested; null without suggestions
 WITH
--- with: bounds
--- with: chosen_segments
 -- with: counted
 -- with: durations
+-- with: range_span
 -- with: measured
 totals AS (
     SELECT
@@ -34,7 +33,7 @@ totals AS (
       AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
 ),
 histogram AS (
-    SELECT bucket, sum(events) AS events
+    SELECT 0 AS cell, bucket, sum(events) AS events
     FROM durations
     WHERE feature_key IN (SELECT feature_key FROM features WHERE event_type = 'mcp.tool_call')
     GROUP BY bucket
@@ -60,4 +59,4 @@ SELECT
     p.p99_ms AS p99_ms,
     1 - coalesce(m.tokens_after, 0) * 1.0 / nullif(m.tokens_before, 0) AS savings_rate,
     m.accepted * 1.0 / nullif(m.suggested, 0) AS accuracy
-FROM totals t CROSS JOIN percentiles p CROSS JOIN measures m
+FROM totals t CROSS JOIN measures m LEFT JOIN percentiles p ON p.cell = 0

@@ -4,7 +4,7 @@ WITH
 -- with: events_in_range
 -- with: sessions_in_range
 chosen AS (
-    SELECT e.user_key, e.duration, e.weight, s.is_failed
+    SELECT e.user_key, e.duration, e.weight, s.is_failed, s.in_error_rate, s.is_active
     FROM events_in_range e JOIN series s ON s.series_key = e.series_key
     WHERE s.is_product = 1
       AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
@@ -13,7 +13,9 @@ totals AS (
     SELECT
         coalesce(sum(weight), 0) AS events,
         coalesce(sum(weight) FILTER (WHERE is_failed = 1), 0) AS errors,
-        count(DISTINCT user_key) AS users,
+        sum(weight * in_error_rate) AS rated,
+        sum(weight * in_error_rate * is_failed) AS rated_errors,
+        count(DISTINCT user_key) FILTER (WHERE is_active = 1) AS users,
         sum(weight) FILTER (WHERE duration IS NOT NULL) AS timed,
         sum(weight * duration / 1e6) AS duration_ms
     FROM chosen
@@ -35,7 +37,7 @@ percentiles AS (
 SELECT
     t.events AS events,
     t.errors AS errors,
-    t.errors / nullif(t.events, 0) AS error_rate,
+    t.rated_errors / nullif(t.rated, 0) AS error_rate,
     t.users AS active_users,
     (SELECT count(*) FROM sessions_in_range
      WHERE segment_key IN (SELECT segment_key FROM chosen_segments)) AS sessions,

@@ -7,8 +7,9 @@
 -- parameter: user_tier
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
--- column: error_rate ratio errors / events; null without events
--- column: active_users count distinct users with an event in the range widened to half hours
+-- column: error_rate ratio errors / events, of the event types that count in error rates;
+--   null without any
+-- column: active_users count distinct users who were active
 -- column: sessions count sessions that overlap the range
 -- column: avg_ms ms mean duration of the events that have one
 -- column: timed count events with a duration: n of the mean and the percentiles
@@ -16,23 +17,24 @@
 -- column: p95_ms ms 95 % of the durations are at most this
 -- column: p99_ms ms 99 % of the durations are at most this
 WITH
--- with: bounds
--- with: chosen_segments
 -- with: counted
 -- with: durations
+-- with: range_span
+-- with: present
 totals AS (
     SELECT
         coalesce(sum(c.events), 0) AS events,
         coalesce(sum(c.events) FILTER (WHERE s.is_failed = 1), 0) AS errors,
+        sum(c.events * s.in_error_rate) AS rated,
+        sum(c.events * s.in_error_rate * s.is_failed) AS rated_errors,
         sum(c.timed) AS timed,
         sum(c.duration_us) / 1000.0 AS duration_ms
     FROM counts c JOIN series s ON s.series_key = c.series_key
     WHERE s.is_product = 1
       AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
 ),
--- with: active_rows
 histogram AS (
-    SELECT bucket, sum(events) AS events
+    SELECT 0 AS cell, bucket, sum(events) AS events
     FROM durations
     WHERE feature_key NOT IN (SELECT feature_key FROM features WHERE is_product = 0)
     GROUP BY bucket
@@ -41,8 +43,8 @@ histogram AS (
 SELECT
     t.events AS events,
     t.errors AS errors,
-    t.errors * 1.0 / nullif(t.events, 0) AS error_rate,
-    (SELECT count(DISTINCT user_key) FROM active_rows) AS active_users,
+    t.rated_errors * 1.0 / nullif(t.rated, 0) AS error_rate,
+    (SELECT count(DISTINCT user_key) FROM present) AS active_users,
     (SELECT count(*) FROM sessions n
      WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
        AND n.events > 0
@@ -53,4 +55,4 @@ SELECT
     p.p50_ms AS p50_ms,
     p.p95_ms AS p95_ms,
     p.p99_ms AS p99_ms
-FROM totals t CROSS JOIN percentiles p
+FROM totals t LEFT JOIN percentiles p ON p.cell = 0

@@ -7,29 +7,29 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
--- parameter: utc_offset_minutes
+-- parameter: time_zone
 -- column: cohort epoch_day the Monday of the week of their first event
 -- column: week count weeks after that; 0 is that week itself
 -- column: cohort_users count distinct users of the cohort
 -- column: active_users count of these, active in that week; null if it isn't over
 -- column: retention ratio active_users / cohort_users; null if the week isn't over
 WITH RECURSIVE
--- with: chosen_segments
--- with: local_range
-scanned AS (
-    SELECT 0 AS from_day, :to_ns / 86400000000000 + 1 AS to_day
+-- with: local_days
+wanted_days AS (
+    SELECT first_day AS from_day, to_day FROM local_days
 ),
--- with: active_days
+-- with: zone_days
+spans AS (
+    SELECT day, from_time, to_time FROM zone_days
+),
+-- with: present
 -- 1970-01-01 was a Thursday: with 3 days added, weeks start on Monday.
 weeks AS (
-    SELECT
-        (from_minute / 1440 + 3) / 7 AS from_week,
-        (to_minute / 1440 + 3) / 7 AS last_week
-    FROM local_range
+    SELECT (from_day + 3) / 7 AS from_week, (next_day + 3) / 7 AS last_week FROM local_days
 ),
 active_weeks AS (
     SELECT week, min(week) OVER (PARTITION BY user_key) AS cohort
-    FROM (SELECT DISTINCT user_key, (day + 3) / 7 AS week FROM active_days) AS once
+    FROM (SELECT DISTINCT user_key, (day + 3) / 7 AS week FROM present) AS once
 ),
 counted AS (
     SELECT cohort, week - cohort AS week, count(*) AS users

@@ -16,9 +16,8 @@
 -- column: p95_ms ms 95 % of the searches took at most this
 -- column: p99_ms ms 99 % of the searches took at most this
 WITH RECURSIVE
--- with: bounds
--- with: chosen_segments
 -- with: counted
+-- with: range_span
 -- with: search_durations
 -- with: measured
 -- MATERIALIZED: the few that are wanted are found before anything is counted.
@@ -35,7 +34,7 @@ totals AS (
     FROM counts c JOIN wanted s ON s.series_key = c.series_key
 ),
 histogram AS (
-    SELECT bucket, sum(events) AS events FROM search_durations GROUP BY bucket
+    SELECT 0 AS cell, bucket, sum(events) AS events FROM search_durations GROUP BY bucket
 ),
 -- with: percentiles
 measures AS (
@@ -57,5 +56,5 @@ SELECT
     p.p50_ms AS p50_ms,
     p.p95_ms AS p95_ms,
     p.p99_ms AS p99_ms
-FROM totals t CROSS JOIN percentiles p CROSS JOIN measures m
+FROM totals t CROSS JOIN measures m LEFT JOIN percentiles p ON p.cell = 0
 WHERE t.searches > 0

@@ -1,6 +1,6 @@
 -- title: Users by tier
 -- about: Active users by the tier they had last in the range, so that the rows add up to all active
---   users; and the events recorded under each tier. Users are counted over whole UTC days.
+--   users; and the events recorded under each tier.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -10,17 +10,28 @@
 -- column: events count product events under this tier, weighted by sampling
 -- column: errors count of these, failed or timed out
 WITH
--- with: bounds
 -- with: counted
+-- with: day_edges
 service_segments AS (
     SELECT segment_key, user_tier FROM segments WHERE :service = '' OR service = :service
 ),
+-- Events that make a user active.
+active_series AS MATERIALIZED (
+    SELECT series_key, segment_key FROM series
+    WHERE is_active = 1 AND (:service = '' OR service = :service)
+),
 last_seen AS (
-    SELECT u.user_key, u.segment_key, max(u.last_time) AS last_time
-    FROM bounds b
-    JOIN rollup_user_day u ON u.day >= b.from_hour / 24 AND u.day <= (b.to_hour - 1) / 24
-    WHERE u.segment_key IN (SELECT segment_key FROM service_segments)
-    GROUP BY u.user_key, u.segment_key
+    SELECT user_key, segment_key, max(last_time) AS last_time
+    FROM (
+        SELECT u.user_key, u.segment_key, u.last_time
+        FROM whole_days w JOIN rollup_user_day u ON u.day >= w.first_day AND u.day <= w.last_day
+        WHERE u.segment_key IN (SELECT segment_key FROM service_segments) AND u.half_hours <> 0
+        UNION ALL
+        SELECT e.user_key, s.segment_key, e.time
+        FROM day_edge_events e CROSS JOIN active_series s
+        WHERE s.series_key = e.series_key
+    ) AS seen
+    GROUP BY user_key, segment_key
 ),
 latest AS (
     SELECT

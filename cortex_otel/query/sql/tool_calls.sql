@@ -17,8 +17,6 @@
 -- column: p95_ms ms 95 % of the calls took at most this
 -- column: p99_ms ms 99 % of the calls took at most this
 WITH
--- with: bounds
--- with: chosen_segments
 -- with: counted
 -- with: durations
 calls AS (
@@ -36,27 +34,12 @@ calls AS (
     GROUP BY s.tool_name
 ),
 histogram AS (
-    SELECT f.feature AS tool_name, d.bucket, sum(d.events) AS events
+    SELECT f.feature AS cell, d.bucket, sum(d.events) AS events
     FROM durations d JOIN features f ON f.feature_key = d.feature_key
     WHERE f.event_type = 'mcp.tool_call'
     GROUP BY f.feature, d.bucket
 ),
-ranked AS (
-    SELECT
-        tool_name, bucket,
-        sum(events) OVER (PARTITION BY tool_name ORDER BY bucket) AS reached,
-        sum(events) OVER (PARTITION BY tool_name) AS total
-    FROM histogram
-),
-percentiles AS (
-    SELECT
-        tool_name,
-        min(bucket) FILTER (WHERE reached * 100 >= total * 50) AS p50,
-        min(bucket) FILTER (WHERE reached * 100 >= total * 95) AS p95,
-        min(bucket) FILTER (WHERE reached * 100 >= total * 99) AS p99
-    FROM ranked
-    GROUP BY tool_name
-)
+-- with: percentiles
 SELECT
     c.tool_name AS tool_name,
     c.calls AS calls,
@@ -66,8 +49,8 @@ SELECT
     c.errors * 1.0 / nullif(c.calls, 0) AS error_rate,
     c.duration_ms / nullif(c.timed, 0) AS avg_ms,
     coalesce(c.timed, 0) AS n,
-    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p50) AS p50_ms,
-    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p95) AS p95_ms,
-    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p99) AS p99_ms
-FROM calls c LEFT JOIN percentiles p ON p.tool_name = c.tool_name
+    p.p50_ms AS p50_ms,
+    p.p95_ms AS p95_ms,
+    p.p99_ms AS p99_ms
+FROM calls c LEFT JOIN percentiles p ON p.cell = c.tool_name
 ORDER BY c.calls DESC, c.tool_name

@@ -1,6 +1,6 @@
 -- title: Tools used together
 -- about: How many users called both tools on the same UTC day; of a tool with itself, how many
---   called it at all. The ten tools that were called most. Users are counted over whole UTC days.
+--   called it at all. The ten tools that were called most.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -9,7 +9,6 @@
 -- column: with_tool text the other tool
 -- column: users count distinct users who called both on one day
 WITH
--- with: bounds
 -- with: chosen_segments
 -- with: counted
 -- with: used_features

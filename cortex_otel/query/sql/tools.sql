@@ -15,8 +15,6 @@
 -- column: p50_ms ms half of the calls took at most this; nearest rank
 -- column: p95_ms ms 95 % of the calls took at most this
 WITH
--- with: bounds
--- with: chosen_segments
 -- with: counted
 -- with: durations
 calls AS (
@@ -32,22 +30,12 @@ calls AS (
       AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
     GROUP BY s.feature_key, s.segment_key
 ),
-ranked AS (
-    SELECT
-        feature_key, segment_key, bucket,
-        sum(events) OVER (PARTITION BY feature_key, segment_key ORDER BY bucket) AS reached,
-        sum(events) OVER (PARTITION BY feature_key, segment_key) AS total
+histogram AS (
+    SELECT feature_key * 4194304 + segment_key AS cell, bucket, events
     FROM durations
     WHERE feature_key IN (SELECT feature_key FROM features WHERE event_type = 'mcp.tool_call')
 ),
-percentiles AS (
-    SELECT
-        feature_key, segment_key,
-        min(bucket) FILTER (WHERE reached * 100 >= total * 50) AS p50,
-        min(bucket) FILTER (WHERE reached * 100 >= total * 95) AS p95
-    FROM ranked
-    GROUP BY feature_key, segment_key
-)
+-- with: percentiles
 SELECT
     c.tool_name AS tool_name,
     g.user_tier AS user_tier,
@@ -57,9 +45,9 @@ SELECT
     c.timeouts AS timeouts,
     c.cancelled AS cancelled,
     c.errors * 1.0 / nullif(c.calls, 0) AS error_rate,
-    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p50) AS p50_ms,
-    (SELECT middle_ms FROM duration_buckets WHERE bucket = p.p95) AS p95_ms
+    p.p50_ms AS p50_ms,
+    p.p95_ms AS p95_ms
 FROM calls c
 JOIN chosen_segments g ON g.segment_key = c.segment_key
-LEFT JOIN percentiles p ON p.feature_key = c.feature_key AND p.segment_key = c.segment_key
+LEFT JOIN percentiles p ON p.cell = c.feature_key * 4194304 + c.segment_key
 ORDER BY c.calls DESC, c.tool_name, g.user_tier, g.service

@@ -1,6 +1,5 @@
 -- title: Most used interactions
--- about: What is done most often in the extension's user interface. Users are counted over whole
---   UTC days.
+-- about: What is done most often in the extension's user interface.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -9,7 +8,6 @@
 -- column: interactions count how often, weighted by sampling
 -- column: users count distinct users
 WITH
--- with: bounds
 -- with: chosen_segments
 -- with: counted
 -- with: used_features

@@ -4,7 +4,7 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
--- parameter: utc_offset_minutes
+-- parameter: time_zone
 -- parameter: user text '' the user hash, or its beginning; empty for nobody
 -- column: day epoch_day the calendar day
 -- column: events count product events, weighted by sampling
@@ -14,21 +14,22 @@ WITH RECURSIVE
 -- with: chosen_users
 -- with: user_windows
 -- with: user_events
--- with: local_range
+-- with: days
 chosen AS (
     SELECT
-        (e.time / 60000000000 + :utc_offset_minutes) / 1440 AS day,
+        (e.time + z.offset_ns) / 86400000000000 AS day,
         e.weight,
         CASE WHEN s.is_failed = 1 THEN e.weight ELSE 0 END AS failed
-    FROM user_events e JOIN series s ON s.series_key = e.series_key
+    FROM user_events e
+    CROSS JOIN zone_offsets z
+    JOIN series s ON s.series_key = e.series_key
+    WHERE z.since <= e.time AND e.time < z.until
 )
 SELECT
-    day AS day,
-    sum(weight) AS events,
-    sum(failed) AS errors,
-    CASE WHEN day * 1440 < (SELECT from_minute FROM local_range)
-              OR (day + 1) * 1440 > (SELECT to_minute FROM local_range)
-         THEN 1 ELSE 0 END AS partial
-FROM chosen
-GROUP BY day
-ORDER BY day
+    c.day AS day,
+    sum(c.weight) AS events,
+    sum(c.failed) AS errors,
+    1 - max(d.is_whole) AS partial
+FROM chosen c JOIN days d ON d.day = c.day
+GROUP BY c.day
+ORDER BY c.day

@@ -1,6 +1,5 @@
 -- title: Users at a glance
--- about: Users with a product event in the range widened to half hours, how many of them were new,
---   and their sessions. A new user had no product event before, in any service or tier.
+-- about: Users who were active in the range, how many of them were new, and their sessions. A new user had no product event before, in any service or tier.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
@@ -10,14 +9,15 @@
 -- column: sessions count sessions that overlap the range
 -- column: avg_session_ms ms their mean length; null without sessions
 -- column: sessions_per_user count sessions of known users / users with a session
--- column: error_users count distinct users with a failed event; over whole UTC days
+-- column: error_users count distinct users with a failed event
 WITH
--- with: chosen_segments
--- with: active_rows
+-- with: range_span
+-- with: present
+-- with: user_rows
 -- with: first_events
 -- with: sessions_in_range
 people AS (
-    SELECT user_key, sum(errors) AS errors FROM active_rows GROUP BY user_key
+    SELECT DISTINCT user_key FROM present
 ),
 sittings AS (
     SELECT
@@ -34,5 +34,5 @@ SELECT
     n.sessions AS sessions,
     n.avg_session_ms AS avg_session_ms,
     n.sessions_per_user AS sessions_per_user,
-    (SELECT count(*) FROM people WHERE errors > 0) AS error_users
+    (SELECT count(DISTINCT user_key) FROM user_rows WHERE errors > 0) AS error_users
 FROM sittings n

@@ -9,7 +9,7 @@
 -- column: feature text the tool, element or category; null where the event type says it all
 -- column: events count how often, weighted by sampling
 -- column: errors count of these, failed or timed out
--- column: error_rate ratio errors / events
+-- column: error_rate ratio errors / events, of the event types that count in error rates
 -- column: avg_ms ms mean duration of those that have one
 -- column: last_used unix_ns the last time
 WITH RECURSIVE
@@ -32,7 +32,7 @@ SELECT
     nullif(s.feature, '') AS feature,
     sum(u.events) AS events,
     coalesce(sum(u.events) FILTER (WHERE s.is_failed = 1), 0) AS errors,
-    coalesce(sum(u.events) FILTER (WHERE s.is_failed = 1), 0) / sum(u.events)
+    sum(u.events * s.in_error_rate * s.is_failed) / nullif(sum(u.events * s.in_error_rate), 0)
         AS error_rate,
     sum(u.duration_ms) / sum(u.timed) AS avg_ms,
     max(u.last_used) AS last_used

@@ -5,12 +5,12 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
--- parameter: utc_offset_minutes
+-- parameter: time_zone
 -- parameter: user text '' the user hash, or its beginning; empty for nobody
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
--- column: error_rate ratio errors / events
--- column: active_days count calendar days with an event
+-- column: error_rate ratio errors / events, of the event types that count in error rates
+-- column: active_days count calendar days on which they were active
 -- column: tools count distinct tools called
 -- column: sessions count sessions that overlap the range
 -- column: avg_session_ms ms their mean length; null without sessions
@@ -21,16 +21,24 @@ WITH RECURSIVE
 -- with: chosen_users
 -- with: user_windows
 -- with: user_events
+-- with: zone_offsets
 -- with: sessions_in_range
 chosen AS (
-    SELECT e.time, e.weight, s.is_failed, s.tool_name, s.user_tier
-    FROM user_events e JOIN series s ON s.series_key = e.series_key
+    SELECT
+        e.time, e.weight, s.is_failed, s.in_error_rate, s.is_active, s.tool_name, s.user_tier,
+        (e.time + z.offset_ns) / 86400000000000 AS day
+    FROM user_events e
+    CROSS JOIN zone_offsets z
+    JOIN series s ON s.series_key = e.series_key
+    WHERE z.since <= e.time AND e.time < z.until
 ),
 totals AS (
     SELECT
         sum(weight) AS events,
         coalesce(sum(weight) FILTER (WHERE is_failed = 1), 0) AS errors,
-        count(DISTINCT (time / 60000000000 + :utc_offset_minutes) / 1440) AS active_days,
+        sum(weight * in_error_rate) AS rated,
+        sum(weight * in_error_rate * is_failed) AS rated_errors,
+        count(DISTINCT day) FILTER (WHERE is_active = 1) AS active_days,
         count(DISTINCT nullif(tool_name, '')) AS tools,
         max(time) AS last_active
     FROM chosen
@@ -45,7 +53,7 @@ sittings AS (
 SELECT
     t.events AS events,
     t.errors AS errors,
-    t.errors / nullif(t.events, 0) AS error_rate,
+    t.rated_errors / nullif(t.rated, 0) AS error_rate,
     t.active_days AS active_days,
     t.tools AS tools,
     n.sessions AS sessions,

@@ -50,14 +50,12 @@ _INTERVALS = ["5s", "10s", "30s", "1m", "5m", "15m", "1h"]
 #: An hour with fewer events than this is no incident, however many of them failed.
 _MIN_EVENTS = 20
 _ERROR_RATE = 0.05
-_OFFSETS = (*range(-720, -180, 60), -210, *range(-180, 210, 60), 210, 240, 270, 300, 330, 345, 360,
-            390, *range(420, 570, 60), 570, *range(600, 900, 60))  # fmt: skip
 
 #: Of the variables, by the parameter they set.
 _LABELS = {
     "service": N_("Service"),
     "user_tier": N_("Tier"),
-    "utc_offset_minutes": N_("Days in"),
+    "time_zone": N_("Time zone"),
     "user": N_("User hash (prefix)"),
     "event_type": N_("Event type"),
     "error_type": N_("Error type"),
@@ -196,32 +194,27 @@ def _variable(name: str, language: str) -> Any:
                 .all_value(_ALL)
                 .current(everything)
             )
-        case "utc_offset_minutes":
-            offsets = {_offset_name(minutes): str(minutes) for minutes in _OFFSETS}
+        case "time_zone":
+            sql = "SELECT DISTINCT time_zone FROM zone_offsets ORDER BY time_zone"
             return (
-                dashboard.CustomVariable(variable)
+                dashboard.QueryVariable(variable)
                 .label(label)
                 .description(
                     _(
-                        "Where a calendar day begins. There is one offset for the whole range: in "
-                        "a zone with daylight saving time, days on the other side of the change "
-                        "are an hour off."
+                        "Whose days are counted, exactly across clock changes: UTC, or the zone "
+                        "that CORTEX_OTEL_TIME_ZONE names where cortex-otel serve runs."
                     )
                 )
-                .values(",".join(f"{text} : {value}" for text, value in offsets.items()))
+                .query(sql)
+                .definition(sql)
+                .datasource(DATASOURCE)
+                .refresh(models.VariableRefresh.ON_DASHBOARD_LOAD)
                 .multi(multi=False)
                 .include_all(include_all=False)
-                .current(models.VariableOption(selected=True, text="UTC", value="0"))
+                .current(models.VariableOption(selected=True, text="UTC", value="UTC"))
             )
     nothing = models.VariableOption(selected=True, text="", value="")
     return dashboard.TextBoxVariable(variable).label(label).default_value("").current(nothing)
-
-
-def _offset_name(minutes: int) -> str:
-    if minutes == 0:
-        return "UTC"
-    sign = "+" if minutes > 0 else "-"
-    return f"UTC{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
 def _incidents(page: Page, language: str) -> dict[str, Any]:

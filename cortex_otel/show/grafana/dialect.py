@@ -27,13 +27,12 @@ __all__ = ["FROM_NS", "TO_NS", "VARIABLES", "answer", "literal", "time_columns"]
 
 FROM_NS = "($__from * 1000000)"
 TO_NS = "($__to * 1000000)"
-#: As long as the range, and ending where it begins.
-_PREVIOUS_FROM_NS = "(2 * $__from * 1000000 - $__to * 1000000)"
+#: Whole weeks that the range is long, so that Mondays are compared with Mondays; ns.
+_WEEKS_NS = "(($__to - $__from + 604799999) / 604800000 * 604800000000000)"
 
 VARIABLES: Mapping[str, str] = {
     "service": "service",
     "user_tier": "tier",
-    "utc_offset_minutes": "utc_offset",
     "user": "user",
     "trace_id": "trace",
 }
@@ -53,6 +52,7 @@ def answer(
     *,
     given: Mapping[str, float | str] | None = None,
     filters: Iterable[str] = (),
+    compared: bool = False,
     previous: bool = False,
 ) -> str:
     """SQL that answers as :func:`cortex_otel.query.runner.run` would, with columns for Grafana.
@@ -61,18 +61,34 @@ def answer(
         question: from the catalogue.
         given: values of its parameters that are fixed.
         filters: its parameters that the dashboard has a variable for; others have their default.
-        previous: ask about the time before the range, as long as the range is.
+        compared: the answer stands beside that about an earlier time, and both are by one method.
+        previous: it is that one: earlier by whole weeks, at the same local times.
     """
-    values = _values(question, given or {}, filters)
-    if previous:
-        values |= {"from_ns": _PREVIOUS_FROM_NS, "to_ns": FROM_NS}
+    now = _values(question, given or {}, filters)
+    zone = now["time_zone"]
+    before = now | {name: f"(SELECT {name} FROM before)" for name in ("from_ns", "to_ns")}  # noqa: S608 - two names
+    values = before if previous else now
     sql = _filled(question.sql, values)
     if question.exact_sql is not None:
-        sql = _either_way(question, sql, values)
+        # Percentiles of events are compared with such, and those of histograms too.
+        sql = _either_way(question, sql, values, [now, before] if compared else [now])
     columns = ", ".join(
-        f"{_converted(column, values)} AS {column.name}" for column in question.columns
+        f"{_converted(column, zone)} AS {column.name}" for column in question.columns
     )
-    return f"SELECT {columns}\nFROM (\n{sql.strip()}\n) AS answer"
+    asked = f"SELECT {columns}\nFROM (\n{sql.strip()}\n) AS answer"
+    if not compared:
+        return asked
+    start, end = _earlier(FROM_NS, zone), _earlier(TO_NS, zone)
+    period = (
+        f"WITH before AS MATERIALIZED (SELECT {start} AS from_ns, min({end}, {FROM_NS}) AS to_ns)"
+    )
+    if previous:
+        # What began to be recorded in it would seem to have grown since.
+        first = "(SELECT min(hour) FROM rollup_hour) * 3600000000000"
+        asked += f"\nWHERE {first} <= (SELECT from_ns FROM before)"  # noqa: S608 - constants
+        if any(column.name == "partial" for column in question.columns):
+            asked += "\n  AND partial = 0"
+    return f"{period}\n{asked}"
 
 
 def time_columns(question: Question) -> list[str]:
@@ -102,7 +118,26 @@ def _values(
         else:
             # Quoted all the same: what stands in the address bar must stay a value.
             values[name] = f"CAST({variable} AS {parameter.type})"
+    # The runner hands over what the zone's clocks do; here a table of the store tells.
+    values["zone_offsets"] = (
+        "(SELECT json_group_array(json_array(since, until, offset_ns))"  # noqa: S608 - a variable is quoted
+        f" FROM main.zone_offsets WHERE time_zone = {values['time_zone']})"
+    )
     return values
+
+
+def _earlier(moment: str, zone: str) -> str:
+    """``moment`` some weeks earlier, at the same local time."""
+    local = (
+        f"(SELECT {moment} + o.offset_ns - {_WEEKS_NS} FROM main.zone_offsets o"  # noqa: S608 - as above
+        f" WHERE o.time_zone = {zone} AND o.since <= {moment} AND {moment} < o.until)"
+    )
+    return (
+        f"coalesce((SELECT min(l.at - z.offset_ns) FROM (SELECT {local} AS at) AS l"  # noqa: S608 - as above
+        f" CROSS JOIN main.zone_offsets z WHERE z.time_zone = {zone}"
+        f" AND z.since <= l.at - z.offset_ns AND l.at - z.offset_ns < z.until),"
+        f" {moment} - {_WEEKS_NS})"
+    )
 
 
 def _filled(sql: str, values: Mapping[str, str]) -> str:
@@ -110,24 +145,29 @@ def _filled(sql: str, values: Mapping[str, str]) -> str:
     return _PARAMETER.sub(lambda found: values[found[1]], _COMMENT.sub("", sql))
 
 
-def _either_way(question: Question, sql: str, values: Mapping[str, str]) -> str:
+def _either_way(
+    question: Question, sql: str, values: Mapping[str, str], periods: Iterable[Mapping[str, str]]
+) -> str:
     """From the events where the range holds few, else from the roll-ups, as the runner decides.
 
     A range that is empty unless it is the events' turn keeps SQLite from sorting millions of them.
     """
-    complete = _filled(expanded("grafana", IS_COMPLETE), {**values, "limit": str(EXACT_EVENTS)})
+    complete = ") AND (".join(
+        _filled(expanded("grafana", IS_COMPLETE), {**period, "limit": str(EXACT_EVENTS)}).strip()
+        for period in periods
+    )
     from_ns, to_ns = values["from_ns"], values["to_ns"]
     start = f"(SELECT CASE WHEN is_exact THEN {from_ns} ELSE {to_ns} END FROM way)"  # noqa: S608 - constants above
     exact = _filled(question.exact_sql or "", {**values, "from_ns": start})
     return (
-        f"WITH way AS MATERIALIZED (SELECT ({complete.strip()}) AS is_exact)\n"  # noqa: S608 - the catalogue's own SQL
+        f"WITH way AS MATERIALIZED (SELECT (({complete})) AS is_exact)\n"  # noqa: S608 - the catalogue's own SQL
         f"SELECT * FROM (\n{sql.strip()}\n) AS hours WHERE NOT (SELECT is_exact FROM way)\n"
         "UNION ALL\n"
         f"SELECT * FROM (\n{exact.strip()}\n) AS events WHERE (SELECT is_exact FROM way)"
     )
 
 
-def _converted(column: Column, values: Mapping[str, str]) -> str:
+def _converted(column: Column, zone: str) -> str:
     match column.unit:
         case "text":
             return column.name
@@ -137,6 +177,11 @@ def _converted(column: Column, values: Mapping[str, str]) -> str:
             return f"{column.name} / 1e9"
         case "epoch_day":
             # The instant at which the local day begins.
-            return f"{column.name} * 86400 - {values['utc_offset_minutes']} * 60"
+            midnight = f"{column.name} * 86400000000000 - z.offset_ns"
+            return (
+                f"(SELECT min(CASE WHEN {midnight} > z.since THEN {midnight} ELSE z.since END)"  # noqa: S608 - as above
+                f" FROM main.zone_offsets z WHERE z.time_zone = {zone} AND {midnight} < z.until)"
+                " / 1e9"
+            )
         case _:
             return f"CAST({column.name} AS double precision)"

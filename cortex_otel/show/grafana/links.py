@@ -19,7 +19,7 @@ __all__ = ["AROUND", "filters_of", "link_of", "uid_of"]
 #: alone, since no index leads from its id to it.
 AROUND = ("trace_from", "trace_to")
 
-_KEPT = {"service", "user_tier", "utc_offset_minutes"}
+_KEPT = {"service", "user_tier", "time_zone"}
 #: Column -> parameter of the questions of the page it leads to, where it has another name.
 _PARAMETERS = {"user_id_hash": "user", "tool_name": "tool", "with_tool": "tool"}
 
@@ -34,9 +34,9 @@ def filters_of(page: Page) -> list[str]:
     questions = [catalogue()[name] for name in ("error_rate", *(p.question for p in page.panels))]
     return [
         name
-        for name in dict.fromkeys((*page.filters, "utc_offset_minutes"))
+        for name in dict.fromkeys((*page.filters, "time_zone"))
         if any(question.accepts(name) for question in questions)
-        or (name == "utc_offset_minutes" and any(map(_has_days, questions)))
+        or (name == "time_zone" and (_has_cards(page) or any(map(_has_days, questions))))
     ]
 
 
@@ -65,6 +65,10 @@ def link_of(page: Page, language: str, column: str, to: str) -> tuple[str, str] 
         rest = "".join(f"&${{{name}:queryparam}}" for name in sorted(map(_variable, kept)))
         url = f"/d/{uid_of(other)}?{written}&${{__url_time_range}}{rest}"
     return texts(language).gettext("Show {page}", page=other.title_in(language)), url
+
+
+def _has_cards(page: Page) -> bool:
+    return any(panel.draw == "cards" for panel in page.panels)
 
 
 def _has_days(question: Question) -> bool:

@@ -114,10 +114,11 @@ def _cards(drawn: Drawn) -> _PanelBuilder:
     times = [name for name in dialect.time_columns(drawn.question) if name in drawn.values]
     columns = ", ".join(drawn.values)
     before = ", ".join(f"NULL AS {name}" if name in times else name for name in drawn.values)
+    earlier = drawn.answer(compared=True, previous=True)
     sql = (
         f"SELECT {columns}\nFROM (\n"  # noqa: S608 - names of the catalogue's own columns
-        f"SELECT 0 AS period, {before} FROM (\n{drawn.answer(previous=True)}\n) AS before\n"
-        f"UNION ALL\nSELECT 1, {columns} FROM (\n{drawn.answer()}\n) AS now\n"
+        f"SELECT 0 AS period, {before} FROM (\n{earlier}\n) AS before\n"
+        f"UNION ALL\nSELECT 1, {columns} FROM (\n{drawn.answer(compared=True)}\n) AS now\n"
         ") AS periods\nORDER BY period"
     )
     return (

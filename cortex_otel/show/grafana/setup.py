@@ -12,19 +12,16 @@ once, as these files are written, or by ``grafana/start.sh`` in a container that
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import shlex
-import time
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from cortex_otel.locale import N_
-from cortex_otel.query.ranges import local_offset_minutes
+from cortex_otel.query.zones import project_zone
 from cortex_otel.settings import SettingError
 
 if TYPE_CHECKING:
@@ -91,19 +88,17 @@ def sources() -> Traversable:
 
 
 def dashboards(language: str, settings: Settings) -> dict[str, dict[str, Any]]:
-    """The dashboards by uid, with days and times as in the user's time zone."""
-    zone = settings.time_zone
-    now_ns = time.time_ns()
-    offset = _offset_minutes(zone, now_ns)
+    """The dashboards by uid, with days and times as in the project's time zone."""
+    zone = project_zone(settings.time_zone).name
     found: dict[str, dict[str, Any]] = {}
     for entry in sorted(sources().joinpath("dashboards", language).iterdir(), key=str):
         if not entry.name.endswith(".json"):
             continue
         plain: dict[str, Any] = json.loads(entry.read_text(encoding="utf-8"))
-        plain["timezone"] = zone or ("utc" if offset == 0 else "browser")
+        plain["timezone"] = "utc" if zone == "UTC" else zone
         for variable in plain["templating"]["list"]:
-            if variable["name"] == "utc_offset":
-                variable["current"] = _chosen(variable, str(offset))
+            if variable["name"] == "time_zone":
+                variable["current"] = {"selected": True, "text": zone, "value": zone}
         found[plain["uid"]] = plain
     return found
 
@@ -293,21 +288,3 @@ def _in_uri(path: Path) -> str:
     for character in "%?#":
         text = text.replace(character, f"%{ord(character):02x}")
     return text
-
-
-def _offset_minutes(zone: str | None, at_ns: int) -> int:
-    if zone is None:
-        return local_offset_minutes(at_ns)
-    from datetime import UTC, datetime  # noqa: PLC0415 - only where a zone is set
-
-    offset = datetime.fromtimestamp(at_ns // 10**9, tz=UTC).astimezone(ZoneInfo(zone)).utcoffset()
-    return math.floor(offset.total_seconds() / 60) if offset else 0
-
-
-def _chosen(variable: Mapping[str, Any], value: str) -> dict[str, Any]:
-    """The option of a custom variable that has ``value``, as its current one."""
-    for option in variable["query"].split(","):
-        text, _, known = option.partition(" : ")
-        if known == value:
-            return {"selected": True, "text": text, "value": value}
-    return {"selected": True, "text": value, "value": value}

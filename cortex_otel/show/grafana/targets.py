@@ -103,14 +103,15 @@ class Drawn:
         """Whether rows say that their period is not over."""
         return any(each.name == "partial" for each in self.question.columns)
 
-    def answer(self, *, previous: bool = False) -> str:
-        """The whole answer, or that of the period before."""
+    def answer(self, *, compared: bool = False, previous: bool = False) -> str:
+        """The whole answer, beside or of the period that it is compared with."""
         # Some stop by themselves at so many rows, which is quicker than being cut.
         limit = {"row_limit": self.panel.limit} if self.question.accepts("row_limit") else {}
         return dialect.answer(
             self.question,
             given={**limit, **self.panel.parameters},
-            filters=(*self.context.page.filters, "utc_offset_minutes"),
+            filters=(*self.context.page.filters, "time_zone"),
+            compared=compared,
             previous=previous,
         )
 

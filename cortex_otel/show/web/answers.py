@@ -118,6 +118,7 @@ def records(
         "next": cursor_after(result),
         "truncated": result.truncated,
         "exact": result.exact,
+        "widened": result.widened,
         "elapsed_ms": round(result.elapsed_ms, 2),
     }
 

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse
 
 from cortex_otel.locale import N_
 from cortex_otel.query.runner import QueryError
-from cortex_otel.query.zones import local_zone, zone
+from cortex_otel.query.zones import project_zone
 from cortex_otel.show.web import api, html, openapi, views
 from cortex_otel.show.web.export import Exports
 from cortex_otel.show.web.gate import Gate, language_of
@@ -99,7 +99,7 @@ def create_app(settings: Settings, token: str, readers: Readers | None = None) -
         readers: the database's; made here if not given.
     """
     reading = Readers(settings.database) if readers is None else readers
-    default_zone = zone(settings.time_zone) if settings.time_zone else local_zone()
+    default_zone = project_zone(settings.time_zone)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

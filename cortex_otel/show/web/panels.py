@@ -15,9 +15,10 @@ from cortex_otel.locale import N_, texts
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.runner import Result, Value, run
 from cortex_otel.show import pages
+from cortex_otel.show.changes import changes
 from cortex_otel.show.web.parameters import FILTERS, Range, range_of
 from cortex_otel.show.web.problems import ApiError, bad_cursor, shown
-from cortex_otel.show.web.values import cell, columns_of, utc_offset
+from cortex_otel.show.web.values import cell, columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +116,6 @@ def values_of(
         "service": query.service or "",
         "user_tier": query.tier or "",
         "time_zone": time_range.zone.name,
-        "utc_offset_minutes": time_range.utc_offset_minutes,
         **(more or {}),
     }
     for name in FILTERS:
@@ -160,13 +160,16 @@ def answer(
     values = values_of(question, query, time_range, more)
     limit_ms = TIME_LIMIT_MS if time_limit_ms is None else time_limit_ms
     result = run(connection, question, values, time_limit_ms=limit_ms, row_limit=panel.limit)
+    previous = None
     before = time_range.before() if query.compare == "1" else None
+    if before is not None:
+        result, previous = _compared(connection, result, values, before, panel)
     return {
         "page": page.id,
         "panel": panel.id,
         "question": question.name,
         "title": panel.title_in(language),
-        "about": _about(question, time_range, language),
+        "about": question.about_in(language),
         "draw": panel.draw,
         "x": panel.x,
         "values": panel.values,
@@ -178,8 +181,9 @@ def answer(
         "range": time_range.info(),
         "columns": columns_of(question, language),
         "rows": rows_of(result, time_range.zone),
-        "previous": _previous(connection, question, panel, query, before),
+        "previous": previous,
         "exact": result.exact,
+        "widened": result.widened,
         "truncated": result.truncated,
         "next": cursor_after(result),
         "elapsed_ms": round(result.elapsed_ms, 2),
@@ -254,40 +258,60 @@ def _is_set(query: PageQuery, name: str) -> bool:
     return bool(getattr(query, "tier" if name == "user_tier" else name, None))
 
 
-def _about(question: Question, time_range: Range, language: str) -> str:
-    about = question.about_in(language)
-    by_days = any(column.unit == "epoch_day" for column in question.columns)
-    if by_days and question.accepts("utc_offset_minutes") and time_range.has_clock_change:
-        offset = utc_offset(time_range.utc_offset_minutes)
-        about += " " + texts(language).gettext(
-            "The clocks of {zone} changed in this range: all days are counted at UTC{offset}, the "
-            "offset at its end.",
-            zone=time_range.zone.name,
-            offset=offset,
-        )
-    return about
-
-
-def _previous(
+def _compared(
     connection: apsw.Connection,
-    question: Question,
+    result: Result,
+    values: dict[str, Value],
+    before: Range,
     panel: Panel,
-    query: PageQuery,
-    before: Range | None,
-) -> dict[str, Any] | None:
-    if before is None:
-        return None
-    values = values_of(question, query, before, panel.parameters)
-    result = run(connection, question, values, time_limit_ms=TIME_LIMIT_MS, row_limit=panel.limit)
+) -> tuple[Result, dict[str, Any]]:
+    """``result``, by the same method as that of the period before; and what is said of that."""
     info = before.info()
-    return {"from": info["from"], "to": info["to"], "rows": rows_of(result, before.zone)}
+    said: dict[str, Any] = {"from": info["from"], "to": info["to"], "rows": [], "changes": {}}
+    if not _is_recorded(connection, before):
+        return result, said
+    question = result.question
+
+    def again(time_range: dict[str, Value], *, from_events: bool | None) -> Result:
+        return run(
+            connection, question, values | time_range,
+            time_limit_ms=TIME_LIMIT_MS, row_limit=panel.limit, from_events=from_events,
+        )  # fmt: skip
+
+    then: dict[str, Value] = {"from_ns": before.from_ns, "to_ns": before.to_ns}
+    previous = again(then, from_events=None)
+    # Percentiles of events and those of histograms differ by more than many changes.
+    if previous.exact and not result.exact:
+        previous = again(then, from_events=False)
+    elif result.exact and not previous.exact:
+        result = again({}, from_events=False)
+    is_cards = panel.draw == "cards"
+    if is_cards and any(row.get("partial") for row in previous.records()):
+        return result, said
+    said["rows"] = rows_of(previous, before.zone)
+    if not is_cards:
+        return result, said
+    said["changes"] = {
+        name: {"within_error": change.within_error, "test": change.test}
+        for name, change in changes(result, previous).items()
+    }
+    return result, said
+
+
+def _is_recorded(connection: apsw.Connection, before: Range) -> bool:
+    """Whether all of a period was recorded: what began in it would seem to have grown since."""
+    first = connection.execute("SELECT min(hour) FROM rollup_hour").get
+    return first is not None and first * _HOUR_NS <= before.from_ns
 
 
 def _incomplete(result: Result, language: str) -> str | None:
     names = [column.name for column in result.columns]
     if "partial" not in names or not any(row[names.index("partial")] for row in result.rows):
         return None
-    return texts(language).gettext("The last period isn't over: its numbers are still growing.")
+    _ = texts(language).gettext
+    if result.rows[-1][names.index("partial")]:
+        return _("The last period isn't over: its numbers are still growing.")
+    return _("The range has only a part of its first period.")
 
 
 def _empty(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cortex_otel.locale import N_
-from cortex_otel.query.ranges import RangeError, parse_moment
+from cortex_otel.query.ranges import PERIODS, RangeError, parse_moment, period
 from cortex_otel.query.zones import Zone, zone
 from cortex_otel.semconv import TIERS
 from cortex_otel.show.web.problems import ApiError, bad_cursor, shown
@@ -40,6 +40,7 @@ __all__ = [
 FILTERS = ("user", "event_type", "error_type", "tool", "q")
 MAX_EVENTS = 1000
 _DEFAULT_SINCE = "30d"
+_WEEK_NS = 7 * 86_400 * 10**9
 _TIER = "^(" + "|".join(TIERS) + ")$"
 _BAD_MOMENT = (
     "bad_moment",
@@ -53,7 +54,7 @@ _BAD_USER = (
 _BAD = {
     "since": (
         "bad_since",
-        N_("{value} isn't a valid time range: use 24h, 7d, 30d, 2w or all"),
+        N_("{value} isn't a valid time range: use 24h, 7d, 30d, 2w, last-week, today or all"),
     ),
     "from": _BAD_MOMENT,
     "to": _BAD_MOMENT,
@@ -106,9 +107,11 @@ class RangeQuery(LanguageQuery):
     since: Annotated[
         str | None,
         Field(
-            pattern=r"^([0-9]{1,6}[smhdw]|all)$",
+            pattern=rf"^([0-9]{{1,6}}[smhdw]|all|{'|'.join(PERIODS)})$",
             examples=["7d"],
-            description="Range up to now: an age (`24h`, `7d`, `30d`, `2w`) or `all`; 30d.",
+            description="Range up to now: an age (`24h`, `7d`, `30d`, `2w`) or `all`; or a period "
+            f"of the calendar in `tz`: {', '.join(f'`{name}`' for name in PERIODS)}. 30d if "
+            "left out.",
         ),
     ] = None
     from_: Annotated[
@@ -218,22 +221,17 @@ class Range:
     reaches_now: bool
     is_all: bool = False
 
-    @property
-    def utc_offset_minutes(self) -> int:
-        """The offset at the end of the range, by which its days are counted."""
-        return self.zone.offset_minutes(self.to_ns - 1)
-
-    @property
-    def has_clock_change(self) -> bool:
-        """Whether clocks change in it, so that its days have no common offset."""
-        return self.zone.changes_between(self.from_ns, self.to_ns)
-
     def before(self) -> Range | None:
-        """The previous period of the same length; ``None`` for all time."""
-        start = self.from_ns - (self.to_ns - self.from_ns)
-        if self.is_all or start < 0:
+        """The period that it is compared with; ``None`` for all time.
+
+        Earlier by whole weeks, as few as it has, so that Mondays are compared with Mondays; by the
+        same local times, so that a clock change doesn't shift them.
+        """
+        weeks = -(-(self.to_ns - self.from_ns) // _WEEK_NS)
+        if self.is_all or self.from_ns < (weeks + 1) * _WEEK_NS:
             return None
-        return Range(start, self.from_ns, self.zone, reaches_now=False)
+        start, end = (self.zone.earlier(each, 7 * weeks) for each in (self.from_ns, self.to_ns))
+        return Range(start, min(end, self.from_ns), self.zone, reaches_now=False)
 
     def info(self) -> dict[str, object]:
         """The range as the API returns it (``RangeInfo``)."""
@@ -241,7 +239,6 @@ class Range:
             "from": self.zone.iso(self.from_ns),
             "to": self.zone.iso(self.to_ns),
             "time_zone": self.zone.name,
-            "utc_offset_minutes": self.utc_offset_minutes,
         }
 
 
@@ -278,7 +275,9 @@ def range_of(query: RangeQuery, default_zone: Zone, *, own: str = "") -> Range:
         base = now_ns if own or query.to is None else to_ns
         to_ns = now_ns if own else to_ns
         try:
-            from_ns = parse_moment(since, base)
+            from_ns = parse_moment(since, base, chosen)
+            if since in PERIODS:
+                to_ns = min(to_ns, period(since, base, chosen)[1])
         except RangeError:  # its form was validated; the model and this must not drift apart
             raise _bad("since", since) from None
     if from_ns >= to_ns:

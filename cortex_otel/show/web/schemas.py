@@ -55,8 +55,7 @@ class RangeInfo(BaseModel):
 
     from_: str = Field(alias="from", description="Inclusive; ISO 8601 with offset.")
     to: str = Field(description="Exclusive.")
-    time_zone: str
-    utc_offset_minutes: int = Field(description="By which days are counted.")
+    time_zone: str = Field(description="Whose days are counted, exactly across clock changes.")
 
 
 class _Answer(BaseModel):
@@ -65,20 +64,35 @@ class _Answer(BaseModel):
     next: str | None = Field(description="`cursor` of the rows after these; null: there are none.")
     truncated: bool = Field(description="There are more rows than these.")
     exact: bool = Field(
-        description="Of the events of exactly the range. Else of roll-ups: the range is widened to "
-        "whole hours (or days, where the question says so), percentiles are within 4.5 %."
+        description="Percentiles are those of the events; else they are read off histograms, right "
+        "to within a bucket of 9 %."
+    )
+    widened: bool = Field(
+        description="The events at an end of the range are deleted: all of that hour was counted "
+        "(the half hour or the UTC day, where users are)."
     )
     elapsed_ms: float = Field(description="In the store.")
 
 
+class Change(BaseModel):
+    """Whether a number changed by more than chance."""
+
+    within_error: bool | None = Field(description="Chance alone explains it; null: nobody can say.")
+    test: Literal["poisson", "binomial", "ranks", "bucket"] | None = Field(
+        description="By which error: of a count, of a rate, of too few durations for a percentile, "
+        "of a histogram's bucket."
+    )
+
+
 class Previous(BaseModel):
-    """The period before, of the same length."""
+    """An earlier period of the same length, by whole weeks: Mondays are compared with Mondays."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     from_: str = Field(alias="from")
     to: str
-    rows: list[list[_Value]]
+    rows: list[list[_Value]] = Field(description="Empty if not all of it was recorded.")
+    changes: dict[str, Change] = Field(description="Of a panel of cards: by column.")
 
 
 class Empty(BaseModel):

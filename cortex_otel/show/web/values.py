@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cortex_otel.query.runner import Value
     from cortex_otel.query.zones import Zone
 
-__all__ = ["cell", "columns_of", "utc_offset"]
+__all__ = ["cell", "columns_of"]
 
 
 def cell(value: Value, unit: Unit, zone: Zone) -> Value:
@@ -32,9 +32,3 @@ def columns_of(question: Question, language: str) -> list[dict[str, str]]:
         }
         for column in question.columns
     ]
-
-
-def utc_offset(minutes: int) -> str:
-    """An offset in ISO 8601: ``+09:00``."""
-    size = abs(minutes)
-    return f"{'-' if minutes < 0 else '+'}{size // 60:02d}:{size % 60:02d}"

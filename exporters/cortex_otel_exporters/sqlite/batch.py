@@ -293,7 +293,7 @@ class _BatchTotals:
         """Add everything up in the database; with a ``pause`` between tables."""
         rollups = Rollups()
         sessions: dict[int, _SessionTotals] = {}
-        first_seen: dict[int, int] = {}
+        first_seen: dict[int, tuple[int, int | None]] = {}
         for keys, half_hour, group in self._groups.values():
             rollups.add(keys, half_hour, group)
             session = sessions.get(keys.session_key)
@@ -301,12 +301,14 @@ class _BatchTotals:
                 session = sessions[keys.session_key] = _SessionTotals(group)
             session.add(keys, group)
             if keys.user_key is not None:
-                known = first_seen.get(keys.user_key, group.first)
-                first_seen[keys.user_key] = min(known, group.first)
+                seen, active = first_seen.get(keys.user_key, (group.first, None))
+                if keys.is_active:
+                    active = group.first if active is None else min(active, group.first)
+                first_seen[keys.user_key] = min(seen, group.first), active
         for session_key, totals in sessions.items():
             connection.execute(_SESSION_TOTALS, (*totals.row(), session_key))
         # Events arrive in any order, so the one that created the key may not be the user's first.
-        connection.executemany(_FIRST_SEEN, [(at, user, at) for user, at in first_seen.items()])
+        connection.executemany(_FIRST_SEEN, [(user, *at) for user, at in first_seen.items()])
         rollups.write(connection, pause=pause)
 
 
@@ -367,7 +369,11 @@ UPDATE sessions SET start_time = min(start_time, ?), end_time = max(end_time, ?)
     events = events + ?, errors = errors + ?, segment_key = ?, user_key = coalesce(?, user_key)
 WHERE session_key = ?
 """
-_FIRST_SEEN = "UPDATE users SET first_seen = ? WHERE user_key = ? AND first_seen > ?"
+_FIRST_SEEN = """
+UPDATE users SET first_seen = min(first_seen, ?2),
+    first_active = coalesce(min(first_active, ?3), first_active, ?3)
+WHERE user_key = ?1 AND (first_seen > ?2 OR coalesce(first_active > ?3, first_active IS NOT ?3))
+"""
 _METRIC = """
 INSERT INTO telemetry_metrics (
     timestamp, start_timestamp, metric_name, unit, kind, service, user_tier, value,

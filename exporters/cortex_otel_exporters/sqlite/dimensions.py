@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cortex_otel_exporters.record import SPAN_EVENT_TYPE, Session
+from cortex_otel_exporters.record import OTHER_EVENT_TYPES, Session
 from cortex_otel_exporters.sqlite.checks import check_texts
 from cortex_otel_exporters.sqlite.keys import Keys
-from cortex_otel_exporters.vocabulary import FAILED_RESULTS
+from cortex_otel_exporters.vocabulary import (
+    FAILED_RESULTS,
+    INACTIVE_EVENT_TYPES,
+    UNRATED_EVENT_TYPES,
+)
 
 if TYPE_CHECKING:
     import apsw
@@ -39,6 +43,9 @@ class DimensionKeys(NamedTuple):
     is_product: bool
     """A product event, not a span of another instrumentation."""
     is_failed: bool
+    is_active: bool
+    """Makes its user an active one."""
+    in_error_rate: bool
     has_feature: bool
     has_session: bool
     """Events without a session are of several users, so they get no session's user."""
@@ -95,8 +102,10 @@ class Dimensions:
             self._session_key(connection, record, user_key),
             user_key,
             series.user_tier,
-            series.event_type != SPAN_EVENT_TYPE,
+            series.event_type not in OTHER_EVENT_TYPES,
             series.result in FAILED_RESULTS,
+            series.event_type not in INACTIVE_EVENT_TYPES,
+            series.event_type not in UNRATED_EVENT_TYPES,
             bool(series.feature),
             bool(session.session_id),
         )

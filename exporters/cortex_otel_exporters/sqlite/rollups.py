@@ -6,11 +6,10 @@ roll-ups are never stale and never disagree with the events.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from cortex_otel_exporters.sqlite.inserts import Insert
-from cortex_otel_exporters.sqlite.schema import BUCKETS_AN_OCTAVE, LAST_BUCKET
+from cortex_otel_exporters.sqlite.schema import duration_bucket
 
 if TYPE_CHECKING:
     import apsw
@@ -25,16 +24,6 @@ _HALF_HOURS_A_DAY = 48
 _HOURS_A_DAY, _HOURS_A_WEEK = 24, 168
 _DAYS_A_BLOCK = 32
 _NS_A_US = 1000
-
-_log2 = math.log2
-
-
-def duration_bucket(duration_nano: int) -> int:
-    """Histogram bucket of a duration in nanoseconds; see ``schema.BUCKETS_AN_OCTAVE``."""
-    if duration_nano <= 1000:  # noqa: PLR2004 - bucket 0 holds all up to a microsecond
-        return 0
-    bucket = int(_log2(duration_nano / 1000) * BUCKETS_AN_OCTAVE)
-    return min(bucket, LAST_BUCKET)
 
 
 class Group:
@@ -92,6 +81,7 @@ class Rollups:
         self._hours: dict[tuple[int, int], list[float]] = {}
         self._durations: dict[tuple[int, int, int, int], float] = {}
         self._user_days: dict[tuple[int, int, int], list[float]] = {}
+        self._user_asides: dict[tuple[int, int, int], list[float]] = {}
         self._user_features: dict[tuple[int, int, int, int], float] = {}
         self._user_tiers: dict[tuple[int, str], list[int]] = {}
         self._measures: dict[tuple[int, int, int, str], list[float]] = {}
@@ -122,6 +112,7 @@ class Rollups:
         _, feature_key, segment_key = keys.keys
         day, bit = half_hour // _HALF_HOURS_A_DAY, 1 << half_hour % _HALF_HOURS_A_DAY
         failed = group.events if keys.is_failed else 0.0
+        active_bit = bit if keys.is_active else 0
         row = self._user_days.get((day, user_key, segment_key))
         if row is None:
             self._user_days[day, user_key, segment_key] = [
@@ -129,14 +120,20 @@ class Rollups:
                 failed,
                 group.first,
                 group.last,
-                bit,
+                active_bit,
             ]
         else:
             row[0] += group.events
             row[1] += failed
-            row[2] = min(row[2], group.first)
-            row[3] = max(row[3], group.last)
-            row[4] = int(row[4]) | bit
+            # The times are of active events, as long as there is any.
+            if bool(row[4]) == keys.is_active:
+                row[2] = min(row[2], group.first)
+                row[3] = max(row[3], group.last)
+            elif keys.is_active:
+                row[2:4] = group.first, group.last
+            row[4] = int(row[4]) | active_bit
+        if not (keys.is_active and keys.in_error_rate):
+            self._add_aside(keys, (day, user_key, segment_key), bit, group)
         if keys.has_feature:
             key = (feature_key, user_key, segment_key, day)
             self._user_features[key] = self._user_features.get(key, 0.0) + group.events
@@ -145,6 +142,16 @@ class Rollups:
             self._user_tiers[user_key, keys.user_tier] = [group.first, group.last]
         else:
             seen[0], seen[1] = min(seen[0], group.first), max(seen[1], group.last)
+
+    def _add_aside(
+        self, keys: DimensionKeys, key: tuple[int, int, int], bit: int, group: Group
+    ) -> None:
+        row = self._user_asides.setdefault(key, [0, 0.0, 0.0])
+        if not keys.is_active:
+            row[0] = int(row[0]) | bit
+        if not keys.in_error_rate:
+            row[1] += group.events
+            row[2] += group.events if keys.is_failed else 0.0
 
     def write(self, connection: apsw.Connection, *, pause: bool = False) -> None:
         """Upsert everything; the caller's transaction is open. ``pause``: see :class:`Insert`."""
@@ -156,6 +163,9 @@ class Rollups:
         _WEEK_DURATION.run(connection, self._durations_by(_HOURS_A_WEEK), pause=pause)
         _USER_DAY.run(
             connection, [(*key, *row) for key, row in self._user_days.items()], pause=pause
+        )
+        _USER_ASIDE.run(
+            connection, [(*key, *row) for key, row in self._user_asides.items()], pause=pause
         )
         _USER_TIER.run(
             connection, [(*key, *row) for key, row in self._user_tiers.items()], pause=pause
@@ -198,9 +208,21 @@ _USER_DAY = Insert(
     8,
     """
 ON CONFLICT DO UPDATE SET events = events + excluded.events, errors = errors + excluded.errors,
-    first_time = min(first_time, excluded.first_time),
-    last_time = max(last_time, excluded.last_time),
+    first_time = CASE WHEN (half_hours = 0) = (excluded.half_hours = 0)
+                      THEN min(first_time, excluded.first_time)
+                      WHEN half_hours = 0 THEN excluded.first_time ELSE first_time END,
+    last_time = CASE WHEN (half_hours = 0) = (excluded.half_hours = 0)
+                     THEN max(last_time, excluded.last_time)
+                     WHEN half_hours = 0 THEN excluded.last_time ELSE last_time END,
     half_hours = half_hours | excluded.half_hours
+""",
+)
+_USER_ASIDE = Insert(
+    "rollup_user_aside",
+    6,
+    """
+ON CONFLICT DO UPDATE SET half_hours = half_hours | excluded.half_hours,
+    unrated = unrated + excluded.unrated, unrated_errors = unrated_errors + excluded.unrated_errors
 """,
 )
 _USER_TIER = Insert(

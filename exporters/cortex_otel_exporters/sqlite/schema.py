@@ -17,6 +17,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cortex_otel_exporters.sqlite.declarations import declare
+
 if TYPE_CHECKING:
     import apsw
 
@@ -27,6 +29,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "NotOursError",
     "SchemaNewerError",
+    "duration_bucket",
     "migrate",
     "version_of",
 ]
@@ -39,6 +42,9 @@ APPLICATION_ID = 0x43545831
 BUCKETS_AN_OCTAVE = 8
 #: 2^(320/8) µs is about 12.7 days; longer durations are counted there.
 LAST_BUCKET = 320
+
+
+_log2 = math.log2
 
 
 class NotOursError(Exception):
@@ -63,10 +69,11 @@ class SchemaNewerError(Exception):
 
 
 #: One script per version, in ``migrations``: the n-th migrates to ``user_version`` n.
-_MIGRATIONS = ("0001.sql", "0002.sql", "0003.sql")
+_MIGRATIONS = ("0001.sql", "0002.sql", "0003.sql", "0004.sql", "0005.sql")
 _SCRIPTS = Path(__file__).with_name("migrations")
 
 SCHEMA_VERSION = len(_MIGRATIONS)
+_DECLARED_SINCE, _BUCKETS_SINCE = 4, 5  # migrations are tested by versions that end before
 
 
 def migrate(connection: apsw.Connection) -> None:
@@ -80,6 +87,8 @@ def migrate(connection: apsw.Connection) -> None:
         apsw.Error: the file can't be read or written.
     """
     if version_of(connection) == SCHEMA_VERSION:
+        if SCHEMA_VERSION >= _DECLARED_SINCE:
+            declare(connection)
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -87,9 +96,12 @@ def migrate(connection: apsw.Connection) -> None:
             script = (_SCRIPTS / name).read_text(encoding="utf-8")
             # APSW runs a script statement by statement as its rows are read: read them all.
             list(connection.execute(script))
-        connection.executemany(
-            "INSERT OR IGNORE INTO duration_buckets VALUES (?, ?, ?)", _duration_buckets()
-        )
+        if SCHEMA_VERSION >= _BUCKETS_SINCE:
+            connection.executemany(
+                "INSERT OR IGNORE INTO duration_buckets VALUES (?, ?, ?, ?)", _duration_buckets()
+            )
+        if SCHEMA_VERSION >= _DECLARED_SINCE:
+            declare(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     except BaseException:
@@ -114,10 +126,29 @@ def version_of(connection: apsw.Connection) -> int:
     return found
 
 
-def _duration_buckets() -> list[tuple[int, float, float]]:
+def duration_bucket(duration_nano: int) -> int:
+    """Histogram bucket of a duration in nanoseconds; see :data:`BUCKETS_AN_OCTAVE`."""
+    if duration_nano <= 1000:  # noqa: PLR2004 - bucket 0 holds all up to a microsecond
+        return 0
+    bucket = int(_log2(duration_nano / 1000) * BUCKETS_AN_OCTAVE)
+    return min(bucket, LAST_BUCKET)
+
+
+def _lower_ns(bucket: int) -> int:
+    """The shortest duration of ``bucket``, as the writer rounds."""
+    found = round(math.exp2(bucket / BUCKETS_AN_OCTAVE) * 1000) if bucket else 0
+    while found and duration_bucket(found - 1) >= bucket:
+        found -= 1
+    while duration_bucket(found) < bucket:
+        found += 1
+    return found
+
+
+def _duration_buckets() -> list[tuple[int, int, float, float]]:
     return [
         (
             bucket,
+            _lower_ns(bucket),
             math.exp2((bucket + 0.5) / BUCKETS_AN_OCTAVE) / 1000,
             math.exp2((bucket + 1) / BUCKETS_AN_OCTAVE) / 1000,
         )

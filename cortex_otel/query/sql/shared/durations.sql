@@ -1,6 +1,9 @@
--- The duration histograms over the range, added up by feature, segment and bucket; needs bounds and
--- chosen_segments. Features are for the question to choose. The three keys are one number while
--- they are added up: SQLite sorts numbers in half the time, and choosing before would cost more.
+-- The duration histograms over the range, added up by feature, segment and bucket. Features are for
+-- the question to choose. The three keys are one number while they are added up: SQLite sorts
+-- numbers in half the time, and choosing before would cost more.
+-- with: bounds
+-- with: chosen_segments
+-- with: edge_events
 durations AS (
     SELECT
         cell / 4294967296 AS feature_key,
@@ -28,6 +31,14 @@ durations AS (
             SELECT feature_key * 4294967296 + segment_key * 1024 + bucket, h.events
             FROM bounds b JOIN rollup_hour_duration h
                 ON h.hour >= b.tail_start AND h.hour < b.to_hour
+            UNION ALL
+            SELECT
+                s.feature_key * 4294967296 + s.segment_key * 1024
+                + (SELECT bucket FROM duration_buckets WHERE lower_ns <= e.duration
+                   ORDER BY lower_ns DESC LIMIT 1),
+                e.weight
+            FROM edge_events e JOIN series s ON s.series_key = e.series_key
+            WHERE e.duration IS NOT NULL
         ) AS parts
         GROUP BY cell
     ) AS cells

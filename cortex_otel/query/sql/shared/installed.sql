@@ -1,26 +1,37 @@
 -- Users who installed the extension by the end of the range: since when, when they last did anything
--- in it beside that, and whether that was in the range; needs bounds, chosen_segments and
--- used_features. Whole UTC days.
+-- in it beside that, and whether that was in the range. Days are those of UTC.
+-- with: used_features
 installed AS (
     SELECT
         i.user_key,
-        i.installed,
+        min(i.installed) AS installed,
         (SELECT max(l.last_day)
          FROM features f JOIN rollup_user_feature l
             ON l.feature_key = f.feature_key AND l.user_key = i.user_key
-         WHERE substr(f.event_type, 1, 4) = 'ext.' AND f.event_type <> 'ext.install') AS last_active,
+         WHERE substr(f.event_type, 1, 4) = 'ext.' AND f.is_active = 1) AS last_active,
         CASE WHEN i.user_key IN (
             SELECT u.user_key FROM used_features u JOIN features f ON f.feature_key = u.feature_key
-            WHERE substr(f.event_type, 1, 4) = 'ext.' AND f.event_type <> 'ext.install'
+            WHERE substr(f.event_type, 1, 4) = 'ext.' AND f.is_active = 1
         ) THEN 1 ELSE 0 END AS is_active
     FROM (
-        SELECT r.user_key, min(r.first_day) AS installed
+        SELECT r.user_key, r.first_day AS installed
         FROM features f
         JOIN rollup_user_feature r ON r.feature_key = f.feature_key
         CROSS JOIN whole_days w
         WHERE f.event_type = 'ext.install'
-          AND r.first_day <= w.last_day
+          AND (r.first_day < :to_ns / 86400000000000 OR r.first_day <= w.last_day)
           AND r.segment_key IN (SELECT segment_key FROM chosen_segments)
-        GROUP BY r.user_key
+        UNION ALL
+        -- On the day that the range ends within.
+        SELECT e.user_key, e.time / 86400000000000
+        FROM whole_days w CROSS JOIN events e
+        WHERE e.time >= :to_ns / 86400000000000 * 86400000000000 AND e.time < :to_ns
+          AND w.last_day < :to_ns / 86400000000000
+          AND e.series_key IN (
+            SELECT series_key FROM series
+            WHERE event_type = 'ext.install'
+              AND segment_key IN (SELECT segment_key FROM chosen_segments)
+          )
     ) AS i
+    GROUP BY i.user_key
 )

@@ -1,4 +1,4 @@
--- The half hours of the range in which the chosen_users were active: no index leads from a user to
+-- The half hours of the range in which the chosen_users had any product event, be it use or not: no index leads from a user to
 -- the events, so those are looked for in these alone. Cut to the range here, once a half hour and not
 -- once an event.
 user_bounds AS (
@@ -26,8 +26,11 @@ active_halves AS (
     FROM utc_days d
     CROSS JOIN chosen_users c
     CROSS JOIN rollup_user_day u
+    LEFT JOIN rollup_user_aside x
+        ON x.day = u.day AND x.user_key = u.user_key AND x.segment_key = u.segment_key
     CROSS JOIN half_hours h
-    WHERE u.day = d.day AND u.user_key = c.user_key AND (u.half_hours >> h.half) % 2 <> 0
+    WHERE u.day = d.day AND u.user_key = c.user_key
+      AND ((u.half_hours | coalesce(x.half_hours, 0)) >> h.half) % 2 <> 0
       AND u.segment_key IN (
         SELECT segment_key FROM segments
         WHERE (:service = '' OR service = :service) AND (:user_tier = '' OR user_tier = :user_tier)

@@ -88,20 +88,21 @@ export function hour(iso) {
 }
 
 /** The range of an answer in words, e.g. "Oct 26 – Nov 25, 2026". */
-export function range({ from, to, time_zone: zone, utc_offset_minutes: offset }) {
+export function range({ from, to, time_zone: zone }) {
   const [a, b] = [wall(from), wall(to)];
   const formatter = b - a > 2 * DAY ? dayPlain : minute;
   const end = formatter === dayPlain ? b - 1 : b;
   const between = formatter.formatRange
     ? formatter.formatRange(a, end)
     : `${formatter.format(a)} – ${formatter.format(end)}`;
-  return `${between} · ${zone} (${utc(offset)})`;
+  // Where clocks change in between, there is no one offset to name.
+  const [offset, other] = [from, to].map(utc);
+  return `${between} · ${zone}${offset === other ? ` (${offset})` : ""}`;
 }
 
-function utc(minutes) {
-  const size = Math.abs(minutes ?? 0);
-  const rest = size % 60 ? `:${String(size % 60).padStart(2, "0")}` : "";
-  return `UTC${minutes < 0 ? "−" : "+"}${Math.floor(size / 60)}${rest}`;
+function utc(iso) {
+  const [, sign, hours, minutes] = /([+-])(\d\d):(\d\d)$/.exec(iso) ?? ["", "+", "00", "00"];
+  return `UTC${sign === "-" ? "−" : "+"}${Number(hours)}${minutes === "00" ? "" : `:${minutes}`}`;
 }
 
 /** A value of a closed list in the reader's language; any other value as it is. */

@@ -9,6 +9,12 @@ const COUNTED = ["n", "timed", "measured"];
 // Times and names aren't numbers: they are shown without a comparison.
 const WORDS = new Set(["unix_ns", "epoch_day", "text", "flag"]);
 const TONES = { good: _("better"), bad: _("worse") };
+const CHANCES = {
+  poisson: _("within the error of a count (Poisson, 95 %)"),
+  binomial: _("within the error of a rate (binomial, 95 %)"),
+  ranks: _("too few durations for this percentile"),
+  bucket: _("within the error of the histogram (9 %)"),
+};
 const ARROWS = { 1: "▲", 0: "=", "-1": "▼" };
 
 export function cards(body, answer) {
@@ -50,16 +56,26 @@ function one(answer, column, now, before, row) {
   const isNumber = !WORDS.has(column.unit);
   const change = answer.previous && isNumber ? format.delta(now, before, column.unit) : null;
   if (change) {
-    const tone = sense(column.name, column.unit, change.direction);
-    const words = _("{change} compared with the previous period ({before})", {
-      change: change.text,
-      before: format.value(before, column.unit),
-    });
+    const known = answer.previous.changes?.[column.name] ?? {};
+    // Chance alone explains it: no arrow up or down, and no colour.
+    const chance = known.within_error === true && change.direction !== 0;
+    const tone = chance ? "" : sense(column.name, column.unit, change.direction);
+    const words = [
+      _("{change} compared with {from} to {to} ({before})", {
+        change: change.text,
+        from: format.day(answer.previous.from),
+        to: format.day(answer.previous.to),
+        before: format.value(before, column.unit),
+      }),
+      chance ? CHANCES[known.test] : "",
+    ]
+      .filter(Boolean)
+      .join(" · ");
     below.append(
       h(
         "span",
-        { class: "delta", "data-sense": tone || null, title: words },
-        h("span", { "aria-hidden": "true" }, `${ARROWS[change.direction]} ${change.text}`),
+        { class: "delta", "data-sense": tone || null, "data-chance": chance || null, title: words },
+        h("span", { "aria-hidden": "true" }, `${chance ? "≈" : ARROWS[change.direction]} ${change.text}`),
         h("span", { class: "sr-only" }, tone ? `${words} (${TONES[tone]})` : words),
       ),
     );
