@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NoReturn
 from cortex_otel.commands import doctor, grafana, query, serve, status, tail
 from cortex_otel.commands.console import complain, error_message, needs_packages
 from cortex_otel.locale import _
+from cortex_otel.query.errors import QueryError, QueryParameterError
 from cortex_otel.query.ranges import RangeError
-from cortex_otel.query.runner import QueryError
 from cortex_otel.semconv import TIERS
 from cortex_otel.settings import SettingError, read_environment
 from cortex_otel_exporters.sqlite.reader import StoreError
@@ -72,7 +72,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             settings = read_environment(overrides=overrides)
         command: Callable[[argparse.Namespace, Settings], int] = parsed.run
         return command(parsed, settings)
-    except (SettingError, RangeError, query.UsageError) as error:
+    except (SettingError, RangeError, QueryParameterError, query.UsageError) as error:
         complain(error_message(error))
         return _SENSELESS
     except (StoreError, QueryError) as error:

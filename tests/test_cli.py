@@ -89,7 +89,8 @@ def said(capsys, *arguments):
         ["query", "dau", "--since", "3x"], ["query", "dau", "--since", "1d", "--until", "2d"],
         ["query", "dau", "--limit", "0"],
         ["query", "dau", "--format", "xml"], ["query", "ledger", "--tier", "paid"],
-        ["query", "ledger", "--service", "mcp"], ["query", "funnel", "--set", "window_days=x"],
+        ["query", "ledger", "--service", "mcp"], ["query", "funnel", "--set", "within_s=x"],
+        ["query", "funnel", "--set", "within_s=0"], ["query", "funnel", "--set", "steps="],
         ["query", "--show"], ["query", "toolz", "--show"],
         ["query", "dau", "--set", "from_ns=1"], ["query", "dau", "--set", "x"],
     ],
@@ -313,7 +314,7 @@ def test_a_parameter_of_its_own(capsys, home):
     seed(home, [Event(long_ago, user="a" * 64), Event(long_ago + 10, user="a" * 64, tier="paid")])
     users = {}
     for days in (7, 60):
-        options = ["--set", f"window_days={days}", "--format", "json"]
+        options = ["--set", f"within_s={days * 86_400}", "--format", "json"]
         rows = json.loads(said(capsys, "query", "funnel", *options)[1])["rows"]
         users[days] = [row["users"] for row in rows]
     assert users == {7: [1, 1, 1], 60: [0, 0, 0]}

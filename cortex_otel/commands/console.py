@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from cortex_otel._version import to_install
 from cortex_otel.locale import N_, _
+from cortex_otel.query.errors import QueryParameterError, QueryTimeoutError
 from cortex_otel.query.ranges import RangeError
-from cortex_otel.query.runner import QueryTimeoutError
 from cortex_otel.query.store_errors import described
 from cortex_otel_exporters.sqlite.reader import StoreError
 
@@ -105,7 +105,7 @@ def ledger_line(counts: Mapping[str, object]) -> str:
 def error_message(error: Exception) -> str:
     """The message of ``error``, in the user's language if it is translated."""
     match error:
-        case RangeError():
+        case RangeError() | QueryParameterError():
             return _(error.message, **error.values)
         case QueryTimeoutError():
             return _(

@@ -28,8 +28,8 @@ from cortex_otel.demo.directory import DemoError, demo_directory, remove
 from cortex_otel.demo.reconciliation import LAUNCHER, Reconciliation, Server, State
 from cortex_otel.demo.scenario import PEOPLE, calls_of_example, calls_of_git
 from cortex_otel.locale import _
+from cortex_otel.query.errors import QueryError
 from cortex_otel.query.formats import json_line
-from cortex_otel.query.runner import QueryError
 from cortex_otel.settings import read_environment
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError
 

@@ -8,14 +8,18 @@ A header consists of comment lines before the first line of SQL::
     -- since: 30d
     -- limit: 1000
     -- cursor: time before_ns, id before_id
+    -- engine: funnel
     -- parameter: service
     -- parameter: window_days integer 30 days after which a user counts as lost
     -- column: calls count number of calls, weighted
 
 ``since`` is the default range, ``limit`` the default row limit. ``cursor`` maps columns of the last
 row to the parameters that select the rows after it: the value of its column ``time`` is the
-parameter ``before_ns``, and so on. A common parameter (see :data:`COMMON_PARAMETERS`) has only a
-name; others have type, default (``''`` is empty text) and meaning. ``NAME.exact.sql`` beside
+parameter ``before_ns``, and so on. ``engine`` names what answers faster than the SQL, where it can:
+see :mod:`.analysis`. A common parameter (see :data:`COMMON_PARAMETERS`) has only a
+name; others have type, default (``''`` is empty text) and meaning. A closed list of texts stands in
+place of the type: ``day|week|month``; ``variant:*`` in it is any text after ``variant:``, and an
+empty default is allowed too. ``NAME.exact.sql`` beside
 ``NAME.sql`` answers the same question from the events themselves; its header has only ``about``.
 Title, about and meanings are in English; their Korean is in :mod:`cortex_otel.locale`. A column has
 the same title in every question: :mod:`.titles`.
@@ -36,7 +40,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
 from cortex_otel.locale import N_, texts
-from cortex_otel.query.titles import COLUMN_TITLES
+from cortex_otel.query.titles import COLUMN_TITLES, PARAMETER_TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,9 +57,9 @@ __all__ = [
     "parse",
 ]
 
-Unit = Literal["text", "count", "ratio", "ms", "tokens", "unix_ns", "epoch_day", "flag"]
-"""``ratio`` is 0 to 1; ``unix_ns`` Unix nanoseconds; ``epoch_day`` days since 1970-01-01;
-``flag`` 0 or 1."""
+Unit = Literal["text", "count", "ratio", "factor", "ms", "tokens", "unix_ns", "epoch_day", "flag"]
+"""``ratio`` is 0 to 1; ``factor`` how many times as much; ``unix_ns`` Unix
+nanoseconds; ``epoch_day`` days since 1970-01-01; ``flag`` 0 or 1."""
 
 ParameterType = Literal["integer", "real", "text"]
 
@@ -74,11 +78,30 @@ class Parameter:
     """``None``: the current time."""
     meaning: str
     """In English."""
+    choices: tuple[str, ...] = ()
+    """Of a closed list of texts: what it can be, beside its default; ``name:*`` is open behind."""
+
+    @property
+    def title(self) -> str:
+        """A few words for the label of a control, in English."""
+        name = self.name.removesuffix("_s")
+        return PARAMETER_TITLES.get(name) or name.replace("_", " ").capitalize()
+
+    def allows(self, value: str) -> bool:
+        """Whether a text may be its value."""
+        if not self.choices or value == self.default or value in self.choices:
+            return True
+        begins = tuple(each[:-1] for each in self.choices if each.endswith("*"))
+        return value.startswith(begins) and value not in begins
 
     @property
     def is_special(self) -> bool:
         """Whether it isn't one of the common parameters."""
         return self.name not in COMMON_PARAMETERS
+
+    def title_in(self, language: str) -> str:
+        """The title in ``language`` (``en``, ``ko``), else in English."""
+        return texts(language).gettext(self.title)
 
     def meaning_in(self, language: str) -> str:
         """The meaning in ``language`` (``en``, ``ko``), else in English."""
@@ -137,6 +160,8 @@ class Question:
     """The default row limit."""
     cursor: Mapping[str, str] = field(default_factory=dict)
     """Column of the last row → parameter that selects the rows after it; empty: no paging."""
+    engine: str = ""
+    """What answers in place of the SQL, with the same rows: a name of :mod:`.analysis`."""
 
     def title_in(self, language: str) -> str:
         """The title in ``language`` (``en``, ``ko``), else in English."""
@@ -145,6 +170,17 @@ class Question:
     def about_in(self, language: str) -> str:
         """What it means, in ``language``, else in English."""
         return texts(language).gettext(self.about)
+
+    @property
+    def settable(self) -> tuple[Parameter, ...]:
+        """Its own parameters that say what is asked: not those of paging, nor of moments."""
+        return tuple(
+            each
+            for each in self.parameters
+            if each.is_special
+            and each.name not in {*self.cursor.values(), "row_limit"}
+            and not each.name.endswith("_ns")
+        )
 
     def accepts(self, parameter: str) -> bool:
         """Whether the result depends on ``parameter``."""
@@ -231,13 +267,13 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
     Raises:
         QuestionError: the header is invalid; names the question and the line.
     """
-    once = {"title": "", "about": "", "since": "30d", "limit": "10000"}
+    once = {"title": "", "about": "", "since": "30d", "limit": "10000", "engine": ""}
     columns: dict[str, Column] = {}
     parameters: list[Parameter] = []
     cursor: dict[str, str] = {}
     for key, value in _header(name, sql):
         match key:
-            case "title" | "about" | "since" | "limit":
+            case "title" | "about" | "since" | "limit" | "engine":
                 once[key] = value
             case "parameter":
                 parameters.append(_parameter(name, value))
@@ -258,6 +294,7 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
         parameters=tuple(parameters),
         cursor=MappingProxyType(cursor),
         since=once["since"],
+        engine=once["engine"],
         limit=_whole(name, once["limit"]),
     )
     if not question.title or not question.about or not columns:
@@ -302,7 +339,9 @@ def _parameter(question: str, value: str) -> Parameter:
     parts = value.split(maxsplit=_PARAMETER_PARTS - 1)
     try:
         name, kind, default, meaning = parts
-        return Parameter(name, kind, _PARSERS[kind](default), meaning)  # type: ignore[arg-type]
+        choices = tuple(kind.split("|")) if "|" in kind or kind.endswith("*") else ()
+        kind = "text" if choices else kind
+        return Parameter(name, kind, _PARSERS[kind](default), meaning, choices)  # type: ignore[arg-type]
     except (KeyError, ValueError):
         raise QuestionError(
             f"{question}.sql: parameter {value!r} isn't NAME TYPE DEFAULT MEANING"

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from cortex_otel.locale import N_
+from cortex_otel.query import analysis
 from cortex_otel.query.catalogue import COMMON_PARAMETERS, expanded
+from cortex_otel.query.errors import QueryError, QueryParameterError, QueryTimeoutError
 from cortex_otel.query.zones import zone
 from cortex_otel_exporters.sqlite.reader import store_error
 
@@ -80,24 +83,6 @@ SELECT
 """
 
 
-class QueryError(Exception):
-    """A question couldn't be answered."""
-
-
-class QueryParameterError(QueryError):
-    """An unknown parameter, or a value of the wrong type."""
-
-
-class QueryTimeoutError(QueryError):
-    """The query took longer than allowed."""
-
-    def __init__(self, question: str, time_limit_ms: float) -> None:
-        super().__init__(
-            f"{question} took longer than {time_limit_ms:g} ms: ask for a shorter range"
-        )
-        self.question, self.time_limit_ms = question, time_limit_ms
-
-
 @dataclass(frozen=True, slots=True)
 class Result:
     """The result of a question."""
@@ -157,6 +142,8 @@ def run(
     # One row more than the limit shows whether there are more.
     bound = {"row_limit": row_limit + 1} if question.accepts("row_limit") else {}
     values = _values(question, {**bound, **(parameters or {})})
+    analysis.check(connection, question.engine, values)
+    analysis.prepare(connection, question.engine)  # not in the time of the question
     started = time.monotonic()
     deadline = started + time_limit_ms / 1000
     handler = object()
@@ -175,9 +162,13 @@ def run(
         )
         sql = question.exact_sql if exact and question.exact_sql else question.sql
         widened = not exact and _is_widened(connection, question, values)
-        cursor = connection.execute(sql, values)
-        rows = tuple(row for row, _ in zip(cursor, range(row_limit + 1), strict=False))
-        cursor.close(True)  # noqa: FBT003 - discards the rest
+        answered = analysis.answer(connection, question.engine, values)
+        if answered is not None:
+            rows = tuple(answered[: row_limit + 1])
+        else:
+            cursor = connection.execute(sql, values)
+            rows = tuple(row for row, _ in zip(cursor, range(row_limit + 1), strict=False))
+            cursor.close(True)  # noqa: FBT003 - discards the rest
     except apsw.InterruptError:
         raise QueryTimeoutError(question.name, time_limit_ms) from None
     except apsw.SQLError:
@@ -217,6 +208,8 @@ def stream(
         QueryParameterError, QueryTimeoutError, StoreError: as :func:`run` does.
     """
     values = _values(question, parameters or {})
+    analysis.check(connection, question.engine, values)
+    analysis.prepare(connection, question.engine)
     deadline = time.monotonic() + time_limit_ms / 1000
     handler = object()
     connection.set_progress_handler(
@@ -228,6 +221,10 @@ def stream(
             yield from _in_pages(connection, question, values)
             return
         exact = question.exact_sql is not None and _events_are_complete(connection, values)
+        answered = analysis.answer(connection, question.engine, values)
+        if answered is not None:
+            yield from answered
+            return
         sql = question.exact_sql if exact and question.exact_sql else question.sql
         yield from connection.execute(sql, values)
     except apsw.InterruptError:
@@ -275,7 +272,9 @@ def _values(question: Question, given: Mapping[str, Value]) -> dict[str, Value]:
     known = {**COMMON_PARAMETERS, **{known.name: known for known in question.parameters}}
     unknown = sorted(given.keys() - known.keys())
     if unknown:
-        raise QueryParameterError(f"{question.name} has no parameter {unknown[0]!r}")
+        raise QueryParameterError(
+            N_("{question} has no parameter {name!r}"), question=question.name, name=unknown[0]
+        )
     values = {name: _typed(parameter, given.get(name)) for name, parameter in known.items()}
     values = {
         name: time.time_ns() if value is None and name == "to_ns" else value
@@ -293,7 +292,8 @@ def _offsets_of(time_zone: str) -> str:
         return json.dumps(zone(time_zone).recent_offsets(time.time_ns()))
     except ValueError:
         raise QueryParameterError(
-            f"time_zone={time_zone!r} isn't a time zone: use a name like Asia/Seoul"
+            N_("time_zone={value!r} isn't a time zone: use a name like Asia/Seoul"),
+            value=time_zone,
         ) from None
 
 
@@ -303,6 +303,18 @@ def _typed(parameter: Parameter, value: Value) -> Value:
     match parameter.type, value:
         case ("integer", bool()) | ("real", bool()):
             pass
+        case ("text", str()) if not parameter.allows(value):
+            raise QueryParameterError(
+                N_("{name}={value!r} isn't known: use {known}"),
+                name=parameter.name,
+                value=value,
+                known=", ".join(parameter.choices),
+            )
         case ("integer", int()) | ("real", int() | float()) | ("text", str()):
             return value
-    raise QueryParameterError(f"{parameter.name}={value!r} isn't of type {parameter.type}")
+    raise QueryParameterError(
+        N_("{name}={value!r} isn't of type {type}"),
+        name=parameter.name,
+        value=value,
+        type=parameter.type,
+    )

@@ -90,7 +90,7 @@ class Drawn:
         """Columns that are drawn: as told, else all that are numbers."""
         if self.panel.values:
             return self.panel.values
-        drawn = {"count", "ratio", "ms", "tokens"}
+        drawn = {"count", "ratio", "factor", "ms", "tokens"}
         return tuple(each.name for each in self.question.columns if each.unit in drawn)
 
     @property

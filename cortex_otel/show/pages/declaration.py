@@ -11,7 +11,12 @@ from cortex_otel.query.catalogue import catalogue
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Drawing", "Page", "Panel"]
+    from cortex_otel.query.catalogue import Parameter, Question
+
+__all__ = ["ROW_FILTERS", "Drawing", "Page", "Panel"]
+
+ROW_FILTERS = ("user", "event_type", "error_type", "tool", "q")
+"""Filters of single rows, which only some pages have (:attr:`Page.filters`)."""
 
 Drawing = Literal[
     "cards", "lines", "bars", "ranking", "pie", "table", "matrix", "heatmap", "funnel", "sankey",
@@ -19,12 +24,17 @@ Drawing = Literal[
 ]  # fmt: skip
 """``cards``: one row, a big number a column. ``lines`` and ``bars``: over time or a category.
 ``ranking``: horizontal bars, a row each. ``pie``: shares. ``table``: rows as they are.
-``matrix``: a coloured grid of ``x`` by ``split``, both of the same kind. ``heatmap``: rows of ``x``
-by columns of ``split``, coloured by the first value; null is hatched: not complete. ``funnel``: the
-steps ``x`` by the first value, with a series for each ``split``. ``sankey``: flows from ``x`` to
-``split``, as wide as the first value. ``intervals``: a point and its confidence interval for each
-``x``; values are the estimate, its lower and its upper end. ``sentence``: one row, told in words:
-``sentence``, and a line of the second question ``trend``."""
+``matrix``: a coloured grid of ``x`` by ``split``, both of the same kind.
+
+``heatmap``: rows of ``x`` by columns of ``split``, coloured by the first value; null is hatched:
+not complete. Further values belong to the whole row, such as the size of its cohort, and stand
+before it. ``funnel``: the steps ``x`` by the first value, with a series for each ``split``.
+``sankey``: flows from ``x`` to ``split``, as wide as the first value; nodes are called
+``step:event``.
+``intervals``: a point and its confidence interval for each ``x``; values are the estimate, its
+lower and its upper end; further ones are numbers beside it, and ``target`` is the line of no
+effect.
+``sentence``: one row, told in words: ``sentence``, and a line of the second question ``trend``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +61,8 @@ class Panel:
     """Of a ``sentence``: English text with ``{column}`` for the row's values."""
     trend: str = ""
     """Of a ``sentence``: the question whose rows are its sparkline, by ``x`` and ``values``."""
+    leads_to: str = ""
+    """Of a ``sentence``: the page that says more."""
     since: str = ""
     """A range of its own (``24h``), whatever the page's; empty: the page's."""
     limit: int = 1000
@@ -80,11 +92,32 @@ class Page:
     """In English."""
     panels: tuple[Panel, ...]
     group: str = ""
-    """Heading in the navigation that it stands under, in English; empty: before the groups."""
+    """Heading in the navigation that it stands under, in English; empty: before the groups. A page
+    of a group is for asking: what only its questions take, such as the steps of a funnel, are
+    controls above its panels (:attr:`controls`)."""
     about: str = ""
     """What it is for, in English, where a dashboard says so."""
     filters: tuple[str, ...] = ("service", "user_tier")
     """Beside the time range; parameters of the page's questions."""
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What its panels ask, once each."""
+        names = [panel.question for panel in self.panels]
+        return tuple(catalogue()[name] for name in dict.fromkeys(names))
+
+    @property
+    def controls(self) -> tuple[Parameter, ...]:
+        """Parameters of its questions alone that the reader sets here."""
+        found = {
+            each.name: each
+            for panel in self.panels
+            for each in catalogue()[panel.question].settable
+            if each.name not in panel.parameters
+            and each.name not in ROW_FILTERS
+            and (self.group or each.name in self.filters)
+        }
+        return tuple(found.values())
 
     def title_in(self, language: str) -> str:
         """The title in ``language`` (``en``, ``ko``)."""

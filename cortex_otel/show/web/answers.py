@@ -10,8 +10,9 @@ import apsw
 
 from cortex_otel.locale import N_
 from cortex_otel.query.catalogue import catalogue
+from cortex_otel.query.errors import QueryError, QueryParameterError, QueryTimeoutError
 from cortex_otel.query.events import trace_events
-from cortex_otel.query.runner import QueryError, QueryTimeoutError, run
+from cortex_otel.query.runner import run
 from cortex_otel.show import pages
 from cortex_otel.show.web.panels import (
     TIME_LIMIT_MS,
@@ -70,6 +71,8 @@ def whole_page(
             except QueryTimeoutError as error:
                 if time.monotonic() < started + allowed_ms / 1000:
                     raise  # it was interrupted: the client has gone
+                panels[panel.id] = _problem(error, language)
+            except QueryParameterError as error:
                 panels[panel.id] = _problem(error, language)
     finally:
         if connection.in_transaction:

@@ -10,8 +10,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the annotations
 
 from cortex_otel.locale import N_
-from cortex_otel.show.web import answers, downloads, parameters, schemas
+from cortex_otel.show.web import analytics, answers, downloads, parameters, schemas
 from cortex_otel.show.web.gate import language_of
+from cortex_otel.show.web.own_parameters import LISTS
 from cortex_otel.show.web.panels import answer, find_page, find_panel, refuse_foreign_filters
 from cortex_otel.show.web.problems import ApiError, Json
 from cortex_otel.show.web.state import admin_of
@@ -38,7 +39,7 @@ async def _once(request: Request) -> None:
     """Refuse a parameter that is given twice: which value is meant is unclear."""
     names = [name for name, _ in request.query_params.multi_items()]
     for name in names:
-        if names.count(name) > 1:
+        if names.count(name) > 1 and name not in LISTS:
             raise ApiError(
                 HTTPStatus.BAD_REQUEST,
                 "repeated_parameter",
@@ -201,6 +202,9 @@ async def export_json(
 ) -> Response:
     """A panel, or events, as one JSON object; `truncated` says if it was cut."""
     return await downloads.download(request, query, "json", _language(request))
+
+
+analytics.add_to(router, _not_found)
 
 
 async def _page(request: Request, name: str, query: parameters.PageQuery) -> Response:

@@ -13,9 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 
 from cortex_otel.locale import N_
-from cortex_otel.query.runner import QueryError
+from cortex_otel.query.errors import QueryError
+from cortex_otel.query.saved_funnels import FILE_NAME
 from cortex_otel.query.zones import project_zone
 from cortex_otel.show.web import api, html, openapi, views
+from cortex_otel.show.web.analysis_upkeep import AnalysisUpkeep
 from cortex_otel.show.web.export import Exports
 from cortex_otel.show.web.gate import Gate, language_of
 from cortex_otel.show.web.live import Live
@@ -109,9 +111,13 @@ def create_app(settings: Settings, token: str, readers: Readers | None = None) -
             readers=reading,
             live=Live(settings.database, default_zone),
             exports=Exports(),
+            funnels=settings.home / FILE_NAME,
         )
         app.state.admin = admin
+        upkeep = AnalysisUpkeep(settings.database)
+        upkeep.start()
         yield
+        upkeep.close()
         admin.live.close()
         admin.readers.close()
         admin.exports.close()
@@ -142,8 +148,8 @@ async def _on_error(request: Request, error: Exception) -> Response:
                 HTTPStatus.METHOD_NOT_ALLOWED,
                 "method",
                 N_("this address accepts only {allowed}"),
-                allowed="GET, HEAD",
-                headers={"allow": "GET, HEAD"},
+                allowed=_allowed(error),
+                headers={"allow": _allowed(error)},
             )
         case HTTPException():
             known = not_found()
@@ -152,6 +158,12 @@ async def _on_error(request: Request, error: Exception) -> Response:
     if known is None:
         raise error  # a bug of ours: the gate responds
     return _answer(request, known)
+
+
+def _allowed(error: HTTPException) -> str:
+    """What the address takes; the router names the methods of one of its routes."""
+    named = (error.headers or {}).get("Allow", "GET")
+    return "GET, HEAD" if named == "GET" else named
 
 
 def _answer(request: Request, known: ApiError) -> Response:

@@ -38,6 +38,8 @@ _OPEN_TO_ALL: Final = ("/static/",)
 _PAGES: Final = "/admin/"
 #: Key in the scope of a HEAD request, which is routed as GET: an expensive body can be left out.
 IS_HEAD: Final = "cortex_otel.is_head"
+#: Nothing that is sent here is longer than a funnel.
+_MAX_BODY_BYTES: Final = 64_000
 _SAFE: Final = frozenset({"GET", "HEAD"})
 
 #: ``style-src 'self'`` and no ``unsafe-inline`` anywhere: charts set styles through the CSSOM.
@@ -153,6 +155,13 @@ class Gate:
             )
         if scope["path"].startswith(_OPEN_TO_ALL):
             return None
+        if scope["type"] == "http" and not _is_small(headers):
+            return ApiError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                "too_large",
+                N_("the request is too large: at most {most} kB, of a length that it names"),
+                most=_MAX_BODY_BYTES // 1000,
+            )
         shown = headers.get("authorization")
         if shown is not None:
             scheme, _, token = shown.partition(" ")
@@ -249,6 +258,13 @@ def _with_headers(send: Send, *, is_head: bool) -> Callable[[Message], Awaitable
 
 def _unauthorized(code: str, message: str) -> ApiError:
     return ApiError(HTTPStatus.UNAUTHORIZED, code, message, headers={"www-authenticate": "Bearer"})
+
+
+def _is_small(headers: Headers) -> bool:
+    length = headers.get("content-length", "0")
+    if "transfer-encoding" in headers or not length.isdecimal():
+        return False
+    return int(length) <= _MAX_BODY_BYTES
 
 
 def _cookies(headers: Headers) -> dict[str, str]:

@@ -17,9 +17,9 @@ __all__ = ["PATH", "add_to", "described"]
 
 PATH = f"{PREFIX}/openapi.json"
 _ABOUT = """\
-What the web admin shows, for programs. Every path takes GET and wants the token of the
-installation: `Authorization: Bearer …`. Unknown and repeated parameters are refused; every error
-has one shape.
+What the web admin shows, for programs. Every path takes GET, those of saved funnels POST and DELETE
+too, and wants the token of the installation: `Authorization: Bearer …`. Unknown parameters are
+refused, and repeated ones but steps; every error has one shape.
 """
 
 

@@ -16,6 +16,7 @@ from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.runner import Result, Value, run
 from cortex_otel.show import pages
 from cortex_otel.show.changes import changes
+from cortex_otel.show.web.own_parameters import OwnParameter, of_pages, of_question
 from cortex_otel.show.web.parameters import FILTERS, Range, range_of
 from cortex_otel.show.web.problems import ApiError, bad_cursor, shown
 from cortex_otel.show.web.values import cell, columns_of
@@ -45,7 +46,7 @@ TIME_LIMIT_MS = 5000
 _HOUR_NS = 3_600 * 10**9
 _MAX_CURSOR_LENGTH = 400
 _BIGGEST = 2**63
-_MEASURED = frozenset({"count", "ratio", "ms", "tokens"})
+_MEASURED = frozenset({"count", "ratio", "factor", "ms", "tokens"})
 _TYPES: Mapping[str, type] = {"integer": int, "text": str, "real": float}
 
 
@@ -91,9 +92,10 @@ def refuse_foreign_filters(page: Page, query: PageQuery) -> None:
     Raises:
         ApiError: 400.
     """
-    for name in FILTERS:
+    known = {*page.filters, *(OwnParameter(each).name for each in page.controls)}
+    for name in (*FILTERS, *of_pages()):
         of_subject = page.id == "user" and name == "user"
-        if getattr(query, name) is not None and name not in page.filters and not of_subject:
+        if getattr(query, name, None) is not None and name not in known and not of_subject:
             raise ApiError(
                 HTTPStatus.BAD_REQUEST,
                 "not_of_this_page",
@@ -122,6 +124,10 @@ def values_of(
         value = getattr(query, name, None)
         if value is not None and name not in (more or {}) and question.accepts(name):
             values[name] = value.lower() if name == "user" else value
+    for own in of_question(question):
+        value = getattr(query, own.name, None)
+        if value is not None and own.parameter.name not in (more or {}):
+            values[own.parameter.name] = own.value(value)
     return values
 
 
@@ -175,6 +181,9 @@ def answer(
         "values": panel.values,
         "split": panel.split,
         "target": panel.target,
+        "sentence": texts(language).gettext(panel.sentence),
+        "trend": _trend(connection, panel, query, time_range, language),
+        "leads_to": _leads_to(panel, language),
         "stacked": panel.stacked,
         "links": dict(panel.links),
         "wide": panel.wide,
@@ -193,7 +202,8 @@ def answer(
         "incomplete": _incomplete(result, language),
         "unfiltered": [
             name for name in page.filters
-            if _is_set(query, name) and (name in panel.parameters or not question.accepts(name))
+            if name not in of_pages()
+            and _is_set(query, name) and (name in panel.parameters or not question.accepts(name))
         ],
     }  # fmt: skip
 
@@ -256,6 +266,24 @@ def from_the_first_record(connection: apsw.Connection, time_range: Range) -> Ran
 
 def _is_set(query: PageQuery, name: str) -> bool:
     return bool(getattr(query, "tier" if name == "user_tier" else name, None))
+
+
+def _trend(
+    connection: apsw.Connection, panel: Panel, query: PageQuery, time_range: Range, language: str
+) -> dict[str, Any] | None:
+    """The line of a sentence."""
+    if not panel.trend:
+        return None
+    question = catalogue()[panel.trend]
+    fixed = {name: value for name, value in panel.parameters.items() if question.accepts(name)}
+    values = values_of(question, query, time_range, fixed)
+    result = run(connection, question, values, time_limit_ms=TIME_LIMIT_MS, row_limit=panel.limit)
+    return {"columns": columns_of(question, language), "rows": rows_of(result, time_range.zone)}
+
+
+def _leads_to(panel: Panel, language: str) -> dict[str, str] | None:
+    page = pages.PAGES.get(panel.leads_to)
+    return {"page": page.id, "title": page.title_in(language)} if page else None
 
 
 def _compared(

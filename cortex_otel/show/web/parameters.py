@@ -10,16 +10,20 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from cortex_otel.locale import N_
 from cortex_otel.query.ranges import PERIODS, RangeError, parse_moment, period
 from cortex_otel.query.zones import Zone, zone
 from cortex_otel.semconv import TIERS
+from cortex_otel.show.pages.declaration import ROW_FILTERS
+from cortex_otel.show.web.own_parameters import bad_own, of_pages, with_parameters
 from cortex_otel.show.web.problems import ApiError, bad_cursor, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from cortex_otel.query.catalogue import Question
 
 __all__ = [
     "FILTERS",
@@ -27,18 +31,21 @@ __all__ = [
     "EventsQuery",
     "ExportQuery",
     "LanguageQuery",
+    "NewFunnel",
     "PageQuery",
     "PanelQuery",
     "Range",
     "RangeQuery",
     "UsersQuery",
     "bad_parameter",
+    "of_list",
     "range_of",
 ]
 
 #: Filters that only some pages have, by the name of the parameter.
-FILTERS = ("user", "event_type", "error_type", "tool", "q")
+FILTERS = ROW_FILTERS
 MAX_EVENTS = 1000
+MAX_ROWS = 10_000
 _DEFAULT_SINCE = "30d"
 _WEEK_NS = 7 * 86_400 * 10**9
 _TIER = "^(" + "|".join(TIERS) + ")$"
@@ -70,6 +77,10 @@ _BAD = {
         "bad_event_type",
         N_("{value} isn't an event type: use one like mcp.tool_call or ext.error"),
     ),
+    "body": (
+        "bad_body",
+        N_("the body must be one JSON object, with name, steps and what else a funnel has"),
+    ),
     "limit": ("bad_limit", N_("{value} isn't a valid number of rows: use 1 to {most}")),
     "trace_id": ("bad_trace", N_("{value} isn't a trace id: use 32 of 0-9 and a-f")),
 }
@@ -91,8 +102,12 @@ class _Query(BaseModel):
     @classmethod
     def _without_empty(cls, given: Any) -> Any:
         if isinstance(given, dict):
-            return {name: value for name, value in given.items() if value not in {"", None}}
+            return {name: value for name, value in given.items() if not _is_empty(value)}
         return given
+
+
+def _is_empty(value: object) -> bool:
+    return value in ("", None, []) or value == [""]
 
 
 class LanguageQuery(_Query):
@@ -172,12 +187,19 @@ class FilterQuery(RangeQuery):
     q: Annotated[_Text | None, Field(description="Text that a message contains.")] = None
 
 
-class PageQuery(FilterQuery):
+class _FixedPageQuery(FilterQuery):
     """The filters of a page; which of them it has is in `filters` of its answer."""
 
     compare: Annotated[
         Literal["0", "1"], Field(description="1: also the rows of the period before.")
     ] = "0"
+
+
+if TYPE_CHECKING:
+    PageQuery = _FixedPageQuery
+else:
+    # With what only some pages have, as their questions declare it.
+    PageQuery = with_parameters("PageQuery", _FixedPageQuery, of_pages().values())
 
 
 class PanelQuery(PageQuery):
@@ -199,6 +221,27 @@ class UsersQuery(RangeQuery):
     user: _User = None
     limit: _Limit = 100
     cursor: _Cursor = None
+
+
+class _ListQuery(RangeQuery):
+    """Range and filters of a question, and how many rows."""
+
+    limit: Annotated[
+        int | None, Field(ge=1, le=MAX_ROWS, description="Rows at most; else the question's own.")
+    ] = None
+
+
+class NewFunnel(BaseModel):
+    """A funnel to save."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(max_length=80)]
+    steps: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)]
+    within: Annotated[str, Field(max_length=10)] = "7d"
+    order: Annotated[str, Field(max_length=20)] = "ordered"
+    exclude: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)] = []
+    breakdown: Annotated[str, Field(max_length=200)] = ""
 
 
 class ExportQuery(PageQuery):
@@ -240,6 +283,20 @@ class Range:
             "to": self.zone.iso(self.to_ns),
             "time_zone": self.zone.name,
         }
+
+
+def of_list(question: Question) -> type[RangeQuery]:
+    """The model of a request for the rows of ``question``, without what only it has."""
+    names = [name for name in ROW_FILTERS if question.accepts(name)]
+    known = {**FilterQuery.model_fields, "cursor": PanelQuery.model_fields["cursor"]}
+    fields: dict[str, Any] = {
+        name: (known[name].annotation, known[name])
+        for name in (*names, *(["cursor"] if question.cursor else []))
+    }
+    made: type[RangeQuery] = create_model(
+        f"{question.name}_filters", __base__=_ListQuery, __doc__=_ListQuery.__doc__, **fields
+    )
+    return made
 
 
 def range_of(query: RangeQuery, default_zone: Zone, *, own: str = "") -> Range:
@@ -300,7 +357,8 @@ def range_of(query: RangeQuery, default_zone: Zone, *, own: str = "") -> Range:
 def bad_parameter(errors: Iterable[Any]) -> ApiError:
     """The first of pydantic's errors, as an error of the API."""
     error = next(iter(errors))
-    field = str(error["loc"][-1])
+    # Of one in a list, what is wrong is the list.
+    field = next((part for part in error["loc"][1:] if isinstance(part, str)), "body")
     if error["type"] == "extra_forbidden":
         return ApiError(
             HTTPStatus.BAD_REQUEST,
@@ -308,6 +366,8 @@ def bad_parameter(errors: Iterable[Any]) -> ApiError:
             N_("unknown parameter {field!r}"),
             field=field[:64],
         )
+    if error["type"] == "missing" and field != "body":
+        return ApiError(HTTPStatus.BAD_REQUEST, "missing", N_("{field} is missing"), field=field)
     if field == "cursor":
         return bad_cursor()
     return _bad(field, error.get("input"))
@@ -321,6 +381,8 @@ def _moment(chosen: Zone, field: str, text: str) -> int:
 
 
 def _bad(field: str, value: object) -> ApiError:
+    if own := of_pages().get(field):
+        return bad_own(own, value)
     code, message = _BAD.get(field, _BAD_OTHER)
     return ApiError(
         HTTPStatus.BAD_REQUEST,

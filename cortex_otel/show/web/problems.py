@@ -9,7 +9,7 @@ import orjson
 from starlette.responses import Response
 
 from cortex_otel.locale import N_, texts
-from cortex_otel.query.runner import QueryTimeoutError
+from cortex_otel.query.errors import QueryParameterError, QueryTimeoutError
 from cortex_otel_exporters.sqlite.reader import StoreError
 
 if TYPE_CHECKING:
@@ -154,6 +154,10 @@ def known_problem(error: Exception) -> ApiError | None:
     match error:
         case ApiError():
             return error
+        case QueryParameterError():
+            return ApiError(
+                HTTPStatus.BAD_REQUEST, "bad_parameter", error.message, **dict(error.values)
+            )
         case QueryTimeoutError():
             return ApiError(
                 HTTPStatus.GATEWAY_TIMEOUT,

@@ -6,6 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cortex_otel.query.catalogue import Unit  # noqa: TC001 - pydantic reads the annotations
+from cortex_otel.show.pages import Drawing  # noqa: TC001
+
 __all__ = [
     "Error",
     "Errors",
@@ -13,6 +16,8 @@ __all__ = [
     "PageAnswer",
     "PanelAnswer",
     "Questions",
+    "Rows",
+    "SavedFunnels",
     "Tools",
     "Trace",
     "Users",
@@ -40,9 +45,9 @@ class Column(BaseModel):
     """One column of the rows."""
 
     name: str
-    unit: Literal["text", "count", "ratio", "ms", "tokens", "unix_ns", "epoch_day", "flag"] = Field(
+    unit: Unit = Field(
         description="`unix_ns` is given as ISO 8601 with offset, `epoch_day` as a date, "
-        "`ratio` from 0 to 1, `flag` as 0 or 1."
+        "`ratio` from 0 to 1, `factor` as how many times as much, `flag` as 0 or 1."
     )
     title: str
     meaning: str
@@ -103,6 +108,20 @@ class Empty(BaseModel):
     hint: str
 
 
+class Trend(BaseModel):
+    """The rows of a sentence's line."""
+
+    columns: list[Column]
+    rows: list[list[_Value]]
+
+
+class LeadsTo(BaseModel):
+    """A page."""
+
+    page: str
+    title: str
+
+
 class PanelAnswer(_Answer):
     """One panel: its rows, and how they are drawn."""
 
@@ -111,11 +130,14 @@ class PanelAnswer(_Answer):
     question: str
     title: str
     about: str
-    draw: Literal["cards", "lines", "bars", "ranking", "pie", "table", "matrix"]
+    draw: Drawing
     x: str
     values: list[str]
     split: str
     target: float | None
+    sentence: str = Field(description="Of a sentence: with `{column}` for the values of the row.")
+    trend: Trend | None = Field(description="Of a sentence: its line, drawn by `x` and `values`.")
+    leads_to: LeadsTo | None = Field(description="Of a sentence: the page that says more.")
     stacked: bool
     links: dict[str, str]
     wide: bool
@@ -157,6 +179,31 @@ class Events(_Answer):
     """Events, newest first."""
 
     events: list[dict[str, _Value]]
+
+
+class Rows(_Answer):
+    """The answer to one question."""
+
+    question: str
+    rows: list[dict[str, _Value]]
+
+
+class SavedFunnel(BaseModel):
+    """A funnel saved by name."""
+
+    name: str
+    steps: list[str]
+    within: str
+    order: str
+    exclude: list[str]
+    breakdown: str
+
+
+class SavedFunnels(BaseModel):
+    """All of them."""
+
+    funnels: list[SavedFunnel]
+    problems: list[str] = Field(description="What is wrong with their file, if anything is.")
 
 
 class Trace(BaseModel):

@@ -29,6 +29,8 @@ class Admin:
     live: Live
     exports: Exports
     """The running exports."""
+    funnels: Path
+    """Where funnels are saved by name."""
 
 
 def admin_of(connection: HTTPConnection) -> Admin:

@@ -8,6 +8,7 @@ the page works under a content security policy that allows neither.
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,8 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from cortex_otel.locale import LANGUAGES, N_, texts, texts_of_scripts
+from cortex_otel.query.ranges import parse_moment
+from cortex_otel.query.titles import CHOICE_TITLES
 from cortex_otel.semconv import SERVICES
 from cortex_otel.show import labels, pages
+from cortex_otel.show.pages.declaration import ROW_FILTERS
+from cortex_otel.show.web.own_parameters import OwnParameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,10 +76,11 @@ _FILTERS = {
     "tool": (N_("Tool"), "search_context"),
     "q": (N_("Search"), N_("in messages")),
 }
-#: The key after ``g``; by default a page's first letter, but two begin with an e.
-_KEYS = {"extension": "x"}
-#: Filters that every page has a control for.
-_COMMON = frozenset({"service", "user_tier", "tier"})
+#: The key after ``g``; by default a page's first letter, but some begin with the same.
+_KEYS = {"extension": "x", "experiments": "a", "reliability": "b"}
+#: What a control of a time span offers, beside what is set.
+_TIMES = ("1h", "1d", "3d", "7d", "14d", "30d", "90d")
+_SPAN = re.compile(r"[0-9]{1,6}[smhdw]")
 
 
 class Problem(NamedTuple):
@@ -115,7 +121,8 @@ def page_html(
         title=page.title_in(language),
         subject=subject,
         panels=_laid_out([_panel(panel, language) for panel in page.panels]),
-        own_filters=[name for name in page.filters if name not in _COMMON],
+        own_filters=[name for name in page.filters if name in ROW_FILTERS],
+        controls=[_control(OwnParameter(each), language) for each in page.controls],
     )
 
 
@@ -139,6 +146,7 @@ def trace_html(
         subject=trace_id,
         panels=[],
         own_filters=[],
+        controls=[],
     )
 
 
@@ -220,6 +228,26 @@ def _panel(panel: Panel, language: str) -> dict[str, Any]:
     }
 
 
+def _control(own: OwnParameter, language: str) -> dict[str, Any]:
+    """A parameter of the page's questions, and how it is set."""
+    parameter = own.parameter
+    _ = texts(language).gettext
+    choices = [each for each in parameter.choices if not each.endswith("*")]
+    if choices and parameter.default == "":
+        choices.insert(0, "")
+    return {
+        "name": own.name,
+        "kind": own.kind,
+        "title": parameter.title_in(language),
+        "meaning": parameter.meaning_in(language),
+        "default": own.default,
+        "choices": {
+            each: _(CHOICE_TITLES.get(each) or _LABELS.get(each, each)) for each in choices
+        },
+        "open": [each[:-1] for each in parameter.choices if each.endswith("*")],
+    }
+
+
 def _laid_out(panels: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Two panels per row; one that would be alone takes the full width."""
     alone: dict[str, Any] | None = None
@@ -245,6 +273,7 @@ def _shell(
     subject: str,
     panels: list[dict[str, Any]],
     own_filters: list[str],
+    controls: list[dict[str, Any]],
 ) -> str:
     base = _base(language, theme)
     client = {
@@ -253,6 +282,7 @@ def _shell(
         "language": base["language"],
         "panels": panels,
         "filters": own_filters,
+        "controls": controls,
         "default_since": _DEFAULT_SINCE,
         "presets": [age for age, *_ in _PRESETS],
         "texts": texts_of_scripts(base["language"]),
@@ -269,14 +299,17 @@ def _shell(
             subject=subject,
             panels=panels,
             own_filters=[(name, *_FILTERS[name]) for name in own_filters],
+            controls=controls,
+            times=_times(controls, query),
             query=query,
             problem=problem,
             navigation=[
-                (
-                    each.id,
-                    each.title_in(language),
-                    _KEYS.get(each.id, each.id[0]),
-                )
+                {
+                    "id": each.id,
+                    "name": each.title_in(language),
+                    "group": each.group_in(language),
+                    "key": _KEYS.get(each.id, each.id[0]),
+                }
                 for each in pages.PAGES.values()
                 if each.id != "user"
             ],
@@ -289,6 +322,19 @@ def _shell(
             client=client,
         )
     )
+
+
+def _times(controls: list[dict[str, Any]], query: Mapping[str, str]) -> list[str]:
+    """What a control of a time span offers, shortest first."""
+    given = {
+        each
+        for control in controls
+        if control["kind"] == "time"
+        for each in (control["default"], query.get(control["name"], ""))
+        if _SPAN.fullmatch(each)
+    }
+    far = 10**19
+    return sorted({*_TIMES, *given}, key=lambda each: far - parse_moment(each, far))
 
 
 def _offered(known: tuple[str, ...], chosen: str) -> list[str]:

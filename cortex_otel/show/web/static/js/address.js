@@ -5,7 +5,8 @@ export const COMMON = ["since", "from", "to", "service", "tier", "tz"];
 const listeners = new Set();
 
 export function read() {
-  const known = new Set([...COMMON, ...client.filters, "lang", "compare"]);
+  const controls = client.controls.map(({ name }) => name);
+  const known = new Set([...COMMON, ...client.filters, ...controls, "lang", "compare"]);
   const filters = {};
   for (const [name, value] of new URLSearchParams(location.search)) {
     if (known.has(name) && value !== "") filters[name] = value;

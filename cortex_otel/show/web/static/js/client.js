@@ -49,6 +49,25 @@ export function presentable(error) {
 // The server's own time limit is much shorter: a request that takes longer has lost its connection.
 const MAX_ANSWER_MS = 30_000;
 
+/** Send `body` to `path` as JSON with `method`; the answer's body. */
+export async function send(method, path, body = null) {
+  let response;
+  try {
+    response = await fetch(`${path}?${new URLSearchParams({ lang: client.language })}`, {
+      method,
+      headers: { accept: "application/json", ...(body && { "content-type": "application/json" }) },
+      body: body && JSON.stringify(body),
+      credentials: "same-origin",
+      cache: "no-store",
+    });
+  } catch {
+    throw new ApiError(0, { code: "unreachable", message: _("The server can't be reached") });
+  }
+  const answer = await response.json().catch(() => null);
+  if (!response.ok) throw new ApiError(response.status, answer?.error ?? {});
+  return answer;
+}
+
 /** The body of GET `path`; an error of the API or of the network becomes an {@link ApiError}. */
 export async function ask(path, parameters, signal) {
   const limit = new AbortController();

@@ -10,9 +10,11 @@ export function h(tag, attributes = {}, ...children) {
       for (const key of Object.keys(value)) element.style.setProperty(`--${key}`, value[key]);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
+  element.append(...children.flat().filter(isShown));
   return element;
 }
+
+const isShown = (child) => child !== null && child !== undefined && child !== false && child !== "";
 
 /** Announce `text` to screen readers, without a visible change. */
 export function announce(text) {
@@ -23,4 +25,18 @@ export function announce(text) {
 /** Set the text of `element`, unless it is the same already. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+/** An SVG element, in the same way. */
+export function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "vars")
+      for (const key of Object.keys(value)) element.style.setProperty(`--${key}`, value[key]);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.flat().filter(isShown));
+  return element;
 }

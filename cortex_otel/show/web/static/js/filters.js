@@ -1,6 +1,7 @@
 // The filter row: its values go to the URL, and changes of the URL are shown in it.
 import * as address from "./address.js";
 import { client } from "./client.js";
+import * as controls from "./controls.js";
 
 const TYPING_MS = 350;
 const form = document.getElementById("filters");
@@ -36,6 +37,7 @@ export function start() {
 
 /** Show `message` next to the filter `field`; false if this page has no such filter. */
 export function problem(field, message) {
+  if (controls.problem(field, message)) return true;
   if (!form) return false;
   problemText.hidden = false;
   problemText.textContent = message;

@@ -7,6 +7,7 @@ const tenth = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
 const three = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
 const short = new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 });
 const percent = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
+const percentWhole = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 });
 const percentSmall = new Intl.NumberFormat(language, { style: "percent", maximumSignificantDigits: 2 });
 
 // Times come with the offset of the requested zone and are shown as wall-clock time there, whatever
@@ -55,6 +56,16 @@ export function number(value) {
 
 export function ratio(value) {
   return value !== 0 && Math.abs(value) < 0.001 ? percentSmall.format(value) : percent.format(value);
+}
+
+/** A ratio in whole percent, where there is room for no more. */
+export function percentage(value) {
+  return value > 0 && value < 0.005 ? `<${percentWhole.format(0.01)}` : percentWhole.format(value);
+}
+
+/** How many times as much: "×1.4". */
+export function factor(value) {
+  return `×${three.format(value)}`;
 }
 
 /** A duration as number and unit, so that a card can show the unit smaller. */
@@ -119,6 +130,8 @@ export function value(raw, unit, { long = false } = {}) {
       return number(raw);
     case "ratio":
       return ratio(raw);
+    case "factor":
+      return factor(raw);
     case "ms":
       return duration(raw).join(" ");
     case "unix_ns":

@@ -2,6 +2,7 @@
 import * as address from "./address.js";
 import { client, _ } from "./client.js";
 import { announce } from "./dom.js";
+import * as controls from "./controls.js";
 import * as filters from "./filters.js";
 import * as keys from "./keys.js";
 import * as live from "./live.js";
@@ -17,6 +18,7 @@ if (waterfall) panels.push(new Trace(document.getElementById("trace"), waterfall
 
 address.start();
 filters.start();
+controls.start();
 preferences.start();
 keys.start(panels);
 for (const button of document.querySelectorAll("[data-copy]")) {

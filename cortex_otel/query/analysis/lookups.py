@@ -1,0 +1,221 @@
+"""What an answer needs from the store itself: names, tiers, the first event of an attempt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import apsw
+    from numpy.typing import NDArray
+
+    from cortex_otel.query.analysis.form import Form, Ints
+    from cortex_otel.query.analysis.funnel import Rows
+    from cortex_otel.query.analysis.steps import FunnelParameters, Step
+
+__all__ = ["Series", "breakdown", "tier_times", "tiers_chosen", "user_hashes"]
+
+_EVENT_VALUES: Final = """
+SELECT
+    s.service, s.user_tier, coalesce(p.ide, ''),
+    CASE WHEN e.event_values IS NULL THEN c.attributes ->> 'cortex.client.name'
+         ELSE coalesce((
+             SELECT e.event_values ->> k.key FROM shapes h CROSS JOIN json_each(h.keys) k
+             WHERE h.shape_key = e.shape_key AND k.value = 'cortex.client.name'
+         ), c.attributes ->> 'cortex.client.name') END
+FROM events e
+JOIN series s ON s.series_key = e.series_key
+JOIN contexts c ON c.context_key = e.context_key
+LEFT JOIN sessions n ON n.session_key = e.session_key
+LEFT JOIN platforms p ON p.platform_key = n.platform_key
+WHERE e.time = ? AND e.user_key + 0 = ? AND s.is_product = 1
+"""
+_VALUES: Final = ("service", "tier", "ide", "client")
+
+_EXPOSURES: Final = """
+SELECT user_key, data ->> 'feature_flag.result.variant' AS variant
+FROM (
+    SELECT
+        e.user_key, e.time, e.event_key,
+        CASE WHEN e.event_values IS NULL THEN c.attributes
+             ELSE json_patch(c.attributes, (
+                 SELECT json_group_object(k.value, e.event_values -> k.key)
+                 FROM shapes h CROSS JOIN json_each(h.keys) k WHERE h.shape_key = e.shape_key
+             )) END AS data
+    FROM events e JOIN contexts c ON c.context_key = e.context_key
+    WHERE e.user_key IS NOT NULL AND e.series_key IN (
+        SELECT series_key FROM series WHERE event_type = 'feature_flag.evaluation'
+    )
+) AS exposures
+WHERE data ->> 'feature_flag.key' = ?
+ORDER BY time DESC, event_key DESC
+"""
+
+
+class Series:
+    """The series of the store, by key."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        rows = list(
+            connection.execute(
+                "SELECT series_key, service, event_type, feature, user_tier, is_product FROM series"
+            )
+        )
+        self.count = max((row[0] for row in rows), default=0) + 1
+        self._rows = rows
+        self.is_product = self._where(lambda row: bool(row[5]))
+
+    def matching(self, steps: Iterable[Step]) -> NDArray[np.bool_]:
+        """Whether a series is one of ``steps``."""
+        names = {step.text for step in steps if not step.tier}
+        return self._where(
+            lambda row: bool(row[5]) and (row[2] in names or f"{row[2]}:{row[3]}" in names)
+        )
+
+    def chosen(self, service: str, user_tier: str) -> NDArray[np.bool_]:
+        """Whether a series is of ``service`` and ``user_tier``; empty ones are any."""
+        return self._where(lambda row: service in ("", row[1]) and user_tier in ("", row[4]))
+
+    def names(self) -> list[str]:
+        """``event_type:feature`` of each; empty where it has no feature."""
+        names = [""] * self.count
+        for row in self._rows:
+            names[row[0]] = f"{row[2]}:{row[3]}" if row[3] else ""
+        return names
+
+    def event_types(self) -> list[str]:
+        """The event type of each."""
+        names = [""] * self.count
+        for row in self._rows:
+            names[row[0]] = row[2]
+        return names
+
+    def _where(self, test: Any) -> NDArray[np.bool_]:
+        table = np.zeros(self.count, np.bool_)
+        table[[row[0] for row in self._rows if test(row)]] = True
+        return table
+
+
+def tier_times(connection: apsw.Connection) -> dict[int, dict[str, int]]:
+    """By user key, when they were first seen in each tier, in ns."""
+    found: dict[int, dict[str, int]] = {}
+    for user, tier, at in connection.execute(
+        "SELECT user_key, user_tier, first_seen FROM user_tiers"
+    ):
+        found.setdefault(user, {})[tier] = at
+    return found
+
+
+def tiers_chosen(
+    connection: apsw.Connection, pairs: NDArray[np.int64], asked: FunnelParameters
+) -> NDArray[np.bool_]:
+    """Whether what a user did at a moment is of the service and tier that were asked for.
+
+    Args:
+        connection: to the store.
+        pairs: user keys and moments.
+        asked: names service and tier.
+    """
+    if not asked.service and not asked.user_tier:
+        return np.ones(len(pairs), np.bool_)
+    wanted = []
+    for user, at in pairs.tolist():
+        values = _values_at(connection, user, at)
+        wanted.append(
+            asked.service in ("", values["service"]) and asked.user_tier in ("", values["tier"])
+        )
+    return np.array(wanted, np.bool_)
+
+
+def breakdown(
+    connection: apsw.Connection,
+    form: Form,
+    asked: FunnelParameters,
+    rows: Rows,
+    *,
+    user: Ints,
+    start: NDArray[np.int64],
+) -> tuple[list[str], NDArray[np.int64]]:
+    """The values of a breakdown, and the place of each user's among them.
+
+    Args:
+        connection: to the store.
+        form: its events.
+        asked: names the breakdown.
+        rows: of the funnel.
+        user: user keys.
+        start: the row that each of them started with.
+    """
+    if not asked.breakdown:
+        return [""], np.zeros(len(user), np.int64)
+    if asked.breakdown == "first_feature":
+        values = _first_features(connection, form, user)
+    elif asked.breakdown == "variant":
+        variants = dict(connection.execute(_EXPOSURES, (asked.flag,)))
+        values = [variants.get(each) or "" for each in user.tolist()]
+    else:
+        values = _start_values(connection, asked, rows, user, start)
+    names = sorted(set(values)) or [""]
+    place = {name: number for number, name in enumerate(names)}
+    return names, np.array([place[each] for each in values], np.int64)
+
+
+def user_hashes(connection: apsw.Connection, user: Ints) -> dict[int, str]:
+    """By user key."""
+    wanted = set(user.tolist())
+    if not wanted:
+        return {}
+    return {
+        key: found
+        for key, found in connection.execute("SELECT user_key, user_id_hash FROM users")
+        if key in wanted
+    }
+
+
+def _start_values(
+    connection: apsw.Connection,
+    asked: FunnelParameters,
+    rows: Rows,
+    user: Ints,
+    start: NDArray[np.int64],
+) -> list[str]:
+    found = []
+    for key, row in zip(user.tolist(), start.tolist(), strict=True):
+        at, series = int(rows.time[row]), int(rows.series[row])
+        # Of several at the same instant, in the order of events.
+        earlier, place = row - 1, 0
+        while earlier >= 0 and rows.user[earlier] == key and rows.time[earlier] == at:
+            place += int(rows.series[earlier]) == series
+            earlier -= 1
+        found.append(str(_values_at(connection, key, at, series, place)[asked.breakdown] or ""))
+    return found
+
+
+def _values_at(
+    connection: apsw.Connection, user: int, at: int, series: int = -1, place: int = 0
+) -> dict[str, Any]:
+    """What the user's event at a moment was of; the first one, or one of a series."""
+    condition = " AND e.series_key + 0 = ?" if series >= 0 else ""
+    given = (at, user, series) if series >= 0 else (at, user)
+    sql = f"{_EVENT_VALUES}{condition} ORDER BY e.event_key LIMIT 1 OFFSET {place}"
+    row = connection.execute(sql, given).fetchone() or ("", "", "", "")
+    return dict(zip(_VALUES, row, strict=True))
+
+
+def _first_features(connection: apsw.Connection, form: Form, user: Ints) -> list[str]:
+    series = Series(connection)
+    names = series.names()
+    has_feature = np.array([bool(name) for name in names], np.bool_)
+    columns = form.select(("user", "series"), has_feature)
+    first = np.ones(len(columns["user"]), np.bool_)
+    first[1:] = columns["user"][1:] != columns["user"][:-1]
+    found = {
+        key: names[of]
+        for key, of in zip(
+            columns["user"][first].tolist(), columns["series"][first].tolist(), strict=True
+        )
+    }
+    return [found.get(each, "") for each in user.tolist()]

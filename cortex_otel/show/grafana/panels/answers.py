@@ -1,0 +1,206 @@
+"""What the analytics pages draw, with what Grafana has for it.
+
+It has no flow diagram, no funnel and no picture of intervals: flows and intervals are tables, a
+funnel is a bar for each step, an answer in words is made by SQL. A heat map by number (week 0, 1,
+2 …) is pivoted by SQL, since Grafana's own pivot has no room for the size of a cohort.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from grafana_foundation_sdk.builders import bargauge, common, stat, table
+from grafana_foundation_sdk.models import common as kinds
+from grafana_foundation_sdk.models import dashboard as models
+
+from cortex_otel.locale import texts
+from cortex_otel.show.grafana import dialect
+from cortex_otel.show.grafana.panels.parts import (
+    BLUE,
+    DECIMALS,
+    NO_VALUE,
+    UNITS,
+    PanelBuilder,
+    as_matrix,
+    fixed,
+    legend,
+    reduced,
+    set_to,
+)
+from cortex_otel.show.grafana.panels.tables import coloured, matrix
+from cortex_otel.show.grafana.targets import Target
+
+if TYPE_CHECKING:
+    from cortex_otel.query.catalogue import Column
+    from cortex_otel.show.grafana.targets import Drawn
+
+__all__ = ["funnel", "heatmap", "intervals", "sankey", "sentence"]
+
+#: Columns of a heat map by number: weeks, say, from 0.
+_PERIODS: Final = 13
+_TEXT_SIZE: Final = 18
+
+
+def heatmap(drawn: Drawn) -> PanelBuilder:
+    """Rows of x by columns of split, coloured by the first value; NULL isn't complete yet."""
+    panel = drawn.panel
+    match drawn.column(panel.split).unit:
+        case "count":
+            return _by_number(drawn)
+        case "epoch_day" | "unix_ns":
+            return _by_time(drawn)
+        case _:
+            return matrix(drawn)
+
+
+def _by_number(drawn: Drawn) -> PanelBuilder:
+    panel, (value, *of_row) = drawn.panel, drawn.values
+    split = drawn.column(panel.split)
+    title = split.title_in(drawn.context.language)
+    unit = drawn.column(value).unit
+    columns = [panel.x, *(f"max({name}) AS {name}" for name in of_row)]
+    cells = {f"at_{number}": number for number in range(_PERIODS)}
+    columns += [
+        f"max(CASE WHEN {panel.split} = {number} THEN {value} END) AS {name}"
+        for name, number in cells.items()
+    ]
+    target = drawn.target(tuple(columns), f"GROUP BY {panel.x}\nORDER BY {panel.x}")
+    builder = table.Panel().with_target(target).show_header(show_header=True)
+    builder.cell_height(kinds.TableCellHeight.SM)
+    for name, number in cells.items():
+        builder.override_by_name(
+            name,
+            [
+                set_to("displayName", f"{title} {number}"),
+                set_to("unit", UNITS[unit]),
+                set_to("decimals", 0 if unit == "ratio" else DECIMALS.get(unit, 1)),
+                set_to("noValue", NO_VALUE),
+                set_to("min", 0),
+                *([set_to("max", 1)] if unit == "ratio" else []),
+                set_to("color", {"mode": models.FieldColorModeId.CONTINUOUS_BLUES.value}),
+                set_to("custom.cellOptions", {"type": "color-background", "mode": "basic"}),
+                set_to("custom.minWidth", 60),
+                set_to("custom.align", "center"),
+            ],
+        )
+    return builder
+
+
+def _by_time(drawn: Drawn) -> PanelBuilder:
+    """Names of columns are texts: Grafana would write a time as a number of milliseconds."""
+    panel, value = drawn.panel, drawn.values[0]
+    split = f"strftime('%Y-%m-%d', {panel.split}, 'unixepoch') AS {panel.split}"
+    columns = f"{panel.x}, {split}, {value}"
+    # Grafana keeps the order in which rows and columns appear: columns by time, rows as answered.
+    sql = (
+        f"SELECT {columns}\nFROM (\n"  # noqa: S608 - names of the catalogue's own columns
+        f"SELECT *, min(place) OVER (PARTITION BY {panel.x}) AS first_place FROM (\n"
+        f"SELECT *, row_number() OVER () AS place FROM (\n{drawn.answer()}\n) AS answered\n"
+        f"LIMIT {panel.limit}\n) AS numbered\n) AS shown\n"
+        f"ORDER BY shown.{panel.split}, first_place"
+    )
+    return coloured(drawn, Target(sql, []), as_matrix(drawn))
+
+
+def funnel(drawn: Drawn) -> PanelBuilder:
+    """A bar for each step, and for each value of the split within it."""
+    panel = drawn.panel
+    names = {each.name for each in drawn.question.columns}
+    step = "CAST(CAST(step AS integer) AS text) || '. ' || " if "step" in names else ""
+    split = panel.split and (
+        f" || CASE WHEN {panel.split} <> '' THEN ' · ' || {panel.split} ELSE '' END"
+    )
+    target = drawn.target(
+        (f"{step}{panel.x}{split} AS reached", drawn.values[0]), f"LIMIT {panel.limit}"
+    )
+    return (
+        bargauge.Panel()
+        .with_target(target)
+        .reduce_options(reduced(values=True))
+        .orientation(kinds.VizOrientation.HORIZONTAL)
+        .display_mode(kinds.BarGaugeDisplayMode.BASIC)
+        .name_placement(kinds.BarGaugeNamePlacement.LEFT)
+        .legend(legend(shown=False))
+        .color_scheme(fixed(BLUE))
+        .min(0)
+    )
+
+
+def sankey(drawn: Drawn) -> PanelBuilder:
+    """The flows, a row each, with a bar as long as the flow is large."""
+    panel, value = drawn.panel, drawn.values[0]
+    builder = (
+        table.Panel()
+        .with_target(drawn.target((panel.x, panel.split, *drawn.values), f"LIMIT {panel.limit}"))
+        .show_header(show_header=True)
+        .cell_height(kinds.TableCellHeight.SM)
+        .filterable(filterable=True)
+    )
+    return builder.override_by_name(
+        value,
+        [
+            set_to("custom.cellOptions", {"type": "gauge", "mode": "basic"}),
+            set_to("color", {"mode": "fixed", "fixedColor": BLUE}),
+            set_to("min", 0),
+        ],
+    )
+
+
+def intervals(drawn: Drawn) -> PanelBuilder:
+    """Each estimate with the ends of its interval, as numbers."""
+    panel = drawn.panel
+    split = (panel.split,) if panel.split else ()
+    return (
+        table.Panel()
+        .with_target(drawn.target((panel.x, *split, *drawn.values), f"LIMIT {panel.limit}"))
+        .show_header(show_header=True)
+        .cell_height(kinds.TableCellHeight.SM)
+    )
+
+
+def sentence(drawn: Drawn) -> PanelBuilder:
+    """An answer in words, put together by SQL."""
+    text = texts(drawn.context.language).gettext(drawn.panel.sentence)
+    said = _said(text, drawn)
+    sql = f"SELECT {said} AS said\nFROM (\n{drawn.answer()}\n) AS shown\nLIMIT 1"
+    return (
+        stat.Panel()
+        .with_target(Target(sql, []))
+        .reduce_options(reduced(values=True, fields="/^said$/"))
+        .graph_mode(kinds.BigValueGraphMode.NONE)
+        .text_mode(kinds.BigValueTextMode.VALUE)
+        .color_mode(kinds.BigValueColorMode.NONE)
+        .text(common.VizTextDisplayOptions().value_size(_TEXT_SIZE))
+        .wide_layout(wide_layout=True)
+    )
+
+
+def _said(text: str, drawn: Drawn) -> str:
+    """``text`` as an expression, with each ``{column}`` as people read its value."""
+    columns = {each.name: each for each in drawn.question.columns}
+    parts: list[str] = []
+    rest = text
+    while (start := rest.find("{")) >= 0 and (end := rest.find("}", start)) >= 0:
+        name = rest[start + 1 : end]
+        parts.append(dialect.literal(rest[:start]))
+        parts.append(f"coalesce({_written(columns[name])}, '{NO_VALUE}')")
+        rest = rest[end + 1 :]
+    parts.append(dialect.literal(rest))
+    return " || ".join(part for part in parts if part != "''")
+
+
+def _written(column: Column) -> str:
+    form = _FORMS.get(column.unit, "CAST({name} AS text)")
+    return form.format(name=column.name)
+
+
+#: SQL that writes a value of a unit for people.
+_FORMS: Final = {
+    "count": "CAST(CAST(round({name}) AS integer) AS text)",
+    "tokens": "CAST(CAST(round({name}) AS integer) AS text)",
+    "ratio": "CAST(round({name} * 100, 1) AS text) || ' %'",
+    "factor": "'×' || CAST(round({name}, 2) AS text)",
+    "ms": "CAST(CAST(round({name}) AS integer) AS text) || ' ms'",
+    "epoch_day": "strftime('%Y-%m-%d', {name}, 'unixepoch')",
+    "unix_ns": "strftime('%Y-%m-%d %H:%M', {name}, 'unixepoch')",
+}

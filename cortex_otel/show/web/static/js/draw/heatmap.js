@@ -1,0 +1,115 @@
+// A heat map: a row for each x, a column for each split, coloured by the first value. Null is not
+// complete yet, and hatched; a cell without a row doesn't exist. It is a table, so it needs no other.
+import { _ } from "../client.js";
+import { h } from "../dom.js";
+import * as format from "../format.js";
+import { linked } from "../links.js";
+import { columnIndex } from "../pivot.js";
+
+const DAYS = new Set(["epoch_day", "unix_ns"]);
+
+export function heatmap(body, answer) {
+  const [down, across] = [answer.x, answer.split].map((name) => columnIndex(answer, name));
+  const [value, ...ofRow] = answer.values.map((name) => columnIndex(answer, name));
+  const column = answer.columns[value];
+  const columns = ordered(answer, across);
+  const rows = [...Map.groupBy(answer.rows, (row) => row[down])];
+  const highest = Math.max(0, ...answer.rows.map((row) => row[value] ?? 0));
+  const table = h(
+    "table",
+    { class: "matrix heat" },
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        h("th", { scope: "col", title: answer.columns[down].meaning }, answer.columns[down].title),
+        ofRow.map((index) =>
+          h("th", { scope: "col", class: "num", title: answer.columns[index].meaning }, answer.columns[index].title),
+        ),
+        columns.map((raw, index) => {
+          const whole = said(answer.columns[across], raw);
+          // "Week 0", 1, 2, …: said once, that is enough.
+          const name = index || answer.columns[across].unit !== "count" ? named(answer, across, raw) : whole;
+          return h("th", { scope: "col", title: whole }, name);
+        }),
+      ),
+    ),
+    h(
+      "tbody",
+      {},
+      rows.map(([raw, cells]) => {
+        const byColumn = new Map(cells.map((row) => [row[across], row]));
+        const name = named(answer, down, raw);
+        return h(
+          "tr",
+          {},
+          h("th", { scope: "row", title: said(answer.columns[down], raw) }, linked(answer, answer.x, raw, name)),
+          ofRow.map((index) => {
+            const known = cells.find((row) => row[index] !== null)?.[index] ?? null;
+            return h("td", { class: "num size" }, format.value(known, answer.columns[index].unit));
+          }),
+          columns.map((at) => cell(answer, byColumn.get(at), { value, column, highest, name, at, across })),
+        );
+      }),
+    ),
+  );
+  const hatched = answer.rows.some((row) => row[value] === null);
+  body.replaceChildren(
+    h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": answer.title }, table),
+    h(
+      "p",
+      { class: "scale" },
+      h("span", {}, format.value(0, column.unit)),
+      h("i", { class: "ramp", "aria-hidden": "true" }),
+      h("span", {}, format.value(highest, column.unit)),
+      hatched && h("i", { class: "box pending", "aria-hidden": "true" }),
+      hatched && h("span", {}, _("not complete yet")),
+    ),
+  );
+}
+
+function cell(answer, row, { value, column, highest, name, at, across }) {
+  if (!row) return h("td", { class: "none" });
+  const raw = row[value];
+  const where = `${name} · ${said(answer.columns[across], at)}`;
+  if (raw === null) {
+    const text = _("not complete yet");
+    return h("td", { class: "pending", title: `${where}: ${text}` }, h("span", { class: "sr-only" }, text));
+  }
+  const share = highest ? raw / highest : 0;
+  const more = answer.columns
+    .filter((each, index) => index !== value && each.name !== answer.x && each.name !== answer.split && row[index] !== null)
+    .map((each) => `${each.title}: ${format.value(row[columnIndex(answer, each.name)], each.unit)}`);
+  return h(
+    "td",
+    {
+      class: "cell",
+      vars: { share: share.toFixed(3) },
+      title: [`${where}: ${format.value(raw, column.unit)}`, ...more].join("\n"),
+    },
+    brief(raw, column.unit),
+  );
+}
+
+function brief(raw, unit) {
+  return unit === "ratio" ? format.percentage(raw) : format.brief(raw, unit);
+}
+
+function ordered(answer, across) {
+  const seen = [...new Set(answer.rows.map((row) => row[across]))];
+  const { unit } = answer.columns[across];
+  if (unit === "count") return seen.sort((a, b) => a - b);
+  return DAYS.has(unit) ? seen.sort() : seen;
+}
+
+function named(answer, index, raw) {
+  return format.value(raw, answer.columns[index].unit);
+}
+
+// "Week 3", not "3": a number says nothing without the name of its column.
+function said(column, raw) {
+  const text = format.value(raw, column.unit, { long: true });
+  return column.unit === "count" ? `${column.title} ${text}` : text;
+}
