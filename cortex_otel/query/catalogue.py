@@ -19,7 +19,8 @@ parameter ``before_ns``, and so on. ``engine`` names what answers faster than th
 see :mod:`.analysis`. A common parameter (see :data:`COMMON_PARAMETERS`) has only a
 name; others have type, default (``''`` is empty text) and meaning. A closed list of texts stands in
 place of the type: ``day|week|month``; ``variant:*`` in it is any text after ``variant:``, and an
-empty default is allowed too. ``NAME.exact.sql`` beside
+empty default is allowed too. ``integer:1..366`` is a number within bounds; ``weights`` JSON like
+``{"flag": {"variant": 1}}``. ``NAME.exact.sql`` beside
 ``NAME.sql`` answers the same question from the events themselves; its header has only ``about``.
 Title, about and meanings are in English; their Korean is in :mod:`cortex_otel.locale`. A column has
 the same title in every question: :mod:`.titles`.
@@ -31,6 +32,8 @@ content of ``sql/shared/NAME.sql``, which may name others that it needs; each is
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from dataclasses import dataclass, field
 from functools import cache
@@ -80,6 +83,10 @@ class Parameter:
     """In English."""
     choices: tuple[str, ...] = ()
     """Of a closed list of texts: what it can be, beside its default; ``name:*`` is open behind."""
+    bounds: tuple[float, float] | None = None
+    """Of a number: the least and the most that it can be."""
+    is_weights: bool = False
+    """A JSON object of objects of numbers, by flag and variant."""
 
     @property
     def title(self) -> str:
@@ -87,8 +94,12 @@ class Parameter:
         name = self.name.removesuffix("_s")
         return PARAMETER_TITLES.get(name) or name.replace("_", " ").capitalize()
 
-    def allows(self, value: str) -> bool:
-        """Whether a text may be its value."""
+    def allows(self, value: float | str) -> bool:
+        """Whether a value of its type may be its value."""
+        if not isinstance(value, str):
+            return self.bounds is None or self.bounds[0] <= value <= self.bounds[1]
+        if self.is_weights:
+            return value == self.default or _are_weights(value)
         if not self.choices or value == self.default or value in self.choices:
             return True
         begins = tuple(each[:-1] for each in self.choices if each.endswith("*"))
@@ -340,12 +351,26 @@ def _parameter(question: str, value: str) -> Parameter:
     try:
         name, kind, default, meaning = parts
         choices = tuple(kind.split("|")) if "|" in kind or kind.endswith("*") else ()
-        kind = "text" if choices else kind
-        return Parameter(name, kind, _PARSERS[kind](default), meaning, choices)  # type: ignore[arg-type]
+        is_weights = kind == "weights"
+        kind = "text" if choices or is_weights else kind
+        kind, _, limits = kind.partition(":")
+        least, _, most = limits.partition("..")
+        bounds = (float(least), float(most)) if limits else None
+        parsed = _PARSERS[kind](default)
+        return Parameter(name, kind, parsed, meaning, choices, bounds, is_weights)  # type: ignore[arg-type]
     except (KeyError, ValueError):
         raise QuestionError(
             f"{question}.sql: parameter {value!r} isn't NAME TYPE DEFAULT MEANING"
         ) from None
+
+
+def _are_weights(text: str) -> bool:
+    try:
+        flags = json.loads(text)
+        weights = [weight for variants in flags.values() for weight in variants.values()]
+        return all(type(weight) in {int, float} and 0 <= weight < math.inf for weight in weights)
+    except (ValueError, AttributeError):
+        return False
 
 
 def _column(question: str, value: str) -> Column:

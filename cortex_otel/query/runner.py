@@ -303,6 +303,21 @@ def _typed(parameter: Parameter, value: Value) -> Value:
     match parameter.type, value:
         case ("integer", bool()) | ("real", bool()):
             pass
+        case ("integer", int()) | ("real", int() | float()) if not parameter.allows(value):
+            least, most = parameter.bounds or (0, 0)
+            raise QueryParameterError(
+                N_("{name}={value} is out of bounds: use {least:g} to {most:g}"),
+                name=parameter.name,
+                value=value,
+                least=least,
+                most=most,
+            )
+        case ("text", str()) if parameter.is_weights and not parameter.allows(value):
+            raise QueryParameterError(
+                N_('{name}={value!r} isn\'t JSON like {{"new-search": {{"control": 9, "new": 1}}}}'),
+                name=parameter.name,
+                value=value,
+            )
         case ("text", str()) if not parameter.allows(value):
             raise QueryParameterError(
                 N_("{name}={value!r} isn't known: use {known}"),

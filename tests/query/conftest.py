@@ -17,6 +17,7 @@ def _helper(name):
 
 seeding = _helper("seeding")
 _helper("counting")
+_helper("inference")
 
 from cortex_otel_exporters.sqlite.reader import open_reader  # noqa: E402
 

@@ -258,41 +258,6 @@ def test_retention(connection, events, filters, tz):
     assert rows == expected
 
 
-@pytest.mark.parametrize("window_days", [7, 30])
-@pytest.mark.parametrize("service", ["", "mcp", "web"])
-def test_conversion(connection, events, window_days, service):
-    from_ns, as_of = MONDAY + HOUR, MONDAY + 48 * DAY
-    first = defaultdict(dict)
-    served = defaultdict(set)
-    for event in events:
-        if event.user and event.product:
-            first[event.user].setdefault(event.tier, event.time)
-            served[event.user].add(event.service)
-    weeks = defaultdict(Counter)
-    for user, tiers in first.items():
-        start = min(tiers.values())
-        if tiers.get("free") != start or not from_ns <= start < as_of:
-            continue
-        if service and service not in served[user]:
-            continue
-        week = (start // DAY + 3) // 7 * 7 - 3
-        if start + window_days * DAY > as_of:
-            weeks[week]["pending_users"] += 1
-            continue
-        in_time = {tier for tier, seen in tiers.items() if seen - start <= window_days * DAY}
-        paid = bool(in_time & {"paid", "enterprise"})
-        weeks[week]["eligible_users"] += 1
-        weeks[week]["converted_users"] += paid
-    given = {"from_ns": from_ns, "to_ns": as_of, "service": service, "window_days": window_days}
-    rows = ask(connection, "conversion", **given)
-    names = ("eligible_users", "converted_users", "pending_users")
-    assert {row["week"]: tuple(row[name] for name in names) for row in rows} == {
-        week: tuple(counts[name] for name in names) for week, counts in weeks.items()
-    }
-    for row in rows:
-        assert row["conversion_rate"] == ratio(row["converted_users"], row["eligible_users"])
-
-
 @pytest.mark.parametrize("filters", FILTERS)
 @pytest.mark.parametrize("tz", ZONES[:6:2])
 def test_measures(connection, events, filters, tz):
