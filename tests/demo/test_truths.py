@@ -16,7 +16,10 @@ import pytest
 from cortex_otel.demo import serving
 from cortex_otel.demo.synthetic_data import fill
 from cortex_otel.demo.truths import TRUTHS
+from cortex_otel.query.catalogue import catalogue
+from cortex_otel.query.runner import run
 from cortex_otel.semconv import PAYING_TIERS
+from cortex_otel_exporters.sqlite.reader import open_reader
 
 #: 2026-11-25T16:20:00Z, as in the other test of the data.
 NOW_NS = 1_795_623_600 * 10**9
@@ -182,3 +185,76 @@ def test_some_go_back_to_free_and_some_are_silent_and_some_return(users):
     assert downgrades > 10
     assert returned > 20
     assert silent > 5
+
+
+# --- what the product says of it --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ask(database):
+    connection = open_reader(database)
+    bounds = {"from_ns": NOW_NS - serving.DAYS * DAY_NS, "to_ns": NOW_NS}
+
+    def answer(question, **parameters):
+        found = run(connection, catalogue()[question], bounds | parameters, time_limit_ms=60_000)
+        return found.records()
+
+    yield answer
+    connection.close()
+
+
+def test_the_retaining_feature_ranks_first(ask):
+    first, *others = ask("first_week_features")
+    assert first["feature"] == f"mcp.tool_call:{TRUTHS.retaining_tool}"
+    assert first["low"] > 1
+    assert all(first["low"] > (other["low"] or 0) for other in others)
+
+
+def test_the_costly_error_ranks_first(ask):
+    first, second, *_ = ask("costly_errors")
+    assert (first["error_type"], first["tool_name"]) == (TRUTHS.costly_error, TRUTHS.costly_tool)
+    assert first["low"] > 1
+    assert first["users_lost"] > 2 * second["users_lost"]
+
+
+def test_failures_in_the_first_days_go_with_fewer_conversions(ask):
+    rows = {(row["problem"], row["outcome"]): row for row in ask("reliability_conversion")}
+    found = rows["failure", "conversion"]
+    assert found["verdict"] == "less_often"
+    assert found["high"] < 1
+    # Heavier users fail more and pay more: a comparison without strata says the contrary.
+    assert found["rate_with"] > found["rate_without"]
+    assert rows["slow", "conversion"]["verdict"] == "no_difference"
+
+
+def test_the_experiments_have_their_verdicts(ask):
+    verdicts = {row["flag"]: row for row in ask("experiments")}
+    assert verdicts.keys() == {TRUTHS.winning_flag, TRUTHS.neutral_flag}
+    won, even = verdicts[TRUTHS.winning_flag], verdicts[TRUTHS.neutral_flag]
+    assert (won["verdict"], won["winner"]) == ("better", TRUTHS.winning_variant)
+    assert won["difference_low"] > 0
+    assert (even["verdict"], even["winner"]) == ("no_difference", None)
+    assert won["two_arm_users"] > 0
+
+
+def test_no_false_alarm_of_the_sample_ratio(ask):
+    rows = ask("experiment_checks")
+    assert {row["variant"] for row in rows} == set(TRUTHS.variants)
+    assert not any(row["is_mismatch"] for row in rows)
+
+
+def test_users_return_fall_silent_and_go_back_to_free(ask):
+    weeks = [row for row in ask("lifecycle") if not row["partial"]]
+    assert sum(row["resurrected_users"] for row in weeks) > 100
+    assert all(row["dormant_users"] for row in weeks[1:])
+    assert len(ask("users_at_risk")) > 10
+    downgrades = ask("tier_downgrades")
+    assert len(downgrades) > 10
+    assert any(row["paid_again"] for row in downgrades)
+
+
+def test_what_was_compressed_is_fetched_again_and_searches_are_checked(ask):
+    days = ask("net_savings")
+    again = sum(row["fetched_again"] for row in days) / sum(row["compressions"] for row in days)
+    assert TRUTHS.fetched_again < again < 1
+    assert all(0.7 < row["recall"] <= 1 for row in ask("recall_per_day"))
