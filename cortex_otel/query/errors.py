@@ -23,12 +23,13 @@ class QueryParameterError(QueryError):
 
     Args:
         message: what is wrong and what to change, in English, marked with ``N_``.
+        parameter: whose value it is about, where it is one's.
         values: of the message.
     """
 
-    def __init__(self, message: str, **values: Any) -> None:
+    def __init__(self, message: str, *, parameter: str | None = None, **values: Any) -> None:
         super().__init__(message.format(**values) if values else message)
-        self.message, self.values = message, values
+        self.message, self.parameter, self.values = message, parameter, values
 
 
 class QueryTimeoutError(QueryError):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.query.zones import Zone
 
-__all__ = ["PERIODS", "RangeError", "parse_moment", "parse_range", "period"]
+__all__ = ["PERIODS", "RangeError", "parse_moment", "parse_range", "parse_span", "period"]
 
 _NS_BY_UNIT = {
     "s": 10**9,
@@ -95,6 +95,17 @@ def period(text: str, now_ns: int, zone: Zone) -> tuple[int, int]:
     }
     start, end = days[text]
     return zone.start_of(start), now_ns if end is None else zone.start_of(end)
+
+
+def parse_span(text: str) -> int:
+    """The seconds of a time span: ``90s``, ``30m``, ``24h``, ``7d``, ``2w``.
+
+    Raises:
+        RangeError: it is none.
+    """
+    if match := _AGO.fullmatch(text.strip()):
+        return int(match["number"]) * _NS_BY_UNIT[match["unit"]] // 10**9
+    raise RangeError(N_("{value!r} isn't a time span: use 30m, 24h, 7d or 2w"), value=text)
 
 
 def parse_range(since: str, until: str | None, now_ns: int, zone: Zone) -> tuple[int, int]:

@@ -324,6 +324,7 @@ def _typed(parameter: Parameter, value: Value) -> Value:
                 name=parameter.name,
                 value=value,
                 known=", ".join(parameter.choices),
+                parameter=parameter.name,
             )
         case ("integer", int()) | ("real", int() | float()) | ("text", str()):
             return value
@@ -332,4 +333,5 @@ def _typed(parameter: Parameter, value: Value) -> Value:
         name=parameter.name,
         value=value,
         type=parameter.type,
+        parameter=parameter.name,
     )

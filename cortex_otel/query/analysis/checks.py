@@ -39,6 +39,7 @@ def _funnel(connection: apsw.Connection, values: Mapping[str, Any]) -> None:
             raise QueryParameterError(
                 N_("no evaluation of the flag {flag!r} was recorded: check its name"),
                 flag=asked.flag,
+                parameter="breakdown",
             )
 
 

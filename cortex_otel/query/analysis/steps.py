@@ -88,6 +88,7 @@ def step_texts(text: str) -> list[str]:
             raise QueryParameterError(
                 N_('steps {value!r} isn\'t a JSON array of texts: write ["first", "second"]'),
                 value=text[:_MAX_LENGTH],
+                parameter="steps",
             )
         return [each.strip() for each in found]
     return [each.strip() for each in text.split(" > ")] if text else []
@@ -123,6 +124,7 @@ def event_step(text: str, name: str) -> Step | None:
             ),
             name=name,
             value=text,
+            parameter=name,
         )
     return step
 
@@ -136,6 +138,7 @@ def _step(text: str) -> Step:
                 "(mcp.tool_call:search_context) or a tier (tier:paid)"
             ),
             value=text[:_MAX_LENGTH],
+            parameter="steps",
         )
     event_type, feature = match["event_type"], match["feature"]
     if event_type == "tier":
@@ -144,11 +147,14 @@ def _step(text: str) -> Step:
                 N_("{value!r} isn't a tier: use {known}"),
                 value=text,
                 known=", ".join(f"tier:{each}" for each in TIERS),
+                parameter="steps",
             )
         return Step(text, tier=feature)
     if event_type in _NOT_PRODUCT:
         raise QueryParameterError(
-            N_("{value!r} isn't use of the product: choose another event type"), value=text
+            N_("{value!r} isn't use of the product: choose another event type"),
+            value=text,
+            parameter="steps",
         )
     return Step(text, event_type, feature)
 
@@ -163,16 +169,20 @@ def funnel_parameters(values: Mapping[str, Any]) -> FunnelParameters:
     within_s, order = values["within_s"], values["order"]
     if not steps:
         raise QueryParameterError(
-            N_("a funnel needs steps: name at least one, like mcp.search_context > tier:paid")
+            N_("a funnel needs steps: name at least one, like mcp.search_context > tier:paid"),
+            parameter="steps",
         )
     if len(steps) > MAX_STEPS:
         raise QueryParameterError(
-            N_("a funnel has at most {count} steps: leave some out"), count=MAX_STEPS
+            N_("a funnel has at most {count} steps: leave some out"),
+            count=MAX_STEPS,
+            parameter="steps",
         )
     if not 0 < within_s <= _MAX_WITHIN_S:
         raise QueryParameterError(
             N_("within_s={value} isn't a window: it is longer than 0 s and at most ten years"),
             value=within_s,
+            parameter="within_s",
         )
     _check_tiers(steps, excluded, order)
     _check_events(steps, excluded, order)
@@ -195,12 +205,14 @@ def funnel_parameters(values: Mapping[str, Any]) -> FunnelParameters:
 def _check_tiers(steps: Sequence[Step], excluded: Sequence[Step], order: str) -> None:
     if any(each.tier for each in excluded):
         raise QueryParameterError(
-            N_("a tier can't be excluded: exclude event types, like ext.error")
+            N_("a tier can't be excluded: exclude event types, like ext.error"),
+            parameter="exclude",
         )
     tiers = [each for each in steps if each.tier]
     if tiers and order == "strict":
         raise QueryParameterError(
-            N_("a tier isn't an event, so nothing follows it at once: use order=ordered")
+            N_("a tier isn't an event, so nothing follows it at once: use order=ordered"),
+            parameter="order",
         )
     if order == "any":
         return
@@ -213,6 +225,7 @@ def _check_tiers(steps: Sequence[Step], excluded: Sequence[Step], order: str) ->
                 ),
                 before=before.text,
                 after=after.text,
+                parameter="steps",
             )
 
 
@@ -223,10 +236,12 @@ def _check_events(steps: Sequence[Step], excluded: Sequence[Step], order: str) -
             raise QueryParameterError(
                 N_("{value} is a step and excluded at once: take it out of one of them"),
                 value=each.text,
+                parameter="exclude",
             )
     if order == "any" and len(set(texts)) < len(texts):
         raise QueryParameterError(
-            N_("in any order, a step can't be there twice: name it once, or use order=ordered")
+            N_("in any order, a step can't be there twice: name it once, or use order=ordered"),
+            parameter="steps",
         )
 
 

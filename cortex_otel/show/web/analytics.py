@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,9 @@ from fastapi import APIRouter, Body, Path, Query, Request
 from starlette.responses import Response
 
 from cortex_otel.locale import N_, texts
+from cortex_otel.query.analysis.steps import funnel_parameters
 from cortex_otel.query.catalogue import catalogue
+from cortex_otel.query.ranges import parse_span
 from cortex_otel.query.saved_funnels import (
     SavedFunnel,
     SavedFunnelsError,
@@ -136,6 +139,7 @@ async def _save(
             tuple(funnel.exclude),
             funnel.breakdown,
         )
+        _check(made)
         await asyncio.to_thread(save_funnel, path, made)
     except SavedFunnelsError as error:
         raise _refused(error) from None
@@ -163,6 +167,24 @@ async def _delete(
             field="name",
         )  # fmt: skip
     return await _answer(request)
+
+
+def _check(funnel: SavedFunnel) -> None:
+    """Refuse what could not be asked."""
+    funnel_parameters(
+        {
+            "steps": json.dumps(funnel.steps),
+            "exclude": json.dumps(funnel.exclude),
+            "within_s": parse_span(funnel.within),
+            "order": funnel.order,
+            "breakdown": funnel.breakdown,
+            "from_ns": 0,
+            "to_ns": 0,
+            "as_of_ns": 0,
+            "service": "",
+            "user_tier": "",
+        }
+    )
 
 
 async def _answer(request: Request) -> Response:

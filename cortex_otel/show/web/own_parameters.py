@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import Field, create_model
 
 from cortex_otel.locale import N_
-from cortex_otel.query.ranges import parse_moment
+from cortex_otel.query.ranges import parse_span
 from cortex_otel.show import pages
 from cortex_otel.show.pages.declaration import ROW_FILTERS
 from cortex_otel.show.web.problems import ApiError, shown
@@ -108,9 +108,7 @@ class OwnParameter:
         if self.is_list:
             return json.dumps([step for each in given for step in _steps(each)])
         if self.is_time:
-            # An age is a span before a moment: before 2286, all that fit six digits are.
-            far = 10**19
-            return (far - parse_moment(given, far)) // 10**9
+            return parse_span(given)
         return given  # type: ignore[no-any-return]
 
 

@@ -155,9 +155,12 @@ def known_problem(error: Exception) -> ApiError | None:
         case ApiError():
             return error
         case QueryParameterError():
+            # A time span has its unit in its value, not in its name.
+            field = error.parameter and error.parameter.removesuffix("_s")
             return ApiError(
-                HTTPStatus.BAD_REQUEST, "bad_parameter", error.message, **dict(error.values)
-            )
+                HTTPStatus.BAD_REQUEST, "bad_parameter", error.message,
+                field=field, **dict(error.values),
+            )  # fmt: skip
         case QueryTimeoutError():
             return ApiError(
                 HTTPStatus.GATEWAY_TIMEOUT,

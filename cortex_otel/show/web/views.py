@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from cortex_otel.locale import LANGUAGES, N_, texts, texts_of_scripts
-from cortex_otel.query.ranges import parse_moment
+from cortex_otel.query.ranges import parse_span
 from cortex_otel.query.titles import CHOICE_TITLES
 from cortex_otel.semconv import SERVICES
 from cortex_otel.show import labels, pages
@@ -333,8 +333,7 @@ def _times(controls: list[dict[str, Any]], query: Mapping[str, str]) -> list[str
         for each in (control["default"], query.get(control["name"], ""))
         if _SPAN.fullmatch(each)
     }
-    far = 10**19
-    return sorted({*_TIMES, *given}, key=lambda each: far - parse_moment(each, far))
+    return sorted({*_TIMES, *given}, key=parse_span)
 
 
 def _offered(known: tuple[str, ...], chosen: str) -> list[str]:
