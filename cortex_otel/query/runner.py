@@ -314,9 +314,7 @@ def _typed(parameter: Parameter, value: Value) -> Value:
             )
         case ("text", str()) if parameter.is_weights and not parameter.allows(value):
             raise QueryParameterError(
-                N_(
-                    '{name}={value!r} isn\'t JSON like {{"new-search": {{"control": 9, "new": 1}}}}'
-                ),
+                N_('{name}={value!r}: use JSON like {{"search": {{"control": 9, "new": 1}}}}'),
                 name=parameter.name,
                 value=value,
             )

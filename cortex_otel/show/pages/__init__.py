@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING
 
 from cortex_otel.show.pages import (
     errors,
+    experiments,
     extension,
+    features,
+    lifecycle,
     mcp,
     overview,
+    reliability,
     user,
     users,
 )
@@ -35,6 +39,10 @@ PAGES: Mapping[str, Page] = MappingProxyType(
             users.PAGE,
             user.PAGE,
             errors.PAGE,
+            features.PAGE,
+            lifecycle.PAGE,
+            experiments.PAGE,
+            reliability.PAGE,
         )
     }
 )

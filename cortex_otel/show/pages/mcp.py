@@ -42,6 +42,13 @@ PAGE = Page(
 ),
         ),
         Panel(
+            id="net_savings", question="net_savings", draw="lines", x="day",
+            values=("savings_rate", "net_savings_rate"),
+            empty=N_(
+    "events.compress_context(…) fills this, with the tokens before and after."
+),
+        ),
+        Panel(
             id="references", question="reference_accuracy", draw="lines", x="day",
             values=("accuracy",), target=TARGETS["reference_accuracy"],
             empty=N_(
@@ -57,6 +64,10 @@ PAGE = Page(
         Panel(
             id="search_days", question="searches_per_day", draw="lines", x="day",
             values=("p50_ms", "p95_ms"), empty=NO_SEARCHES,
+        ),
+        Panel(
+            id="recall", question="recall_per_day", draw="lines", x="day", values=("recall",),
+            empty=N_("events.search_context(…, recall=…) fills this, where a check ran."),
         ),
         Panel(
             id="branches", question="branches", draw="pie", x="mode", values=("branches",),

@@ -7,16 +7,21 @@ from types import MappingProxyType
 from cortex_otel.locale import N_
 
 __all__ = [
+    "ANALYTICS",
     "ERROR_LINKS",
     "NOTHING_OF_THEM",
     "NO_CALLS",
     "NO_ERRORS",
     "NO_EVENTS",
     "NO_EXTENSION",
+    "NO_FEATURES",
     "NO_SEARCHES",
     "NO_USERS",
     "USER_LINK",
 ]
+
+#: The group of pages for asking, in the navigation.
+ANALYTICS = N_("Analytics")
 
 #: Where no tool is instrumented yet.
 NO_CALLS = N_(
@@ -31,6 +36,7 @@ NO_USERS = N_(
 )
 NOTHING_OF_THEM = N_("There is nothing of this user in this range: choose a longer one.")
 NO_EXTENSION = N_("Events of the IDE extension fill this: it sends them to cortex-otel serve.")
+NO_FEATURES = N_("Tool calls, clicks and other uses of features fill this, with a user id.")
 NO_SEARCHES = N_("events.search_context(…) fills this, as soon as a search is made.")
 NO_ERRORS = N_("No failures with these filters: nothing to do here.")
 

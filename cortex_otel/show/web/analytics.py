@@ -28,7 +28,7 @@ from cortex_otel.query.saved_funnels import (
 from cortex_otel.show import pages
 from cortex_otel.show.web import answers, parameters, schemas
 from cortex_otel.show.web.gate import language_of
-from cortex_otel.show.web.own_parameters import of_question, with_parameters
+from cortex_otel.show.web.own_parameters import bad_own, of_question, with_parameters
 from cortex_otel.show.web.problems import ApiError, Json
 from cortex_otel.show.web.state import admin_of
 
@@ -171,6 +171,10 @@ async def _delete(
 
 def _check(funnel: SavedFunnel) -> None:
     """Refuse what could not be asked."""
+    for own in of_question(catalogue()["funnel"]):
+        value = getattr(funnel, own.name, "")
+        if own.kind == "choice" and not own.parameter.allows(value):
+            raise bad_own(own, value)
     funnel_parameters(
         {
             "steps": json.dumps(funnel.steps),

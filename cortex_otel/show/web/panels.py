@@ -357,6 +357,10 @@ def _empty(
         # Always one row: it is empty if nothing was counted.
         if any(row[index] for row in result.rows for index in measured):
             return None
+    elif panel.draw == "sentence":
+        # Nobody is an answer; that nothing is known isn't.
+        if any(row[index] is not None for row in result.rows for index in measured):
+            return None
     elif result.rows:
         return None
     last = connection.execute(

@@ -67,6 +67,17 @@ _LABELS = {
     "inactive": N_("Inactive"),
     "never_used": N_("Never used"),
     "unknown": N_("Unknown"),
+    # Verdicts on experiments, and on what goes with failures.
+    "not_enough_data": N_("Not enough data"),
+    "sample_ratio_mismatch": N_("Sample ratio mismatch"),
+    "no_difference": N_("No difference"),
+    "better": N_("One is better"),
+    "less_often": N_("Less often with it"),
+    "more_often": N_("More often with it"),
+    "failure": N_("Failure"),
+    "slow": N_("Slow call"),
+    "conversion": N_("Conversion"),
+    "return": N_("Return"),
 }
 #: A label, and an example of what to type.
 _FILTERS = {
@@ -80,6 +91,8 @@ _FILTERS = {
 _KEYS = {"extension": "x", "experiments": "a", "reliability": "b"}
 #: What a control of a time span offers, beside what is set.
 _TIMES = ("1h", "1d", "3d", "7d", "14d", "30d", "90d")
+#: Further ones are folded away.
+_SHOWN_CONTROLS = 4
 _SPAN = re.compile(r"[0-9]{1,6}[smhdw]")
 
 
@@ -235,6 +248,7 @@ def _control(own: OwnParameter, language: str) -> dict[str, Any]:
     choices = [each for each in parameter.choices if not each.endswith("*")]
     if choices and parameter.default == "":
         choices.insert(0, "")
+    titles = {**_LABELS, **CHOICE_TITLES}
     return {
         "name": own.name,
         "kind": own.kind,
@@ -242,7 +256,7 @@ def _control(own: OwnParameter, language: str) -> dict[str, Any]:
         "meaning": parameter.meaning_in(language),
         "default": own.default,
         "choices": {
-            each: _(CHOICE_TITLES.get(each) or _LABELS.get(each, each)) for each in choices
+            each: _(titles.get(f"{own.name}={each}") or titles.get(each, each)) for each in choices
         },
         "open": [each[:-1] for each in parameter.choices if each.endswith("*")],
     }
@@ -301,6 +315,7 @@ def _shell(
             own_filters=[(name, *_FILTERS[name]) for name in own_filters],
             controls=controls,
             times=_times(controls, query),
+            shown_controls=_SHOWN_CONTROLS,
             query=query,
             problem=problem,
             navigation=[

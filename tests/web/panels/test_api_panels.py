@@ -16,7 +16,8 @@ ALL = [(page.id, panel.id) for page in PAGES.values() for panel in page.panels]
 KEYS = {
     "page", "panel", "question", "title", "about", "draw", "x", "values", "split", "target",
     "stacked", "links", "wide", "range", "columns", "rows", "previous", "exact", "truncated",
-    "next", "elapsed_ms", "empty", "incomplete", "unfiltered",
+    "next", "elapsed_ms", "empty", "incomplete", "unfiltered", "widened", "sentence", "trend",
+    "leads_to",
 }  # fmt: skip
 
 
@@ -32,7 +33,11 @@ def test_every_panel_matches_its_declaration(admin, somebody, page, panel):
     assert answer.keys() == KEYS
     names = [column["name"] for column in answer["columns"]]
     assert names == [column.name for column in catalogue()[answer["question"]].columns]
-    assert {answer["x"], answer["split"], *answer["values"], *answer["links"]} - {""} <= set(names)
+    drawn = {answer["x"], *answer["values"]}
+    if answer["trend"]:  # what a sentence draws is its line
+        assert drawn <= {column["name"] for column in answer["trend"]["columns"]}
+        drawn = set()
+    assert drawn | {answer["split"], *answer["links"]} - {""} <= set(names) | {""}
     assert all(len(row) == len(names) for row in answer["rows"])
     assert answer["rows"] or answer["empty"]
     assert all(column["title"] and column["meaning"] for column in answer["columns"])

@@ -19,7 +19,7 @@ export function start() {
   if (hasSteps) picker.start(document.getElementById("steps"), document.getElementById("saved"), state());
   const wantsEvents = hasSteps || [...known.values()].some(({ kind }) => kind === "text");
   if (wantsEvents) offerSeen(hasSteps);
-  for (const { name, open } of known.values()) if (open.includes("variant:")) offerVariants(name);
+  if (known.has("flag") || [...known.values()].some(({ open }) => open.includes("variant:"))) offerFlags();
 }
 
 /** Show `message` beside the control `field`; false if this page has none. */
@@ -77,21 +77,25 @@ function sync(filters) {
 }
 
 async function offerSeen(hasSteps) {
-  const { since = "90d" } = {};
-  const seen = await ask(`${API}/analytics/seen_steps`, { since, lang: client.language }).catch(() => null);
+  const seen = await ask(`${API}/analytics/seen_steps`, { since: "90d", lang: client.language }).catch(() => null);
   const rows = seen?.rows ?? [];
-  const list = document.getElementById("seen");
-  list.append(...rows.filter(({ kind }) => kind !== "tier").map(({ step }) => new Option(step)));
+  const events = rows.filter(({ kind }) => kind !== "tier");
+  document.getElementById("seen").append(...events.map(({ step }) => new Option(step)));
   if (hasSteps) picker.offer(rows);
 }
 
-// Flags that somebody saw a variant of, as further choices of a breakdown.
-async function offerVariants(name) {
+// Flags that somebody saw a variant of: what a breakdown or an experiment can be about.
+async function offerFlags() {
   const found = await ask(`${API}/analytics/experiments`, { since: "90d", lang: client.language }).catch(() => null);
-  const select = form.elements[name];
-  const present = new Set([...select.options].map((option) => option.value));
-  for (const { flag } of found?.rows ?? []) {
-    const value = `variant:${flag}`;
-    if (flag && !present.has(value)) select.add(h("option", { value }, _("Variant of {flag}", { flag })));
+  const flags = [...new Set((found?.rows ?? []).map(({ flag }) => flag).filter(Boolean))];
+  document.getElementById("flags").append(...flags.map((flag) => new Option(flag)));
+  for (const { name, open } of known.values()) {
+    if (!open.includes("variant:")) continue;
+    const select = form.elements[name];
+    const present = new Set([...select.options].map((option) => option.value));
+    for (const flag of flags) {
+      const value = `variant:${flag}`;
+      if (!present.has(value)) select.add(h("option", { value }, _("Variant of {flag}", { flag })));
+    }
   }
 }

@@ -67,14 +67,15 @@ function paint() {
     },
   });
   const hadFocus = document.activeElement === typing && typing;
-  place.replaceChildren(
+  const parts = [
     h("label", { class: "field" }, h("span", {}, _("Saved funnels")), choose),
     h("label", { class: "field" }, h("span", {}, _("Save as")), name),
     h("button", { type: "button", class: "primary", onclick: () => save(name) }, _("Save")),
     open && h("button", { type: "button", class: "quiet", onclick: () => remove(open.name) }, _("Delete {name}", { name: open.name })),
     h("p", { class: "saved-said", role: "status" }, message),
-    answer.problems.map((problem) => h("p", { class: "saved-problem" }, problem)),
-  );
+    ...answer.problems.map((problem) => h("p", { class: "saved-problem" }, problem)),
+  ];
+  place.replaceChildren(...parts.filter(Boolean));
   if (hadFocus) name.focus();
 }
 

@@ -78,6 +78,10 @@ export function funnel(body, answer) {
       ),
     );
   }
+  const sampledAt = at("sampled");
+  if (sampledAt >= 0 && answer.rows.some((row) => row[sampledAt])) {
+    body.append(h("p", { class: "funnel-pending" }, _("Events of a step are sampled: some who took it aren't counted")));
+  }
   dataTable(body, answer);
 }
 
