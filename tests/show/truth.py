@@ -6,10 +6,12 @@ Written from the definitions (what a panel says about itself), not from the SQL.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import itertools
 import json
 import math
 from collections import defaultdict
+from zoneinfo import ZoneInfo
 
 import apsw
 
@@ -20,8 +22,10 @@ from cortex_otel.show.web.parameters import PageQuery
 from cortex_otel_exporters.sqlite.reader import open_reader
 
 NS = 10**9
-HOUR, HALF, DAY = 3600 * NS, 1800 * NS, 86_400 * NS
-MINUTE = 60 * NS
+HOUR, DAY = 3600 * NS, 86_400 * NS
+#: By the registry: what isn't use, and what counts in no error rate.
+INACTIVE = ("ext.install", "ext.error", "feature_flag.evaluation", "span", "log")
+UNRATED = ("ext.install", "feature_flag.evaluation", "span", "log")
 FAILED = ("error", "timeout")
 #: 2025-12-01T12:00:00Z: a time that is over, and that has the end of New York's summer time in it.
 NOW_NS = 1_764_590_400 * NS
@@ -56,6 +60,8 @@ def read(database):
         row["data"] = json.loads(row["event_data"])
         row["failed"] = row["result"] in FAILED
         row["product"] = row["event_type"] not in {"span", "log"}
+        row["active"] = row["event_type"] not in INACTIVE
+        row["rated"] = row["event_type"] not in UNRATED
     return found, platforms
 
 
@@ -73,68 +79,44 @@ class Truth:
         self.everything, self.platforms = found
         self.told, self.service, self.tier = told, service, tier
         self.from_ns, self.to_ns = (moment(told["range"][end]) for end in ("from", "to"))
-        self.offset = told["range"]["utc_offset_minutes"]
+        self.zone = told["range"]["time_zone"]
         self.exact = told["exact"]
         self.all = [row for row in self.everything if row["product"] and self.chosen(row)]
-        self.first_ns = min(row["timestamp"] for row in self.everything if row["product"])
+        self.first_ns = min(row["timestamp"] for row in self.everything if row["active"])
 
     def chosen(self, row):
         return (not self.service or row["service"] == self.service) and (
             not self.tier or row["user_tier"] == self.tier
         )
 
-    def events(self, step=HOUR, rows=None):
-        """Product events in the range, widened to whole steps unless the answer is exact."""
-        step = 1 if self.exact else step
-        begin, end = self.from_ns // step * step, -(-self.to_ns // step) * step
+    def events(self, rows=None):
+        """Product events in the range, to the nanosecond."""
         rows = self.all if rows is None else rows
-        return [row for row in rows if begin <= row["timestamp"] < end]
+        return [row for row in rows if self.from_ns <= row["timestamp"] < self.to_ns]
 
-    def users(self, step=HALF, rows=None):
-        exact, self.exact = self.exact, False
-        found = users(self.events(step, rows))
-        self.exact = exact
-        return found
-
-    def of_utc_days(self, rows=None):
-        exact, self.exact = self.exact, False
-        found = self.events(DAY, rows)
-        self.exact = exact
-        return found
-
-    def of_active_days(self):
-        """All that was done on the UTC days of a user that reach into the range."""
-
-        def day_of(row):
-            return (row["timestamp"] // DAY, row["user_id_hash"], row["service"], row["user_tier"])
-
-        exact, self.exact = self.exact, False
-        reaching = {day_of(row) for row in self.events(HALF)}
-        self.exact = exact
-        return [row for row in self.all if day_of(row) in reaching]
+    def users(self, rows=None):
+        """Users who were active in the range."""
+        return users(row for row in self.events(rows) if row["active"])
 
     def local_day(self, at_ns):
-        return (at_ns // MINUTE + self.offset) // 1440
+        return day_of(at_ns, self.zone)
 
     def days(self):
-        """Local days of the range, from the first event ever on."""
-        return range(
-            self.local_day(max(self.from_ns, self.first_ns)),
-            (self.to_ns // MINUTE + self.offset + 1439) // 1440,
-        )
+        """Local days of the range, from the first active event ever on."""
+        first = self.local_day(max(self.from_ns, self.first_ns))
+        return range(first, self.local_day(self.to_ns - 1) + 1)
 
-    def by_local_day(self, rows, step=HOUR):
-        """Rows by the local day that their hour begins in."""
+    def by_local_day(self, rows):
         found = defaultdict(list)
         for row in rows:
-            found[self.local_day(row["timestamp"] // step * step)].append(row)
+            found[self.local_day(row["timestamp"])].append(row)
         return found
 
     def is_over(self, day):
-        return ((day + 1) * 1440 - self.offset) * MINUTE <= self.to_ns
+        return start_of(day + 1, self.zone) <= self.to_ns
 
     def is_whole(self, day):
-        return self.is_over(day) and (day * 1440 - self.offset) * MINUTE >= self.from_ns
+        return self.is_over(day) and start_of(day, self.zone) >= self.from_ns
 
     def sessions(self, service=None):
         """Sessions with a product event, by what all of their events say."""
@@ -174,6 +156,22 @@ class Truth:
         ]
 
 
+@functools.cache
+def day_of(at_ns, zone):
+    """The calendar day, in days since 1970."""
+    return dt.datetime.fromtimestamp(at_ns // NS, ZoneInfo(zone)).toordinal() - 719_163
+
+
+@functools.cache
+def start_of(day, zone):
+    """The first second whose calendar day is this one or a later."""
+    before, after = (day - 2) * 86_400, (day + 2) * 86_400
+    while after - before > 1:
+        middle = (before + after) // 2
+        before, after = (middle, after) if day_of(middle * NS, zone) < day else (before, middle)
+    return after * NS
+
+
 def end_of(row):
     return row["timestamp"] + round((row["duration_ms"] or 0) * 1e6)
 
@@ -193,6 +191,12 @@ def weigh(rows, value=lambda _: 1.0):
 
 def errors(rows):
     return weigh([row for row in rows if row["failed"]])
+
+
+def error_rate(rows):
+    """Failures of all events, both of the types that count in error rates."""
+    rows = [row for row in rows if row["rated"]]
+    return ratio(errors(rows), weigh(rows))
 
 
 def ratio(part, whole):
