@@ -175,7 +175,7 @@ def test_a_zone_that_is_none_is_refused(store_of, zone):
         ("experiments", {"weights": "{"}, "weights='{': use JSON like"),
         ("experiments", {"weights": '{"f": {"a": -1}}'}, ": use JSON like"),
         ("experiments", {"weights": '{"f": [1]}'}, ": use JSON like"),
-        ("feature_weeks", {"feature_limit": -1}, "feature_limit=-1 is out of bounds: use 1 to 200"),
+        ("feature_weeks", {"top": -1}, "top=-1 is out of bounds: use 1 to 200"),
         ("users_at_risk", {"reference_days": 3}, "use 7 to 366"),
     ],
 )

@@ -164,7 +164,7 @@ def test_features_by_tier(store, people, when, filters):
 
 
 def test_the_most_used_come_first(store):
-    names = [row["feature"] for row in ask(store, "feature_tiers", feature_limit=2)]
+    names = [row["feature"] for row in ask(store, "feature_tiers", top=2)]
     assert len(set(names)) == 2
     users = Counter()
     for row in ask(store, "feature_tiers"):

@@ -150,10 +150,12 @@ def test_reliability_and_conversion(store, people, days, window, least):
 
 
 def test_the_reliability_of_nobody(store_of):
-    rows = ask(store_of([]), "reliability_conversion")
+    assert ask(store_of([]), "reliability_conversion") == []
+    rows = ask(store_of([Event(MONDAY, user="a")]), "reliability_conversion")
     assert {(r["verdict"], r["users_with"], r["rate_with"]) for r in rows} == {
         ("not_enough_data", 0, None)
     }
+    assert rows[0]["users_without"] == 1
     assert ask(store_of([]), "costly_errors") == []
 
 

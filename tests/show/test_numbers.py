@@ -239,6 +239,36 @@ def savings(true):
     })  # fmt: skip
 
 
+def net_savings(true):
+    searches = defaultdict(list)
+    for row in of_type(true.everything, "mcp.search_context"):
+        searches[row["session_id"]].append(row["timestamp"])
+    rows = [row for row in true.events() if BEFORE in row["data"] and row["session_id"]]
+
+    def make(own):
+        lost = [
+            row for row in own
+            if any(0 <= at - row["timestamp"] <= HOUR // 2 for at in searches[row["session_id"]])
+        ]  # fmt: skip
+        before, saved = measure(own, BEFORE), measure(own, BEFORE) - measure(own, AFTER)
+        net = saved - (measure(lost, BEFORE) - measure(lost, AFTER))
+        return {
+            "compressions": weigh(own), "fetched_again": weigh(lost),
+            "fetched_again_rate": weigh(lost) / weigh(own), "tokens_before": before,
+            "tokens_saved": saved, "tokens_saved_net": net,
+            "savings_rate": saved / before, "net_savings_rate": net / before,
+        }  # fmt: skip
+
+    return daily(true, rows, make)
+
+
+def recall(true):
+    rows = [row for row in true.events() if RECALL in row["data"]]
+    return daily(true, rows, lambda own: {
+        "checks": weigh(own), "recall": ratio(measure(own, RECALL), weigh(own)),
+    })  # fmt: skip
+
+
 def references(true):
     rows = [row for row in true.events() if SUGGESTED in row["data"]]
     return daily(true, rows, lambda own: {
@@ -614,6 +644,7 @@ EXPECTED = {
     "mcp.summary": (mcp_summary, ()), "mcp.calls": (tool_calls, ("tool_name",)),
     "mcp.pairs": (pairs, ("tool_name", "with_tool")), "mcp.tools": (tool_calls, ("tool_name",)),
     "mcp.savings": (savings, ("day",)), "mcp.references": (references, ("day",)),
+    "mcp.net_savings": (net_savings, ("day",)), "mcp.recall": (recall, ("day",)),
     "mcp.search": (search, ()), "mcp.search_days": (search_days, ("day",)),
     "mcp.branches": (branches, ("mode",)),
     "extension.summary": (extension, ()), "extension.ides": (ides, ("ide",)),
@@ -692,7 +723,12 @@ def somebody(rows):
     return sorted(counts, key=counts.get)[-3]
 
 
-PANELS = {f"{page.id}.{panel.id}": panel for page in PAGES.values() for panel in page.panels}
+#: Pages of a group ask questions whose own tests take every cell: tests/query.
+PANELS = {
+    f"{page.id}.{panel.id}": panel
+    for page in PAGES.values() if not page.group
+    for panel in page.panels
+}  # fmt: skip
 OF_THE_LAST_DAY = [name for name, panel in PANELS.items() if panel.since]
 BOTH_WAYS = [
     name for name, panel in PANELS.items() if catalogue()[panel.question].exact_sql is not None

@@ -7,7 +7,7 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
--- parameter: feature_limit integer:1..200 25 how many features
+-- parameter: top integer:1..200 25 how many features
 -- column: feature text event type and feature, as in a step of a funnel
 -- column: user_tier text the tier at the time of use
 -- column: users count distinct users of the feature under the tier
@@ -84,5 +84,5 @@ FROM ranked r
 JOIN named_features n ON n.feature_key = r.name_key
 JOIN tier_segments t ON t.segment_key = r.tier_key
 LEFT JOIN tier_users a ON a.tier_key = r.tier_key
-WHERE r.place <= :feature_limit
+WHERE r.place <= :top
 ORDER BY r.place, t.user_tier

@@ -8,7 +8,7 @@
 -- parameter: service
 -- parameter: user_tier
 -- parameter: time_zone
--- parameter: feature_limit integer:1..200 25 how many features
+-- parameter: top integer:1..200 25 how many features
 -- column: week epoch_day the Monday of the week
 -- column: feature text event type and feature, as in a step of a funnel
 -- column: users count distinct users of the feature in that week
@@ -155,5 +155,5 @@ FROM ranked r
 JOIN named_features n ON n.feature_key = r.name_key
 JOIN weeks w ON w.week = r.week
 LEFT JOIN week_users a ON a.week = r.week
-WHERE r.place <= :feature_limit
+WHERE r.place <= :top
 ORDER BY r.place, r.week

@@ -3,7 +3,8 @@
 --   counts as fetched again if the context was searched later in the same session, at most
 --   within_minutes after it. How many tokens a search brought back isn't recorded. So the net rate is
 --   the least that was saved, as if every such search had brought back all that its compression
---   left out; the truth lies between it and the gross rate. Read from the events that are kept.
+--   left out; the truth lies between it and the gross rate. Read from the events that are kept: of
+--   searches that are sampled, the others aren't seen.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

@@ -132,4 +132,5 @@ FROM (SELECT 1 AS place, 'failure' AS problem
       UNION ALL SELECT 2, 'timeout' UNION ALL SELECT 3, 'slow') AS k
 CROSS JOIN (SELECT 'conversion' AS outcome UNION ALL SELECT 'return') AS o
 LEFT JOIN judged j ON j.key = k.problem || ' ' || o.outcome
+WHERE EXISTS (SELECT 1 FROM quarters)
 ORDER BY o.outcome, k.place
