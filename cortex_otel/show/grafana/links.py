@@ -34,7 +34,9 @@ def filters_of(page: Page) -> list[str]:
     questions = [catalogue()[name] for name in ("error_rate", *(p.question for p in page.panels))]
     return [
         name
-        for name in dict.fromkeys((*page.filters, "time_zone"))
+        for name in dict.fromkeys(
+            (*page.filters, "time_zone", *(control.name for control in page.controls))
+        )
         if any(question.accepts(name) for question in questions)
         or (name == "time_zone" and (_has_cards(page) or any(map(_has_days, questions))))
     ]
