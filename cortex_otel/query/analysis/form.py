@@ -38,6 +38,8 @@ _UNSIGNED: Final = (np.uint8, np.uint16, np.uint32, np.uint64)
 #: A run this many times longer than the next isn't merged with it.
 _MERGE_FACTOR: Final = 4
 _SIXTEEN_BITS: Final = 0xFFFF
+_FIRST_NS: Final = np.int64(-(2**63))
+_LAST_NS: Final = np.int64(2**63 - 1)
 
 
 @dataclass(frozen=True)
@@ -176,10 +178,12 @@ class Form:
         """
         runs = [*self.runs, run_of(next_key, columns)]
         while len(runs) > 1 and runs[-2].events < _MERGE_FACTOR * runs[-1].events:
-            merged = Form(runs[-2:]).select(COLUMNS)
-            next_key += 1
-            runs[-2:] = [_packed(next_key, merged)]
+            runs[-2:] = [Form(runs[-2:]).in_one_run(next_key := next_key + 1)]
         return Form(runs)
+
+    def in_one_run(self, key: int) -> Run:
+        """All events in a single run."""
+        return _packed(key, self.select(COLUMNS))
 
 
 def in_order(user: Ints, time: Ints) -> NDArray[np.intp]:
@@ -239,21 +243,27 @@ def _packed(key: int, columns: dict[str, Ints]) -> Run:
     return Run(key, end, origin, lambda: packed)
 
 
-@dataclass(frozen=True)
 class _Part:
-    """Events of a run."""
+    """Events of a run.
 
-    run: Run
-    chosen: NDArray[np.intp] | None
-    """Their places; ``None``: all."""
+    Args:
+        run: the run.
+        chosen: their places; ``None``: all.
+    """
+
+    def __init__(self, run: Run, chosen: NDArray[np.intp] | None) -> None:
+        self._run, self._chosen = run, chosen
+        self._columns: dict[str, Ints] = {}
 
     @property
     def events(self) -> int:
-        return self.run.events if self.chosen is None else len(self.chosen)
+        return self._run.events if self._chosen is None else len(self._chosen)
 
     def column(self, name: str) -> Ints:
-        whole = getattr(self.run, name)
-        return whole if self.chosen is None else whole[self.chosen]
+        if name not in self._columns:
+            whole = getattr(self._run, name)
+            self._columns[name] = whole if self._chosen is None else whole[self._chosen]
+        return self._columns[name]
 
 
 def _part(
@@ -273,45 +283,78 @@ def _interleaved(parts: Sequence[_Part]) -> list[Ints]:
     """For each event of each part, its place in the order of all.
 
     A user's events of a later run mostly come after those of an earlier one: so their places follow
-    from how many each user has. Users for whom that isn't so are sorted.
+    from how many each user has. Where they don't, the events of that while are sorted.
     """
     begins = []
     for part in parts:
         user = part.column("user")
-        begins.append(np.flatnonzero(np.append(True, user[1:] != user[:-1])))
+        new = np.ones(len(user), np.bool_)
+        np.not_equal(user[1:], user[:-1], out=new[1:])
+        begins.append(np.flatnonzero(new))
     users = [part.column("user")[begin] for part, begin in zip(parts, begins, strict=True)]
     known = 1 + max(int(each[-1]) for each in users)
     counts = np.zeros((len(parts), known), np.int64)
     for place, part in enumerate(parts):
         counts[place, users[place]] = np.diff(begins[place], append=part.events)
-    ends = np.cumsum(counts.sum(axis=0))
-    nexts = ends - counts.sum(axis=0)
-    latest = np.full(known, np.iinfo(np.int64).min)
-    mixed = np.zeros(known, np.bool_)
-    places = []
+    nexts = np.cumsum(counts.sum(axis=0)) - counts.sum(axis=0)
+    latest = np.full(known, _FIRST_NS)
+    mixed_from, mixed_to = np.full(known, _LAST_NS), np.full(known, _FIRST_NS)
+    places, starts = [], []
     for place, part in enumerate(parts):
         of, begin, time = users[place], begins[place], part.column("time")
-        mixed[of] |= time[begin] < latest[of]
-        latest[of] = np.maximum(latest[of], time[begin + counts[place, of] - 1])
-        places.append(np.arange(part.events) + np.repeat(nexts[of] - begin, counts[place, of]))
+        first, last = time[begin], time[begin + counts[place, of] - 1]
+        late = of[first < latest[of]]
+        mixed_from[late] = np.minimum(mixed_from[late], first[first < latest[of]])
+        mixed_to[late] = latest[late]
+        latest[of] = np.maximum(latest[of], last)
+        found = np.arange(part.events)
+        found += np.repeat(nexts[of] - begin, counts[place, of])
+        places.append(found)
+        start = np.full(known, -1, np.int64)
+        start[of] = begin
+        starts.append(start)
         nexts += counts[place]
-    if mixed.any():
-        _sort_mixed(parts, places, mixed)
+    for mixed in np.flatnonzero(mixed_from <= mixed_to).tolist():
+        _sort_mixed(
+            parts,
+            places,
+            [
+                (int(start[mixed]), int(start[mixed] + count[mixed]))
+                for start, count in zip(starts, counts, strict=True)
+            ],
+            (int(mixed_from[mixed]), int(mixed_to[mixed])),
+        )
     return places
 
 
-def _sort_mixed(parts: Sequence[_Part], places: list[Ints], mixed: NDArray[np.bool_]) -> None:
-    """Put the events of the ``mixed`` users in order, within the places that are theirs."""
-    chosen = [np.flatnonzero(mixed[part.column("user")]) for part in parts]
-    user = np.concatenate([p.column("user")[of] for p, of in zip(parts, chosen, strict=True)])
-    time = np.concatenate([p.column("time")[of] for p, of in zip(parts, chosen, strict=True)])
-    theirs = np.sort(np.concatenate([p[of] for p, of in zip(places, chosen, strict=True)]))
-    sorted_places = np.empty(len(theirs), theirs.dtype)
-    sorted_places[in_order(user, time)] = theirs
-    start = 0
-    for place, of in zip(places, chosen, strict=True):
-        place[of] = sorted_places[start : start + len(of)]
-        start += len(of)
+def _sort_mixed(
+    parts: Sequence[_Part],
+    places: list[Ints],
+    rows: list[tuple[int, int]],
+    between: tuple[int, int],
+) -> None:
+    """Put one user's events of a while in order, within the places that are theirs."""
+    chosen = []
+    for part, (begin, end) in zip(parts, rows, strict=True):
+        if begin < 0:
+            chosen.append((0, 0))
+            continue
+        time = part.column("time")[begin:end]
+        first = int(np.searchsorted(time, between[0], side="left"))
+        after = int(np.searchsorted(time, between[1], side="right"))
+        chosen.append((begin + first, begin + after))
+    time = np.concatenate(
+        [part.column("time")[low:high] for part, (low, high) in zip(parts, chosen, strict=True)]
+    )
+    theirs = np.sort(
+        np.concatenate([place[low:high] for place, (low, high) in zip(places, chosen, strict=True)])
+    )
+    found = np.empty(len(theirs), theirs.dtype)
+    found[np.argsort(time, kind="stable")] = theirs
+    done = 0
+    for place, (low, high) in zip(places, chosen, strict=True):
+        place[low:high] = found[done : done + high - low]
+        done += high - low
 
 
 def _narrow(values: Ints) -> bytes:
