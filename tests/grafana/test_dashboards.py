@@ -202,6 +202,9 @@ def test_a_variable_that_is_asked_for_has_one_column(plain, grafana_over):
         if variable["type"] == "query":
             assert isinstance(variable["query"], str)
             rows = list(grafana_over.connection.execute(variable["query"]))
+            if variable["name"] == "time_zone":
+                assert ("UTC",) in rows
+                continue
             assert rows == sorted({("mcp",), ("extension",)})
 
 
