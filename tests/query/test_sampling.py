@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import random
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from counting import ask
@@ -54,7 +57,7 @@ def record_of(event, number):
     )  # fmt: skip
 
 
-def stored(path, records, rate, batch=500):
+def stored(path, records, rate, batch=600):
     sink = Sink(path)
     sampler = TraceSampler({"*": rate}, sink, random.Random(5).random)
     for number, each in enumerate(records):
@@ -98,10 +101,17 @@ def exact(reader, **filters):
 
 UNKNOWN = {("tiers", "user_tier")}
 
+#: Answers of which single columns are exact, too: no error is left out.
+ERRORS = {"overview": "errors", "services": "errors", "tiers": "errors"}
+UNBIASED = {
+    "overview": ("events", "avg_ms", "error_rate"),
+    "mcp_summary": ("calls", "error_rate", "savings_rate", "accuracy"),
+}
+
 
 @pytest.mark.parametrize("rate", [0.1, 0.01])
 def test_what_is_counted_once_is_exact(tmp_path, rate):
-    events = random_events(3000, days=DAYS, users=60, seed=11)
+    events = random_events(1800, days=DAYS, users=40, seed=11)
     for event in events:
         event.weight = 1.0
         event.ide = ("vscode", "cursor")[ord(event.user[:1] or "0") % 2]
@@ -150,8 +160,94 @@ TABLES = [
 ]
 
 
+def means(samples):
+    count = len(samples)
+    mean = sum(samples) / count
+    return mean, math.sqrt(sum((one - mean) ** 2 for one in samples) / (count - 1) / count)
+
+
+def test_counts_and_rates_are_unbiased_and_errors_exact(tmp_path):
+    events = random_events(600, days=3, users=20, seed=4)
+    for event in events:
+        event.weight = 1.0
+    records = [record_of(event, number) for number, event in enumerate(events)]
+    asked = {"from_ns": MONDAY, "to_ns": MONDAY + 3 * DAY}
+    answers, totals = [], []
+    for sample in range(9):
+        # Of each sample other traces: their ids decide.
+        some = [one._replace(trace_id=one.trace_id * (sample * 2 + 1)) for one in records]
+        rate = 1.0 if not sample else 0.4
+        with contextlib.closing(stored(tmp_path / f"{sample}" / "cortex.db", some, rate)) as reader:
+            answers.append({name: ask(reader, name, **asked) for name in {*UNBIASED, *ERRORS}})
+            totals.append(reader.execute(STANDARD_ERROR).fetchone())
+    whole, *samples = answers
+    for name, columns in UNBIASED.items():
+        for column in columns:
+            mean, error = means([one[name][0][column] for one in samples])
+            assert error > 0
+            assert abs(mean - whole[name][0][column]) < 4 * error, (name, column)
+    for name, column in ERRORS.items():
+        key = [each for each in ("service", "user_tier") if each in whole[name][0]]
+        errors = [sorted((*map(row.get, key), row[column]) for row in one[name]) for one in answers]
+        assert all(one == errors[0] for one in errors)
+    # The documented interval is as wide as the samples lie apart.
+    counts = [count for count, _ in totals[1:]]
+    spread = means(counts)[1] * math.sqrt(len(counts))
+    assert totals[0][1] == 0
+    assert 0.5 < spread / totals[1][1] < 2
+
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "how-to" / "sampling.md"
+STANDARD_ERROR = re.sub(
+    r" AND timestamp.*", "", re.search(r"```sql\n(.*?);\n", DOCUMENT.read_text(), re.DOTALL)[1]
+)
+
+
+def test_each_row_of_the_table_is_tested():
+    rows = re.findall(r"^\| (.*) \| (.*) \| (.*) \|$", DOCUMENT.read_text(), re.MULTILINE)
+    by_worth = {}
+    for _, worth, answers in rows[2:]:
+        by_worth.setdefault(worth, []).append(answers)
+    exact_ones = [one for one in by_worth["exact"] if not one.startswith("`errors` of")]
+    named = {name for one in exact_ones for name in re.findall(r"`(\w+)`", one)}
+    assert named == {*EXACT, "tool_pairs"}
+    assert [one for one in by_worth["exact"] if one not in exact_ones] == [
+        "`errors` of " + ", ".join(f"`{name}`" for name in ERRORS)
+    ]
+    unbiased = {name for one in by_worth["unbiased"] for name in re.findall(r"`(\w+)`", one)}
+    assert unbiased == {*UNBIASED, *(column for of in UNBIASED.values() for column in of)}
+    assert sum(map(len, by_worth.values())) == len(rows) - 2
+    assert by_worth.keys() == {
+        "exact",
+        "unbiased",
+        "estimated from the events kept, by weight",
+        "of sampled events",
+    }
+
+
+def test_single_events_are_those_that_were_kept(tmp_path):
+    events = random_events(600, days=2, users=1, seed=4)
+    for event in events:
+        event.weight, event.user = 1.0, "ab" * 32
+    records = [record_of(event, number) for number, event in enumerate(events)]
+    asked = {"from_ns": MONDAY, "to_ns": MONDAY + 2 * DAY, "user": "ab"}
+    found = []
+    for rate in (1.0, 0.02):
+        with contextlib.closing(
+            stored(tmp_path / f"{rate}" / "cortex.db", records, rate)
+        ) as reader:
+            found += ask(reader, "user_totals", **asked)
+            (p50,) = (row["p50_ms"] for row in ask(reader, "overview", **RANGE))
+            found[-1]["p50_ms"] = p50
+    whole, sampled = found
+    assert sampled["last_active"] < whole["last_active"]
+    assert sampled["tools"] <= whole["tools"]
+    assert sampled["sessions"] == whole["sessions"]
+    assert whole["p50_ms"] / 3 < sampled["p50_ms"] < whole["p50_ms"] * 3
+
+
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     steps=st.lists(
