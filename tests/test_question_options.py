@@ -13,8 +13,6 @@ from cortex_otel.cli import main
 from cortex_otel.commands.question_options import asked_question, option_of
 from cortex_otel.demo.synthetic_data import fill
 from cortex_otel.query.catalogue import catalogue
-from cortex_otel.query.runner import run
-from cortex_otel_exporters.sqlite.reader import open_reader
 
 NOW_NS = 1_795_623_600 * 10**9
 SINCE = ("--since", "2026-11-10", "--until", "2026-11-26", "--tz", "Asia/Seoul")
@@ -130,7 +128,7 @@ def test_a_broken_file_of_funnels_says_where(capsys, home):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["dau", "--step", "x"], "dau has no option --step; its own: none"),
+        (["ledger", "--step", "x"], "ledger has no option --step; its own: none"),
         (["conversion", "--by", "tier"], "its own: --from-tier, --window-days"),
         (["funnel", "--within", "3x"], "'3x' isn't a time span"),
         (["funnel", "--within", "0s"], "isn't a window"),
@@ -194,28 +192,14 @@ def test_what_takes_long_says_so_on_a_terminal_and_leaves_nothing(capsys, monkey
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("tz", ["UTC", "Asia/Seoul", "America/New_York", "Asia/Kathmandu"])
-def test_daily_users_by_tier_are_those_of_each_tier(home, tz):
-    connection = open_reader(home / "cortex.db")
-    bounds = {"from_ns": NOW_NS - 9 * 86_400 * 10**9 - 12345, "to_ns": NOW_NS, "time_zone": tz}
-    found = run(connection, catalogue()["dau_by_tier"], bounds).records()
-    tiers = {row["user_tier"] for row in found}
-    assert len(tiers) > 2
-    for tier in tiers:
-        alone = run(connection, catalogue()["dau"], {**bounds, "user_tier": tier}).records()
-        assert [
-            {key: value for key, value in row.items() if key != "user_tier"}
-            for row in found
-            if row["user_tier"] == tier
-        ] == alone
-    connection.close()
-
-
 def test_a_calendar_week_by_tier_is_one_command(capsys, monkeypatch):
     monkeypatch.setattr("cortex_otel.commands.query.time.time_ns", lambda: NOW_NS)
-    found = rows(capsys, "query", "dau_by_tier", "--since", "last-week", "--tz", "Asia/Seoul")
+    found = rows(
+        capsys, "query", "dau", "--since", "last-week", "--by", "tier", "--tz", "Asia/Seoul"
+    )
     days = sorted({row["day"] for row in found})
     # It is Thursday the 26th in Seoul; the week before began on Monday the 16th.
     monday = datetime(2026, 11, 16, tzinfo=UTC)
     assert days == [f"{monday + timedelta(days=each):%Y-%m-%d}" for each in range(7)]
     assert all(row["partial"] == "0" for row in found)
+    assert len({row["breakdown"] for row in found}) > 2

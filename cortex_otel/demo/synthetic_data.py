@@ -301,7 +301,7 @@ def _session(
     if is_first and person.installs:
         yield from session.install()
     if person.tries_only:
-        yield session.open()
+        yield session.activate()
         return
     length = 1 + int(choose.expovariate(1 / _ACTIONS))
     mcp = person.uses_mcp and (

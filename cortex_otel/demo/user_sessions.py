@@ -103,10 +103,6 @@ class UserSession:
         self._pass_seconds(4)
         yield from self._exposure()
 
-    def open(self) -> Item:
-        """The extension is activated."""
-        return self._activate()
-
     def work(
         self, conditions: Conditions, length: int, *, mcp: bool, is_first: bool = False
     ) -> Iterator[Item]:
@@ -120,7 +116,7 @@ class UserSession:
         """
         person, choose = self._person, self._choose
         if person.uses_extension:
-            yield self._activate()
+            yield self.activate()
         if is_first or happens(0.25, choose):
             yield from self._exposure()
         begin = opening(person, choose, is_first=is_first) if mcp else ()
@@ -300,7 +296,8 @@ class UserSession:
 
     # --- the editor's side ----------------------------------------------------------------------
 
-    def _activate(self) -> Item:
+    def activate(self) -> Item:
+        """The extension is opened."""
         path = {
             "cortex.project.path.length": len(self._person.project) + 18,
             "cortex.project.path.hash": self._person.user_hash[:16],
