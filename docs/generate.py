@@ -62,9 +62,9 @@ _QUESTIONS_HEAD = """\
 What can be asked of the store: `cortex-otel query NAME`, and what the panels of the views ask.
 Each is one SQL file in `cortex_otel/query/sql`; `cortex-otel query NAME --show` prints it.
 
-Units: `ratio` is 0 to 1, `factor` how many times as much, `ms` milliseconds, `unix_ns` Unix
-nanoseconds, `epoch_day` days since 1970-01-01, `flag` 0 or 1. Counts are
-weighted where events were sampled.
+Units: `ratio` is 0 to 1, `factor` how many times as much, `number` any other
+number, `ms` milliseconds, `unix_ns` Unix nanoseconds, `epoch_day` days since 1970-01-01, `flag` 0
+or 1. Counts are weighted where events were sampled.
 
 | question | what it answers |
 | --- | --- |

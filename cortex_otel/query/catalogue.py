@@ -64,8 +64,11 @@ __all__ = [
     "parse",
 ]
 
-Unit = Literal["text", "count", "ratio", "factor", "ms", "tokens", "unix_ns", "epoch_day", "flag"]
-"""``ratio`` is 0 to 1; ``factor`` how many times as much; ``unix_ns`` Unix
+Unit = Literal[
+    "text", "count", "ratio", "factor", "number", "ms", "tokens", "unix_ns", "epoch_day", "flag"
+]  # fmt: skip
+"""``ratio`` is 0 to 1; ``factor`` how many times as much; ``number`` a statistic that
+is none of these; ``unix_ns`` Unix
 nanoseconds; ``epoch_day`` days since 1970-01-01; ``flag`` 0 or 1."""
 
 ParameterType = Literal["integer", "real", "text"]

@@ -33,7 +33,7 @@ __all__ = [
 
 #: Starts of text that a spreadsheet takes for a formula, also after spaces and line ends.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
-_RIGHT_ALIGNED = frozenset({"count", "ratio", "factor", "ms", "tokens", "flag"})
+_RIGHT_ALIGNED = frozenset({"count", "ratio", "factor", "number", "ms", "tokens", "flag"})
 _MAX_CELL_LENGTH = 60
 
 
@@ -149,8 +149,8 @@ def _shown(value: Value, unit: Unit, zone: Zone) -> str:  # noqa: PLR0911 - one 
         match unit:
             case "ratio":
                 return f"{value * 100:.1f} %"
-            case "factor":
-                return f"{value:.3g}x"
+            case "factor" | "number":
+                return f"{value:.3g}{'x' if unit == 'factor' else ''}"
             case "ms":
                 return _milliseconds(value)
             case "count" | "tokens":

@@ -12,7 +12,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from cortex_otel.query.catalogue import parse
 from cortex_otel.show.grafana import panels
 from cortex_otel.show.grafana.targets import Context
-from cortex_otel.show.pages import Page, Panel
+from cortex_otel.show.pages import Page, Panel, declaration
 
 HEADER = "-- title: T\n-- about: A\n"
 COHORTS = parse(
@@ -62,7 +62,8 @@ STUBS = {each.name: each for each in (COHORTS, WEEKS, STEPS, FLOWS, ARMS, ANSWER
 @pytest.fixture
 def drawn(monkeypatch, seeded):
     """The panel as Grafana gets it, and what its query answers."""
-    monkeypatch.setattr(panels, "catalogue", lambda: MappingProxyType(STUBS))
+    for module in (panels, declaration):
+        monkeypatch.setattr(module, "catalogue", lambda: MappingProxyType(STUBS))
     over = grafana_plugin.Plugin(seeded)
 
     def draw(language="en", **declared):
@@ -71,7 +72,7 @@ def drawn(monkeypatch, seeded):
         plain = json.loads(json.dumps(panels.panel_of(panel, context).build(), cls=JSONEncoder))
         (target,) = plain["targets"]
         known = {"templating": {"list": [
-            {"name": name, "current": {"value": "UTC"}} for name in ("utc_offset", "time_zone")
+            {"name": "time_zone", "current": {"value": "UTC"}}
         ]}}  # fmt: skip
         return plain, grafana_plugin.asked(known, target, {}, over, (0, 10**18))
 

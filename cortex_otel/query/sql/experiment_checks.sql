@@ -20,8 +20,8 @@
 -- column: exposed_users count distinct users first exposed in the range, and to no other variant
 -- column: expected_users count how many there should be by the weights
 -- column: weight ratio share of the arm by the weights
--- column: chi_square factor of the whole flag; null with one arm
--- column: p_value ratio how likely a difference as large is by chance; null with one arm
+-- column: chi_square number of the whole flag; null with one arm
+-- column: p_value number how likely a difference as large is by chance; null with one arm
 -- column: is_mismatch flag 1 if p < 0.001, or if an arm has users and no weight
 -- column: two_arm_users count users first exposed in the range who saw two variants of the flag
 WITH RECURSIVE

@@ -32,8 +32,8 @@
 -- column: difference ratio its rate less that of the control
 -- column: difference_low ratio lower end of its 95 % interval
 -- column: difference_high ratio upper end of its 95 % interval
--- column: p_value ratio how likely a difference as large is by chance
--- column: adjusted_p ratio the same, corrected for all comparisons; null if there is no verdict
+-- column: p_value number how likely a difference as large is by chance
+-- column: adjusted_p number the same, corrected for all comparisons; null if there is no verdict
 WITH RECURSIVE
 -- with: arm_intervals
 -- with: sample_ratio

@@ -58,6 +58,7 @@ def answer(
     filters: Iterable[str] = (),
     compared: bool = False,
     previous: bool = False,
+    written: bool = False,
 ) -> str:
     """SQL that answers as :func:`cortex_otel.query.runner.run` would, with columns for Grafana.
 
@@ -68,6 +69,7 @@ def answer(
         compared: the answer stands beside that about an earlier time, and both are by one method.
         previous: it is that one: earlier by whole weeks (where clocks change in between, the web
             admin keeps to local times, and this is an hour off).
+        written: days and times are texts of the time zone, for sentences and names of columns.
     """
     now = _values(question, given or {}, filters)
     before = now | _BEFORE
@@ -76,8 +78,9 @@ def answer(
     if question.exact_sql is not None:
         # Percentiles of events are compared with such, and those of histograms too.
         sql = _either_way(question, sql, values, [now, before] if compared else [now])
+    converted = _written if written else _converted
     columns = ", ".join(
-        f"{_converted(column, now['time_zone'])} AS {column.name}" for column in question.columns
+        f"{converted(column, now['time_zone'])} AS {column.name}" for column in question.columns
     )
     asked = f"SELECT {columns}\nFROM (\n{sql.strip()}\n) AS answer"
     if previous:
@@ -148,6 +151,21 @@ def _either_way(
         "UNION ALL\n"
         f"SELECT * FROM (\n{exact.strip()}\n) AS events WHERE (SELECT is_exact FROM way)"
     )
+
+
+def _written(column: Column, zone: str) -> str:
+    match column.unit:
+        case "epoch_day":
+            return f"strftime('%Y-%m-%d', {column.name} * 86400, 'unixepoch')"
+        case "unix_ns":
+            offset = (
+                f"(SELECT z.offset_ns FROM main.zone_offsets z WHERE z.time_zone = {zone}"  # noqa: S608 - as above
+                f" AND z.since <= {column.name} AND {column.name} < z.until)"
+            )
+            seconds = f"({column.name} + {offset}) / 1000000000"
+            return f"strftime('%Y-%m-%d %H:%M', {seconds}, 'unixepoch')"
+        case _:
+            return _converted(column, zone)
 
 
 def _converted(column: Column, zone: str) -> str:

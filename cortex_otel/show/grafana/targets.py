@@ -90,7 +90,7 @@ class Drawn:
         """Columns that are drawn: as told, else all that are numbers."""
         if self.panel.values:
             return self.panel.values
-        drawn = {"count", "ratio", "factor", "ms", "tokens"}
+        drawn = {"count", "ratio", "factor", "number", "ms", "tokens"}
         return tuple(each.name for each in self.question.columns if each.unit in drawn)
 
     @property
@@ -103,8 +103,16 @@ class Drawn:
         """Whether rows say that their period is not over."""
         return any(each.name == "partial" for each in self.question.columns)
 
-    def answer(self, *, compared: bool = False, previous: bool = False) -> str:
-        """The whole answer, beside or of the period that it is compared with."""
+    def answer(
+        self, *, compared: bool = False, previous: bool = False, written: bool = False
+    ) -> str:
+        """The whole answer, beside or of the period that it is compared with.
+
+        Args:
+            compared: beside it.
+            previous: of it.
+            written: with days and times as texts.
+        """
         # Some stop by themselves at so many rows, which is quicker than being cut.
         limit = {"row_limit": self.panel.limit} if self.question.accepts("row_limit") else {}
         return dialect.answer(
@@ -117,6 +125,7 @@ class Drawn:
             ),
             compared=compared,
             previous=previous,
+            written=written,
         )
 
     def target(self, columns: tuple[str, ...], tail: str = "") -> Target:

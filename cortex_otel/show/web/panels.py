@@ -46,7 +46,7 @@ TIME_LIMIT_MS = 5000
 _HOUR_NS = 3_600 * 10**9
 _MAX_CURSOR_LENGTH = 400
 _BIGGEST = 2**63
-_MEASURED = frozenset({"count", "ratio", "factor", "ms", "tokens"})
+_MEASURED = frozenset({"count", "ratio", "factor", "number", "ms", "tokens"})
 _TYPES: Mapping[str, type] = {"integer": int, "text": str, "real": float}
 
 

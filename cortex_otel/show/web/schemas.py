@@ -47,7 +47,8 @@ class Column(BaseModel):
     name: str
     unit: Unit = Field(
         description="`unix_ns` is given as ISO 8601 with offset, `epoch_day` as a date, "
-        "`ratio` from 0 to 1, `factor` as how many times as much, `flag` as 0 or 1."
+        "`ratio` from 0 to 1, `factor` as how many times as much, `number` as any number, "
+        "`flag` as 0 or 1."
     )
     title: str
     meaning: str

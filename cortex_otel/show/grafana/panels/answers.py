@@ -64,7 +64,12 @@ def _by_number(drawn: Drawn) -> PanelBuilder:
         f"max(CASE WHEN {panel.split} = {number} THEN {value} END) AS {name}"
         for name, number in cells.items()
     ]
-    target = drawn.target(tuple(columns), f"GROUP BY {panel.x}\nORDER BY {panel.x}")
+    # Materialized: else each of the columns asks for the answer anew, and SQLite refuses.
+    sql = (
+        f"WITH cells AS MATERIALIZED (\n{drawn.answer()}\n)\nSELECT {', '.join(columns)}\n"
+        f"FROM cells\nGROUP BY {panel.x}\nORDER BY {panel.x}"
+    )
+    target = Target(sql, [name for name in dialect.time_columns(drawn.question) if name == panel.x])
     builder = table.Panel().with_target(target).show_header(show_header=True)
     builder.cell_height(kinds.TableCellHeight.SM)
     for name, number in cells.items():
@@ -89,15 +94,13 @@ def _by_number(drawn: Drawn) -> PanelBuilder:
 def _by_time(drawn: Drawn) -> PanelBuilder:
     """Names of columns are texts: Grafana would write a time as a number of milliseconds."""
     panel, value = drawn.panel, drawn.values[0]
-    split = f"strftime('%Y-%m-%d', {panel.split}, 'unixepoch') AS {panel.split}"
-    columns = f"{panel.x}, {split}, {value}"
     # Grafana keeps the order in which rows and columns appear: columns by time, rows as answered.
     sql = (
-        f"SELECT {columns}\nFROM (\n"  # noqa: S608 - names of the catalogue's own columns
+        f"SELECT {panel.x}, {panel.split}, {value}\nFROM (\n"  # noqa: S608 - names of the catalogue's own columns
         f"SELECT *, min(place) OVER (PARTITION BY {panel.x}) AS first_place FROM (\n"
-        f"SELECT *, row_number() OVER () AS place FROM (\n{drawn.answer()}\n) AS answered\n"
-        f"LIMIT {panel.limit}\n) AS numbered\n) AS shown\n"
-        f"ORDER BY shown.{panel.split}, first_place"
+        f"SELECT *, row_number() OVER () AS place FROM (\n{drawn.answer(written=True)}\n)"
+        f" AS answered\nLIMIT {panel.limit}\n) AS numbered\n) AS shown\n"
+        f"ORDER BY {panel.split}, first_place"
     )
     return coloured(drawn, Target(sql, []), as_matrix(drawn))
 
@@ -140,6 +143,7 @@ def sankey(drawn: Drawn) -> PanelBuilder:
         value,
         [
             set_to("custom.cellOptions", {"type": "gauge", "mode": "basic"}),
+            set_to("noValue", NO_VALUE),
             set_to("color", {"mode": "fixed", "fixedColor": BLUE}),
             set_to("min", 0),
         ],
@@ -162,7 +166,7 @@ def sentence(drawn: Drawn) -> PanelBuilder:
     """An answer in words, put together by SQL."""
     text = texts(drawn.context.language).gettext(drawn.panel.sentence)
     said = _said(text, drawn)
-    sql = f"SELECT {said} AS said\nFROM (\n{drawn.answer()}\n) AS shown\nLIMIT 1"
+    sql = f"SELECT {said} AS said\nFROM (\n{drawn.answer(written=True)}\n) AS shown\nLIMIT 1"
     return (
         stat.Panel()
         .with_target(Target(sql, []))
@@ -200,7 +204,6 @@ _FORMS: Final = {
     "tokens": "CAST(CAST(round({name}) AS integer) AS text)",
     "ratio": "CAST(round({name} * 100, 1) AS text) || ' %'",
     "factor": "'×' || CAST(round({name}, 2) AS text)",
+    "number": "CAST(round({name}, 3) AS text)",
     "ms": "CAST(CAST(round({name}) AS integer) AS text) || ' ms'",
-    "epoch_day": "strftime('%Y-%m-%d', {name}, 'unixepoch')",
-    "unix_ns": "strftime('%Y-%m-%d %H:%M', {name}, 'unixepoch')",
 }

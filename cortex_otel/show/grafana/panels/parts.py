@@ -31,10 +31,18 @@ __all__ = [
 #: The panel builders of the SDK have these methods in common, and no type that says so.
 PanelBuilder: TypeAlias = Any
 UNITS: Final[Mapping[str, str]] = {
-    "count": "locale", "ratio": "percentunit", "factor": "prefix:×", "ms": "ms", "tokens": "short",
-    "flag": "bool_yes_no", "unix_ns": "time:YYYY-MM-DD HH:mm:ss", "epoch_day": "time:YYYY-MM-DD",
+    "count": "locale", "ratio": "percentunit", "factor": "prefix:×", "number": "none",
+    "ms": "ms", "tokens": "short", "flag": "bool_yes_no",
+    "unix_ns": "time:YYYY-MM-DD HH:mm:ss", "epoch_day": "time:YYYY-MM-DD",
 }  # fmt: skip
-DECIMALS: Final[Mapping[str, int]] = {"count": 0, "ratio": 1, "factor": 2, "ms": 1, "tokens": 0}
+DECIMALS: Final[Mapping[str, int]] = {
+    "count": 0,
+    "ratio": 1,
+    "factor": 2,
+    "number": 3,
+    "ms": 1,
+    "tokens": 0,
+}
 #: In place of a missing value: else each NULL would show what the panel says where it is empty.
 NO_VALUE: Final = "–"
 GREEN: Final = "green"

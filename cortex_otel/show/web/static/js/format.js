@@ -132,6 +132,8 @@ export function value(raw, unit, { long = false } = {}) {
       return ratio(raw);
     case "factor":
       return factor(raw);
+    case "number":
+      return three.format(raw);
     case "ms":
       return duration(raw).join(" ");
     case "unix_ns":

@@ -45,7 +45,8 @@ export class Frame {
     say(mark, _("incomplete"));
     mark.title = answer.incomplete ?? "";
     const words = [];
-    if (this.#config.since) words.push(_("Always {range}", { range: format.range(answer.range) }));
+    // A sentence says itself what time it is about.
+    if (this.#config.since && answer.draw !== "sentence") words.push(_("Always {range}", { range: format.range(answer.range) }));
     if (answer.truncated && !answer.next) {
       const count = format.number(answer.rows.length);
       words.push(_("The first {count} rows; the export has more", { count }));

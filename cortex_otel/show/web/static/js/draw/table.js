@@ -6,7 +6,7 @@ import { linked } from "../links.js";
 import { tone } from "../meaning.js";
 import { columnIndex } from "../pivot.js";
 
-const NUMERIC = new Set(["count", "ratio", "factor", "ms", "tokens"]);
+const NUMERIC = new Set(["count", "ratio", "factor", "number", "ms", "tokens"]);
 const SHORT = 28; // names up to this length aren't wrapped
 const LONG = 40; // longer texts get a wide column
 const TAGS = new Set(["user_tier", "tier", "result", "level", "service"]);
