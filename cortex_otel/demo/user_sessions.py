@@ -44,7 +44,6 @@ _CANCELLED = 0.006  # share of the calls
 Item = tuple[SpanData | LogData, bool]
 """A record, and whether it is the root of its trace in its process."""
 
-
 _IN_EDITOR = (
     (sc.EXT_CONTEXT_SWITCH, 365), (sc.EXT_UI_INTERACTION, 400), (sc.EXT_CODE_INSERT, 220),
     (sc.EXT_ERROR, 15),
@@ -106,11 +105,11 @@ class UserSession:
     def work(
         self, conditions: Conditions, length: int, *, mcp: bool, is_first: bool = False
     ) -> Iterator[Item]:
-        """``length`` actions, one after another.
+        """``length`` actions, one after another; more, if the session begins with more tools.
 
         Args:
             conditions: those of the day.
-            length: number of actions; more, if the session begins with more tools.
+            length: number of actions.
             mcp: with the assistant's tools; else in the editor only.
             is_first: whether it is the user's first session.
         """
