@@ -58,8 +58,7 @@ class WholeSessions:
         row = group.first, group.end, group.events, errors, keys.keys[2], keys.user_key
         self.totals.append((*row, keys.session_key))
 
-    def write(self, connection, *, pause):
-        del pause
+    def write(self, connection):
         connection.executemany(
             "UPDATE sessions SET start_time = min(start_time, ?), end_time = max(end_time, ?),"
             " events = events + ?, errors = errors + ?, segment_key = ?,"

@@ -349,7 +349,7 @@ class _BatchTotals:
                 if keys.is_active:
                     active = group.first if active is None else min(active, group.first)
                 first_seen[keys.user_key] = min(seen, group.first), active
-        times.write(connection, pause=pause)
+        times.write(connection)
         # Events arrive in any order, so the one that created the key may not be the user's first.
         connection.executemany(_FIRST_SEEN, [(user, *at) for user, at in first_seen.items()])
         rollups.write(connection, pause=pause)
