@@ -12,6 +12,7 @@ upgrades, churn and returning users, slow days, and an incident of an hour and a
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from cortex_otel.process.redact import Redactor
 from cortex_otel.process.sample import TraceSampler
 from cortex_otel.receive.senders import Senders
 from cortex_otel.receive.typed import complete
+from cortex_otel_exporters.presence import Presences
 from cortex_otel_exporters.sqlite.batch import BatchWriter
 from cortex_otel_exporters.sqlite.files import open_for_writing
 
@@ -131,6 +133,7 @@ def fill(
                 batch = records[start : start + _BATCH]
                 received = Counter({("event", "received", ""): len(batch)})
                 stored += len(batch) - len(writer.write(batch, [], received))
+            writer.write([], [], Counter(), presences=sink.presences.take())
             if records:
                 seen.update(record.user_id_hash for record in records)
                 times = [
@@ -333,6 +336,7 @@ class _Sink:
     def __init__(self) -> None:
         self._records: list[Record] = []
         self.sampled_out = 0
+        self.presences = Presences(sys.maxsize)
 
     def drain(self) -> list[Record]:
         """The records since the last call, in the order of time."""
@@ -344,10 +348,10 @@ class _Sink:
         self._records.append(record)
         return True
 
-    def count_sampled_out(self, number: int = 1, signal: str = "event") -> None:
-        """Count records that sampling left out."""
-        del signal
-        self.sampled_out += number
+    def sample_out(self, record: Record) -> None:
+        """Count a record that sampling left out, and keep that it was there."""
+        self.sampled_out += 1
+        self.presences.add(record)
 
     def submit_metrics(self, points: list[MetricPoint]) -> bool:
         """Fail: there are no metrics."""

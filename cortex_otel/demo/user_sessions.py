@@ -23,6 +23,7 @@ from cortex_otel.demo.product import (
     TOOLS,
     VERSIONS,
 )  # fmt: skip
+from cortex_otel.demo.searches import failed_search
 from cortex_otel.demo.users import FLAG, happens, one_of
 from cortex_otel.process.data import LogData, ResourceData, SpanData, is_plain
 
@@ -185,6 +186,8 @@ class UserSession:
             inner.append((self._backend(tool.backend, trace_id, within, took, result), False))
         if result == "success":
             inner += self._event_of_tool(name, trace_id, within, took, conditions)
+        elif name == "search_context" and result in sc.FAILED_RESULTS:
+            inner.append((failed_search(root, attributes, took), False))
         self._now = root.start_time_unix_nano + max(int(took * _NS_A_MS), 50_000)
         status = StatusCode.ERROR if result in sc.FAILED_RESULTS else StatusCode.UNSET
         return [*inner, (root._replace(end_time_unix_nano=self._now, status=status), True)]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from cortex_otel.query.analysis.cohorts import retention, retention_curve
 from cortex_otel.query.analysis.funnel_answers import funnel, funnel_times, funnel_users
+from cortex_otel.query.analysis.paths import journeys, tools_together, transitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,4 +20,15 @@ __all__ = ["ANSWERS"]
 
 ANSWERS: Mapping[
     str, Callable[[apsw.Connection, Form, Mapping[str, Any]], Sequence[tuple[Any, ...]] | None]
-] = MappingProxyType({"funnel": funnel, "funnel_times": funnel_times, "funnel_users": funnel_users})
+] = MappingProxyType(
+    {
+        "funnel": funnel,
+        "funnel_times": funnel_times,
+        "funnel_users": funnel_users,
+        "retention": retention,
+        "retention_curve": retention_curve,
+        "journeys": journeys,
+        "transitions": transitions,
+        "tools_together": tools_together,
+    }
+)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel.locale import N_
-from cortex_otel.query.analysis.steps import funnel_parameters
+from cortex_otel.query.analysis.steps import event_step, funnel_parameters
 from cortex_otel.query.errors import QueryParameterError
 
 if TYPE_CHECKING:
@@ -43,6 +43,28 @@ def _funnel(connection: apsw.Connection, values: Mapping[str, Any]) -> None:
             )
 
 
+def _retention(_connection: apsw.Connection, values: Mapping[str, Any]) -> None:
+    for name in ("start", "return_event"):
+        event_step(values[name], name)
+
+
+def _journeys(_connection: apsw.Connection, values: Mapping[str, Any]) -> None:
+    event_step(values["anchor"], "anchor")
+
+
+def _nothing(_connection: apsw.Connection, _values: Mapping[str, Any]) -> None:
+    """Nothing can be wrong with a range and filters."""
+
+
 CHECKS: Mapping[str, Callable[[apsw.Connection, Mapping[str, Any]], None]] = MappingProxyType(
-    {"funnel": _funnel, "funnel_times": _funnel, "funnel_users": _funnel}
+    {
+        "funnel": _funnel,
+        "funnel_times": _funnel,
+        "funnel_users": _funnel,
+        "retention": _retention,
+        "retention_curve": _retention,
+        "journeys": _journeys,
+        "transitions": _nothing,
+        "tools_together": _nothing,
+    }
 )

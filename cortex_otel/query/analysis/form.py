@@ -93,6 +93,11 @@ class Run:
         bits = np.frombuffer(self.packed["sampled"], np.uint8)
         return np.unpackbits(bits, count=self.events).astype(np.bool_)
 
+    @cached_property
+    def end(self) -> int:
+        """The latest time, in ns."""
+        return int(self.time.max())
+
     @property
     def octets(self) -> int:
         """Its size on disk."""
@@ -147,16 +152,20 @@ class Form:
             from_ns: earliest time, inclusive.
             to_ns: latest time, inclusive.
         """
-        names = dict.fromkeys((*columns, "user", "time") if len(self.runs) > 1 else columns)
-        parts = [_part(run, names, of_series, from_ns, to_ns) for run in self.runs]
-        parts = [part for part in parts if len(next(iter(part.values())))] or parts[:1]
+        parts = [_part(run, of_series, from_ns, to_ns) for run in self.runs]
+        parts = [part for part in parts if part.events] or parts[:1]
         if not parts:
             return {name: np.zeros(0, np.int64) for name in columns}
         if len(parts) == 1:
-            return {name: parts[0][name] for name in columns}
-        whole = {name: np.concatenate([part[name] for part in parts]) for name in names}
-        order = in_order(whole["user"], whole["time"])
-        return {name: whole[name][order] for name in columns}
+            return {name: parts[0].column(name) for name in columns}
+        places = _interleaved(parts)
+        whole = {}
+        for name in columns:
+            of_parts = [part.column(name) for part in parts]
+            whole[name] = np.empty(sum(map(len, of_parts)), np.result_type(*of_parts))
+            for place, column in zip(places, of_parts, strict=True):
+                whole[name][place] = column
+        return whole
 
     def with_events(self, columns: dict[str, Ints], next_key: int) -> Form:
         """This form and new events, with runs merged that have grown alike.
@@ -230,27 +239,79 @@ def _packed(key: int, columns: dict[str, Ints]) -> Run:
     return Run(key, end, origin, lambda: packed)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Events of a run."""
+
+    run: Run
+    chosen: NDArray[np.intp] | None
+    """Their places; ``None``: all."""
+
+    @property
+    def events(self) -> int:
+        return self.run.events if self.chosen is None else len(self.chosen)
+
+    def column(self, name: str) -> Ints:
+        whole = getattr(self.run, name)
+        return whole if self.chosen is None else whole[self.chosen]
+
+
 def _part(
-    run: Run,
-    names: dict[str, None],
-    of_series: NDArray[np.bool_] | None,
-    from_ns: int | None,
-    to_ns: int | None,
-) -> dict[str, Ints]:
-    wanted = None if of_series is None else of_series[run.series]
+    run: Run, of_series: NDArray[np.bool_] | None, from_ns: int | None, to_ns: int | None
+) -> _Part:
+    wanted = None if of_series is None or of_series.all() else of_series[run.series]
     for moment, compare in ((from_ns, np.greater_equal), (to_ns, np.less_equal)):
-        if moment is None:
-            continue
         # A range that holds all needs no comparing.
-        first, last = int(run.time.min()), int(run.time.max())
-        if bool(compare(first, moment)) and bool(compare(last, moment)):
+        if moment is None or bool(compare(run.origin if moment == from_ns else run.end, moment)):
             continue
         inside = compare(run.time, moment)
         wanted = inside if wanted is None else wanted & inside
-    if wanted is None:
-        return {name: getattr(run, name) for name in names}
-    chosen = np.flatnonzero(wanted)
-    return {name: getattr(run, name)[chosen] for name in names}
+    return _Part(run, None if wanted is None else np.flatnonzero(wanted))
+
+
+def _interleaved(parts: Sequence[_Part]) -> list[Ints]:
+    """For each event of each part, its place in the order of all.
+
+    A user's events of a later run mostly come after those of an earlier one: so their places follow
+    from how many each user has. Users for whom that isn't so are sorted.
+    """
+    begins = []
+    for part in parts:
+        user = part.column("user")
+        begins.append(np.flatnonzero(np.append(True, user[1:] != user[:-1])))
+    users = [part.column("user")[begin] for part, begin in zip(parts, begins, strict=True)]
+    known = 1 + max(int(each[-1]) for each in users)
+    counts = np.zeros((len(parts), known), np.int64)
+    for place, part in enumerate(parts):
+        counts[place, users[place]] = np.diff(begins[place], append=part.events)
+    ends = np.cumsum(counts.sum(axis=0))
+    nexts = ends - counts.sum(axis=0)
+    latest = np.full(known, np.iinfo(np.int64).min)
+    mixed = np.zeros(known, np.bool_)
+    places = []
+    for place, part in enumerate(parts):
+        of, begin, time = users[place], begins[place], part.column("time")
+        mixed[of] |= time[begin] < latest[of]
+        latest[of] = np.maximum(latest[of], time[begin + counts[place, of] - 1])
+        places.append(np.arange(part.events) + np.repeat(nexts[of] - begin, counts[place, of]))
+        nexts += counts[place]
+    if mixed.any():
+        _sort_mixed(parts, places, mixed)
+    return places
+
+
+def _sort_mixed(parts: Sequence[_Part], places: list[Ints], mixed: NDArray[np.bool_]) -> None:
+    """Put the events of the ``mixed`` users in order, within the places that are theirs."""
+    chosen = [np.flatnonzero(mixed[part.column("user")]) for part in parts]
+    user = np.concatenate([p.column("user")[of] for p, of in zip(parts, chosen, strict=True)])
+    time = np.concatenate([p.column("time")[of] for p, of in zip(parts, chosen, strict=True)])
+    theirs = np.sort(np.concatenate([p[of] for p, of in zip(places, chosen, strict=True)]))
+    sorted_places = np.empty(len(theirs), theirs.dtype)
+    sorted_places[in_order(user, time)] = theirs
+    start = 0
+    for place, of in zip(places, chosen, strict=True):
+        place[of] = sorted_places[start : start + len(of)]
+        start += len(of)
 
 
 def _narrow(values: Ints) -> bytes:

@@ -8,6 +8,7 @@ matches it, whatever the number of attempts, and the deepest attempt counts.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
     from cortex_otel.query.analysis.form import Ints
     from cortex_otel.query.analysis.steps import Order
 
-__all__ = ["NO_STEP", "Reached", "Rows", "reached", "rows_in_order"]
+__all__ = ["Reached", "Rows", "reached", "rows_in_order"]
 
-#: In place of the first step that a row can be, for a row that is none.
-NO_STEP: Final = 99
+_NO_STEP: Final = 99
+#: Where more of the rows than this match a step, all of them are looked at: no places to gather.
+_DENSE: Final = 0.4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rows:
     """What can be a step, or end an attempt; in the order of user, time and first step."""
 
@@ -36,38 +38,68 @@ class Rows:
     time: NDArray[np.int64]
     steps: Ints
     """A bit a step that the row can be; bit 0 is the first."""
-    opens: NDArray[np.bool_]
-    """Whether an attempt may start here, if it is a first step."""
-    excluded: NDArray[np.bool_]
     series: Ints
     """Of the event; -1 for a tier that was reached."""
+    opens: NDArray[np.bool_] | None
+    """Whether an attempt may start here, if it is a first step; ``None``: all may."""
+    excluded: NDArray[np.bool_] | None
+    """Whether it ends every attempt; ``None``: none does."""
+
+    @cached_property
+    def users(self) -> NDArray[np.intp]:
+        """The first row of each user."""
+        first = np.ones(len(self.user), np.bool_)
+        np.not_equal(self.user[1:], self.user[:-1], out=first[1:])
+        return np.flatnonzero(first)
+
+    @cached_property
+    def barrier(self) -> NDArray[np.int32]:
+        """The earliest row that an attempt may have started with, if it is still under way."""
+        barrier = np.repeat(self.users.astype(np.int32), np.diff(self.users, append=len(self.user)))
+        if self.excluded is not None:
+            where = np.flatnonzero(self.excluded)
+            barrier[where] = where
+            np.maximum.accumulate(barrier, out=barrier)
+        return barrier
+
+    def taken(self, order: NDArray[np.intp]) -> Rows:
+        """These rows in another order."""
+        return Rows(
+            self.user[order],
+            self.time[order],
+            self.steps[order],
+            self.series[order],
+            None if self.opens is None else self.opens[order],
+            None if self.excluded is None else self.excluded[order],
+        )
 
 
 class Reached(NamedTuple):
     """Who got to a step: for each user, the first row that did and where that attempt started."""
 
-    row: NDArray[np.intp]
-    start: NDArray[np.intp]
+    row: NDArray[np.int64]
+    start: NDArray[np.int64]
 
 
-def rows_in_order(rows: Rows) -> Rows:
-    """``rows`` sorted; at the same instant, what can be an earlier step comes first."""
-    first = _first_steps(rows.steps)
-    order = in_order(rows.user, rows.time)
-    user, time, first = rows.user[order], rows.time[order], first[order]
-    same = (user[1:] == user[:-1]) & (time[1:] == time[:-1])
-    if np.any(same & (first[1:] < first[:-1])):
-        alike = np.flatnonzero(np.append(same, False) | np.append(False, same))
-        within = np.lexsort((alike, first[alike], time[alike], user[alike]))
-        order[alike] = order[alike][within]
-    return Rows(
-        rows.user[order],
-        rows.time[order],
-        rows.steps[order],
-        rows.opens[order],
-        rows.excluded[order],
-        rows.series[order],
-    )
+def rows_in_order(rows: Rows, *, is_sorted: bool) -> Rows:
+    """``rows`` sorted; at the same instant, what can be an earlier step comes first.
+
+    Args:
+        rows: in any order.
+        is_sorted: they are in the order of user and time already.
+    """
+    if not is_sorted:
+        rows = rows.taken(in_order(rows.user, rows.time))
+    same = np.flatnonzero(rows.time[1:] == rows.time[:-1])
+    same = same[rows.user[same] == rows.user[same + 1]]
+    first = _FIRST_STEPS[rows.steps[same]]
+    if not np.any(_FIRST_STEPS[rows.steps[same + 1]] < first):
+        return rows
+    alike = np.union1d(same, same + 1)
+    first = _FIRST_STEPS[rows.steps[alike]]
+    order = np.arange(len(rows.user))
+    order[alike] = alike[np.lexsort((alike, first, rows.time[alike], rows.user[alike]))]
+    return rows.taken(order)
 
 
 def reached(rows: Rows, together: Sequence[bool], within_ns: int, order: Order) -> list[Reached]:
@@ -80,90 +112,86 @@ def reached(rows: Rows, together: Sequence[bool], within_ns: int, order: Order) 
         order: ``ordered``: other events may come between; ``strict``: none; ``any``: the first
             step is whichever comes first, the second the next one, and so on.
     """
-    barrier = np.full(len(rows.user), -1, np.int64)
-    if rows.excluded.any():
-        # The last row before each that ends an attempt.
-        where = np.flatnonzero(rows.excluded)
-        barrier[where] = where
-        np.maximum.accumulate(barrier, out=barrier)
     if order == "any":
-        return _in_any_order(rows, len(together), within_ns, barrier)
-    places = np.flatnonzero((rows.steps & 1).astype(np.bool_) & rows.opens)
-    found = [_first_of_each_user(rows, places, places)]
-    starts = np.full(len(rows.user), -1, np.int64)
+        return _in_any_order(rows, len(together), within_ns)
+    is_first = (rows.steps & 1).astype(np.bool_)
+    if rows.opens is not None:
+        is_first &= rows.opens
+    places = np.flatnonzero(is_first)
+    starts = np.full(len(rows.user), -1, np.int32)
     starts[places] = places
+    found = [_first_of_each_user(rows, places, starts)]
     for step in range(1, len(together)):
-        candidates = np.flatnonzero(rows.steps & (1 << step))
-        if order == "strict":
-            start = np.append(-1, starts)[candidates]  # the row before
-        else:
+        if order != "strict":
             np.maximum.accumulate(starts, out=starts)
-            start = starts[candidates] if together[step] else np.append(-1, starts)[candidates]
-        good = start >= 0
-        good &= start >= barrier[candidates]
-        good &= rows.user[start] == rows.user[candidates]
-        good &= rows.time[candidates] - rows.time[start] <= within_ns
-        places, start = candidates[good], start[good]
-        found.append(_first_of_each_user(rows, places, start))
-        starts.fill(-1)
-        starts[places] = start
+        if not together[step]:
+            starts[1:] = starts[:-1].copy()
+            starts[:1] = -1
+        matches = (rows.steps & (1 << step)).astype(np.bool_)
+        if np.count_nonzero(matches) > _DENSE * len(matches):
+            matches &= starts >= rows.barrier
+            matches &= rows.time - rows.time[starts] <= within_ns
+            places = np.flatnonzero(matches)
+            starts[~matches] = -1
+        else:
+            places = np.flatnonzero(matches)
+            start = starts[places]
+            good = start >= rows.barrier[places]
+            good &= rows.time[places] - rows.time[start] <= within_ns
+            places = places[good]
+            starts.fill(-1)
+            starts[places] = start[good]
+        found.append(_first_of_each_user(rows, places, starts))
     return found
 
 
-def _in_any_order(
-    rows: Rows, steps: int, within_ns: int, barrier: NDArray[np.int64]
-) -> list[Reached]:
+def _in_any_order(rows: Rows, steps: int, within_ns: int) -> list[Reached]:
     none = len(rows.user)
-    places = np.flatnonzero((rows.steps != 0) & rows.opens)
+    may_open = rows.steps != 0
+    if rows.opens is not None:
+        may_open &= rows.opens
+    places = np.flatnonzero(may_open)
     if not len(places):
         return [Reached(places, places)] * steps
-    nexts = np.full((len(places), steps), none, np.int64)
+    nexts = np.full((steps, len(places)), none, np.int32)
     for step in range(steps):
-        following = np.full(none + 1, none, np.int64)
+        following = np.full(none + 1, none, np.int32)
         where = np.flatnonzero(rows.steps & (1 << step))
         following[where] = where
-        following = np.minimum.accumulate(following[::-1])[::-1]
-        nexts[:, step] = _within(rows, places, following[places], within_ns, barrier)
-    nexts.sort(axis=1)
+        following = np.minimum.accumulate(following[::-1])[::-1][places]
+        row = np.minimum(following, none - 1)
+        good = following < none
+        # Of the same user, and no excluded event between.
+        good &= rows.barrier[row] <= places
+        good &= rows.time[row] - rows.time[places] <= within_ns
+        nexts[step, good] = row[good]
+    nexts.sort(axis=0)
     users = np.flatnonzero(np.append(True, np.diff(rows.user[places]) != 0))
     found = []
     for step in range(steps):
         # The first row that completes so many steps; of the attempts it completes, the last one.
-        rank = np.where(
-            nexts[:, step] < none, nexts[:, step] * (none + 1) + (none - places), np.int64(2**62)
-        )
+        rank = nexts[step].astype(np.int64)
+        rank *= none + 1
+        rank += none - places
         best = np.minimum.reduceat(rank, users)
-        best = best[best < 2**62]
+        best = best[best < none * (none + 1)]
         found.append(Reached(best // (none + 1), none - best % (none + 1)))
     return found
 
 
-def _within(
-    rows: Rows,
-    places: NDArray[np.intp],
-    following: NDArray[np.int64],
-    within_ns: int,
-    barrier: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """``following`` where it belongs to the attempt from ``places``; else one beyond all."""
-    none = len(rows.user)
-    row = np.minimum(following, none - 1)
-    good = following < none
-    good &= rows.user[row] == rows.user[places]
-    good &= rows.time[row] - rows.time[places] <= within_ns
-    good &= barrier[row] <= places
-    return np.where(good, following, none)
+def _first_of_each_user(rows: Rows, places: NDArray[np.intp], starts: NDArray[np.int32]) -> Reached:
+    first = np.searchsorted(places, rows.users)
+    ends = np.append(rows.users[1:], len(rows.user))
+    first = first[np.append(places, len(rows.user))[first] < ends]
+    return Reached(places[first], starts[places[first]].astype(np.int64))
 
 
-def _first_of_each_user(rows: Rows, places: NDArray[np.intp], start: NDArray[np.intp]) -> Reached:
-    user = rows.user[places]
-    first = np.ones(len(places), np.bool_)
-    first[1:] = user[1:] != user[:-1]
-    return Reached(places[first], start[first])
-
-
-def _first_steps(steps: Ints) -> NDArray[np.uint8]:
-    table = np.full(256, NO_STEP, np.uint8)
+def _first_steps() -> NDArray[np.uint8]:
+    table = np.full(256, _NO_STEP, np.uint8)
     for bits in range(1, 256):
         table[bits] = (bits & -bits).bit_length() - 1
-    return table[steps]
+    return table
+
+
+#: By the bits of a row.
+_FIRST_STEPS: Final = _first_steps()

@@ -156,31 +156,29 @@ def _rows(
     columns = form.select(
         ("user", "time", "series", "sampled"), wanted, from_ns=asked.from_ns, to_ns=as_of
     )
-    of = columns["series"]
+    of, time = columns["series"], columns["time"]
     steps = bits[of]
-    opens = series.chosen(asked.service, asked.user_tier)[of]
-    rows = Rows(
-        columns["user"],
-        columns["time"],
-        steps,
-        opens & (columns["time"] < asked.to_ns),
-        excluded[of],
-        of,
-    )
-    hidden = np.bitwise_or.reduce(steps[columns["sampled"]], initial=0)
+    chosen = series.chosen(asked.service, asked.user_tier)
+    opens = None if chosen[wanted].all() else chosen[of]
+    if as_of >= asked.to_ns:
+        inside = time < asked.to_ns
+        opens = (inside if opens is None else opens & inside) if not inside.all() else opens
+    rows = Rows(columns["user"], time, steps, of, opens, excluded[of] if excluded.any() else None)
+    hidden = int(np.bitwise_or.reduce(steps[columns["sampled"]], initial=0))
     sampled = [
         bool(hidden) if asked.order == "any" else bool(hidden >> place & 1)
         for place in range(len(asked.steps))
     ]
-    return rows_in_order(_with_tiers(connection, rows, asked, as_of)), sampled
+    if not any(step.tier for step in asked.steps):
+        return rows_in_order(rows, is_sorted=True), sampled
+    rows = _with_tiers(connection, rows, asked, as_of)
+    return rows_in_order(rows, is_sorted=False), sampled
 
 
 def _with_tiers(
     connection: apsw.Connection, rows: Rows, asked: FunnelParameters, as_of: int
 ) -> Rows:
-    """``rows`` and, before what else happened at that instant, each tier that was reached."""
-    if not any(step.tier for step in asked.steps):
-        return rows
+    """Each tier that was reached and, after what happened at that instant, ``rows``."""
     found: dict[tuple[int, int], int] = {}
     for key, times in lookups.tier_times(connection).items():
         for place, step in enumerate(asked.steps):
@@ -194,13 +192,17 @@ def _with_tiers(
     pairs = np.array(list(found), np.int64).reshape(-1, 2)
     user, at = pairs[:, 0], pairs[:, 1]
     opens = (at < asked.to_ns) & lookups.tiers_chosen(connection, pairs, asked)
+    others = np.ones(len(rows.user), np.bool_) if rows.opens is None else rows.opens
+    excluded = rows.excluded
+    if excluded is not None:
+        excluded = np.concatenate([np.zeros(len(at), np.bool_), excluded])
     return Rows(
         np.concatenate([user.astype(rows.user.dtype), rows.user]),
         np.concatenate([at, rows.time]),
         np.concatenate([np.array(list(found.values()), np.uint8), rows.steps]),
-        np.concatenate([opens, rows.opens]),
-        np.concatenate([np.zeros(len(at), np.bool_), rows.excluded]),
-        np.concatenate([np.full(len(at), -1, np.int64), rows.series]),
+        np.concatenate([np.full(len(at), -1, np.int32), rows.series]),
+        np.concatenate([opens, others]),
+        excluded,
     )
 
 

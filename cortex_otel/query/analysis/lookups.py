@@ -61,12 +61,15 @@ class Series:
     def __init__(self, connection: apsw.Connection) -> None:
         rows = list(
             connection.execute(
-                "SELECT series_key, service, event_type, feature, user_tier, is_product FROM series"
+                "SELECT series_key, service, event_type, feature, user_tier, is_product, is_active,"
+                " in_error_rate FROM series"
             )
         )
         self.count = max((row[0] for row in rows), default=0) + 1
         self._rows = rows
         self.is_product = self._where(lambda row: bool(row[5]))
+        self.is_active = self._where(lambda row: bool(row[6]))
+        self.is_noticed = self._where(lambda row: bool(row[6] or row[7]))
 
     def matching(self, steps: Iterable[Step]) -> NDArray[np.bool_]:
         """Whether a series is one of ``steps``."""
@@ -86,12 +89,18 @@ class Series:
             names[row[0]] = f"{row[2]}:{row[3]}" if row[3] else ""
         return names
 
-    def event_types(self) -> list[str]:
-        """The event type of each."""
-        names = [""] * self.count
+    def nodes(self) -> tuple[list[str], list[str], NDArray[np.int32]]:
+        """What can be a step of a path: its name, its event type, and the place of each series."""
+        places: dict[str, int] = {}
+        event_types: list[str] = []
+        table = np.zeros(self.count, np.int32)
         for row in self._rows:
-            names[row[0]] = row[2]
-        return names
+            name = f"{row[2]}:{row[3]}" if row[3] else row[2]
+            if name not in places:
+                places[name] = len(places)
+                event_types.append(row[2])
+            table[row[0]] = places[name]
+        return list(places), event_types, table
 
     def _where(self, test: Any) -> NDArray[np.bool_]:
         table = np.zeros(self.count, np.bool_)

@@ -1,58 +1,34 @@
--- title: Weekly retention
--- about: Of the users whose first event ever fell into a calendar week (Monday to Sunday), how many
---   had an event in the k-th week after it. Only complete weeks: a cell whose week isn't over is
---   null, and so is a cohort whose own week isn't over.
+-- title: Retention
+-- about: Of the users who started in a period of the calendar, how many came back in the k-th period
+--   after it. With a service or a tier: of those who were in it when they started, whatever they are
+--   in when they come back. A period that isn't over at the end of the range is null.
 -- since: 84d
+-- engine: retention
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
 -- parameter: time_zone
--- column: cohort epoch_day the Monday of the week of their first event
--- column: week count weeks after that; 0 is that week itself
+-- parameter: period day|week|month week the length of a period of the calendar
+-- parameter: start text '' what makes a cohort: an event type or a feature, written as a step of a
+--   funnel; empty for any activity
+-- parameter: return_event text '' what counts as coming back, written likewise; empty for any activity
+-- parameter: mode on|on_or_after on on: in that period; on_or_after: in that one or a later one
+-- parameter: cohort_kind first|recurring first first: users are in the cohort of their first start
+--   ever; recurring: in that of every period with a start
+-- parameter: week_start integer:1..7 1 the day that weeks begin on: 1 is Monday, 7 Sunday
+-- column: cohort epoch_day the first day of the period in which they started
+-- column: period count periods after that; 0 is that period itself
 -- column: cohort_users count distinct users of the cohort
--- column: active_users count of these, active in that week; null if it isn't over
--- column: retention ratio active_users / cohort_users; null if the week isn't over
+-- column: active_users count of these, came back; null if the period isn't over
+-- column: retention ratio active_users / cohort_users; null if the period isn't over
 WITH RECURSIVE
--- with: local_days
-wanted_days AS (
-    SELECT first_day AS from_day, to_day FROM local_days
-),
--- with: zone_days
-spans AS (
-    SELECT day, from_time, to_time FROM zone_days
-),
--- with: present
--- 1970-01-01 was a Thursday: with 3 days added, weeks start on Monday.
-weeks AS (
-    SELECT (from_day + 3) / 7 AS from_week, (next_day + 3) / 7 AS last_week FROM local_days
-),
-active_weeks AS (
-    SELECT week, min(week) OVER (PARTITION BY user_key) AS cohort
-    FROM (SELECT DISTINCT user_key, (day + 3) / 7 AS week FROM present) AS once
-),
-counted AS (
-    SELECT cohort, week - cohort AS week, count(*) AS users
-    FROM active_weeks
-    GROUP BY cohort, week - cohort
-),
-cells AS (
-    SELECT c.cohort, c.users, 0 AS week
-    FROM weeks w JOIN counted c ON c.cohort >= w.from_week AND c.cohort <= w.last_week
-    WHERE c.week = 0
-    UNION ALL
-    SELECT c.cohort, c.users, c.week + 1
-    FROM cells c CROSS JOIN weeks w
-    WHERE c.cohort + c.week + 1 <= w.last_week
-)
+-- with: retention_cells
 SELECT
-    c.cohort * 7 - 3 AS cohort,
-    c.week AS week,
-    c.users AS cohort_users,
-    CASE WHEN c.cohort + c.week < w.last_week THEN coalesce(n.users, 0) END AS active_users,
-    CASE WHEN c.cohort + c.week < w.last_week
-         THEN coalesce(n.users, 0) * 1.0 / nullif(c.users, 0) END AS retention
-FROM cells c
-CROSS JOIN weeks w
-LEFT JOIN counted n ON n.cohort = c.cohort AND n.week = c.week
-ORDER BY c.cohort, c.week
+    cohort AS cohort,
+    period AS period,
+    cohort_users AS cohort_users,
+    active_users AS active_users,
+    active_users * 1.0 / nullif(cohort_users, 0) AS retention
+FROM cells
+ORDER BY cohort, period

@@ -11,14 +11,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cortex_otel.show.pages import (
+    conversion,
     errors,
     experiments,
     extension,
     features,
+    journeys,
     lifecycle,
     mcp,
     overview,
     reliability,
+    retention,
     user,
     users,
 )
@@ -39,7 +42,10 @@ PAGES: Mapping[str, Page] = MappingProxyType(
             users.PAGE,
             user.PAGE,
             errors.PAGE,
+            conversion.PAGE,
+            retention.PAGE,
             features.PAGE,
+            journeys.PAGE,
             lifecycle.PAGE,
             experiments.PAGE,
             reliability.PAGE,

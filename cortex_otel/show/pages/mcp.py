@@ -24,8 +24,8 @@ PAGE = Page(
             values=("calls", "errors"), links={"tool_name": "errors"}, limit=15, empty=NO_CALLS,
         ),
         Panel(
-            id="pairs", question="tool_pairs", draw="matrix", x="tool_name", split="with_tool",
-            values=("users",), empty=NO_CALLS,
+            id="pairs", question="tools_together", draw="matrix", x="tool_name",
+            split="with_tool", values=("lift",), empty=NO_CALLS,
         ),
         Panel(
             id="tools", question="tool_calls", draw="table", wide=True,

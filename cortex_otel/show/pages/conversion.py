@@ -1,0 +1,39 @@
+"""The page "conversion": who goes how far, how long it takes, and who went no further."""
+
+from __future__ import annotations
+
+from cortex_otel.locale import N_
+from cortex_otel.show.pages.declaration import Page, Panel
+from cortex_otel.show.pages.shared import ANALYTICS, NO_USERS, USER_LINK
+
+__all__ = ["PAGE"]
+
+_NOBODY = N_("Nobody took the first step of this funnel in this range.")
+
+PAGE = Page(
+    id="conversion",
+    title=N_("Conversion"),
+    group=ANALYTICS,
+    panels=(
+        Panel(
+            id="funnel", question="funnel", draw="funnel", x="name", values=("users",),
+            split="breakdown", wide=True, empty=_NOBODY,
+        ),
+        Panel(
+            id="steps", question="funnel", draw="table", title=N_("Steps of the funnel"),
+            wide=True, empty=_NOBODY,
+        ),
+        Panel(
+            id="times", question="funnel_times", draw="bars", x="until_ms", values=("users",),
+            empty=_NOBODY,
+        ),
+        Panel(
+            id="weeks", question="conversion", draw="lines", x="week", values=("conversion_rate",),
+            empty=NO_USERS,
+        ),
+        Panel(
+            id="left", question="funnel_users", draw="table", links=USER_LINK, limit=200,
+            wide=True, empty=N_("Everybody who took the first step took all of them."),
+        ),
+    ),
+)  # fmt: skip
