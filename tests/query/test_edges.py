@@ -50,7 +50,7 @@ def test_mau_is_partial_for_29_days(store_of):
 def test_sunday_to_monday_is_week_1(store_of):
     connection = store_of([Event(MONDAY + 6 * DAY, user="a"), Event(MONDAY + 7 * DAY, user="a")])
     rows = ask(connection, "retention", to_ns=MONDAY + 16 * DAY)
-    assert [(row["week"], row["active_users"]) for row in rows] == [(0, 1), (1, 1), (2, None)]
+    assert [(row["period"], row["active_users"]) for row in rows] == [(0, 1), (1, 1), (2, None)]
 
 
 def test_history_before_the_range_decides_on_new_users(store_of):
