@@ -132,31 +132,6 @@ def test_tool_calls(varied_store, varied, exact, when, filters):
                 assert_near(found, nearest_rank(of, percent))
 
 
-@pytest.mark.parametrize("days", DAYS)
-@pytest.mark.parametrize("filters", FILTERS)
-def test_tool_pairs(varied_store, varied, days, filters):
-    from_ns, to_ns = (MONDAY + int(day * DAY) for day in days)
-    used, calls = defaultdict(set), Counter()
-    for event in of_type(chosen(varied, from_ns, to_ns, **filters), "mcp.tool_call"):
-        calls[event.tool_name] += event.weight
-        if event.user:
-            used[event.tool_name].add((event.user, event.time // DAY))
-    shown = sorted(calls, key=lambda tool: (-calls[tool], tool))[:10]
-    expected = {
-        (one, other): len({user for user, _ in used[one] & used[other]})
-        for one in shown
-        for other in shown
-    }
-    rows = ask(varied_store, "tool_pairs", from_ns=from_ns, to_ns=to_ns, **filters)
-    found = {(row["tool_name"], row["with_tool"]): row["users"] for row in rows}
-    assert found == {pair: users for pair, users in expected.items() if users}
-    assert len(rows) == len(found)
-    # Most called first, so that the corner of the matrix is where most happens.
-    assert list(dict.fromkeys(row["tool_name"] for row in rows)) == [
-        tool for tool in shown if used[tool]
-    ]
-
-
 @pytest.mark.parametrize("when", RANGES)
 @pytest.mark.parametrize("filters", FILTERS)
 def test_branches(varied_store, varied, when, filters):

@@ -6,7 +6,8 @@ Longer than other files because each panel has its own definition, and none may 
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
+import itertools
+from collections import Counter, defaultdict
 
 import pytest
 from truth import (
@@ -207,21 +208,31 @@ def tool_calls(true):
 
 
 def pairs(true):
-    by_tool = defaultdict(set)
-    for row in of_type(true.events(), "mcp.tool_call"):
-        by_tool[row["tool_name"]].add((row["user_id_hash"], row["timestamp"] // DAY))
-    calls = grouped(of_type(true.events(), "mcp.tool_call"), "tool_name")
-    top = [tool for (tool,) in sorted(calls, key=lambda key: (-weigh(calls[key]), key))[:10]]
-    return [
-        {
-            "tool_name": one,
-            "with_tool": other,
-            "users": len({user for user, _ in by_tool[one] & by_tool[other]}),
-        }
-        for one in top
-        for other in top
-        if by_tool[one] & by_tool[other]
-    ]
+    """Tools of the same session, which half an hour without an event ends."""
+    sittings = defaultdict(list)
+    for row in true.events():
+        if row["user_id_hash"] and (row["active"] or row["rated"]):
+            sittings[row["user_id_hash"], row["session_id"]].append(row)
+    sessions = []
+    for own in sittings.values():
+        own.sort(key=lambda row: row["timestamp"])
+        last = None
+        for row in own:
+            if last is None or row["timestamp"] - last > HOUR // 2:
+                sessions.append(set())
+            last = row["timestamp"]
+            if row["event_type"] == "mcp.tool_call" and row["feature"]:
+                sessions[-1].add(row["feature"])
+    sessions = [tools for tools in sessions if tools]
+    counts = Counter(tool for tools in sessions for tool in tools)
+    top = sorted(counts, key=lambda tool: (-counts[tool], tool))[:10]
+    found = []
+    for one, other in itertools.permutations(top, 2):
+        both = sum({one, other} <= tools for tools in sessions)
+        if both:
+            lift = both * len(sessions) / (counts[one] * counts[other])
+            found.append({"tool_name": one, "with_tool": other, "sessions": both, "lift": lift})
+    return found
 
 
 def daily(true, rows, make):

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -38,6 +39,10 @@ _UNSIGNED: Final = (np.uint8, np.uint16, np.uint32, np.uint64)
 #: A run this many times longer than the next isn't merged with it.
 _MERGE_FACTOR: Final = 4
 _SIXTEEN_BITS: Final = 0xFFFF
+_BLOCK: Final = 2**18
+_AFTER_ALL_USERS: Final = 2**62
+_FIRST_NS: Final = np.int64(-(2**63))
+_LAST_NS: Final = np.int64(2**63 - 1)
 
 
 @dataclass(frozen=True)
@@ -62,59 +67,63 @@ class Run:
         return self.read()
 
     @cached_property
-    def user(self) -> NDArray[np.int32]:
-        """User keys."""
-        return self._repeated("users", "user_lengths")
+    def users(self) -> Ints:
+        """The keys of its users, in order."""
+        return _widened(self.packed["users"])
 
     @cached_property
-    def session(self) -> NDArray[np.int32]:
-        """Session keys."""
-        return self._repeated("sessions", "session_lengths")
+    def user_ends(self) -> NDArray[np.int64]:
+        """Where the events of each of them begin; and where the last one's end."""
+        return _edges(self.packed["user_lengths"])
 
     @cached_property
-    def time(self) -> NDArray[np.int64]:
-        """Unix ns."""
-        time = self._unpacked("time_low").astype(np.int64)
-        for name, bits in (("time_middle", 32), ("time_high", 48)):
-            if self.packed[name]:
-                time |= self._unpacked(name).astype(np.int64) << bits
-        return np.asarray(time + self.origin, np.int64)
+    def _session_ends(self) -> NDArray[np.int64]:
+        return _edges(self.packed["session_lengths"])
 
-    @cached_property
-    def series(self) -> Ints:
-        """Series keys."""
-        return self._unpacked("series")
+    def column(self, name: str, begin: int, end: int) -> Ints:
+        """A column of the events from ``begin`` to ``end``, unpacked.
 
-    @cached_property
-    def sampled(self) -> NDArray[np.bool_]:
-        """Whether it stands for others that were sampled out."""
-        if not self.packed["sampled"]:
-            return np.zeros(self.events, np.bool_)
-        bits = np.frombuffer(self.packed["sampled"], np.uint8)
-        return np.unpackbits(bits, count=self.events).astype(np.bool_)
-
-    @cached_property
-    def end(self) -> int:
-        """The latest time, in ns."""
-        return int(self.time.max())
+        Args:
+            name: ``user``, ``time`` (Unix ns), ``series``, ``session``, or ``sampled``: whether it
+                stands for others that were sampled out.
+            begin: place of the first.
+            end: place after the last.
+        """
+        match name:
+            case "user":
+                return _repeated(self.users, self.user_ends, begin, end)
+            case "session":
+                sessions = _widened(self.packed["sessions"])
+                return _repeated(sessions, self._session_ends, begin, end)
+            case "time":
+                return self._time(begin, end)
+            case "sampled":
+                return self._sampled(begin, end)
+        return self._unpacked(name, begin, end)
 
     @property
     def octets(self) -> int:
         """Its size on disk."""
         return sum(map(len, self.packed.values()))
 
-    def _unpacked(self, name: str) -> Ints:
-        blob = self.packed[name]
-        if not blob:
-            return np.zeros(0, np.uint8)
-        width = len(blob) // self.events
-        return np.frombuffer(blob, f"<u{width}")
+    def _time(self, begin: int, end: int) -> NDArray[np.int64]:
+        time = self._unpacked("time_low", begin, end).astype(np.int64)
+        for name, bits in (("time_middle", 32), ("time_high", 48)):
+            if self.packed[name]:
+                time |= self._unpacked(name, begin, end).astype(np.int64) << bits
+        return np.asarray(time + self.origin, np.int64)
 
-    def _repeated(self, values: str, lengths: str) -> NDArray[np.int32]:
-        # The width of each is in the blob's first byte: their number isn't known otherwise.
-        return np.repeat(
-            _widened(self.packed[values]).astype(np.int32), _widened(self.packed[lengths])
-        )
+    def _sampled(self, begin: int, end: int) -> NDArray[np.bool_]:
+        if not self.packed["sampled"]:
+            return np.zeros(end - begin, np.bool_)
+        first = begin // 8
+        bits = np.frombuffer(self.packed["sampled"], np.uint8)[first : (end + 7) // 8]
+        sampled = np.unpackbits(bits)[begin - first * 8 : end - first * 8]
+        return np.asarray(sampled.astype(np.bool_))
+
+    def _unpacked(self, name: str, begin: int, end: int) -> Ints:
+        blob = self.packed[name]
+        return np.frombuffer(blob, f"<u{len(blob) // self.events}")[begin:end]
 
 
 class Form:
@@ -143,6 +152,7 @@ class Form:
         of_series: NDArray[np.bool_] | None = None,
         from_ns: int | None = None,
         to_ns: int | None = None,
+        users: tuple[int, int] | None = None,
     ) -> dict[str, Ints]:
         """Columns of the events wanted, in the order of user, time and event.
 
@@ -151,8 +161,9 @@ class Form:
             of_series: whether a series is wanted, by its key; ``None``: all.
             from_ns: earliest time, inclusive.
             to_ns: latest time, inclusive.
+            users: the first user key and the one after the last; ``None``: all.
         """
-        parts = [_part(run, of_series, from_ns, to_ns) for run in self.runs]
+        parts = [_part(run, of_series, from_ns, to_ns, users) for run in self.runs]
         parts = [part for part in parts if part.events] or parts[:1]
         if not parts:
             return {name: np.zeros(0, np.int64) for name in columns}
@@ -167,6 +178,20 @@ class Form:
                 whole[name][place] = column
         return whole
 
+    def blocks(self) -> list[tuple[int, int]]:
+        """Ranges of user keys with a quarter of a million events or so each.
+
+        What is computed for one of them stays in the processor's cache, and in memory that the
+        process has already: both together make a funnel several times as fast.
+        """
+        if not self.runs:
+            return []
+        largest = max(self.runs, key=lambda run: run.events)
+        places = np.arange(_BLOCK, largest.events, _BLOCK)
+        cuts = largest.users[np.searchsorted(largest.user_ends, places) - 1]
+        edges = [0, *np.unique(cuts).tolist(), _AFTER_ALL_USERS]
+        return [(first, after) for first, after in pairwise(edges) if first < after]
+
     def with_events(self, columns: dict[str, Ints], next_key: int) -> Form:
         """This form and new events, with runs merged that have grown alike.
 
@@ -176,10 +201,12 @@ class Form:
         """
         runs = [*self.runs, run_of(next_key, columns)]
         while len(runs) > 1 and runs[-2].events < _MERGE_FACTOR * runs[-1].events:
-            merged = Form(runs[-2:]).select(COLUMNS)
-            next_key += 1
-            runs[-2:] = [_packed(next_key, merged)]
+            runs[-2:] = [Form(runs[-2:]).in_one_run(next_key := next_key + 1)]
         return Form(runs)
+
+    def in_one_run(self, key: int) -> Run:
+        """All events in a single run."""
+        return _packed(key, self.select(COLUMNS))
 
 
 def in_order(user: Ints, time: Ints) -> NDArray[np.intp]:
@@ -239,79 +266,135 @@ def _packed(key: int, columns: dict[str, Ints]) -> Run:
     return Run(key, end, origin, lambda: packed)
 
 
-@dataclass(frozen=True)
 class _Part:
-    """Events of a run."""
+    """Events of a run.
 
-    run: Run
-    chosen: NDArray[np.intp] | None
-    """Their places; ``None``: all."""
+    Args:
+        run: the run.
+        begin: place of the first.
+        end: place after the last.
+    """
+
+    def __init__(self, run: Run, begin: int, end: int) -> None:
+        self._run, self._begin, self._end = run, begin, end
+        self._chosen: NDArray[np.intp] | None = None
+        self._columns: dict[str, Ints] = {}
 
     @property
     def events(self) -> int:
-        return self.run.events if self.chosen is None else len(self.chosen)
+        return self._end - self._begin if self._chosen is None else len(self._chosen)
+
+    def choose(self, wanted: NDArray[np.bool_]) -> None:
+        """Keep those; nothing was chosen before."""
+        self._chosen = np.flatnonzero(wanted)
+        self._columns = {name: each[self._chosen] for name, each in self._columns.items()}
 
     def column(self, name: str) -> Ints:
-        whole = getattr(self.run, name)
-        return whole if self.chosen is None else whole[self.chosen]
+        if name not in self._columns:
+            whole = self._run.column(name, self._begin, self._end)
+            self._columns[name] = whole if self._chosen is None else whole[self._chosen]
+        return self._columns[name]
 
 
 def _part(
-    run: Run, of_series: NDArray[np.bool_] | None, from_ns: int | None, to_ns: int | None
+    run: Run,
+    of_series: NDArray[np.bool_] | None,
+    from_ns: int | None,
+    to_ns: int | None,
+    users: tuple[int, int] | None,
 ) -> _Part:
-    wanted = None if of_series is None or of_series.all() else of_series[run.series]
-    for moment, compare in ((from_ns, np.greater_equal), (to_ns, np.less_equal)):
-        # A range that holds all needs no comparing.
-        if moment is None or bool(compare(run.origin if moment == from_ns else run.end, moment)):
-            continue
-        inside = compare(run.time, moment)
+    begin, end = 0, run.events
+    if users is not None:
+        begin, end = run.user_ends[np.searchsorted(run.users, users)].tolist()
+    part = _Part(run, begin, end)
+    wanted = None if of_series is None or of_series.all() else of_series[part.column("series")]
+    if from_ns is not None and from_ns > run.origin:
+        inside = part.column("time") >= from_ns
         wanted = inside if wanted is None else wanted & inside
-    return _Part(run, None if wanted is None else np.flatnonzero(wanted))
+    if to_ns is not None:
+        inside = part.column("time") <= to_ns
+        wanted = inside if wanted is None else wanted & inside
+    if wanted is not None and not wanted.all():
+        part.choose(wanted)
+    return part
 
 
 def _interleaved(parts: Sequence[_Part]) -> list[Ints]:
     """For each event of each part, its place in the order of all.
 
     A user's events of a later run mostly come after those of an earlier one: so their places follow
-    from how many each user has. Users for whom that isn't so are sorted.
+    from how many each user has. Where they don't, the events of that while are sorted.
     """
     begins = []
     for part in parts:
         user = part.column("user")
-        begins.append(np.flatnonzero(np.append(True, user[1:] != user[:-1])))
+        new = np.ones(len(user), np.bool_)
+        np.not_equal(user[1:], user[:-1], out=new[1:])
+        begins.append(np.flatnonzero(new))
     users = [part.column("user")[begin] for part, begin in zip(parts, begins, strict=True)]
     known = 1 + max(int(each[-1]) for each in users)
     counts = np.zeros((len(parts), known), np.int64)
     for place, part in enumerate(parts):
         counts[place, users[place]] = np.diff(begins[place], append=part.events)
-    ends = np.cumsum(counts.sum(axis=0))
-    nexts = ends - counts.sum(axis=0)
-    latest = np.full(known, np.iinfo(np.int64).min)
-    mixed = np.zeros(known, np.bool_)
-    places = []
+    nexts = np.cumsum(counts.sum(axis=0)) - counts.sum(axis=0)
+    latest = np.full(known, _FIRST_NS)
+    mixed_from, mixed_to = np.full(known, _LAST_NS), np.full(known, _FIRST_NS)
+    places, starts = [], []
     for place, part in enumerate(parts):
         of, begin, time = users[place], begins[place], part.column("time")
-        mixed[of] |= time[begin] < latest[of]
-        latest[of] = np.maximum(latest[of], time[begin + counts[place, of] - 1])
-        places.append(np.arange(part.events) + np.repeat(nexts[of] - begin, counts[place, of]))
+        first, last = time[begin], time[begin + counts[place, of] - 1]
+        late = of[first < latest[of]]
+        mixed_from[late] = np.minimum(mixed_from[late], first[first < latest[of]])
+        mixed_to[late] = latest[late]
+        latest[of] = np.maximum(latest[of], last)
+        found = np.arange(part.events)
+        found += np.repeat(nexts[of] - begin, counts[place, of])
+        places.append(found)
+        start = np.full(known, -1, np.int64)
+        start[of] = begin
+        starts.append(start)
         nexts += counts[place]
-    if mixed.any():
-        _sort_mixed(parts, places, mixed)
+    for mixed in np.flatnonzero(mixed_from <= mixed_to).tolist():
+        _sort_mixed(
+            parts,
+            places,
+            [
+                (int(start[mixed]), int(start[mixed] + count[mixed]))
+                for start, count in zip(starts, counts, strict=True)
+            ],
+            (int(mixed_from[mixed]), int(mixed_to[mixed])),
+        )
     return places
 
 
-def _sort_mixed(parts: Sequence[_Part], places: list[Ints], mixed: NDArray[np.bool_]) -> None:
-    """Put the events of the ``mixed`` users in order, within the places that are theirs."""
-    chosen = [np.flatnonzero(mixed[part.column("user")]) for part in parts]
-    user = np.concatenate([p.column("user")[of] for p, of in zip(parts, chosen, strict=True)])
-    time = np.concatenate([p.column("time")[of] for p, of in zip(parts, chosen, strict=True)])
-    theirs = np.sort(np.concatenate([p[of] for p, of in zip(places, chosen, strict=True)]))
-    sorted_places = np.empty(len(theirs), theirs.dtype)
-    sorted_places[in_order(user, time)] = theirs
-    start = 0
-    for place, of in zip(places, chosen, strict=True):
-        place[of] = sorted_places[start : start + len(of)]
-        start += len(of)
+def _sort_mixed(
+    parts: Sequence[_Part],
+    places: list[Ints],
+    rows: list[tuple[int, int]],
+    between: tuple[int, int],
+) -> None:
+    """Put one user's events of a while in order, within the places that are theirs."""
+    chosen = []
+    for part, (begin, end) in zip(parts, rows, strict=True):
+        if begin < 0:
+            chosen.append((0, 0))
+            continue
+        time = part.column("time")[begin:end]
+        first = int(np.searchsorted(time, between[0], side="left"))
+        after = int(np.searchsorted(time, between[1], side="right"))
+        chosen.append((begin + first, begin + after))
+    time = np.concatenate(
+        [part.column("time")[low:high] for part, (low, high) in zip(parts, chosen, strict=True)]
+    )
+    theirs = np.sort(
+        np.concatenate([place[low:high] for place, (low, high) in zip(places, chosen, strict=True)])
+    )
+    found = np.empty(len(theirs), theirs.dtype)
+    found[np.argsort(time, kind="stable")] = theirs
+    done = 0
+    for place, (low, high) in zip(places, chosen, strict=True):
+        place[low:high] = found[done : done + high - low]
+        done += high - low
 
 
 def _narrow(values: Ints) -> bytes:
@@ -329,3 +412,16 @@ def _wide(values: Ints) -> bytes:
 
 def _widened(blob: bytes) -> Ints:
     return np.frombuffer(blob, f"<u{blob[0]}", offset=1)
+
+
+def _edges(blob: bytes) -> NDArray[np.int64]:
+    return np.asarray(np.append(0, np.cumsum(_widened(blob), dtype=np.int64)))
+
+
+def _repeated(values: Ints, edges: NDArray[np.int64], begin: int, end: int) -> Ints:
+    """Each value for its events, of those from ``begin`` to ``end``."""
+    first = int(np.searchsorted(edges, begin, side="right")) - 1
+    after = int(np.searchsorted(edges, end, side="left"))
+    inside = np.clip(edges[first : after + 1], begin, end)
+    lengths = inside[1:] - inside[:-1]
+    return np.repeat(values[first:after].astype(np.int32), lengths)

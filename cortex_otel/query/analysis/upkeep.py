@@ -302,6 +302,8 @@ def _with_new(store: apsw.Connection, form: Form, last_key: int, end: int) -> Fo
             columns = {name: values[:, place] for place, name in enumerate(COLUMNS)}
             next_key = max((run.key for run in form.runs), default=0) + 1
             form = form.with_events(columns, next_key)
+    if not last_key and len(form.runs) > 1:
+        form = Form([form.in_one_run(form.runs[-1].key + 1)])
     return form
 
 

@@ -18,7 +18,7 @@ PAGE = Page(
             values=("retention", "cohort_users"), limit=10_000, wide=True, empty=NO_USERS,
         ),
         Panel(
-            id="curve", question="retention_curve", draw="lines", x="period",
+            id="curve", question="retention_curve", draw="ranking", x="name",
             values=("retention",), wide=True, empty=NO_USERS,
         ),
     ),
