@@ -22,7 +22,7 @@ import apsw
 
 from cortex_otel import semconv as sc
 from cortex_otel.demo.user_sessions import NS_A_SECOND, Conditions, UserSession
-from cortex_otel.demo.users import happens, make_users
+from cortex_otel.demo.users import happens, make_users, make_visitors
 from cortex_otel.identity import IdentityResolver
 from cortex_otel.process.data import SpanData, is_plain
 from cortex_otel.process.redact import Redactor
@@ -55,8 +55,8 @@ BROKEN_TOOL = "search_context"
 #: As in ``CORTEX_OTEL_SAMPLING``: context switches are frequent, and each is of little interest.
 SAMPLING = {sc.EXT_CONTEXT_SWITCH: 0.1}
 
-_SESSIONS_A_USER_DAY = 0.075
-_ACTIONS = 15
+_SESSIONS_A_USER_DAY = 0.08
+_ACTIONS = 8
 _WITH_TOOLS = 0.75  # share of the sessions in an editor
 _MAX_SESSIONS_A_DAY = 4
 _SATURDAY, _WEEKEND = 5, 0.22
@@ -92,6 +92,7 @@ def fill(
     *,
     days: int = 90,
     users: int = 800,
+    visitors: int = 0,
     seed: int = 1,
     now_ns: int,
     sampling: Mapping[str, float] = SAMPLING,
@@ -103,6 +104,7 @@ def fill(
         database: path; created if missing. Never the real one.
         days: number of days.
         users: number of users.
+        visitors: number of those who install the extension beside them, and never open it.
         seed: the same one generates the same rows.
         now_ns: time just after the last events; Unix nanoseconds.
         sampling: share kept by event type.
@@ -125,7 +127,7 @@ def fill(
     try:
         _mark(database, _BEGUN, now_ns)
         stored, seen, times = 0, set[str](), [now_ns, 0]
-        for day, items in enumerate(_days(plan, users, seed)):
+        for day, items in enumerate(_days(plan, users, visitors, seed)):
             pipeline.take(items)
             # Later items are of later days, except those of sessions past midnight.
             records = sink.drain()
@@ -226,7 +228,7 @@ class _Plan:
         return day
 
 
-def _days(plan: _Plan, users: int, seed: int) -> Iterator[list[Item]]:
+def _days(plan: _Plan, users: int, visitors: int, seed: int) -> Iterator[list[Item]]:
     """The items of each day."""
     choose = random.Random(seed)  # noqa: S311 - repeatable on purpose
     everybody = make_users(users, plan.days, seed, choose)
@@ -236,11 +238,19 @@ def _days(plan: _Plan, users: int, seed: int) -> Iterator[list[Item]]:
         plan.share(day) * sum(one.activity for one in present[day]) for day in range(plan.days)
     )
     scale = _SESSIONS_A_USER_DAY * users * plan.days / max(expected, 1e-9)
+    arrived: dict[int, list[User]] = {}
+    for visitor in make_visitors(visitors, plan.days, seed, choose):
+        arrived.setdefault(visitor.joined, []).append(visitor)
     for day in range(plan.days):
         items: list[Item] = []
+        for visitor in arrived.get(day, ()):
+            for start_ns in _starts(visitor, day, plan, scale, choose):
+                items += UserSession(visitor, day, start_ns, choose).install()
         for person in present[day]:
+            is_first = day == person.joined
             for start_ns in _starts(person, day, plan, scale, choose):
-                items += _session(person, day, start_ns, plan, choose)
+                items += _session(person, day, start_ns, plan, choose, is_first=is_first)
+                is_first = False
         items += _extras(present[day], day, plan, choose)
         yield [
             item
@@ -255,7 +265,7 @@ def _starts(
     midnight = plan.begin_ns + day * _NS_A_DAY - person.utc_offset_minutes * _NS_A_MINUTE
     expected = scale * plan.share(day) * person.activity
     number = min(int(expected) + happens(expected % 1, choose), _MAX_SESSIONS_A_DAY)
-    if person.joined == day:
+    if day in person.certain:
         number = max(number, 1)
     for _ in range(number):
         hour = choose.choices(range(24), _HOURS)[0]
@@ -279,16 +289,25 @@ def _extras(users: Sequence[User], day: int, plan: _Plan, choose: random.Random)
 
 
 def _session(
-    person: User, day: int, start_ns: int, plan: _Plan, choose: random.Random
+    person: User,
+    day: int,
+    start_ns: int,
+    plan: _Plan,
+    choose: random.Random,
+    *,
+    is_first: bool = False,
 ) -> Iterator[Item]:
     session = UserSession(person, day, start_ns, choose)
-    if person.joined == day and person.uses_extension:
-        yield from session.first_look()
+    if is_first and person.installs:
+        yield from session.install()
     if person.tries_only:
+        yield session.activate()
         return
     length = 1 + int(choose.expovariate(1 / _ACTIONS))
-    mcp = person.uses_mcp and (not person.uses_extension or happens(_WITH_TOOLS, choose))
-    yield from session.work(plan.conditions(day, start_ns), length, mcp=mcp)
+    mcp = person.uses_mcp and (
+        is_first or not person.uses_extension or happens(_WITH_TOOLS, choose)
+    )
+    yield from session.work(plan.conditions(day, start_ns), length, mcp=mcp, is_first=is_first)
 
 
 class _Pipeline:

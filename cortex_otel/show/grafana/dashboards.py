@@ -74,7 +74,7 @@ def dashboard_of(page: Page, language: str) -> dict[str, Any]:
         .week_start("monday")
         .editable()
         .tooltip(models.DashboardCursorSync.CROSSHAIR)
-        .time("now-15m" if live else "now-30d", "now")
+        .time("now-15m" if live else f"now-{page.since}", "now")
         .timepicker(dashboard.TimePicker().refresh_intervals(intervals))
         .refresh("1s" if live else "1m")
         .link(

@@ -39,6 +39,7 @@ export function heatmap(body, answer) {
     h(
       "tbody",
       {},
+      mean(answer, columns, highest),
       rows.map(([raw, cells]) => {
         const byColumn = new Map(cells.map((row) => [row[across], row]));
         const name = named(answer, down, raw);
@@ -67,6 +68,22 @@ export function heatmap(body, answer) {
       hatched && h("i", { class: "box pending", "aria-hidden": "true" }),
       hatched && h("span", {}, _("not complete yet")),
     ),
+  );
+}
+
+// All rows together, as the second question says: not the mean of means.
+function mean(answer, columns, highest) {
+  if (!answer.trend?.rows.length) return null;
+  const all = { ...answer, ...answer.trend };
+  const [across, value] = [answer.split, answer.values[0]].map((name) => columnIndex(all, name));
+  const byColumn = new Map(all.rows.map((row) => [row[across], row]));
+  const name = _("All, weighted by size");
+  return h(
+    "tr",
+    { class: "mean" },
+    h("th", { scope: "row" }, name),
+    answer.values.slice(1).map(() => h("td", { class: "size" })),
+    columns.map((at) => cell(all, byColumn.get(at), { value, column: all.columns[value], highest, name, at, across })),
   );
 }
 
