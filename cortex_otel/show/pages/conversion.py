@@ -29,6 +29,12 @@ PAGE = Page(
             empty=N_("Nobody took all steps of this funnel in this range."),
         ),
         Panel(
+            id="total", question="conversion_total", draw="cards",
+            values=("conversion_rate", "low", "high", "converted_users", "eligible_users",
+                    "pending_users"),
+            empty=NO_USERS, wide=True,
+        ),
+        Panel(
             id="weeks", question="conversion", draw="intervals", x="week",
             values=("conversion_rate", "low", "high", "eligible_users"), empty=NO_USERS,
         ),
