@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cortex_otel.query.analysis.funnel import Rows
     from cortex_otel.query.analysis.steps import FunnelParameters, Step
 
-__all__ = ["Series", "breakdown", "tier_times", "tiers_chosen", "user_hashes"]
+__all__ = ["Series", "of_starts", "of_users", "tier_times", "tiers_chosen", "user_hashes"]
 
 _EVENT_VALUES: Final = """
 SELECT
@@ -139,37 +139,37 @@ def tiers_chosen(
     return np.array(wanted, np.bool_)
 
 
-def breakdown(
+def of_users(
+    connection: apsw.Connection, form: Form, asked: FunnelParameters, user: Ints
+) -> list[str]:
+    """The value of the breakdown of each user; empty if it is one by the start of the attempt."""
+    if asked.breakdown == "first_feature":
+        return _first_features(connection, form, user)
+    if asked.breakdown == "variant":
+        variants = dict(connection.execute(_EXPOSURES, (asked.flag,)))
+        return [variants.get(each) or "" for each in user.tolist()]
+    return []
+
+
+def of_starts(
     connection: apsw.Connection,
-    form: Form,
     asked: FunnelParameters,
     rows: Rows,
-    *,
     user: Ints,
     start: NDArray[np.int64],
-) -> tuple[list[str], NDArray[np.int64]]:
-    """The values of a breakdown, and the place of each user's among them.
+) -> list[str]:
+    """The value of the breakdown at the start of each attempt; empty if it isn't by that.
 
     Args:
         connection: to the store.
-        form: its events.
         asked: names the breakdown.
         rows: of the funnel.
         user: user keys.
         start: the row that each of them started with.
     """
-    if not asked.breakdown:
-        return [""], np.zeros(len(user), np.int64)
-    if asked.breakdown == "first_feature":
-        values = _first_features(connection, form, user)
-    elif asked.breakdown == "variant":
-        variants = dict(connection.execute(_EXPOSURES, (asked.flag,)))
-        values = [variants.get(each) or "" for each in user.tolist()]
-    else:
-        values = _start_values(connection, asked, rows, user, start)
-    names = sorted(set(values)) or [""]
-    place = {name: number for number, name in enumerate(names)}
-    return names, np.array([place[each] for each in values], np.int64)
+    if asked.breakdown in _VALUES:
+        return _start_values(connection, asked, rows, user, start)
+    return [""] * len(user)
 
 
 def user_hashes(connection: apsw.Connection, user: Ints) -> dict[int, str]:
@@ -218,13 +218,13 @@ def _first_features(connection: apsw.Connection, form: Form, user: Ints) -> list
     series = Series(connection)
     names = series.names()
     has_feature = np.array([bool(name) for name in names], np.bool_)
-    columns = form.select(("user", "series"), has_feature)
-    first = np.ones(len(columns["user"]), np.bool_)
-    first[1:] = columns["user"][1:] != columns["user"][:-1]
-    found = {
-        key: names[of]
+    found: dict[int, str] = {}
+    for users in form.blocks():
+        columns = form.select(("user", "series"), has_feature, users=users)
+        first = np.ones(len(columns["user"]), np.bool_)
+        first[1:] = columns["user"][1:] != columns["user"][:-1]
         for key, of in zip(
             columns["user"][first].tolist(), columns["series"][first].tolist(), strict=True
-        )
-    }
+        ):
+            found[key] = names[of]
     return [found.get(each, "") for each in user.tolist()]
