@@ -101,7 +101,7 @@ def build(path: Path, events: int, users: int, seed: int = 1) -> None:
         connection.execute("INSERT INTO contexts VALUES (1, 's@1', '{}', '', '', '{}')")
         connection.execute("INSERT INTO platforms VALUES (1, 'linux', 'vscode', '', '', '', '')")
         connection.executemany(
-            "INSERT INTO users VALUES (?, ?, ?)",
+            "INSERT INTO users (user_key, user_id_hash, first_seen) VALUES (?, ?, ?)",
             ((key, f"{key:064x}", BEGIN_NS) for key in range(1, users + 1)),
         )
         tiers: dict[tuple[int, int], int] = {}
@@ -225,9 +225,7 @@ def measure(run: Run) -> Report:
         )
         rows: list[list[Any]] = []
         for case in _CASES:
-            file, memory = (
-                harness.median([block[case] for block in found[name]]) for name in names
-            )
+            file, memory = (harness.median(found[name], case) for name in names)
             sql = slow.get(case)
             rows.append([case, file, memory, sql, sql / memory if sql else None])
         tables.append(
