@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from cortex_otel.commands import doctor, grafana, query, serve, status, tail
 from cortex_otel.commands.console import complain, error_message, needs_packages
+from cortex_otel.commands.question_options import add_options, asked_question
 from cortex_otel.locale import _
 from cortex_otel.query.errors import QueryError, QueryParameterError
 from cortex_otel.query.ranges import RangeError
@@ -25,6 +26,7 @@ from cortex_otel_exporters.sqlite.reader import StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from cortex_otel.query.catalogue import Question
     from cortex_otel.settings import Settings
 
 __all__ = ["main"]
@@ -58,8 +60,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    parser = _parser()
-    parsed = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    question = asked_question(given)
+    parser = _parser(question)
+    parsed, unknown = parser.parse_known_args(given)
+    if unknown and question is not None:
+        complain(query.no_option(question, unknown[0]))
+        return _SENSELESS
+    if unknown:
+        parser.error(_("unrecognized arguments: {arguments}", arguments=" ".join(unknown)))
     if parsed.command is None:
         parser.print_help()
         return 0
@@ -100,7 +109,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(_SENSELESS, f"{self.prog}: {message} ({help_line})\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(question: Question | None) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="cortex-otel",
         description=_("Cortex telemetry on this machine: what is recorded, live and in numbers."),
@@ -111,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
             "  cortex-otel query                       list the questions\n"
             "  cortex-otel query tools --since 7d      calls, errors and P95 of each tool\n"
             "  cortex-otel query errors --format csv   the latest errors as CSV\n"
+            "  cortex-otel query funnel --help         a funnel of your own steps\n"
             "  cortex-otel doctor -- python server.py  why a server's calls are not recorded\n"
             "  cortex-otel demo --once                 record something and look at it"
         ),
@@ -147,57 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_json(command)
 
-    command = _command(
-        commands,
-        "query",
-        query.run,
-        _("ask a question from the catalogue; without a name, list them"),
-    )
-    command.add_argument(
-        "name",
-        nargs="?",
-        metavar="NAME",
-        help=_("question, e.g. tools; without one they are listed"),
-    )
-    command.add_argument(
-        "--since",
-        metavar="TIME",
-        help=_(
-            "24h, 7d, 2w, all, today, yesterday, this-week, last-week, this-month, last-month, or "
-            "a date like 2026-11-01 (default: 30d, or the question's own)"
-        ),
-    )
-    command.add_argument("--until", metavar="TIME", help=_("the same format; default: now"))
-    command.add_argument(
-        "--tz",
-        metavar="ZONE",
-        help=_(
-            "time zone of days, weeks and dates, e.g. Asia/Seoul (default: "
-            "CORTEX_OTEL_TIME_ZONE, or this machine's)"
-        ),
-    )
-    _add_filters(command)
-    command.add_argument(
-        "--format", choices=("table", "csv", "json"), default="table", help=_("table, csv or json")
-    )
-    command.add_argument(
-        "--limit",
-        type=_number(1),
-        default=1000,
-        metavar="N",
-        help=_("maximum number of rows (1000)"),
-    )
-    command.add_argument(
-        "--set",
-        action="append",
-        metavar="NAME=VALUE",
-        help=_("another parameter of the question, e.g. window_days=14"),
-    )
-    command.add_argument(
-        "--show",
-        action="store_true",
-        help=_("show the question's SQL, parameters and columns without running it"),
-    )
+    _add_query(commands, question)
 
     command = _command(
         commands,
@@ -292,6 +252,64 @@ def _parser() -> argparse.ArgumentParser:
     _add_json(command)
     command.add_argument("--clean", action="store_true", help=_("delete what the demo created"))
     return parser
+
+
+def _add_query(commands: argparse._SubParsersAction[_Parser], question: Question | None) -> None:
+    command = _command(
+        commands,
+        "query",
+        query.run,
+        _("ask a question from the catalogue; without a name, list them"),
+    )
+    command.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help=_("question, e.g. tools; without one they are listed"),
+    )
+    command.add_argument(
+        "--since",
+        metavar="TIME",
+        help=_(
+            "24h, 7d, 2w, all, today, yesterday, this-week, last-week, this-month, last-month, or "
+            "a date like 2026-11-01 (default: 30d, or the question's own)"
+        ),
+    )
+    command.add_argument("--until", metavar="TIME", help=_("the same format; default: now"))
+    command.add_argument(
+        "--tz",
+        metavar="ZONE",
+        help=_(
+            "time zone of days, weeks and dates, e.g. Asia/Seoul (default: "
+            "CORTEX_OTEL_TIME_ZONE, or this machine's)"
+        ),
+    )
+    _add_filters(command)
+    command.add_argument(
+        "--format", choices=("table", "csv", "json"), default="table", help=_("table, csv or json")
+    )
+    command.add_argument(
+        "--limit",
+        type=_number(1),
+        default=1000,
+        metavar="N",
+        help=_("maximum number of rows (1000)"),
+    )
+    command.add_argument(
+        "--set",
+        action="append",
+        metavar="NAME=VALUE",
+        help=_("any parameter of the question by its name in --show, e.g. window_days=14"),
+    )
+    command.add_argument(
+        "--show",
+        action="store_true",
+        help=_("show the question's SQL, parameters and columns without running it"),
+    )
+    if question is None:
+        command.epilog = _("cortex-otel query NAME --help lists the options that a question adds.")
+    else:
+        add_options(command, question)
 
 
 def _command(

@@ -116,10 +116,10 @@ class Recorded:
         del points
         return True
 
-    def count_sampled_out(self, number: int = 1, signal: str = "event") -> None:
+    def sample_out(self, record: Record) -> None:
         """Count what sampling left out."""
-        del signal
-        self.sampled_out += number
+        del record
+        self.sampled_out += 1
 
     def count_dropped(self, reason: str, number: int = 1, signal: str = "event") -> None:
         """Count what was refused."""

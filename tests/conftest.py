@@ -24,14 +24,15 @@ from pathlib import Path
 
 import pytest
 
-if "patience" not in sys.modules:
-    _spec = importlib.util.spec_from_file_location(
-        "patience", Path(__file__).with_name("patience.py")
-    )
-    sys.modules["patience"] = importlib.util.module_from_spec(_spec)
-    _spec.loader.exec_module(sys.modules["patience"])
+for _name in ("patience", "sessionizer"):
+    if _name not in sys.modules:
+        _spec = importlib.util.spec_from_file_location(
+            _name, Path(__file__).with_name(f"{_name}.py")
+        )
+        sys.modules[_name] = importlib.util.module_from_spec(_spec)
+        _spec.loader.exec_module(sys.modules[_name])
 
-from cortex_otel import guard, identity
+from cortex_otel import guard, identity  # noqa: E402
 
 # Signals that a shell ignores for us (`nohup`, `&`), programs that tests start would ignore too. A
 # handler that does nothing ends with `exec`.

@@ -160,6 +160,8 @@ def _of_question(path: Path) -> Iterator[str]:
     for parameter in question.parameters:
         if parameter.is_special:
             yield parameter.meaning
+    for parameter in question.settable:
+        yield parameter.title
 
 
 def _fields(text: str) -> list[tuple[str, str | None, str | None]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 from cortex_otel._version import to_install
@@ -14,7 +16,7 @@ from cortex_otel.query.store_errors import described
 from cortex_otel_exporters.sqlite.reader import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 __all__ = [
     "age",
@@ -25,6 +27,7 @@ __all__ = [
     "line",
     "needs_packages",
     "size",
+    "waiting",
 ]
 
 _COLOURS = {"success": "32", "error": "31", "timeout": "33", "cancelled": "2"}
@@ -35,6 +38,7 @@ _UNITS = (
     (N_("{count} s"), 1),
 )
 _KILO = 1000
+_SECONDS_UNTIL_TOLD = 1.0
 
 
 def line(content: str = "") -> None:
@@ -45,6 +49,33 @@ def line(content: str = "") -> None:
 def complain(message: str) -> None:
     """Write one line to stderr."""
     sys.stderr.write(f"cortex-otel: {message}\n")
+
+
+@contextlib.contextmanager
+def waiting(message: str) -> Iterator[None]:
+    """Say what takes long, on a terminal, after a second; gone again when it is done."""
+    if not sys.stderr.isatty():
+        yield
+        return
+
+    told = threading.Event()
+
+    def tell() -> None:
+        told.set()
+        sys.stderr.write(f"\r{message}")
+        sys.stderr.flush()
+
+    timer = threading.Timer(_SECONDS_UNTIL_TOLD, tell)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        if told.is_set():
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
 
 def colour(result: str, shown: str) -> str:

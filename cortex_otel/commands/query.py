@@ -9,7 +9,8 @@ import textwrap
 import time
 from typing import TYPE_CHECKING
 
-from cortex_otel.commands.console import complain, line
+from cortex_otel.commands.console import complain, line, waiting
+from cortex_otel.commands.question_options import NoFunnelError, given, option_of
 from cortex_otel.locale import _, language, ngettext
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.formats import as_csv, as_json, as_table, iso_time, pad, width
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from cortex_otel.query.zones import Zone
     from cortex_otel.settings import Settings
 
-__all__ = ["UsageError", "run"]
+__all__ = ["UsageError", "no_option", "run"]
 
 
 class UsageError(Exception):
@@ -57,6 +58,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     from_ns, to_ns = parse_range(arguments.since or question.since, arguments.until, now_ns, there)
     parameters: dict[str, Value] = {
         **_filters(question, arguments),
+        **_given(question, arguments, settings),
         **_assigned(question, arguments.set or []),
         "from_ns": from_ns,
         "to_ns": to_ns,
@@ -64,7 +66,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     }
     connection = open_reader(settings.database)
     try:
-        result = ask(connection, question, parameters, row_limit=arguments.limit)
+        with waiting(_("Reading …")):
+            result = ask(connection, question, parameters, row_limit=arguments.limit)
     finally:
         connection.close()
     match arguments.format:
@@ -95,6 +98,26 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             )
         )
     return 0
+
+
+def no_option(question: Question, option: str) -> str:
+    """What to say of an option that ``question`` doesn't have."""
+    own = [option_of(each) for each in question.settable]
+    return _(
+        "{question} has no option {option}; its own: {known}",
+        question=question.name,
+        option=option,
+        known=", ".join(own) or _("none"),
+    )
+
+
+def _given(
+    question: Question, arguments: argparse.Namespace, settings: Settings
+) -> dict[str, Value]:
+    try:
+        return given(question, arguments, settings.home)
+    except NoFunnelError as error:
+        raise UsageError(str(error)) from None
 
 
 def _zone(name: str | None) -> Zone:

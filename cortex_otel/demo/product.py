@@ -35,8 +35,8 @@ class Tool(NamedTuple):
 
 TOOLS: Mapping[str, Tool] = {
     "search_context": Tool(30, 95, 0.7, 0.012, 0.004, "SearchError", "query:str,top_k:int", "http"),
-    "read_memory": Tool(16, 9, 0.6, 0.006, 0.0, "KeyError", "note:str", "sqlite"),
-    "update_memory": Tool(13, 24, 0.6, 0.009, 0.0, "OSError", "note:str,text:str", "sqlite"),
+    "read_memory": Tool(16, 9, 0.6, 0.006, 0.0, "KeyError", "note:str"),
+    "update_memory": Tool(13, 24, 0.6, 0.009, 0.0, "OSError", "note:str,text:str"),
     "compress_context": Tool(11, 310, 0.6, 0.014, 0.006, "ModelError", "notes:list,share:float",
                              "http"),
     "suggest_references": Tool(10, 130, 0.5, 0.010, 0.002, "SearchError", "text:str,top_k:int",

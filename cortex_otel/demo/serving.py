@@ -25,6 +25,7 @@ from cortex_otel.demo.live_calls import Caller
 from cortex_otel.demo.page_checks import PageChecks
 from cortex_otel.demo.reconciliation import Reconciliation
 from cortex_otel.demo.synthetic_data import Facts, fill, filled_at
+from cortex_otel.demo.truths import TRUTHS
 from cortex_otel.locale import _
 from cortex_otel.semconv import PAYING_TIERS
 from cortex_otel.settings import read_environment
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["populate", "prepare", "show"]
 
 DAYS, USERS, SEED = 90, 800, 1
+#: Beside them: as many as an experiment on conversion needs, of whom most never use it.
+VISITORS = 4200
 #: If the data is older than this, the last hours look as if the product wasn't used any more.
 _FRESH_HOURS = 6
 _NS_AN_HOUR = 3600 * 10**9
@@ -99,13 +102,19 @@ def populate(database: Path, *, quiet: bool) -> Facts | None:
         return None
     is_terminal = sys.stderr.isatty() and not quiet
     if not quiet and not is_terminal:
-        _progress(_("Generating {days} days of data for {users} users …", users=USERS, days=DAYS))
+        _progress(
+            _(
+                "Generating {days} days of data for {users} users …",
+                users=USERS + VISITORS,
+                days=DAYS,
+            )
+        )
 
     def show_progress(done: int, of: int) -> None:
         if is_terminal:
             share = _(
                 "Generating {days} days of data for {users} users … {share} %",
-                users=USERS,
+                users=USERS + VISITORS,
                 days=DAYS,
                 share=100 * done // of,
             )
@@ -113,7 +122,13 @@ def populate(database: Path, *, quiet: bool) -> Facts | None:
             sys.stderr.flush()
 
     facts = fill(
-        database, days=DAYS, users=USERS, seed=SEED, now_ns=time.time_ns(), progress=show_progress
+        database,
+        days=DAYS,
+        users=USERS,
+        visitors=VISITORS,
+        seed=SEED,
+        now_ns=time.time_ns(),
+        progress=show_progress,
     )
     if not quiet:
         _progress(
@@ -127,6 +142,9 @@ def populate(database: Path, *, quiet: bool) -> Facts | None:
                 incident=_span(facts.incident),
             )
         )
+        _progress(_("What the analytics pages should find:"))
+        for each in TRUTHS.in_words():
+            _progress(f"  {each}")
     return facts
 
 

@@ -12,6 +12,7 @@ upgrades, churn and returning users, slow days, and an incident of an hour and a
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,13 +22,14 @@ import apsw
 
 from cortex_otel import semconv as sc
 from cortex_otel.demo.user_sessions import NS_A_SECOND, Conditions, UserSession
-from cortex_otel.demo.users import happens, make_users
+from cortex_otel.demo.users import happens, make_users, make_visitors
 from cortex_otel.identity import IdentityResolver
 from cortex_otel.process.data import SpanData, is_plain
 from cortex_otel.process.redact import Redactor
 from cortex_otel.process.sample import TraceSampler
 from cortex_otel.receive.senders import Senders
 from cortex_otel.receive.typed import complete
+from cortex_otel_exporters.presence import Presences
 from cortex_otel_exporters.sqlite.batch import BatchWriter
 from cortex_otel_exporters.sqlite.files import open_for_writing
 
@@ -53,8 +55,8 @@ BROKEN_TOOL = "search_context"
 #: As in ``CORTEX_OTEL_SAMPLING``: context switches are frequent, and each is of little interest.
 SAMPLING = {sc.EXT_CONTEXT_SWITCH: 0.1}
 
-_SESSIONS_A_USER_DAY = 0.075
-_ACTIONS = 15
+_SESSIONS_A_USER_DAY = 0.08
+_ACTIONS = 8
 _WITH_TOOLS = 0.75  # share of the sessions in an editor
 _MAX_SESSIONS_A_DAY = 4
 _SATURDAY, _WEEKEND = 5, 0.22
@@ -90,6 +92,7 @@ def fill(
     *,
     days: int = 90,
     users: int = 800,
+    visitors: int = 0,
     seed: int = 1,
     now_ns: int,
     sampling: Mapping[str, float] = SAMPLING,
@@ -101,6 +104,7 @@ def fill(
         database: path; created if missing. Never the real one.
         days: number of days.
         users: number of users.
+        visitors: number of those who install the extension beside them, and never open it.
         seed: the same one generates the same rows.
         now_ns: time just after the last events; Unix nanoseconds.
         sampling: share kept by event type.
@@ -123,7 +127,7 @@ def fill(
     try:
         _mark(database, _BEGUN, now_ns)
         stored, seen, times = 0, set[str](), [now_ns, 0]
-        for day, items in enumerate(_days(plan, users, seed)):
+        for day, items in enumerate(_days(plan, users, visitors, seed)):
             pipeline.take(items)
             # Later items are of later days, except those of sessions past midnight.
             records = sink.drain()
@@ -131,6 +135,7 @@ def fill(
                 batch = records[start : start + _BATCH]
                 received = Counter({("event", "received", ""): len(batch)})
                 stored += len(batch) - len(writer.write(batch, [], received))
+            writer.write([], [], Counter(), presences=sink.presences.take())
             if records:
                 seen.update(record.user_id_hash for record in records)
                 times = [
@@ -223,7 +228,7 @@ class _Plan:
         return day
 
 
-def _days(plan: _Plan, users: int, seed: int) -> Iterator[list[Item]]:
+def _days(plan: _Plan, users: int, visitors: int, seed: int) -> Iterator[list[Item]]:
     """The items of each day."""
     choose = random.Random(seed)  # noqa: S311 - repeatable on purpose
     everybody = make_users(users, plan.days, seed, choose)
@@ -233,11 +238,19 @@ def _days(plan: _Plan, users: int, seed: int) -> Iterator[list[Item]]:
         plan.share(day) * sum(one.activity for one in present[day]) for day in range(plan.days)
     )
     scale = _SESSIONS_A_USER_DAY * users * plan.days / max(expected, 1e-9)
+    arrived: dict[int, list[User]] = {}
+    for visitor in make_visitors(visitors, plan.days, seed, choose):
+        arrived.setdefault(visitor.joined, []).append(visitor)
     for day in range(plan.days):
         items: list[Item] = []
+        for visitor in arrived.get(day, ()):
+            for start_ns in _starts(visitor, day, plan, scale, choose):
+                items += UserSession(visitor, day, start_ns, choose).install()
         for person in present[day]:
+            is_first = day == person.joined
             for start_ns in _starts(person, day, plan, scale, choose):
-                items += _session(person, day, start_ns, plan, choose)
+                items += _session(person, day, start_ns, plan, choose, is_first=is_first)
+                is_first = False
         items += _extras(present[day], day, plan, choose)
         yield [
             item
@@ -252,7 +265,7 @@ def _starts(
     midnight = plan.begin_ns + day * _NS_A_DAY - person.utc_offset_minutes * _NS_A_MINUTE
     expected = scale * plan.share(day) * person.activity
     number = min(int(expected) + happens(expected % 1, choose), _MAX_SESSIONS_A_DAY)
-    if person.joined == day:
+    if day in person.certain:
         number = max(number, 1)
     for _ in range(number):
         hour = choose.choices(range(24), _HOURS)[0]
@@ -276,16 +289,25 @@ def _extras(users: Sequence[User], day: int, plan: _Plan, choose: random.Random)
 
 
 def _session(
-    person: User, day: int, start_ns: int, plan: _Plan, choose: random.Random
+    person: User,
+    day: int,
+    start_ns: int,
+    plan: _Plan,
+    choose: random.Random,
+    *,
+    is_first: bool = False,
 ) -> Iterator[Item]:
     session = UserSession(person, day, start_ns, choose)
-    if person.joined == day and person.uses_extension:
-        yield from session.first_look()
+    if is_first and person.installs:
+        yield from session.install()
     if person.tries_only:
+        yield session.activate()
         return
     length = 1 + int(choose.expovariate(1 / _ACTIONS))
-    mcp = person.uses_mcp and (not person.uses_extension or happens(_WITH_TOOLS, choose))
-    yield from session.work(plan.conditions(day, start_ns), length, mcp=mcp)
+    mcp = person.uses_mcp and (
+        is_first or not person.uses_extension or happens(_WITH_TOOLS, choose)
+    )
+    yield from session.work(plan.conditions(day, start_ns), length, mcp=mcp, is_first=is_first)
 
 
 class _Pipeline:
@@ -333,6 +355,7 @@ class _Sink:
     def __init__(self) -> None:
         self._records: list[Record] = []
         self.sampled_out = 0
+        self.presences = Presences(sys.maxsize)
 
     def drain(self) -> list[Record]:
         """The records since the last call, in the order of time."""
@@ -344,10 +367,10 @@ class _Sink:
         self._records.append(record)
         return True
 
-    def count_sampled_out(self, number: int = 1, signal: str = "event") -> None:
-        """Count records that sampling left out."""
-        del signal
-        self.sampled_out += number
+    def sample_out(self, record: Record) -> None:
+        """Count a record that sampling left out, and keep that it was there."""
+        self.sampled_out += 1
+        self.presences.add(record)
 
     def submit_metrics(self, points: list[MetricPoint]) -> bool:
         """Fail: there are no metrics."""

@@ -7,6 +7,7 @@ redaction and sampling as real data.
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry._logs import SeverityNumber
@@ -23,7 +24,9 @@ from cortex_otel.demo.product import (
     TOOLS,
     VERSIONS,
 )  # fmt: skip
-from cortex_otel.demo.users import FLAG, happens, one_of
+from cortex_otel.demo.searches import failed_search
+from cortex_otel.demo.tool_choice import Choice, opening, tools
+from cortex_otel.demo.users import happens, one_of
 from cortex_otel.process.data import LogData, ResourceData, SpanData, is_plain
 
 if TYPE_CHECKING:
@@ -46,7 +49,6 @@ _IN_EDITOR = (
     (sc.EXT_CONTEXT_SWITCH, 365), (sc.EXT_UI_INTERACTION, 400), (sc.EXT_CODE_INSERT, 220),
     (sc.EXT_ERROR, 15),
 )  # fmt: skip
-_NAMES, _WEIGHTS = tuple(TOOLS), tuple(tool.weight for tool in TOOLS.values())
 _SERVER = InstrumentationScope("cortex_otel", "0.1.0")
 _CLIENT = InstrumentationScope("@cortex/telemetry", "0.1.0")
 _SCOPES = {
@@ -80,51 +82,59 @@ class UserSession:
         self._person, self._day, self._choose = person, day, choose
         self._now = start_ns
         self._request = 0
-        self._mcp = ResourceData(
-            self._resource("cortex-mcp", "mcp", _version(SERVER_VERSIONS, day))
-        )
-        version = _version(VERSIONS, day)
-        self._extension = ResourceData(
-            self._resource("cortex-extension", "extension", version)
-            | {sc.CORTEX_IDE: person.ide, sc.CORTEX_EXTENSION_VERSION: version}
-        )
-        self._version = version
+        self._version = _version(VERSIONS, day)
 
-    def first_look(self) -> Iterator[Item]:
-        """The extension is installed, and activated."""
+    @cached_property
+    def _mcp(self) -> ResourceData:
+        version = _version(SERVER_VERSIONS, self._day)
+        return ResourceData(self._resource("cortex-mcp", "mcp", version))
+
+    @cached_property
+    def _extension(self) -> ResourceData:
+        values = {sc.CORTEX_IDE: self._person.ide, sc.CORTEX_EXTENSION_VERSION: self._version}
+        return ResourceData(self._resource("cortex-extension", "extension", self._version) | values)
+
+    def install(self) -> Iterator[Item]:
+        """The extension is installed, and asks for its variants."""
         yield self._event(
             sc.EXT_INSTALL,
             {sc.CORTEX_IDE: self._person.ide, sc.CORTEX_EXTENSION_VERSION: self._version},
         )
         self._pass_seconds(4)
-        yield self._activate()
-        yield from self._exposure(self._extension)
+        yield from self._exposure()
 
-    def work(self, conditions: Conditions, length: int, *, mcp: bool) -> Iterator[Item]:
+    def work(
+        self, conditions: Conditions, length: int, *, mcp: bool, is_first: bool = False
+    ) -> Iterator[Item]:
         """``length`` actions, one after another.
 
         Args:
             conditions: those of the day.
-            length: number of actions.
+            length: number of actions; more, if the session begins with more tools.
             mcp: with the assistant's tools; else in the editor only.
+            is_first: whether it is the user's first session.
         """
         person, choose = self._person, self._choose
         if person.uses_extension:
-            yield self._activate()
-        if happens(0.25, choose):
-            yield from self._exposure(self._extension if person.uses_extension else self._mcp)
-        for _ in range(length):
+            yield self.activate()
+        if is_first or happens(0.25, choose):
+            yield from self._exposure()
+        begin = opening(person, choose, is_first=is_first) if mcp else ()
+        for choice in begin:
+            self._pass_seconds(45)
+            yield from self._call(choice, conditions)
+        following = tools(person, self._day, choose, begin[-1].tool if begin else "")
+        for _ in range(length - len(begin)):
             self._pass_seconds(45)
             if mcp and (not person.uses_extension or happens(0.6, choose)):
-                yield from self._call(conditions)
+                yield from self._call(next(following), conditions)
             elif person.uses_extension:
                 yield self._in_editor()
 
     # --- the assistant's side -------------------------------------------------------------------
 
-    def _call(self, conditions: Conditions) -> Iterator[Item]:
-        choose = self._choose
-        name = choose.choices(_NAMES, _WEIGHTS)[0]
+    def _call(self, choice: Choice, conditions: Conditions) -> Iterator[Item]:
+        choose, name = self._choose, choice.tool
         trace_id = choose.getrandbits(128) | 1
         parent = 0
         click: SpanData | None = None
@@ -139,7 +149,7 @@ class UserSession:
             parent = click.span_id
             self._now += int(choose.uniform(2, 9) * _NS_A_MS)
         for attempt in range(3):
-            call = self._one_call(name, trace_id, parent, conditions)
+            call = self._one_call(choice, trace_id, parent, conditions)
             yield from call
             failed = call[-1][0].status is StatusCode.ERROR  # its root comes last
             if not failed or attempt == 2 or happens(0.35, choose):  # noqa: PLR2004 - the third
@@ -150,10 +160,10 @@ class UserSession:
             yield click._replace(end_time_unix_nano=end), True
 
     def _one_call(
-        self, name: str, trace_id: int, parent: int, conditions: Conditions
+        self, choice: Choice, trace_id: int, parent: int, conditions: Conditions
     ) -> list[tuple[Any, bool]]:
-        tool, choose = TOOLS[name], self._choose
-        broken = conditions.broken_tool == name
+        name, choose = choice.tool, self._choose
+        tool, broken = TOOLS[name], conditions.broken_tool == name
         self._request += 1
         attributes: dict[str, object] = {
             sc.MCP_METHOD_NAME: sc.METHOD_TOOLS_CALL, sc.MCP_PROTOCOL_VERSION: "2026-07-28",
@@ -167,9 +177,10 @@ class UserSession:
         chance = choose.random()
         errors, timeouts = (0.55, 0.22) if broken else (tool.errors, tool.timeouts)
         result = "success"
-        if chance < errors:
+        if choice.error or chance < errors:
             result = "error"
-            _fail(attributes, "ConnectionError" if broken else tool.error, name, "tool_error")
+            error = choice.error or ("ConnectionError" if broken else tool.error)
+            _fail(attributes, error, name, "tool_error")
         elif chance < errors + timeouts:
             result, took = "timeout", 10_000.0 if broken else 5_000.0
             _fail(attributes, "TimeoutError", name, "timeout")
@@ -185,6 +196,8 @@ class UserSession:
             inner.append((self._backend(tool.backend, trace_id, within, took, result), False))
         if result == "success":
             inner += self._event_of_tool(name, trace_id, within, took, conditions)
+        elif name == "search_context" and result in sc.FAILED_RESULTS:
+            inner.append((failed_search(root, attributes, took), False))
         self._now = root.start_time_unix_nano + max(int(took * _NS_A_MS), 50_000)
         status = StatusCode.ERROR if result in sc.FAILED_RESULTS else StatusCode.UNSET
         return [*inner, (root._replace(end_time_unix_nano=self._now, status=status), True)]
@@ -283,20 +296,22 @@ class UserSession:
 
     # --- the editor's side ----------------------------------------------------------------------
 
-    def _activate(self) -> Item:
+    def activate(self) -> Item:
+        """The extension is opened."""
         path = {
             "cortex.project.path.length": len(self._person.project) + 18,
             "cortex.project.path.hash": self._person.user_hash[:16],
         }
         return self._event(sc.EXT_ACTIVATE, {sc.CORTEX_IDE: self._person.ide, **path})
 
-    def _exposure(self, told: ResourceData) -> Iterator[Item]:
-        if self._person.arm:
+    def _exposure(self) -> Iterator[Item]:
+        by_extension = self._person.uses_extension
+        told, scope = (self._extension, _CLIENT) if by_extension else (self._mcp, _SERVER)
+        for flag, variant in self._person.variants_on(self._day):
             values: dict[str, object] = {
-                sc.FEATURE_FLAG_KEY: FLAG[0], sc.FEATURE_FLAG_RESULT_VARIANT: self._person.arm,
+                sc.FEATURE_FLAG_KEY: flag, sc.FEATURE_FLAG_RESULT_VARIANT: variant,
                 sc.FEATURE_FLAG_RESULT_REASON: "split",
             }  # fmt: skip
-            scope = _CLIENT if told is self._extension else _SERVER
             yield self._log(told, scope, sc.FEATURE_FLAG_EVALUATION, values)
 
     def _in_editor(self) -> Item:
@@ -344,7 +359,7 @@ class UserSession:
             sc.DEPLOYMENT_ENVIRONMENT_NAME: "demo", sc.OS_TYPE: person.os,
             sc.SESSION_ID: f"{self._choose.getrandbits(128):032x}",
             sc.USER_HASH: person.user_hash, sc.CORTEX_USER_TIER: person.tier_on(self._day),
-            sc.CORTEX_PROJECT_ID: person.project,
+            **({sc.CORTEX_PROJECT_ID: person.project} if person.project else {}),
         }  # fmt: skip
 
     def _span(  # noqa: PLR0917 - in the order of SpanData

@@ -1,5 +1,8 @@
 """Sampling that keeps counts unbiased: by event type, whole traces together, errors always.
 
+What is counted once however often it happens (users, sessions, features in use) stays exact: of
+each record that isn't kept, its presence is (:mod:`cortex_otel_exporters.presence`).
+
 The decision falls when a trace has ended in this process, because only then is it known whether
 it failed. Until then its records wait here (only if a rate below 1 is set; else nothing does).
 
@@ -28,8 +31,8 @@ if TYPE_CHECKING:
     from cortex_otel_exporters.record import Record, Sink
 
     Kept = Callable[[float], None]
-    # What was decided: a record to be kept, or None, and whom to tell of its weight.
-    Decided = list[tuple[Record | None, Kept | None]]
+    # What was decided: a record, whether it is kept, and whom to tell of its weight.
+    Decided = list[tuple[Record, bool, Kept | None]]
 
 __all__ = ["TraceSampler", "place_of"]
 
@@ -71,7 +74,7 @@ class TraceSampler:
 
     Args:
         rates: share kept by event type, 0 < rate <= 1; ``*`` is for all others.
-        sink: where kept records go; is told how many were not kept.
+        sink: where kept records go; of the others it keeps that they were there.
         chance: a uniform number on [0, 1) for records outside any trace.
     """
 
@@ -177,7 +180,7 @@ class TraceSampler:
         if decision is not None and not is_root:
             rate = min(rate, decision.root_rate)
         place = place_of(record.trace_id) if record.trace_id else self._chance()
-        decided.append((_weighed(record, 1.0 if failed else rate, place), kept))
+        decided.append((*_weighed(record, 1.0 if failed else rate, place), kept))
 
     def _decide(self, trace_id: int, trace: _Trace, decided: Decided) -> None:
         failed = any(record.series.result in FAILED_RESULTS for record, _ in trace.records)
@@ -188,25 +191,25 @@ class TraceSampler:
         place = place_of(trace_id)
         for record, kept in trace.records:
             rate = 1.0 if failed else min(trace.root_rate, self.rate(record.series.event_type))
-            decided.append((_weighed(record, rate, place), kept))
+            decided.append((*_weighed(record, rate, place), kept))
 
     # --- without it -----------------------------------------------------------------------------
 
     def _pass_on(self, decided: Decided) -> None:
-        for record, kept in decided:
-            if record is None:
-                self._sink.count_sampled_out()
+        for record, is_kept, kept in decided:
+            if not is_kept:
+                self._sink.sample_out(record)
                 continue
             self._sink.submit(record)
             if kept is not None:
                 kept(record.weight)
 
 
-def _weighed(record: Record, rate: float, place: float) -> Record | None:
-    """``record`` with its weight; ``None`` if it isn't kept."""
+def _weighed(record: Record, rate: float, place: float) -> tuple[Record, bool]:
+    """``record`` with its weight, and whether it is kept."""
     if place >= rate:
-        return None
-    return record._replace(weight=record.weight / rate) if rate < 1 else record
+        return record, False
+    return (record._replace(weight=record.weight / rate) if rate < 1 else record), True
 
 
 def _after_fork_in_child() -> None:

@@ -26,7 +26,11 @@ Title, about and meanings are in English; their Korean is in :mod:`cortex_otel.l
 the same title in every question: :mod:`.titles`.
 
 Files share common table expressions: below ``WITH``, the line ``-- with: NAME`` is replaced by the
-content of ``sql/shared/NAME.sql``, which may name others that it needs; each is inserted once.
+content of ``sql/shared/NAME.sql``, which may name others that it needs; each is inserted once. In
+the same place, ``-- asks: NAME`` is replaced by the answer of the question ``NAME``, as an
+expression of that name: what it says of the same range, so that two questions can't tell two
+numbers. Parameters that only ``NAME`` declares have their defaults. Read it once: SQLite plans it
+anew for each use.
 ``cortex-otel query NAME --show`` shows the result.
 """
 
@@ -217,6 +221,7 @@ COMMON_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
 _LINE = re.compile(r"-- (?P<key>[a-z.]+): (?P<value>.+)")
 _CONTINUED = re.compile(r"--   (?P<value>\S.*)")
 _WITH = re.compile(r"^-- with: (?P<name>\w+)\n", re.MULTILINE)
+_ASKS = re.compile(r"^-- asks: (?P<name>\w+)\n", re.MULTILINE)
 _LAST_COMMA = re.compile(r",\n(?=SELECT\b)")
 _PARSERS: dict[str, Callable[[str], int | float | str]] = {
     "integer": int,
@@ -233,7 +238,7 @@ def catalogue() -> Mapping[str, Question]:
     Raises:
         QuestionError: a file has an invalid header.
     """
-    files = _files("sql")
+    files = _questions()
     return MappingProxyType(
         {
             name: parse(name, files[name], files.get(f"{name}.exact"))
@@ -268,8 +273,29 @@ def expanded(name: str, sql: str) -> str:
         inserted.add(found)
         return f"{_WITH.sub(replacement, _shared()[found])},\n"
 
+    def asked(line: re.Match[str]) -> str:
+        return f"{line['name']} AS (\n{_asked(name, sql, line['name'])}\n),\n"
+
     # Expressions are separated by commas; there is none before the SELECT.
-    return _LAST_COMMA.sub("\n", _WITH.sub(replacement, body))
+    return _LAST_COMMA.sub("\n", _ASKS.sub(asked, _WITH.sub(replacement, body)))
+
+
+def _asked(name: str, sql: str, other: str) -> str:
+    """The SQL of the question ``other``, to stand in that of ``name``."""
+    found = _questions().get(other)
+    if found is None:
+        raise QuestionError(f"{name}.sql: there is no sql/{other}.sql")
+    own = {_parameter(name, value).name for key, value in _header(name, sql) if key == "parameter"}
+    inner = expanded(other, found).rstrip()
+    for key, value in _header(other, found):
+        parameter = _parameter(other, value) if key == "parameter" else None
+        if parameter is None or parameter.name in own:
+            continue
+        if not parameter.is_special:
+            raise QuestionError(f"{name}.sql: {other} needs the parameter {parameter.name}")
+        default = repr(parameter.default)  # a number, or a text without quotes in it
+        inner = re.sub(rf":{parameter.name}\b", default, inner)
+    return inner
 
 
 def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
@@ -322,6 +348,11 @@ def _files(*folder: str) -> dict[str, str]:
         for file in files
         if file.name.endswith(".sql")
     }
+
+
+@cache
+def _questions() -> dict[str, str]:
+    return _files("sql")
 
 
 @cache

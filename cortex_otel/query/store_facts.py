@@ -14,7 +14,7 @@ _TOTALS = """
 SELECT
     (SELECT count(*) FROM events) AS events,
     (SELECT count(*) FROM users) AS users,
-    (SELECT count(*) FROM sessions WHERE session_id <> '') AS sessions,
+    (SELECT count(*) FROM session_parts) AS sessions,
     (SELECT min(time) FROM events) AS first_event_ns,
     (SELECT max(time) FROM events) AS last_event_ns
 """

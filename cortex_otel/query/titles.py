@@ -51,6 +51,7 @@ COLUMN_TITLES: Mapping[str, str] = MappingProxyType(
         "os": "OS",
         "p50_ms": "P50",
         "p95_ms": "P95",
+        "p95_before_ms": "P95, week before",
         "p99_ms": "P99",
         "p_value": "p",
         "parent_span_id": "Parent span",

@@ -241,10 +241,11 @@ class Committer:
         faults = self._faults.take()
         ledger.update(faults)
         shares = [(one.delivery, len(part.records), len(part.points)) for one, part in batch.parts]
-        outcome = store.write(records, points, ledger, shares)
+        presences = [one for _, part in batch.parts for one in part.presences.take()]
+        outcome = store.write(records, points, ledger, shares, presences)
         deadline = time.monotonic() + _LOCKED_FOR_SECONDS
         while outcome.trouble == "locked" and time.monotonic() < deadline and not self._closing:
-            outcome = store.write(records, points, ledger, shares)
+            outcome = store.write(records, points, ledger, shares, presences)
         if outcome.trouble:
             self._faults.give_back(faults)
             self._warn(outcome.trouble)

@@ -29,6 +29,7 @@ from cortex_otel.receive.protobuf import ProtobufReader
 from cortex_otel.receive.records import Losses, MalformedError
 from cortex_otel.receive.senders import Senders
 from cortex_otel.receive.typed import complete
+from cortex_otel_exporters.presence import Presences
 from cortex_otel_exporters.record import MetricPoint, Record
 
 if TYPE_CHECKING:
@@ -71,11 +72,12 @@ class TooLargeError(ValueError):
 class Part:
     """Some records of a request, or all of them, and what the ledger is to be told."""
 
-    __slots__ = ("ledger", "left_out", "points", "records", "refusals")
+    __slots__ = ("ledger", "left_out", "points", "presences", "records", "refusals")
 
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.points: list[MetricPoint] = []
+        self.presences = Presences(_PART)
         self.ledger: Counter[LedgerEntry] = Counter()
         self.refusals: Counter[str] = Counter()
         """Records that break a rule, by the rule."""
@@ -152,7 +154,8 @@ class Intake:
                 take(part, sender, item)
                 if self._overflowed:
                     self._note_overflowed(part)
-                if len(part.records) >= _PART or len(part.points) >= _PART:
+                most = max(len(part.records), len(part.points), len(part.presences))
+                if most >= _PART:
                     yield part
                     part = Part()
         kind = "metric" if signal == "metrics" else "event"
@@ -197,6 +200,7 @@ class Intake:
             if rate < 1:
                 if place_of(record.trace_id or self._place(item, record, identity)) >= rate:
                     ledger["event", "sampled_out", ""] += 1
+                    part.presences.add(record)
                     return
                 record = record._replace(weight=1 / rate)
         part.records.append(record)

@@ -117,8 +117,8 @@ class _NullSink:
         del points
         return True
 
-    def count_sampled_out(self, number: int = 1, signal: str = "event") -> None:
-        del number, signal
+    def sample_out(self, record: Record) -> None:
+        del record
 
     def count_dropped(self, reason: str, number: int = 1, signal: str = "event") -> None:
         del reason, number, signal

@@ -145,8 +145,8 @@ class Sink(Protocol):
         """Take metric points; ``False`` if they were dropped (and counted)."""
         ...
 
-    def count_sampled_out(self, number: int = 1, signal: str = "event") -> None:
-        """Count records that sampling left out."""
+    def sample_out(self, record: Record) -> None:
+        """Count a record that sampling left out, and keep that it was there."""
         ...
 
     def count_dropped(self, reason: str, number: int = 1, signal: str = "event") -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import apsw
 from patience import PATIENCE, wait_for  # noqa: F401 - what the tests of the store import from here
+from sessionizer import sittings
 
 from cortex_otel_exporters.record import Context, MetricPoint, Record, Series, Session
 from cortex_otel_exporters.sqlite.writer import Writer
@@ -193,7 +194,10 @@ def verify(path):  # noqa: PLR0915 - a line or two a table
     hours, days = defaultdict(lambda: [0, 0, 0, 0]), defaultdict(lambda: [0, 0, 0, 0])
     hour_durations, day_durations = defaultdict(float), defaultdict(float)
     week_durations = defaultdict(float)
-    user_days, user_features, tiers, sessions = {}, {}, {}, {}
+    user_days, user_features, tiers, of_sessions = {}, {}, {}, []
+    no_session = {
+        key for (key,) in rows(path, "SELECT session_key FROM sessions WHERE session_id = ''")
+    }
     lifetimes, asides, user_times = {}, {}, {}
     first_seen, first_active = {}, {}
     events = rows(
@@ -219,11 +223,8 @@ def verify(path):  # noqa: PLR0915 - a line or two a table
             hour_durations[hour, feature_key, segment, bucket_of(duration)] += weight
             day_durations[day, feature_key, segment, bucket_of(duration)] += weight
             week_durations[day // 7, feature_key, segment, bucket_of(duration)] += weight
-        row = sessions.setdefault(session, [at, at, 0, 0])
-        row[0], row[1] = min(row[0], at), max(row[1], at + (duration or 0))
-        if product:
-            row[2] += weight
-            row[3] += weight if failed else 0
+        if product and session not in no_session:
+            of_sessions.append((session, at, duration, weight, failed, segment, user))
         if user is None:
             continue
         first_seen[user] = min(at, first_seen.get(user, at))
@@ -265,18 +266,28 @@ def verify(path):  # noqa: PLR0915 - a line or two a table
     _same(path, "rollup_user_aside", 3, asides)
     _same(path, "rollup_user_feature_days", 4, user_features)
     _same(path, "user_tiers", 2, tiers)
-    _same(
-        path,
-        "(SELECT session_key, start_time, end_time, events, errors FROM sessions)",
-        1,
-        sessions,
-    )
+    _verify_sessions(path, of_sessions)
     # A batch that the store refused may have left the key of a user, never a count.
     known = dict(rows(path, "SELECT user_key, first_seen FROM users"))
     assert {user: known[user] for user in first_seen} == first_seen
     known = rows(path, "SELECT user_key, first_active FROM users WHERE first_active IS NOT NULL")
     assert dict(known) == first_active
     return len(events)
+
+
+def _verify_sessions(path, events):
+    expected = {}
+    for one in sittings(events, lambda e: e[0], lambda e: e[1], lambda e: e[2]):
+        users = [(at, user) for _, at, *_, user in one.events if user is not None]
+        expected[one.session, one.start] = [
+            one.end,
+            sum(weight for _, _, _, weight, *_ in one.events),
+            sum(weight for _, _, _, weight, failed, *_ in one.events if failed),
+            max((at, segment) for _, at, _, _, _, segment, _ in one.events)[1],
+            max(users)[1] if users else -1,
+        ]
+    columns = "session_key, start_time, end_time, events, errors, segment_key"
+    _same(path, f"(SELECT {columns}, coalesce(user_key, -1) FROM session_parts)", 2, expected)
 
 
 def _same(path, table, keys, expected):

@@ -13,12 +13,12 @@ def test_received_is_stored_plus_sampled_out_plus_dropped(path, writer):
     for number in range(100):
         writer.submit(record(number))
     writer.submit(record(weight=-1))
-    writer.count_sampled_out(7)
+    for number in range(7):
+        writer.sample_out(record(number))
     writer.count_dropped("invalid", 3)
     writer.count_dropped("too_large", 2)
     writer.submit_metrics([point(1), point(2)])
     writer.count_dropped("invalid", 1, "metric")
-    writer.count_sampled_out(4, "metric")
     assert writer.force_flush()
     assert ledger(path) == {
         "received": 113,
@@ -28,9 +28,8 @@ def test_received_is_stored_plus_sampled_out_plus_dropped(path, writer):
         "dropped|too_large": 2,
     }
     assert ledger(path, "metric") == {
-        "received": 7,
+        "received": 3,
         "stored": 2,
-        "sampled_out": 4,
         "dropped|invalid": 1,
     }
     verify(path)
@@ -45,7 +44,8 @@ def test_every_committed_state_balances(path, make_writer):
         number = 0
         while not stop.is_set():
             writer.submit(record(number))
-            writer.count_sampled_out(2)
+            writer.sample_out(record(number))
+            writer.sample_out(record(number))
             number += 1
             if number % 50 == 0:
                 time.sleep(0.001)
@@ -123,7 +123,8 @@ def test_a_flush_does_not_wait_for_later_records(path, writer):
         thread = threading.Thread(target=lambda: results.append(writer.force_flush(500)))
         thread.start()
         wait_for(lambda: writer._waiters)
-        writer.count_sampled_out(1000)
+        for _ in range(1000):
+            writer.sample_out(record())
         writer.count_dropped("invalid", 1000)
         thread.join()
     assert results == [False]
@@ -135,7 +136,7 @@ def test_a_flush_under_steady_load_ends(path, writer):
     def load():
         while not stop.is_set():
             writer.submit(record())
-            writer.count_sampled_out()
+            writer.sample_out(record())
             time.sleep(0.0002)
 
     thread = threading.Thread(target=load)

@@ -10,7 +10,7 @@ EVENT_COLUMNS = [
     "id", "timestamp", "service", "event_type", "user_tier", "user_id_hash", "session_id", "result",
     "duration_ms", "error_type", "error_message", "project_id", "branch_id", "tool_name", "feature",
     "event_data", "level", "trace_id", "span_id", "parent_span_id", "kind", "name", "scope",
-    "resource", "weight", "is_failed",
+    "resource", "weight", "is_failed", "session_part",
 ]  # fmt: skip
 
 
@@ -47,6 +47,7 @@ def test_an_event_reads_as_it_was_recorded(path, writer):
         "trace_id": "80000000000000000000000000000005", "span_id": "8000000000000007",
         "parent_span_id": "0000000000000009", "kind": "server", "name": "tools/call search",
         "scope": "scope@1", "resource": '{"r":1}', "weight": 10.0, "is_failed": 1,
+        "session_part": 1,
     }  # fmt: skip
 
 
@@ -108,15 +109,16 @@ def test_a_session_row_adds_up_its_events(path, writer):
         writer.submit(
             record(number, session=session, series=SERIES._replace(result=result), weight=2.0)
         )
+    # A span of another instrumentation doesn't make it longer.
     writer.submit(record(9, session=session, series=SERIES._replace(event_type="span")))
     assert writer.force_flush()
     (row,) = as_dicts(path, "telemetry_user_sessions")
     assert row == {
         "session_id": "s", "user_id_hash": USER, "user_tier": "free", "service": "mcp",
-        "start_time": MONDAY, "end_time": MONDAY + 14_000_000, "duration_ms": 14.0,
+        "start_time": MONDAY, "end_time": MONDAY + 8_000_000, "duration_ms": 8.0,
         "event_count": 8, "error_count": 4, "os": "linux", "ide": "vscode",
         "extension_version": "1.2", "mcp_server_name": "git", "mcp_server_version": "3.4",
-        "runtime": "python 3.11", "service_instance_id": "instance",
+        "runtime": "python 3.11", "service_instance_id": "instance", "part": 1,
     }  # fmt: skip
 
 

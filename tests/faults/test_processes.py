@@ -23,7 +23,8 @@ for number in range(each):
         weight=float(choose.choice([1, 1, 10])),
     ))
     if number % 1000 == 0:
-        writer.count_sampled_out(3)
+        for _ in range(3):
+            writer.sample_out(record(series=SERIES._replace(event_type="span")))
         writer.submit_metrics([point(), point(value=float("nan"))])
 assert writer.force_flush()
 assert writer.shutdown()

@@ -29,9 +29,12 @@ if "seeding" not in sys.modules:
     _loaded("seeding", HERE.parent / "query" / "seeding.py")
 import seeding  # noqa: E402
 
+from cortex_otel.query.zones import zone  # noqa: E402
 from cortex_otel_exporters.sqlite.reader import open_reader  # noqa: E402
+from cortex_otel_exporters.sqlite.zone_table import keep_zone  # noqa: E402
 
 LANGUAGES = ("en", "ko")
+ZONES = ("Asia/Seoul", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe")
 #: A whole second; half past two in the afternoon of a Wednesday in Seoul.
 NOW = 1_771_997_400_000_000_000
 
@@ -82,7 +85,7 @@ def population(tmp_path_factory):
     """What the demo makes, through the real write path: every kind of event, and an incident."""
     from cortex_otel.demo.synthetic_data import fill
 
-    path = tmp_path_factory.mktemp("grafana") / "population.db"
+    path = tmp_path_factory.mktemp("grafana") / "cortex.db"
     fill(path, days=50, users=150, seed=3, now_ns=NOW)
     return path
 
@@ -101,7 +104,15 @@ class Store:
         self.connection.close()
 
 
+def with_zones(path):
+    """As ``cortex-otel serve`` leaves it, of a project in each of these zones in turn."""
+    for name in ZONES:
+        keep_zone(path, name, zone(name).recent_offsets(NOW))
+    return path
+
+
 def _store(path, end):
+    with_zones(path)
     connection = open_reader(path)
     # With errors and traces, where there are any, so that there is something to see.
     sql = (
@@ -123,6 +134,27 @@ def population_store(population):
     store = _store(population, NOW)
     yield store
     store.close()
+
+
+@pytest.fixture(scope="session")
+def changed_store(tmp_path_factory):
+    """By season: a population with a change of New York's clocks 20 days before its end."""
+    from cortex_otel.demo.synthetic_data import fill
+
+    made = {}
+
+    def of(season):
+        if season not in made:
+            # 2026-03-28 and 2025-11-22, within an hour.
+            end = {"spring": 1_774_674_000, "autumn": 1_763_800_200}[season] * 10**9
+            path = tmp_path_factory.mktemp("grafana") / f"{season}.db"
+            fill(path, days=45, users=60, seed=4, now_ns=end)
+            made[season] = _store(path, end)
+        return made[season]
+
+    yield of
+    for store in made.values():
+        store.close()
 
 
 @pytest.fixture(params=["random_store", "population_store"])

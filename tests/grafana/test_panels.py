@@ -28,7 +28,7 @@ def asked(panel, over, from_ns, to_ns):
                 {"name": name, "allValue": "''", "current": {"value": "$__all"}}
                 for name in ("service", "tier")
             ]
-            + [{"name": "utc_offset", "current": {"value": "540"}}]
+            + [{"name": "time_zone", "current": {"value": "Asia/Seoul"}}]
         }
     }
     (target,) = panel["targets"]

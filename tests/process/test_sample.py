@@ -19,14 +19,16 @@ class Kept:
     def __init__(self):
         self.records = []
         self.sampled_out = 0
+        self.left_out = []
         self.dropped = Counter()
 
     def submit(self, record):
         self.records.append(record)
         return True
 
-    def count_sampled_out(self, number=1, signal="event"):
-        self.sampled_out += number
+    def sample_out(self, record):
+        self.sampled_out += 1
+        self.left_out.append(record)
 
     def count_dropped(self, reason, number=1, signal="event"):
         self.dropped[reason] += number

@@ -7,6 +7,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from seeding import bucket_of
+from sessionizer import sittings
 
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.runner import run
@@ -109,20 +110,15 @@ def mean_ms(events):
 
 def sittings_of(events, from_ns, to_ns, service="", user_tier=""):
     """Events of each session that overlaps the range, with its start, end and last tier."""
-    sessions = {}
-    for event in events:
-        sessions.setdefault(event.session, []).append(event)
     found = []
-    for session, of in sessions.items():
-        start, end = min(e.time for e in of), max(e.time + (e.duration or 0) for e in of)
-        last = of[-1]
+    of_sessions = [event for event in events if event.session and event.product]
+    for one in sittings(of_sessions, lambda e: e.session, lambda e: e.time, lambda e: e.duration):
+        last = one.events[-1]
         if (
-            session
-            and end >= from_ns
-            and start < to_ns
-            and any(e.product for e in of)
+            one.end >= from_ns
+            and one.start < to_ns
             and service in {"", last.service}
             and user_tier in {"", last.tier}
         ):
-            found.append((session, start, end, of))
+            found.append((one.session, one.start, one.end, one.events))
     return found

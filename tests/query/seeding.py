@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import apsw
+from sessionizer import sittings
 
 from cortex_otel.semconv import MEASURES
 from cortex_otel_exporters.sqlite import schema
@@ -224,6 +225,23 @@ def _fill(connection, events):  # noqa: PLR0912, PLR0915 - one statement a table
         "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '')",
         [(key, of, *session_rows[key]) for of, key in sessions.items()],
     )
+    at_once = [event for event in events if event.session and event.product]
+    for one in sittings(at_once, lambda e: e.session, lambda e: e.time, lambda e: e.duration):
+        last = one.events[-1]
+        known = [event.user for event in one.events if event.user]
+        connection.execute(
+            "INSERT INTO session_parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
+            (
+                sessions[one.session],
+                one.start,
+                one.end,
+                sum(event.weight for event in one.events),
+                sum(event.weight for event in one.events if event.failed),
+                segments[last.service, last.tier],
+                users[known[-1]] if known else None,
+                one.end,
+            ),
+        )
     many(
         "INSERT INTO events (time, duration, series_key, context_key, session_key, user_key,"
         " weight, error_message, shape_key, event_values, trace_id)"

@@ -135,7 +135,13 @@ def undo(path, before):
         list(
             writer.execute(
                 "UPDATE rollup_user_day SET half_hours = 1 << 18;"
+                "DROP VIEW telemetry_user_sessions; DROP VIEW telemetry_events;"
+                "CREATE VIEW telemetry_events AS SELECT 1;"
+                "CREATE VIEW telemetry_user_sessions AS SELECT 1;"
                 "DROP TRIGGER series_declared; DROP TRIGGER features_declared;"
+                "DROP TABLE session_half_hours; DROP TABLE session_parts;"
+                "CREATE INDEX sessions_by_end ON sessions (end_time);"
+                "DELETE FROM store WHERE key = 'next_cut_key';"
                 "DROP TABLE event_types; DROP TABLE rollup_user_aside; DROP TABLE zone_offsets;"
                 "ALTER TABLE series DROP COLUMN is_active;"
                 "ALTER TABLE series DROP COLUMN in_error_rate;"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import time
 
 import pytest
 from seeding import HOUR, MONDAY, Event
 
 from cortex_otel.query import runner, writers
 from cortex_otel.query.catalogue import COMMON_PARAMETERS, catalogue, parse
-from cortex_otel.query.ranges import local_offset_minutes
 from cortex_otel.query.runner import run, stream
 
 EVENTS = [Event(MONDAY + number, user=f"{number:064x}") for number in range(10)]
@@ -86,21 +84,3 @@ def test_a_state_file_that_is_too_large_is_skipped(tmp_path, more, states):
     content = json.dumps({"pid": os.getpid()}).ljust((1 << 20) + more)
     (tmp_path / "writers" / "1-1.json").write_text(content)
     assert len(writers.read_writers(tmp_path)) == states
-
-
-@pytest.mark.parametrize(
-    ("zone", "at", "minutes"),
-    [
-        ("Europe/Berlin", 1_774_745_999, 60), ("Europe/Berlin", 1_774_746_000, 120),
-        ("America/St_Johns", 0, -210), ("Asia/Kathmandu", 1_774_746_000, 345), ("UTC", 0, 0),
-    ],
-)  # fmt: skip
-def test_the_local_offset_is_that_of_the_moment(monkeypatch, zone, at, minutes):
-    with monkeypatch.context() as patched:
-        patched.setenv("TZ", zone)
-        time.tzset()
-        try:
-            assert local_offset_minutes(at * 10**9) == minutes
-        finally:
-            patched.undo()
-            time.tzset()

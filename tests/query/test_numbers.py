@@ -15,6 +15,7 @@ from counting import (
     local_day,
     nearest_rank,
     ratio,
+    sittings_of,
     users_of,
     weight_of,
 )
@@ -281,20 +282,18 @@ def test_errors_newest_first(connection, events, filters):
 
 def test_sessions_that_overlap(connection, events):
     from_ns, to_ns = MONDAY + 10 * DAY + HOUR, MONDAY + 11 * DAY
-    sittings = defaultdict(list)
-    for event in events:
-        sittings[event.session].append(event)
-    expected = {}
-    for session, of in sittings.items():
-        start, end = min(e.time for e in of), max(e.time + (e.duration or 0) for e in of)
-        if end >= from_ns and start < to_ns and any(e.product for e in of):
-            expected[session] = (start, end, weight_of(e for e in of if e.product))
+    expected = {
+        (session, start): (end, weight_of(of))
+        for session, start, end, of in sittings_of(events, from_ns, to_ns)
+    }
+    parts = Counter(row["session_id"] for row in ask(connection, "sessions", from_ns=0))
+    assert max(parts.values()) > 1
     rows = ask(connection, "sessions", from_ns=from_ns, to_ns=to_ns)
     assert {
-        row["session_id"]: (row["start_time"], row["end_time"], row["events"]) for row in rows
+        (row["session_id"], row["start_time"]): (row["end_time"], row["events"]) for row in rows
     } == expected
     assert [row["end_time"] for row in rows] == sorted(
-        (end for _, end, _ in expected.values()), reverse=True
+        (end for end, _ in expected.values()), reverse=True
     )
     (overview,) = ask(connection, "overview", from_ns=from_ns, to_ns=to_ns)
     assert overview["sessions"] == len(expected)

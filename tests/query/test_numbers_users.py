@@ -66,6 +66,23 @@ def test_active_users(varied_store, varied, tz, filters):
         assert row["stickiness"] == ratio(sum(active(1, day) for day in full), monthly)
 
 
+@pytest.mark.parametrize("tz", ["UTC", "Asia/Kathmandu"])
+@pytest.mark.parametrize("by", ["tier", "service"])
+def test_daily_users_by_tier_or_service(varied_store, varied, tz, by):
+    from_ns, to_ns = MONDAY + 9 * DAY + HOUR, MONDAY + 16 * DAY
+    days = defaultdict(set)
+    for event in varied:
+        if event.active and event.user:
+            days[local_day(event, tz), getattr(event, by)].add(event.user)
+    given = {"from_ns": from_ns, "to_ns": to_ns, "time_zone": tz, "breakdown": by}
+    rows = ask(varied_store, "dau", **given)
+    of_range = range(day_of(from_ns, tz), day_of(to_ns - 1, tz) + 1)
+    values = sorted({value for day, value in days if day in of_range})
+    assert [(row["day"], row["breakdown"], row["users"]) for row in rows] == [
+        (day, value, len(days[day, value])) for day in of_range for value in values
+    ]
+
+
 def test_active_users_of_less_than_30_days_say_so(varied_store):
     for days, partial in ((29, 1), (30, 0)):
         (row,) = ask(varied_store, "active_users", to_ns=MONDAY + days * DAY + HOUR)
@@ -262,8 +279,8 @@ def test_a_user_of_the_present_hour_and_the_half_hour_before(store_of):
 def test_sessions_of_a_user(varied_store, varied, user):
     when = MONDAY + 3 * DAY + 5 * HOUR, MONDAY + 19 * DAY
     rows = ask(varied_store, "sessions", from_ns=when[0], to_ns=when[1], user=user)
-    assert {row["session_id"]: (row["start_time"], row["ide"]) for row in rows} == {
-        session: (start, of[0].ide or None)
+    assert {(row["session_id"], row["start_time"]): row["ide"] for row in rows} == {
+        (session, start): of[0].ide or None
         for session, start, _, of in sittings_of(varied, *when)
         if of[0].user.startswith(user)
     }

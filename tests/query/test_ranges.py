@@ -1,21 +1,14 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from cortex_otel.query.ranges import RangeError, local_offset_minutes, parse_moment, parse_range
+from cortex_otel.query.ranges import PERIODS, RangeError, parse_moment, parse_range
+from cortex_otel.query.zones import zone
 
 NOW = 1_800_000_000_123_456_789
 
 
-@pytest.fixture
-def seoul(monkeypatch):
-    monkeypatch.setenv("TZ", "Asia/Seoul")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+SEOUL, NEW_YORK = zone("Asia/Seoul"), zone("America/New_York")
 
 
 @pytest.mark.parametrize(
@@ -34,26 +27,54 @@ def seoul(monkeypatch):
         ("1066-10-14T00:00Z", 0),
     ],
 )
-def test_moments(seoul, text, expected):
-    assert parse_moment(text, NOW) == expected
-    assert local_offset_minutes(NOW) == 540
+def test_moments(text, expected):
+    assert parse_moment(text, NOW, SEOUL) == expected
 
 
 @pytest.mark.parametrize(
-    "text", ["", "3x", "d", "-3d", "1.5h", "2026-13-01", "yesterday", "9" * 30]
+    "text", ["", "3x", "d", "-3d", "1.5h", "2026-13-01", "last-year", "9" * 30]
 )
 def test_nonsense(text):
     with pytest.raises(RangeError) as caught:
-        parse_moment(text, NOW)
+        parse_moment(text, NOW, SEOUL)
     assert "valid time" in caught.value.message
 
 
 @pytest.mark.parametrize(("since", "until"), [("1d", "2d"), ("now", None), ("2100-01-01", None)])
 def test_an_empty_range_is_refused(since, until):
     with pytest.raises(RangeError) as caught:
-        parse_range(since, until, NOW)
+        parse_range(since, until, NOW, SEOUL)
     assert caught.value.message.startswith("the range from")
 
 
 def test_a_range():
-    assert parse_range("2h", "1h", NOW) == (NOW - 7200 * 10**9, NOW - 3600 * 10**9)
+    assert parse_range("2h", "1h", NOW, SEOUL) == (NOW - 7200 * 10**9, NOW - 3600 * 10**9)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "expected"),
+    [
+        # A Thursday evening; the clocks went back on the Sunday before.
+        ("today", None, ("2026-11-05T00:00-05:00", "2026-11-05T19:30-05:00")),
+        ("yesterday", None, ("2026-11-04T00:00-05:00", "2026-11-05T00:00-05:00")),
+        ("this-week", None, ("2026-11-02T00:00-05:00", "2026-11-05T19:30-05:00")),
+        ("last-week", None, ("2026-10-26T00:00-04:00", "2026-11-02T00:00-05:00")),
+        ("this-month", None, ("2026-11-01T00:00-04:00", "2026-11-05T19:30-05:00")),
+        ("last-month", None, ("2026-10-01T00:00-04:00", "2026-11-01T00:00-04:00")),
+        ("last-month", "last-week", ("2026-10-01T00:00-04:00", "2026-11-02T00:00-05:00")),
+        ("last-week", "now", ("2026-10-26T00:00-04:00", "2026-11-05T19:30-05:00")),
+        ("2026-10-30", "yesterday", ("2026-10-30T00:00-04:00", "2026-11-05T00:00-05:00")),
+    ],
+)
+def test_periods_of_the_calendar(since, until, expected):
+    now = NEW_YORK.moment("2026-11-05T19:30")
+    found = parse_range(since, until, now, NEW_YORK)
+    assert found == tuple(NEW_YORK.moment(each) for each in expected)
+
+
+def test_each_period_is_known_in_january_and_on_a_monday():
+    for text in ("2026-01-01T00:00", "2027-01-04T12:00", "2028-02-29T23:59:59"):
+        for since in PERIODS:
+            start, end = parse_range(since, None, SEOUL.moment(text) + 1, SEOUL)
+            assert SEOUL.iso(start).endswith("T00:00:00.000+09:00")
+            assert 0 < end - start <= 31 * 86_400 * 10**9

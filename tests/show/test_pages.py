@@ -25,7 +25,8 @@ HANGUL = re.compile("[가-힣]")
 SAME = {"IDE", "n", "P50", "P95", "P99", "DAU", "WAU", "MAU", "DAU / MAU"}
 
 #: They say which tier users had when, so no tier can be chosen beside.
-BY_TIER_HISTORY = {"tiers", "tier_downgrades", "reliability_conversion", "conversion"}
+BY_TIER_HISTORY = {"tiers", "tier_downgrades", "reliability_conversion", "conversion",
+                   "answer_conversion"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,14 @@ def test_the_pages_of_the_specification_come_first():
 def test_a_panel_names_what_there_is(page, panel):
     question = catalogue()[panel.question]
     columns = {column.name: column for column in question.columns}
+    if panel.draw == "sentence":
+        told = set(re.findall(r"\{(\w+)\}", panel.sentence))
+        assert told
+        assert told <= columns.keys()
+        # What is drawn is of the second question; it accepts the same filters.
+        trend = catalogue()[panel.trend]
+        columns = {column.name: column for column in trend.columns}
+        assert columns[panel.x].unit in {"unix_ns", "epoch_day"}
     named = {*panel.values, *panel.links, *filter(None, (panel.x, panel.split))}
     assert named <= columns.keys()
     assert set(panel.links.values()) <= {*PAGES, "trace"}

@@ -19,46 +19,40 @@ WITH RECURSIVE
 full_days AS (
     SELECT
         CASE WHEN from_day > first_day + 29 THEN from_day ELSE first_day + 29 END AS from_day,
-        next_day AS to_day
+        next_day - 1 AS last_day,
+        CASE WHEN next_day - 30 < first_day THEN 1 ELSE 0 END AS partial
     FROM local_days
 ),
 wanted_days AS (
     SELECT
-        CASE WHEN f.from_day < f.to_day THEN f.from_day ELSE f.to_day - 1 END - 29 AS from_day,
-        f.to_day
-    FROM full_days f
+        CASE WHEN from_day <= last_day THEN from_day ELSE last_day END - 29 AS from_day,
+        last_day + 1 AS to_day
+    FROM full_days
 ),
 -- with: zone_days
 spans AS (
     SELECT day, from_time, to_time FROM zone_days
 ),
 -- with: present
-active AS MATERIALIZED (
-    SELECT DISTINCT day, user_key FROM present
-),
 days_asked AS (
     SELECT z.day FROM zone_days z CROSS JOIN full_days f WHERE z.day >= f.from_day
 ),
 -- with: monthly_users
-daily_users AS (
-    SELECT count(*) AS users FROM active WHERE day >= (SELECT from_day FROM full_days)
-),
-last_day AS (
-    SELECT next_day - 1 AS day FROM local_days
-),
 counted AS (
     SELECT
-        count(DISTINCT a.user_key) FILTER (WHERE a.day = l.day) AS dau,
-        count(DISTINCT a.user_key) FILTER (WHERE a.day > l.day - 7) AS wau,
-        count(DISTINCT a.user_key) AS mau
-    FROM last_day l JOIN active a ON a.day > l.day - 30 AND a.day <= l.day
+        f.last_day, f.partial,
+        count(DISTINCT a.user_key) FILTER (WHERE a.day = f.last_day) AS dau,
+        count(DISTINCT a.user_key) FILTER (WHERE a.day > f.last_day - 7) AS wau,
+        count(DISTINCT a.user_key) FILTER (WHERE a.day > f.last_day - 30) AS mau,
+        count(*) FILTER (WHERE a.day >= f.from_day) AS user_days
+    FROM full_days f LEFT JOIN (SELECT DISTINCT day, user_key FROM present) a ON a.day <= f.last_day
+    GROUP BY f.last_day, f.partial, f.from_day
 )
 SELECT
-    l.day AS day,
-    c.dau AS dau,
-    c.wau AS wau,
-    c.mau AS mau,
-    (SELECT users FROM daily_users) * 1.0
-        / nullif((SELECT sum(users) FROM monthly_users), 0) AS stickiness,
-    CASE WHEN l.day - 29 < (SELECT first_day FROM local_days) THEN 1 ELSE 0 END AS partial
-FROM last_day l CROSS JOIN counted c
+    last_day AS day,
+    dau AS dau,
+    wau AS wau,
+    mau AS mau,
+    user_days * 1.0 / nullif((SELECT sum(users) FROM monthly_users), 0) AS stickiness,
+    partial AS partial
+FROM counted

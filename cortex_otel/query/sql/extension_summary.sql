@@ -20,6 +20,7 @@ WITH
 -- with: range_span
 -- with: measured
 -- with: present
+-- with: sessions_in_range
 -- MATERIALIZED: the few that are wanted are found before anything is counted.
 wanted AS MATERIALIZED (
     SELECT series_key, event_type, is_failed, in_error_rate FROM series
@@ -46,10 +47,8 @@ measures AS (
 ),
 sittings AS (
     SELECT count(*) AS sessions, avg((n.end_time - n.start_time) / 1e6) AS avg_session_ms
-    FROM sessions n
-    WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
-      AND n.events > 0 AND n.session_id <> ''
-      AND n.segment_key IN (SELECT segment_key FROM chosen_segments WHERE service = 'extension')
+    FROM sessions_in_range n
+    WHERE n.segment_key IN (SELECT segment_key FROM chosen_segments WHERE service = 'extension')
 )
 SELECT
     (SELECT count(DISTINCT user_key) FROM present

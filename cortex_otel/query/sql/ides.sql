@@ -14,7 +14,9 @@ WITH
 -- with: sessions_in_range
 sittings AS (
     SELECT p.ide, count(DISTINCT n.user_key) AS users, count(*) AS sessions
-    FROM sessions_in_range n JOIN platforms p ON p.platform_key = n.platform_key
+    FROM sessions_in_range n
+    JOIN sessions c ON c.session_key = n.session_key
+    JOIN platforms p ON p.platform_key = c.platform_key
     WHERE p.ide <> ''
       AND n.segment_key IN (SELECT segment_key FROM chosen_segments)
     GROUP BY p.ide

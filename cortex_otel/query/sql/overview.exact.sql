@@ -1,10 +1,11 @@
 -- about: From the events of exactly the range.
 WITH
--- with: chosen_segments
 -- with: events_in_range
+-- with: range_span
+-- with: present
 -- with: sessions_in_range
 chosen AS (
-    SELECT e.user_key, e.duration, e.weight, s.is_failed, s.in_error_rate, s.is_active
+    SELECT e.duration, e.weight, s.is_failed, s.in_error_rate
     FROM events_in_range e JOIN series s ON s.series_key = e.series_key
     WHERE s.is_product = 1
       AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
@@ -15,7 +16,6 @@ totals AS (
         coalesce(sum(weight) FILTER (WHERE is_failed = 1), 0) AS errors,
         sum(weight * in_error_rate) AS rated,
         sum(weight * in_error_rate * is_failed) AS rated_errors,
-        count(DISTINCT user_key) FILTER (WHERE is_active = 1) AS users,
         sum(weight) FILTER (WHERE duration IS NOT NULL) AS timed,
         sum(weight * duration / 1e6) AS duration_ms
     FROM chosen
@@ -38,7 +38,7 @@ SELECT
     t.events AS events,
     t.errors AS errors,
     t.rated_errors / nullif(t.rated, 0) AS error_rate,
-    t.users AS active_users,
+    (SELECT count(DISTINCT user_key) FROM present) AS active_users,
     (SELECT count(*) FROM sessions_in_range
      WHERE segment_key IN (SELECT segment_key FROM chosen_segments)) AS sessions,
     t.duration_ms / nullif(t.timed, 0) AS avg_ms,

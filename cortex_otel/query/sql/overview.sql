@@ -33,6 +33,7 @@ totals AS (
     WHERE s.is_product = 1
       AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
 ),
+-- with: sessions_in_range
 histogram AS (
     SELECT 0 AS cell, bucket, sum(events) AS events
     FROM durations
@@ -45,11 +46,8 @@ SELECT
     t.errors AS errors,
     t.rated_errors * 1.0 / nullif(t.rated, 0) AS error_rate,
     (SELECT count(DISTINCT user_key) FROM present) AS active_users,
-    (SELECT count(*) FROM sessions n
-     WHERE n.end_time >= :from_ns AND n.start_time < :to_ns
-       AND n.events > 0
-       AND n.session_key NOT IN (SELECT session_key FROM sessions WHERE session_id = '')
-       AND n.segment_key IN (SELECT segment_key FROM chosen_segments)) AS sessions,
+    (SELECT count(*) FROM sessions_in_range
+     WHERE segment_key IN (SELECT segment_key FROM chosen_segments)) AS sessions,
     t.duration_ms / nullif(t.timed, 0) AS avg_ms,
     coalesce(t.timed, 0) AS timed,
     p.p50_ms AS p50_ms,

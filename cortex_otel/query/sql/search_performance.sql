@@ -6,7 +6,7 @@
 -- parameter: service
 -- parameter: user_tier
 -- column: searches count searches, weighted by sampling
--- column: errors count of these, failed or timed out
+-- column: errors count of these, failed or timed out; a tool that fails beside its search isn't one
 -- column: error_rate ratio errors / searches
 -- column: avg_results count results of a search, on average; null where none was recorded
 -- column: recall ratio needles found / needles; null without a check

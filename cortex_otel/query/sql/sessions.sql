@@ -16,10 +16,12 @@
 -- column: errors count of these, failed or timed out
 -- column: ide text the editor, if known
 -- column: os text the operating system, if known
+-- column: part count which part of what the client calls a session: it ends after half an hour
+--   without an event, and after a day
 WITH
 -- with: sessions_in_range
 SELECT
-    n.session_id AS session_id,
+    c.session_id AS session_id,
     u.user_id_hash AS user_id_hash,
     g.service AS service,
     g.user_tier AS user_tier,
@@ -29,14 +31,17 @@ SELECT
     CAST(round(n.events) AS bigint) AS events,
     CAST(round(n.errors) AS bigint) AS errors,
     nullif(p.ide, '') AS ide,
-    nullif(p.os, '') AS os
+    nullif(p.os, '') AS os,
+    (SELECT count(*) FROM session_parts o
+     WHERE o.session_key = n.session_key AND o.start_time <= n.start_time) AS part
 FROM sessions_in_range n
+JOIN sessions c ON c.session_key = n.session_key
 JOIN segments g ON g.segment_key = n.segment_key
-JOIN platforms p ON p.platform_key = n.platform_key
+JOIN platforms p ON p.platform_key = c.platform_key
 LEFT JOIN users u ON u.user_key = n.user_key
 WHERE (:service = '' OR g.service = :service)
   AND (:user_tier = '' OR g.user_tier = :user_tier)
   AND (:user = '' OR n.user_key IN (
     SELECT user_key FROM users WHERE substr(user_id_hash, 1, length(:user)) = :user
   ))
-ORDER BY n.end_time DESC, n.session_key DESC
+ORDER BY n.end_time DESC, n.session_key DESC, n.start_time DESC

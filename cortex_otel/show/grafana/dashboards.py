@@ -16,19 +16,18 @@ from grafana_foundation_sdk.builders import dashboard, dashboardlist
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
-from cortex_otel.locale import LANGUAGES, N_, texts
+from cortex_otel.locale import LANGUAGES, texts
 from cortex_otel.query.catalogue import catalogue
-from cortex_otel.semconv import TIERS
 from cortex_otel.show.grafana import alerts, dialect
 from cortex_otel.show.grafana.links import filters_of, link_of, uid_of
 from cortex_otel.show.grafana.pages import HOME, LIVE, PAGES_OF_GRAFANA, TRACE
 from cortex_otel.show.grafana.panels import panel_of, waterfall
 from cortex_otel.show.grafana.targets import (
-    DATASOURCE,
     DATASOURCE_TYPE,
     DATASOURCE_UID,
     Context,
 )
+from cortex_otel.show.grafana.variables import variable_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,25 +43,10 @@ _TAG, _TAG_OF_DETAIL = "cortex", "cortex-detail"
 #: Empty until somebody clicks on a user or trace elsewhere, so not in the list.
 _DETAILS = {"user", TRACE.id}
 
-#: Raw SQL, not a value: Grafana doesn't format a custom "All".
-_ALL = "''"
 _INTERVALS = ["5s", "10s", "30s", "1m", "5m", "15m", "1h"]
 #: An hour with fewer events than this is no incident, however many of them failed.
 _MIN_EVENTS = 20
 _ERROR_RATE = 0.05
-
-#: Of the variables, by the parameter they set.
-_LABELS = {
-    "service": N_("Service"),
-    "user_tier": N_("Tier"),
-    "time_zone": N_("Time zone"),
-    "user": N_("User hash (prefix)"),
-    "event_type": N_("Event type"),
-    "error_type": N_("Error type"),
-    "tool": N_("Tool"),
-    "trace_id": N_("Trace id"),
-    "q": N_("Search"),
-}
 
 
 def generated() -> dict[str, str]:
@@ -90,7 +74,7 @@ def dashboard_of(page: Page, language: str) -> dict[str, Any]:
         .week_start("monday")
         .editable()
         .tooltip(models.DashboardCursorSync.CROSSHAIR)
-        .time("now-15m" if live else "now-30d", "now")
+        .time("now-15m" if live else f"now-{page.since}", "now")
         .timepicker(dashboard.TimePicker().refresh_intervals(intervals))
         .refresh("1s" if live else "1m")
         .link(
@@ -105,7 +89,7 @@ def dashboard_of(page: Page, language: str) -> dict[str, Any]:
         )
     )
     for name in filters_of(page):
-        builder.with_variable(_variable(name, language))
+        builder.with_variable(variable_of(name, page, language))
     context = Context(page, language, lambda column, to: link_of(page, language, column, to))
     for position, panel in _placed(page):
         builder.with_panel(panel_of(panel, context).grid_pos(position))
@@ -162,59 +146,6 @@ def _list(language: str, y: int) -> dashboardlist.Panel:
         .max_items(30)
         .grid_pos(models.GridPos(x=0, y=y, w=_COLUMNS, h=7))
     )
-
-
-def _variable(name: str, language: str) -> Any:
-    _ = texts(language).gettext
-    variable = dialect.VARIABLES.get(name, name)
-    label = _(_LABELS[name])
-    everything = models.VariableOption(selected=True, text="All", value="$__all")
-    match name:
-        case "service":
-            sql = "SELECT DISTINCT service FROM segments ORDER BY service"
-            return (
-                dashboard.QueryVariable(variable)
-                .label(label)
-                .query(sql)
-                .definition(sql)
-                .datasource(DATASOURCE)
-                .refresh(models.VariableRefresh.ON_DASHBOARD_LOAD)
-                .multi(multi=False)
-                .include_all(include_all=True)
-                .all_value(_ALL)
-                .current(everything)
-            )
-        case "user_tier":
-            return (
-                dashboard.CustomVariable(variable)
-                .label(label)
-                .values(",".join(TIERS))
-                .multi(multi=False)
-                .include_all(include_all=True)
-                .all_value(_ALL)
-                .current(everything)
-            )
-        case "time_zone":
-            sql = "SELECT DISTINCT time_zone FROM zone_offsets ORDER BY time_zone"
-            return (
-                dashboard.QueryVariable(variable)
-                .label(label)
-                .description(
-                    _(
-                        "Whose days are counted, exactly across clock changes: UTC, or the zone "
-                        "that CORTEX_OTEL_TIME_ZONE names where cortex-otel serve runs."
-                    )
-                )
-                .query(sql)
-                .definition(sql)
-                .datasource(DATASOURCE)
-                .refresh(models.VariableRefresh.ON_DASHBOARD_LOAD)
-                .multi(multi=False)
-                .include_all(include_all=False)
-                .current(models.VariableOption(selected=True, text="UTC", value="UTC"))
-            )
-    nothing = models.VariableOption(selected=True, text="", value="")
-    return dashboard.TextBoxVariable(variable).label(label).default_value("").current(nothing)
 
 
 def _incidents(page: Page, language: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cortex_otel.query.catalogue import COMMON_PARAMETERS, expanded
+from cortex_otel.query.catalogue import COMMON_PARAMETERS
 from cortex_otel.query.runner import EXACT_EVENTS, IS_COMPLETE
 
 if TYPE_CHECKING:
@@ -27,8 +27,12 @@ __all__ = ["FROM_NS", "TO_NS", "VARIABLES", "answer", "literal", "time_columns"]
 
 FROM_NS = "($__from * 1000000)"
 TO_NS = "($__to * 1000000)"
-#: Whole weeks that the range is long, so that Mondays are compared with Mondays; ns.
-_WEEKS_NS = "(($__to - $__from + 604799999) / 604800000 * 604800000000000)"
+#: Whole weeks, as many as the range has begun: Mondays are compared with Mondays.
+_WEEKS_NS = "($__to - $__from + 604799999) / 604800000 * 604800000000000"
+_BEFORE = {
+    "from_ns": f"($__from * 1000000 - {_WEEKS_NS})",
+    "to_ns": f"($__to * 1000000 - {_WEEKS_NS})",
+}
 
 VARIABLES: Mapping[str, str] = {
     "service": "service",
@@ -62,33 +66,27 @@ def answer(
         given: values of its parameters that are fixed.
         filters: its parameters that the dashboard has a variable for; others have their default.
         compared: the answer stands beside that about an earlier time, and both are by one method.
-        previous: it is that one: earlier by whole weeks, at the same local times.
+        previous: it is that one: earlier by whole weeks (where clocks change in between, the web
+            admin keeps to local times, and this is an hour off).
     """
     now = _values(question, given or {}, filters)
-    zone = now["time_zone"]
-    before = now | {name: f"(SELECT {name} FROM before)" for name in ("from_ns", "to_ns")}  # noqa: S608 - two names
+    before = now | _BEFORE
     values = before if previous else now
     sql = _filled(question.sql, values)
     if question.exact_sql is not None:
         # Percentiles of events are compared with such, and those of histograms too.
         sql = _either_way(question, sql, values, [now, before] if compared else [now])
     columns = ", ".join(
-        f"{_converted(column, zone)} AS {column.name}" for column in question.columns
+        f"{_converted(column, now['time_zone'])} AS {column.name}" for column in question.columns
     )
     asked = f"SELECT {columns}\nFROM (\n{sql.strip()}\n) AS answer"
-    if not compared:
-        return asked
-    start, end = _earlier(FROM_NS, zone), _earlier(TO_NS, zone)
-    period = (
-        f"WITH before AS MATERIALIZED (SELECT {start} AS from_ns, min({end}, {FROM_NS}) AS to_ns)"
-    )
     if previous:
         # What began to be recorded in it would seem to have grown since.
         first = "(SELECT min(hour) FROM rollup_hour) * 3600000000000"
-        asked += f"\nWHERE {first} <= (SELECT from_ns FROM before)"  # noqa: S608 - constants
+        asked += f"\nWHERE {first} <= {_BEFORE['from_ns']}"
         if any(column.name == "partial" for column in question.columns):
-            asked += "\n  AND partial = 0"
-    return f"{period}\n{asked}"
+            asked += " AND partial = 0"
+    return asked
 
 
 def time_columns(question: Question) -> list[str]:
@@ -126,20 +124,6 @@ def _values(
     return values
 
 
-def _earlier(moment: str, zone: str) -> str:
-    """``moment`` some weeks earlier, at the same local time."""
-    local = (
-        f"(SELECT {moment} + o.offset_ns - {_WEEKS_NS} FROM main.zone_offsets o"  # noqa: S608 - as above
-        f" WHERE o.time_zone = {zone} AND o.since <= {moment} AND {moment} < o.until)"
-    )
-    return (
-        f"coalesce((SELECT min(l.at - z.offset_ns) FROM (SELECT {local} AS at) AS l"  # noqa: S608 - as above
-        f" CROSS JOIN main.zone_offsets z WHERE z.time_zone = {zone}"
-        f" AND z.since <= l.at - z.offset_ns AND l.at - z.offset_ns < z.until),"
-        f" {moment} - {_WEEKS_NS})"
-    )
-
-
 def _filled(sql: str, values: Mapping[str, str]) -> str:
     # A comment may name a parameter, and a value with a line break would end the comment.
     return _PARAMETER.sub(lambda found: values[found[1]], _COMMENT.sub("", sql))
@@ -153,8 +137,7 @@ def _either_way(
     A range that is empty unless it is the events' turn keeps SQLite from sorting millions of them.
     """
     complete = ") AND (".join(
-        _filled(expanded("grafana", IS_COMPLETE), {**period, "limit": str(EXACT_EVENTS)}).strip()
-        for period in periods
+        _filled(IS_COMPLETE, {**period, "limit": str(EXACT_EVENTS)}).strip() for period in periods
     )
     from_ns, to_ns = values["from_ns"], values["to_ns"]
     start = f"(SELECT CASE WHEN is_exact THEN {from_ns} ELSE {to_ns} END FROM way)"  # noqa: S608 - constants above

@@ -34,9 +34,11 @@ def filters_of(page: Page) -> list[str]:
     questions = [catalogue()[name] for name in ("error_rate", *(p.question for p in page.panels))]
     return [
         name
-        for name in dict.fromkeys((*page.filters, "time_zone"))
+        for name in dict.fromkeys(
+            (*page.filters, "time_zone", *(control.name for control in page.controls))
+        )
         if any(question.accepts(name) for question in questions)
-        or (name == "time_zone" and (_has_cards(page) or any(map(_has_days, questions))))
+        or (name == "time_zone" and any(map(_has_days, questions)))
     ]
 
 
@@ -65,10 +67,6 @@ def link_of(page: Page, language: str, column: str, to: str) -> tuple[str, str] 
         rest = "".join(f"&${{{name}:queryparam}}" for name in sorted(map(_variable, kept)))
         url = f"/d/{uid_of(other)}?{written}&${{__url_time_range}}{rest}"
     return texts(language).gettext("Show {page}", page=other.title_in(language)), url
-
-
-def _has_cards(page: Page) -> bool:
-    return any(panel.draw == "cards" for panel in page.panels)
 
 
 def _has_days(question: Question) -> bool:

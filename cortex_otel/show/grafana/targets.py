@@ -110,7 +110,11 @@ class Drawn:
         return dialect.answer(
             self.question,
             given={**limit, **self.panel.parameters},
-            filters=(*self.context.page.filters, "time_zone"),
+            filters=(
+                *self.context.page.filters,
+                "time_zone",
+                *(each.name for each in self.context.page.controls),
+            ),
             compared=compared,
             previous=previous,
         )

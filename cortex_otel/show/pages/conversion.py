@@ -14,6 +14,7 @@ PAGE = Page(
     id="conversion",
     title=N_("Conversion"),
     group=ANALYTICS,
+    since="90d",
     panels=(
         Panel(
             id="funnel", question="funnel", draw="funnel", x="name", values=("users",),

@@ -60,7 +60,9 @@ class Panel:
     sentence: str = ""
     """Of a ``sentence``: English text with ``{column}`` for the row's values."""
     trend: str = ""
-    """Of a ``sentence``: the question whose rows are its sparkline, by ``x`` and ``values``."""
+    """Of a ``sentence``: the question whose rows are its sparkline, by ``x`` and ``values``. Of a
+    ``heatmap``: that whose rows are its first row, of all others together, by ``split`` and the
+    first value."""
     leads_to: str = ""
     """Of a ``sentence``: the page that says more."""
     since: str = ""
@@ -97,6 +99,8 @@ class Page:
     controls above its panels (:attr:`controls`)."""
     about: str = ""
     """What it is for, in English, where a dashboard says so."""
+    since: str = "30d"
+    """The range that it opens with, an age."""
     filters: tuple[str, ...] = ("service", "user_tier")
     """Beside the time range; parameters of the page's questions."""
 

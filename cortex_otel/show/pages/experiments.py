@@ -14,6 +14,7 @@ PAGE = Page(
     id="experiments",
     title=N_("Experiments"),
     group=ANALYTICS,
+    since="90d",
     panels=(
         Panel(
             id="verdicts", question="experiments", draw="table", wide=True,

@@ -12,6 +12,7 @@ PAGE = Page(
     id="lifecycle",
     title=N_("Lifecycle"),
     group=ANALYTICS,
+    since="90d",
     panels=(
         Panel(
             id="weeks", question="lifecycle", draw="bars", x="week", stacked=True,

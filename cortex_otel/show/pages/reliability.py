@@ -12,6 +12,7 @@ PAGE = Page(
     id="reliability",
     title=N_("Reliability and conversion"),
     group=ANALYTICS,
+    since="90d",
     panels=(
         Panel(
             id="effects", question="reliability_conversion", draw="intervals", x="problem",

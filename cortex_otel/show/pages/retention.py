@@ -12,10 +12,12 @@ PAGE = Page(
     id="retention",
     title=N_("Retention"),
     group=ANALYTICS,
+    since="90d",
     panels=(
         Panel(
             id="cohorts", question="retention", draw="heatmap", x="cohort", split="period",
-            values=("retention", "cohort_users"), limit=10_000, wide=True, empty=NO_USERS,
+            values=("retention", "cohort_users"), trend="retention_curve", limit=10_000, wide=True,
+            empty=NO_USERS,
         ),
         Panel(
             id="curve", question="retention_curve", draw="ranking", x="name",

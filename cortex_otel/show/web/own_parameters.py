@@ -74,6 +74,12 @@ class OwnParameter:
         return "text" if self.parameter.type == "text" else "number"
 
     @property
+    def bounds(self) -> tuple[float, float]:
+        """Of a number: the least and the most that it can be."""
+        least, most = self.parameter.bounds or (0, _MAX_NUMBER)
+        return (int(least), int(most)) if self.parameter.type == "integer" else (least, most)
+
+    @property
     def default(self) -> str:
         """Of the question, as a request would give it."""
         default = self.parameter.default
@@ -100,7 +106,8 @@ class OwnParameter:
                 kind = Annotated[str, Field(max_length=_MAX_LENGTH, **about)]
             case _:
                 number = int if self.parameter.type == "integer" else float
-                kind = Annotated[number, Field(ge=0, le=_MAX_NUMBER, **about)]
+                least, most = self.bounds
+                kind = Annotated[number, Field(ge=least, le=most, **about)]
         return kind | None, None
 
     def value(self, given: Any) -> Value:
@@ -141,7 +148,7 @@ def bad_own(own: OwnParameter, value: object) -> ApiError:
         case "choice":
             message = N_("{value} isn't known for {field}: use {allowed}")
         case "number":
-            message = N_("{value} isn't a number for {field}: use 0 to {most}")
+            message = N_("{value} isn't a number for {field}: use {least} to {most}")
         case "steps":
             message = N_("{field} is at most {items} steps, each of 1 to {length} characters")
         case _:
@@ -153,7 +160,8 @@ def bad_own(own: OwnParameter, value: object) -> ApiError:
         field=own.name,
         value=shown(value),
         allowed=", ".join(each.replace("*", "…") for each in own.parameter.choices),
-        most=_MAX_NUMBER,
+        least=own.bounds[0],
+        most=own.bounds[1],
         items=_MAX_ITEMS,
         length=_MAX_LENGTH,
     )

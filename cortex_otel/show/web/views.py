@@ -56,7 +56,6 @@ _PRESETS = (
     ("90d", N_("90 d"), N_("Last 90 days")),
     ("all", N_("All"), N_("Everything stored")),
 )
-_DEFAULT_SINCE = "30d"
 #: What people read in place of values of the data.
 _LABELS = {
     **labels.TIERS,
@@ -91,6 +90,13 @@ _FILTERS = {
 _KEYS = {"extension": "x", "experiments": "a", "reliability": "b"}
 #: What a control of a time span offers, beside what is set.
 _TIMES = ("1h", "1d", "3d", "7d", "14d", "30d", "90d")
+_UNITS = {
+    "s": N_("{count} s"),
+    "m": N_("{count} min"),
+    "h": N_("{count} h"),
+    "d": N_("{count} d"),
+    "w": N_("{count} weeks"),
+}
 #: Further ones are folded away.
 _SHOWN_CONTROLS = 4
 _SPAN = re.compile(r"[0-9]{1,6}[smhdw]")
@@ -136,6 +142,7 @@ def page_html(
         panels=_laid_out([_panel(panel, language) for panel in page.panels]),
         own_filters=[name for name in page.filters if name in ROW_FILTERS],
         controls=[_control(OwnParameter(each), language) for each in page.controls],
+        default_since=page.since,
     )
 
 
@@ -160,6 +167,7 @@ def trace_html(
         panels=[],
         own_filters=[],
         controls=[],
+        default_since="30d",
     )
 
 
@@ -255,6 +263,7 @@ def _control(own: OwnParameter, language: str) -> dict[str, Any]:
         "title": parameter.title_in(language),
         "meaning": parameter.meaning_in(language),
         "default": own.default,
+        "bounds": own.bounds,
         "choices": {
             each: _(titles.get(f"{own.name}={each}") or titles.get(each, each)) for each in choices
         },
@@ -288,6 +297,7 @@ def _shell(
     panels: list[dict[str, Any]],
     own_filters: list[str],
     controls: list[dict[str, Any]],
+    default_since: str,
 ) -> str:
     base = _base(language, theme)
     client = {
@@ -297,7 +307,7 @@ def _shell(
         "panels": panels,
         "filters": own_filters,
         "controls": controls,
-        "default_since": _DEFAULT_SINCE,
+        "default_since": default_since,
         "presets": [age for age, *_ in _PRESETS],
         "texts": texts_of_scripts(base["language"]),
         "labels": {value: base["_"](label) for value, label in _LABELS.items()},
@@ -314,7 +324,7 @@ def _shell(
             panels=panels,
             own_filters=[(name, *_FILTERS[name]) for name in own_filters],
             controls=controls,
-            times=_times(controls, query),
+            times=_times(controls, query, language),
             shown_controls=_SHOWN_CONTROLS,
             query=query,
             problem=problem,
@@ -329,7 +339,7 @@ def _shell(
                 if each.id != "user"
             ],
             presets=_PRESETS,
-            since=query.get("since") or ("" if query.get("from") else _DEFAULT_SINCE),
+            since=query.get("since") or ("" if query.get("from") else default_since),
             themes=THEMES.items(),
             tiers=labels.TIERS.items(),
             # Before the first answer came; the browser adds what it finds in answers.
@@ -339,8 +349,10 @@ def _shell(
     )
 
 
-def _times(controls: list[dict[str, Any]], query: Mapping[str, str]) -> list[str]:
-    """What a control of a time span offers, shortest first."""
+def _times(
+    controls: list[dict[str, Any]], query: Mapping[str, str], language: str
+) -> dict[str, str]:
+    """What a control of a time span offers, shortest first, and how it is read."""
     given = {
         each
         for control in controls
@@ -348,7 +360,11 @@ def _times(controls: list[dict[str, Any]], query: Mapping[str, str]) -> list[str
         for each in (control["default"], query.get(control["name"], ""))
         if _SPAN.fullmatch(each)
     }
-    return sorted({*_TIMES, *given}, key=parse_span)
+    gettext = texts(language).gettext
+    return {
+        each: gettext(_UNITS[each[-1]], count=int(each[:-1]))
+        for each in sorted({*_TIMES, *given}, key=parse_span)
+    }
 
 
 def _offered(known: tuple[str, ...], chosen: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import apsw
 
-from cortex_otel_exporters.sqlite.checks import check_point, check_record
+from cortex_otel_exporters.sqlite.checks import check_point, check_presence, check_record
 from cortex_otel_exporters.sqlite.dimensions import Dimensions
 from cortex_otel_exporters.sqlite.duplicates import (
     Delivery,
@@ -22,10 +22,12 @@ from cortex_otel_exporters.sqlite.duplicates import (
 from cortex_otel_exporters.sqlite.files import trouble_of
 from cortex_otel_exporters.sqlite.inserts import Insert
 from cortex_otel_exporters.sqlite.rollups import NS_A_HALF_HOUR, Group, Rollups
+from cortex_otel_exporters.sqlite.sessions import SessionTimes, catch_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cortex_otel_exporters.presence import Presence
     from cortex_otel_exporters.record import MetricPoint, Record
     from cortex_otel_exporters.sqlite.dimensions import DimensionKeys
     from cortex_otel_exporters.sqlite.duplicates import Share
@@ -36,6 +38,8 @@ _NS_A_DAY = 86_400 * 10**9
 # Rows per INSERT. Few, with a pause after each, keep the host's latency low: 0.1 ms of Python
 # between two. Many keep up with a CPU-bound host, which gives the GIL back only after 5 ms.
 _PIECE, _LARGE_PIECE, _MANY = 16, 256, 512
+# Events of an older version's process that are added to sessions with a batch.
+_MANY_BEHIND = 2048
 _TWO_TO_63, _TWO_TO_64 = 1 << 63, 1 << 64
 
 #: ``(signal, outcome, reason)``; outcome is received, stored, sampled_out or dropped.
@@ -83,6 +87,7 @@ class BatchWriter:
         points: Sequence[MetricPoint],
         ledger: Counter[LedgerEntry],
         shares: Sequence[Share] = (),
+        presences: Sequence[Presence] = (),
     ) -> Refused:
         """Store a batch in one transaction.
 
@@ -92,6 +97,7 @@ class BatchWriter:
             ledger: other counts since the last batch, by signal, outcome and reason. What this
                 batch stores and refuses is added to the ledger table, not to this argument.
             shares: the requests it came in, if they may be sent again; duplicates are noted there.
+            presences: of what was sampled out.
 
         Returns:
             Which of ``records`` and ``points`` were refused as invalid.
@@ -109,7 +115,7 @@ class BatchWriter:
             known = KnownEvents(connection, records, shares) if shares and records else None
             known_points = KnownPoints(connection, points, shares) if shares and points else None
             refused = Refused(
-                self._write_events(records, entries, known),
+                self._write_events(records, entries, known, presences),
                 self._write_metrics(points, entries, known_points),
             )
             self._write_ledger(entries)
@@ -151,13 +157,16 @@ class BatchWriter:
         records: Sequence[Record],
         entries: Counter[LedgerEntry],
         known: KnownEvents | None = None,
+        presences: Sequence[Presence] = (),
     ) -> list[int]:
         """Insert the valid ones; counts all in ``entries`` and returns positions of the others."""
         refused: list[int] = []
-        if not records:
+        if not records and not presences:
             return refused
         connection = self._connection
-        first_key = _integer(connection, "SELECT value FROM store WHERE key = 'next_event_key'")
+        (cut_key,), (first_key,) = connection.execute(_KEYS)
+        if cut_key < first_key:
+            cut_key = self._catch_up(cut_key, first_key)
         next_key = first_key
         totals = _BatchTotals()
         # Be gentle to a host that records itself; a receiver should be fast.
@@ -172,13 +181,43 @@ class BatchWriter:
             if received:
                 _RECEIVED.run(connection, received)
             next_key += len(rows)
-        totals.write(connection, pause=is_gentle)
-        connection.execute("UPDATE store SET value = ? WHERE key = 'next_event_key'", (next_key,))
+        self._add_presences(presences, totals, entries)
+        totals.write(connection, pause=is_gentle, sessions=cut_key == first_key)
+        if cut_key == first_key:
+            connection.execute(_SET_KEYS, (next_key,))
+        else:
+            connection.execute(_SET_NEXT_KEY, (next_key,))
+            connection.execute(_SET_CUT_KEY, (cut_key,))
         stored = next_key - first_key
         entries["event", "stored", ""] += stored
         entries["event", "dropped", "invalid"] += len(refused)
         entries["event", "dropped", "duplicate"] += len(records) - stored - len(refused)
         return refused
+
+    def _add_presences(
+        self, presences: Sequence[Presence], totals: _BatchTotals, entries: Counter[LedgerEntry]
+    ) -> None:
+        for each in presences:
+            try:
+                check_presence(each)
+                keys = self._dimensions.find_presence(self._connection, each)
+            except Exception as error:
+                if trouble_of(error) is not None:
+                    raise
+                entries["presence", "dropped", "invalid"] += 1
+                continue
+            totals.group(keys, each.first_unix_nano).be_present(each)
+
+    def _catch_up(self, cut_key: int, first_key: int) -> int:
+        """Add what a process of an older version has stored to what that doesn't know of.
+
+        Returns:
+            The first key that isn't in the sessions yet; ``first_key`` if all are.
+        """
+        to_key = min(first_key, cut_key + _MANY_BEHIND)
+        catch_up(self._connection, cut_key, to_key)
+        self._connection.execute(_FIRST_ACTIVE, (cut_key, to_key))
+        return to_key
 
     def _rows(  # noqa: PLR0917 - the loop of the method above
         self,
@@ -289,70 +328,31 @@ class _BatchTotals:
             entry = self._groups[keys[0] << 32 | half_hour] = keys, half_hour, Group(time_ns)
         return entry[2]
 
-    def write(self, connection: apsw.Connection, *, pause: bool) -> None:
-        """Add everything up in the database; with a ``pause`` between tables."""
+    def write(self, connection: apsw.Connection, *, pause: bool, sessions: bool) -> None:
+        """Add everything up in the database.
+
+        Args:
+            connection: to write through.
+            pause: between tables, for the host's threads.
+            sessions: add to sessions, too; else they get there when their turn has come.
+        """
         rollups = Rollups()
-        sessions: dict[int, _SessionTotals] = {}
+        times = SessionTimes()
         first_seen: dict[int, tuple[int, int | None]] = {}
         for keys, half_hour, group in self._groups.values():
             rollups.add(keys, half_hour, group)
-            session = sessions.get(keys.session_key)
-            if session is None:
-                session = sessions[keys.session_key] = _SessionTotals(group)
-            session.add(keys, group)
+            # An older version's process has stored none of what was sampled out.
+            if keys.has_session and keys.is_product and (sessions or not group.stored):
+                times.add(keys, half_hour, group)
             if keys.user_key is not None:
                 seen, active = first_seen.get(keys.user_key, (group.first, None))
                 if keys.is_active:
                     active = group.first if active is None else min(active, group.first)
                 first_seen[keys.user_key] = min(seen, group.first), active
-        for session_key, totals in sessions.items():
-            connection.execute(_SESSION_TOTALS, (*totals.row(), session_key))
+        times.write(connection)
         # Events arrive in any order, so the one that created the key may not be the user's first.
         connection.executemany(_FIRST_SEEN, [(user, *at) for user, at in first_seen.items()])
         rollups.write(connection, pause=pause)
-
-
-class _SessionTotals:
-    """What a batch adds to one session row; tier and user are those of its last record."""
-
-    def __init__(self, group: Group) -> None:
-        self._segment_key = 0
-        self._user_key: int | None = None
-        self._last_order = self._last_with_user = -1
-        self._start, self._end = group.first, group.end
-        self._events = self._errors = 0.0
-
-    def add(self, keys: DimensionKeys, group: Group) -> None:
-        if group.order > self._last_order:
-            self._last_order, self._segment_key = group.order, keys.keys[2]
-        has_user = keys.user_key is not None and keys.has_session
-        if has_user and group.order > self._last_with_user:
-            self._last_with_user, self._user_key = group.order, keys.user_key
-        self._start = min(self._start, group.first)
-        self._end = max(self._end, group.end)
-        # Counts of a session are of product events, weighted like every count: a sum of weights,
-        # since rounding each would count a weight of 1.25 as 1. INTEGER columns keep the fraction.
-        if keys.is_product:
-            self._events += group.events
-            if keys.is_failed:
-                self._errors += group.events
-
-    def row(self) -> tuple[object, ...]:
-        return (
-            self._start,
-            self._end,
-            self._events,
-            self._errors,
-            self._segment_key,
-            self._user_key,
-        )
-
-
-def _integer(connection: apsw.Connection, query: str, *parameters: str) -> int:
-    row = connection.execute(query, parameters).fetchone()
-    if row is None:
-        raise apsw.CorruptError("a row the schema promises is missing")
-    return int(row[0])
 
 
 def _signed(identifier: int) -> int | None:
@@ -364,15 +364,24 @@ def _signed(identifier: int) -> int | None:
 
 _EVENTS = Insert("events", 14)
 _RECEIVED = Insert("received_events", 2)
-_SESSION_TOTALS = """
-UPDATE sessions SET start_time = min(start_time, ?), end_time = max(end_time, ?),
-    events = events + ?, errors = errors + ?, segment_key = ?, user_key = coalesce(?, user_key)
-WHERE session_key = ?
-"""
+_KEYS = "SELECT value FROM store WHERE key IN ('next_cut_key', 'next_event_key') ORDER BY key"
+_SET_KEYS = "UPDATE store SET value = ? WHERE key IN ('next_cut_key', 'next_event_key')"
+_SET_NEXT_KEY = "UPDATE store SET value = ? WHERE key = 'next_event_key'"
+_SET_CUT_KEY = "UPDATE store SET value = ? WHERE key = 'next_cut_key'"
 _FIRST_SEEN = """
 UPDATE users SET first_seen = min(first_seen, ?2),
     first_active = coalesce(min(first_active, ?3), first_active, ?3)
 WHERE user_key = ?1 AND (first_seen > ?2 OR coalesce(first_active > ?3, first_active IS NOT ?3))
+"""
+_FIRST_ACTIVE = """
+UPDATE users SET first_active = min(coalesce(first_active, e.first_time), e.first_time)
+FROM (
+    SELECT e.user_key, min(e.time) AS first_time
+    FROM events e JOIN series s ON s.series_key = e.series_key
+    WHERE e.event_key >= ? AND e.event_key < ? AND s.is_active = 1 AND e.user_key IS NOT NULL
+    GROUP BY e.user_key
+) AS e
+WHERE e.user_key = users.user_key
 """
 _METRIC = """
 INSERT INTO telemetry_metrics (

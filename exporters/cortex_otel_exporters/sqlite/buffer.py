@@ -13,12 +13,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from cortex_otel_exporters.sqlite.counters import Counters
+from cortex_otel_exporters.presence import Presences
+from cortex_otel_exporters.sqlite.counters import PATIENCE_SECONDS, Counters
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
 
+    from cortex_otel_exporters.presence import Presence
     from cortex_otel_exporters.record import MetricPoint, Record
     from cortex_otel_exporters.sqlite.batch import LedgerEntry
 
@@ -29,6 +31,8 @@ BATCH = 512
 _BEHIND = 2048  # so many are waiting: larger transactions, or a busy host would outrun them
 _LARGE_BATCH = 2048
 _MAX_METRIC_POINTS = 10_000
+# As many users, features and half hours at once; what is sampled out of the same ones is one.
+_MAX_PRESENCES = 8192
 
 
 class Buffer:
@@ -59,6 +63,8 @@ class Buffer:
         self.is_woken = self.is_hurried = False
         self.batch: list[Record] = []
         self.batch_points: list[MetricPoint] = []
+        self.batch_presences: list[Presence] = []
+        self._presences = Presences(_MAX_PRESENCES)
         self._queue: deque[Record] = deque()
         self._points: deque[MetricPoint] = deque()
         # Both queues are in order, so a flush is a number to wait for in each.
@@ -101,9 +107,14 @@ class Buffer:
             self._wake()
         return len(points) <= room
 
-    def count_sampled_out(self, number: int = 1, signal: str = "event") -> None:
-        """Note records that sampling decided not to keep."""
-        self.counters.sampled_out(signal, number)
+    def sample_out(self, record: Record) -> None:
+        """Note a record that sampling decided not to keep, and keep that it was there."""
+        counters = self.counters
+        with counters.lock:
+            counters.sampled_out("event", 1)
+            if self.is_closed or not self._presences.add(record):
+                counters.noted(("presence", "dropped", self._why_full()), 1)
+                self._tell_if_closed()
         if not self.is_woken and not self.is_closed:
             self._wake()
 
@@ -147,6 +158,14 @@ class Buffer:
         if not self.batch_points:
             take_point = self._points.popleft
             self.batch_points = [take_point() for _ in range(min(BATCH, len(self._points)))]
+        if not self.batch_presences and self._presences:
+            # As of the counters: a signal handler may have interrupted who holds it.
+            lock = self.counters.lock
+            if lock.acquire(timeout=PATIENCE_SECONDS):
+                try:
+                    self.batch_presences = self._presences.take()
+                finally:
+                    lock.release()
         return len(self.batch) >= BATCH or len(self.batch_points) == BATCH
 
     def ledger(self) -> Counter[LedgerEntry]:
@@ -159,17 +178,26 @@ class Buffer:
         self.counters.entered(ledger, stored, refused)
         self._events_done += len(self.batch)
         self._points_done += len(self.batch_points)
-        self.batch, self.batch_points = [], []
+        self.batch, self.batch_points, self.batch_presences = [], [], []
 
     @property
     def has_batch(self) -> bool:
         """Whether there is something to write now: a batch, or counts that come with none."""
-        return bool(self.batch or self.batch_points or self.counters.has_news())
+        return bool(
+            self.batch or self.batch_points or self.batch_presences or self.counters.has_news()
+        )
 
     @property
     def has_work(self) -> bool:
         """Whether anything is left to write."""
-        return bool(self._queue or self._points or self.batch or self.counters.has_news())
+        return bool(
+            self._queue
+            or self._points
+            or self._presences
+            or self.batch
+            or self.batch_presences
+            or self.counters.has_news()
+        )
 
     @property
     def queued(self) -> int:
@@ -191,10 +219,14 @@ class Buffer:
         points = len(self._points) + len(self.batch_points)
         self._queue.clear()
         self._points.clear()
-        self.batch, self.batch_points = [], []
+        presences = len(self._presences) + len(self.batch_presences)
+        self._presences = Presences(_MAX_PRESENCES)
+        self.batch, self.batch_points, self.batch_presences = [], [], []
         reason = self.trouble or "exit_timeout"
         if events:
             self.counters.dropped("event", reason, events)
         if points:
             self.counters.dropped("metric", reason, points)
+        if presences:
+            self.counters.noted(("presence", "dropped", reason), presences)
         return events + points

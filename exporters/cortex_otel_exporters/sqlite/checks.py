@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cortex_otel_exporters.presence import Presence
     from cortex_otel_exporters.record import MetricPoint, Record
 
-__all__ = ["check_json_object", "check_point", "check_record", "check_texts", "shape"]
+__all__ = [
+    "check_json_object", "check_point", "check_presence", "check_record", "check_texts", "shape",
+]  # fmt: skip
 
 _TWO_TO_63, _TWO_TO_64, _TWO_TO_128 = 1 << 63, 1 << 64, 1 << 128
 _MAX_CHARACTERS = 16_384
@@ -77,6 +80,19 @@ def check_record(record: Record) -> tuple[tuple[str, ...], str] | None:
             if not isinstance(value, (float, int)) or not abs(value) <= _MAX_MEASURE:
                 raise ValueError("measure out of range")
     return _keys_and_values(data) if data else None
+
+
+def check_presence(presence: Presence) -> None:
+    """Check that the times of ``presence`` can be stored.
+
+    Raises:
+        Exception: they can't.
+    """
+    times = presence[3:]
+    if not all(type(at) is int for at in times) or not 0 < times[0] <= times[1] <= times[2]:
+        raise ValueError("time out of range")
+    if times[2] >= _TWO_TO_63:
+        raise ValueError("time out of range")
 
 
 def check_point(point: MetricPoint) -> None:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from cortex_otel_exporters.sqlite.batch import LedgerEntry
 
-__all__ = ["Counters"]
+__all__ = ["PATIENCE_SECONDS", "Counters"]
 
-_PATIENCE_SECONDS = 0.05
+#: How long the writer thread waits for the lock.
+PATIENCE_SECONDS = 0.05
 
 
 class Counters:
@@ -72,7 +73,7 @@ class Counters:
         ledger: Counter[LedgerEntry] = Counter()
         # A signal handler may have interrupted the holder and be waiting for this thread: then
         # the events are stored without their counts, which follow with the next transaction.
-        if not self.lock.acquire(timeout=_PATIENCE_SECONDS):
+        if not self.lock.acquire(timeout=PATIENCE_SECONDS):
             self._is_behind = True
             return ledger
         try:
@@ -89,7 +90,7 @@ class Counters:
     def entered(self, ledger: Counter[LedgerEntry], stored: int, refused: int) -> None:
         """Note that the transaction with ``ledger`` is on disk, and what it stored and refused."""
         self._not_settled.append((ledger, stored, refused))
-        if self.lock.acquire(timeout=_PATIENCE_SECONDS):  # else with the next one, as above
+        if self.lock.acquire(timeout=PATIENCE_SECONDS):  # else with the next one, as above
             try:
                 self._settle()
             finally:

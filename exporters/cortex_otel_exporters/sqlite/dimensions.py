@@ -20,6 +20,7 @@ from cortex_otel_exporters.vocabulary import (
 if TYPE_CHECKING:
     import apsw
 
+    from cortex_otel_exporters.presence import Presence
     from cortex_otel_exporters.record import Context, Record, Series
 
 __all__ = ["DimensionKeys", "Dimensions"]
@@ -57,6 +58,7 @@ class Dimensions:
     def __init__(self) -> None:
         self._keys = Keys()
         self._dimensions: dict[tuple[Series, Context, Session, str], DimensionKeys] = {}
+        self._presences: dict[tuple[Series, Session, str], DimensionKeys] = {}
         self._session_keys: dict[str, int] = {}
         self._count = 0
 
@@ -71,6 +73,32 @@ class Dimensions:
             return cached
         return self._make(connection, record)
 
+    def find_presence(self, connection: apsw.Connection, presence: Presence) -> DimensionKeys:
+        """The keys of what was sampled out: it has no row, so no series and no context.
+
+        Raises:
+            Exception: one of them can't be stored.
+        """
+        cached = self._presences.get(presence[:3])
+        if cached is not None:
+            return cached
+        series, session, user = presence[:3]
+        check_texts((*session, user))
+        user_key = None
+        if user:
+            user_key = self._keys.user(connection, user, presence.first_unix_nano)
+        keys = self._with_keys(
+            (0, *self._keys.series.coarse(connection, series)),
+            0,
+            self._session_key(connection, series, session, presence.first_unix_nano, user_key),
+            user_key,
+            (series, session),
+        )
+        if len(self._presences) >= _MAX_DIMENSIONS:
+            self._presences.clear()
+        self._presences[presence[:3]] = keys
+        return keys
+
     def shape(self, connection: apsw.Connection, keys: tuple[str, ...]) -> int:
         """The key of a shape: the attribute keys of an event's values."""
         return self._keys.shape(connection, keys)
@@ -83,6 +111,7 @@ class Dimensions:
         """The transaction was rolled back: its keys may not exist."""
         self._keys.rollback()
         self._dimensions.clear()
+        self._presences.clear()
         self._session_keys.clear()
 
     def _make(self, connection: apsw.Connection, record: Record) -> DimensionKeys:
@@ -94,12 +123,33 @@ class Dimensions:
         user_key = None
         if record.user_id_hash:
             user_key = self._keys.user(connection, record.user_id_hash, record.time_unix_nano)
-        self._count += 1
-        keys = DimensionKeys(
-            self._count,
+        keys = self._with_keys(
             series_keys,
             context_key,
-            self._session_key(connection, record, user_key),
+            self._session_key(connection, series, session, record.time_unix_nano, user_key),
+            user_key,
+            (series, session),
+        )
+        if len(self._dimensions) >= _MAX_DIMENSIONS:
+            self._dimensions.clear()
+        self._dimensions[series, record.context, record.session, record.user_id_hash] = keys
+        return keys
+
+    def _with_keys(
+        self,
+        keys: tuple[int, int, int],
+        context_key: int,
+        session_key: int,
+        user_key: int | None,
+        of: tuple[Series, Session],
+    ) -> DimensionKeys:
+        series, session = of
+        self._count += 1
+        return DimensionKeys(
+            self._count,
+            keys,
+            context_key,
+            session_key,
             user_key,
             series.user_tier,
             series.event_type not in OTHER_EVENT_TYPES,
@@ -109,29 +159,27 @@ class Dimensions:
             bool(series.feature),
             bool(session.session_id),
         )
-        if len(self._dimensions) >= _MAX_DIMENSIONS:
-            self._dimensions.clear()
-        self._dimensions[series, record.context, record.session, record.user_id_hash] = keys
-        return keys
 
     def _session_key(
-        self, connection: apsw.Connection, record: Record, user_key: int | None
+        self,
+        connection: apsw.Connection,
+        series: Series,
+        session: Session,
+        time_ns: int,
+        user_key: int | None,
     ) -> int:
-        session = record.session
         cached = self._session_keys.get(session.session_id)
         if cached is not None:
             return cached
-        segment = self._keys.series.segments.find(
-            connection, (record.series.service, record.series.user_tier)
-        )
+        segment = self._keys.series.segments.find(connection, (series.service, series.user_tier))
         connection.execute(
             _SESSION,
             (
                 session.session_id,
                 user_key if session.session_id else None,
                 segment,
-                record.time_unix_nano,
-                record.time_unix_nano,
+                time_ns,
+                time_ns,
                 self._keys.platform(connection, session if session.session_id else _NO_SESSION),
                 None if session.instance_id == session.session_id else session.instance_id,
             ),

@@ -106,13 +106,17 @@ class SeriesKeys:
         cached = self._committed.get(series) or self._pending.get(series)
         if cached is not None:
             return cached
-        feature = self._features.find(
-            connection, (series.service, series.event_type, series.feature)
-        )
-        segment = self.segments.find(connection, (series.service, series.user_tier))
+        feature, segment = self.coarse(connection, series)
         key = self._series.find(connection, tuple(series), lambda: (feature, segment))
         self._pending[series] = key, feature, segment
         return key, feature, segment
+
+    def coarse(self, connection: apsw.Connection, series: Series) -> tuple[int, int]:
+        """``(feature_key, segment_key)``."""
+        feature = self._features.find(
+            connection, (series.service, series.event_type, series.feature)
+        )
+        return feature, self.segments.find(connection, (series.service, series.user_tier))
 
     def commit(self) -> None:
         """Keep the keys of the committed transaction."""

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from cortex_otel_exporters.sqlite.inserts import Insert
 from cortex_otel_exporters.sqlite.schema import duration_bucket
+from cortex_otel_exporters.sqlite.sessions import LONGEST_NS
 
 if TYPE_CHECKING:
     import apsw
 
+    from cortex_otel_exporters.presence import Presence
     from cortex_otel_exporters.sqlite.dimensions import DimensionKeys
 
 __all__ = ["NS_A_HALF_HOUR", "Group", "Rollups", "duration_bucket"]
@@ -56,7 +58,8 @@ class Group:
             self.last = time_ns
         end = time_ns
         if duration_ns is not None:
-            end += duration_ns
+            if duration_ns <= LONGEST_NS:
+                end += duration_ns
             self.timed += weight
             self.duration_us += round(weight * duration_ns / _NS_A_US)
             bucket = duration_bucket(duration_ns)
@@ -64,6 +67,12 @@ class Group:
             buckets[bucket] = buckets.get(bucket, 0.0) + weight
         if end > self.end:  # noqa: PLR1730 - a call of max() takes four times as long
             self.end = end
+
+    def be_present(self, presence: Presence) -> None:
+        """Take the times of events that were sampled out: they count nothing."""
+        self.first = min(self.first, presence.first_unix_nano)
+        self.last = max(self.last, presence.last_unix_nano)
+        self.end = max(self.end, presence.end_unix_nano)
 
     def measure(self, name: str, value: float, weight: float) -> None:
         """Count one measure of an event."""
@@ -88,8 +97,14 @@ class Rollups:
 
     def add(self, keys: DimensionKeys, half_hour: int, group: Group) -> None:
         """Add the events of one set of dimensions in one half hour since 1970."""
+        if group.stored:
+            self._add_counts(keys, half_hour // 2, group)
+        # Spans of other instrumentations are stored, but not part of any product count.
+        if keys.user_key is not None and keys.is_product:
+            self._add_user(keys, keys.user_key, half_hour, group)
+
+    def _add_counts(self, keys: DimensionKeys, hour: int, group: Group) -> None:
         series_key, feature_key, segment_key = keys.keys
-        hour = half_hour // 2
         row = self._hours.get((hour, series_key))
         if row is None:
             row = self._hours[hour, series_key] = [0, 0.0, 0.0, 0.0]
@@ -104,9 +119,6 @@ class Rollups:
             total = self._measures.setdefault((hour, feature_key, segment_key, name), [0.0, 0.0])
             total[0] += events
             total[1] += value
-        # Spans of other instrumentations are stored, but not part of any product count.
-        if keys.user_key is not None and keys.is_product:
-            self._add_user(keys, keys.user_key, half_hour, group)
 
     def _add_user(self, keys: DimensionKeys, user_key: int, half_hour: int, group: Group) -> None:
         _, feature_key, segment_key = keys.keys

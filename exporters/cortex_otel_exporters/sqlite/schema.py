@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cortex_otel_exporters.sqlite.declarations import declare
+from cortex_otel_exporters.sqlite.sessions import upgrade
 
 if TYPE_CHECKING:
     import apsw
@@ -73,7 +74,8 @@ _MIGRATIONS = ("0001.sql", "0002.sql", "0003.sql", "0004.sql", "0005.sql")
 _SCRIPTS = Path(__file__).with_name("migrations")
 
 SCHEMA_VERSION = len(_MIGRATIONS)
-_DECLARED_SINCE, _BUCKETS_SINCE = 4, 5  # migrations are tested by versions that end before
+_DECLARED_SINCE = _PARTS_SINCE = 4  # migrations are tested by versions that end before
+_BUCKETS_SINCE = 5
 
 
 def migrate(connection: apsw.Connection) -> None:
@@ -92,10 +94,13 @@ def migrate(connection: apsw.Connection) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for name in _MIGRATIONS[version_of(connection) :]:
+        found = version_of(connection)
+        for name in _MIGRATIONS[found:]:
             script = (_SCRIPTS / name).read_text(encoding="utf-8")
             # APSW runs a script statement by statement as its rows are read: read them all.
             list(connection.execute(script))
+        if found < _PARTS_SINCE <= SCHEMA_VERSION:
+            upgrade(connection)
         if SCHEMA_VERSION >= _BUCKETS_SINCE:
             connection.executemany(
                 "INSERT OR IGNORE INTO duration_buckets VALUES (?, ?, ?, ?)", _duration_buckets()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from cortex_otel_exporters.presence import Presence
     from cortex_otel_exporters.record import MetricPoint, Record
     from cortex_otel_exporters.sqlite.batch import BatchWriter, LedgerEntry
     from cortex_otel_exporters.sqlite.duplicates import Share
@@ -65,6 +66,7 @@ class Store:
         points: Sequence[MetricPoint],
         ledger: Counter[LedgerEntry],
         shares: Sequence[Share] = (),
+        presences: Sequence[Presence] = (),
     ) -> Outcome:
         """Store a batch in one transaction; never raises.
 
@@ -73,22 +75,26 @@ class Store:
             points: metric points.
             ledger: other counts to add.
             shares: the requests they came in; updated only if this succeeds.
+            presences: of what was sampled out.
         """
         from cortex_otel_exporters.sqlite.files import trouble_of  # noqa: PLC0415 - needs apsw
 
         try:
-            refused = self._open().write(records, points, ledger, shares)
+            refused = self._open().write(records, points, ledger, shares, presences)
             outcome = Outcome(
                 len(refused), refused_records=refused.records, refused_points=refused.points
             )
         except Exception as error:  # noqa: BLE001 - named below
             trouble = trouble_of(error)
             if trouble == "corrupt" and self._replaced():
-                return self.write(records, points, ledger, shares)
+                return self.write(records, points, ledger, shares, presences)
             if trouble is not None:
                 return self._failed(trouble, error)
             try:
-                outcome = self._write_one_by_one(records, points, ledger, shares)
+                entries = Counter(ledger)
+                if presences:  # any of them may be it
+                    entries["presence", "dropped", "invalid"] += len(presences)
+                outcome = self._write_one_by_one(records, points, entries, shares)
             except Exception as other:  # noqa: BLE001 - the store's, or records that only break together
                 return self._failed(trouble_of(other) or "unavailable", other)
         self._just_replaced = False

@@ -59,7 +59,7 @@ class Writer:
         # The host's side, without a call in between: it is on the way of every event.
         self.submit = buffer.submit
         self.submit_metrics = buffer.submit_metrics
-        self.count_sampled_out = buffer.count_sampled_out
+        self.sample_out = buffer.sample_out
         self.count_dropped = buffer.count_dropped
         self.note = buffer.note
         self._queue_size = queue_size
@@ -302,7 +302,9 @@ class Writer:
         with self.store_lock:
             if buffer.is_closed:  # what is left has been counted
                 return False
-            outcome = self._store.write(buffer.batch, buffer.batch_points, ledger)
+            outcome = self._store.write(
+                buffer.batch, buffer.batch_points, ledger, (), buffer.batch_presences
+            )
             if not outcome.trouble:
                 buffer.written(ledger, outcome.refused)
         if outcome.trouble:

@@ -18,9 +18,15 @@ gaps AS (
 changes AS (
     SELECT day, 0 AS users, 1 AS is_asked FROM days_asked
     UNION ALL
-    SELECT day + 30, -count(*), 0 FROM gaps WHERE day > -1000 GROUP BY day
-    UNION ALL
-    SELECT next_day, count(*), 0 FROM gaps WHERE next_day IS NOT NULL GROUP BY next_day
+    SELECT changed, sum(users), 0
+    FROM (
+        SELECT
+            CASE WHEN n.users = 1 THEN g.next_day WHEN g.day > -1000 THEN g.day + 30 END AS changed,
+            n.users
+        FROM gaps g CROSS JOIN (SELECT 1 AS users UNION ALL SELECT -1) AS n
+    ) AS all_changes
+    WHERE changed IS NOT NULL
+    GROUP BY changed
 ),
 running AS (
     SELECT

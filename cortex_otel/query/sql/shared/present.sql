@@ -37,6 +37,14 @@ span_halves AS MATERIALIZED (
         WHERE from_time < to_time
     ) AS cut
 ),
+cut_halves AS (
+    SELECT
+        h.day,
+        CASE WHEN n.is_end = 0 THEN h.from_time ELSE h.to_half * 1800000000000 END AS from_time,
+        CASE WHEN n.is_end = 0 AND h.from_half * 1800000000000 < h.to_time
+             THEN h.from_half * 1800000000000 ELSE h.to_time END AS to_time
+    FROM span_halves h CROSS JOIN (SELECT 0 AS is_end UNION ALL SELECT 1) AS n
+),
 present AS (
     SELECT h.day, u.user_key, u.segment_key
     FROM span_halves h CROSS JOIN rollup_user_day u
@@ -47,17 +55,17 @@ present AS (
           >> CASE WHEN u.day = h.from_half / 48 THEN h.from_half % 48 ELSE 0 END <> 0
     UNION ALL
     SELECT p.day, e.user_key, s.segment_key
-    FROM (
-        SELECT
-            day, from_time,
-            CASE WHEN from_half * 1800000000000 < to_time
-                 THEN from_half * 1800000000000 ELSE to_time END AS to_time
-        FROM span_halves
-        UNION ALL
-        SELECT day, to_half * 1800000000000, to_time FROM span_halves
-    ) AS p
+    FROM cut_halves p
     CROSS JOIN events e
     CROSS JOIN active_series s
     WHERE p.from_time < p.to_time AND e.time >= p.from_time AND e.time < p.to_time
       AND s.series_key = e.series_key AND e.user_key IS NOT NULL
+    UNION ALL
+    -- What was sampled out has no event; but where it was the first or last of a day, it shows.
+    SELECT p.day, u.user_key, u.segment_key
+    FROM cut_halves p CROSS JOIN rollup_user_day u
+    WHERE p.from_time < p.to_time AND u.day = p.from_time / 86400000000000 AND u.half_hours <> 0
+      AND u.segment_key IN (SELECT segment_key FROM chosen_segments)
+      AND (u.first_time >= p.from_time AND u.first_time < p.to_time
+           OR u.last_time >= p.from_time AND u.last_time < p.to_time)
 )

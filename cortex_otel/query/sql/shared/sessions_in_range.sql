@@ -1,5 +1,7 @@
--- Sessions that overlap the range and have events; what belongs to no session is none.
+-- Sessions that overlap the range, as they are cut by time: none takes more than a day.
 sessions_in_range AS (
-    SELECT * FROM sessions
-    WHERE end_time >= :from_ns AND start_time < :to_ns AND events > 0 AND session_id <> ''
+    SELECT
+        session_key, start_time, end_time, events, errors, segment_key, user_key
+    FROM session_parts
+    WHERE end_time >= :from_ns AND end_time < :to_ns + 86400000000000 AND start_time < :to_ns
 )

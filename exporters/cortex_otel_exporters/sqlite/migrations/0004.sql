@@ -125,3 +125,110 @@ FROM (
     WHERE half_hours <> 0 GROUP BY user_key
 ) AS a
 WHERE a.user_key = users.user_key;
+
+-- Sessions end by time, whatever a client's session id does: a row of `sessions` is now what a client
+-- calls a session, and its parts are the sessions that are counted. What was there before is cut when
+-- this script has run (sessions.py).
+
+-- session × half hour, of product events: all that the parts follow from, in whichever order events
+-- arrive. Tier and service are those of the latest event, the user of the latest that has one.
+CREATE TABLE session_half_hours (
+    session_key INTEGER NOT NULL,
+    half_hour   INTEGER NOT NULL,
+    first_time  INTEGER NOT NULL,
+    end_time    INTEGER NOT NULL,
+    events      NUMERIC NOT NULL,
+    errors      NUMERIC NOT NULL,
+    last_time   INTEGER NOT NULL,
+    segment_key INTEGER NOT NULL,
+    user_time   INTEGER,
+    user_key    INTEGER,
+    PRIMARY KEY (session_key, half_hour)
+) WITHOUT ROWID;
+CREATE TABLE session_parts (
+    session_key INTEGER NOT NULL REFERENCES sessions,
+    start_time  INTEGER NOT NULL,
+    end_time    INTEGER NOT NULL,
+    events      NUMERIC NOT NULL,
+    errors      NUMERIC NOT NULL,
+    segment_key INTEGER NOT NULL REFERENCES segments,
+    user_key    INTEGER,
+    reach       INTEGER NOT NULL,     -- end_time, but for a last call that takes it beyond the day
+    continues   INTEGER NOT NULL,     -- 1: cut off the part before because that became too long
+    PRIMARY KEY (session_key, start_time)
+) WITHOUT ROWID;
+CREATE INDEX session_parts_by_end ON session_parts (end_time);
+-- Only a process of the version before still writes the times and counts of `sessions`; nobody reads
+-- them. Events from this key on aren't in the parts yet: that process knows of none.
+INSERT INTO store VALUES ('next_cut_key', 1);
+DROP INDEX sessions_by_end;
+
+DROP VIEW telemetry_user_sessions;
+CREATE VIEW telemetry_user_sessions AS
+SELECT
+    n.session_id                          AS session_id,
+    u.user_id_hash                        AS user_id_hash,
+    g.user_tier                           AS user_tier,
+    g.service                             AS service,
+    p.start_time                          AS start_time,
+    p.end_time                            AS end_time,
+    (p.end_time - p.start_time) / 1e6     AS duration_ms,
+    p.events                              AS event_count,
+    p.errors                              AS error_count,
+    nullif(f.os, '')                      AS os,
+    nullif(f.ide, '')                     AS ide,
+    nullif(f.extension_version, '')       AS extension_version,
+    nullif(f.server_name, '')             AS mcp_server_name,
+    nullif(f.server_version, '')          AS mcp_server_version,
+    nullif(f.runtime, '')                 AS runtime,
+    nullif(coalesce(n.instance_id, n.session_id), '') AS service_instance_id,
+    (SELECT count(*) FROM session_parts o
+     WHERE o.session_key = p.session_key AND o.start_time <= p.start_time) AS part
+FROM session_parts p
+JOIN sessions n USING (session_key)
+JOIN segments g ON g.segment_key = p.segment_key
+JOIN platforms f USING (platform_key)
+LEFT JOIN users u ON u.user_key = p.user_key;
+
+-- `telemetry_events` of 0003.sql, and `session_part`.
+DROP VIEW telemetry_events;
+CREATE VIEW telemetry_events AS
+SELECT
+    e.event_key                                  AS id,
+    e.time                                       AS timestamp,
+    s.service                                    AS service,
+    s.event_type                                 AS event_type,
+    s.user_tier                                  AS user_tier,
+    u.user_id_hash                               AS user_id_hash,
+    n.session_id                                 AS session_id,
+    s.result                                     AS result,
+    e.duration / 1e6                             AS duration_ms,
+    nullif(s.error_type, '')                     AS error_type,
+    e.error_message                              AS error_message,
+    nullif(c.project_id, '')                     AS project_id,
+    nullif(c.branch_id, '')                      AS branch_id,
+    nullif(s.tool_name, '')                      AS tool_name,
+    nullif(s.feature, '')                        AS feature,
+    CASE WHEN e.event_values IS NULL THEN c.attributes
+         ELSE json_patch(c.attributes, (
+             SELECT json_group_object(k.value, e.event_values -> k.key)
+             FROM shapes h, json_each(h.keys) k WHERE h.shape_key = e.shape_key
+         )) END                                  AS event_data,
+    s.level                                      AS level,
+    lower(hex(e.trace_id))                       AS trace_id,
+    CASE WHEN e.span_id IS NULL THEN NULL ELSE printf('%016x', e.span_id) END AS span_id,
+    CASE WHEN e.parent_span_id IS NULL THEN NULL
+         ELSE printf('%016x', e.parent_span_id) END AS parent_span_id,
+    s.kind                                       AS kind,
+    s.name                                       AS name,
+    c.scope                                      AS scope,
+    c.resource                                   AS resource,
+    coalesce(e.weight, 1.0)                      AS weight,
+    s.is_failed                                  AS is_failed,
+    (SELECT nullif(count(*), 0) FROM session_parts p
+     WHERE p.session_key = e.session_key AND p.start_time <= e.time) AS session_part
+FROM events e
+JOIN series s USING (series_key)
+JOIN contexts c USING (context_key)
+JOIN sessions n USING (session_key)
+LEFT JOIN users u ON u.user_key = e.user_key;

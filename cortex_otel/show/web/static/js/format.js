@@ -148,6 +148,7 @@ export function value(raw, unit, { long = false } = {}) {
 /** The same, short enough for an axis. */
 export function brief(raw, unit) {
   if (unit === "count" || unit === "tokens") return short.format(raw);
+  if (unit === "factor") return three.format(raw);
   if (unit === "ms" && raw === 0) return "0";
   return value(raw, unit);
 }

@@ -50,6 +50,10 @@ export class Frame {
       const count = format.number(answer.rows.length);
       words.push(_("The first {count} rows; the export has more", { count }));
     }
+    const sampled = answer.columns.findIndex(({ name }) => name === "sampled");
+    if (sampled >= 0 && answer.rows.some((row) => row[sampled])) {
+      words.push(_("Events of these kinds are sampled: who did what was left out isn't counted"));
+    }
     if (answer.unfiltered?.length) {
       words.push(_("Not filtered by: {filters}", { filters: answer.unfiltered.map(nameOf).join(", ") }));
     }

@@ -7,6 +7,7 @@ import * as saved from "./saved.js";
 
 const MOST_STEPS = 6;
 const BETWEEN = " > ";
+const REST_MS = 700;
 const GROUPS = [
   ["event_type", N_("Event types")],
   ["feature", N_("Features")],
@@ -196,7 +197,7 @@ function newRow(steps) {
       "",
       _("Step {number}", { number }),
       (chosen) =>
-        change("steps", [...steps, chosen], _("Step {number} is {step}", { step: stepName(chosen), number }), "[data-focus=add]"),
+        change("steps", [...steps, chosen], _("Step {number} is {step}", { step: stepName(chosen), number }), `[data-focus="handle-${steps.length}"]`),
       { first: _("Choose an event, a feature or a tier"), focus: "new" },
     ),
     steps.length > 0 &&
@@ -215,9 +216,38 @@ function button(sign, label, disabled, onclick) {
 function choice(value, label, onChoice, { first = "", focus = "", without = [], kinds = GROUPS.map(([kind]) => kind), keys = null }) {
   const left = new Set(without);
   const rows = seen.filter(({ step }) => !left.has(step));
+  let timer = 0;
+  let byKeyboard = false;
+  const choose = () => {
+    clearTimeout(timer);
+    timer = 0;
+    if (select.value && select.value !== value) onChoice(select.value);
+  };
   const select = h(
     "select",
-    { "aria-label": label, "data-focus": focus || null, onchange: () => select.value && onChoice(select.value), onkeydown: keys },
+    {
+      "aria-label": label,
+      "data-focus": focus || null,
+      onpointerdown: () => {
+        byKeyboard = false;
+      },
+      onkeydown: (event) => {
+        byKeyboard = true;
+        keys?.(event);
+        if (event.key !== "Enter" || !timer) return;
+        event.preventDefault();
+        choose();
+      },
+      // Arrows and letters pass over other steps on their way: only where they rest is meant.
+      onchange: () => {
+        if (!byKeyboard) choose();
+        else {
+          clearTimeout(timer);
+          timer = setTimeout(choose, REST_MS);
+        }
+      },
+      onblur: () => timer && choose(),
+    },
     first && h("option", { value: "" }, first),
     value && !rows.some(({ step }) => step === value) && h("option", { value }, stepName(value)),
     GROUPS.filter(([kind]) => kinds.includes(kind)).map(([kind, title]) => {

@@ -78,10 +78,6 @@ export function funnel(body, answer) {
       ),
     );
   }
-  const sampledAt = at("sampled");
-  if (sampledAt >= 0 && answer.rows.some((row) => row[sampledAt])) {
-    body.append(h("p", { class: "funnel-pending" }, _("Events of a step are sampled: some who took it aren't counted")));
-  }
   dataTable(body, answer);
 }
 
@@ -114,7 +110,7 @@ function facts(answer, { users, ofFirst, ofPrevious, median }, left, index) {
   if (index === 0) return found;
   if (ofFirst !== null) found.push(fact(format.ratio(ofFirst), _("of the first step")));
   if (ofPrevious !== null && index > 1) found.push(fact(format.ratio(ofPrevious), _("of the step before")));
-  found.push(fact(`−${format.number(left)}`, _("left here"), true));
+  found.push(fact(left ? `−${format.number(left)}` : format.number(0), _("left here"), left > 0));
   if (median !== null) found.push(fact(format.value(median, "ms"), _("median time to get here")));
   return found;
 }

@@ -39,6 +39,7 @@ export function heatmap(body, answer) {
     h(
       "tbody",
       {},
+      mean(answer, columns, highest),
       rows.map(([raw, cells]) => {
         const byColumn = new Map(cells.map((row) => [row[across], row]));
         const name = named(answer, down, raw);
@@ -55,7 +56,7 @@ export function heatmap(body, answer) {
       }),
     ),
   );
-  const hatched = answer.rows.some((row) => row[value] === null);
+  const hatched = answer.rows.some((row) => isPending(answer, row, value, across));
   body.replaceChildren(
     h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": answer.title }, table),
     h(
@@ -70,27 +71,59 @@ export function heatmap(body, answer) {
   );
 }
 
+// All rows together, as the second question says: not the mean of means.
+function mean(answer, columns, highest) {
+  if (!answer.trend?.rows.length) return null;
+  const all = { ...answer, ...answer.trend };
+  const [across, value] = [answer.split, answer.values[0]].map((name) => columnIndex(all, name));
+  const byColumn = new Map(all.rows.map((row) => [row[across], row]));
+  const name = _("All, weighted by size");
+  return h(
+    "tr",
+    { class: "mean" },
+    h("th", { scope: "row" }, name),
+    answer.values.slice(1).map(() => h("td", { class: "size" })),
+    columns.map((at) => cell(all, byColumn.get(at), { value, column: all.columns[value], highest, name, at, across })),
+  );
+}
+
 function cell(answer, row, { value, column, highest, name, at, across }) {
   if (!row) return h("td", { class: "none" });
   const raw = row[value];
+  if (raw === null && !isPending(answer, row, value, across)) return h("td", { class: "none" }, format.NONE);
   const where = `${name} · ${said(answer.columns[across], at)}`;
   if (raw === null) {
     const text = _("not complete yet");
     return h("td", { class: "pending", title: `${where}: ${text}` }, h("span", { class: "sr-only" }, text));
   }
   const share = highest ? raw / highest : 0;
+  const partialAt = columnIndex(answer, "partial");
+  const open = partialAt >= 0 && Boolean(row[partialAt]);
   const more = answer.columns
-    .filter((each, index) => index !== value && each.name !== answer.x && each.name !== answer.split && row[index] !== null)
+    .filter((each, index) => index !== value && each.name !== answer.x && each.name !== answer.split && each.name !== "partial" && row[index] !== null)
     .map((each) => `${each.title}: ${format.value(row[columnIndex(answer, each.name)], each.unit)}`);
   return h(
     "td",
     {
-      class: "cell",
+      class: open ? "cell open" : "cell",
       vars: { share: share.toFixed(3) },
-      title: [`${where}: ${format.value(raw, column.unit)}`, ...more].join("\n"),
+      title: [
+        `${where}: ${format.value(raw, column.unit)}`,
+        ...more,
+        ...(open ? [_("This period is not over yet")] : []),
+      ].join("\n"),
     },
     brief(raw, column.unit),
   );
+}
+
+// Periods of cohorts and of time come to their end; a tier without users just has none.
+function isPending(answer, row, value, across) {
+  if (row[value] !== null) return false;
+  const partialAt = columnIndex(answer, "partial");
+  if (partialAt >= 0) return Boolean(row[partialAt]);
+  const { unit } = answer.columns[across];
+  return unit === "count" || DAYS.has(unit);
 }
 
 function brief(raw, unit) {

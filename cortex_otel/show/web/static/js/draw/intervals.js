@@ -58,16 +58,17 @@ export function intervals(body, answer) {
             { class: known ? "num" : "num none" },
             known
               ? _("{low} to {high}", { low: format.value(row[low], column.unit), high: format.value(row[high], column.unit) })
-              : _("too few to say"),
+              : format.NONE,
           ),
           beside.map((index) => h("td", { class: "num" }, label(row[index], index))),
         );
       }),
     ),
   );
-  body.replaceChildren(
-    h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": answer.title }, table),
-  );
+  const unknown = answer.rows.some((row) => row[low] === null || row[high] === null);
+  const scroll = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": answer.title }, table);
+  const note = _("{none}: too few to say, or nothing to compare with", { none: format.NONE });
+  body.replaceChildren(...(unknown ? [scroll, h("p", { class: "scale" }, note)] : [scroll]));
 }
 
 
