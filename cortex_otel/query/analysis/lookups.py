@@ -89,6 +89,11 @@ class Series:
             names[row[0]] = f"{row[2]}:{row[3]}" if row[3] else ""
         return names
 
+    def segment(self, name: str) -> dict[int, str]:
+        """The ``service`` or ``tier`` of each, by key; empty for what else there is."""
+        place = {"service": 1, "tier": 4}.get(name)
+        return {} if place is None else {row[0]: row[place] for row in self._rows}
+
     def nodes(self) -> tuple[list[str], list[str], NDArray[np.int32]]:
         """What can be a step of a path: its name, its event type, and the place of each series."""
         places: dict[str, int] = {}
@@ -192,8 +197,12 @@ def _start_values(
     start: NDArray[np.int64],
 ) -> list[str]:
     found = []
+    known = Series(connection).segment(asked.breakdown)
     for key, row in zip(user.tolist(), start.tolist(), strict=True):
         at, series = int(rows.time[row]), int(rows.series[row])
+        if known and series >= 0:
+            found.append(known[series])
+            continue
         # Of several at the same instant, in the order of events.
         earlier, place = row - 1, 0
         while earlier >= 0 and rows.user[earlier] == key and rows.time[earlier] == at:
