@@ -20,6 +20,7 @@ from cortex_otel.demo.product import (
     ELEMENTS,
     EXTENSION_ERRORS,
     LANGUAGES,
+    RETIRED,
     SERVER_VERSIONS,
     TOOLS,
     VERSIONS,
@@ -40,6 +41,7 @@ __all__ = ["NS_A_SECOND", "Conditions", "Item", "UserSession"]
 NS_A_SECOND = 10**9
 _NS_A_MS = 10**6
 _CANCELLED = 0.006  # share of the calls
+_RETIRED_FROM = 55  # day of the data
 
 Item = tuple[SpanData | LogData, bool]
 """A record, and whether it is the root of its trace in its process."""
@@ -318,6 +320,8 @@ class UserSession:
         event = one_of(_IN_EDITOR, choose)
         if event == sc.EXT_UI_INTERACTION:
             element = one_of(ELEMENTS, choose)
+            if element == RETIRED and self._day >= _RETIRED_FROM:
+                element = "settings"
             action = "select" if element in {"branch_picker", "memory_tree"} else "click"
             return self._event(
                 sc.EXT_UI_INTERACTION,
