@@ -109,7 +109,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(_SENSELESS, f"{self.prog}: {message} ({help_line})\n")
 
 
-def _parser(question: Question | None) -> argparse.ArgumentParser:
+def _parser(question: Question | None = None) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="cortex-otel",
         description=_("Cortex telemetry on this machine: what is recorded, live and in numbers."),

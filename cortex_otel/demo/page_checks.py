@@ -30,7 +30,8 @@ _SECONDS_TO_START = 120.0
 #: How often a panel is requested if the server answers that it is too slow.
 _TRIES = 10
 _SECONDS_BETWEEN_TRIES = 0.05
-_SINCE = "30d"
+#: A panel that is empty in the first range is asked for the second: windows of weeks must be over.
+_SINCE, _LONGER = "30d", "90d"
 # Without a proxy: the server is on this machine.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -117,8 +118,11 @@ class PageChecks:
         # Without filters: with one, a panel may legitimately be empty.
         filters = {"user": user} if user else {}
         for panel in page.panels:
-            answer = self._answer(f"{page.id}/{panel.id}", token, **filters)
-            if answer["rows"]:
+            path = f"{page.id}/{panel.id}"
+            if any(
+                self._answer(path, token, since=since, **filters)["rows"]
+                for since in (_SINCE, _LONGER)
+            ):
                 seen.lit += 1
             else:
                 seen.dark.append(panel.id)
@@ -153,8 +157,10 @@ class PageChecks:
             time.sleep(_SECONDS_BETWEEN_TRIES)
         return ""
 
-    def _answer(self, panel: str, token: str, **filters: str) -> dict[str, Any]:
-        query = urllib.parse.urlencode({"since": _SINCE, "lang": language(), **filters})
+    def _answer(
+        self, panel: str, token: str, since: str = _SINCE, **filters: str
+    ) -> dict[str, Any]:
+        query = urllib.parse.urlencode({"since": since, "lang": language(), **filters})
         for retries in reversed(range(_TRIES)):
             try:
                 return dict(

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
-    "CATEGORIES", "ELEMENTS", "EXTENSION_ERRORS", "LANGUAGES", "SERVER_VERSIONS", "TOOLS",
-    "VERSIONS", "Tool",
+    "CATEGORIES", "ELEMENTS", "EXTENSION_ERRORS", "LANGUAGES", "RETIRED", "SERVER_VERSIONS",
+    "TOOLS", "VERSIONS", "Tool",
 ]  # fmt: skip
 
 #: Versions of the extension and of the MCP server, oldest first.
@@ -60,6 +60,8 @@ ELEMENTS = (
     ("memory_tree", 9), ("compress_button", 7), ("settings", 3), ("status_bar", 12),
     ("graph_view", 5), ("share_note", 2), ("timeline", 4), ("feedback", 1), ("pin_note", 3),
 )  # fmt: skip
+#: The last version has no such element: a feature that nobody uses any more.
+RETIRED = "feedback"
 LANGUAGES = (
     ("typescript", 34),
     ("python", 33),

@@ -289,14 +289,9 @@ def _extras(users: Sequence[User], day: int, plan: _Plan, choose: random.Random)
 
 
 def _session(
-    person: User,
-    day: int,
-    start_ns: int,
-    plan: _Plan,
-    choose: random.Random,
-    *,
+    person: User, day: int, start_ns: int, plan: _Plan, choose: random.Random, *,
     is_first: bool = False,
-) -> Iterator[Item]:
+) -> Iterator[Item]:  # fmt: skip
     session = UserSession(person, day, start_ns, choose)
     if is_first and person.installs:
         yield from session.install()
@@ -304,9 +299,8 @@ def _session(
         yield session.activate()
         return
     length = 1 + int(choose.expovariate(1 / _ACTIONS))
-    mcp = person.uses_mcp and (
-        is_first or not person.uses_extension or happens(_WITH_TOOLS, choose)
-    )
+    always = is_first or not person.uses_extension
+    mcp = person.uses_mcp and (always or happens(_WITH_TOOLS, choose))
     yield from session.work(plan.conditions(day, start_ns), length, mcp=mcp, is_first=is_first)
 
 

@@ -20,6 +20,7 @@ from cortex_otel.demo.product import (
     ELEMENTS,
     EXTENSION_ERRORS,
     LANGUAGES,
+    RETIRED,
     SERVER_VERSIONS,
     TOOLS,
     VERSIONS,
@@ -40,10 +41,10 @@ __all__ = ["NS_A_SECOND", "Conditions", "Item", "UserSession"]
 NS_A_SECOND = 10**9
 _NS_A_MS = 10**6
 _CANCELLED = 0.006  # share of the calls
+_RETIRED_FROM = 55  # day of the data
 
 Item = tuple[SpanData | LogData, bool]
 """A record, and whether it is the root of its trace in its process."""
-
 
 _IN_EDITOR = (
     (sc.EXT_CONTEXT_SWITCH, 365), (sc.EXT_UI_INTERACTION, 400), (sc.EXT_CODE_INSERT, 220),
@@ -106,11 +107,11 @@ class UserSession:
     def work(
         self, conditions: Conditions, length: int, *, mcp: bool, is_first: bool = False
     ) -> Iterator[Item]:
-        """``length`` actions, one after another.
+        """``length`` actions, one after another; more, if the session begins with more tools.
 
         Args:
             conditions: those of the day.
-            length: number of actions; more, if the session begins with more tools.
+            length: number of actions.
             mcp: with the assistant's tools; else in the editor only.
             is_first: whether it is the user's first session.
         """
@@ -319,6 +320,8 @@ class UserSession:
         event = one_of(_IN_EDITOR, choose)
         if event == sc.EXT_UI_INTERACTION:
             element = one_of(ELEMENTS, choose)
+            if element == RETIRED and self._day >= _RETIRED_FROM:
+                element = "settings"
             action = "select" if element in {"branch_picker", "memory_tree"} else "click"
             return self._event(
                 sc.EXT_UI_INTERACTION,

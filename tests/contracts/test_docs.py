@@ -15,6 +15,7 @@ from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from cortex_otel import cli
+from cortex_otel.commands.question_options import asked_question
 from cortex_otel.query.catalogue import catalogue
 
 ROOT = Path(__file__).parents[2]
@@ -115,7 +116,8 @@ def test_python_in_the_docs_runs(page, quiet_environment):
 
 @pytest.mark.parametrize(("page", "arguments"), shown_commands("cortex-otel"))
 def test_commands_in_the_docs_are_understood(page, arguments):
-    parsed = cli._parser().parse_args(shlex.split(arguments, comments=True))
+    given = shlex.split(arguments, comments=True)
+    parsed = cli._parser(asked_question(given)).parse_args(given)
     assert getattr(parsed, "name", None) in (None, *catalogue()), page
 
 

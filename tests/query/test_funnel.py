@@ -234,7 +234,7 @@ class Truth:
         for user, person in self.people.items():
             values[person["value"]].append(user)
         rows = []
-        groups = sorted(values.items(), key=lambda each: (-len(each[1]), each[0])) or [("", [])]
+        groups = sorted(values.items(), key=lambda each: (-len(each[1]), each[0]))
         for value, users in groups:
             counts = []
             for step in range(1, len(self.steps) + 1):
@@ -328,7 +328,11 @@ def test_sql_engine_and_definition_agree(muddled, asked, store, after_step):
         after_step
     )
     times = both(connection, "funnel_times", asked)
-    assert [users for _, users in times] == truth.times([until for until, _ in times])
+    if any(truth.times([0, 10**15])):
+        assert [users for _, _, users in times] == truth.times([until for until, _, _ in times])
+        assert times[-1][0] == asked["within_s"] * 1000
+    else:
+        assert times == ()
 
 
 def counts(connection, steps, **others):
@@ -384,12 +388,23 @@ def test_who_is_still_inside_the_window_is_pending(store_of, as_of, users, pendi
     assert (row[3], row[7]) == (users, pending)
 
 
-def test_nobody_gives_null_rates(store_of):
-    rows = both(store_of([]), "funnel", asked_of("mcp.a > mcp.b"))
-    assert rows == (
-        ("", 1, "mcp.a", 0, None, None, None, 0, 0),
-        ("", 2, "mcp.b", 0, None, None, None, 0, 0),
+def test_nobody_gives_no_rows_and_nobody_further_a_null_rate(store_of):
+    assert both(store_of([]), "funnel", asked_of("mcp.a > mcp.b > mcp.c")) == ()
+    asked = asked_of("mcp.a > mcp.b > mcp.c", within_s=60, as_of_ns=MONDAY + DAY)
+    assert both(store_of(happened(*"a")), "funnel", asked) == (
+        ("", 1, "mcp.a", 1, 1.0, None, None, 0, 0),
+        ("", 2, "mcp.b", 0, 0.0, 0.0, None, 0, 0),
+        ("", 3, "mcp.c", 0, 0.0, None, None, 0, 0),
     )
+
+
+def test_bars_say_how_long(store_of):
+    asked = asked_of("mcp.a > mcp.b", within_s=7 * 3600 + 30)
+    rows = both(store_of(happened(*"ab")), "funnel_times", asked)
+    assert [row[1] for row in rows] == [
+        "≤ 1 min", "≤ 5 min", "≤ 15 min", "≤ 1 h", "≤ 3 h", "≤ 6 h", "≤ 25230 s",
+    ]  # fmt: skip
+    assert [row[2] for row in rows] == [0, 0, 0, 1, 0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -398,8 +413,8 @@ def test_nobody_gives_null_rates(store_of):
         (("free", "trial", "paid"), [1, 1, 1]),
         (("free", "paid"), [1, 1, 1]),
         (("free", "enterprise"), [1, 1, 1]),
-        (("paid", "free"), [0, 0, 0]),
-        (("trial", "paid"), [0, 0, 0]),
+        (("paid", "free"), []),
+        (("trial", "paid"), []),
         (("free", "paid", "free", "paid"), [1, 1, 1]),
         (("free",), [1, 0, 0]),
         (("", "free"), [1, 0, 0]),

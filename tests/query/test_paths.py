@@ -239,9 +239,9 @@ def test_lift_is_not_popularity(store_of):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"depth": 1}, "from 2 to 8"),
-        ({"depth": 9}, "from 2 to 8"),
-        ({"top": 0}, "from 1 to 20"),
+        ({"depth": 1}, "use 2 to 8"),
+        ({"depth": 9}, "use 2 to 8"),
+        ({"top": 0}, "use 1 to 20"),
         ({"anchor": "tier:paid"}, "is a tier"),
         ({"anchor": "A!"}, "isn't a step"),
         ({"direction": "middle"}, "use start, end"),

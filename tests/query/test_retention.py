@@ -158,7 +158,7 @@ class Truth:
                 totals[number][0] += size
                 totals[number][1] += active
         return tuple(
-            (k, size, active, active / size) for k, (size, active) in sorted(totals.items())
+            (k, str(k), size, active, active / size) for k, (size, active) in sorted(totals.items())
         )
 
 
@@ -221,8 +221,8 @@ def test_what_was_before_the_range_decides_what_is_first(store_of):
         ({"start": "tier:paid"}, "is a tier"),
         ({"return_event": "Not An Event"}, "isn't a step"),
         ({"start": "log"}, "isn't use of the product"),
-        ({"week_start": 0}, "isn't a day of the week"),
-        ({"week_start": 8}, "isn't a day of the week"),
+        ({"week_start": 0}, "out of bounds: use 1 to 7"),
+        ({"week_start": 8}, "out of bounds: use 1 to 7"),
         ({"period": "year"}, "use day, week, month"),
         ({"mode": "never"}, "use on, on_or_after"),
         ({"time_zone": "Asia/Atlantis"}, "isn't a time zone"),

@@ -74,16 +74,20 @@ def test_nothing_of_this_machine_is_put_on_a_stranger(make_server):
     assert row["user_id_hash"] is None
     assert row["service"] == "shop"
     assert row["session_id"] == ""
-    (session,) = server.rows("SELECT * FROM telemetry_user_sessions")
-    assert {session[key] for key in ("os", "runtime", "user_id_hash", "mcp_server_name")} == {None}
+    assert server.rows("SELECT * FROM telemetry_user_sessions") == []
+    (of_no_session,) = server.rows(
+        "SELECT os, runtime, server_name, user_key FROM sessions JOIN platforms USING (platform_key)"
+    )
+    assert set(of_no_session.values()) == {"", None}
 
 
 def test_what_is_of_no_session_is_of_no_user_either(server):
     for user in ("ab", "cd"):
         server.traces(span(int(user, 16), told={"user.hash": user * 32}))
-    (session,) = server.rows("SELECT * FROM telemetry_user_sessions")
-    assert session["session_id"] == ""
-    assert session["user_id_hash"] is None
+    assert server.rows("SELECT * FROM telemetry_user_sessions") == []
+    assert server.rows("SELECT session_id, user_key FROM sessions") == [
+        {"session_id": "", "user_key": None}
+    ]
     assert {row["user_id_hash"] for row in server.rows()} == {"ab" * 32, "cd" * 32}
 
 

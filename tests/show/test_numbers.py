@@ -209,7 +209,8 @@ def top_feature(true):
 def failing(true):
     by_place = defaultdict(list)
     for row in true.events():
-        by_place[row["event_type"], row["tool_name"] or ""].append(row)
+        if row["event_type"] != "ext.error":
+            by_place[row["event_type"], row["tool_name"] or ""].append(row)
     most = min(by_place, key=lambda each: (-errors(by_place[each]), each))
     failed = [row for row in by_place[most] if row["failed"]]
     if not failed:

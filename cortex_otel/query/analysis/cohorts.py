@@ -53,7 +53,7 @@ def retention_curve(
             before = totals.get(period, (0, 0))
             totals[period] = (before[0] + users, before[1] + active)
     return [
-        (period, users, active, active / users if users else None)
+        (period, str(period), users, active, active / users if users else None)
         for period, (users, active) in sorted(totals.items())
     ]
 

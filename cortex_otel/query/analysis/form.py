@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -38,6 +39,8 @@ _UNSIGNED: Final = (np.uint8, np.uint16, np.uint32, np.uint64)
 #: A run this many times longer than the next isn't merged with it.
 _MERGE_FACTOR: Final = 4
 _SIXTEEN_BITS: Final = 0xFFFF
+_BLOCK: Final = 2**18
+_AFTER_ALL_USERS: Final = 2**62
 _FIRST_NS: Final = np.int64(-(2**63))
 _LAST_NS: Final = np.int64(2**63 - 1)
 
@@ -64,59 +67,63 @@ class Run:
         return self.read()
 
     @cached_property
-    def user(self) -> NDArray[np.int32]:
-        """User keys."""
-        return self._repeated("users", "user_lengths")
+    def users(self) -> Ints:
+        """The keys of its users, in order."""
+        return _widened(self.packed["users"])
 
     @cached_property
-    def session(self) -> NDArray[np.int32]:
-        """Session keys."""
-        return self._repeated("sessions", "session_lengths")
+    def user_ends(self) -> NDArray[np.int64]:
+        """Where the events of each of them begin; and where the last one's end."""
+        return _edges(self.packed["user_lengths"])
 
     @cached_property
-    def time(self) -> NDArray[np.int64]:
-        """Unix ns."""
-        time = self._unpacked("time_low").astype(np.int64)
-        for name, bits in (("time_middle", 32), ("time_high", 48)):
-            if self.packed[name]:
-                time |= self._unpacked(name).astype(np.int64) << bits
-        return np.asarray(time + self.origin, np.int64)
+    def _session_ends(self) -> NDArray[np.int64]:
+        return _edges(self.packed["session_lengths"])
 
-    @cached_property
-    def series(self) -> Ints:
-        """Series keys."""
-        return self._unpacked("series")
+    def column(self, name: str, begin: int, end: int) -> Ints:
+        """A column of the events from ``begin`` to ``end``, unpacked.
 
-    @cached_property
-    def sampled(self) -> NDArray[np.bool_]:
-        """Whether it stands for others that were sampled out."""
-        if not self.packed["sampled"]:
-            return np.zeros(self.events, np.bool_)
-        bits = np.frombuffer(self.packed["sampled"], np.uint8)
-        return np.unpackbits(bits, count=self.events).astype(np.bool_)
-
-    @cached_property
-    def end(self) -> int:
-        """The latest time, in ns."""
-        return int(self.time.max())
+        Args:
+            name: ``user``, ``time`` (Unix ns), ``series``, ``session``, or ``sampled``: whether it
+                stands for others that were sampled out.
+            begin: place of the first.
+            end: place after the last.
+        """
+        match name:
+            case "user":
+                return _repeated(self.users, self.user_ends, begin, end)
+            case "session":
+                sessions = _widened(self.packed["sessions"])
+                return _repeated(sessions, self._session_ends, begin, end)
+            case "time":
+                return self._time(begin, end)
+            case "sampled":
+                return self._sampled(begin, end)
+        return self._unpacked(name, begin, end)
 
     @property
     def octets(self) -> int:
         """Its size on disk."""
         return sum(map(len, self.packed.values()))
 
-    def _unpacked(self, name: str) -> Ints:
-        blob = self.packed[name]
-        if not blob:
-            return np.zeros(0, np.uint8)
-        width = len(blob) // self.events
-        return np.frombuffer(blob, f"<u{width}")
+    def _time(self, begin: int, end: int) -> NDArray[np.int64]:
+        time = self._unpacked("time_low", begin, end).astype(np.int64)
+        for name, bits in (("time_middle", 32), ("time_high", 48)):
+            if self.packed[name]:
+                time |= self._unpacked(name, begin, end).astype(np.int64) << bits
+        return np.asarray(time + self.origin, np.int64)
 
-    def _repeated(self, values: str, lengths: str) -> NDArray[np.int32]:
-        # The width of each is in the blob's first byte: their number isn't known otherwise.
-        return np.repeat(
-            _widened(self.packed[values]).astype(np.int32), _widened(self.packed[lengths])
-        )
+    def _sampled(self, begin: int, end: int) -> NDArray[np.bool_]:
+        if not self.packed["sampled"]:
+            return np.zeros(end - begin, np.bool_)
+        first = begin // 8
+        bits = np.frombuffer(self.packed["sampled"], np.uint8)[first : (end + 7) // 8]
+        sampled = np.unpackbits(bits)[begin - first * 8 : end - first * 8]
+        return np.asarray(sampled.astype(np.bool_))
+
+    def _unpacked(self, name: str, begin: int, end: int) -> Ints:
+        blob = self.packed[name]
+        return np.frombuffer(blob, f"<u{len(blob) // self.events}")[begin:end]
 
 
 class Form:
@@ -145,6 +152,7 @@ class Form:
         of_series: NDArray[np.bool_] | None = None,
         from_ns: int | None = None,
         to_ns: int | None = None,
+        users: tuple[int, int] | None = None,
     ) -> dict[str, Ints]:
         """Columns of the events wanted, in the order of user, time and event.
 
@@ -153,8 +161,9 @@ class Form:
             of_series: whether a series is wanted, by its key; ``None``: all.
             from_ns: earliest time, inclusive.
             to_ns: latest time, inclusive.
+            users: the first user key and the one after the last; ``None``: all.
         """
-        parts = [_part(run, of_series, from_ns, to_ns) for run in self.runs]
+        parts = [_part(run, of_series, from_ns, to_ns, users) for run in self.runs]
         parts = [part for part in parts if part.events] or parts[:1]
         if not parts:
             return {name: np.zeros(0, np.int64) for name in columns}
@@ -168,6 +177,20 @@ class Form:
             for place, column in zip(places, of_parts, strict=True):
                 whole[name][place] = column
         return whole
+
+    def blocks(self) -> list[tuple[int, int]]:
+        """Ranges of user keys with a quarter of a million events or so each.
+
+        What is computed for one of them stays in the processor's cache, and in memory that the
+        process has already: both together make a funnel several times as fast.
+        """
+        if not self.runs:
+            return []
+        largest = max(self.runs, key=lambda run: run.events)
+        places = np.arange(_BLOCK, largest.events, _BLOCK)
+        cuts = largest.users[np.searchsorted(largest.user_ends, places) - 1]
+        edges = [0, *np.unique(cuts).tolist(), _AFTER_ALL_USERS]
+        return [(first, after) for first, after in pairwise(edges) if first < after]
 
     def with_events(self, columns: dict[str, Ints], next_key: int) -> Form:
         """This form and new events, with runs merged that have grown alike.
@@ -248,35 +271,52 @@ class _Part:
 
     Args:
         run: the run.
-        chosen: their places; ``None``: all.
+        begin: place of the first.
+        end: place after the last.
     """
 
-    def __init__(self, run: Run, chosen: NDArray[np.intp] | None) -> None:
-        self._run, self._chosen = run, chosen
+    def __init__(self, run: Run, begin: int, end: int) -> None:
+        self._run, self._begin, self._end = run, begin, end
+        self._chosen: NDArray[np.intp] | None = None
         self._columns: dict[str, Ints] = {}
 
     @property
     def events(self) -> int:
-        return self._run.events if self._chosen is None else len(self._chosen)
+        return self._end - self._begin if self._chosen is None else len(self._chosen)
+
+    def choose(self, wanted: NDArray[np.bool_]) -> None:
+        """Keep those; nothing was chosen before."""
+        self._chosen = np.flatnonzero(wanted)
+        self._columns = {name: each[self._chosen] for name, each in self._columns.items()}
 
     def column(self, name: str) -> Ints:
         if name not in self._columns:
-            whole = getattr(self._run, name)
+            whole = self._run.column(name, self._begin, self._end)
             self._columns[name] = whole if self._chosen is None else whole[self._chosen]
         return self._columns[name]
 
 
 def _part(
-    run: Run, of_series: NDArray[np.bool_] | None, from_ns: int | None, to_ns: int | None
+    run: Run,
+    of_series: NDArray[np.bool_] | None,
+    from_ns: int | None,
+    to_ns: int | None,
+    users: tuple[int, int] | None,
 ) -> _Part:
-    wanted = None if of_series is None or of_series.all() else of_series[run.series]
-    for moment, compare in ((from_ns, np.greater_equal), (to_ns, np.less_equal)):
-        # A range that holds all needs no comparing.
-        if moment is None or bool(compare(run.origin if moment == from_ns else run.end, moment)):
-            continue
-        inside = compare(run.time, moment)
+    begin, end = 0, run.events
+    if users is not None:
+        begin, end = run.user_ends[np.searchsorted(run.users, users)].tolist()
+    part = _Part(run, begin, end)
+    wanted = None if of_series is None or of_series.all() else of_series[part.column("series")]
+    if from_ns is not None and from_ns > run.origin:
+        inside = part.column("time") >= from_ns
         wanted = inside if wanted is None else wanted & inside
-    return _Part(run, None if wanted is None else np.flatnonzero(wanted))
+    if to_ns is not None:
+        inside = part.column("time") <= to_ns
+        wanted = inside if wanted is None else wanted & inside
+    if wanted is not None and not wanted.all():
+        part.choose(wanted)
+    return part
 
 
 def _interleaved(parts: Sequence[_Part]) -> list[Ints]:
@@ -372,3 +412,16 @@ def _wide(values: Ints) -> bytes:
 
 def _widened(blob: bytes) -> Ints:
     return np.frombuffer(blob, f"<u{blob[0]}", offset=1)
+
+
+def _edges(blob: bytes) -> NDArray[np.int64]:
+    return np.asarray(np.append(0, np.cumsum(_widened(blob), dtype=np.int64)))
+
+
+def _repeated(values: Ints, edges: NDArray[np.int64], begin: int, end: int) -> Ints:
+    """Each value for its events, of those from ``begin`` to ``end``."""
+    first = int(np.searchsorted(edges, begin, side="right")) - 1
+    after = int(np.searchsorted(edges, end, side="left"))
+    inside = np.clip(edges[first : after + 1], begin, end)
+    lengths = inside[1:] - inside[:-1]
+    return np.repeat(values[first:after].astype(np.int32), lengths)

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from cortex_otel.query.analysis.form import in_order
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -81,15 +79,8 @@ class Reached(NamedTuple):
     start: NDArray[np.int64]
 
 
-def rows_in_order(rows: Rows, *, is_sorted: bool) -> Rows:
-    """``rows`` sorted; at the same instant, what can be an earlier step comes first.
-
-    Args:
-        rows: in any order.
-        is_sorted: they are in the order of user and time already.
-    """
-    if not is_sorted:
-        rows = rows.taken(in_order(rows.user, rows.time))
+def rows_in_order(rows: Rows) -> Rows:
+    """At the same instant, what can be an earlier step first; by user and time they are sorted."""
     same = np.flatnonzero(rows.time[1:] == rows.time[:-1])
     same = same[rows.user[same] == rows.user[same + 1]]
     first = _FIRST_STEPS[rows.steps[same]]
@@ -165,7 +156,12 @@ def _in_any_order(rows: Rows, steps: int, within_ns: int) -> list[Reached]:
         good &= rows.barrier[row] <= places
         good &= rows.time[row] - rows.time[places] <= within_ns
         nexts[step, good] = row[good]
-    nexts.sort(axis=0)
+    # Few rows and many columns: compared row by row, each column is sorted at once.
+    for last in range(steps - 1, 0, -1):
+        for step in range(last):
+            least = np.minimum(nexts[step], nexts[step + 1])
+            np.maximum(nexts[step], nexts[step + 1], out=nexts[step + 1])
+            nexts[step] = least
     users = np.flatnonzero(np.append(True, np.diff(rows.user[places]) != 0))
     found = []
     for step in range(steps):

@@ -13,7 +13,7 @@ from cortex_otel.query.analysis.steps import funnel_parameters
 from cortex_otel.semconv import TIERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import apsw
     from numpy.typing import NDArray
@@ -30,6 +30,8 @@ _BARS_S: Final = (
     2_592_000, 5_184_000, 7_776_000,
 )  # fmt: skip
 
+_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
 _Answer = list[tuple[Any, ...]]
 
 
@@ -37,29 +39,31 @@ _Answer = list[tuple[Any, ...]]
 class _Attempts:
     """Of each user, the attempt that counts; all arrays are as long, by user key."""
 
-    asked: FunnelParameters
-    rows: Rows
-    reached: list[Reached]
     user: Ints
     step: NDArray[np.int64]
     """The last step, from 1."""
-    row: NDArray[np.int64]
-    start: NDArray[np.int64]
+    time: NDArray[np.int64]
+    """When it was taken."""
+    start_time: NDArray[np.int64]
     pending: NDArray[np.bool_]
-    sampled: list[bool]
+    values: list[str]
+    """Of the breakdown."""
+    taken: list[tuple[NDArray[np.int64], NDArray[np.int64]]]
+    """For each step after the first: places of those who got there, and how long they took."""
+    sampled: int
+    """A bit a step of which events are sampled."""
 
 
 def funnel(connection: apsw.Connection, form: Form, values: Mapping[str, Any]) -> _Answer:
     """Rows of ``funnel.sql``."""
-    found = _attempts(connection, form, values)
-    asked, steps = found.asked, len(found.asked.steps)
-    names, group = lookups.breakdown(
-        connection, form, asked, found.rows, user=found.user, start=found.start
-    )
-    # Of each step, who got there, by user key: users of a group are found by their place.
-    users = np.zeros((len(names), steps), np.int64)
+    asked = funnel_parameters(values)
+    found = _attempts(connection, form, asked)
+    names = sorted(set(found.values))
+    place_of = {name: number for number, name in enumerate(names)}
+    group = np.array([place_of[each] for each in found.values], np.int64)
+    users = np.zeros((len(names), len(asked.steps)), np.int64)
     pending = np.zeros_like(users)
-    for step in range(steps):
+    for step in range(len(asked.steps)):
         far = found.step > step
         users[:, step] = np.bincount(group[far & ~found.pending], minlength=len(names))
         pending[:, step] = np.bincount(group[far & found.pending], minlength=len(names))
@@ -67,9 +71,10 @@ def funnel(connection: apsw.Connection, form: Form, values: Mapping[str, Any]) -
     people = users[:, 0] + pending[:, 0]
     answer = []
     for place in sorted(range(len(names)), key=lambda each: (-people[each], names[each])):
-        for step in range(steps):
+        for step in range(len(asked.steps)):
             count, first = int(users[place, step]), int(users[place, 0])
             before = int(users[place, step - 1]) if step else 0
+            hidden = found.sampled if asked.order == "any" else found.sampled >> step & 1
             answer.append(
                 (
                     names[place],
@@ -78,9 +83,9 @@ def funnel(connection: apsw.Connection, form: Form, values: Mapping[str, Any]) -
                     count,
                     count / first if first else None,
                     count / before if before else None,
-                    medians[place][step],
+                    medians[step][place],
                     int(pending[place, step]),
-                    int(found.sampled[step]),
+                    int(bool(hidden)),
                 )
             )
     return answer
@@ -88,97 +93,165 @@ def funnel(connection: apsw.Connection, form: Form, values: Mapping[str, Any]) -
 
 def funnel_times(connection: apsw.Connection, form: Form, values: Mapping[str, Any]) -> _Answer:
     """Rows of ``funnel_times.sql``."""
-    found = _attempts(connection, form, values)
-    done = ~found.pending & (found.step == len(found.asked.steps))
-    taken = found.rows.time[found.row[done]] - found.rows.time[found.start[done]]
-    within_s = found.asked.within_ns // _NS
+    asked = funnel_parameters({**values, "breakdown": ""})
+    found = _attempts(connection, form, asked)
+    done = ~found.pending & (found.step == len(asked.steps))
+    taken = found.time[done] - found.start_time[done]
+    if not len(taken):
+        return []
+    within_s = asked.within_ns // _NS
     ends = [each for each in _BARS_S if each < within_s] + [within_s]
     places = np.searchsorted(np.array(ends, np.int64) * _NS, taken, side="left")
     users = np.bincount(places, minlength=len(ends))
-    return [(end * 1000, int(users[place])) for place, end in enumerate(ends)]
+    return [(end * 1000, _bar(end), int(users[place])) for place, end in enumerate(ends)]
 
 
 def funnel_users(connection: apsw.Connection, form: Form, values: Mapping[str, Any]) -> _Answer:
     """Rows of ``funnel_users.sql``."""
-    found = _attempts(connection, form, values)
+    asked = funnel_parameters({**values, "breakdown": ""})
+    found = _attempts(connection, form, asked)
     after = values["after_step"]
-    left = ~found.pending & (found.step < len(found.asked.steps))
+    left = ~found.pending & (found.step < len(asked.steps))
     if after:
         left &= found.step == after
-    chosen = np.flatnonzero(left)
-    times = found.rows.time[found.row[chosen]]
-    hashes = lookups.user_hashes(connection, found.user[chosen])
+    hashes = lookups.user_hashes(connection, found.user[left])
     answer = [
-        (hashes[int(found.user[place])], int(found.step[place]),
-         _name(found.asked, int(found.step[place]) - 1), int(at))
-        for place, at in zip(chosen, times, strict=True)
-    ]  # fmt: skip
+        (hashes[user], step, _name(asked, step - 1), at)
+        for user, step, at in zip(
+            found.user[left].tolist(),
+            found.step[left].tolist(),
+            found.time[left].tolist(),
+            strict=True,
+        )
+    ]
     answer.sort(key=lambda row: (-row[3], row[0]))
     return answer
+
+
+def _bar(end_s: int) -> str:
+    size, unit = next(each for each in _UNITS if end_s % each[0] == 0)
+    return f"≤ {end_s // size} {unit}"
 
 
 def _name(asked: FunnelParameters, step: int) -> str:
     return str(step + 1) if asked.order == "any" else asked.steps[step].text
 
 
-def _attempts(connection: apsw.Connection, form: Form, values: Mapping[str, Any]) -> _Attempts:
-    asked = funnel_parameters({"breakdown": "", **values})
+def _attempts(connection: apsw.Connection, form: Form, asked: FunnelParameters) -> _Attempts:
+    """The attempts of all users, a block of them at a time."""
     as_of = asked.as_of_ns or max(
         asked.to_ns, connection.execute("SELECT coalesce(max(time), 0) FROM events").get
     )
-    rows, sampled = _rows(connection, form, asked, as_of)
+    source = _Source(connection, form, asked, as_of)
     together = [
         bool(place and step.tier and asked.steps[place - 1].tier)
         for place, step in enumerate(asked.steps)
     ]
-    found = reached(rows, together, asked.within_ns, asked.order)
+    blocks = []
+    done, sampled = 0, 0
+    # Tiers outlive the events, so there may be users with nothing else.
+    for users in form.blocks() or [(0, 2**62)]:
+        rows, hidden = source.rows(users)
+        sampled |= hidden
+        if not len(rows.user):
+            continue
+        found = reached(rows, together, asked.within_ns, asked.order)
+        if len(found[0].row):
+            blocks.append(_of_block(rows, found, done, connection, asked))
+            done += len(blocks[-1].user)
+    if not blocks:
+        empty = np.zeros(0, np.int64)
+        nothing = [(empty, empty)] * (len(asked.steps) - 1)
+        return _Attempts(empty, empty, empty, empty, empty > 0, [], nothing, sampled)
+    start_time = np.concatenate([each.start_time for each in blocks])
+    user = np.concatenate([each.user for each in blocks])
+    values = [value for each in blocks for value in each.values]
+    return _Attempts(
+        user,
+        np.concatenate([each.step for each in blocks]),
+        np.concatenate([each.time for each in blocks]),
+        start_time,
+        start_time + asked.within_ns > as_of,
+        lookups.of_users(connection, form, asked, user) or values,
+        [
+            (
+                np.concatenate([each.taken[step][0] for each in blocks]),
+                np.concatenate([each.taken[step][1] for each in blocks]),
+            )
+            for step in range(len(asked.steps) - 1)
+        ],
+        sampled,
+    )
+
+
+def _of_block(
+    rows: Rows,
+    found: list[Reached],
+    done: int,
+    connection: apsw.Connection,
+    asked: FunnelParameters,
+) -> _Attempts:
+    """The attempts of a block of users, after ``done`` others."""
     # Whoever got to a step got to those before it: the last one that has a user is theirs.
     user = rows.user[found[0].row]
-    step = np.zeros(len(user), np.int64)
-    row, start = np.zeros(len(user), np.int64), np.zeros(len(user), np.int64)
+    step, row, start = (np.zeros(len(user), np.int64) for _ in range(3))
+    taken = []
     for number, each in enumerate(found, 1):
         places = np.searchsorted(user, rows.user[each.row])
         step[places], row[places], start[places] = number, each.row, each.start
-    pending = rows.time[start] + asked.within_ns > as_of
-    return _Attempts(asked, rows, found, user, step, row, start, pending, sampled)
-
-
-def _rows(
-    connection: apsw.Connection, form: Form, asked: FunnelParameters, as_of: int
-) -> tuple[Rows, list[bool]]:
-    """What can be a step, and which steps are sampled."""
-    series = lookups.Series(connection)
-    bits = np.zeros(series.count, np.uint8)
-    for place, step in enumerate(asked.steps):
-        bits[series.matching([step])] |= 1 << place
-    excluded = series.matching(asked.excluded)
-    wanted = series.is_product if asked.order == "strict" else (bits != 0) | excluded
-    columns = form.select(
-        ("user", "time", "series", "sampled"), wanted, from_ns=asked.from_ns, to_ns=as_of
+        if number > 1:
+            taken.append((places + done, rows.time[each.row] - rows.time[each.start]))
+    values = lookups.of_starts(connection, asked, rows, user, start)
+    return _Attempts(
+        user, step, rows.time[row], rows.time[start], np.zeros(0, np.bool_), values, taken, 0
     )
-    of, time = columns["series"], columns["time"]
-    steps = bits[of]
-    chosen = series.chosen(asked.service, asked.user_tier)
-    opens = None if chosen[wanted].all() else chosen[of]
-    if as_of >= asked.to_ns:
-        inside = time < asked.to_ns
-        opens = (inside if opens is None else opens & inside) if not inside.all() else opens
-    rows = Rows(columns["user"], time, steps, of, opens, excluded[of] if excluded.any() else None)
-    hidden = int(np.bitwise_or.reduce(steps[columns["sampled"]], initial=0))
-    sampled = [
-        bool(hidden) if asked.order == "any" else bool(hidden >> place & 1)
-        for place in range(len(asked.steps))
-    ]
+
+
+class _Source:
+    """What can be a step, of one block of users after the other."""
+
+    def __init__(
+        self, connection: apsw.Connection, form: Form, asked: FunnelParameters, as_of: int
+    ) -> None:
+        self._form, self._asked, self._as_of = form, asked, as_of
+        series = lookups.Series(connection)
+        self._bits = np.zeros(series.count, np.uint8)
+        for place, step in enumerate(asked.steps):
+            self._bits[series.matching([step])] |= 1 << place
+        self._excluded = series.matching(asked.excluded)
+        self._chosen = series.chosen(asked.service, asked.user_tier)
+        is_wanted = (self._bits != 0) | self._excluded
+        self._wanted = series.is_product if asked.order == "strict" else is_wanted
+        self._tiers = _tiers(connection, asked, as_of)
+
+    def rows(self, users: tuple[int, int]) -> tuple[Rows, int]:
+        """In order; and a bit for each step of which events are sampled."""
+        columns = self._form.select(
+            ("user", "time", "series", "sampled"),
+            self._wanted,
+            from_ns=self._asked.from_ns,
+            to_ns=self._as_of,
+            users=users,
+        )
+        of, time = columns["series"], columns["time"]
+        steps = self._bits[of]
+        inside = time < self._asked.to_ns
+        opens = None if self._chosen[self._wanted].all() else self._chosen[of]
+        if not inside.all():
+            opens = inside if opens is None else opens & inside
+        excluded = self._excluded[of] if self._excluded.any() else None
+        rows = Rows(columns["user"], time, steps, of, opens, excluded)
+        sampled = columns["sampled"]
+        hidden = int(np.bitwise_or.reduce(steps[sampled], initial=0)) if sampled.any() else 0
+        if self._tiers is not None:
+            rows = _joined(self._tiers, users, rows)
+        return rows_in_order(rows), hidden
+
+
+def _tiers(connection: apsw.Connection, asked: FunnelParameters, as_of: int) -> Rows | None:
+    """Each tier that was reached, by user; ``None`` if no step is one."""
     if not any(step.tier for step in asked.steps):
-        return rows_in_order(rows, is_sorted=True), sampled
-    rows = _with_tiers(connection, rows, asked, as_of)
-    return rows_in_order(rows, is_sorted=False), sampled
-
-
-def _with_tiers(
-    connection: apsw.Connection, rows: Rows, asked: FunnelParameters, as_of: int
-) -> Rows:
-    """Each tier that was reached and, after what happened at that instant, ``rows``."""
+        return None
     found: dict[tuple[int, int], int] = {}
     for key, times in lookups.tier_times(connection).items():
         for place, step in enumerate(asked.steps):
@@ -189,38 +262,58 @@ def _with_tiers(
             is_exact = place or asked.order == "any" or times.get(step.tier) == first
             if is_exact and asked.from_ns <= first <= as_of:
                 found[key, first] = found.get((key, first), 0) | 1 << place
-    pairs = np.array(list(found), np.int64).reshape(-1, 2)
-    user, at = pairs[:, 0], pairs[:, 1]
-    opens = (at < asked.to_ns) & lookups.tiers_chosen(connection, pairs, asked)
-    others = np.ones(len(rows.user), np.bool_) if rows.opens is None else rows.opens
-    excluded = rows.excluded
-    if excluded is not None:
-        excluded = np.concatenate([np.zeros(len(at), np.bool_), excluded])
+    pairs = np.array(sorted(found), np.int64).reshape(-1, 2)
+    at = pairs[:, 1]
     return Rows(
-        np.concatenate([user.astype(rows.user.dtype), rows.user]),
-        np.concatenate([at, rows.time]),
-        np.concatenate([np.array(list(found.values()), np.uint8), rows.steps]),
-        np.concatenate([np.full(len(at), -1, np.int32), rows.series]),
-        np.concatenate([opens, others]),
-        excluded,
+        pairs[:, 0],
+        at,
+        np.array([found[key, first] for key, first in pairs.tolist()], np.uint8),
+        np.full(len(at), -1, np.int32),
+        (at < asked.to_ns) & lookups.tiers_chosen(connection, pairs, asked),
+        None,
     )
 
 
-def _medians(
-    found: _Attempts, group: NDArray[np.int64], groups: int
-) -> Sequence[Sequence[float | None]]:
-    """By group and step, the median time from the first step, by nearest rank, in ms."""
-    medians: list[list[float | None]] = [[None] * len(found.asked.steps) for _ in range(groups)]
-    for step, each in enumerate(found.reached[1:], 1):
-        places = np.searchsorted(found.user, found.rows.user[each.row])
+def _joined(tiers: Rows, users: tuple[int, int], rows: Rows) -> Rows:
+    """``rows`` with the tiers of these users, which come first at the same instant."""
+    begin, end = np.searchsorted(tiers.user, users)
+    user, time = tiers.user[begin:end], tiers.time[begin:end]
+    # Where each belongs: halving what is left of its user's rows.
+    low = np.searchsorted(rows.user, user, side="left")
+    high = np.searchsorted(rows.user, user, side="right")
+    while np.any(low < high):
+        middle = (low + high) // 2
+        before = (low < high) & (rows.time[np.minimum(middle, len(rows.time) - 1)] < time)
+        low, high = (
+            np.where(before, middle + 1, low),
+            np.where(before | (low >= high), high, middle),
+        )
+    opens = np.ones(len(rows.user), np.bool_) if rows.opens is None else rows.opens
+    opened = np.ones(len(tiers.user), np.bool_) if tiers.opens is None else tiers.opens
+    return Rows(
+        np.insert(rows.user.astype(np.int64), low, user),
+        np.insert(rows.time, low, time),
+        np.insert(rows.steps, low, tiers.steps[begin:end]),
+        np.insert(rows.series.astype(np.int32), low, tiers.series[begin:end]),
+        np.insert(opens, low, opened[begin:end]),
+        None if rows.excluded is None else np.insert(rows.excluded, low, values=False),
+    )
+
+
+def _medians(found: _Attempts, group: NDArray[np.int64], groups: int) -> list[list[float | None]]:
+    """By step and group, the median time from the first step, by nearest rank, in ms."""
+    medians: list[list[float | None]] = [[None] * groups]
+    for places, durations in found.taken:
         counted = ~found.pending[places]
-        taken = (found.rows.time[each.row] - found.rows.time[each.start])[counted]
-        of = group[places[counted]]
+        taken, of = durations[counted], group[places[counted]]
         order = np.lexsort((taken, of))
         taken, of = taken[order], of[order]
         sizes = np.bincount(of, minlength=groups)
-        ends = np.cumsum(sizes)
-        for number in np.flatnonzero(sizes):
-            middle = ends[number] - sizes[number] + (sizes[number] + 1) // 2 - 1
-            medians[number][step] = float(taken[middle]) / 1e6
+        middles = np.cumsum(sizes) - sizes + (sizes + 1) // 2 - 1
+        medians.append(
+            [
+                float(taken[middle]) / 1e6 if size else None
+                for middle, size in zip(middles, sizes, strict=True)
+            ]
+        )
     return medians

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cortex_otel.query.analysis.funnel import Rows
     from cortex_otel.query.analysis.steps import FunnelParameters, Step
 
-__all__ = ["Series", "breakdown", "tier_times", "tiers_chosen", "user_hashes"]
+__all__ = ["Series", "of_starts", "of_users", "tier_times", "tiers_chosen", "user_hashes"]
 
 _EVENT_VALUES: Final = """
 SELECT
@@ -89,6 +89,11 @@ class Series:
             names[row[0]] = f"{row[2]}:{row[3]}" if row[3] else ""
         return names
 
+    def segment(self, name: str) -> dict[int, str]:
+        """The ``service`` or ``tier`` of each, by key; empty for what else there is."""
+        place = {"service": 1, "tier": 4}.get(name)
+        return {} if place is None else {row[0]: row[place] for row in self._rows}
+
     def nodes(self) -> tuple[list[str], list[str], NDArray[np.int32]]:
         """What can be a step of a path: its name, its event type, and the place of each series."""
         places: dict[str, int] = {}
@@ -139,37 +144,37 @@ def tiers_chosen(
     return np.array(wanted, np.bool_)
 
 
-def breakdown(
+def of_users(
+    connection: apsw.Connection, form: Form, asked: FunnelParameters, user: Ints
+) -> list[str]:
+    """The value of the breakdown of each user; empty if it is one by the start of the attempt."""
+    if asked.breakdown == "first_feature":
+        return _first_features(connection, form, user)
+    if asked.breakdown == "variant":
+        variants = dict(connection.execute(_EXPOSURES, (asked.flag,)))
+        return [variants.get(each) or "" for each in user.tolist()]
+    return []
+
+
+def of_starts(
     connection: apsw.Connection,
-    form: Form,
     asked: FunnelParameters,
     rows: Rows,
-    *,
     user: Ints,
     start: NDArray[np.int64],
-) -> tuple[list[str], NDArray[np.int64]]:
-    """The values of a breakdown, and the place of each user's among them.
+) -> list[str]:
+    """The value of the breakdown at the start of each attempt; empty if it isn't by that.
 
     Args:
         connection: to the store.
-        form: its events.
         asked: names the breakdown.
         rows: of the funnel.
         user: user keys.
         start: the row that each of them started with.
     """
-    if not asked.breakdown:
-        return [""], np.zeros(len(user), np.int64)
-    if asked.breakdown == "first_feature":
-        values = _first_features(connection, form, user)
-    elif asked.breakdown == "variant":
-        variants = dict(connection.execute(_EXPOSURES, (asked.flag,)))
-        values = [variants.get(each) or "" for each in user.tolist()]
-    else:
-        values = _start_values(connection, asked, rows, user, start)
-    names = sorted(set(values)) or [""]
-    place = {name: number for number, name in enumerate(names)}
-    return names, np.array([place[each] for each in values], np.int64)
+    if asked.breakdown in _VALUES:
+        return _start_values(connection, asked, rows, user, start)
+    return [""] * len(user)
 
 
 def user_hashes(connection: apsw.Connection, user: Ints) -> dict[int, str]:
@@ -192,8 +197,12 @@ def _start_values(
     start: NDArray[np.int64],
 ) -> list[str]:
     found = []
+    known = Series(connection).segment(asked.breakdown)
     for key, row in zip(user.tolist(), start.tolist(), strict=True):
         at, series = int(rows.time[row]), int(rows.series[row])
+        if known and series >= 0:
+            found.append(known[series])
+            continue
         # Of several at the same instant, in the order of events.
         earlier, place = row - 1, 0
         while earlier >= 0 and rows.user[earlier] == key and rows.time[earlier] == at:
@@ -218,13 +227,13 @@ def _first_features(connection: apsw.Connection, form: Form, user: Ints) -> list
     series = Series(connection)
     names = series.names()
     has_feature = np.array([bool(name) for name in names], np.bool_)
-    columns = form.select(("user", "series"), has_feature)
-    first = np.ones(len(columns["user"]), np.bool_)
-    first[1:] = columns["user"][1:] != columns["user"][:-1]
-    found = {
-        key: names[of]
+    found: dict[int, str] = {}
+    for users in form.blocks():
+        columns = form.select(("user", "series"), has_feature, users=users)
+        first = np.ones(len(columns["user"]), np.bool_)
+        first[1:] = columns["user"][1:] != columns["user"][:-1]
         for key, of in zip(
             columns["user"][first].tolist(), columns["series"][first].tolist(), strict=True
-        )
-    }
+        ):
+            found[key] = names[of]
     return [found.get(each, "") for each in user.tolist()]

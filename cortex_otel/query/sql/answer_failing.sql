@@ -1,6 +1,7 @@
 -- title: What fails
 -- about: The tool, or the event type where it is none, with the most failures in the range, as the
---   question error_places counts them, and how many users met one.
+--   question error_places counts them, and how many users met one. The extension's own reports of errors
+--   are left out: nothing can succeed there, so they have no rate.
 -- since: 7d
 -- parameter: from_ns
 -- parameter: to_ns
@@ -16,6 +17,7 @@ WITH
 worst AS (
     SELECT event_type, coalesce(tool_name, '') AS tool_name, errors, error_rate
     FROM error_places
+    WHERE event_type <> 'ext.error'
     ORDER BY errors DESC, event_type, tool_name
     LIMIT 1
 ),

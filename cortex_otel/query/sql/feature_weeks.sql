@@ -74,24 +74,42 @@ feature_edges AS MATERIALIZED (
     SELECT day, (last_day + 1) * 86400000000000, to_time
     FROM span_days WHERE (last_day + 1) * 86400000000000 < to_time
 ),
+-- The features of most users around the range, as the first and last days of use tell.
+shown_features AS MATERIALIZED (
+    SELECT feature_key, name_key
+    FROM (
+        SELECT feature_key, name_key, dense_rank() OVER (ORDER BY all_users DESC, name_key) AS place
+        FROM (
+            SELECT n.feature_key, n.name_key, sum(r.users) OVER (PARTITION BY n.name_key) AS all_users
+            FROM named_features n
+            JOIN (
+                SELECT feature_key, count(DISTINCT user_key) AS users
+                FROM rollup_user_feature
+                WHERE last_day >= :from_ns / 86400000000000 - 7
+                  AND first_day <= :to_ns / 86400000000000 + 7
+                  AND segment_key IN (SELECT segment_key FROM chosen_segments)
+                GROUP BY feature_key
+            ) r ON r.feature_key = n.feature_key
+        ) AS added_up
+    ) AS ordered
+    WHERE place <= :top
+),
 -- Day, name and user are one number, cell, which SQLite sorts in a third of the time: the day is
 -- cell / 281474976710656, the name_key cell / 4294967296 % 65536 and the user_key cell % 4294967296.
 feature_spans AS (
-    SELECT DISTINCT (p.day * 65536 + n.name_key) * 4294967296 + p.user_key AS cell
+    SELECT DISTINCT (p.day * 65536 + p.name_key) * 4294967296 + p.user_key AS cell
     FROM (
-        SELECT s.day, u.feature_key, u.user_key
-        FROM rollup_user_feature_days u CROSS JOIN span_blocks s
-        WHERE s.block = u.block AND (u.days & s.mask) <> 0
+        SELECT s.day, n.name_key, u.user_key
+        FROM shown_features n CROSS JOIN rollup_user_feature_days u CROSS JOIN span_blocks s
+        WHERE u.feature_key = n.feature_key AND s.block = u.block AND (u.days & s.mask) <> 0
           AND u.segment_key IN (SELECT segment_key FROM chosen_segments)
         UNION ALL
-        SELECT g.day, s.feature_key, e.user_key
-        FROM feature_edges g CROSS JOIN events e CROSS JOIN series s
-        WHERE e.time >= g.from_time AND e.time < g.to_time AND e.user_key IS NOT NULL
+        SELECT g.day, n.name_key, e.user_key
+        FROM feature_edges g CROSS JOIN events e CROSS JOIN series s CROSS JOIN shown_features n
+        WHERE n.feature_key = s.feature_key AND e.time >= g.from_time AND e.time < g.to_time AND e.user_key IS NOT NULL
           AND s.series_key = e.series_key
           AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
     ) AS p
-    CROSS JOIN named_features n
-    WHERE n.feature_key = p.feature_key
 ),
 -- with: span_hours
 week_users AS (
@@ -127,11 +145,11 @@ cells AS (
         UNION ALL
         SELECT u.week, n.name_key, 0, u.events
         FROM (SELECT week, series_key, sum(events) AS events FROM uses GROUP BY week, series_key) u
-        CROSS JOIN series s CROSS JOIN named_features n
+        CROSS JOIN series s CROSS JOIN shown_features n
         WHERE s.series_key = u.series_key AND n.feature_key = s.feature_key
           AND s.segment_key IN (SELECT segment_key FROM chosen_segments)
         UNION ALL
-        SELECT w.week, n.name_key, 0, 0.0 FROM weeks w CROSS JOIN named_features n
+        SELECT w.week, n.name_key, 0, 0.0 FROM weeks w CROSS JOIN shown_features n
     ) AS parts
     GROUP BY week, name_key
 ),
@@ -155,5 +173,4 @@ FROM ranked r
 JOIN named_features n ON n.feature_key = r.name_key
 JOIN weeks w ON w.week = r.week
 LEFT JOIN week_users a ON a.week = r.week
-WHERE r.place <= :top
 ORDER BY r.place, r.week

@@ -4,7 +4,7 @@
 --   counts; later steps may come after the range. The row of an event is one step, never two. Of a
 --   tier, the first time with it or a higher one counts, so that who skips the trial passes it; as
 --   the first step, those who had no higher tier before. Users whose window
---   isn't over at the end are pending, and not yet among the users.
+--   isn't over at the end are pending, and not yet among the users. Empty if nobody took the first step.
 -- since: 90d
 -- engine: funnel
 -- parameter: from_ns
@@ -101,8 +101,6 @@ funnel_people AS MATERIALIZED (
 ),
 breakdowns AS (
     SELECT breakdown, count(*) AS users FROM funnel_people GROUP BY breakdown
-    UNION ALL
-    SELECT '', 0 WHERE NOT EXISTS (SELECT 1 FROM funnel_people)
 ),
 counted AS (
     SELECT

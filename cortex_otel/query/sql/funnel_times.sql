@@ -17,6 +17,7 @@
 -- parameter: as_of_ns integer 0 what came after it isn't known yet, Unix ns; 0: the end of the range
 --   or the newest event, whichever is later
 -- column: until_ms ms upper end of the bar, inclusive; it begins where the one before ends
+-- column: bar text the same in words, as ≤ 3 h
 -- column: users count distinct users
 WITH
 -- with: asked_steps
@@ -38,9 +39,16 @@ bars AS (
 edges AS (
     SELECT until_s, coalesce(lag(until_s) OVER (ORDER BY until_s), -1) AS after_s FROM bars
 )
-SELECT e.until_s * 1000 AS until_ms, count(t.duration) AS users
+SELECT
+    e.until_s * 1000 AS until_ms,
+    '≤ ' || CASE WHEN e.until_s % 86400 = 0 THEN CAST(e.until_s / 86400 AS text) || ' d'
+                 WHEN e.until_s % 3600 = 0 THEN CAST(e.until_s / 3600 AS text) || ' h'
+                 WHEN e.until_s % 60 = 0 THEN CAST(e.until_s / 60 AS text) || ' min'
+                 ELSE CAST(e.until_s AS text) || ' s' END AS bar,
+    count(t.duration) AS users
 FROM edges e
 LEFT JOIN taken t
     ON t.duration > e.after_s * 1000000000 AND t.duration <= e.until_s * 1000000000
+WHERE EXISTS (SELECT 1 FROM taken)
 GROUP BY e.until_s
 ORDER BY e.until_s

@@ -25,12 +25,18 @@ PAGE = Page(
             wide=True, empty=_NOBODY,
         ),
         Panel(
-            id="times", question="funnel_times", draw="bars", x="until_ms", values=("users",),
-            empty=_NOBODY,
+            id="times", question="funnel_times", draw="ranking", x="bar", values=("users",),
+            empty=N_("Nobody took all steps of this funnel in this range."),
         ),
         Panel(
-            id="weeks", question="conversion", draw="lines", x="week", values=("conversion_rate",),
-            empty=NO_USERS,
+            id="total", question="conversion_total", draw="cards",
+            values=("conversion_rate", "low", "high", "converted_users", "eligible_users",
+                    "pending_users"),
+            empty=NO_USERS, wide=True,
+        ),
+        Panel(
+            id="weeks", question="conversion", draw="intervals", x="week",
+            values=("conversion_rate", "low", "high", "eligible_users"), empty=NO_USERS,
         ),
         Panel(
             id="left", question="funnel_users", draw="table", links=USER_LINK, limit=200,

@@ -12,6 +12,7 @@ PAGE = Page(
     id="features",
     title=N_("Features"),
     group=ANALYTICS,
+    since="90d",
     panels=(
         Panel(
             id="weeks", question="feature_weeks", draw="heatmap", x="feature", split="week",

@@ -20,7 +20,7 @@ PAGE = Page(
             empty=NO_USERS,
         ),
         Panel(
-            id="curve", question="retention_curve", draw="lines", x="period",
+            id="curve", question="retention_curve", draw="ranking", x="name",
             values=("retention",), wide=True, empty=NO_USERS,
         ),
     ),

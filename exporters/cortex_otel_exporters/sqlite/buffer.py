@@ -229,4 +229,4 @@ class Buffer:
             self.counters.dropped("metric", reason, points)
         if presences:
             self.counters.noted(("presence", "dropped", reason), presences)
-        return events + points
+        return events + points + presences
