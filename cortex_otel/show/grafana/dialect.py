@@ -128,11 +128,6 @@ def _values(
         else:
             # Quoted all the same: what stands in the address bar must stay a value.
             values[name] = f"CAST({variable} AS {parameter.type})"
-    # The runner hands over what the zone's clocks do; here a table of the store tells.
-    values["zone_offsets"] = (
-        "(SELECT json_group_array(json_array(since, until, offset_ns))"  # noqa: S608 - a variable is quoted
-        f" FROM main.zone_offsets WHERE time_zone = {values['time_zone']})"
-    )
     return values
 
 
