@@ -249,7 +249,9 @@ def _flows(code: NDArray[np.int64], user: Ints) -> list[tuple[int, int, int]]:
     """Of each code, how often there is one and of how many users, who stand together."""
     if not len(code):
         return []
-    order = np.argsort(code, kind="stable")
+    # Numbers of 16 bits are sorted by their digits: several times as fast.
+    is_small = int(code.max()) <= np.iinfo(np.uint16).max
+    order = np.argsort(code.astype(np.uint16) if is_small else code, kind="stable")
     code, user = code[order], user[order]
     begins = np.flatnonzero(np.append(True, code[1:] != code[:-1]))
     is_new = np.ones(len(code), np.bool_)
