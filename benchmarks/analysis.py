@@ -115,6 +115,10 @@ def build(path: Path, events: int, users: int, seed: int = 1) -> None:
             ((user, _TIERS[tier], at, at) for (user, tier), at in tiers.items()),
         )
         connection.execute(
+            "INSERT INTO rollup_user_day VALUES (?, 1, 1, 1, 0, ?, ?, 1)",
+            (BEGIN_NS // _DAY, BEGIN_NS, BEGIN_NS),
+        )
+        connection.execute(
             "UPDATE store SET value = (SELECT max(event_key) + 1 FROM events)"
             " WHERE key = 'next_event_key'"
         )

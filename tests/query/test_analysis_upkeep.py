@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from patience import wait_for
 from seeding import DAY, MONDAY, Event, build, random_events, user_hash
 
 from cortex_otel.query import analysis
@@ -19,6 +20,7 @@ from cortex_otel.query.analysis import form as forms
 from cortex_otel.query.analysis import upkeep
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.runner import run
+from cortex_otel.show.web.analysis_upkeep import AnalysisUpkeep
 from cortex_otel_exporters.sqlite.reader import open_reader
 
 EXPECTED = """
@@ -272,3 +274,34 @@ def test_it_is_small(tmp_path):
     store.close()
     assert form.events == 8_000
     assert form.octets / form.events < 12
+
+
+def rows_known(home):
+    """How many rows of the store the file knows of; ``None`` while it isn't there or is written."""
+    file = home / "cortex.db.analysis"
+    if not file.exists():
+        return None
+    connection = apsw.Connection(str(file))
+    try:
+        return connection.execute("SELECT value FROM state WHERE key = 'rows'").get
+    except (apsw.SQLError, apsw.BusyError):
+        return None
+    finally:
+        connection.close()
+
+
+def test_the_web_admin_keeps_it_up(home, writer):
+    following = AnalysisUpkeep(home / "cortex.db")
+    following.start()
+    wait_for(lambda: rows_known(home) == 1500)
+    writer.execute(COPY, {"later": 7})
+    wait_for(lambda: (rows_known(home) or 0) > 1500)
+    following.close()
+
+
+def test_memory_is_given_back(store):
+    first = upkeep.refreshed(store)
+    upkeep.forget_unused(3600)
+    assert upkeep.refreshed(store) is first
+    upkeep.forget_unused(-1)
+    assert upkeep.refreshed(store) is not first

@@ -10,7 +10,6 @@ import numpy as np
 from cortex_otel.query.analysis import lookups
 from cortex_otel.query.analysis.funnel import Reached, Rows, reached, rows_in_order
 from cortex_otel.query.analysis.steps import funnel_parameters
-from cortex_otel.semconv import TIERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["funnel", "funnel_times", "funnel_users"]
 
 _NS: Final = 10**9
+_NEVER: Final = 2**62
 #: 1, 5, 15 min; 1, 3, 6, 12 h; 1, 2, 3, 7, 14, 30, 60, 90 days; in seconds.
 _BARS_S: Final = (
     60, 300, 900, 3_600, 10_800, 21_600, 43_200, 86_400, 172_800, 259_200, 604_800, 1_209_600,
@@ -252,26 +252,32 @@ def _tiers(connection: apsw.Connection, asked: FunnelParameters, as_of: int) -> 
     """Each tier that was reached, by user; ``None`` if no step is one."""
     if not any(step.tier for step in asked.steps):
         return None
-    found: dict[tuple[int, int], int] = {}
-    for key, times in lookups.tier_times(connection).items():
-        for place, step in enumerate(asked.steps):
-            if not step.tier:
-                continue
-            reached_at = [times[tier] for tier in TIERS[step.rank :] if tier in times]
-            first = min(reached_at, default=-1)
-            is_exact = place or asked.order == "any" or times.get(step.tier) == first
-            if is_exact and asked.from_ns <= first <= as_of:
-                found[key, first] = found.get((key, first), 0) | 1 << place
-    pairs = np.array(sorted(found), np.int64).reshape(-1, 2)
-    at = pairs[:, 1]
-    return Rows(
-        pairs[:, 0],
-        at,
-        np.array([found[key, first] for key, first in pairs.tolist()], np.uint8),
-        np.full(len(at), -1, np.int32),
-        (at < asked.to_ns) & lookups.tiers_chosen(connection, pairs, asked),
-        None,
-    )
+    user, rank, time = lookups.tier_times(connection)
+    found = [np.zeros((0, 3), np.int64)]
+    for place, step in enumerate(asked.steps):
+        chosen = (rank >= step.rank) if step.tier else np.zeros(len(user), np.bool_)
+        begins = np.flatnonzero(np.diff(user[chosen], prepend=-1))
+        if not len(begins):
+            continue
+        first = np.minimum.reduceat(time[chosen], begins)
+        good = (first >= asked.from_ns) & (first <= as_of)
+        if not place and asked.order != "any":
+            # Who started in it, or had nothing higher before.
+            exact = np.where(rank[chosen] == step.rank, time[chosen], _NEVER)
+            good &= np.minimum.reduceat(exact, begins) == first
+        people = user[chosen][begins][good]
+        found.append(np.stack([people, first[good], np.full(len(people), 1 << place)], axis=1))
+    rows = np.concatenate(found)
+    rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
+    # What is reached at one moment is one row.
+    new = np.ones(len(rows), np.bool_)
+    new[1:] = (rows[1:, :2] != rows[:-1, :2]).any(axis=1)
+    begins = np.flatnonzero(new)
+    steps = np.bitwise_or.reduceat(rows[:, 2], begins) if len(rows) else rows[:, 2]
+    pairs = rows[begins, :2]
+    opens = (pairs[:, 1] < asked.to_ns) & lookups.tiers_chosen(connection, pairs, asked)
+    series = np.full(len(pairs), -1, np.int32)
+    return Rows(pairs[:, 0], pairs[:, 1], steps.astype(np.uint8), series, opens, None)
 
 
 def _joined(tiers: Rows, users: tuple[int, int], rows: Rows) -> Rows:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
+from cortex_otel.semconv import TIERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -113,14 +116,16 @@ class Series:
         return table
 
 
-def tier_times(connection: apsw.Connection) -> dict[int, dict[str, int]]:
-    """By user key, when they were first seen in each tier, in ns."""
-    found: dict[int, dict[str, int]] = {}
-    for user, tier, at in connection.execute(
-        "SELECT user_key, user_tier, first_seen FROM user_tiers"
-    ):
-        found.setdefault(user, {})[tier] = at
-    return found
+def tier_times(connection: apsw.Connection) -> tuple[Ints, Ints, Ints]:
+    """Users, in order; the tiers they were in, by rank; and when that was first, in ns."""
+    ranks = ", ".join(f"('{tier}', {rank})" for rank, tier in enumerate(TIERS))
+    rows = connection.execute(
+        f"WITH ranks (tier, tier_rank) AS (VALUES {ranks})"  # noqa: S608 - the registry's names
+        " SELECT t.user_key, r.tier_rank, t.first_seen FROM user_tiers t"
+        " JOIN ranks r ON r.tier = t.user_tier ORDER BY t.user_key"
+    )
+    values = np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, 3)
+    return values[:, 0], values[:, 1], values[:, 2]
 
 
 def tiers_chosen(
