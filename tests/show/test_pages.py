@@ -26,7 +26,7 @@ SAME = {"IDE", "n", "P50", "P95", "P99", "DAU", "WAU", "MAU", "DAU / MAU"}
 
 #: They say which tier users had when, so no tier can be chosen beside.
 BY_TIER_HISTORY = {"tiers", "tier_downgrades", "reliability_conversion", "conversion",
-                   "answer_conversion"}  # fmt: skip
+                   "conversion_total", "answer_conversion"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

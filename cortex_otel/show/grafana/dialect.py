@@ -58,6 +58,7 @@ def answer(
     filters: Iterable[str] = (),
     compared: bool = False,
     previous: bool = False,
+    dates: Iterable[str] = (),
 ) -> str:
     """SQL that answers as :func:`cortex_otel.query.runner.run` would, with columns for Grafana.
 
@@ -68,6 +69,7 @@ def answer(
         compared: the answer stands beside that about an earlier time, and both are by one method.
         previous: it is that one: earlier by whole weeks (where clocks change in between, the web
             admin keeps to local times, and this is an hour off).
+        dates: columns of days that become texts, like ``2026-11-28``.
     """
     now = _values(question, given or {}, filters)
     before = now | _BEFORE
@@ -76,8 +78,12 @@ def answer(
     if question.exact_sql is not None:
         # Percentiles of events are compared with such, and those of histograms too.
         sql = _either_way(question, sql, values, [now, before] if compared else [now])
+    as_text = set(dates)
     columns = ", ".join(
-        f"{_converted(column, now['time_zone'])} AS {column.name}" for column in question.columns
+        f"strftime('%Y-%m-%d', {column.name} * 86400, 'unixepoch') AS {column.name}"
+        if column.name in as_text
+        else f"{_converted(column, now['time_zone'])} AS {column.name}"
+        for column in question.columns
     )
     asked = f"SELECT {columns}\nFROM (\n{sql.strip()}\n) AS answer"
     if previous:

@@ -103,7 +103,9 @@ class Drawn:
         """Whether rows say that their period is not over."""
         return any(each.name == "partial" for each in self.question.columns)
 
-    def answer(self, *, compared: bool = False, previous: bool = False) -> str:
+    def answer(
+        self, *, compared: bool = False, previous: bool = False, dates: tuple[str, ...] = ()
+    ) -> str:
         """The whole answer, beside or of the period that it is compared with."""
         # Some stop by themselves at so many rows, which is quicker than being cut.
         limit = {"row_limit": self.panel.limit} if self.question.accepts("row_limit") else {}
@@ -117,6 +119,7 @@ class Drawn:
             ),
             compared=compared,
             previous=previous,
+            dates=dates,
         )
 
     def target(self, columns: tuple[str, ...], tail: str = "") -> Target:

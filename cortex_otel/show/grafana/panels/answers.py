@@ -89,13 +89,15 @@ def _by_number(drawn: Drawn) -> PanelBuilder:
 def _by_time(drawn: Drawn) -> PanelBuilder:
     """Names of columns are texts: Grafana would write a time as a number of milliseconds."""
     panel, value = drawn.panel, drawn.values[0]
-    split = f"strftime('%Y-%m-%d', {panel.split}, 'unixepoch') AS {panel.split}"
-    columns = f"{panel.x}, {split}, {value}"
+    is_day = drawn.column(panel.split).unit == "epoch_day"
+    as_date = f"strftime('%Y-%m-%d', {panel.split}, 'unixepoch') AS {panel.split}"
+    columns = f"{panel.x}, {panel.split if is_day else as_date}, {value}"
+    answer = drawn.answer(dates=(panel.split,) if is_day else ())
     # Grafana keeps the order in which rows and columns appear: columns by time, rows as answered.
     sql = (
         f"SELECT {columns}\nFROM (\n"  # noqa: S608 - names of the catalogue's own columns
         f"SELECT *, min(place) OVER (PARTITION BY {panel.x}) AS first_place FROM (\n"
-        f"SELECT *, row_number() OVER () AS place FROM (\n{drawn.answer()}\n) AS answered\n"
+        f"SELECT *, row_number() OVER () AS place FROM (\n{answer}\n) AS answered\n"
         f"LIMIT {panel.limit}\n) AS numbered\n) AS shown\n"
         f"ORDER BY shown.{panel.split}, first_place"
     )
