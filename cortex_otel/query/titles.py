@@ -112,6 +112,7 @@ PARAMETER_TITLES: Mapping[str, str] = MappingProxyType(
         "feature_limit": N_("Features shown"),
         "inactive_days": N_("Inactive for days"),
         "left_days": N_("Left: silent for days"),
+        "min_met": N_("Met by users at least"),
         "min_users": N_("Users at least"),
         "mode": N_("Counts as a return"),
         "order": N_("Order"),

@@ -181,3 +181,19 @@ def test_nobody(store_of, name):
     (row, *others) = ask(store_of([Event(MONDAY)]), "lifecycle", to_ns=MONDAY + DAY) or [None]
     assert not others
     assert row is None or row["active_users"] == 0
+
+
+def test_installed_and_inactive_for_days(store_of):
+    def of(user, *days):
+        types = ("ext.install", *["ext.ui_interaction"] * len(days))
+        return [
+            Event(MONDAY + day * DAY, user=user, event_type=each, feature="vscode")
+            for each, day in zip(types, (0, *days), strict=True)
+        ]
+
+    late = [Event(MONDAY + 35 * DAY, user="d", event_type="ext.install", feature="vscode")]
+    connection = store_of([*of("a"), *of("b", 9), *of("c", 9, 10), *late])
+    given = {"from_ns": MONDAY + 39 * DAY, "to_ns": MONDAY + 40 * DAY}
+    for days, users in ((0, "abcd"), (30, "ab"), (29, "abc"), (31, "a"), (41, "")):
+        rows = ask(connection, "inactive_users", inactive_days=days, **given)
+        assert {row["user_id_hash"] for row in rows} == set(users), days

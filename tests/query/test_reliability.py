@@ -163,7 +163,7 @@ def test_the_reliability_of_nobody(store_of):
 @pytest.mark.parametrize("tier", ["", "free"])
 def test_costly_errors(store, people, least, tier):
     from_ns, to_ns, left_days = BEGIN + 3 * HOUR, END - 7 * DAY + 5, 14
-    given = {"left_days": left_days, "min_users": least, "user_tier": tier}
+    given = {"left_days": left_days, "min_met": least, "user_tier": tier}
     rows = ask(store, "costly_errors", from_ns=from_ns, to_ns=to_ns, **given)
     begin, end = -(-from_ns // DAY), to_ns // DAY
     activity, gone = {}, set()

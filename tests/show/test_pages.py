@@ -151,3 +151,15 @@ def test_an_empty_store_answers_at_once(empty_store, page, panel):
                 "epoch_day",
                 "flag",
             }, column.name
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=lambda page: page.id)
+def test_a_control_means_the_same_to_all_panels_of_its_page(page):
+    """One control sets the parameter of all of them, so it has one default."""
+    for control in page.controls:
+        defaults = {
+            known.default
+            for panel in page.panels if control.name not in panel.parameters
+            for known in catalogue()[panel.question].parameters if known.name == control.name
+        }  # fmt: skip
+        assert defaults == {control.default}, control.name

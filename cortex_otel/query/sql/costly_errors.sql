@@ -11,7 +11,7 @@
 -- parameter: service
 -- parameter: user_tier
 -- parameter: left_days integer:1..366 14 who is inactive in so many last days has left
--- parameter: min_users integer:1..1000000000 10 users that must have met an error, and that must not
+-- parameter: min_met integer:1..1000000000 10 users that must have met an error, and that must not
 -- column: error_type text class of the error; unknown where it was not recorded
 -- column: event_type text the event type that failed
 -- column: tool_name text the tool, if it was a tool call
@@ -109,5 +109,5 @@ FROM mantel_haenszel m
 JOIN expected x ON x.key = m.key
 JOIN met t ON t.kind = m.key
 JOIN error_kinds k ON k.series_key = m.key
-WHERE m.users >= :min_users AND m.others >= :min_users
+WHERE m.users >= :min_met AND m.others >= :min_met
 ORDER BY m.hits - x.expected_users DESC, m.users DESC, k.error_type, k.event_type, k.tool_name
