@@ -250,7 +250,7 @@ def test_retention(connection, events, filters, tz):
             expected.append(
                 {
                     "cohort": monday,
-                    "week": week,
+                    "period": week,
                     "cohort_users": size,
                     "active_users": active if over else None,
                     "retention": active / size if over else None,

@@ -1,5 +1,8 @@
 -- Users who installed the extension by the end of the range: since when, when they last did anything
 -- in it beside that, and whether that was in the range. Days are those of UTC.
+wanted_features AS (
+    SELECT feature_key FROM features WHERE substr(event_type, 1, 4) = 'ext.' AND is_active = 1
+),
 -- with: used_features
 installed AS (
     SELECT
@@ -10,8 +13,7 @@ installed AS (
             ON l.feature_key = f.feature_key AND l.user_key = i.user_key
          WHERE substr(f.event_type, 1, 4) = 'ext.' AND f.is_active = 1) AS last_active,
         CASE WHEN i.user_key IN (
-            SELECT u.user_key FROM used_features u JOIN features f ON f.feature_key = u.feature_key
-            WHERE substr(f.event_type, 1, 4) = 'ext.' AND f.is_active = 1
+            SELECT user_key FROM used_features
         ) THEN 1 ELSE 0 END AS is_active
     FROM (
         SELECT r.user_key, r.first_day AS installed
