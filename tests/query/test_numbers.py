@@ -229,38 +229,6 @@ def test_tiers_add_up_to_all_users(connection, events, service):
 
 @pytest.mark.parametrize("filters", FILTERS)
 @pytest.mark.parametrize("tz", ZONES[:6:2])
-def test_retention(connection, events, filters, tz):
-    as_of = MONDAY + 47 * DAY + 5 * HOUR
-    weeks = defaultdict(set)
-    for event in chosen(events, 0, 1 << 62, **filters):
-        if event.user and event.active and local_day(event, tz) <= day_of(as_of - 1, tz):
-            weeks[event.user].add((local_day(event, tz) + 3) // 7)
-    rows = ask(connection, "retention", from_ns=0, to_ns=as_of, time_zone=tz, **filters)
-    now = day_of(as_of, tz)
-    cohorts = defaultdict(list)
-    for user, active in weeks.items():
-        if min(active) * 7 - 3 <= now:
-            cohorts[min(active) * 7 - 3].append(user)
-    expected = []
-    for monday in sorted(cohorts):
-        for week in range((now - monday) // 7 + 1):
-            over = monday + 7 * (week + 1) <= now
-            active = sum((monday + 3) // 7 + week in weeks[user] for user in cohorts[monday])
-            size = len(cohorts[monday])
-            expected.append(
-                {
-                    "cohort": monday,
-                    "period": week,
-                    "cohort_users": size,
-                    "active_users": active if over else None,
-                    "retention": active / size if over else None,
-                }
-            )
-    assert rows == expected
-
-
-@pytest.mark.parametrize("filters", FILTERS)
-@pytest.mark.parametrize("tz", ZONES[:6:2])
 def test_measures(connection, events, filters, tz):
     from_ns, to_ns = MONDAY + 5 * HOUR + 777, MONDAY + 20 * DAY - 5
     totals = defaultdict(Counter)
