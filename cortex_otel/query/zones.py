@@ -16,7 +16,7 @@ _MAX_NAME_LENGTH = 64
 #: Limit of the SQL, which computes with 64-bit nanoseconds.
 _LAST_NS = 2**63 - 1
 #: 2020-01-01: nothing was recorded before.
-_FIRST_NS = 1_577_836_800 * _NS
+_FIRST_S = 1_577_836_800
 #: The shortest time between two clock changes is a month: Ramadan in Morocco.
 _STEP_S = 7 * 86_400
 #: 2100-01-01: rules beyond are nobody's data.
@@ -91,7 +91,7 @@ class Zone:
 
         The first holds from the beginning of time, the last for ever (to the limits of SQL).
         """
-        return _offsets(self.name, self._rules)
+        return _offsets(self.name, self._rules, 0, _LAST_CHANGE_S)
 
     def recent_offsets(self, now_ns: int) -> tuple[tuple[int, int, int], ...]:
         """Those of its offsets that data can have: from 2020 to two years from now.
@@ -99,11 +99,8 @@ class Zone:
         Each question looks a moment up among them, so they are few. The first of them holds from
         the beginning of time, the last for ever, whatever the rules say of such times.
         """
-        last_ns = now_ns + 2 * 366 * 86_400 * _NS
-        found = [each for each in self.offsets() if each[1] > _FIRST_NS and each[0] < last_ns]
-        found[0] = (-_LAST_NS, *found[0][1:])
-        found[-1] = (found[-1][0], _LAST_NS, found[-1][2])
-        return tuple(found)
+        last_s = (now_ns // _NS + 2 * 366 * 86_400) // _STEP_S * _STEP_S
+        return _offsets(self.name, self._rules, _FIRST_S, last_s)
 
     @staticmethod
     def _unix_ns(moment: datetime) -> int:
@@ -122,7 +119,9 @@ class Zone:
 
 
 @lru_cache(maxsize=64)
-def _offsets(_name: str, rules: ZoneInfo) -> tuple[tuple[int, int, int], ...]:
+def _offsets(
+    _name: str, rules: ZoneInfo, first_s: int, last_s: int
+) -> tuple[tuple[int, int, int], ...]:
     """See :meth:`Zone.offsets`. zoneinfo doesn't tell when clocks change: it is looked for."""
 
     def offset_at(second: int) -> int:
@@ -131,8 +130,8 @@ def _offsets(_name: str, rules: ZoneInfo) -> tuple[tuple[int, int, int], ...]:
         return int(offset.total_seconds()) * _NS if offset is not None else 0
 
     found: list[tuple[int, int, int]] = []
-    since, offset = -_LAST_NS, offset_at(0)
-    for start in range(0, _LAST_CHANGE_S, _STEP_S):
+    since, offset = -_LAST_NS, offset_at(first_s)
+    for start in range(first_s, last_s, _STEP_S):
         last = offset_at(start + _STEP_S)
         if last == offset:
             continue

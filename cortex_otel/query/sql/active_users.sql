@@ -34,6 +34,9 @@ spans AS (
     SELECT day, from_time, to_time FROM zone_days
 ),
 -- with: present
+active_days AS MATERIALIZED (
+    SELECT DISTINCT day, user_key FROM present
+),
 days_asked AS (
     SELECT z.day FROM zone_days z CROSS JOIN full_days f WHERE z.day >= f.from_day
 ),
@@ -45,7 +48,7 @@ counted AS (
         count(DISTINCT a.user_key) FILTER (WHERE a.day > f.last_day - 7) AS wau,
         count(DISTINCT a.user_key) FILTER (WHERE a.day > f.last_day - 30) AS mau,
         count(*) FILTER (WHERE a.day >= f.from_day) AS user_days
-    FROM full_days f LEFT JOIN (SELECT DISTINCT day, user_key FROM present) a ON a.day <= f.last_day
+    FROM full_days f LEFT JOIN active_days a ON a.day <= f.last_day
     GROUP BY f.last_day, f.partial, f.from_day
 )
 SELECT

@@ -29,7 +29,7 @@ cells AS (
     UNION ALL
     SELECT time / 3600000000000, series_key, weight FROM user_events
 ),
-counted AS (
+counted AS MATERIALIZED (
     SELECT
         c.hour,
         coalesce(sum(c.events) FILTER (WHERE f.result = 'error'), 0) AS errors,

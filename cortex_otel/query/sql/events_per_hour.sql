@@ -13,7 +13,7 @@ WITH RECURSIVE
 -- with: chosen_series
 -- with: hour_counts
 -- with: hours
-counted AS (
+counted AS MATERIALIZED (
     SELECT hour, sum(events) AS events, sum(errors) AS errors FROM hour_counts GROUP BY hour
 )
 SELECT

@@ -19,6 +19,9 @@ spans AS (
     SELECT day, from_time, to_time FROM zone_days
 ),
 -- with: present
+active_days AS MATERIALIZED (
+    SELECT DISTINCT day, user_key FROM present
+),
 days_asked AS (
     SELECT z.day, z.to_time FROM zone_days z JOIN local_days l ON z.day >= l.from_day
 ),

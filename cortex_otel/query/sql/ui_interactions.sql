@@ -10,11 +10,13 @@
 WITH
 -- with: chosen_segments
 -- with: counted
+wanted_features AS (
+    SELECT feature_key FROM features WHERE event_type = 'ext.ui_interaction'
+),
 -- with: used_features
 people AS (
     SELECT f.feature, count(DISTINCT u.user_key) AS users
-    FROM features f JOIN used_features u ON u.feature_key = f.feature_key
-    WHERE f.event_type = 'ext.ui_interaction'
+    FROM used_features u JOIN features f ON f.feature_key = u.feature_key
     GROUP BY f.feature
 ),
 -- MATERIALIZED: the few that are wanted are found before anything is counted.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import random
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -32,29 +33,54 @@ def test_offsets(name, moment, minutes):
     assert zone(name).offset_minutes(at(moment)) == minutes
 
 
+def test_every_zone_has_the_offsets_of_its_rules():
+    """Of each hour of three years, also where clocks change by half an hour or skip midnight."""
+    choose = random.Random(5)
+    begin = at("2024-01-01T00:00Z") // NS
+    moments = sorted(begin + choose.randrange(3 * 366 * 86_400) for _ in range(25))
+    now = at("2026-11-01T00:00Z")
+    for name in sorted(available_timezones()):
+        rules, days = ZoneInfo(name), []
+        offsets = zone.__wrapped__(name).recent_offsets(now)
+        for second in moments:
+            (offset,) = (o for since, until, o in offsets if since <= second * NS < until)
+            local = datetime.fromtimestamp(second, rules)
+            assert offset == local.utcoffset().total_seconds() * NS, name
+            days.append((second * NS + offset) // (86_400 * NS))
+        # No day comes twice: each is one span of time.
+        assert days == sorted(days), name
+
+
 @pytest.mark.parametrize(
-    ("name", "begin", "end", "expected"),
+    ("name", "day", "start", "hours"),
     [
-        ("America/New_York", "2026-10-01", "2026-11-15", True),
-        ("America/New_York", "2026-11-02", "2027-03-01", False),
-        ("America/New_York", "2020-01-01", "2026-12-31", True),
-        ("Asia/Seoul", "2020-01-01", "2026-12-31", False),
-        ("Africa/Casablanca", "2026-01-15", "2026-04-15", True),
-        ("Europe/Paris", "2026-10-24T00:00Z", "2026-10-26T00:00Z", True),
+        ("America/New_York", "2026-03-08", "2026-03-08T00:00:00.000-05:00", 23),
+        ("America/New_York", "2026-11-01", "2026-11-01T00:00:00.000-04:00", 25),
+        ("Australia/Lord_Howe", "2026-04-05", "2026-04-05T00:00:00.000+11:00", 24.5),
+        # Midnight is left out.
+        ("Asia/Beirut", "2026-03-29", "2026-03-29T01:00:00.000+03:00", 23),
+        ("Africa/Cairo", "2026-04-24", "2026-04-24T01:00:00.000+03:00", 23),
+        ("Asia/Kathmandu", "2026-04-24", "2026-04-24T00:00:00.000+05:45", 24),
     ],
 )
-def test_whether_clocks_are_changed(name, begin, end, expected):
-    assert zone(name).changes_between(at(begin), at(end)) is expected
+def test_a_day_begins_at_its_first_moment(name, day, start, hours):
+    there, today = zone(name), date.fromisoformat(day)
+    begins = there.start_of(today)
+    assert there.iso(begins) == start
+    assert there.day_of(begins) == today
+    assert there.day_of(begins - 1) < today
+    assert (there.start_of(today + timedelta(days=1)) - begins) / NS == hours * 3600
 
 
-def test_no_change_of_this_year_is_missed():
-    """Every zone, against a look at every day."""
-    begin, end = at("2026-01-01T00:00Z"), at("2026-12-31T00:00Z")
-    for name in sorted(available_timezones()):
-        rules = ZoneInfo(name)
-        days = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(365))
-        offsets = {day.astimezone(rules).utcoffset() for day in days}
-        assert zone.__wrapped__(name).changes_between(begin, end) is (len(offsets) > 1), name
+@pytest.mark.parametrize("name", ["America/New_York", "Australia/Lord_Howe", "Asia/Beirut", "UTC"])
+def test_some_weeks_earlier_is_the_same_local_time(name):
+    there = zone(name)
+    for weeks in range(1, 60):
+        now = at("2026-11-15T12:34:56Z") + 789
+        then = there.earlier(now, 7 * weeks)
+        assert there.iso(then)[10:23] == there.iso(now)[10:23]
+        assert there.day_of(now) - there.day_of(then) == timedelta(weeks=weeks)
+        assert then % 1000 == 789
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ durations AS (
                 + (SELECT bucket FROM duration_buckets WHERE lower_ns <= e.duration
                    ORDER BY lower_ns DESC LIMIT 1),
                 e.weight
-            FROM edge_events e JOIN series s ON s.series_key = e.series_key
-            WHERE e.duration IS NOT NULL
+            FROM edge_events e CROSS JOIN series s
+            WHERE s.series_key = e.series_key AND e.duration IS NOT NULL
         ) AS parts
         GROUP BY cell
     ) AS cells

@@ -16,5 +16,7 @@ hour_counts AS (
     SELECT
         e.time / 3600000000000, e.weight, e.weight * s.is_failed, e.weight * s.in_error_rate,
         e.weight * s.in_error_rate * s.is_failed
-    FROM edge_events e JOIN chosen_series s ON s.series_key = e.series_key
+    -- CROSS JOIN, here and elsewhere: else SQLite looks for the events of each series.
+    FROM edge_events e CROSS JOIN chosen_series s
+    WHERE s.series_key = e.series_key
 )

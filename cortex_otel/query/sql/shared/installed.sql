@@ -1,17 +1,18 @@
 -- Users who installed the extension by the end of the range: since when, when they last did anything
 -- in it beside that, and whether that was in the range. Days are those of UTC.
+wanted_features AS (
+    SELECT feature_key FROM features WHERE substr(event_type, 1, 4) = 'ext.' AND is_active = 1
+),
 -- with: used_features
 -- Each read once and kept: asked about for each of thousands of users, they took seconds.
 last_uses AS MATERIALIZED (
     SELECT l.user_key, max(l.last_day) AS last_active
-    FROM features f CROSS JOIN rollup_user_feature l
-    WHERE l.feature_key = f.feature_key AND substr(f.event_type, 1, 4) = 'ext.' AND f.is_active = 1
+    FROM wanted_features f CROSS JOIN rollup_user_feature l
+    WHERE l.feature_key = f.feature_key
     GROUP BY l.user_key
 ),
 used_now AS MATERIALIZED (
-    SELECT DISTINCT u.user_key
-    FROM used_features u JOIN features f ON f.feature_key = u.feature_key
-    WHERE substr(f.event_type, 1, 4) = 'ext.' AND f.is_active = 1
+    SELECT DISTINCT user_key FROM used_features
 ),
 installed AS (
     SELECT

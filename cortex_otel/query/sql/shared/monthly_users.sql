@@ -1,12 +1,12 @@
--- Distinct users in the 30 local days that end on each of days_asked, on the days that present told
--- from 29 days before on; needs both, and that present has the days of zone_days.
+-- Distinct users in the 30 local days that end on each of days_asked; needs that, and active_days (day,
+-- user_key), from 29 days before the first of them on.
 -- An active day counts for 30 days from it on. Where the next one comes later than that, or never, the
 -- user is gone in between. Everybody was last active on day -1000: so the first active day ends such a
 -- gap too.
 spells AS (
     SELECT day, lead(day) OVER (PARTITION BY user_key ORDER BY day) AS next_day
     FROM (
-        SELECT day, user_key FROM present
+        SELECT day, user_key FROM active_days
         UNION
         SELECT -1000, user_key FROM users
     ) AS once
