@@ -76,7 +76,8 @@ def test_nothing_of_this_machine_is_put_on_a_stranger(make_server):
     assert row["session_id"] == ""
     assert server.rows("SELECT * FROM telemetry_user_sessions") == []
     (of_no_session,) = server.rows(
-        "SELECT os, runtime, server_name, user_key FROM sessions JOIN platforms USING (platform_key)"
+        "SELECT os, runtime, server_name, user_key"
+        " FROM sessions JOIN platforms USING (platform_key)"
     )
     assert set(of_no_session.values()) == {"", None}
 
