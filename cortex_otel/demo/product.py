@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
-    "CATEGORIES", "ELEMENTS", "EXTENSION_ERRORS", "LANGUAGES", "RETIRED", "SERVER_VERSIONS",
-    "TOOLS", "VERSIONS", "Tool",
+    "CATEGORIES", "EXTENSION_ERRORS", "LANGUAGES", "SERVER_VERSIONS", "TOOLS", "VERSIONS", "Tool",
+    "elements_on",
 ]  # fmt: skip
 
 #: Versions of the extension and of the MCP server, oldest first.
@@ -55,13 +55,14 @@ TOOLS: Mapping[str, Tool] = {
     "export_memory": Tool(1, 180, 0.6, 0.110, 0.0, "PermissionError", "path:str"),
 }  # fmt: skip
 
-ELEMENTS = (
+_ELEMENTS = (
     ("open_panel", 26), ("search_box", 20), ("accept_suggestion", 18), ("branch_picker", 11),
     ("memory_tree", 9), ("compress_button", 7), ("settings", 3), ("status_bar", 12),
     ("graph_view", 5), ("share_note", 2), ("timeline", 4), ("feedback", 1), ("pin_note", 3),
 )  # fmt: skip
-#: The last version has no such element: a feature that nobody uses any more.
-RETIRED = "feedback"
+#: An element that the last versions lack: a feature that nobody uses any more.
+_RETIRED, _RETIRED_FROM_DAY = "feedback", 55
+_LATER_ELEMENTS = tuple(each for each in _ELEMENTS if each[0] != _RETIRED)
 LANGUAGES = (
     ("typescript", 34),
     ("python", 33),
@@ -75,3 +76,8 @@ EXTENSION_ERRORS = (
     ("TypeError", "extension:renderPanel:214"), ("NetworkError", "client:connect:88"),
     ("TimeoutError", "client:request:131"), ("RangeError", "graph:layout:402"),
 )  # fmt: skip
+
+
+def elements_on(day: int) -> tuple[tuple[str, int], ...]:
+    """The UI elements on a day of the data, with their frequency."""
+    return _ELEMENTS if day < _RETIRED_FROM_DAY else _LATER_ELEMENTS

@@ -17,13 +17,12 @@ from opentelemetry.trace import SpanKind, StatusCode
 from cortex_otel import semconv as sc
 from cortex_otel.demo.product import (
     CATEGORIES,
-    ELEMENTS,
     EXTENSION_ERRORS,
     LANGUAGES,
-    RETIRED,
     SERVER_VERSIONS,
     TOOLS,
     VERSIONS,
+    elements_on,
 )  # fmt: skip
 from cortex_otel.demo.searches import failed_search
 from cortex_otel.demo.tool_choice import Choice, opening, tools
@@ -41,7 +40,6 @@ __all__ = ["NS_A_SECOND", "Conditions", "Item", "UserSession"]
 NS_A_SECOND = 10**9
 _NS_A_MS = 10**6
 _CANCELLED = 0.006  # share of the calls
-_RETIRED_FROM = 55  # day of the data
 
 Item = tuple[SpanData | LogData, bool]
 """A record, and whether it is the root of its trace in its process."""
@@ -319,9 +317,7 @@ class UserSession:
         choose = self._choose
         event = one_of(_IN_EDITOR, choose)
         if event == sc.EXT_UI_INTERACTION:
-            element = one_of(ELEMENTS, choose)
-            if element == RETIRED and self._day >= _RETIRED_FROM:
-                element = "settings"
+            element = one_of(elements_on(self._day), choose)
             action = "select" if element in {"branch_picker", "memory_tree"} else "click"
             return self._event(
                 sc.EXT_UI_INTERACTION,
