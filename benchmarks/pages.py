@@ -117,7 +117,7 @@ def _ask(connection: apsw.Connection, page: Page, panel: Panel, label: str, user
     since = panel.since or ("30d" if label == "compared" else label)
     # "Now" is the end of the database, also for a panel that has a range of its own.
     given = {
-        "from": _iso(max(parse_moment(since, END_NS), BEGIN_NS)),
+        "from": _iso(max(parse_moment(since, END_NS, zone("UTC")), BEGIN_NS)),
         "to": _iso(END_NS),
         "compare": "1" if label == "compared" else "0",
     }

@@ -27,6 +27,7 @@ from disk import BEGIN_NS, END_NS, build, build_naive
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.ranges import parse_range
 from cortex_otel.query.runner import run as ask
+from cortex_otel.query.zones import zone
 from cortex_otel_exporters.sqlite.reader import open_reader
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _ask_all(directory: Path, events: int, rounds: int) -> list[list[Any]]:
     for number in range(rounds + 1):  # the first fills the page cache
         for question in catalogue().values():
             for label, since in (("own", question.since), ("all", "all")):
-                from_ns, to_ns = parse_range(since, None, END_NS)
+                from_ns, to_ns = parse_range(since, None, END_NS, zone("UTC"))
                 from_ns = max(from_ns, BEGIN_NS)
                 answer = ask(
                     ours,

@@ -36,8 +36,6 @@ anew for each use.
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from dataclasses import dataclass, field
 from functools import cache
@@ -46,11 +44,12 @@ from itertools import dropwhile
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
-from cortex_otel.locale import N_, texts
-from cortex_otel.query.titles import COLUMN_TITLES, PARAMETER_TITLES
+from cortex_otel.locale import texts
+from cortex_otel.query.parameters import COMMON_PARAMETERS, Parameter, declared
+from cortex_otel.query.titles import COLUMN_TITLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 __all__ = [
     "COMMON_PARAMETERS",
@@ -71,67 +70,9 @@ Unit = Literal[
 is none of these; ``unix_ns`` Unix
 nanoseconds; ``epoch_day`` days since 1970-01-01; ``flag`` 0 or 1."""
 
-ParameterType = Literal["integer", "real", "text"]
-
 
 class QuestionError(ValueError):
     """A SQL file has an invalid header."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter of a question."""
-
-    name: str
-    type: ParameterType
-    default: int | float | str | None
-    """``None``: the current time."""
-    meaning: str
-    """In English."""
-    choices: tuple[str, ...] = ()
-    """Of a closed list of texts: what it can be, beside its default; ``name:*`` is open behind."""
-    bounds: tuple[float, float] | None = None
-    """Of a number: the least and the most that it can be."""
-    is_weights: bool = False
-    """A JSON object of objects of numbers, by flag and variant."""
-
-    @property
-    def title(self) -> str:
-        """A few words for the label of a control, in English."""
-        name = self.name.removesuffix("_s")
-        return PARAMETER_TITLES.get(name) or name.replace("_", " ").capitalize()
-
-    def allows(self, value: float | str) -> bool:
-        """Whether a value of its type may be its value."""
-        if not isinstance(value, str):
-            return self.bounds is None or self.bounds[0] <= value <= self.bounds[1]
-        if self.is_weights:
-            return value == self.default or _are_weights(value)
-        if not self.choices or value == self.default or value in self.choices:
-            return True
-        begins = tuple(each[:-1] for each in self.choices if each.endswith("*"))
-        return value.startswith(begins) and value not in begins
-
-    @property
-    def is_special(self) -> bool:
-        """Whether it isn't one of the common parameters."""
-        return self.name not in COMMON_PARAMETERS
-
-    def title_in(self, language: str) -> str:
-        """The title in ``language`` (``en``, ``ko``), else in English."""
-        return texts(language).gettext(self.title)
-
-    def meaning_in(self, language: str) -> str:
-        """The meaning in ``language`` (``en``, ``ko``), else in English."""
-        return texts(language).gettext(self.meaning)
-
-    def parse(self, text: str) -> int | float | str:
-        """``text`` as a value of this parameter's type.
-
-        Raises:
-            ValueError: it isn't one.
-        """
-        return _PARSERS[self.type](text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,33 +146,12 @@ class Question:
         return any(known.name == parameter for known in self.parameters)
 
 
-COMMON_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
-    {
-        parameter.name: parameter
-        for parameter in (
-            Parameter("from_ns", "integer", 0, N_("start of the range, Unix ns, inclusive")),
-            Parameter("to_ns", "integer", None, N_("end of the range, Unix ns, exclusive")),
-            Parameter("service", "text", "", N_("one service; empty for all")),
-            Parameter("user_tier", "text", "", N_("one tier; empty for all")),
-            Parameter(
-                "time_zone", "text", "UTC", N_("time zone of days and weeks, as IANA names it")
-            ),
-        )
-    }
-)
-"""Parameters that every page passes to every question; a question declares those it uses."""
-
 _LINE = re.compile(r"-- (?P<key>[a-z.]+): (?P<value>.+)")
 _CONTINUED = re.compile(r"--   (?P<value>\S.*)")
 _WITH = re.compile(r"^-- with: (?P<name>\w+)\n", re.MULTILINE)
 _ASKS = re.compile(r"^-- asks: (?P<name>\w+)\n", re.MULTILINE)
 _LAST_COMMA = re.compile(r",\n(?=SELECT\b)")
-_PARSERS: dict[str, Callable[[str], int | float | str]] = {
-    "integer": int,
-    "real": float,
-    "text": lambda text: text.strip("'"),
-}
-_PARAMETER_PARTS, _COLUMN_PARTS = 4, 3
+_COLUMN_PARTS = 3
 
 
 @cache
@@ -379,32 +299,12 @@ def _header(name: str, sql: str) -> list[tuple[str, str]]:
 
 
 def _parameter(question: str, value: str) -> Parameter:
-    if value in COMMON_PARAMETERS:
-        return COMMON_PARAMETERS[value]
-    parts = value.split(maxsplit=_PARAMETER_PARTS - 1)
     try:
-        name, kind, default, meaning = parts
-        choices = tuple(kind.split("|")) if "|" in kind or kind.endswith("*") else ()
-        is_weights = kind == "weights"
-        kind = "text" if choices or is_weights else kind
-        kind, _, limits = kind.partition(":")
-        least, _, most = limits.partition("..")
-        bounds = (float(least), float(most)) if limits else None
-        parsed = _PARSERS[kind](default)
-        return Parameter(name, kind, parsed, meaning, choices, bounds, is_weights)  # type: ignore[arg-type]
-    except (KeyError, ValueError):
+        return declared(value)
+    except ValueError:
         raise QuestionError(
             f"{question}.sql: parameter {value!r} isn't NAME TYPE DEFAULT MEANING"
         ) from None
-
-
-def _are_weights(text: str) -> bool:
-    try:
-        flags = json.loads(text)
-        weights = [weight for variants in flags.values() for weight in variants.values()]
-        return all(type(weight) in {int, float} and 0 <= weight < math.inf for weight in weights)
-    except (ValueError, AttributeError):
-        return False
 
 
 def _column(question: str, value: str) -> Column:

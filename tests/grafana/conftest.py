@@ -25,6 +25,7 @@ def _loaded(name, path):
 
 
 plugin = _loaded("grafana_plugin", HERE / "plugin.py")
+_loaded("grafana_drawings", HERE / "drawings.py")
 if "seeding" not in sys.modules:
     _loaded("seeding", HERE.parent / "query" / "seeding.py")
 import seeding  # noqa: E402

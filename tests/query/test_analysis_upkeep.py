@@ -18,6 +18,7 @@ from seeding import DAY, MONDAY, Event, build, random_events, user_hash
 from cortex_otel.query import analysis
 from cortex_otel.query.analysis import form as forms
 from cortex_otel.query.analysis import upkeep
+from cortex_otel.query.analysis.runs import COLUMNS
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.runner import run
 from cortex_otel.show.web.analysis_upkeep import AnalysisUpkeep
@@ -63,7 +64,7 @@ def writer(home):
 
 
 def rows_of(form):
-    return list(zip(*(each.tolist() for each in form.select(forms.COLUMNS).values()), strict=True))
+    return list(zip(*(each.tolist() for each in form.select(COLUMNS).values()), strict=True))
 
 
 def is_right(store):
@@ -258,7 +259,7 @@ def test_packed_and_merged_it_is_the_same(users, span, keys, pieces, seed):
     size = max(1, len(rows) // pieces)
     for start in range(0, len(rows), size):
         piece = np.array(rows[start : start + size], np.int64)
-        columns = {name: piece[:, place] for place, name in enumerate(forms.COLUMNS)}
+        columns = {name: piece[:, place] for place, name in enumerate(COLUMNS)}
         made = made.with_events(columns, max((run.key for run in made.runs), default=0) + 1)
     assert rows_of(made) == sorted(rows, key=lambda row: row[:2])
 

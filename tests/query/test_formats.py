@@ -8,6 +8,7 @@ import pytest
 from cortex_otel.query import formats
 from cortex_otel.query.catalogue import parse
 from cortex_otel.query.runner import Result
+from cortex_otel.query.zones import UTC_ZONE, zone
 
 QUESTION = parse(
     "q",
@@ -68,22 +69,23 @@ def test_other_text_is_as_it_was(text):
 
 
 def test_csv_has_plain_numbers_and_iso_times():
-    text = formats.as_csv(result_of(("a", 3.0, 0.25, 1_500_000_000, 1)), 540)
+    text = formats.as_csv(result_of(("a", 3.0, 0.25, 1_500_000_000, 1)), zone("Asia/Seoul"))
     assert text == ("name,n,share,time,day\na,3,0.25,1970-01-01T09:00:01.500+09:00,1970-01-02\n")
 
 
 def test_json_has_its_metadata():
-    answer = formats.as_json(result_of(("a", 3.0, None, 0, 0)), 0, 10**9, -90)
+    answer = formats.as_json(result_of(("a", 3.0, None, 0, 0)), 0, 10**9, zone("America/St_Johns"))
     assert answer["rows"] == [
         {
             "name": "a",
             "n": 3,
             "share": None,
-            "time": "1969-12-31T22:30:00.000-01:30",
+            "time": "1969-12-31T20:30:00.000-03:30",
             "day": "1970-01-01",
         }
     ]
     assert answer["columns"][2] == {"name": "share", "unit": "ratio"}
+    assert answer["time_zone"] == "America/St_Johns"
     assert (answer["exact"], answer["truncated"]) == (True, False)
 
 
@@ -93,12 +95,12 @@ def test_a_terminal_obeys_nothing():
     assert formats.printable("한글 ok") == "한글 ok"
 
 
-def shown(unit, *values, offset_minutes=0):
+def shown(unit, *values, zone=UTC_ZONE):
     """The cells of one column, with the spaces that align them."""
     question = parse("q", f"-- title: T\n-- about: a\n-- column: a {unit} m\nSELECT 1")
     rows = tuple((value,) for value in values)
     result = Result(question=question, rows=rows, truncated=False, exact=True, elapsed_ms=1.0)
-    return formats.as_table(result, offset_minutes).split("\n")[2:]
+    return formats.as_table(result, zone).split("\n")[2:]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_a_long_text_is_cut_to_sixty_columns():
     assert shown("text", "x" * 60, "y" * 61) == ["x" * 60, "y" * 59 + "…"]
 
 
-def test_times_without_an_offset_are_utc():
+def test_times_without_a_zone_are_utc():
     result = result_of(("a", 1, 1, 0, 0))
     assert formats.plain(0, "unix_ns") == "1970-01-01T00:00:00.000+00:00"
     assert formats.as_json(result, 0, 0)["from"] == "1970-01-01T00:00:00.000+00:00"
@@ -139,8 +141,8 @@ def test_times_without_an_offset_are_utc():
 
 def test_a_time_beyond_the_calendar_is_shown_in_utc():
     last = 253_402_300_799_999_000_000  # 9999-12-31T23:59:59.999Z
-    assert formats.iso_time(last, 540) == "9999-12-31T23:59:59.999+00:00"
-    assert formats.iso_time(last, -60) == "9999-12-31T22:59:59.999-01:00"
+    assert formats.iso_time(last, zone("Asia/Seoul")) == "9999-12-31T23:59:59.999+00:00"
+    assert formats.iso_time(last, zone("Etc/GMT+1")) == "9999-12-31T22:59:59.999-01:00"
 
 
 def test_padding_never_cuts():

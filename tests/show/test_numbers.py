@@ -650,6 +650,7 @@ def user_sessions(true):
                     "events",
                     "errors",
                     "os",
+                    "part",
                 )
             },
             "ide": one["ide"],
@@ -667,11 +668,11 @@ def user_sessions(true):
 def error_summary(true):
     events = true.events()
     failed = [row for row in events if row["failed"]]
-    last = max(row["timestamp"] for row in failed if true.from_ns <= row["timestamp"] < true.to_ns)
+    last = max((row["timestamp"] for row in failed), default=None)
     return [{
         **rated(events), "timeouts": weigh([row for row in failed if row["result"] == "timeout"]),
         "error_types": len({row["error_type"] for row in failed}),
-        "last_error": last // 10**6,
+        "last_error": None if last is None else last // 10**6,
     }]  # fmt: skip
 
 
@@ -740,7 +741,7 @@ EXPECTED = {
     "users.events": (lambda true: event_list(true, true.all), ("id",)),
     "user.totals": (user_totals, ()), "user.days": (user_days, ("day",)),
     "user.tools": (user_tools, ("event_type", "feature")), "user.timeline": (timeline, ("id",)),
-    "user.sessions": (user_sessions, ("session_id",)),
+    "user.sessions": (user_sessions, ("session_id", "part")),
     "errors.summary": (error_summary, ()), "errors.hours": (error_hours, ("time",)),
     "errors.types": (error_types, ("error_type",)),
     "errors.places": (error_places, ("event_type", "tool_name")),

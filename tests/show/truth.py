@@ -14,6 +14,7 @@ from collections import defaultdict
 from zoneinfo import ZoneInfo
 
 import apsw
+from sessionizer import sittings
 
 from cortex_otel.query.zones import zone
 from cortex_otel.show.pages import PAGES
@@ -53,8 +54,8 @@ def read(database):
     cursor = connection.execute("SELECT * FROM telemetry_events")
     names = [column[0] for column in cursor.get_description()]
     found = [dict(zip(names, row, strict=True)) for row in cursor]
-    sittings = connection.execute("SELECT session_id, os, ide FROM telemetry_user_sessions")
-    platforms = {session: (os, ide) for session, os, ide in sittings}
+    parts = connection.execute("SELECT session_id, os, ide FROM telemetry_user_sessions")
+    platforms = {session: (os, ide) for session, os, ide in parts}
     connection.close()
     for row in found:
         row["data"] = json.loads(row["event_data"])
@@ -119,29 +120,33 @@ class Truth:
         return self.is_over(day) and start_of(day, self.zone) >= self.from_ns
 
     def sessions(self, service=None):
-        """Sessions with a product event, by what all of their events say."""
-        by_id = defaultdict(list)
-        for row in self.everything:
-            by_id[row["session_id"]].append(row)
+        """Sessions of product events, cut by time, by what all of their events say."""
+        products = [row for row in self.everything if row["product"] and row["session_id"]]
+        cut = sittings(
+            products,
+            session=lambda row: row["session_id"],
+            time=lambda row: row["timestamp"],
+            duration=lambda row: end_of(row) - row["timestamp"],
+        )
+        parts = defaultdict(int)
         found = []
-        for session_id, own in by_id.items():
-            products = [row for row in own if row["product"]]
-            last = max(own, key=lambda row: row["timestamp"])
-            if products and session_id and self.chosen(last):
-                end = max(end_of(row) for row in own)
-                start = min(row["timestamp"] for row in own)
-                os, ide = self.platforms[session_id]
+        for one in sorted(cut, key=lambda one: one.start):
+            parts[one.session] += 1
+            last = max(one.events, key=lambda row: row["timestamp"])
+            if self.chosen(last):
+                os, ide = self.platforms[one.session]
                 found.append(
                     {
-                        "session_id": session_id,
+                        "session_id": one.session,
+                        "part": parts[one.session],
                         "user_id_hash": last["user_id_hash"],
-                        "start": start,
-                        "end": end,
-                        "ms": (end - start) / 1e6,
+                        "start": one.start,
+                        "end": one.end,
+                        "ms": (one.end - one.start) / 1e6,
                         "service": last["service"],
                         "user_tier": last["user_tier"],
-                        "events": whole(products),
-                        "errors": whole([row for row in products if row["failed"]]),
+                        "events": whole(one.events),
+                        "errors": whole([row for row in one.events if row["failed"]]),
                         "os": os,
                         "ide": ide,
                     }

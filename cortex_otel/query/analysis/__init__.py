@@ -4,7 +4,7 @@ A question's SQL is its definition, and answers where numpy isn't installed or t
 kept. Where it can, what is registered under the name in its header, ``-- engine: NAME``, gives the
 same rows in a fraction of the time.
 
-* :mod:`.form`: the events, packed and in the order of users.
+* :mod:`.form`: the events, in the order of users; :mod:`.runs`: how they are packed.
 * :mod:`.upkeep`: the file it is kept in, ``analysis.db`` beside the store.
 * :mod:`.steps`: what people ask with, checked.
 * :mod:`.funnel`, :mod:`.cohorts`, :mod:`.paths`: the algorithms.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cortex_otel.query.analysis.form import Ints
+    from cortex_otel.query.analysis.runs import Ints
     from cortex_otel.query.analysis.steps import Order
 
 __all__ = ["Reached", "Rows", "reached", "rows_in_order"]

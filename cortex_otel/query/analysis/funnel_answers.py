@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import apsw
     from numpy.typing import NDArray
 
-    from cortex_otel.query.analysis.form import Form, Ints
+    from cortex_otel.query.analysis.form import Form
+    from cortex_otel.query.analysis.runs import Ints
     from cortex_otel.query.analysis.steps import FunnelParameters
 
 __all__ = ["funnel", "funnel_times", "funnel_users"]

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     import apsw
     from numpy.typing import NDArray
 
-    from cortex_otel.query.analysis.form import Form, Ints
+    from cortex_otel.query.analysis.form import Form
     from cortex_otel.query.analysis.funnel import Rows
+    from cortex_otel.query.analysis.runs import Ints
     from cortex_otel.query.analysis.steps import FunnelParameters, Step
 
 __all__ = ["Series", "of_starts", "of_users", "tier_times", "tiers_chosen", "user_hashes"]

@@ -25,7 +25,8 @@ from weakref import WeakKeyDictionary
 import apsw
 import numpy as np
 
-from cortex_otel.query.analysis.form import COLUMNS, Form, Run
+from cortex_otel.query.analysis.form import Form
+from cortex_otel.query.analysis.runs import COLUMNS, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ __all__ = ["SUFFIX", "NotKeptError", "bring_up", "forget", "forget_unused", "ref
 SUFFIX: Final = ".analysis"
 #: Of the packed form: another one is built again.
 _FORMAT: Final = 1
-_BATCH: Final = 1_000_000
+_BATCH: Final = 200_000  # events read at once: 8 MB
 #: More than these aren't packed for a question alone, where the file can't be written.
 _MAX_IN_MEMORY: Final = 2_000_000
 _BUSY_MS: Final = 60_000

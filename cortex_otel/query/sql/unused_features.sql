@@ -52,7 +52,8 @@ types AS (
 unused AS (
     SELECT d.event_type, NULL AS feature, t.last_day, NULL AS users
     FROM declared_uses d LEFT JOIN types t ON t.event_type = d.event_type
-    WHERE coalesce(t.is_used, 0) = 0
+    -- An empty store has no unused features: nobody could have used any.
+    WHERE coalesce(t.is_used, 0) = 0 AND EXISTS (SELECT 1 FROM rollup_hour)
     UNION ALL
     SELECT k.event_type, k.feature, k.last_day, coalesce(p.users, 0)
     FROM known k

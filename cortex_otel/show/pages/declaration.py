@@ -28,7 +28,8 @@ Drawing = Literal[
 
 ``heatmap``: rows of ``x`` by columns of ``split``, coloured by the first value; null is hatched:
 not complete. Further values belong to the whole row, such as the size of its cohort, and stand
-before it. ``funnel``: the steps ``x`` by the first value, with a series for each ``split``.
+before it; a second question ``trend`` is a row of all of them, by ``split`` and the first value.
+``funnel``: the steps ``x`` by the first value, with a series for each ``split``.
 ``sankey``: flows from ``x`` to ``split``, as wide as the first value; nodes are called
 ``step:event``.
 ``intervals``: a point and its confidence interval for each ``x``; values are the estimate, its

@@ -28,7 +28,7 @@ def refused(answer, status, code, field=None):
 @pytest.mark.parametrize(
     ("query", "code", "field"),
     [
-        ("since=yesterday", "bad_since", "since"),
+        ("since=someday", "bad_since", "since"),
         ("since=-7d", "bad_since", "since"),
         ("since=7d;DROP", "bad_since", "since"),
         ("since=0h", "empty_range", "since"),

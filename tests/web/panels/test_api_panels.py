@@ -35,9 +35,14 @@ def test_every_panel_matches_its_declaration(admin, somebody, page, panel):
     names = [column["name"] for column in answer["columns"]]
     assert names == [column.name for column in catalogue()[answer["question"]].columns]
     drawn = {answer["x"], *answer["values"]}
-    if answer["trend"]:  # what a sentence draws is its line
-        assert drawn <= {column["name"] for column in answer["trend"]["columns"]}
-        drawn = set()
+    if answer["trend"]:
+        further = {column["name"] for column in answer["trend"]["columns"]}
+        if answer["draw"] == "sentence":  # what it draws is its line
+            assert drawn <= further
+            drawn = set()
+        else:  # a heat map's first row has a cell for each of its columns
+            assert answer["draw"] == "heatmap"
+            assert {answer["split"], answer["values"][0]} <= further
     assert drawn | {answer["split"], *answer["links"]} - {""} <= set(names) | {""}
     assert all(len(row) == len(names) for row in answer["rows"])
     assert answer["rows"] or answer["empty"]

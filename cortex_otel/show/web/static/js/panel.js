@@ -2,37 +2,14 @@
 import * as address from "./address.js";
 import { API, ask, client, _, ngettext, presentable } from "./client.js";
 import { announce } from "./dom.js";
-import { cards } from "./draw/cards.js";
-import { funnel } from "./draw/funnel.js";
-import { heatmap } from "./draw/heatmap.js";
-import { intervals } from "./draw/intervals.js";
-import { matrix } from "./draw/matrix.js";
-import { overTime } from "./draw/over_time.js";
-import { pie } from "./draw/pie.js";
-import { ranking } from "./draw/ranking.js";
-import { sankey } from "./draw/sankey.js";
-import { sentence } from "./draw/sentence.js";
-import { dataTable, table } from "./draw/table.js";
+import { DRAW } from "./draw/index.js";
+import { dataTable } from "./draw/table.js";
 import * as filters from "./filters.js";
 import * as format from "./format.js";
 import { Frame } from "./frame.js";
 import { isPaused } from "./live.js";
 import * as notices from "./notices.js";
 
-const DRAW = {
-  cards,
-  funnel,
-  heatmap,
-  intervals,
-  matrix,
-  pie,
-  ranking,
-  sankey,
-  sentence,
-  table,
-  lines: (body, answer) => overTime(body, answer, "line"),
-  bars: (body, answer) => overTime(body, answer, "bar"),
-};
 // Shortest pause between two requests of a live page; longer if the answer takes long.
 const REST_MS = 700;
 const REST_PER_ELAPSED = 8;

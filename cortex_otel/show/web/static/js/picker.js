@@ -1,22 +1,16 @@
 // The steps of a funnel: chosen from what was recorded, moved with buttons, keys or by dragging; what
 // is left out; and funnels saved by name. What is asked stands in the URL alone.
-import { N_, _ } from "./client.js";
+import { _ } from "./client.js";
 import { announce, h } from "./dom.js";
 import { stepName } from "./draw/funnel.js";
 import * as saved from "./saved.js";
+import { choice, know } from "./step_choice.js";
 
 const MOST_STEPS = 6;
 const BETWEEN = " > ";
-const REST_MS = 700;
-const GROUPS = [
-  ["event_type", N_("Event types")],
-  ["feature", N_("Features")],
-  ["tier", N_("Tiers")],
-];
 
 let place;
 let state;
-let seen = [];
 // A row for a step that isn't chosen yet: it is in no URL.
 let adding = false;
 
@@ -29,7 +23,7 @@ export function start(element, savedElement, controls) {
 
 /** The steps that can be chosen, as `{step, kind, events}`. */
 export function offer(rows) {
-  seen = rows;
+  know(rows);
   paint();
 }
 
@@ -211,50 +205,4 @@ function newRow(steps) {
 
 function button(sign, label, disabled, onclick) {
   return h("button", { type: "button", class: "tool", "aria-label": label, title: label, disabled, onclick }, h("span", { "aria-hidden": "true" }, sign));
-}
-
-function choice(value, label, onChoice, { first = "", focus = "", without = [], kinds = GROUPS.map(([kind]) => kind), keys = null }) {
-  const left = new Set(without);
-  const rows = seen.filter(({ step }) => !left.has(step));
-  let timer = 0;
-  let byKeyboard = false;
-  const choose = () => {
-    clearTimeout(timer);
-    timer = 0;
-    if (select.value && select.value !== value) onChoice(select.value);
-  };
-  const select = h(
-    "select",
-    {
-      "aria-label": label,
-      "data-focus": focus || null,
-      onpointerdown: () => {
-        byKeyboard = false;
-      },
-      onkeydown: (event) => {
-        byKeyboard = true;
-        keys?.(event);
-        if (event.key !== "Enter" || !timer) return;
-        event.preventDefault();
-        choose();
-      },
-      // Arrows and letters pass over other steps on their way: only where they rest is meant.
-      onchange: () => {
-        if (!byKeyboard) choose();
-        else {
-          clearTimeout(timer);
-          timer = setTimeout(choose, REST_MS);
-        }
-      },
-      onblur: () => timer && choose(),
-    },
-    first && h("option", { value: "" }, first),
-    value && !rows.some(({ step }) => step === value) && h("option", { value }, stepName(value)),
-    GROUPS.filter(([kind]) => kinds.includes(kind)).map(([kind, title]) => {
-      const options = rows.filter((each) => each.kind === kind).map(({ step }) => h("option", { value: step }, stepName(step)));
-      return options.length ? h("optgroup", { label: _(title) }, options) : null;
-    }),
-  );
-  select.value = value;
-  return select;
 }
