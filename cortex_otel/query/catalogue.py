@@ -30,7 +30,8 @@ content of ``sql/shared/NAME.sql``, which may name others that it needs; each is
 the same place, ``-- asks: NAME`` is replaced by the answer of the question ``NAME``, as an
 expression of that name: what it says of the same range, so that two questions can't tell two
 numbers. Parameters that only ``NAME`` declares have their defaults. Read it once: SQLite plans it
-anew for each use.
+anew for each use. Attributes are written as their constants in :mod:`cortex_otel.semconv`:
+``$FEATURE_FLAG_KEY`` stands for the key in quotes.
 ``cortex-otel query NAME --show`` shows the result.
 """
 
@@ -44,6 +45,7 @@ from itertools import dropwhile
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
+from cortex_otel import semconv
 from cortex_otel.locale import texts
 from cortex_otel.query.parameters import COMMON_PARAMETERS, Parameter, declared
 from cortex_otel.query.titles import COLUMN_TITLES
@@ -58,6 +60,7 @@ __all__ = [
     "Question",
     "QuestionError",
     "Unit",
+    "attributes_named",
     "catalogue",
     "expanded",
     "parse",
@@ -151,6 +154,7 @@ _CONTINUED = re.compile(r"--   (?P<value>\S.*)")
 _WITH = re.compile(r"^-- with: (?P<name>\w+)\n", re.MULTILINE)
 _ASKS = re.compile(r"^-- asks: (?P<name>\w+)\n", re.MULTILINE)
 _LAST_COMMA = re.compile(r",\n(?=SELECT\b)")
+_CONSTANT = re.compile(r"\$(?P<name>[A-Z][A-Z_]+)\b")
 _COLUMN_PARTS = 3
 
 
@@ -200,7 +204,29 @@ def expanded(name: str, sql: str) -> str:
         return f"{line['name']} AS (\n{_asked(name, sql, line['name'])}\n),\n"
 
     # Expressions are separated by commas; there is none before the SELECT.
-    return _LAST_COMMA.sub("\n", _ASKS.sub(asked, _WITH.sub(replacement, body)))
+    return attributes_named(
+        name, _LAST_COMMA.sub("\n", _ASKS.sub(asked, _WITH.sub(replacement, body)))
+    )
+
+
+def attributes_named(name: str, sql: str) -> str:
+    """``sql`` with the key of an attribute, in quotes, in place of each ``$CONSTANT``.
+
+    Args:
+        name: the question's name, for the error.
+        sql: with constants of :mod:`cortex_otel.semconv`.
+
+    Raises:
+        QuestionError: there is no such constant.
+    """
+
+    def key(constant: re.Match[str]) -> str:
+        found = getattr(semconv, constant["name"], None)
+        if not isinstance(found, str):
+            raise QuestionError(f"{name}.sql: there is no constant {constant['name']}")
+        return f"'{found}'"
+
+    return _CONSTANT.sub(key, sql)
 
 
 def _asked(name: str, sql: str, other: str) -> str:

@@ -46,6 +46,7 @@ COLUMN_TITLES: Mapping[str, str] = MappingProxyType(
         "left_users": "Left",
         "longest_gap_days": "Longest gap, days",
         "mau": "MAU",
+        "median_ms": "Median time",
         "n": "n",
         "net_savings_rate": "Net savings",
         "os": "OS",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cortex_otel.locale import N_
 from cortex_otel.query.analysis.steps import event_step, funnel_parameters
+from cortex_otel.query.catalogue import attributes_named
 from cortex_otel.query.errors import QueryParameterError
 
 if TYPE_CHECKING:
@@ -16,19 +17,22 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKS"]
 
-_SEEN = """
+_SEEN = attributes_named(
+    "checks",
+    """
 SELECT 1
 FROM series s
 CROSS JOIN events e ON e.series_key = s.series_key
 JOIN contexts c ON c.context_key = e.context_key
 WHERE s.event_type = 'feature_flag.evaluation'
-  AND (c.attributes ->> 'feature_flag.key' = :flag OR EXISTS (
+  AND (c.attributes ->> $FEATURE_FLAG_KEY = :flag OR EXISTS (
       SELECT 1 FROM shapes h CROSS JOIN json_each(h.keys) k
-      WHERE h.shape_key = e.shape_key AND k.value = 'feature_flag.key'
+      WHERE h.shape_key = e.shape_key AND k.value = $FEATURE_FLAG_KEY
         AND e.event_values ->> k.key = :flag
   ))
 LIMIT 1
-"""
+""",
+)
 
 
 def _funnel(connection: apsw.Connection, values: Mapping[str, Any]) -> None:

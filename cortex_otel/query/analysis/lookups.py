@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from cortex_otel.query.catalogue import attributes_named
 from cortex_otel.semconv import TIERS
 
 if TYPE_CHECKING:
@@ -22,25 +23,30 @@ if TYPE_CHECKING:
 
 __all__ = ["Series", "of_starts", "of_users", "tier_times", "tiers_chosen", "user_hashes"]
 
-_EVENT_VALUES: Final = """
+_EVENT_VALUES: Final = attributes_named(
+    "lookups",
+    """
 SELECT
     s.service, s.user_tier, coalesce(p.ide, ''),
-    CASE WHEN e.event_values IS NULL THEN c.attributes ->> 'cortex.client.name'
+    CASE WHEN e.event_values IS NULL THEN c.attributes ->> $CORTEX_CLIENT_NAME
          ELSE coalesce((
              SELECT e.event_values ->> k.key FROM shapes h CROSS JOIN json_each(h.keys) k
-             WHERE h.shape_key = e.shape_key AND k.value = 'cortex.client.name'
-         ), c.attributes ->> 'cortex.client.name') END
+             WHERE h.shape_key = e.shape_key AND k.value = $CORTEX_CLIENT_NAME
+         ), c.attributes ->> $CORTEX_CLIENT_NAME) END
 FROM events e
 JOIN series s ON s.series_key = e.series_key
 JOIN contexts c ON c.context_key = e.context_key
 LEFT JOIN sessions n ON n.session_key = e.session_key
 LEFT JOIN platforms p ON p.platform_key = n.platform_key
 WHERE e.time = ? AND e.user_key + 0 = ? AND s.is_product = 1
-"""
+""",
+)
 _VALUES: Final = ("service", "tier", "ide", "client")
 
-_EXPOSURES: Final = """
-SELECT user_key, data ->> 'feature_flag.result.variant' AS variant
+_EXPOSURES: Final = attributes_named(
+    "lookups",
+    """
+SELECT user_key, data ->> $FEATURE_FLAG_RESULT_VARIANT AS variant
 FROM (
     SELECT
         e.user_key, e.time, e.event_key,
@@ -54,9 +60,10 @@ FROM (
         SELECT series_key FROM series WHERE event_type = 'feature_flag.evaluation'
     )
 ) AS exposures
-WHERE data ->> 'feature_flag.key' = ?
+WHERE data ->> $FEATURE_FLAG_KEY = ?
 ORDER BY time DESC, event_key DESC
-"""
+""",
+)
 
 
 class Series:

@@ -54,10 +54,10 @@ first_exposures AS MATERIALIZED (
     SELECT user_key, variant
     FROM (
         SELECT
-            user_key, data ->> 'feature_flag.result.variant' AS variant,
+            user_key, data ->> $FEATURE_FLAG_RESULT_VARIANT AS variant,
             row_number() OVER (PARTITION BY user_key ORDER BY time, event_key) AS turn
         FROM exposures
-        WHERE 'variant:' || (data ->> 'feature_flag.key') = :breakdown
+        WHERE 'variant:' || (data ->> $FEATURE_FLAG_KEY) = :breakdown
     ) AS turns
     WHERE turn = 1
 ),
@@ -81,12 +81,12 @@ funnel_people AS MATERIALIZED (
             WHEN :breakdown = 'service' THEN s.service
             WHEN :breakdown = 'ide' THEN p.ide
             WHEN :breakdown = 'client' THEN
-                CASE WHEN e.event_values IS NULL THEN c.attributes ->> 'cortex.client.name'
+                CASE WHEN e.event_values IS NULL THEN c.attributes ->> $CORTEX_CLIENT_NAME
                      ELSE coalesce((
                          SELECT e.event_values ->> k.key
                          FROM shapes h CROSS JOIN json_each(h.keys) k
-                         WHERE h.shape_key = e.shape_key AND k.value = 'cortex.client.name'
-                     ), c.attributes ->> 'cortex.client.name') END
+                         WHERE h.shape_key = e.shape_key AND k.value = $CORTEX_CLIENT_NAME
+                     ), c.attributes ->> $CORTEX_CLIENT_NAME) END
             WHEN :breakdown = 'first_feature' THEN f.feature
             WHEN :breakdown LIKE 'variant:%' THEN v.variant
         END, '') AS breakdown

@@ -36,8 +36,8 @@ token_shapes AS MATERIALIZED (
     FROM (
         SELECT
             h.shape_key,
-            max(k.key) FILTER (WHERE k.value = 'cortex.compress.tokens_before') AS before_at,
-            max(k.key) FILTER (WHERE k.value = 'cortex.compress.tokens_after') AS after_at
+            max(k.key) FILTER (WHERE k.value = $CORTEX_COMPRESS_TOKENS_BEFORE) AS before_at,
+            max(k.key) FILTER (WHERE k.value = $CORTEX_COMPRESS_TOKENS_AFTER) AS after_at
         FROM shapes h CROSS JOIN json_each(h.keys) k
         GROUP BY h.shape_key
     ) AS places

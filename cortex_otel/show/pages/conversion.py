@@ -40,7 +40,8 @@ PAGE = Page(
         ),
         Panel(
             id="left", question="funnel_users", draw="table", links=USER_LINK, limit=200,
-            wide=True, empty=N_("Everybody who took the first step took all of them."),
+            wide=True,
+            empty=N_("Nobody stopped before the last step, or their time isn't over yet."),
         ),
     ),
 )  # fmt: skip

@@ -19,8 +19,8 @@ PAGE = Page(
         Panel(
             id="verdicts", question="experiments", draw="table", wide=True,
             values=("flag", "verdict", "winner", "exposed_users", "two_arm_users",
-                    "pending_users", "smallest_arm", "planned_users", "difference",
-                    "difference_low", "difference_high", "p_value", "adjusted_p"),
+                    "pending_users", "smallest_arm", "planned_users", "difference", "p_value",
+                    "adjusted_p"),
             empty=_NO_FLAGS,
         ),
         Panel(

@@ -9,8 +9,8 @@ flag_series AS (
 flag_shapes AS (
     SELECT
         h.shape_key,
-        max(k.key) FILTER (WHERE k.value = 'feature_flag.key') AS flag_at,
-        max(k.key) FILTER (WHERE k.value = 'feature_flag.result.variant') AS variant_at
+        max(k.key) FILTER (WHERE k.value = $FEATURE_FLAG_KEY) AS flag_at,
+        max(k.key) FILTER (WHERE k.value = $FEATURE_FLAG_RESULT_VARIANT) AS variant_at
     FROM shapes h CROSS JOIN json_each(h.keys) k
     GROUP BY h.shape_key
 ),

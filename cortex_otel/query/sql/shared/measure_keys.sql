@@ -1,5 +1,5 @@
--- Attributes that are measures, and the one without which each says nothing. Generated from
--- telemetry/registry by `make generate`: change it there.
+-- Attributes that are measures, and the one without which each says nothing.
+-- Generated from telemetry/registry by `make generate`: change it there.
 measure_keys (attribute, measure, with_attribute) AS (
     VALUES
         ('cortex.search.results', 'results', ''),
