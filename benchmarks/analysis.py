@@ -59,6 +59,7 @@ _CASES: dict[str, tuple[str, dict[str, Any]]] = {
     }),
     "paths of sessions": ("journeys", {}),
     "transitions": ("transitions", {}),
+    "tools used together": ("tools_together", {}),
 }  # fmt: skip
 
 _DAY = 86_400 * 10**9

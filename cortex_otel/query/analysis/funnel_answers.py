@@ -313,8 +313,8 @@ def _medians(found: _Attempts, group: NDArray[np.int64], groups: int) -> list[li
     for places, durations in found.taken:
         counted = ~found.pending[places]
         taken, of = durations[counted], group[places[counted]]
-        order = np.lexsort((taken, of))
-        taken, of = taken[order], of[order]
+        # With one group nothing else is to be sorted by.
+        taken = np.sort(taken) if groups == 1 else taken[np.lexsort((taken, of))]
         sizes = np.bincount(of, minlength=groups)
         middles = np.cumsum(sizes) - sizes + (sizes + 1) // 2 - 1
         medians.append(
