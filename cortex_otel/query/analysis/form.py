@@ -51,6 +51,11 @@ class Form:
         """Size on disk."""
         return sum(run.octets for run in self.runs)
 
+    @property
+    def is_sampled(self) -> bool:
+        """Whether any event stands for others that were sampled out."""
+        return any(run.packed["sampled"] for run in self.runs)
+
     def select(
         self,
         columns: Sequence[str],
