@@ -36,7 +36,7 @@ class _Steps:
 
     node: NDArray[np.int32]
     user: Ints
-    session: NDArray[np.int64]
+    session: NDArray[np.int32]
     """Its number, from 0; of every step."""
     begins: NDArray[np.intp]
     """The first step of each session."""
@@ -83,7 +83,9 @@ class _Source:
         is_step[1:] |= node[1:] != node[:-1]
         places = np.flatnonzero(is_step)
         is_new = is_new[places]
-        return _Steps(node[places], user[places], np.cumsum(is_new) - 1, np.flatnonzero(is_new))
+        number = np.cumsum(is_new, dtype=np.int32)
+        number -= 1
+        return _Steps(node[places], user[places], number, np.flatnonzero(is_new))
 
 
 def journeys(connection: apsw.Connection, form: Form, values: Mapping[str, Any]) -> _Answer:
@@ -135,9 +137,9 @@ def transitions(connection: apsw.Connection, form: Form, values: Mapping[str, An
     links, people = Counter[int](), Counter[int]()
     sessions = np.zeros(end + 1, np.int64)
     for steps in source:
-        target = np.append(steps.node[1:], end).astype(np.int64)
-        target[np.append(steps.begins[1:], len(steps.node)) - 1] = end
-        link = steps.node * np.int64(end + 1) + target
+        target = np.append(steps.node[1:], np.int32(end))
+        target[steps.begins[1:] - 1] = end
+        link = steps.node * _wide_enough((end + 1) ** 2)(end + 1) + target
         for code, count, users in _flows(link, steps.session, steps.user):
             links[code] += count
             people[code] += users
@@ -279,7 +281,7 @@ def _links(
 
 
 def _flows(
-    code: NDArray[Any], session: NDArray[np.int64] | None, user: Ints
+    code: NDArray[Any], session: NDArray[np.int32] | None, user: Ints
 ) -> list[tuple[int, int, int]]:
     """Of each code, in how many sessions there is one, and of how many users.
 
@@ -305,6 +307,11 @@ def _flows(
         else _distinct(session[order], is_other, begins)
     )
     return list(zip(code[begins].tolist(), sessions.tolist(), users.tolist(), strict=True))
+
+
+def _wide_enough(values: int) -> type[np.int32 | np.int64]:
+    """The narrower integers that hold so many values."""
+    return np.int32 if values <= np.iinfo(np.int32).max else np.int64
 
 
 def _distinct(of: Ints, is_other: NDArray[np.bool_], begins: NDArray[np.intp]) -> NDArray[np.int64]:
