@@ -59,6 +59,7 @@ _CASES: dict[str, tuple[str, dict[str, Any]]] = {
     }),
     "paths of sessions": ("journeys", {}),
     "transitions": ("transitions", {}),
+    "tools used together": ("tools_together", {}),
 }  # fmt: skip
 
 _DAY = 86_400 * 10**9
@@ -163,12 +164,13 @@ def child(alternative: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]
     else:
         upkeep.refreshed(connection)
     found = {}
+    known = catalogue()  # once a process: no part of a question
     for name, (question, parameters) in _CASES.items():
         if alternative == "file":
             upkeep.forget()
         given = {"from_ns": BEGIN_NS, "to_ns": BEGIN_NS + _DAYS * _DAY, **parameters}
         started = time.process_time()
-        ask(connection, catalogue()[question], given, time_limit_ms=3_600_000)
+        ask(connection, known[question], given, time_limit_ms=3_600_000)
         found[name] = time.process_time() - started
     yield found
 

@@ -110,6 +110,13 @@ class Truth:
         self.people = {}
         for user, theirs in self.of_user.items():
             self._one_user(user, theirs)
+        opening = self.steps if self.order == "any" else self.steps[:1]
+        told = (asked["service"], asked["user_tier"], asked.get("breakdown"))
+        if any(told) and any(step.startswith("tier:") for step in opening):
+            # What they did as the tier began may have been left out.
+            of_users = (event for theirs in self.of_user.values() for _, event in theirs)
+            if any(event.weight != 1 for event in of_users):
+                self.sampled = set(range(len(self.steps)))
 
     @staticmethod
     def matches(event, step):
@@ -361,6 +368,28 @@ def happened(*kinds, gap=HOUR):
 )
 def test_order_and_repetition(store_of, kinds, steps, expected):
     assert counts(store_of(happened(*kinds)), steps) == expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "others", "expected"),
+    [
+        ("tier:free > tier:paid", {}, {0}),
+        ("tier:free > tier:paid", {"service": "mcp"}, {1}),
+        ("tier:free > tier:paid", {"user_tier": "free"}, {1}),
+        ("tier:free > tier:paid", {"breakdown": "ide"}, {1}),
+        ("mcp.b > tier:paid", {"service": "mcp"}, {0}),
+        ("mcp.b > tier:free", {"service": "mcp", "order": "any"}, {1}),
+    ],
+)
+def test_a_tier_with_a_filter_may_miss_who_was_sampled_out(store_of, steps, others, expected):
+    # The event that is sampled is no step.
+    events = happened(*"xbx")
+    for event, tier in zip(events, ("free", "free", "paid"), strict=True):
+        event.tier = tier
+    asked = asked_of(steps, **others)
+    for weight, flags in ((1.0, {0}), (10.0, expected)):
+        events[-1].weight = weight
+        assert {row[-1] for row in both(store_of(events), "funnel", asked)} == flags
 
 
 def test_step_one_again_opens_another_attempt(store_of):

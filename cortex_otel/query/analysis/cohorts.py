@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["retention", "retention_curve"]
 
 _DAY_NS: Final = 86_400 * 10**9
-#: Users whose periods are compared at a time: 4 bytes a user and period, twice.
-_USERS_AT_ONCE: Final = 8192
+_WORD: Final = 16
 
 _Cell = tuple[int, int, int, int | None]
 
@@ -80,20 +79,22 @@ def _cells(
     is_return = series.is_active if returned is None else series.matching([returned])
     last_day = calendar.day(values["to_ns"])
     last = calendar.number(last_day)
-    columns = form.select(("user", "time", "series"), is_start | is_return)
-    days = calendar.days(columns["time"])
-    numbers = calendar.numbers(days)
-    inside = (days >= first_day) & (days <= last_day)
-    if not inside.all():
-        columns = {name: column[inside] for name, column in columns.items()}
-        numbers = numbers[inside]
-    if not len(numbers):
-        return []
-    of = columns["series"]
     chosen = is_start & series.chosen(values["service"], values["user_tier"])
     # Bits: started, started in what was chosen, came back.
-    bits = (is_start + 2 * chosen + 4 * is_return).astype(np.uint8)[of]
-    user, number, bits = _once(columns["user"], numbers, bits)
+    bits_of = (is_start + 2 * chosen + 4 * is_return).astype(np.uint8)
+    blocks = []
+    for users in form.blocks():
+        columns = form.select(("user", "time", "series"), is_start | is_return, users=users)
+        days = calendar.days(columns["time"])
+        rows = columns["user"], calendar.numbers(days), bits_of[columns["series"]]
+        inside = (days >= first_day) & (days <= last_day)
+        if not inside.all():
+            rows = rows[0][inside], rows[1][inside], rows[2][inside]
+        if len(rows[0]):
+            blocks.append(_once(*rows))
+    if not blocks:
+        return []
+    user, number, bits = (np.concatenate(each) for each in zip(*blocks, strict=True))
     origin = int(number.min())
     sizes, counts = _counted(
         user,
@@ -140,30 +141,64 @@ def _counted(
     mode: str,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Users by cohort; and by cohort and period, those who came back in it."""
-    sizes = np.zeros(last + 1, np.int64)
-    counts = np.zeros((last + 1, last + 1), np.int64)
-    first = np.ones(len(user), np.bool_)
-    first[1:] = user[1:] != user[:-1]
-    row = np.cumsum(first) - 1
-    for begin in range(0, int(row[-1]) + 1, _USERS_AT_ONCE):
-        low, high = np.searchsorted(row, (begin, begin + _USERS_AT_ONCE))
-        of, at, kind = row[low:high] - begin, number[low:high], bits[low:high]
-        people = int(of[-1]) + 1
-        # As a product of matrices: who started in one period and came back in another.
-        started = np.zeros((people, last + 1), np.float32)
-        came = np.zeros((people, last + 1), np.float32)
-        mine = (kind & 1).astype(np.bool_)
-        if cohort_kind == "first":
-            mine[mine] = np.diff(of[mine], prepend=-1) != 0
-        mine &= (kind & 2).astype(np.bool_)
-        started[of[mine], at[mine]] = 1
-        back = (kind & 4).astype(np.bool_) & (at < last)
-        came[of[back], at[back]] = 1
-        if mode != "on":
-            came = np.maximum.accumulate(came[:, ::-1], axis=1)[:, ::-1]
-        sizes += started.sum(axis=0).astype(np.int64)
-        counts += np.rint(started.T @ came).astype(np.int64)
+    is_first = np.ones(len(user), np.bool_)
+    np.not_equal(user[1:], user[:-1], out=is_first[1:])
+    row = np.cumsum(is_first) - 1
+    people = int(row[-1]) + 1
+    mine = (bits & 1).astype(np.bool_)
+    if cohort_kind == "first":
+        mine[mine] = np.diff(row[mine], prepend=-1) != 0
+    mine &= (bits & 2).astype(np.bool_)
+    back = (bits & 4).astype(np.bool_) & (number < last)
+    cohort, of, came, who = number[mine], row[mine], number[back], row[back]
+    sizes = np.bincount(cohort, minlength=last + 1)
+    if mode != "on":
+        # Who came back for the last time in a period did so in it or after any earlier one.
+        latest = np.full(people, -1, np.int64)
+        latest[who] = came  # the last one that is written stays
+        counts = _pairs(cohort, latest[of], last + 1)
+        counts = np.cumsum(counts[:, ::-1], axis=1)[:, ::-1]
+    elif cohort_kind == "first":
+        began = np.full(people, -1, np.int64)
+        began[of] = cohort
+        counts = _pairs(began[who], came, last + 1)
+    else:
+        counts = _both(_sets(of, cohort, people, last + 1), _sets(who, came, people, last + 1))
     return sizes, counts
+
+
+def _pairs(cohort: NDArray[np.int64], period: NDArray[np.int64], periods: int) -> NDArray[np.int64]:
+    """How often each pair is there; -1 is none."""
+    known = (cohort >= 0) & (period >= 0)
+    codes = cohort[known] * periods + period[known]
+    return np.bincount(codes, minlength=periods * periods).reshape(periods, periods)
+
+
+def _sets(
+    row: NDArray[np.int64], period: NDArray[np.int64], people: int, periods: int
+) -> NDArray[np.uint16]:
+    """By period, a bit a user."""
+    words = -(-people // _WORD)
+    sets = np.zeros((periods, words), np.uint16)
+    np.bitwise_or.at(sets, (period, row // _WORD), np.uint16(1) << (row % _WORD).astype(np.uint16))
+    return sets
+
+
+def _both(started: NDArray[np.uint16], came: NDArray[np.uint16]) -> NDArray[np.int64]:
+    """How many started in one period and came back in another, from it on."""
+    counts = np.zeros((len(started), len(came)), np.int64)
+    for cohort in np.flatnonzero(started.any(axis=1)).tolist():
+        counts[cohort, cohort:] = _bits(started[cohort] & came[cohort:]).sum(axis=1, dtype=np.int64)
+    return counts
+
+
+def _bits(words: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """How many bits of each word are set."""
+    if hasattr(np, "bitwise_count"):  # since numpy 2
+        return np.asarray(np.bitwise_count(words), np.uint8)
+    octets = np.arange(2**8, dtype=np.uint8)
+    of_octet = np.unpackbits(octets[:, None], axis=1).sum(axis=1, dtype=np.uint8)
+    return np.asarray(of_octet[words & 0xFF] + of_octet[words >> 8], np.uint8)
 
 
 class _Calendar:

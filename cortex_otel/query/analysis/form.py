@@ -25,7 +25,7 @@ __all__ = ["Form"]
 
 #: A run this many times longer than the next isn't merged with it.
 _MERGE_FACTOR: Final = 4
-_BLOCK: Final = 2**18
+_BLOCK: Final = 2**17
 _AFTER_ALL_USERS: Final = 2**62
 _FIRST_NS: Final = np.int64(-(2**63))
 _LAST_NS: Final = np.int64(2**63 - 1)
@@ -50,6 +50,11 @@ class Form:
     def octets(self) -> int:
         """Size on disk."""
         return sum(run.octets for run in self.runs)
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether any event stands for others that were sampled out."""
+        return any(run.packed["sampled"] for run in self.runs)
 
     def select(
         self,
@@ -84,7 +89,7 @@ class Form:
         return whole
 
     def blocks(self) -> list[tuple[int, int]]:
-        """Ranges of user keys with a quarter of a million events or so each.
+        """Ranges of user keys with a hundred thousand events or so each.
 
         What is computed for one of them stays in the processor's cache, and in memory that the
         process has already: both together make a funnel several times as fast.

@@ -51,9 +51,14 @@ class Rows:
         return np.flatnonzero(first)
 
     @cached_property
+    def ends(self) -> NDArray[np.intp]:
+        """The row after the last of each user."""
+        return np.append(self.users[1:], len(self.user))
+
+    @cached_property
     def barrier(self) -> NDArray[np.int32]:
         """The earliest row that an attempt may have started with, if it is still under way."""
-        barrier = np.repeat(self.users.astype(np.int32), np.diff(self.users, append=len(self.user)))
+        barrier = np.repeat(self.users.astype(np.int32), self.ends - self.users)
         if self.excluded is not None:
             where = np.flatnonzero(self.excluded)
             barrier[where] = where
@@ -112,18 +117,27 @@ def reached(rows: Rows, together: Sequence[bool], within_ns: int, order: Order) 
     starts = np.full(len(rows.user), -1, np.int32)
     starts[places] = places
     found = [_first_of_each_user(rows, places, starts)]
+    other, taken = np.empty_like(starts), np.empty_like(rows.time)
     for step in range(1, len(together)):
-        if order != "strict":
-            np.maximum.accumulate(starts, out=starts)
-        if not together[step]:
-            starts[1:] = starts[:-1].copy()
-            starts[:1] = -1
+        if together[step]:
+            if order != "strict":
+                np.maximum.accumulate(starts, out=starts)
+        else:
+            other[:1] = -1
+            if order != "strict":
+                np.maximum.accumulate(starts[:-1], out=other[1:])
+            else:
+                other[1:] = starts[:-1]
+            starts, other = other, starts
         matches = (rows.steps & (1 << step)).astype(np.bool_)
         if np.count_nonzero(matches) > _DENSE * len(matches):
+            # A start of -1 is before every barrier, whatever the time that is taken for it.
+            np.take(rows.time, starts, out=taken, mode="clip")
+            np.subtract(rows.time, taken, out=taken)
+            matches &= taken <= within_ns
             matches &= starts >= rows.barrier
-            matches &= rows.time - rows.time[starts] <= within_ns
             places = np.flatnonzero(matches)
-            starts[~matches] = -1
+            np.copyto(starts, -1, where=~matches)
         else:
             places = np.flatnonzero(matches)
             start = starts[places]
@@ -177,8 +191,9 @@ def _in_any_order(rows: Rows, steps: int, within_ns: int) -> list[Reached]:
 
 def _first_of_each_user(rows: Rows, places: NDArray[np.intp], starts: NDArray[np.int32]) -> Reached:
     first = np.searchsorted(places, rows.users)
-    ends = np.append(rows.users[1:], len(rows.user))
-    first = first[np.append(places, len(rows.user))[first] < ends]
+    is_one = first < len(places)
+    first, ends = first[is_one], rows.ends[is_one]
+    first = first[places[first] < ends]
     return Reached(places[first], starts[places[first]].astype(np.int64))
 
 

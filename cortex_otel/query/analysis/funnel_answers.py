@@ -149,7 +149,7 @@ def _attempts(connection: apsw.Connection, form: Form, asked: FunnelParameters) 
         for place, step in enumerate(asked.steps)
     ]
     blocks = []
-    done, sampled = 0, 0
+    done, sampled = 0, _hidden(form, asked)
     # Tiers outlive the events, so there may be users with nothing else.
     for users in form.blocks() or [(0, 2**62)]:
         rows, hidden = source.rows(users)
@@ -206,6 +206,15 @@ def _of_block(
     return _Attempts(
         user, step, rows.time[row], rows.time[start], np.zeros(0, np.bool_), values, taken, 0
     )
+
+
+def _hidden(form: Form, asked: FunnelParameters) -> int:
+    """A bit for each step if an event that tells how a tier began may be missing."""
+    is_told_by_event = asked.service or asked.user_tier or asked.breakdown
+    may_open = asked.steps if asked.order == "any" else asked.steps[:1]
+    if is_told_by_event and any(step.tier for step in may_open) and form.is_sampled:
+        return (1 << len(asked.steps)) - 1
+    return 0
 
 
 class _Source:
@@ -313,8 +322,8 @@ def _medians(found: _Attempts, group: NDArray[np.int64], groups: int) -> list[li
     for places, durations in found.taken:
         counted = ~found.pending[places]
         taken, of = durations[counted], group[places[counted]]
-        order = np.lexsort((taken, of))
-        taken, of = taken[order], of[order]
+        # With one group nothing else is to be sorted by.
+        taken = np.sort(taken) if groups == 1 else taken[np.lexsort((taken, of))]
         sizes = np.bincount(of, minlength=groups)
         middles = np.cumsum(sizes) - sizes + (sizes + 1) // 2 - 1
         medians.append(

@@ -25,6 +25,7 @@ _IDLE_NS: Final = 1800 * 10**9
 _START, _END, _OTHER = "(start)", "(end)", "(other)"
 _TOOL_CALL: Final = "mcp.tool_call"
 _TOOLS: Final = 10
+_KEY_BITS: Final = 63
 
 _Answer = list[tuple[Any, ...]]
 
@@ -35,7 +36,7 @@ class _Steps:
 
     node: NDArray[np.int32]
     user: Ints
-    session: NDArray[np.int64]
+    session: NDArray[np.int32]
     """Its number, from 0; of every step."""
     begins: NDArray[np.intp]
     """The first step of each session."""
@@ -71,19 +72,20 @@ class _Source:
         return np.array(found, np.bool_)
 
     def _steps(self, columns: Mapping[str, Ints]) -> _Steps:
-        user, time, session = columns["user"], columns["time"], columns["session"]
+        user, time = columns["user"], columns["time"]
         node = self._node_of[columns["series"]]
-        order = _by_session(user, session)
+        is_new, order = _sessions(user, columns["session"])
         if order is not None:
-            user, time, session, node = user[order], time[order], session[order], node[order]
-        is_new = np.ones(len(user), np.bool_)
-        is_new[1:] = (session[1:] != session[:-1]) | (user[1:] != user[:-1])
+            # A session's events are of one user, and so the users stay as they are.
+            time, node = time[order], node[order]
         is_new[1:] |= time[1:] - time[:-1] > _IDLE_NS
         is_step = is_new.copy()
         is_step[1:] |= node[1:] != node[:-1]
         places = np.flatnonzero(is_step)
         is_new = is_new[places]
-        return _Steps(node[places], user[places], np.cumsum(is_new) - 1, np.flatnonzero(is_new))
+        number = np.cumsum(is_new, dtype=np.int32)
+        number -= 1
+        return _Steps(node[places], user[places], number, np.flatnonzero(is_new))
 
 
 def journeys(connection: apsw.Connection, form: Form, values: Mapping[str, Any]) -> _Answer:
@@ -92,42 +94,35 @@ def journeys(connection: apsw.Connection, form: Form, values: Mapping[str, Any])
     depth, to_end = values["depth"], values["direction"] == "end"
     anchor = values["anchor"]
     is_anchor = source.matching(lambda name, event_type: anchor in (name, event_type))
-    blocks, done = [], 0
+    nodes = len(source.names)
+    counts = np.zeros((depth + 1) * nodes, np.int64)
+    blocks = []
     for steps in source:
-        anchors = _anchors(steps, is_anchor if anchor else None, to_end=to_end)[steps.session]
-        number = np.arange(len(steps.node)) - anchors + (depth if to_end else 1)
-        inside = np.flatnonzero((anchors >= 0) & (number >= 1) & (number <= depth))
-        blocks.append(
-            (number[inside], steps.session[inside] + done, steps.user[inside], steps.node[inside])
-        )
-        done += len(steps.begins)
+        number, inside = _near(steps, is_anchor if anchor else None, depth, to_end=to_end)
+        node = steps.node[inside]
+        counts += np.bincount(number * nodes + node, minlength=len(counts))
+        blocks.append((number, steps.user[inside], node))
     if not blocks:
         return []
-    number, session, user, node = (np.concatenate(each) for each in zip(*blocks, strict=True))
+    is_named = _named(source.names, counts.reshape(-1, nodes), values["top"])
     # Past the nodes: what is other, and the start or the end.
-    edge = len(source.names) + 1
-    node = _named(source.names, node, number, depth, values["top"])
-    follows = np.zeros(len(node), np.bool_)
-    follows[:-1] = session[1:] == session[:-1]
-    following = np.append(node[1:], edge)[: len(node)]
-    if to_end:
-        links = follows
-        began = np.append(True, ~follows[:-1])[: len(node)] & (number > 1)
-        place = np.append(number[links], number[began] - 1)
-        before = np.append(node[links], np.full(np.count_nonzero(began), edge))
-        after = np.append(following[links], node[began])
-        of_user = np.append(user[links], user[began])
-    else:
-        links = number < depth
-        place, before, of_user = number[links], node[links], user[links]
-        after = np.where(follows, following, edge)[links]
+    edge = nodes + 1
+    links, people = Counter[int](), Counter[int]()
+    for number, user, node in blocks:
+        named = np.where(is_named[number, node], node, nodes).astype(np.int64)
+        place, before, after, of = _links(number, user, named, edge, depth, to_end=to_end)
+        # In a session there is one link a step: each row is a session of its own.
+        for code, count, users in _flows(
+            (place * (edge + 1) + before) * (edge + 1) + after, None, of
+        ):
+            links[code] += count
+            people[code] += users
     names = [*source.names, _OTHER, _START if to_end else _END]
-    flows = _flows((place * (edge + 1) + before) * (edge + 1) + after, of_user)
     answer = []
-    for code, sessions, users in flows:
+    for code, count in links.items():
         at, link = divmod(code, (edge + 1) ** 2)
         one, other = divmod(link, edge + 1)
-        answer.append((at, names[one], names[other], sessions, users))
+        answer.append((at, names[one], names[other], count, people[code]))
     answer.sort(key=lambda row: (row[0], -row[3], row[1], row[2]))
     return [
         (at, f"{at}:{one}", f"{at + 1}:{other}", sessions, users, source.sampled)
@@ -142,15 +137,14 @@ def transitions(connection: apsw.Connection, form: Form, values: Mapping[str, An
     links, people = Counter[int](), Counter[int]()
     sessions = np.zeros(end + 1, np.int64)
     for steps in source:
-        target = np.append(steps.node[1:], end).astype(np.int64)
-        target[np.append(steps.begins[1:], len(steps.node)) - 1] = end
-        link = steps.node * np.int64(end + 1) + target
-        once, of_session = _once(steps.session, link, (end + 1) ** 2)
-        nodes, _ = _once(steps.session, steps.node.astype(np.int64), end + 1)
-        sessions += np.bincount(nodes, minlength=end + 1)
-        for code, count, users in _flows(once, steps.user[steps.begins][of_session]):
+        target = np.append(steps.node[1:], np.int32(end))
+        target[steps.begins[1:] - 1] = end
+        link = steps.node * _wide_enough((end + 1) ** 2)(end + 1) + target
+        for code, count, users in _flows(link, steps.session, steps.user):
             links[code] += count
             people[code] += users
+        for code, count, _ in _flows(steps.node, steps.session, steps.user):
+            sessions[code] += count
     names = [*source.names, _END]
     answer: _Answer = []
     for code, count in links.items():
@@ -189,21 +183,49 @@ def tools_together(connection: apsw.Connection, form: Form, values: Mapping[str,
     ]
 
 
-def _by_session(user: Ints, session: Ints) -> NDArray[np.intp] | None:
-    """The order that keeps a session together; ``None`` if none is interrupted by another."""
-    change = np.ones(len(user), np.bool_)
-    change[1:] = (session[1:] != session[:-1]) | (user[1:] != user[:-1])
-    begins = np.flatnonzero(change)
-    of_user, of_session = user[begins], session[begins]
-    order = np.lexsort((of_session, of_user))
-    again = (of_session[order][1:] == of_session[order][:-1]) & (
-        of_user[order][1:] == of_user[order][:-1]
-    )
+def _sessions(user: Ints, session: Ints) -> tuple[NDArray[np.bool_], NDArray[np.intp] | None]:
+    """Where sessions begin, and the order that keeps each together; ``None`` if they are so."""
+    is_new = np.ones(len(user), np.bool_)
+    is_new[1:] = (session[1:] != session[:-1]) | (user[1:] != user[:-1])
+    begins = np.flatnonzero(is_new)
+    of_user, of_session = user[begins].astype(np.int64), session[begins].astype(np.int64)
+    bits = int(of_session.max()).bit_length()
+    if bits + int(of_user.max()).bit_length() < _KEY_BITS:
+        # One number to compare by; its sort finds what is in order already.
+        both = (of_user << bits) | of_session
+        if np.all(both[1:] > both[:-1]):
+            return is_new, None
+        order = np.argsort(both, kind="stable")
+    else:
+        order = np.lexsort((of_session, of_user))
+    of_user, of_session = of_user[order], of_session[order]
+    again = np.zeros(len(order), np.bool_)
+    again[1:] = (of_session[1:] == of_session[:-1]) & (of_user[1:] == of_user[:-1])
     if not again.any():
-        return None
+        return is_new, None
     lengths = np.diff(begins, append=len(user))[order]
-    ends = np.cumsum(lengths)
-    return np.asarray(np.arange(len(user)) + np.repeat(begins[order] - (ends - lengths), lengths))
+    starts = np.cumsum(lengths) - lengths
+    is_new = np.zeros(len(user), np.bool_)
+    is_new[starts[~again]] = True
+    return is_new, np.arange(len(user)) + np.repeat(begins[order] - starts, lengths)
+
+
+def _near(
+    steps: _Steps, is_anchor: NDArray[np.bool_] | None, depth: int, *, to_end: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The numbers and places of the steps of the paths from, or to, their sessions' anchors."""
+    anchors = _anchors(steps, is_anchor, to_end=to_end)
+    if to_end:
+        low = np.maximum(anchors - (depth - 1), steps.begins)
+        lengths = anchors + 1 - low
+        first = depth - (lengths - 1)
+    else:
+        low = anchors
+        lengths = np.minimum(anchors + depth, np.append(steps.begins[1:], len(steps.node))) - low
+        first = np.ones(len(low), np.int64)
+    lengths = np.where(anchors < 0, 0, lengths)
+    within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return within + np.repeat(first, lengths), within + np.repeat(low, lengths)
 
 
 def _anchors(
@@ -221,42 +243,80 @@ def _anchors(
     return found
 
 
-def _named(
-    names: list[str], node: NDArray[np.int32], number: NDArray[np.int64], depth: int, top: int
-) -> NDArray[np.int64]:
-    """``node`` where it is one of the most frequent at its step; else one past all nodes."""
-    nodes = len(names)
-    counts = np.bincount(number * nodes + node, minlength=(depth + 1) * nodes).reshape(-1, nodes)
+def _named(names: list[str], counts: NDArray[np.int64], top: int) -> NDArray[np.bool_]:
+    """By step and node: whether it is one of the most frequent there."""
     is_named = np.zeros(counts.shape, np.bool_)
-    for step in range(1, depth + 1):
-        there = np.flatnonzero(counts[step]).tolist()
-        there = [each for _, _, each in sorted((-counts[step, n], names[n], n) for n in there)]
+    for step, of_step in enumerate(counts):
+        there = np.flatnonzero(of_step).tolist()
+        there = [each for _, _, each in sorted((-of_step[n], names[n], n) for n in there)]
         is_named[step, there[:top]] = True
-    return np.where(is_named[number, node], node, nodes).astype(np.int64)
+    return is_named
 
 
-def _once(
-    session: NDArray[np.int64], value: NDArray[np.int64], values: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Each value once a session: values and sessions."""
-    # Nearly sorted already, by session: quicker than to look for what is unique.
-    codes = np.sort(session * values + value, kind="stable")
-    if len(codes):
-        codes = codes[np.append(True, codes[1:] != codes[:-1])]
-    return codes % values, codes // values
+def _links(
+    number: NDArray[np.int64],
+    user: Ints,
+    node: NDArray[np.int64],
+    edge: int,
+    depth: int,
+    *,
+    to_end: bool,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Ints]:
+    """Steps, nodes before and after, and users of the links; ``edge`` is the start or the end."""
+    follows = np.zeros(len(node), np.bool_)
+    # Another session begins again, or, as paths end together, with no greater number.
+    follows[:-1] = number[1:] > number[:-1]
+    following = np.append(node[1:], edge)[: len(node)]
+    if to_end:
+        began = np.append(True, ~follows[:-1])[: len(node)] & (number > 1)
+        return (
+            np.append(number[follows], number[began] - 1),
+            np.append(node[follows], np.full(np.count_nonzero(began), edge)),
+            np.append(following[follows], node[began]),
+            np.append(user[follows], user[began]),
+        )
+    inside = number < depth
+    after = np.where(follows, following, edge)[inside]
+    return number[inside], node[inside], after, user[inside]
 
 
-def _flows(code: NDArray[np.int64], user: Ints) -> list[tuple[int, int, int]]:
-    """Of each code, how often there is one and of how many users, who stand together."""
+def _flows(
+    code: NDArray[Any], session: NDArray[np.int32] | None, user: Ints
+) -> list[tuple[int, int, int]]:
+    """Of each code, in how many sessions there is one, and of how many users.
+
+    Args:
+        code: of each row.
+        session: of each row; those of one stand together. ``None``: each row is another's.
+        user: of each row; those of one stand together.
+    """
     if not len(code):
         return []
-    # Numbers of 16 bits are sorted by their digits: several times as fast.
-    is_small = int(code.max()) <= np.iinfo(np.uint16).max
-    order = np.argsort(code.astype(np.uint16) if is_small else code, kind="stable")
-    code, user = code[order], user[order]
-    begins = np.flatnonzero(np.append(True, code[1:] != code[:-1]))
-    is_new = np.ones(len(code), np.bool_)
-    is_new[1:] = (user[1:] != user[:-1]) | (code[1:] != code[:-1])
-    users = np.add.reduceat(is_new, begins, dtype=np.int64)
-    sessions = np.diff(begins, append=len(code))
+    # Numbers of 8 and 16 bits are sorted by their digits: several times as fast.
+    largest = int(code.max())
+    small = next((each for each in (np.uint8, np.uint16) if largest <= np.iinfo(each).max), None)
+    code = code if small is None else code.astype(small)
+    order = np.argsort(code, kind="stable")
+    code = code[order]
+    is_other = code[1:] != code[:-1]
+    begins = np.append(0, np.flatnonzero(is_other) + 1)
+    users = _distinct(user[order], is_other, begins)
+    sessions = (
+        np.diff(begins, append=len(code))
+        if session is None
+        else _distinct(session[order], is_other, begins)
+    )
     return list(zip(code[begins].tolist(), sessions.tolist(), users.tolist(), strict=True))
+
+
+def _wide_enough(values: int) -> type[np.int32 | np.int64]:
+    """The narrower integers that hold so many values."""
+    return np.int32 if values <= np.iinfo(np.int32).max else np.int64
+
+
+def _distinct(of: Ints, is_other: NDArray[np.bool_], begins: NDArray[np.intp]) -> NDArray[np.int64]:
+    """How many different ones there are in each group, where equal ones stand together."""
+    is_new = np.ones(len(of), np.bool_)
+    np.not_equal(of[1:], of[:-1], out=is_new[1:])
+    is_new[1:] |= is_other
+    return np.add.reduceat(is_new, begins, dtype=np.int64)

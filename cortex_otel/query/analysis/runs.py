@@ -99,8 +99,11 @@ class Run:
         time = self._unpacked("time_low", begin, end).astype(np.int64)
         for name, bits in (("time_middle", 32), ("time_high", 48)):
             if self.packed[name]:
-                time |= self._unpacked(name, begin, end).astype(np.int64) << bits
-        return np.asarray(time + self.origin, np.int64)
+                digits = self._unpacked(name, begin, end).astype(np.int64)
+                digits <<= bits
+                time |= digits
+        time += self.origin
+        return np.asarray(time, np.int64)
 
     def _sampled(self, begin: int, end: int) -> NDArray[np.bool_]:
         if not self.packed["sampled"]:

@@ -231,7 +231,8 @@ def _kept_in(
 ) -> _Kept:
     with contextlib.closing(apsw.Connection(str(path))) as file:
         file.set_busy_timeout(_BUSY_MS)
-        list(file.execute("PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = NORMAL;"))
+        list(file.execute("PRAGMA page_size = 16384; PRAGMA journal_mode = TRUNCATE;"))
+        list(file.execute("PRAGMA synchronous = NORMAL;"))
         list(file.execute("PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY;"))
         file.execute("BEGIN")
         try:

@@ -29,7 +29,8 @@
 -- column: rate_of_previous ratio users / users of the step before
 -- column: median_ms ms median time from the first step to this one
 -- column: pending_users count distinct users who got at least this far and whose window isn't over
--- column: sampled flag 1 if events of this step are sampled: some who took it aren't counted
+-- column: sampled flag 1 if sampling may hide some who took it: events of this step are sampled, or a
+--   filter or breakdown needs the event at which a tier began
 WITH
 -- with: asked_steps
 -- with: funnel_rows
@@ -99,6 +100,21 @@ funnel_people AS MATERIALIZED (
     LEFT JOIN first_features f ON f.user_key = a.user_key
     LEFT JOIN first_exposures v ON v.user_key = a.user_key
 ),
+-- What a user did at the moment of a tier tells service, IDE and client: where that event was left out
+-- they aren't known, and the user isn't found with a filter.
+hidden_starts AS MATERIALIZED (
+    SELECT CASE
+        WHEN (:service <> '' OR :user_tier <> '' OR :breakdown <> '')
+             AND EXISTS (
+                 SELECT 1 FROM asked_steps WHERE tier IS NOT NULL AND (step = 1 OR :order = 'any')
+             )
+             AND EXISTS (
+                 SELECT 1 FROM events e JOIN series s ON s.series_key = e.series_key
+                 WHERE e.weight IS NOT NULL AND e.user_key IS NOT NULL AND s.is_product = 1
+             )
+        THEN 1 ELSE 0
+    END AS is_hidden
+),
 breakdowns AS (
     SELECT breakdown, count(*) AS users FROM funnel_people GROUP BY breakdown
 ),
@@ -131,11 +147,12 @@ SELECT
     c.users * 1.0 / nullif(lag(c.users) OVER by_step, 0) AS rate_of_previous,
     d.duration / 1e6 AS median_ms,
     c.pending_users AS pending_users,
-    CASE WHEN EXISTS (
+    CASE WHEN h.is_hidden = 1 OR EXISTS (
         SELECT 1 FROM funnel_rows r
         WHERE r.weight IS NOT NULL AND (r.bits & c.bit <> 0 OR (:order = 'any' AND r.bits <> 0))
     ) THEN 1 ELSE 0 END AS sampled
 FROM counted c
+CROSS JOIN hidden_starts h
 LEFT JOIN durations d
     ON d.breakdown = c.breakdown AND d.step = c.step AND d.place = (d.users + 1) / 2
 WINDOW by_step AS (PARTITION BY c.breakdown ORDER BY c.step)
