@@ -132,7 +132,10 @@ async def test_every_chart_has_a_table_of_its_numbers(admin, visit):
         assert await chart.locator(".data-table tbody tr").count()
     assert not await page.locator(".data-table:not(.sr-only)").count()
     await page.keyboard.press("t")
-    assert await page.locator(".data-table:not(.sr-only)").count() == await charts.count()
+    # And so has each answer in words, of its sparkline.
+    answers = page.locator(".panel:has(> .panel-body .answer)")
+    shown = await page.locator(".data-table:not(.sr-only)").count()
+    assert shown == await charts.count() + await answers.count()
 
 
 async def test_numbers_that_can_rise_badly_say_so(admin, visit):
@@ -142,5 +145,5 @@ async def test_numbers_that_can_rise_badly_say_so(admin, visit):
     assert await deltas.count()
     for delta in await deltas.all():
         text = await delta.inner_text()
-        assert text[0] in "▲▼="
+        assert text[0] in "▲▼=≈"
         assert await delta.get_attribute("title")
