@@ -91,24 +91,23 @@ class OwnParameter:
     def field(self) -> tuple[Any, None]:
         """Its type for a model of pydantic, and that it can be left out."""
         text = self.parameter.meaning
-        about: dict[str, Any] = {
-            "description": f"{text[:1].upper()}{text[1:]}; {self.default or 'empty'}."
-        }
+        about = f"{text[:1].upper()}{text[1:]}; {self.default or 'empty'}."
         match self.kind:
             case "steps":
                 item = Annotated[str, Field(min_length=1, max_length=_MAX_LENGTH * 7)]
-                kind: Any = Annotated[list[item], Field(max_length=_MAX_ITEMS, **about)]
+                kind: Any = Annotated[list[item], Field(max_length=_MAX_ITEMS)]
             case "time":
-                kind = Annotated[str, Field(pattern=r"^[0-9]{1,6}[smhdw]$", **about)]
+                kind = Annotated[str, Field(pattern=r"^[0-9]{1,6}[smhdw]$")]
             case "choice":
-                kind = Annotated[str, Field(pattern=_pattern(self.parameter), **about)]
+                kind = Annotated[str, Field(pattern=_pattern(self.parameter))]
             case "text":
-                kind = Annotated[str, Field(max_length=_MAX_LENGTH, **about)]
+                kind = Annotated[str, Field(max_length=_MAX_LENGTH)]
             case _:
                 number = int if self.parameter.type == "integer" else float
                 least, most = self.bounds
-                kind = Annotated[number, Field(ge=least, le=most, **about)]
-        return kind | None, None
+                kind = Annotated[number, Field(ge=least, le=most)]
+        # Outside of the union: a parameter in OpenAPI is described itself, not by its schema.
+        return Annotated[kind | None, Field(description=about)], None
 
     def value(self, given: Any) -> Value:
         """What the question takes, of what a valid request gives."""

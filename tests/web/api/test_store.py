@@ -135,6 +135,7 @@ def test_a_locked_store_is_reported_and_read_again_when_it_is_free(
 
 def test_nothing_that_reads_changes_the_store(serve, client_of, home, tmp_path):
     copied(home, tmp_path / "cortex.db")
+    serve(tmp_path).stop()  # writes the zone of the project, once
     before = (tmp_path / "cortex.db").read_bytes()
     admin = serve(tmp_path)
     client = client_of(admin)
