@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cortex_otel.query.zones import UTC_ZONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from cortex_otel.query.catalogue import Unit
     from cortex_otel.query.runner import Result, Value
@@ -27,6 +27,7 @@ __all__ = [
     "json_line",
     "pad",
     "plain",
+    "plain_rows",
     "printable",
     "width",
 ]
@@ -88,7 +89,7 @@ def as_json(result: Result, from_ns: int, to_ns: int, zone: Zone = UTC_ZONE) -> 
         "truncated": result.truncated,
         "elapsed_ms": round(result.elapsed_ms, 1),
         "columns": [{"name": column.name, "unit": column.unit} for column in result.columns],
-        "rows": [dict(zip(_names(result), row, strict=True)) for row in _plain(result, zone)],
+        "rows": [dict(zip(_names(result), row, strict=True)) for row in plain_rows(result, zone)],
     }
 
 
@@ -97,7 +98,7 @@ def as_csv(result: Result, zone: Zone = UTC_ZONE) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_names(result))
-    writer.writerows([harmless(value) for value in row] for row in _plain(result, zone))
+    writer.writerows([harmless(value) for value in row] for row in plain_rows(result, zone))
     return text.getvalue()
 
 
@@ -129,7 +130,8 @@ def _names(result: Result) -> list[str]:
     return [column.name for column in result.columns]
 
 
-def _plain(result: Result, zone: Zone) -> Iterable[Sequence[Value]]:
+def plain_rows(result: Result, zone: Zone) -> Iterable[list[Value]]:
+    """The rows, with each value as :func:`plain` gives it."""
     units = [column.unit for column in result.columns]
     for row in result.rows:
         yield [plain(value, unit, zone) for value, unit in zip(row, units, strict=True)]

@@ -17,9 +17,8 @@ from urllib.parse import quote
 import orjson
 from starlette.responses import Response
 
-from cortex_otel.query.formats import harmless
+from cortex_otel.query.formats import harmless, plain
 from cortex_otel.show.web.problems import busy
-from cortex_otel.show.web.values import cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -63,7 +62,7 @@ def as_csv(
             writer.writerow([f"# cut after {count} rows: {max_bytes / 1e6:g} MB are reached"])
             break
         writer.writerow(
-            [harmless(cell(value, unit, zone)) for value, unit in zip(row, units, strict=True)]
+            [harmless(plain(value, unit, zone)) for value, unit in zip(row, units, strict=True)]
         )
         if text.tell() >= _CHUNK:
             size += text.tell()
@@ -95,7 +94,7 @@ def as_json(
         if size + held > max_bytes:
             is_cut = True
             break
-        shown = [cell(value, unit, zone) for value, unit in zip(row, units, strict=True)]
+        shown = [plain(value, unit, zone) for value, unit in zip(row, units, strict=True)]
         line = orjson.dumps(dict(zip(names, shown, strict=True)))
         pieces.append(b",\n" + line if count else b"\n" + line)
         held += len(line) + 2

@@ -13,13 +13,14 @@ import orjson
 
 from cortex_otel.locale import N_, texts
 from cortex_otel.query.catalogue import catalogue
+from cortex_otel.query.formats import plain_rows
 from cortex_otel.query.runner import Result, Value, run
 from cortex_otel.show import pages
 from cortex_otel.show.changes import changes
 from cortex_otel.show.web.own_parameters import OwnParameter, of_pages, of_question
 from cortex_otel.show.web.parameters import FILTERS, Range, range_of
 from cortex_otel.show.web.problems import ApiError, bad_cursor, shown
-from cortex_otel.show.web.values import cell, columns_of
+from cortex_otel.show.web.values import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -210,11 +211,7 @@ def answer(
 
 def rows_of(result: Result, zone: Zone) -> list[list[Value]]:
     """Rows with values as the API returns them."""
-    units = [column.unit for column in result.columns]
-    return [
-        [cell(value, unit, zone) for value, unit in zip(row, units, strict=True)]
-        for row in result.rows
-    ]
+    return list(plain_rows(result, zone))
 
 
 def cursor_after(result: Result) -> str | None:
