@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from cortex_otel.query.zones import zone
 from cortex_otel_exporters.sqlite.reader import store_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from cortex_otel.query.catalogue import Column, Parameter, Question
 
@@ -138,40 +139,13 @@ def run(
     analysis.check(connection, question.engine, values)
     analysis.prepare(connection, question.engine)  # not in the time of the question
     started = time.monotonic()
-    deadline = started + time_limit_ms / 1000
-    handler = object()
-    connection.set_progress_handler(
-        lambda: time.monotonic() > deadline, _STEPS_BETWEEN_CHECKS, id=handler
-    )
-    # One transaction, so that the choice of SQL and the query see the same state.
-    own_transaction = not connection.in_transaction
-    try:
-        if own_transaction:
-            connection.execute("BEGIN")
-        exact = (
-            question.exact_sql is not None
-            and from_events is not False
-            and _events_are_complete(connection, values)
-        )
-        sql = question.exact_sql if exact and question.exact_sql else question.sql
+    with _snapshot(connection, question, time_limit_ms):
+        exact = from_events is not False and _is_exact(connection, question, values)
         widened = not exact and _is_widened(connection, question, values)
-        answered = analysis.answer(connection, question.engine, values)
-        if answered is not None:
-            rows = tuple(answered[: row_limit + 1])
-        else:
-            cursor = connection.execute(sql, values)
-            rows = tuple(row for row, _ in zip(cursor, range(row_limit + 1), strict=False))
+        cursor = _cursor(connection, question, values, exact=exact)
+        rows = tuple(row for row, _ in zip(cursor, range(row_limit + 1), strict=False))
+        if isinstance(cursor, apsw.Cursor):
             cursor.close(True)  # noqa: FBT003 - discards the rest
-    except apsw.InterruptError:
-        raise QueryTimeoutError(question.name, time_limit_ms) from None
-    except apsw.SQLError:
-        raise  # a bug in a SQL file, not a problem of the store
-    except apsw.Error as error:
-        raise store_error(error, connection.filename) from error
-    finally:
-        connection.set_progress_handler(None, id=handler)
-        if own_transaction and connection.in_transaction:
-            connection.execute("ROLLBACK")
     return Result(
         question=question,
         rows=rows[:row_limit],
@@ -203,33 +177,55 @@ def stream(
     values = _values(question, parameters or {})
     analysis.check(connection, question.engine, values)
     analysis.prepare(connection, question.engine)
+    with _snapshot(connection, question, time_limit_ms):
+        if question.accepts("row_limit"):
+            yield from _in_pages(connection, question, values)
+        else:
+            exact = _is_exact(connection, question, values)
+            yield from _cursor(connection, question, values, exact=exact)
+
+
+@contextmanager
+def _snapshot(
+    connection: apsw.Connection, question: Question, time_limit_ms: float
+) -> Iterator[None]:
+    """One state of the store, for the choice of SQL and the query; within a time limit.
+
+    Raises:
+        QueryTimeoutError: it took too long.
+        StoreError: the database can't be read.
+    """
     deadline = time.monotonic() + time_limit_ms / 1000
     handler = object()
     connection.set_progress_handler(
         lambda: time.monotonic() > deadline, _STEPS_BETWEEN_CHECKS, id=handler
     )
+    own_transaction = not connection.in_transaction
     try:
-        connection.execute("BEGIN")
-        if question.accepts("row_limit"):
-            yield from _in_pages(connection, question, values)
-            return
-        exact = question.exact_sql is not None and _events_are_complete(connection, values)
-        answered = analysis.answer(connection, question.engine, values)
-        if answered is not None:
-            yield from answered
-            return
-        sql = question.exact_sql if exact and question.exact_sql else question.sql
-        yield from connection.execute(sql, values)
+        if own_transaction:
+            connection.execute("BEGIN")
+        yield
     except apsw.InterruptError:
         raise QueryTimeoutError(question.name, time_limit_ms) from None
     except apsw.SQLError:
-        raise
+        raise  # a bug in a SQL file, not a problem of the store
     except apsw.Error as error:
         raise store_error(error, connection.filename) from error
     finally:
         connection.set_progress_handler(None, id=handler)
-        if connection.in_transaction:
+        if own_transaction and connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _cursor(
+    connection: apsw.Connection, question: Question, values: Mapping[str, Value], *, exact: bool
+) -> Iterable[tuple[Value, ...]]:
+    """The rows, from the engine if it has them, else from the SQL."""
+    answered = analysis.answer(connection, question.engine, values)
+    if answered is not None:
+        return answered
+    sql = question.exact_sql if exact and question.exact_sql else question.sql
+    return connection.execute(sql, values)
 
 
 def _in_pages(
@@ -245,6 +241,10 @@ def _in_pages(
             return
         last = dict(zip(names, rows[-1], strict=True))
         values |= {parameter: last[column] for column, parameter in question.cursor.items()}
+
+
+def _is_exact(connection: apsw.Connection, question: Question, values: Mapping[str, Value]) -> bool:
+    return question.exact_sql is not None and _events_are_complete(connection, values)
 
 
 def _events_are_complete(connection: apsw.Connection, values: Mapping[str, Value]) -> bool:
