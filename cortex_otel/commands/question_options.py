@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from cortex_otel.locale import _, language
 from cortex_otel.query.analysis.steps import step_texts
 from cortex_otel.query.catalogue import catalogue
-from cortex_otel.query.ranges import RangeError, parse_span
+from cortex_otel.query.ranges import RangeError, parse_span, span_text
 from cortex_otel.query.saved_funnels import FILE_NAME, read_funnels
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ __all__ = ["NoFunnelError", "add_options", "asked_question", "given", "option_of
 
 #: Options that are called otherwise than their parameter.
 _NAMES: Final = {"steps": "step", "breakdown": "by", "return_event": "return"}
-_LISTS: Final = frozenset({"steps", "exclude"})
-_SECONDS: Final = "_s"
 _PREFIX: Final = "of_question_"
 #: Options of ``query`` without a value: what follows them may be the question's name.
 _SWITCHES: Final = frozenset({"--show", "-h", "--help"})
@@ -62,9 +60,7 @@ def asked_question(arguments: Sequence[str]) -> Question | None:
 
 def option_of(parameter: Parameter) -> str:
     """What the option is called: ``--within`` of ``within_s``."""
-    name = parameter.name
-    if _is_span(parameter):
-        name = name.removesuffix(_SECONDS)
+    name = parameter.asked_as
     return f"--{_NAMES.get(name, name).replace('_', '-')}"
 
 
@@ -79,13 +75,12 @@ def add_options(parser: argparse.ArgumentParser, question: Question) -> None:
     for parameter in question.settable:
         # A percent sign is a format of argparse's.
         meaning = parameter.meaning_in(language()).replace("%", "%%")
-        if _is_span(parameter):
+        if parameter.is_span:
             meaning = _("a time like 12h, 7d or 2w: {meaning}", meaning=meaning)
-        is_list = parameter.name in _LISTS
         group.add_argument(
             option_of(parameter),
             dest=_PREFIX + parameter.name,
-            action="append" if is_list else "store",
+            action="append" if parameter.is_list else "store",
             type=_reader(parameter),
             metavar=_metavar(parameter),
             help=f"{meaning} ({_default(parameter).replace('%', '%%')})",
@@ -122,8 +117,7 @@ def given(question: Question, arguments: argparse.Namespace, home: Path) -> dict
     for parameter in question.settable:
         value = getattr(arguments, _PREFIX + parameter.name, None)
         if value is not None:
-            is_list = parameter.name in _LISTS
-            values[parameter.name] = _joined(value) if is_list else value
+            values[parameter.name] = _joined(value) if parameter.is_list else value
     return values
 
 
@@ -155,14 +149,10 @@ def _joined(steps: Sequence[str]) -> str:
     return json.dumps([step for each in steps for step in step_texts(each)], ensure_ascii=False)
 
 
-def _is_span(parameter: Parameter) -> bool:
-    return parameter.type == "integer" and parameter.name.endswith(_SECONDS)
-
-
 def _metavar(parameter: Parameter) -> str:
-    if parameter.name in _LISTS:
+    if parameter.is_list:
         return "STEP"
-    if _is_span(parameter):
+    if parameter.is_span:
         return "TIME"
     if parameter.choices:
         return "|".join(parameter.choices).replace("*", "FLAG")
@@ -170,24 +160,17 @@ def _metavar(parameter: Parameter) -> str:
 
 
 def _default(parameter: Parameter) -> str:
-    if parameter.name in _LISTS:
+    if parameter.is_list:
         return " > ".join(step_texts(str(parameter.default))) or _("none")
-    if _is_span(parameter):
-        return _span(int(parameter.default or 0))
+    if parameter.is_span:
+        return span_text(int(parameter.default or 0))
     return _("empty") if parameter.default == "" else f"{parameter.default}"
-
-
-def _span(seconds: int) -> str:
-    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds and not seconds % length:
-            return f"{seconds // length}{unit}"
-    return f"{seconds}s"
 
 
 def _reader(parameter: Parameter) -> Callable[[str], int | float | str]:
     def read(text: str) -> int | float | str:
         try:
-            if _is_span(parameter):
+            if parameter.is_span:
                 return parse_span(text)
             value = text if parameter.type == "text" else parameter.parse(text)
         except RangeError as error:

@@ -19,11 +19,14 @@ from cortex_otel.query.titles import PARAMETER_TITLES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["COMMON_PARAMETERS", "Parameter", "declared"]
+__all__ = ["COMMON_PARAMETERS", "LISTS", "Parameter", "declared"]
 
 ParameterType = Literal["integer", "real", "text"]
 
 _PARTS = 4
+LISTS = frozenset({"steps", "exclude"})
+"""Names of parameters that are lists of steps."""
+_SECONDS = "_s"
 _PARSERS: dict[str, Callable[[str], int | float | str]] = {
     "integer": int,
     "real": float,
@@ -49,9 +52,24 @@ class Parameter:
     """A JSON object of objects of numbers, by flag and variant."""
 
     @property
+    def is_list(self) -> bool:
+        """Whether it is a list of steps, which people give one by one."""
+        return self.name in LISTS
+
+    @property
+    def is_span(self) -> bool:
+        """Whether it is a time span in seconds, which people write as ``7d``."""
+        return self.type == "integer" and self.name.endswith(_SECONDS)
+
+    @property
+    def asked_as(self) -> str:
+        """What people call it: ``within`` of ``within_s``."""
+        return self.name.removesuffix(_SECONDS) if self.is_span else self.name
+
+    @property
     def title(self) -> str:
         """A few words for the label of a control, in English."""
-        name = self.name.removesuffix("_s")
+        name = self.asked_as
         return PARAMETER_TITLES.get(name) or name.replace("_", " ").capitalize()
 
     def allows(self, value: float | str) -> bool:

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
     from cortex_otel.query.zones import Zone
 
-__all__ = ["PERIODS", "RangeError", "parse_moment", "parse_range", "parse_span", "period"]
+__all__ = [
+    "PERIODS",
+    "RangeError",
+    "parse_moment",
+    "parse_range",
+    "parse_span",
+    "period",
+    "span_text",
+]
 
 _NS_BY_UNIT = {
     "s": 10**9,
@@ -106,6 +114,15 @@ def parse_span(text: str) -> int:
     if match := _AGO.fullmatch(text.strip()):
         return int(match["number"]) * _NS_BY_UNIT[match["unit"]] // 10**9
     raise RangeError(N_("{value!r} isn't a time span: use 30m, 24h, 7d or 2w"), value=text)
+
+
+def span_text(seconds: int) -> str:
+    """A time span as :func:`parse_span` takes it, in the largest unit that it is whole in."""
+    for unit in "dhm":
+        length = _NS_BY_UNIT[unit] // 10**9
+        if seconds and not seconds % length:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
 
 
 def parse_range(since: str, until: str | None, now_ns: int, zone: Zone) -> tuple[int, int]:

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the annotations
 
 from cortex_otel.locale import N_
+from cortex_otel.query.parameters import LISTS
 from cortex_otel.show.web import analytics, answers, downloads, parameters, schemas
 from cortex_otel.show.web.gate import language_of
-from cortex_otel.show.web.own_parameters import LISTS
 from cortex_otel.show.web.panels import answer, find_page, find_panel, refuse_foreign_filters
 from cortex_otel.show.web.problems import ApiError, Json
 from cortex_otel.show.web.state import admin_of

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import Field, create_model
 
 from cortex_otel.locale import N_
-from cortex_otel.query.ranges import parse_span
+from cortex_otel.query.ranges import parse_span, span_text
 from cortex_otel.show import pages
 from cortex_otel.show.pages.declaration import ROW_FILTERS
 from cortex_otel.show.web.problems import ApiError, shown
@@ -30,15 +30,12 @@ if TYPE_CHECKING:
     from cortex_otel.query.catalogue import Parameter, Question
     from cortex_otel.query.runner import Value
 
-__all__ = ["LISTS", "OwnParameter", "bad_own", "of_pages", "of_question", "with_parameters"]
+__all__ = ["OwnParameter", "bad_own", "of_pages", "of_question", "with_parameters"]
 
-#: Parameters that are lists of steps.
-LISTS: Final = frozenset({"steps", "exclude"})
 BETWEEN_STEPS: Final = " > "
 _MAX_LENGTH: Final = 200
 _MAX_ITEMS: Final = 20
 _MAX_NUMBER: Final = 1_000_000
-_SECONDS: Final = "_s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +47,14 @@ class OwnParameter:
     @property
     def name(self) -> str:
         """In requests."""
-        return self.parameter.name.removesuffix(_SECONDS) if self.is_time else self.parameter.name
-
-    @property
-    def is_list(self) -> bool:
-        """Whether it can be given more than once."""
-        return self.parameter.name in LISTS
-
-    @property
-    def is_time(self) -> bool:
-        """Whether it is a time span."""
-        return self.parameter.type == "integer" and self.parameter.name.endswith(_SECONDS)
+        return self.parameter.asked_as
 
     @property
     def kind(self) -> str:
         """How it is set on a page: ``steps``, ``choice``, ``time``, ``number`` or ``text``."""
-        if self.is_list:
+        if self.parameter.is_list:
             return "steps"
-        if self.is_time:
+        if self.parameter.is_span:
             return "time"
         if self.parameter.choices:
             return "choice"
@@ -83,9 +70,9 @@ class OwnParameter:
     def default(self) -> str:
         """Of the question, as a request would give it."""
         default = self.parameter.default
-        if self.is_list:
+        if self.parameter.is_list:
             return BETWEEN_STEPS.join(_steps(str(default)))
-        return _span(int(default or 0)) if self.is_time else str(default)
+        return span_text(int(default or 0)) if self.parameter.is_span else str(default)
 
     @property
     def field(self) -> tuple[Any, None]:
@@ -111,9 +98,9 @@ class OwnParameter:
 
     def value(self, given: Any) -> Value:
         """What the question takes, of what a valid request gives."""
-        if self.is_list:
+        if self.parameter.is_list:
             return json.dumps([step for each in given for step in _steps(each)])
-        if self.is_time:
+        if self.parameter.is_span:
             return parse_span(given)
         return given  # type: ignore[no-any-return]
 
@@ -173,13 +160,6 @@ def _steps(text: str) -> list[str]:
         except ValueError:
             return [text]  # no step: who answers says so
     return [each.strip() for each in text.split(BETWEEN_STEPS) if each.strip()]
-
-
-def _span(seconds: int) -> str:
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
 
 
 def _pattern(parameter: Parameter) -> str:

@@ -61,7 +61,7 @@ def test_defaults_are_written_as_a_request_gives_them():
     }  # fmt: skip
     for name, own in OWN.items():
         if own.default:
-            given = [own.default] if own.is_list else own.default
+            given = [own.default] if own.parameter.is_list else own.default
             asked = values(**{name: given})[own.parameter.name]
             if name == "steps":
                 assert json.loads(asked) == json.loads(own.parameter.default)
