@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from grafana_foundation_sdk.builders import bargauge, common, stat, table
+from grafana_foundation_sdk.builders import common, stat, table
 from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models import dashboard as models
 
@@ -22,8 +22,7 @@ from cortex_otel.show.grafana.panels.parts import (
     UNITS,
     PanelBuilder,
     as_matrix,
-    fixed,
-    legend,
+    bars,
     reduced,
     set_to,
 )
@@ -116,17 +115,7 @@ def funnel(drawn: Drawn) -> PanelBuilder:
     target = drawn.target(
         (f"{step}{panel.x}{split} AS reached", drawn.values[0]), f"LIMIT {panel.limit}"
     )
-    return (
-        bargauge.Panel()
-        .with_target(target)
-        .reduce_options(reduced(values=True))
-        .orientation(kinds.VizOrientation.HORIZONTAL)
-        .display_mode(kinds.BarGaugeDisplayMode.BASIC)
-        .name_placement(kinds.BarGaugeNamePlacement.LEFT)
-        .legend(legend(shown=False))
-        .color_scheme(fixed(BLUE))
-        .min(0)
-    )
+    return bars(target)
 
 
 def sankey(drawn: Drawn) -> PanelBuilder:

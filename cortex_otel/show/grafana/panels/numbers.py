@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grafana_foundation_sdk.builders import bargauge, piechart, stat
+from grafana_foundation_sdk.builders import piechart, stat
 from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models import piechart as pie_kinds
 
 from cortex_otel.show.grafana import dialect
 from cortex_otel.show.grafana.panels.over_time import by_category
 from cortex_otel.show.grafana.panels.parts import (
-    BLUE,
     PanelBuilder,
+    bars,
     fixed,
-    legend,
     named_values,
     reduced,
 )
@@ -59,17 +58,7 @@ def ranking(drawn: Drawn) -> PanelBuilder:
     """Horizontal bars."""
     if len(drawn.values) > 1 or drawn.panel.split:
         return by_category(drawn)
-    return (
-        bargauge.Panel()
-        .with_target(named_values(drawn))
-        .reduce_options(reduced(values=True))
-        .orientation(kinds.VizOrientation.HORIZONTAL)
-        .display_mode(kinds.BarGaugeDisplayMode.BASIC)
-        .name_placement(kinds.BarGaugeNamePlacement.LEFT)
-        .legend(legend(shown=False))
-        .color_scheme(fixed(BLUE))
-        .min(0)
-    )
+    return bars(named_values(drawn))
 
 
 def pie(drawn: Drawn) -> PanelBuilder:

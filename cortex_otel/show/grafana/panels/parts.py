@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from grafana_foundation_sdk.builders import common, dashboard
+from grafana_foundation_sdk.builders import bargauge, common, dashboard
 from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models import dashboard as models
 
@@ -21,6 +21,7 @@ __all__ = [
     "UNITS",
     "PanelBuilder",
     "as_matrix",
+    "bars",
     "fixed",
     "legend",
     "named_values",
@@ -71,6 +72,21 @@ def named_values(drawn: Drawn) -> Target:
     """The first value of each x, for a panel that names each value by the text beside it."""
     # One text and one number: then Grafana names each value by the text beside it.
     return drawn.target((drawn.panel.x, drawn.values[0]), f"LIMIT {drawn.panel.limit}")
+
+
+def bars(target: Target) -> PanelBuilder:
+    """A horizontal bar for each row, named by the text beside its number."""
+    return (
+        bargauge.Panel()
+        .with_target(target)
+        .reduce_options(reduced(values=True))
+        .orientation(kinds.VizOrientation.HORIZONTAL)
+        .display_mode(kinds.BarGaugeDisplayMode.BASIC)
+        .name_placement(kinds.BarGaugeNamePlacement.LEFT)
+        .legend(legend(shown=False))
+        .color_scheme(fixed(BLUE))
+        .min(0)
+    )
 
 
 def reduced(*, values: bool, fields: str = "") -> common.ReduceDataOptions:
