@@ -21,42 +21,10 @@ wanted_days AS (
 spans AS (
     SELECT week AS day, from_time, to_time FROM weeks
 ),
--- Hour by hour, since the key of the roll-up begins with it.
--- with: chosen_segments
--- with: span_hours
-call_hours AS (
-    SELECT
-        p.day, p.to_hour,
-        CASE WHEN p.from_hour > r.first_hour THEN p.from_hour ELSE r.first_hour END AS hour
-    FROM span_hours p CROSS JOIN (SELECT min(hour) AS first_hour FROM rollup_hour) r
-    WHERE r.first_hour < p.to_hour AND p.from_hour < p.to_hour
-    UNION ALL
-    SELECT h.day, h.to_hour, h.hour + 1
-    FROM call_hours h
-    WHERE h.hour + 1 < h.to_hour AND h.hour < (SELECT max(hour) FROM rollup_hour)
-),
-call_durations AS (
-    SELECT h.day, d.bucket, d.events
-    FROM call_hours h CROSS JOIN rollup_hour_duration d
-    WHERE d.hour = h.hour
-      AND d.feature_key IN (SELECT feature_key FROM features WHERE event_type = 'mcp.tool_call')
-      AND d.segment_key IN (SELECT segment_key FROM chosen_segments)
-    UNION ALL
-    SELECT
-        p.day,
-        (SELECT bucket FROM duration_buckets WHERE lower_ns <= e.duration
-         ORDER BY lower_ns DESC LIMIT 1),
-        coalesce(e.weight, 1.0)
-    FROM span_edges p CROSS JOIN events e
-    WHERE e.time >= p.from_time AND e.time < p.to_time AND e.duration IS NOT NULL
-      AND e.series_key IN (
-        SELECT series_key FROM series
-        WHERE event_type = 'mcp.tool_call'
-          AND segment_key IN (SELECT segment_key FROM chosen_segments)
-      )
-),
+timed_type (event_type) AS (VALUES ('mcp.tool_call')),
+-- with: span_durations
 histogram AS (
-    SELECT day AS cell, bucket, sum(events) AS events FROM call_durations GROUP BY day, bucket
+    SELECT day AS cell, bucket, sum(events) AS events FROM span_durations GROUP BY day, bucket
 ),
 -- with: percentiles
 SELECT

@@ -18,7 +18,8 @@
 WITH RECURSIVE
 -- with: counted
 -- with: range_span
--- with: search_durations
+timed_type (event_type) AS (VALUES ('mcp.search_context')),
+-- with: span_durations
 -- with: measured
 -- MATERIALIZED: the few that are wanted are found before anything is counted.
 wanted AS MATERIALIZED (
@@ -34,7 +35,7 @@ totals AS (
     FROM counts c JOIN wanted s ON s.series_key = c.series_key
 ),
 histogram AS (
-    SELECT 0 AS cell, bucket, sum(events) AS events FROM search_durations GROUP BY bucket
+    SELECT 0 AS cell, bucket, sum(events) AS events FROM span_durations GROUP BY bucket
 ),
 -- with: percentiles
 measures AS (

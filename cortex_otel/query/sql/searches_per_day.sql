@@ -12,9 +12,10 @@
 -- column: partial flag 1 if the range has only a part of the day
 WITH RECURSIVE
 -- with: range_days
--- with: search_durations
+timed_type (event_type) AS (VALUES ('mcp.search_context')),
+-- with: span_durations
 histogram AS (
-    SELECT day AS cell, bucket, sum(events) AS events FROM search_durations GROUP BY day, bucket
+    SELECT day AS cell, bucket, sum(events) AS events FROM span_durations GROUP BY day, bucket
 ),
 -- with: percentiles
 SELECT
