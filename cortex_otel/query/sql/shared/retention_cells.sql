@@ -9,42 +9,13 @@ wanted_days AS (
 spans AS (
     SELECT day, from_time, to_time FROM zone_days WHERE :start = '' AND :return_event = ''
 ),
--- As present, whatever service and tier the user was in. Whole half hours are bits of the roll-up; where a span begins or ends within one, the
--- events of that part tell. Where those aren't kept any more, all of the half hour counts; and where
--- nothing is recorded after the end of the span, that is the same.
 -- with: chosen_segments
 active_series AS MATERIALIZED (
     SELECT series_key, segment_key FROM series
     WHERE is_active = 1
 ),
-span_halves AS MATERIALIZED (
-    SELECT
-        day, from_time, to_time, from_half,
-        CASE WHEN to_half < from_half THEN from_half ELSE to_half END AS to_half
-    FROM (
-        SELECT
-            day, from_time, to_time,
-            CASE WHEN from_time % 1800000000000 = 0 THEN from_time / 1800000000000
-                 WHEN (SELECT count(*) FROM events e
-                       WHERE e.time >= from_time / 3600000000000 * 3600000000000
-                         AND e.time < (from_time / 3600000000000 + 1) * 3600000000000)
-                      < (SELECT coalesce(sum(h.stored), 0) FROM rollup_hour h
-                         WHERE h.hour = from_time / 3600000000000)
-                 THEN from_time / 1800000000000
-                 ELSE from_time / 1800000000000 + 1 END AS from_half,
-            CASE WHEN to_time % 1800000000000 = 0 THEN to_time / 1800000000000
-                 WHEN to_time > (SELECT max(time) FROM events) THEN to_time / 1800000000000 + 1
-                 WHEN (SELECT count(*) FROM events e
-                       WHERE e.time >= to_time / 3600000000000 * 3600000000000
-                         AND e.time < (to_time / 3600000000000 + 1) * 3600000000000)
-                      < (SELECT coalesce(sum(h.stored), 0) FROM rollup_hour h
-                         WHERE h.hour = to_time / 3600000000000)
-                 THEN to_time / 1800000000000 + 1
-                 ELSE to_time / 1800000000000 END AS to_half
-        FROM spans
-        WHERE from_time < to_time
-    ) AS cut
-),
+-- with: span_halves
+-- As present, whatever service and tier the user was in.
 present_anywhere AS (
     SELECT h.day, u.user_key, u.segment_key
     FROM span_halves h CROSS JOIN rollup_user_day u
@@ -54,15 +25,7 @@ present_anywhere AS (
           >> CASE WHEN u.day = h.from_half / 48 THEN h.from_half % 48 ELSE 0 END <> 0
     UNION ALL
     SELECT p.day, e.user_key, s.segment_key
-    FROM (
-        SELECT
-            day, from_time,
-            CASE WHEN from_half * 1800000000000 < to_time
-                 THEN from_half * 1800000000000 ELSE to_time END AS to_time
-        FROM span_halves
-        UNION ALL
-        SELECT day, to_half * 1800000000000, to_time FROM span_halves
-    ) AS p
+    FROM cut_halves p
     CROSS JOIN events e
     CROSS JOIN active_series s
     WHERE p.from_time < p.to_time AND e.time >= p.from_time AND e.time < p.to_time
