@@ -16,90 +16,127 @@ chain_1 AS (
     FROM funnel_places
     WHERE :order <> 'any'
 ),
+-- Of each row that can be the step: where the latest attempt that came so far began, or the one that
+-- reaches two tiers with this row.
 chain_2 AS (
     SELECT
         user_key, stretch, place, time, bits, together,
         start_1, start_time_1,
-        CASE WHEN bits & 2 <> 0
-                  AND time - coalesce(CASE WHEN together & 2 <> 0 THEN start_time_1 END, max(start_time_1) OVER before) <= :within_s * 1000000000
-                  AND (:order <> 'strict' OR max(start_1) OVER before = place - 1)
-             THEN coalesce(CASE WHEN together & 2 <> 0 THEN start_1 END, max(start_1) OVER before) END AS start_2,
-        CASE WHEN bits & 2 <> 0
-                  AND time - coalesce(CASE WHEN together & 2 <> 0 THEN start_time_1 END, max(start_time_1) OVER before) <= :within_s * 1000000000
-                  AND (:order <> 'strict' OR max(start_1) OVER before = place - 1)
-             THEN coalesce(CASE WHEN together & 2 <> 0 THEN start_time_1 END, max(start_time_1) OVER before) END AS start_time_2
-    FROM chain_1
-    WINDOW before AS (
-        PARTITION BY user_key, stretch ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    )
+        CASE WHEN is_step = 1 AND time - open_time <= :within_s * 1000000000
+                  AND (:order <> 'strict' OR latest = place - 1)
+             THEN open_at END AS start_2,
+        CASE WHEN is_step = 1 AND time - open_time <= :within_s * 1000000000
+                  AND (:order <> 'strict' OR latest = place - 1)
+             THEN open_time END AS start_time_2
+    FROM (
+        SELECT
+            *,
+            CASE WHEN bits & 2 <> 0 THEN 1 ELSE 0 END AS is_step,
+            max(start_1) OVER before AS latest,
+            coalesce(CASE WHEN together & 2 <> 0 THEN start_1 END, max(start_1) OVER before) AS open_at,
+            coalesce(CASE WHEN together & 2 <> 0 THEN start_time_1 END, max(start_time_1) OVER before) AS open_time
+        FROM chain_1
+        WINDOW before AS (
+            PARTITION BY user_key, stretch ORDER BY place
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        )
+    ) AS opened
 ),
 chain_3 AS (
     SELECT
         user_key, stretch, place, time, bits, together,
         start_1, start_time_1, start_2, start_time_2,
-        CASE WHEN bits & 4 <> 0
-                  AND time - coalesce(CASE WHEN together & 4 <> 0 THEN start_time_2 END, max(start_time_2) OVER before) <= :within_s * 1000000000
-                  AND (:order <> 'strict' OR max(start_2) OVER before = place - 2)
-             THEN coalesce(CASE WHEN together & 4 <> 0 THEN start_2 END, max(start_2) OVER before) END AS start_3,
-        CASE WHEN bits & 4 <> 0
-                  AND time - coalesce(CASE WHEN together & 4 <> 0 THEN start_time_2 END, max(start_time_2) OVER before) <= :within_s * 1000000000
-                  AND (:order <> 'strict' OR max(start_2) OVER before = place - 2)
-             THEN coalesce(CASE WHEN together & 4 <> 0 THEN start_time_2 END, max(start_time_2) OVER before) END AS start_time_3
-    FROM chain_2
-    WINDOW before AS (
-        PARTITION BY user_key, stretch ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    )
+        CASE WHEN is_step = 1 AND time - open_time <= :within_s * 1000000000
+                  AND (:order <> 'strict' OR latest = place - 2)
+             THEN open_at END AS start_3,
+        CASE WHEN is_step = 1 AND time - open_time <= :within_s * 1000000000
+                  AND (:order <> 'strict' OR latest = place - 2)
+             THEN open_time END AS start_time_3
+    FROM (
+        SELECT
+            *,
+            CASE WHEN bits & 4 <> 0 THEN 1 ELSE 0 END AS is_step,
+            max(start_2) OVER before AS latest,
+            coalesce(CASE WHEN together & 4 <> 0 THEN start_2 END, max(start_2) OVER before) AS open_at,
+            coalesce(CASE WHEN together & 4 <> 0 THEN start_time_2 END, max(start_time_2) OVER before) AS open_time
+        FROM chain_2
+        WINDOW before AS (
+            PARTITION BY user_key, stretch ORDER BY place
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        )
+    ) AS opened
 ),
 chain_4 AS (
     SELECT
         user_key, stretch, place, time, bits, together,
         start_1, start_time_1, start_2, start_time_2, start_3, start_time_3,
-        CASE WHEN bits & 8 <> 0
-                  AND time - coalesce(CASE WHEN together & 8 <> 0 THEN start_time_3 END, max(start_time_3) OVER before) <= :within_s * 1000000000
-                  AND (:order <> 'strict' OR max(start_3) OVER before = place - 3)
-             THEN coalesce(CASE WHEN together & 8 <> 0 THEN start_3 END, max(start_3) OVER before) END AS start_4,
-        CASE WHEN bits & 8 <> 0
-                  AND time - coalesce(CASE WHEN together & 8 <> 0 THEN start_time_3 END, max(start_time_3) OVER before) <= :within_s * 1000000000
-                  AND (:order <> 'strict' OR max(start_3) OVER before = place - 3)
-             THEN coalesce(CASE WHEN together & 8 <> 0 THEN start_time_3 END, max(start_time_3) OVER before) END AS start_time_4
-    FROM chain_3
-    WINDOW before AS (
-        PARTITION BY user_key, stretch ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    )
+        CASE WHEN is_step = 1 AND time - open_time <= :within_s * 1000000000
+                  AND (:order <> 'strict' OR latest = place - 3)
+             THEN open_at END AS start_4,
+        CASE WHEN is_step = 1 AND time - open_time <= :within_s * 1000000000
+                  AND (:order <> 'strict' OR latest = place - 3)
+             THEN open_time END AS start_time_4
+    FROM (
+        SELECT
+            *,
+            CASE WHEN bits & 8 <> 0 THEN 1 ELSE 0 END AS is_step,
+            max(start_3) OVER before AS latest,
+            coalesce(CASE WHEN together & 8 <> 0 THEN start_3 END, max(start_3) OVER before) AS open_at,
+            coalesce(CASE WHEN together & 8 <> 0 THEN start_time_3 END, max(start_time_3) OVER before) AS open_time
+        FROM chain_3
+        WINDOW before AS (
+            PARTITION BY user_key, stretch ORDER BY place
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        )
+    ) AS opened
 ),
 chain_5 AS (
     SELECT
         user_key, stretch, place, time, bits, together,
         start_1, start_time_1, start_2, start_time_2, start_3, start_time_3, start_4, start_time_4,
-        CASE WHEN bits & 16 <> 0
-                  AND time - coalesce(CASE WHEN together & 16 <> 0 THEN start_time_4 END, max(start_time_4) OVER before) <= :within_s * 1000000000
-                  AND (:order <> 'strict' OR max(start_4) OVER before = place - 4)
-             THEN coalesce(CASE WHEN together & 16 <> 0 THEN start_4 END, max(start_4) OVER before) END AS start_5,
-        CASE WHEN bits & 16 <> 0
-                  AND time - coalesce(CASE WHEN together & 16 <> 0 THEN start_time_4 END, max(start_time_4) OVER before) <= :within_s * 1000000000
-                  AND (:order <> 'strict' OR max(start_4) OVER before = place - 4)
-             THEN coalesce(CASE WHEN together & 16 <> 0 THEN start_time_4 END, max(start_time_4) OVER before) END AS start_time_5
-    FROM chain_4
-    WINDOW before AS (
-        PARTITION BY user_key, stretch ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    )
+        CASE WHEN is_step = 1 AND time - open_time <= :within_s * 1000000000
+                  AND (:order <> 'strict' OR latest = place - 4)
+             THEN open_at END AS start_5,
+        CASE WHEN is_step = 1 AND time - open_time <= :within_s * 1000000000
+                  AND (:order <> 'strict' OR latest = place - 4)
+             THEN open_time END AS start_time_5
+    FROM (
+        SELECT
+            *,
+            CASE WHEN bits & 16 <> 0 THEN 1 ELSE 0 END AS is_step,
+            max(start_4) OVER before AS latest,
+            coalesce(CASE WHEN together & 16 <> 0 THEN start_4 END, max(start_4) OVER before) AS open_at,
+            coalesce(CASE WHEN together & 16 <> 0 THEN start_time_4 END, max(start_time_4) OVER before) AS open_time
+        FROM chain_4
+        WINDOW before AS (
+            PARTITION BY user_key, stretch ORDER BY place
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        )
+    ) AS opened
 ),
 chain_6 AS (
     SELECT
         user_key, stretch, place, time, bits, together,
         start_1, start_time_1, start_2, start_time_2, start_3, start_time_3, start_4, start_time_4, start_5, start_time_5,
-        CASE WHEN bits & 32 <> 0
-                  AND time - coalesce(CASE WHEN together & 32 <> 0 THEN start_time_5 END, max(start_time_5) OVER before) <= :within_s * 1000000000
-                  AND (:order <> 'strict' OR max(start_5) OVER before = place - 5)
-             THEN coalesce(CASE WHEN together & 32 <> 0 THEN start_5 END, max(start_5) OVER before) END AS start_6,
-        CASE WHEN bits & 32 <> 0
-                  AND time - coalesce(CASE WHEN together & 32 <> 0 THEN start_time_5 END, max(start_time_5) OVER before) <= :within_s * 1000000000
-                  AND (:order <> 'strict' OR max(start_5) OVER before = place - 5)
-             THEN coalesce(CASE WHEN together & 32 <> 0 THEN start_time_5 END, max(start_time_5) OVER before) END AS start_time_6
-    FROM chain_5
-    WINDOW before AS (
-        PARTITION BY user_key, stretch ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    )
+        CASE WHEN is_step = 1 AND time - open_time <= :within_s * 1000000000
+                  AND (:order <> 'strict' OR latest = place - 5)
+             THEN open_at END AS start_6,
+        CASE WHEN is_step = 1 AND time - open_time <= :within_s * 1000000000
+                  AND (:order <> 'strict' OR latest = place - 5)
+             THEN open_time END AS start_time_6
+    FROM (
+        SELECT
+            *,
+            CASE WHEN bits & 32 <> 0 THEN 1 ELSE 0 END AS is_step,
+            max(start_5) OVER before AS latest,
+            coalesce(CASE WHEN together & 32 <> 0 THEN start_5 END, max(start_5) OVER before) AS open_at,
+            coalesce(CASE WHEN together & 32 <> 0 THEN start_time_5 END, max(start_time_5) OVER before) AS open_time
+        FROM chain_5
+        WINDOW before AS (
+            PARTITION BY user_key, stretch ORDER BY place
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        )
+    ) AS opened
 ),
 -- In any order: the next row of each step, from each row on that may start an attempt.
 next_rows AS (
