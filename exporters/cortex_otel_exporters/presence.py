@@ -8,17 +8,19 @@ one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cortex_otel_exporters.record import OTHER_EVENT_TYPES
 
 if TYPE_CHECKING:
     from cortex_otel_exporters.record import Record, Series, Session
 
-__all__ = ["Presence", "Presences"]
+__all__ = ["HALF_HOUR_NS", "LONGEST_NS", "Presence", "Presences"]
 
-_HALF_HOUR_NS = 1_800 * 10**9
-_DAY_NS = 86_400 * 10**9
+HALF_HOUR_NS: Final = 1_800 * 10**9
+"""What users and sessions are kept by: within one there is no pause that would end a session."""
+LONGEST_NS: Final = 86_400 * 10**9
+"""No session is longer. A call that takes longer than this tells of a clock that was set."""
 
 
 class Presence(NamedTuple):
@@ -54,8 +56,8 @@ class Presences:
         at, duration, series, _, session, user = record[:6]
         if series.event_type in OTHER_EVENT_TYPES:
             return True  # of other instrumentations: nobody's use of the product
-        end = at + duration if duration is not None and duration <= _DAY_NS else at
-        key = (series, session, user, at // _HALF_HOUR_NS)
+        end = at + duration if duration is not None and duration <= LONGEST_NS else at
+        key = (series, session, user, at // HALF_HOUR_NS)
         times = self._times.get(key)
         if times is None:
             if len(self._times) >= self._most:

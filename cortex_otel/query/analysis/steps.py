@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from cortex_otel.locale import N_
 from cortex_otel.query.errors import QueryParameterError
 from cortex_otel.semconv import TIERS
+from cortex_otel_exporters.record import OTHER_EVENT_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,6 @@ _MAX_WITHIN_S: Final = 10 * 366 * 86_400
 _NS: Final = 10**9
 _MAX_LENGTH: Final = 200
 _EVENT = re.compile(r"(?P<event_type>[a-z][a-z0-9_]*(\.[a-z0-9_]+)*)(:(?P<feature>\S.*))?")
-_NOT_PRODUCT: Final = frozenset({"span", "log"})
 
 Order = Literal["ordered", "any", "strict"]
 _VARIANT: Final = "variant:"
@@ -150,7 +150,7 @@ def _step(text: str) -> Step:
                 parameter="steps",
             )
         return Step(text, tier=feature)
-    if event_type in _NOT_PRODUCT:
+    if event_type in OTHER_EVENT_TYPES:
         raise QueryParameterError(
             N_("{value!r} isn't use of the product: choose another event type"),
             value=text,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import apsw
 
+from cortex_otel_exporters.presence import HALF_HOUR_NS
 from cortex_otel_exporters.sqlite.checks import check_point, check_presence, check_record
 from cortex_otel_exporters.sqlite.dimensions import Dimensions
 from cortex_otel_exporters.sqlite.duplicates import (
@@ -21,7 +22,7 @@ from cortex_otel_exporters.sqlite.duplicates import (
 )
 from cortex_otel_exporters.sqlite.files import trouble_of
 from cortex_otel_exporters.sqlite.inserts import Insert
-from cortex_otel_exporters.sqlite.rollups import NS_A_HALF_HOUR, Group, Rollups
+from cortex_otel_exporters.sqlite.rollups import Group, Rollups
 from cortex_otel_exporters.sqlite.sessions import SessionTimes, catch_up
 
 if TYPE_CHECKING:
@@ -322,7 +323,7 @@ class _BatchTotals:
 
     def group(self, keys: DimensionKeys, time_ns: int) -> Group:
         """The group of an event with ``keys`` at ``time_ns``."""
-        half_hour = time_ns // NS_A_HALF_HOUR
+        half_hour = time_ns // HALF_HOUR_NS
         entry = self._groups.get(keys[0] << 32 | half_hour)  # half hours of 63 bits of ns: 23 bits
         if entry is None:
             entry = self._groups[keys[0] << 32 | half_hour] = keys, half_hour, Group(time_ns)

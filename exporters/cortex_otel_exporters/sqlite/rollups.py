@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cortex_otel_exporters.presence import LONGEST_NS
 from cortex_otel_exporters.sqlite.inserts import Insert
 from cortex_otel_exporters.sqlite.schema import duration_bucket
-from cortex_otel_exporters.sqlite.sessions import LONGEST_NS
 
 if TYPE_CHECKING:
     import apsw
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from cortex_otel_exporters.presence import Presence
     from cortex_otel_exporters.sqlite.dimensions import DimensionKeys
 
-__all__ = ["NS_A_HALF_HOUR", "Group", "Rollups", "duration_bucket"]
+__all__ = ["Group", "Rollups", "duration_bucket"]
 
-#: Length of a group's interval: all roll-ups by time are sums of whole half hours.
-NS_A_HALF_HOUR = 1_800 * 10**9
 _HALF_HOURS_A_DAY = 48
 _HOURS_A_DAY, _HOURS_A_WEEK = 24, 168
 _DAYS_A_BLOCK = 32

@@ -15,6 +15,7 @@ import json
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from cortex_otel_exporters.presence import HALF_HOUR_NS, LONGEST_NS
 from cortex_otel_exporters.sqlite.inserts import Insert
 
 if TYPE_CHECKING:
@@ -25,17 +26,14 @@ if TYPE_CHECKING:
     from cortex_otel_exporters.sqlite.dimensions import DimensionKeys
     from cortex_otel_exporters.sqlite.rollups import Group
 
-__all__ = ["LONGEST_NS", "SessionTimes", "catch_up", "cut", "upgrade"]
+__all__ = ["SessionTimes", "catch_up", "cut", "upgrade"]
 
-_HALF_HOUR_NS: Final = 1_800 * 10**9
 #: Without an event for longer than this, what follows is another session.
 _IDLE_NS: Final = 30 * 60 * 10**9
-#: A session is no longer. A call that takes longer than this tells of a clock that was set.
-LONGEST_NS: Final = 86_400 * 10**9
-_LONGEST_HALF_HOURS: Final = 48
+_LONGEST_HALF_HOURS: Final = LONGEST_NS // HALF_HOUR_NS
 _CELLS_AT_ONCE: Final = 4096  # of a store of years, not all in memory
 # So long is a part at least that another one continues.
-_LONG_NS: Final = LONGEST_NS - 2 * _HALF_HOUR_NS
+_LONG_NS: Final = LONGEST_NS - 2 * HALF_HOUR_NS
 
 
 class _Cell(NamedTuple):
@@ -197,7 +195,7 @@ def _of_one_part(
 
 def _cells_of(connection: apsw.Connection, spans: list[_Span]) -> list[list[_Cell]]:
     cells: list[list[_Cell]] = [[] for _ in spans]
-    halves = [(key, start // _HALF_HOUR_NS, end // _HALF_HOUR_NS) for key, start, end in spans]
+    halves = [(key, start // HALF_HOUR_NS, end // HALF_HOUR_NS) for key, start, end in spans]
     for place, *row in connection.execute(_CELLS, (json.dumps(halves),)):
         cells[place].append(_Cell(*row))
     return cells
@@ -320,8 +318,8 @@ LEFT JOIN session_parts p
     AND p.reach >= (j.value ->> 1) - {_IDLE_NS}
 JOIN session_half_hours c
     ON c.session_key = j.value ->> 0
-    AND c.half_hour >= min(j.value ->> 1, coalesce(p.start_time, j.value ->> 1)) / {_HALF_HOUR_NS}
-    AND c.half_hour <= max(j.value ->> 2, coalesce(p.reach, 0)) / {_HALF_HOUR_NS}
+    AND c.half_hour >= min(j.value ->> 1, coalesce(p.start_time, j.value ->> 1)) / {HALF_HOUR_NS}
+    AND c.half_hour <= max(j.value ->> 2, coalesce(p.reach, 0)) / {HALF_HOUR_NS}
 ORDER BY j.key, p.start_time, c.half_hour
 """  # noqa: S608 - our own numbers
 _CELLS = """
@@ -334,7 +332,7 @@ ORDER BY j.key, c.half_hour
 # A span's duration that is longer than a session tells of a clock that was set.
 _EVENTS = f"""
 SELECT
-    e.session_key, e.time / {_HALF_HOUR_NS}, min(e.time),
+    e.session_key, e.time / {HALF_HOUR_NS}, min(e.time),
     max(e.time + CASE WHEN e.duration <= {LONGEST_NS} THEN e.duration ELSE 0 END),
     sum(coalesce(e.weight, 1)), sum(coalesce(e.weight, 1) * s.is_failed),
     max(e.time), s.segment_key,
@@ -342,12 +340,12 @@ SELECT
 FROM events e JOIN series s ON s.series_key = e.series_key
 WHERE e.event_key >= ? AND e.event_key < ? AND s.is_product = 1
   AND e.session_key NOT IN (SELECT session_key FROM sessions WHERE session_id = '')
-GROUP BY e.session_key, e.time / {_HALF_HOUR_NS}, s.segment_key, e.user_key
+GROUP BY e.session_key, e.time / {HALF_HOUR_NS}, s.segment_key, e.user_key
 """  # noqa: S608
 # Where the events are deleted, all that is left of a session is its row.
 _WITHOUT_EVENTS = f"""
 SELECT
-    session_key, start_time / {_HALF_HOUR_NS}, start_time,
+    session_key, start_time / {HALF_HOUR_NS}, start_time,
     min(end_time, start_time + {LONGEST_NS}), events, errors, start_time, segment_key,
     CASE WHEN user_key IS NULL THEN NULL ELSE start_time END, user_key
 FROM sessions n
