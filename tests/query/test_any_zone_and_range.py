@@ -64,6 +64,26 @@ def test_every_number_is_of_exactly_the_range(varied_store, varied, tz, from_ns,
     assert {row["day"]: row["tokens_before"] for row in rows} == pytest.approx(+tokens)
 
 
+@pytest.mark.parametrize("user", [None, user_hash(1)])
+def test_days_begin_with_the_first_product_event_of_anyone(store_of, user):
+    quarter = 15 * 60 * 10**9
+    connection = store_of(
+        [
+            Event(MONDAY - 9 * DAY, event_type="span", tool_name=""),  # of the host: no day of ours
+            Event(MONDAY - quarter, user=None, measures={"tokens_before": 10, "tokens_after": 5}),
+            Event(MONDAY + quarter, user=user, measures={"tokens_before": 10, "tokens_after": 5}),
+        ]
+    )
+    when = {"from_ns": MONDAY - 30 * DAY, "to_ns": MONDAY + 2 * quarter}
+    monday = MONDAY // DAY
+    for tz, first in (("UTC", monday - 1), ("Asia/Kathmandu", monday), ("Asia/Seoul", monday)):
+        days = {row["day"] for row in ask(connection, "dau", **when, time_zone=tz)}
+        assert days == set(range(first, monday + 1)), tz
+        rows = ask(connection, "token_savings", **when, time_zone=tz)
+        assert sum(row["tokens_before"] for row in rows) == 20
+        assert {row["day"] for row in rows} == days
+
+
 def test_where_events_are_deleted_the_hour_counts_and_it_is_said(store_of):
     minute = 60 * 10**9
     events = [Event(MONDAY + n * 10 * minute, user=user_hash(n), tool_name="t") for n in range(30)]

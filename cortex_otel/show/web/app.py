@@ -161,9 +161,9 @@ async def _on_error(request: Request, error: Exception) -> Response:
 
 
 def _allowed(error: HTTPException) -> str:
-    """What the address takes; the router names the methods of one of its routes."""
-    named = (error.headers or {}).get("Allow", "GET")
-    return "GET, HEAD" if named == "GET" else named
+    """What the address takes, in a fixed order; the router names those of one of its routes."""
+    named = set((error.headers or {}).get("Allow", "GET").split(", "))
+    return ", ".join(sorted(named | {"HEAD"} if "GET" in named else named))
 
 
 def _answer(request: Request, known: ApiError) -> Response:

@@ -2,16 +2,7 @@
 
 /** An element with properties, listeners (`onclick`) and children; `null` children are left out. */
 export function h(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name === "vars")
-      for (const key of Object.keys(value)) element.style.setProperty(`--${key}`, value[key]);
-    else element.setAttribute(name, value === true ? "" : String(value));
-  }
-  element.append(...children.flat().filter(isShown));
-  return element;
+  return filled(document.createElement(tag), attributes, children);
 }
 
 const isShown = (child) => child !== null && child !== undefined && child !== false && child !== "";
@@ -29,7 +20,10 @@ export function say(element, text) {
 
 /** An SVG element, in the same way. */
 export function svg(tag, attributes = {}, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+
+function filled(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);

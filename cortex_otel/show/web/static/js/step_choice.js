@@ -27,6 +27,10 @@ export function choice(value, label, onChoice, { first = "", focus = "", without
     timer = 0;
     if (select.value && select.value !== value) onChoice(select.value);
   };
+  const rest = () => {
+    clearTimeout(timer);
+    timer = setTimeout(choose, REST_MS);
+  };
   const select = h(
     "select",
     {
@@ -38,17 +42,17 @@ export function choice(value, label, onChoice, { first = "", focus = "", without
       onkeydown: (event) => {
         byKeyboard = true;
         keys?.(event);
-        if (event.key !== "Enter" || !timer) return;
-        event.preventDefault();
-        choose();
+        if (!timer) return;
+        if (event.key !== "Enter") rest(); // a key that changes nothing is still typing
+        else {
+          event.preventDefault();
+          choose();
+        }
       },
       // Arrows and letters pass over other steps on their way: only where they rest is meant.
       onchange: () => {
-        if (!byKeyboard) choose();
-        else {
-          clearTimeout(timer);
-          timer = setTimeout(choose, REST_MS);
-        }
+        if (byKeyboard) rest();
+        else choose();
       },
       onblur: () => timer && choose(),
     },
