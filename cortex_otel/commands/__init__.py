@@ -1,5 +1,7 @@
-"""The commands of ``cortex-otel``: each a module with ``run(arguments, settings) -> exit code``.
+"""The commands of ``cortex-otel``, a module each.
 
-* :mod:`.status`, :mod:`.tail`, :mod:`.query`
-* :mod:`.console`: output helpers.
+``add_to(commands)`` declares its options and ``run(arguments, settings)`` returns the exit code.
+
+* :mod:`.parsing`: what the command lines have in common.
+* :mod:`.console`: lines, errors, colours; :mod:`.progress`: how far long work is.
 """

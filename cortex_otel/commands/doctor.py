@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cortex_otel.commands.console import line
+from cortex_otel.commands.parsing import add_command, add_json, whole_number
 from cortex_otel.doctor import environment, home, installation, round_trip, server, source
 from cortex_otel.doctor.findings import problem, secrets_of, shown, warning
 from cortex_otel.doctor.target import read_command
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
+    from cortex_otel.commands.parsing import Commands
     from cortex_otel.doctor.findings import Finding
     from cortex_otel.doctor.target import Target
     from cortex_otel.settings import Settings
 
-__all__ = ["run"]
+__all__ = ["add_to", "run"]
 
 _COLOURS = {"ok": "32", "warning": "33", "problem": "31"}
 _NOT_PYTHON = {
@@ -37,6 +39,39 @@ _NOT_PYTHON = {
     "missing": N_("there is no program {program}: check its name, or install it"),
     "unreadable": N_("you can't run {program}: check its permissions"),
 }
+
+
+def add_to(commands: Commands) -> None:
+    """Add ``cortex-otel doctor``."""
+    command = add_command(
+        commands,
+        "doctor",
+        run,
+        _("find out what keeps calls from being recorded, and how to fix it"),
+        examples=_(
+            "examples:\n"
+            "  cortex-otel doctor                                     check this installation\n"
+            "  cortex-otel doctor -- uvx mcp-server-git               check a server\n"
+            "  cortex-otel doctor -- opentelemetry-instrument python server.py\n"
+            "\n"
+            "The server is started and asked for its tools; no tool is called. Your data isn't\n"
+            "touched, and secrets are masked: the report can be pasted into an issue."
+        ),
+    )
+    command.add_argument(
+        "target",
+        nargs="*",
+        metavar="COMMAND",
+        help=_("a server's command line, after --; without one, this installation is checked"),
+    )
+    command.add_argument(
+        "--timeout",
+        type=whole_number(1),
+        default=30,
+        metavar="SECONDS",
+        help=_("seconds that the server, or a check, may take to answer (30)"),
+    )
+    add_json(command)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -7,15 +7,41 @@ import shlex
 from typing import TYPE_CHECKING
 
 from cortex_otel.commands.console import complain, line, needs_packages
+from cortex_otel.commands.parsing import add_command
 from cortex_otel.commands.serve import keep_project_zone
 from cortex_otel.locale import _, language
 
 if TYPE_CHECKING:
     import argparse
 
+    from cortex_otel.commands.parsing import Commands
     from cortex_otel.settings import Settings
 
-__all__ = ["run"]
+__all__ = ["add_to", "run"]
+
+
+def add_to(commands: Commands) -> None:
+    """Add ``cortex-otel grafana``."""
+    command = add_command(
+        commands,
+        "grafana",
+        run,
+        _("set up Grafana for the database"),
+        examples=_(
+            "examples:\n"
+            "  cortex-otel grafana provision ./provisioning   files for an installed Grafana\n"
+            "  cortex-otel grafana push http://127.0.0.1:3000  GRAFANA_TOKEN holds the API token"
+        ),
+    )
+    command.add_argument(
+        "action",
+        choices=("provision", "push"),
+        help=_("provision: write files for an installed Grafana; push: send them over its API"),
+    )
+    command.add_argument(
+        "target", metavar="DIR|URL", help=_("directory for the files, or URL of a running Grafana")
+    )
+    command.add_argument("--force", action="store_true", help=_("overwrite existing files"))
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -10,7 +10,8 @@ import time
 from typing import TYPE_CHECKING
 
 from cortex_otel.commands.console import complain, line, waiting
-from cortex_otel.commands.question_options import NoFunnelError, given, option_of
+from cortex_otel.commands.parsing import add_command, add_filters, whole_number
+from cortex_otel.commands.question_options import NoFunnelError, add_options, given, option_of
 from cortex_otel.locale import _, language, ngettext
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.formats import as_csv, as_json, as_table, iso_time, pad, width
@@ -23,16 +24,76 @@ from cortex_otel_exporters.sqlite.reader import open_reader
 if TYPE_CHECKING:
     import argparse
 
+    from cortex_otel.commands.parsing import Commands
     from cortex_otel.query.catalogue import Question
     from cortex_otel.query.runner import Value
     from cortex_otel.query.zones import Zone
     from cortex_otel.settings import Settings
 
-__all__ = ["UsageError", "no_option", "run"]
+__all__ = ["UsageError", "add_to", "no_option", "run"]
 
 
 class UsageError(Exception):
     """Invalid arguments; the message is one line for a person."""
+
+
+def add_to(commands: Commands, question: Question | None = None) -> None:
+    """Add ``cortex-otel query``, with the options of ``question``."""
+    command = add_command(
+        commands,
+        "query",
+        run,
+        _("ask a question from the catalogue; without a name, list them"),
+    )
+    command.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help=_("question, e.g. tools; without one they are listed"),
+    )
+    command.add_argument(
+        "--since",
+        metavar="TIME",
+        help=_(
+            "24h, 7d, 2w, all, today, yesterday, this-week, last-week, this-month, last-month, or "
+            "a date like 2026-11-01 (default: 30d, or the question's own)"
+        ),
+    )
+    command.add_argument("--until", metavar="TIME", help=_("the same format; default: now"))
+    command.add_argument(
+        "--tz",
+        metavar="ZONE",
+        help=_(
+            "time zone of days, weeks and dates, e.g. Asia/Seoul (default: "
+            "CORTEX_OTEL_TIME_ZONE, or this machine's)"
+        ),
+    )
+    add_filters(command)
+    command.add_argument(
+        "--format", choices=("table", "csv", "json"), default="table", help=_("table, csv or json")
+    )
+    command.add_argument(
+        "--limit",
+        type=whole_number(1),
+        default=1000,
+        metavar="N",
+        help=_("maximum number of rows (1000)"),
+    )
+    command.add_argument(
+        "--set",
+        action="append",
+        metavar="NAME=VALUE",
+        help=_("any parameter of the question by its name in --show, e.g. window_days=14"),
+    )
+    command.add_argument(
+        "--show",
+        action="store_true",
+        help=_("show the question's SQL, parameters and columns without running it"),
+    )
+    if question is None:
+        command.epilog = _("cortex-otel query NAME --help lists the options that a question adds.")
+    else:
+        add_options(command, question)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -14,6 +14,7 @@ import webbrowser
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cortex_otel.commands.console import complain, line, needs_packages
+from cortex_otel.commands.parsing import add_command, whole_number
 from cortex_otel.locale import _
 from cortex_otel.settings.loopback import is_loopback
 
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from cortex_otel.commands.parsing import Commands
     from cortex_otel.settings import Settings
 
-__all__ = ["keep_project_zone", "run", "serve"]
+__all__ = ["add_to", "keep_project_zone", "run", "serve"]
 
 _BACKLOG = 128
 _GRACEFUL_SECONDS = 3
@@ -39,6 +41,46 @@ class _Listener(NamedTuple):
     token: str | None
     variable: str
     option: str
+
+
+def add_to(commands: Commands) -> None:
+    """Add ``cortex-otel serve``."""
+    command = add_command(
+        commands,
+        "serve",
+        run,
+        _("show the web admin, and receive OTLP from the extension"),
+        examples=_(
+            "examples:\n"
+            "  cortex-otel serve                        web admin on 8080, OTLP/HTTP on 4318\n"
+            "  cortex-otel serve --open                 and open the browser\n"
+            "  cortex-otel serve --only receiver        OTLP only\n"
+            "  cortex-otel serve --port 0               any free port\n"
+            "\n"
+            "Both listen on this machine only. Ctrl-C stops them; what was acknowledged is on disk."
+        ),
+    )
+    command.add_argument(
+        "--host",
+        metavar="ADDRESS",
+        help=_("address of the web admin (127.0.0.1); any other needs CORTEX_OTEL_ADMIN_TOKEN"),
+    )
+    command.add_argument(
+        "--port",
+        type=whole_number(0),
+        metavar="PORT",
+        help=_("port of the web admin (8080); 0 picks a free one"),
+    )
+    command.add_argument(
+        "--receiver-port",
+        type=whole_number(0),
+        metavar="PORT",
+        help=_("port of OTLP/HTTP (4318); 0 picks a free one"),
+    )
+    command.add_argument(
+        "--only", choices=("admin", "receiver"), help=_("start only one of the two")
+    )
+    command.add_argument("--open", action="store_true", help=_("open the web admin in the browser"))
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel.commands.console import age, error_message, ledger_line, line, size
+from cortex_otel.commands.parsing import add_command, add_json
 from cortex_otel.locale import N_, _, ngettext
 from cortex_otel.query.formats import iso_time, pad, printable, width
 from cortex_otel.query.store_facts import store_facts
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from cortex_otel.commands.parsing import Commands
     from cortex_otel.query.writers import WriterState
     from cortex_otel.query.zones import Zone
     from cortex_otel.settings import Settings
 
-__all__ = ["ABOUT", "collect", "run"]
+__all__ = ["ABOUT", "add_to", "collect", "run"]
 
 ABOUT = N_("show whether it is recording and what is stored")
 
@@ -81,6 +83,12 @@ _NOTES = {
         "{signal}: the host's own provider can't be joined; what it gets isn't stored here"
     ),
 }
+
+
+def add_to(commands: Commands) -> None:
+    """Add ``cortex-otel status``."""
+    command = add_command(commands, "status", run, _(ABOUT))
+    add_json(command)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

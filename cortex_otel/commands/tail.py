@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cortex_otel.commands.console import colour, complain, line
+from cortex_otel.commands.parsing import add_command, add_filters, add_json, whole_number
 from cortex_otel.locale import N_, _
 from cortex_otel.query.events import EventFilter, committed_after, newest, newest_key
 from cortex_otel.query.formats import iso_time, json_line, pad, printable
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 
     import apsw
 
+    from cortex_otel.commands.parsing import Commands
     from cortex_otel.query.zones import Zone
     from cortex_otel.settings import Settings
 
-__all__ = ["ABOUT", "Follower", "run"]
+__all__ = ["ABOUT", "Follower", "add_to", "run"]
 
 ABOUT = N_("show the latest events, and with -f those that follow")
 
@@ -107,6 +109,28 @@ class Follower:
         except OSError:
             return None
         return status.st_dev, status.st_ino
+
+
+def add_to(commands: Commands) -> None:
+    """Add ``cortex-otel tail``."""
+    command = add_command(commands, "tail", run, _(ABOUT))
+    command.add_argument(
+        "-f", "--follow", action="store_true", help=_("keep showing new events until Ctrl-C")
+    )
+    command.add_argument(
+        "-n",
+        "--lines",
+        type=whole_number(0),
+        default=10,
+        metavar="N",
+        help=_("how many of the latest events to show (10)"),
+    )
+    add_filters(command)
+    command.add_argument("--type", metavar="EVENT_TYPE", help=_("only this event type"))
+    command.add_argument(
+        "--user", type=str.lower, metavar="PREFIX", help=_("only users whose hash starts with this")
+    )
+    add_json(command)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

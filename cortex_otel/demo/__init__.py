@@ -1,5 +1,6 @@
 """The demo: real MCP servers, called by a real client and really recorded.
 
+* :mod:`.command`: its options.
 * :mod:`.server`: an example MCP server with telemetry; :mod:`.memory` is what it serves.
 * :mod:`.scenario`: the calls of each user; :mod:`.runner` starts the servers and calls them.
 * :mod:`.reconciliation`: compares what is stored with the calls; :mod:`.report` prints it.

@@ -70,7 +70,7 @@ class SchemaNewerError(Exception):
 
 
 #: One script per version, in ``migrations``: the n-th migrates to ``user_version`` n.
-_MIGRATIONS = ("0001.sql", "0002.sql", "0003.sql", "0004.sql", "0005.sql")
+_MIGRATIONS = ("0001.sql", "0002.sql", "0003.sql", "0004.sql", "0005.sql", "0006.sql")
 _SCRIPTS = Path(__file__).with_name("migrations")
 
 SCHEMA_VERSION = len(_MIGRATIONS)
