@@ -174,6 +174,9 @@ def serve(
         sys.stdout.flush()
         if open_browser and "admin" in urls:
             webbrowser.open(urls["admin"])
+        from cortex_otel.operate.running import beside  # noqa: PLC0415 - not for --help
+
+        stack.enter_context(beside(settings))
         asyncio.run(_run_all(servers, sockets))
     line(_("Stopped. What was acknowledged is on disk."))
     return 0

@@ -1,0 +1,39 @@
+"""What ``cortex-otel serve`` runs beside its servers."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cortex_otel.settings import Settings
+
+__all__ = ["Background", "backgrounds", "beside"]
+
+
+class Background(Protocol):
+    """Something with a thread of its own."""
+
+    def start(self) -> None:
+        """Begin; never raises for what may be mended later, such as a locked database."""
+
+    def stop(self) -> None:
+        """End within half a second, whatever is being done; also if it was never started."""
+
+
+def backgrounds(settings: Settings) -> list[Background]:
+    """All that the settings ask for."""
+    del settings
+    return []
+
+
+@contextlib.contextmanager
+def beside(settings: Settings) -> Iterator[None]:
+    """Everything runs from here to the end of the block."""
+    with contextlib.ExitStack() as stack:
+        for each in backgrounds(settings):
+            stack.callback(each.stop)
+            each.start()
+        yield
