@@ -15,6 +15,7 @@ from cortex_otel.locale import N_
 from cortex_otel.query import analysis
 from cortex_otel.query.catalogue import COMMON_PARAMETERS, expanded
 from cortex_otel.query.errors import QueryError, QueryParameterError, QueryTimeoutError
+from cortex_otel.query.seen import check_names
 from cortex_otel.query.zones import zone
 from cortex_otel_exporters.sqlite.reader import store_error
 
@@ -137,6 +138,7 @@ def run(
     bound = {"row_limit": row_limit + 1} if question.accepts("row_limit") else {}
     values = _values(question, {**bound, **(parameters or {})})
     analysis.check(connection, question.engine, values)
+    check_names(connection, question, values)
     analysis.prepare(connection, question.engine)  # not in the time of the question
     started = time.monotonic()
     with _snapshot(connection, question, time_limit_ms):
@@ -176,6 +178,7 @@ def stream(
     """
     values = _values(question, parameters or {})
     analysis.check(connection, question.engine, values)
+    check_names(connection, question, values)
     analysis.prepare(connection, question.engine)
     with _snapshot(connection, question, time_limit_ms):
         if question.accepts("row_limit"):

@@ -147,6 +147,7 @@ CHOICE_TITLES: Mapping[str, str] = MappingProxyType(
         "end": N_("end with the event"),
         "first": N_("Its first time ever"),
         "first_feature": N_("First feature"),
+        "first_week_feature": N_("Features of the first week"),
         "ide": N_("IDE"),
         "month": N_("Months"),
         "on": N_("In that period"),

@@ -12,6 +12,7 @@ from counting import ask, day_of, start_of
 from inference import Z, mantel_haenszel
 from seeding import DAY, HOUR, MONDAY, Event, build
 
+from cortex_otel.query.errors import QueryParameterError
 from cortex_otel.semconv import TIERS
 from cortex_otel_exporters.sqlite.reader import open_reader
 
@@ -203,8 +204,10 @@ def test_adoption(store, people, feature, filters):
     assert [row["partial"] for row in rows] == [0] * (len(rows) - 1) + [1]
 
 
-def test_a_feature_that_is_none(store):
-    assert ask(store, "feature_adoption", feature="mcp.tool_call:nothing") == []
+@pytest.mark.parametrize("name", ["mcp.tool_call:nothing", "keep"])
+def test_a_feature_that_is_none(store, name):
+    with pytest.raises(QueryParameterError, match=f"no use of the feature '{name}'"):
+        ask(store, "feature_adoption", feature=name)
 
 
 def test_unused(store, people):

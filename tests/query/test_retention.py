@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from copy import copy
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from inference import wilson
 from seeding import DAY, HOUR, TIERS, Event, build, user_hash
 
 from cortex_otel.query import analysis
@@ -45,9 +48,14 @@ def visits(seed, count=400, days=75):
                 tier=TIERS[min(3, number % 2 + (at > BEGIN + 30 * DAY))],
                 service=choose.choice(("mcp", "extension")),
                 user=user_hash(number) if number else "",
-                session=str(number),
+                session=f"{number} {at % 2}",
+                ide=("vscode", "cursor", "")[(number + at % 2) % 3],
             )
         )
+        if choose.random() < 0.1:
+            arm = {"feature_flag.key": "f", "feature_flag.result.variant": choose.choice("ab")}
+            seen = replace(events[-1], event_type="feature_flag.evaluation", feature="", data=arm)
+            events.append(seen)
     return events
 
 
@@ -81,10 +89,10 @@ def local_day(at, zone):
 
 class Truth:
     def __init__(self, events, asked):
-        self.asked = asked
+        self.events, self.asked = events, asked
         zone = asked["time_zone"]
         self.last_day = local_day(asked["to_ns"], zone)
-        active = [e for e in events if e.user and e.product and e.event_type != "ext.install"]
+        active = [e for e in events if e.user and e.active]
         product = [e for e in events if e.user and e.product]
         first_day = local_day(min(e.time for e in product), zone)
         self.starts, self.returns = defaultdict(set), defaultdict(set)
@@ -161,6 +169,38 @@ class Truth:
             (k, str(k), size, active, active / size) for k, (size, active) in sorted(totals.items())
         )
 
+    def groups(self, breakdown):
+        """Rows of each group; those who are in it, with all that they did."""
+        of = defaultdict(set)
+        for user in self.starts:
+            for group in groups_of([e for e in self.events if e.user == user], breakdown) or {""}:
+                of[group].add(user)
+        found = {}
+        for group, users in of.items():
+            inside = copy(self)
+            inside.starts = {user: self.starts[user] for user in users}
+            found[group] = [(group, k, *row) for k, _, *row in inside.curve()]
+        sizes = {group: max((row[2] for row in rows), default=0) for group, rows in found.items()}
+        order = sorted(found, key=lambda group: (-sizes[group], group))
+        return [row for group in order for row in found[group]]
+
+
+def groups_of(events, breakdown):
+    """The groups of a user, from what they did in order of time."""
+    product = [event for event in events if event.product]
+    match breakdown:
+        case "tier":
+            return {min(product, key=lambda e: (e.time, TIERS.index(e.tier))).tier}
+        case "ide":
+            known = [event for event in events if event.ide]
+            return {min(known, key=lambda e: e.time).ide} if known else set()
+        case "first_week_feature":
+            active = [event for event in product if event.active]
+            week = min(event.time for event in active) // DAY + 7 if active else 0
+            return {f"{e.event_type}:{e.used}" for e in active if e.used and e.time // DAY < week}
+    seen = [event for event in product if event.event_type == "feature_flag.evaluation"]
+    return {min(seen, key=lambda e: e.time).data["feature_flag.result.variant"]} if seen else set()
+
 
 askings = st.fixed_dictionaries(
     {
@@ -186,6 +226,31 @@ def test_sql_engine_and_definition_agree(visited, asked, store):
     truth = Truth(events, asked)
     assert both(connection, "retention", asked) == truth.retention()
     assert both(connection, "retention_curve", asked) == truth.curve()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    asked=askings,
+    store=st.integers(0, 1),
+    breakdown=st.sampled_from(("tier", "ide", "first_week_feature", "variant:f")),
+)
+def test_groups_agree_with_their_definition(visited, asked, store, breakdown):
+    events, connection = visited[store]
+    rows = both(connection, "retention_groups", {**asked, "breakdown": breakdown})
+    assert [row[:5] for row in rows] == Truth(events, asked).groups(breakdown)
+    for *_, users, active, _, low, high in rows:
+        assert (low, high) == pytest.approx(wilson(active, users), abs=1e-9)
+
+
+def test_a_flag_that_nobody_saw(visited):
+    for name, asked in (
+        ("retention_groups", {"breakdown": "variant:g"}),
+        ("experiments", {"flag": "g"}),
+        ("experiment_arms", {"flag": "g"}),
+        ("experiment_checks", {"flag": "g"}),
+    ):
+        with pytest.raises(QueryParameterError, match="no evaluation of the flag 'g'"):
+            run(visited[0][1], catalogue()[name], asked)
 
 
 def test_nobody(store_of):

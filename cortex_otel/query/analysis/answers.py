@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from cortex_otel.query.analysis.cohorts import retention, retention_curve
+from cortex_otel.query.analysis.cohorts import retention, retention_curve, retention_groups
 from cortex_otel.query.analysis.funnel_answers import funnel, funnel_times, funnel_users
 from cortex_otel.query.analysis.paths import journeys, tools_together, transitions
 
@@ -27,6 +27,7 @@ ANSWERS: Mapping[
         "funnel_users": funnel_users,
         "retention": retention,
         "retention_curve": retention_curve,
+        "retention_groups": retention_groups,
         "journeys": journeys,
         "transitions": transitions,
         "tools_together": tools_together,

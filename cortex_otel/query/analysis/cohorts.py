@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,10 +22,12 @@ if TYPE_CHECKING:
     from cortex_otel.query.analysis.form import Form
     from cortex_otel.query.analysis.runs import Ints
 
-__all__ = ["retention", "retention_curve"]
+__all__ = ["retention", "retention_curve", "retention_groups"]
 
 _DAY_NS: Final = 86_400 * 10**9
 _WORD: Final = 16
+_Z: Final = 1.959963984540054
+_Z_SQUARED: Final = 3.841458820694124
 
 _Cell = tuple[int, int, int, int | None]
 
@@ -32,11 +36,12 @@ def retention(
     connection: apsw.Connection, form: Form, values: Mapping[str, Any]
 ) -> list[tuple[Any, ...]] | None:
     """Rows of ``retention.sql``; ``None`` where the roll-ups tell."""
-    cells = _cells(connection, form, values)
-    if cells is None:
+    marks = _marks(connection, form, values)
+    if marks is None:
         return None
     return [
-        (*cell, None if cell[3] is None or not cell[2] else cell[3] / cell[2]) for cell in cells
+        (*cell, None if cell[3] is None or not cell[2] else cell[3] / cell[2])
+        for cell in _cells(marks, values)
     ]
 
 
@@ -44,45 +49,94 @@ def retention_curve(
     connection: apsw.Connection, form: Form, values: Mapping[str, Any]
 ) -> list[tuple[Any, ...]] | None:
     """Rows of ``retention_curve.sql``; ``None`` where the roll-ups tell."""
-    cells = _cells(connection, form, values)
-    if cells is None:
+    marks = _marks(connection, form, values)
+    if marks is None:
         return None
+    return [
+        (period, str(period), users, active, active / users if users else None)
+        for period, users, active in _curve(_cells(marks, values))
+    ]
+
+
+def retention_groups(
+    connection: apsw.Connection, form: Form, values: Mapping[str, Any]
+) -> list[tuple[Any, ...]] | None:
+    """Rows of ``retention_groups.sql``; ``None`` where the roll-ups tell."""
+    marks = _marks(connection, form, values)
+    if marks is None:
+        return None
+    curves = [
+        (value, _curve(_cells(marks.of(users), values)))
+        for value, users in lookups.groups(connection, values["breakdown"])
+    ]
+    curves.sort(key=lambda each: (-max((users for _, users, _ in each[1]), default=0), each[0]))
+    return [
+        (value, period, users, active, *_wilson(active, users))
+        for value, curve in curves
+        for period, users, active in curve
+    ]
+
+
+def _curve(cells: list[_Cell]) -> list[tuple[int, int, int]]:
+    """By period: users for whom it is over, and those of them who came back in it."""
     totals: dict[int, tuple[int, int]] = {}
     for _, period, users, active in cells:
         if active is not None:
             before = totals.get(period, (0, 0))
             totals[period] = (before[0] + users, before[1] + active)
-    return [
-        (period, str(period), users, active, active / users if users else None)
-        for period, (users, active) in sorted(totals.items())
-    ]
+    return [(period, *totals[period]) for period in sorted(totals)]
 
 
-def _cells(
-    connection: apsw.Connection, form: Form, values: Mapping[str, Any]
-) -> list[_Cell] | None:
+def _wilson(hits: int, trials: int) -> tuple[float | None, float | None, float | None]:
+    """The share and its interval, step by step as ``wilson.sql`` has them."""
+    if not trials:
+        return None, None, None
+    rate = hits / trials
+    centre = rate + _Z_SQUARED / 2 / trials
+    half_width = _Z * math.sqrt(rate * (1 - rate) / trials + _Z_SQUARED / 4 / trials / trials)
+    low = (centre - half_width) / (1 + _Z_SQUARED / trials) if hits else 0.0
+    high = (centre + half_width) / (1 + _Z_SQUARED / trials) if hits < trials else 1.0
+    return rate, low, high
+
+
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """What each user did in each period; all arrays are as long, by user and period."""
+
+    user: Ints
+    number: NDArray[np.int64]
+    """Of the period."""
+    bits: NDArray[np.uint8]
+    """1 started, 2 started in what was chosen, 4 came back."""
+    from_number: int
+    """The first period of which there are cohorts."""
+    last: int
+    """The period that isn't over."""
+    calendar: _Calendar
+
+    def of(self, users: NDArray[np.int64]) -> _Marks:
+        """Those of some users."""
+        mine = np.isin(self.user, users)
+        return replace(self, user=self.user[mine], number=self.number[mine], bits=self.bits[mine])
+
+
+def _marks(connection: apsw.Connection, form: Form, values: Mapping[str, Any]) -> _Marks | None:
     start = event_step(values["start"], "start")
     returned = event_step(values["return_event"], "return_event")
     if start is None and returned is None:
         return None
-    # As `recorded` of the SQL: nothing before the first event is shown.
-    first_ns = connection.execute(
-        "SELECT min(first_time) FROM rollup_user_day"
-        " WHERE day = (SELECT min(day) FROM rollup_user_day)"
-    ).get
-    if first_ns is None:
-        return []
     calendar = _Calendar(values)
-    first_day = calendar.day(first_ns)
+    last_day = calendar.day(values["to_ns"])
+    first_ns = lookups.first_time(connection)
+    # Nothing before the first event is shown.
+    first_day = last_day + 1 if first_ns is None else calendar.day(first_ns)
     series = lookups.Series(connection)
     is_start = series.is_active if start is None else series.matching([start])
     is_return = series.is_active if returned is None else series.matching([returned])
-    last_day = calendar.day(values["to_ns"])
-    last = calendar.number(last_day)
     chosen = is_start & series.chosen(values["service"], values["user_tier"])
-    # Bits: started, started in what was chosen, came back.
     bits_of = (is_start + 2 * chosen + 4 * is_return).astype(np.uint8)
-    blocks = []
+    nothing = np.zeros(0, np.int64)
+    blocks = [(nothing, nothing, nothing.astype(np.uint8))]
     for users in form.blocks():
         columns = form.select(("user", "time", "series"), is_start | is_return, users=users)
         days = calendar.days(columns["time"])
@@ -92,26 +146,36 @@ def _cells(
             rows = rows[0][inside], rows[1][inside], rows[2][inside]
         if len(rows[0]):
             blocks.append(_once(*rows))
-    if not blocks:
-        return []
     user, number, bits = (np.concatenate(each) for each in zip(*blocks, strict=True))
-    origin = int(number.min())
-    sizes, counts = _counted(
+    return _Marks(
         user,
-        number - origin,
+        number,
         bits,
-        last=last - origin,
+        from_number=calendar.number(max(first_day, calendar.day(values["from_ns"]))),
+        last=calendar.number(last_day),
+        calendar=calendar,
+    )
+
+
+def _cells(marks: _Marks, values: Mapping[str, Any]) -> list[_Cell]:
+    if not len(marks.user):
+        return []
+    origin = int(marks.number.min())
+    sizes, counts = _counted(
+        marks.user,
+        marks.number - origin,
+        marks.bits,
+        last=marks.last - origin,
         cohort_kind=values["cohort_kind"],
         mode=values["mode"],
     )
-    from_number = calendar.number(max(first_day, calendar.day(values["from_ns"]))) - origin
     cells: list[_Cell] = []
     for cohort in np.flatnonzero(sizes).tolist():
-        if cohort < from_number:
+        if cohort + origin < marks.from_number:
             continue
-        begins = calendar.begins(cohort + origin)
-        for period in range(last - origin - cohort + 1):
-            is_over = cohort + period < last - origin
+        begins = marks.calendar.begins(cohort + origin)
+        for period in range(marks.last - origin - cohort + 1):
+            is_over = cohort + period < marks.last - origin
             active = int(counts[cohort, cohort + period]) if is_over else None
             cells.append((begins, period, int(sizes[cohort]), active))
     return cells

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from cortex_otel.query.catalogue import attributes_named
-from cortex_otel.semconv import TIERS
+from cortex_otel.query.analysis.steps import VARIANT
+from cortex_otel.query.catalogue import attributes_named, expanded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from cortex_otel.query.analysis.runs import Ints
     from cortex_otel.query.analysis.steps import FunnelParameters, Step
 
-__all__ = ["Series", "of_starts", "of_users", "tier_times", "tiers_chosen", "user_hashes"]
+__all__ = [
+    "Series",
+    "first_time",
+    "groups",
+    "of_starts",
+    "of_users",
+    "tier_times",
+    "tiers_chosen",
+    "user_hashes",
+]
 
 _EVENT_VALUES: Final = attributes_named(
     "lookups",
@@ -43,27 +52,23 @@ WHERE e.time = ? AND e.user_key + 0 = ? AND s.is_product = 1
 )
 _VALUES: Final = ("service", "tier", "ide", "client")
 
-_EXPOSURES: Final = attributes_named(
+_VARIANTS: Final = expanded(
+    "lookups", "WITH\n-- with: first_exposures\nSELECT user_key, variant FROM first_exposures"
+)
+_TIERS: Final = expanded(
     "lookups",
     """
-SELECT user_key, data ->> $FEATURE_FLAG_RESULT_VARIANT AS variant
-FROM (
-    SELECT
-        e.user_key, e.time, e.event_key,
-        CASE WHEN e.event_values IS NULL THEN c.attributes
-             ELSE json_patch(c.attributes, (
-                 SELECT json_group_object(k.value, e.event_values -> k.key)
-                 FROM shapes h CROSS JOIN json_each(h.keys) k WHERE h.shape_key = e.shape_key
-             )) END AS data
-    FROM events e JOIN contexts c ON c.context_key = e.context_key
-    WHERE e.user_key IS NOT NULL AND e.series_key IN (
-        SELECT series_key FROM series WHERE event_type = 'feature_flag.evaluation'
-    )
-) AS exposures
-WHERE data ->> $FEATURE_FLAG_KEY = ?
-ORDER BY time DESC, event_key DESC
+WITH
+-- with: known_tiers
+SELECT t.user_key, r.tier_rank, t.first_seen
+FROM user_tiers t JOIN known_tiers r ON r.user_tier = t.user_tier
+ORDER BY t.user_key
 """,
 )
+_GROUPS: Final = expanded(
+    "lookups", "WITH\n-- with: user_groups\nSELECT user_key, breakdown FROM user_groups"
+)
+_FIRST: Final = expanded("lookups", "WITH\n-- with: recorded\nSELECT first_time FROM recorded")
 
 
 class Series:
@@ -126,14 +131,22 @@ class Series:
 
 def tier_times(connection: apsw.Connection) -> tuple[Ints, Ints, Ints]:
     """Users, in order; the tiers they were in, by rank; and when that was first, in ns."""
-    ranks = ", ".join(f"('{tier}', {rank})" for rank, tier in enumerate(TIERS))
-    rows = connection.execute(
-        f"WITH ranks (tier, tier_rank) AS (VALUES {ranks})"  # noqa: S608 - the registry's names
-        " SELECT t.user_key, r.tier_rank, t.first_seen FROM user_tiers t"
-        " JOIN ranks r ON r.tier = t.user_tier ORDER BY t.user_key"
-    )
+    rows = connection.execute(_TIERS)
     values = np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, 3)
     return values[:, 0], values[:, 1], values[:, 2]
+
+
+def groups(connection: apsw.Connection, breakdown: str) -> list[tuple[str, NDArray[np.int64]]]:
+    """The users of each value of a breakdown of users; one may be in several."""
+    found: dict[str, list[int]] = {}
+    for user, value in connection.execute(_GROUPS, {"breakdown": breakdown}):
+        found.setdefault(value, []).append(user)
+    return [(value, np.array(users, np.int64)) for value, users in found.items()]
+
+
+def first_time(connection: apsw.Connection) -> int | None:
+    """When the first product event was recorded, Unix ns; ``None`` if none was."""
+    return connection.execute(_FIRST).get  # type: ignore[no-any-return]
 
 
 def tiers_chosen(
@@ -164,7 +177,7 @@ def of_users(
     if asked.breakdown == "first_feature":
         return _first_features(connection, form, user)
     if asked.breakdown == "variant":
-        variants = dict(connection.execute(_EXPOSURES, (asked.flag,)))
+        variants = dict(connection.execute(_VARIANTS, {"breakdown": f"{VARIANT}{asked.flag}"}))
         return [variants.get(each) or "" for each in user.tolist()]
     return []
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_STEPS",
+    "VARIANT",
     "FunnelParameters",
     "Step",
     "event_step",
@@ -33,7 +34,7 @@ _MAX_LENGTH: Final = 200
 _EVENT = re.compile(r"(?P<event_type>[a-z][a-z0-9_]*(\.[a-z0-9_]+)*)(:(?P<feature>\S.*))?")
 
 Order = Literal["ordered", "any", "strict"]
-_VARIANT: Final = "variant:"
+VARIANT: Final = "variant:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +248,6 @@ def _check_events(steps: Sequence[Step], excluded: Sequence[Step], order: str) -
 
 def _breakdown(text: str) -> tuple[str, str]:
     # The header of the question says what it can be.
-    if text.startswith(_VARIANT):
-        return "variant", text.removeprefix(_VARIANT)
+    if text.startswith(VARIANT):
+        return "variant", text.removeprefix(VARIANT)
     return text, ""

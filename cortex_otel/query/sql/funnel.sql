@@ -37,31 +37,7 @@ WITH
 -- with: funnel_attempts
 -- Each attempt with the value of :breakdown, which is that of its first event; '' if it has none. The
 -- first feature is the first the user ever used, the variant the first they saw of the flag.
-exposures AS MATERIALIZED (
-    SELECT
-        e.user_key, e.time, e.event_key,
-        CASE WHEN e.event_values IS NULL THEN c.attributes
-             ELSE json_patch(c.attributes, (
-                 SELECT json_group_object(k.value, e.event_values -> k.key)
-                 FROM shapes h CROSS JOIN json_each(h.keys) k WHERE h.shape_key = e.shape_key
-             )) END AS data
-    FROM events e JOIN contexts c ON c.context_key = e.context_key
-    WHERE :breakdown LIKE 'variant:%' AND e.user_key IS NOT NULL
-      AND e.series_key IN (
-        SELECT series_key FROM series WHERE event_type = 'feature_flag.evaluation'
-      )
-),
-first_exposures AS MATERIALIZED (
-    SELECT user_key, variant
-    FROM (
-        SELECT
-            user_key, data ->> $FEATURE_FLAG_RESULT_VARIANT AS variant,
-            row_number() OVER (PARTITION BY user_key ORDER BY time, event_key) AS turn
-        FROM exposures
-        WHERE 'variant:' || (data ->> $FEATURE_FLAG_KEY) = :breakdown
-    ) AS turns
-    WHERE turn = 1
-),
+-- with: first_exposures
 first_features AS MATERIALIZED (
     SELECT user_key, feature
     FROM (

@@ -23,6 +23,7 @@
 -- column: active_users count of these, came back; null if the period isn't over
 -- column: retention ratio active_users / cohort_users; null if the period isn't over
 WITH RECURSIVE
+-- with: all_together
 -- with: retention_cells
 SELECT
     cohort AS cohort,

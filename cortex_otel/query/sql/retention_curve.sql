@@ -22,6 +22,7 @@
 -- column: active_users count of these, came back in it
 -- column: retention ratio active_users / users
 WITH RECURSIVE
+-- with: all_together
 -- with: retention_cells
 SELECT
     period AS period,

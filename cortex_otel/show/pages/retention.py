@@ -23,5 +23,9 @@ PAGE = Page(
             id="curve", question="retention_curve", draw="ranking", x="name",
             values=("retention",), wide=True, empty=NO_USERS,
         ),
+        Panel(
+            id="groups", question="retention_groups", draw="heatmap", x="breakdown",
+            split="period", values=("retention", "users"), limit=10_000, wide=True, empty=NO_USERS,
+        ),
     ),
 )  # fmt: skip

@@ -1,9 +1,7 @@
 -- The steps of :steps and what :exclude names, a row each, and which series match; a tier step is no
 -- event. Both are a JSON array of texts, or texts joined by ' > '; char(34, 44, 34) is the comma
 -- between two of them, with its quotation marks.
-tier_ranks (user_tier, tier_rank) AS (
-    VALUES ('free', 0), ('trial', 1), ('paid', 2), ('enterprise', 3)
-),
+-- with: known_tiers
 asked_steps AS MATERIALIZED (
     SELECT
         key + 1 AS step,

@@ -13,8 +13,8 @@ tier_times AS (
         CASE WHEN u.user_tier = t.tier THEN u.first_seen END
     ) AS exact_time
     FROM asked_steps t
-    JOIN tier_ranks asked ON asked.user_tier = t.tier
-    JOIN tier_ranks r ON r.tier_rank >= asked.tier_rank
+    JOIN known_tiers asked ON asked.user_tier = t.tier
+    JOIN known_tiers r ON r.tier_rank >= asked.tier_rank
     JOIN user_tiers u ON u.user_tier = r.user_tier
     GROUP BY u.user_key, t.step, t.bit
 ),

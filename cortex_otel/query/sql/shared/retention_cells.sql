@@ -1,6 +1,7 @@
 -- Cells of a retention table: of those who did :start in a period, how many did :return_event in the
--- k-th one after it; null where that isn't over. Any activity on both sides is read from the roll-ups,
--- which outlive the events; else the events tell.
+-- k-th one after it; null where that isn't over. Of each group that user_groups (user_key, breakdown)
+-- puts them into. Any activity on both sides is read from the roll-ups, which outlive the events; else
+-- the events tell.
 -- with: local_days
 wanted_days AS (
     SELECT first_day AS from_day, next_day + 1 AS to_day FROM local_days
@@ -115,14 +116,16 @@ members AS MATERIALIZED (
 -- Of each member of a cohort, the periods from that one on; the first of them is there always.
 pairs AS (
     SELECT
-        m.number AS cohort, m.begins, m.last_number, m.user_key,
+        g.breakdown, m.number AS cohort, m.begins, m.last_number, m.user_key,
         o.number - m.number AS period,
         CASE WHEN o.is_return = 1 AND o.number < m.last_number THEN 1 ELSE 0 END AS came
-    FROM members m JOIN once o ON o.user_key = m.user_key AND o.number >= m.number
+    FROM members m
+    JOIN user_groups g ON g.user_key = m.user_key
+    JOIN once o ON o.user_key = m.user_key AND o.number >= m.number
 ),
 tallied AS MATERIALIZED (
     SELECT
-        cohort, period,
+        breakdown, cohort, period,
         min(begins) AS begins,
         max(last_number) AS last_number,
         sum(CASE WHEN period = 0 THEN 1 ELSE 0 END) AS members,
@@ -131,26 +134,34 @@ tallied AS MATERIALIZED (
     FROM (
         SELECT
             *,
-            max(CASE WHEN came = 1 THEN period END) OVER (PARTITION BY cohort, user_key) AS last_period
+            max(CASE WHEN came = 1 THEN period END) OVER (
+                PARTITION BY breakdown, cohort, user_key
+            ) AS last_period
         FROM pairs
     ) AS returns
-    GROUP BY cohort, period
+    GROUP BY breakdown, cohort, period
 ),
+-- The periods in which nobody came back, too: from each row to before the next one, and to the last.
 grid AS (
-    SELECT cohort, begins, last_number, members, 0 AS period FROM tallied WHERE period = 0
+    SELECT
+        breakdown, cohort, begins, last_number, period, came, came_last,
+        first_value(members) OVER later AS members,
+        coalesce(lead(period) OVER later, last_number - cohort + 1) AS until
+    FROM tallied
+    WINDOW later AS (PARTITION BY breakdown, cohort ORDER BY period)
     UNION ALL
-    SELECT cohort, begins, last_number, members, period + 1
+    SELECT breakdown, cohort, begins, last_number, period + 1, 0, 0, members, until
     FROM grid
-    WHERE cohort + period < last_number
+    WHERE period + 1 < until
 ),
 cells AS (
     SELECT
-        g.begins AS cohort, g.period, g.members AS cohort_users,
-        CASE WHEN g.cohort + g.period >= g.last_number THEN NULL
-             WHEN :mode = 'on' THEN coalesce(t.came, 0)
+        breakdown, begins AS cohort, period, members AS cohort_users,
+        CASE WHEN cohort + period >= last_number THEN NULL
+             WHEN :mode = 'on' THEN came
              -- On or after: the last return counts for its period and for all before it.
-             ELSE coalesce(sum(t.came_last) OVER (
-                 PARTITION BY g.cohort ORDER BY g.period DESC
-             ), 0) END AS active_users
-    FROM grid g LEFT JOIN tallied t ON t.cohort = g.cohort AND t.period = g.period
+             ELSE sum(came_last) OVER (
+                 PARTITION BY breakdown, cohort ORDER BY period DESC
+             ) END AS active_users
+    FROM grid
 )

@@ -1,0 +1,4 @@
+-- All users, in one group.
+user_groups AS (
+    SELECT user_key, '' AS breakdown FROM users
+)
