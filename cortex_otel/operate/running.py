@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Protocol
 
+from cortex_otel.operate.scheduler import Scheduler
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -25,8 +27,7 @@ class Background(Protocol):
 
 def backgrounds(settings: Settings) -> list[Background]:
     """All that the settings ask for."""
-    del settings
-    return []
+    return [*([Scheduler(settings)] if settings.jobs else [])]
 
 
 @contextlib.contextmanager
