@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cortex_otel.query.zones import Zone
     from cortex_otel.settings import Settings
 
-__all__ = ["add_to", "cadence_in_words", "run"]
+__all__ = ["add_to", "cadence_in_words", "job_facts", "run"]
 
 _FAILED, _SENSELESS, _INTERRUPTED = 1, 2, 130
 _WEEKDAYS = (
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     now_ns, zone = time.time_ns(), project_zone(settings.time_zone)
     states = _states(settings, now_ns, zone)
     if arguments.json:
-        facts = [_facts(state, now_ns, zone) for state in states]
+        facts = [job_facts(state, zone) for state in states]
         line(json.dumps(facts, ensure_ascii=False, indent=2))
         return 0
     _show(states, settings, zone)
@@ -94,11 +94,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def cadence_in_words(cadence: Cadence) -> str:
     """When a job is due, in the user's language."""
-    if cadence.hour is None:
+    if cadence.is_hourly:
         if not cadence.minute:
             return _("every hour")
         return _("every hour at :{minute}", minute=f"{cadence.minute:02}")
-    at = f"{cadence.hour:02}:{cadence.minute:02}"
+    at = f"{cadence.hour or 0:02}:{cadence.minute:02}"
     if cadence.weekday is None:
         return _("every day at {time}", time=at)
     return _(_WEEKDAYS[cadence.weekday], time=at)
@@ -171,11 +171,10 @@ def _moment(at_ns: int, zone: Zone) -> str:
     return iso_time(at_ns, zone)[:19].replace("T", " ")
 
 
-def _facts(state: JobState, now_ns: int, zone: Zone) -> dict[str, Any]:
+def job_facts(state: JobState, zone: Zone) -> dict[str, Any]:
     """A job for programs; times in ISO 8601, durations in seconds."""
     from cortex_otel.operate.leases import process_of  # noqa: PLC0415 - not for --help
 
-    del now_ns
     row = state.row
     times = ("last_start", "last_end", "last_success", "next_run")
     return {
@@ -205,8 +204,10 @@ def _run_one(arguments: argparse.Namespace, settings: Settings) -> int:
 
     job = next((each for each in JOBS if each.name == arguments.name), None)
     if job is None:
+        # A NAME that is missing is answered with those that there are.
         names = ", ".join(each.name for each in JOBS) or _("none")
-        complain(_("no job called {name}; there are: {names}", name=arguments.name, names=names))
+        name = arguments.name or "''"
+        complain(_("no job called {name}; there are: {names}", name=name, names=names))
         return _SENSELESS
     if arguments.lease is not None:
         from cortex_otel.operate.worker import work  # noqa: PLC0415 - the same

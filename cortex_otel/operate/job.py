@@ -27,19 +27,25 @@ class Cadence:
     """When a job is due, in the project's time zone.
 
     At ``minute`` past every hour; at ``hour``:``minute`` of every day; or on ``weekday`` (Monday is
-    0) alone. Where clocks skip that time of day, it is due when they have; where they show it
-    twice, the first time. Each hour counts, also one that the clocks repeat.
+    0) alone, at midnight if no hour is given. Where clocks skip that time of day, it is due when
+    they have; where they show it twice, the first time. Each hour counts, also one that the clocks
+    repeat.
     """
 
     minute: int = 0
     hour: int | None = None
     weekday: int | None = None
 
+    @property
+    def is_hourly(self) -> bool:
+        """Whether it is due in every hour of every day."""
+        return self.hour is None and self.weekday is None
+
     def next_after(self, at_ns: int, zone: Zone) -> int:
         """The first time it is due after a moment, both Unix ns."""
-        if self.hour is None:
+        if self.is_hourly:
             return self._next_hour(at_ns, zone)
-        since = self.hour * _HOUR_NS + self.minute * _MINUTE_NS
+        since = (self.hour or 0) * _HOUR_NS + self.minute * _MINUTE_NS
         today = (at_ns + _offset(at_ns, zone)) // _DAY_NS
         return next(
             due

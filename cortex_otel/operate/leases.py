@@ -40,6 +40,7 @@ __all__ = [
     "JobRow",
     "Leases",
     "new_holder",
+    "one_line",
     "process_of",
     "retry_at",
 ]
@@ -236,7 +237,7 @@ class Leases:
             noted = "interrupted" if outcome == "vanished" else outcome
             connection.execute(
                 _END,
-                (next_run, end, success, noted, _one_line(detail), failures, job.name, holder),
+                (next_run, end, success, noted, one_line(detail), failures, job.name, holder),
             )
             return True
 
@@ -261,7 +262,8 @@ class Leases:
                 connection.close()  # rolls back what wasn't committed
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """``text`` as a row's detail."""
     return " ".join(text.split())[:_MAX_DETAIL]
 
 

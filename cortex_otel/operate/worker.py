@@ -70,7 +70,7 @@ class _Worker:
         threading.Thread(target=self._watch_parent, args=(parent,), daemon=True).start()
         threading.Thread(target=self._keep_lease, daemon=True).start()
         outcome, detail = self._outcome()
-        detail = _without_secrets(detail, self._settings)
+        detail = leases.one_line(_without_secrets(detail, self._settings))
         with self._lock:
             if not self._end(outcome, detail):
                 _end_all()
