@@ -46,7 +46,7 @@ LOOK_SECONDS = 60.0
 #: How long a lease whose time is over is watched before it is taken.
 CONFIRM_SECONDS = 20.0
 #: A clock that is put right by less is not set back: what it shows twice isn't done twice.
-_SMALL_STEP_NS = 3600 * 10**9
+_SMALL_STEP_NS = 600 * 10**9
 _STOP_SECONDS = 0.5
 _PAUSE_SECONDS = 0.5
 
@@ -148,7 +148,10 @@ class Scheduler:
             zone: the project's.
         """
         job = self._jobs[index]
-        row = row or leases.JobRow(job.name)
+        soon = now_ns
+        if row is None:
+            soon += int((FIRST_RUN_SECONDS + index * SPREAD_SECONDS) * 1e9)
+            row = leases.JobRow(job.name)
         if row.holder is not None:
             return row
         if not is_on(job, self._settings):
@@ -156,11 +159,10 @@ class Scheduler:
         last = job.cadence.next_after(_latest(row, now_ns), zone)
         if row.next_run is not None:
             return replace(row, next_run=min(row.next_run, last))
-        # New, or switched on again. The first result comes soon, that of a week with its day. What
-        # another `serve`, of other settings, keeps switching off doesn't run more often for that.
-        soon = now_ns + int((FIRST_RUN_SECONDS + index * SPREAD_SECONDS) * 1e9)
+        # New, or switched on. The first result comes soon, that of a week with its day. What another
+        # `serve`, of other settings, keeps switching off runs no more often for that, and no less.
         if row.last_start is not None:
-            soon = max(soon, job.cadence.next_after(row.last_start, zone))
+            soon = job.cadence.next_after(row.last_start, zone)
         elif job.cadence.weekday is not None:
             soon = last
         return replace(row, next_run=min(soon, last))
