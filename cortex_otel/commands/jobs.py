@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cortex_otel.commands.console import complain, line, waiting
 from cortex_otel.commands.parsing import add_command, add_json
-from cortex_otel.locale import N_, _
+from cortex_otel.locale import N_, _, language, texts
 from cortex_otel.query.formats import iso_time, pad, printable, width
 from cortex_otel.query.zones import project_zone
 from cortex_otel_exporters.sqlite.reader import StoreMissingError
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["add_to", "cadence_in_words", "job_facts", "run"]
 
 _FAILED, _SENSELESS, _INTERRUPTED = 1, 2, 130
+_EVERY_HOUR, _AT_MINUTE = N_("every hour"), N_("every hour at :{minute}")
+_EVERY_DAY = N_("every day at {time}")
 _WEEKDAYS = (
     N_("every Monday at {time}"),
     N_("every Tuesday at {time}"),
@@ -92,16 +94,13 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def cadence_in_words(cadence: Cadence) -> str:
-    """When a job is due, in the user's language."""
+def cadence_in_words(cadence: Cadence, in_language: str | None = None) -> str:
+    """When a job is due; in the user's language, if no other is given."""
+    minute, shown = f"{cadence.minute:02}", texts(in_language or language()).gettext
     if cadence.is_hourly:
-        if not cadence.minute:
-            return _("every hour")
-        return _("every hour at :{minute}", minute=f"{cadence.minute:02}")
-    at = f"{cadence.hour or 0:02}:{cadence.minute:02}"
-    if cadence.weekday is None:
-        return _("every day at {time}", time=at)
-    return _(_WEEKDAYS[cadence.weekday], time=at)
+        return shown(_EVERY_HOUR) if not cadence.minute else shown(_AT_MINUTE, minute=minute)
+    message = _EVERY_DAY if cadence.weekday is None else _WEEKDAYS[cadence.weekday]
+    return shown(message, time=f"{cadence.hour or 0:02}:{minute}")
 
 
 def _states(settings: Settings, now_ns: int, zone: Zone) -> list[JobState]:

@@ -159,8 +159,8 @@ class Scheduler:
         last = job.cadence.next_after(_latest(row, now_ns), zone)
         if row.next_run is not None:
             return replace(row, next_run=min(row.next_run, last))
-        # New, or switched on. The first result comes soon, that of a week with its day. What another
-        # `serve`, of other settings, keeps switching off runs no more often for that, and no less.
+        # New, or switched on. The first result comes soon, that of a week with its day. What a
+        # `serve` of other settings keeps switching off runs no more often for that, and no less.
         if row.last_start is not None:
             soon = job.cadence.next_after(row.last_start, zone)
         elif job.cadence.weekday is not None:

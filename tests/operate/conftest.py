@@ -14,6 +14,7 @@ from patience import PATIENCE, wait_for
 from cortex_otel.operate.leases import Leases
 from cortex_otel_exporters.sqlite.files import open_for_writing
 
+COMMAND = Path(sys.executable).with_name("cortex-otel")
 SITE = Path(__file__).with_name("jobs_site")
 #: Short enough to be seen, long enough for a busy machine.
 TIMES = {
@@ -38,7 +39,7 @@ class Machine:
 
     def start(self, *arguments, jobs, **environment):
         process = subprocess.Popen(
-            [sys.executable, "-m", "cortex_otel.cli", *arguments, "--home", str(self.home)],
+            [COMMAND, *arguments, "--home", str(self.home)],
             env={
                 **os.environ,
                 **TIMES,

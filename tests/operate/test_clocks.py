@@ -1,8 +1,9 @@
-"""The scheduler under clocks that jump. The database is real; time is made, and runs end at once."""
+"""The scheduler under clocks that jump. The database is real, time is made, runs end at once."""
 
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -27,9 +28,7 @@ class World:
     """A wall clock that is set, a clock that isn't, and one scheduler or more."""
 
     def __init__(self, home):
-        self.settings = read_environment(
-            overrides={"home": home, "time_zone": "Asia/Seoul"}
-        )
+        self.settings = read_environment(overrides={"home": home, "time_zone": "Asia/Seoul"})
         open_for_writing(self.settings.database).close()
         self.leases = leases.Leases(self.settings.database)
         self.wall_ns = SEOUL.instant("2026-11-25T10:20")
@@ -197,7 +196,7 @@ def test_a_job_that_fails_is_tried_again_ever_more_rarely(world):
         start = world.row("weekly").last_start
         if start is not None and start not in starts:
             starts.append(start)
-    waits = [(after - before) / NS for before, after in zip(starts, starts[1:], strict=False)]
+    waits = [(after - before) / NS for before, after in pairwise(starts)]
     for count, wait in enumerate(waits):
         assert wait == pytest.approx(min(60 * 2**count, 3600), rel=0.25, abs=62)
     assert len({round(wait % 60, 3) for wait in waits}) > 3  # not all to the same second
@@ -257,9 +256,7 @@ def test_a_serve_of_other_settings_that_switches_a_job_off_doesn_t_make_it_run_m
 def test_a_job_that_is_switched_off_and_on_again(world):
     world.live(HOUR)
     on = [True]
-    jobs = (
-        Job(name="daily", title="", cadence=DAILY, run=lambda _: "", is_on=lambda _: bool(on)),
-    )
+    jobs = (Job(name="daily", title="", cadence=DAILY, run=lambda _: "", is_on=lambda _: bool(on)),)
     switched = world.another(jobs)
     on.clear()
     switched.look()

@@ -1,4 +1,4 @@
-"""On the PYTHONPATH of a real ``cortex-otel``: jobs to test with, and times to wait that are short."""
+"""On the PYTHONPATH of a real ``cortex-otel``: jobs to test with, and short times to wait."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def broken(settings):
 
 
 def surprised(settings):
-    print("noise on stdout")
+    sys.stdout.write("noise on stdout\n")
     raise KeyError("no key for jane.doe@example.com")
 
 
@@ -76,7 +76,6 @@ if names := os.environ.get("JOBS_TEST_JOBS"):
     jobs.JOBS = tuple(ALL[name] for name in names.split(","))
     scheduler.Scheduler.__init__.__defaults__ = (jobs.JOBS,)
 for module in (leases, scheduler):
-    for name in ("LEASE_SECONDS", "RENEWAL_SECONDS", "CONFIRM_SECONDS", "SETTLE_SECONDS",
-                 "FIRST_RUN_SECONDS", "FIRST_RETRY_SECONDS", "SPREAD_SECONDS", "LOOK_SECONDS"):  # fmt: skip
-        if hasattr(module, name) and name in os.environ:
+    for name in vars(module).keys() & os.environ.keys():
+        if name.endswith("_SECONDS"):
             setattr(module, name, float(os.environ[name]))
