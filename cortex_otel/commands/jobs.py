@@ -65,7 +65,7 @@ def add_to(commands: Commands) -> None:
         ),
     )
     command.add_argument("action", nargs="?", choices=("run",), help=_("run: run a job now"))
-    command.add_argument("name", nargs="?", metavar="NAME", help=_("which job to run"))
+    command.add_argument("job", nargs="?", metavar="NAME", help=_("which job to run"))
     command.add_argument(
         "--force",
         action="store_true",
@@ -201,11 +201,11 @@ def _run_one(arguments: argparse.Namespace, settings: Settings) -> int:
     from cortex_otel.operate.jobs import JOBS  # noqa: PLC0415 - not for --help
     from cortex_otel.operate.switches import is_on, switches  # noqa: PLC0415 - the same
 
-    job = next((each for each in JOBS if each.name == arguments.name), None)
+    job = next((each for each in JOBS if each.name == arguments.job), None)
     if job is None:
         # A NAME that is missing is answered with those that there are.
         names = ", ".join(each.name for each in JOBS) or _("none")
-        name = arguments.name or "''"
+        name = arguments.job or "''"
         complain(_("no job called {name}; there are: {names}", name=name, names=names))
         return _SENSELESS
     if arguments.lease is not None:
