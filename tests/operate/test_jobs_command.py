@@ -138,7 +138,7 @@ def test_ctrl_c_ends_a_run_and_leaves_the_lease_free(machine, gone):
 def test_a_file_of_the_directory_it_is_started_in_is_no_module_of_ours(
     machine, tmp_path, monkeypatch
 ):
-    (tmp_path / "json.py").write_text("raise SystemExit(99)", encoding="utf-8")
+    (tmp_path / "webbrowser.py").write_text("raise SystemExit(99)", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     assert machine.run("jobs", "run", "quick", jobs="quick")[:2] == (0, "quick: done in the home\n")
 

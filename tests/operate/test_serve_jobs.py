@@ -68,7 +68,7 @@ def test_serve_ends_within_a_second_in_the_middle_of_a_job(machine):
 
 
 def test_a_job_whose_serve_was_killed_ends_and_another_takes_it_over(machine, gone):
-    serve = machine.serve(jobs="slow")
+    serve = machine.serve(jobs="slow", RENEWAL_SECONDS="600")
     (worker,) = started(machine, "slow starts")
     serve.kill()
     gone(worker)
