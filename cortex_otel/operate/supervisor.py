@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from cortex_otel.operate import leases
+from cortex_otel.operate.worker import INTERRUPTED
 from cortex_otel.query.zones import project_zone
 from cortex_otel.settings import to_environment
 from cortex_otel_exporters.sqlite.reader import StoreError
@@ -29,11 +30,14 @@ if TYPE_CHECKING:
 __all__ = ["RunEnd", "supervise"]
 
 _SECONDS_BETWEEN_LOOKS = 0.1
-#: From SIGTERM to SIGKILL: of a run that takes too long, and where somebody waits for the end.
+#: From SIGTERM to SIGKILL, of a run that takes too long.
 _GRACE_SECONDS = 2.0
-_SHORT_GRACE_SECONDS = 0.15
-_SECONDS_TO_DIE = 0.5
-_SHORT_BUSY_TIMEOUT_MS = 150
+#: Where somebody waits for the end: for it to end by itself, and then as above.
+_OWN_END_SECONDS = 0.15
+_SHORT_GRACE_SECONDS = 0.05
+_SECONDS_TO_DIE = 0.1
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+_SHORT_BUSY_TIMEOUT_MS = 100
 _MAX_RESULT_LENGTH = 65_536
 
 
@@ -67,8 +71,7 @@ def supervise(
     try:
         return _wait(process, job, settings, holder, stopped)
     except BaseException:
-        _cut_off(process, _SHORT_GRACE_SECONDS)
-        _written_down(job, settings, holder, "interrupted", _STOPPED)
+        _interrupt(process, job, settings, holder)
         raise
     finally:
         for pipe in (process.stdin, process.stdout):
@@ -86,10 +89,9 @@ def _wait(
     deadline = time.monotonic() + job.time_limit
     while process.poll() is None:
         if stopped.wait(_SECONDS_BETWEEN_LOOKS):
-            _cut_off(process, _SHORT_GRACE_SECONDS)
-            return _written_down(job, settings, holder, "interrupted", _STOPPED)
+            return _interrupt(process, job, settings, holder)
         if time.monotonic() > deadline:
-            _cut_off(process, _GRACE_SECONDS)
+            _cut_off(process)
             detail = f"cut off after {job.time_limit:g} s"
             return _written_down(job, settings, holder, "timed_out", detail)
     return _result(process) or _written_down(
@@ -142,14 +144,36 @@ def _death(code: int) -> str:
     return f"its process was ended by signal {name}"
 
 
-def _cut_off(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
+def _interrupt(
+    process: subprocess.Popen[bytes], job: Job, settings: Settings, holder: str
+) -> RunEnd:
+    """End the process at once: this one may have no time to see it through."""
+    if process.stdin is not None:
+        process.stdin.close()  # it gives the lease back and ends, even if this process is gone then
+    if not _has_ended(process, _OWN_END_SECONDS):  # it is only starting, or hangs
+        _signal(process, signal.SIGTERM)
+        _written_down(job, settings, holder, "interrupted", INTERRUPTED)
+        _has_ended(process, _SHORT_GRACE_SECONDS)
+    _signal(process, _KILL)
+    _has_ended(process, _SECONDS_TO_DIE)
+    return RunEnd("interrupted", INTERRUPTED)
+
+
+def _cut_off(process: subprocess.Popen[bytes]) -> None:
     """End the process and all that it started: ask them, then don't."""
     _signal(process, signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(grace_seconds)
-    _signal(process, getattr(signal, "SIGKILL", signal.SIGTERM))
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_SECONDS_TO_DIE)
+    _has_ended(process, _GRACE_SECONDS)
+    _signal(process, _KILL)
+    _has_ended(process, _SECONDS_TO_DIE)
+
+
+def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Whether it ends within that time."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> None:
@@ -168,6 +192,3 @@ def _written_down(job: Job, settings: Settings, holder: str, outcome: str, detai
         if not table.end(job, holder, outcome, detail, now_ns=time.time_ns(), zone=zone):
             return RunEnd("lost", "another process has taken it over")
     return RunEnd(outcome, detail)
-
-
-_STOPPED = "stopped with the process that ran it"

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from cortex_otel.operate.job import Job
     from cortex_otel.settings import Settings
 
-__all__ = ["work"]
+__all__ = ["INTERRUPTED", "work"]
+
+#: Detail of a run that ended with the process that started it.
+INTERRUPTED = "stopped with the process that started it"
 
 #: Who started it cuts it off first; this is for one that is stopped or dead.
 _SECONDS_BEYOND_LIMIT = 30
@@ -89,9 +92,11 @@ class _Worker:
         except BaseException as error:  # noqa: BLE001 - SystemExit, too, is no more than an outcome
             return "failed", _described(error)
 
-    def _end(self, outcome: str, detail: str) -> bool:
-        """Write how it ended, however long others lock the database; false if it lost the lease."""
-        deadline = time.monotonic() + _SECONDS_TO_WRITE_DOWN
+    def _end(
+        self, outcome: str, detail: str, patience_seconds: float = _SECONDS_TO_WRITE_DOWN
+    ) -> bool:
+        """Write how it ended, even if others lock the database; false if it lost the lease."""
+        deadline = time.monotonic() + patience_seconds
         while True:
             try:
                 return self._leases.end(
@@ -114,7 +119,7 @@ class _Worker:
                 pass
         with self._lock:
             with contextlib.suppress(Exception):
-                self._end("interrupted", "the process that started it ended")
+                self._end("interrupted", INTERRUPTED, patience_seconds=0)
             _end_all()
 
     def _keep_lease(self) -> None:
