@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.commands.parsing import Commands
     from cortex_otel.operate.job import Cadence, Job
+    from cortex_otel.operate.leases import JobRow
     from cortex_otel.operate.states import JobState
     from cortex_otel.query.zones import Zone
     from cortex_otel.settings import Settings
@@ -224,7 +225,7 @@ def _supervised(job: Job, settings: Settings, *, force: bool) -> int:
     from cortex_otel.operate.supervisor import supervise  # noqa: PLC0415 - the same
 
     table, now_ns = leases.Leases(settings.database), time.time_ns()
-    row = table.read().get(job.name)
+    row = table.read(upgrade=True).get(job.name)
     holder = leases.new_holder("command")
     is_left = row is not None and row.lease_has_ended(now_ns)
     if not table.claim(job.name, holder, now_ns, force=force or is_left):
@@ -240,7 +241,7 @@ def _supervised(job: Job, settings: Settings, *, force: bool) -> int:
     return _FAILED
 
 
-def _held(job: Job, row: Any, settings: Settings) -> str:
+def _held(job: Job, row: JobRow | None, settings: Settings) -> str:
     from cortex_otel.operate.leases import process_of  # noqa: PLC0415 - not for --help
 
     if row is None or row.holder is None:

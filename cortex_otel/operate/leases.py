@@ -117,8 +117,11 @@ class Leases:
         self._database = database
         self._busy_timeout_ms = busy_timeout_ms
 
-    def read(self) -> dict[str, JobRow]:
+    def read(self, *, upgrade: bool = False) -> dict[str, JobRow]:
         """All rows by job.
+
+        Args:
+            upgrade: bring a database of an older version up to date.
 
         Raises:
             StoreError: there is no database, or it can't be read.
@@ -126,9 +129,9 @@ class Leases:
         try:
             connection = open_reader(self._database, timeout_ms=self._busy_timeout_ms)
         except StoreError as error:
-            if error.reason != "older":
+            if error.reason != "older" or not upgrade:
                 raise
-            with self._writing():  # brings it up to date
+            with self._writing():
                 pass
             connection = open_reader(self._database, timeout_ms=self._busy_timeout_ms)
         try:

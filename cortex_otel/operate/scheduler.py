@@ -119,7 +119,7 @@ class Scheduler:
             StoreError: the table can't be read or written.
         """
         now_ns, zone = self._now_ns(), project_zone(self._settings.time_zone)
-        rows = self._leases.read()
+        rows = self._leases.read(upgrade=True)
         found = [rows.get(job.name) for job in self._jobs]
         wanted = [self._planned(index, row, now_ns, zone) for index, row in enumerate(found)]
         if changes := [each for each in zip(found, wanted, strict=True) if each[0] != each[1]]:
