@@ -1,4 +1,4 @@
-"""Write settings.md, questions.md and openapi.json of docs/reference from the code they describe.
+"""Write what is generated in docs/reference from the code that it describes.
 
 ``make generate`` runs it; ``tests/contracts/test_drift.py`` fails where a file is out of date.
 Meanings come from the docstrings that stand below fields and constants, read with ``ast``.
@@ -13,6 +13,9 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cortex_otel.commands.jobs import cadence_in_words
+from cortex_otel.operate.jobs import JOBS
+from cortex_otel.operate.switches import switches
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.settings import Settings
 
@@ -71,6 +74,21 @@ or 1. Counts are weighted where events were sampled.
 """
 
 
+_JOBS_HEAD = """\
+<!-- Generated from cortex_otel/operate/jobs.py by docs/generate.py.
+     Change it there, then `make generate`. -->
+# Jobs
+
+What `cortex-otel serve` does to keep the store in order, and `cortex-otel jobs run NAME` does at
+once ([how it works](../how-to/operate.md)). Times of day are those of `CORTEX_OTEL_TIME_ZONE`. The
+limit is in seconds; a run that takes longer is cut off. The settings named last decide whether the
+job is on.
+
+| job | what it does | due | limit | settings |
+| --- | --- | --- | --- | --- |
+"""
+
+
 def main() -> None:
     """Write them."""
     for name, text in generated().items():
@@ -85,6 +103,7 @@ def generated() -> dict[str, str]:
         "settings.md": settings_page(),
         "openapi.json": api_description(),
         "questions.md": questions_page(),
+        "jobs.md": jobs_page(),
     }
 
 
@@ -130,6 +149,16 @@ def questions_page() -> str:
             ]
         page.append("\n| column | unit | meaning |\n| --- | --- | --- |\n")
         page += [f"| `{one.name}` | {one.unit} | {one.meaning} |\n" for one in each.columns]
+    return "".join(page)
+
+
+def jobs_page() -> str:
+    """The reference of jobs."""
+    page = [_JOBS_HEAD]
+    for job in JOBS:
+        settings = ", ".join(f"`{name}`" for name in switches(job, Settings())) or "-"
+        due = cadence_in_words(job.cadence, "en")
+        page.append(f"| `{job.name}` | {job.title} | {due} | {job.time_limit:g} | {settings} |\n")
     return "".join(page)
 
 

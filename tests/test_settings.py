@@ -171,6 +171,7 @@ SENSELESS = {
     "receiver_port": [-1, 65_536, 43.18],
     "receiver_token": ["short", "é" * 20, b"x" * 20],
     "receiver_services": ["shop", "=web", "shop=", "a=b c", "a=web,a=mcp", {"a": "b,c"}, object()],
+    "jobs": ["perhaps", 3, object()],
 }
 
 

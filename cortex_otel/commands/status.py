@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel.commands.console import age, error_message, ledger_line, line, size
+from cortex_otel.commands.jobs import job_facts
 from cortex_otel.commands.parsing import add_command, add_json
 from cortex_otel.locale import N_, _, ngettext
 from cortex_otel.query.formats import iso_time, pad, printable, width
@@ -116,6 +117,7 @@ def collect(settings: Settings) -> Facts:
         "database": str(settings.database),
         "exists": _mode(settings.database) is not None,
         "problem": "",
+        "jobs": [],
         "events": 0,
         "last_event_ns": None,
         **_files(settings),
@@ -131,12 +133,25 @@ def collect(settings: Settings) -> Facts:
     else:
         try:
             facts |= store_facts(connection)
+            facts["jobs"] = _troubled_jobs(settings, facts["now_ns"])
         except StoreError as error:
             facts["problem"] = error_message(error)
         finally:
             connection.close()
     verdict, message = _verdict(facts, [writer for writer in writers if writer.alive])
     return {"verdict": verdict, "message": message, **facts}
+
+
+def _troubled_jobs(settings: Settings, now_ns: int) -> list[Facts]:
+    """The jobs that failed or are overdue."""
+    from cortex_otel.operate.states import job_states  # noqa: PLC0415 - not for --help
+
+    zone = project_zone(settings.time_zone)
+    return [
+        job_facts(state, zone)
+        for state in job_states(settings, now_ns, zone)
+        if state.has_failed or state.is_overdue
+    ]
 
 
 def _verdict(  # noqa: PLR0911 - one per verdict
@@ -253,6 +268,23 @@ def _rows(facts: Facts, zone: Zone) -> Iterator[tuple[str, str]]:
             modes,
         )
     yield from _process_rows(facts)
+    yield from _job_rows(facts)
+
+
+def _job_rows(facts: Facts) -> Iterator[tuple[str, str]]:
+    label = _("Jobs")
+    for job in facts["jobs"]:
+        if job["failures"]:
+            told = ngettext(
+                "{job} failed: {detail}",
+                "{job} failed {failures} times: {detail}",
+                job["failures"],
+                **job,
+            )
+        else:
+            told = _("{job} is overdue since {time}", job=job["job"], time=job["next_run"])
+        yield label, told
+        label = ""
 
 
 def _process_rows(facts: Facts) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING, Protocol
+
+from cortex_otel.operate.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,15 +28,20 @@ class Background(Protocol):
 
 def backgrounds(settings: Settings) -> list[Background]:
     """All that the settings ask for."""
-    del settings
-    return []
+    return [*([Scheduler(settings)] if settings.jobs else [])]
 
 
 @contextlib.contextmanager
 def beside(settings: Settings) -> Iterator[None]:
-    """Everything runs from here to the end of the block."""
-    with contextlib.ExitStack() as stack:
-        for each in backgrounds(settings):
-            stack.callback(each.stop)
+    """Everything runs from here to the end of the block, where all are stopped at once."""
+    everything = backgrounds(settings)
+    try:
+        for each in everything:
             each.start()
         yield
+    finally:
+        stopping = [threading.Thread(target=each.stop, daemon=True) for each in everything]
+        for thread in stopping:
+            thread.start()
+        for thread in stopping:
+            thread.join()

@@ -16,6 +16,13 @@ from __future__ import annotations
 from cortex_otel.settings.declaration import Settings
 from cortex_otel.settings.headers import read_headers
 from cortex_otel.settings.host_config import enabled_by_host
-from cortex_otel.settings.reading import SettingError, read_environment
+from cortex_otel.settings.reading import SettingError, read_environment, to_environment
 
-__all__ = ["SettingError", "Settings", "enabled_by_host", "read_environment", "read_headers"]
+__all__ = [
+    "SettingError",
+    "Settings",
+    "enabled_by_host",
+    "read_environment",
+    "read_headers",
+    "to_environment",
+]

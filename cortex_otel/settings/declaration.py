@@ -326,6 +326,15 @@ class Settings:
     """Which Cortex service a sender is, by its `service.name`, e.g. `my-shop=web,*=refuse`. A
     sender that isn't named is the service that its name says."""
 
+    jobs: bool = _setting(
+        "CORTEX_OTEL_JOBS",
+        default=True,
+        parse=parsers.boolean,
+        allowed="true or false",
+    )
+    """Whether `cortex-otel serve` runs the jobs that keep the store in order. Switch it off where
+    cron or systemd run them: `cortex-otel jobs run NAME`."""
+
     @property
     def database(self) -> Path:
         """The SQLite file."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from cortex_otel.settings.declaration import Settings
 
-__all__ = ["SettingError", "read_environment"]
+__all__ = ["SettingError", "read_environment", "to_environment"]
 
 _LISTS = frozenset({"sampling", "allow_attributes", "soft_errors", "baggage", "receiver_services"})
 _MAX_SHOWN_LENGTH = 200
@@ -93,6 +93,21 @@ def read_environment(
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         values["enabled"] = False
     return Settings(**values)
+
+
+def to_environment(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables that another process needs beside ``environ`` to have the same settings.
+
+    Args:
+        settings: from the environment, from code, or both.
+        environ: what that process has anyway; this one's environment by default.
+    """
+    there = read_environment(environ, warn=lambda _: None)
+    return {
+        setting.metadata["environment"]: _text_of(value) or ""
+        for setting in fields(Settings)
+        if (value := getattr(settings, setting.name)) != getattr(there, setting.name)
+    }
 
 
 def _parse(setting: Field[Any], name: str, text: str) -> Any:

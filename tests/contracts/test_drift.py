@@ -35,7 +35,7 @@ def sections(page: str, level: str) -> dict[str, str]:
 
 def test_the_generated_reference_is_up_to_date(root, reference):
     generated = runpy.run_path(str(root / "docs" / "generate.py"))["generated"]()
-    assert {"settings.md", "questions.md", "openapi.json"} <= generated.keys()
+    assert {"settings.md", "questions.md", "openapi.json", "jobs.md"} <= generated.keys()
     for name, text in generated.items():
         assert (reference / name).read_text(encoding="utf-8") == text, f"{name}; run: make generate"
 

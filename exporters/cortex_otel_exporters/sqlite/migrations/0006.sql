@@ -3,13 +3,14 @@
 
 CREATE TABLE jobs (
     job          TEXT PRIMARY KEY,
-    next_run     INTEGER NOT NULL,  -- Unix ns
-    holder       TEXT,              -- who runs it now; NULL: nobody
+    next_run     INTEGER,           -- Unix ns; NULL: it is switched off
+    holder       TEXT,              -- who runs it now, as kind:pid:random; NULL: nobody
     lease_until  INTEGER,           -- Unix ns, from when on another may
     last_start   INTEGER,           -- Unix ns
-    last_end     INTEGER,           -- Unix ns
+    last_end     INTEGER,           -- Unix ns; NULL: it is running
     last_success INTEGER,           -- Unix ns, the end of the last run that worked
-    outcome      TEXT,              -- of the last run: done, failed, timed_out, interrupted
+    outcome      TEXT,              -- of the last run that ended: done, failed, timed_out,
+                                    -- interrupted
     detail       TEXT,              -- one English line: what came of it, or what went wrong
     failures     INTEGER NOT NULL DEFAULT 0  -- in a row
 ) WITHOUT ROWID;
