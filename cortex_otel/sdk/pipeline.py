@@ -27,6 +27,7 @@ from cortex_otel.process.redact import Redactor
 from cortex_otel.process.sample import TraceSampler
 from cortex_otel.sdk.providers import LogJoint, MetricJoint, TraceJoint
 from cortex_otel.sdk.resource import cortex_resource, cortex_sampler, sampling_of_environment
+from cortex_otel.settings.log_file import log_file
 from cortex_otel.span import versions as span_versions
 from cortex_otel.span.metric_internals import forget_counted
 from cortex_otel_exporters.sqlite.exporters import SqliteMetricReader
@@ -144,6 +145,7 @@ class StorePipeline(Pipeline):
             interval_ms=settings.flush_interval_ms,
             metrics_interval_ms=settings.metrics_interval_ms,
             describe=self._describe,
+            log_file=log_file(settings),
         )
         guard.report_to(self.writer)
         super().__init__(
