@@ -139,13 +139,14 @@ class StorePipeline(Pipeline):
         resolver = identity.use(settings)
         resolver.prepare(create_key=False)
         self._resolver = resolver
+        self._log_file = log_file(settings)
         self.writer = Writer(
             settings.database,
             queue_size=settings.queue_size,
             interval_ms=settings.flush_interval_ms,
             metrics_interval_ms=settings.metrics_interval_ms,
             describe=self._describe,
-            log_file=log_file(settings),
+            log_file=self._log_file,
         )
         guard.report_to(self.writer)
         super().__init__(
@@ -243,6 +244,7 @@ class StorePipeline(Pipeline):
     def _describe(self) -> dict[str, object]:
         # Called on the writer thread with its first transaction; creates the key if there is none.
         self._resolver.prepare()
+        trouble = self._log_file.trouble if self._log_file is not None else ""
         return {
             "service": self.converter.service,
             "faults": guard.faults(),
@@ -252,6 +254,7 @@ class StorePipeline(Pipeline):
                 self._span_note(),
                 *(joint.note for joint in self.joints if joint.how != "own"),
                 *(self.others.notes if self.others else ()),
+                *([f"log_file:{trouble}"] if trouble else ()),
             ],
         }
 

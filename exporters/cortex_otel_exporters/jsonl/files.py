@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "Appended", "Appender", "LogName", "locked", "log_names", "name_of", "release",
+    "Appended", "Appender", "LogName", "locked", "log_name", "log_names", "name_of", "release",
     "without_half_line",
 ]  # fmt: skip
 
@@ -84,20 +84,21 @@ def log_names(directory: Path) -> list[LogName]:
         OSError: the directory can't be read; one that isn't there is empty.
     """
     with contextlib.suppress(FileNotFoundError):
-        return sorted(
-            LogName(found[1], int(found[2]), found[3] is not None)
-            for name in os.listdir(directory)  # noqa: PTH208 - names are enough
-            if (found := _NAME.fullmatch(name)) and _is_day(found[1])
-        )
+        names = map(log_name, os.listdir(directory))  # noqa: PTH208 - names are enough
+        return sorted(name for name in names if name is not None)
     return []
 
 
-def _is_day(text: str) -> bool:
+def log_name(text: str) -> LogName | None:
+    """The name of a file of the log; ``None`` if it is none."""
+    found = _NAME.fullmatch(text)
+    if found is None:
+        return None
     try:
-        date.fromisoformat(text)
+        date.fromisoformat(found[1])
     except ValueError:
-        return False
-    return True
+        return None
+    return LogName(found[1], int(found[2]), found[3] is not None)
 
 
 class Appender:

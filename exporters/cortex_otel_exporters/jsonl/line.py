@@ -99,9 +99,7 @@ def schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line of cortex-otel's log file",
         "type": "object",
-        "properties": {
-            each.name: {"description": each.meaning, **each.schema} for each in FIELDS
-        },
+        "properties": {each.name: {"description": each.meaning, **each.schema} for each in FIELDS},
         "required": [each.name for each in FIELDS],
         "additionalProperties": False,
     }
@@ -166,9 +164,10 @@ class LineMaker:
         self._contexts[context] = parts = (
             _encode(attributes)[1:-1],
             frozenset(attributes),
-            f'"metadata":{{"project_id":{_or_nothing(context.project_id)},'
-            f'"branch_id":{_or_nothing(context.branch_id)}}}',
-        )
+            '"metadata":' + _encode({
+                "project_id": context.project_id or None, "branch_id": context.branch_id or None,
+            }),
+        )  # fmt: skip
         return parts
 
 
@@ -177,7 +176,7 @@ def _or_nothing(text: str) -> str:
 
 
 def _with_data(attributes: str, keys: frozenset[str], data: Mapping[str, object]) -> str:
-    """The members of ``parameters``: what an event has wins, and null is nothing, as in the view."""
+    """The members of ``parameters``: the event's own win, and null is none, as in the view."""
     if not keys.isdisjoint(data) or None in data.values():
         merged = json.loads(f"{{{attributes}}}") | dict(data)
         return _encode({key: value for key, value in merged.items() if value is not None})[1:-1]
@@ -186,7 +185,7 @@ def _with_data(attributes: str, keys: frozenset[str], data: Mapping[str, object]
         # Exact types: a subclass may run the host's code, and ``True`` is an ``int``.
         kind = type(value)
         if kind is str:
-            text = quoted(value)
+            text = quoted(value)  # type: ignore[arg-type]  # as just seen
         elif kind is int:
             text = repr(value)
         else:

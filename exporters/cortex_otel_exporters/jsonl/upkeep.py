@@ -153,7 +153,7 @@ def _compress(directory: Path, name: LogName) -> bool:
         without_half_line(descriptor, status.st_size)
         # Under the lock, so nobody else is at work on it, whatever a killed one left.
         output = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with open(output, "wb") as raw, open(descriptor, "rb", closefd=False) as plain:
+        with os.fdopen(output, "wb") as raw, os.fdopen(descriptor, "rb", closefd=False) as plain:
             with gzip.GzipFile("", "wb", 6, raw, mtime=int(status.st_mtime)) as packed:
                 shutil.copyfileobj(plain, packed, _PIECE)
             raw.flush()
@@ -187,12 +187,12 @@ def _clock_is_trusted(directory: Path, now: float) -> bool:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         told = json.loads(path.read_bytes())
         seen, since = float(told["seen"]), float(told["since"])
-    if not -_BACK_SECONDS <= now - seen <= _LEAP_SECONDS or not 0 <= now - since:
+    if not -_BACK_SECONDS <= now - seen <= _LEAP_SECONDS or not since <= now:
         since = now
     unfinished = path.with_name(f"{_CLOCK}.{os.getpid()}.tmp")
     with contextlib.suppress(OSError):
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w", encoding="ascii") as file:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
             json.dump({"seen": now, "since": since}, file)
         unfinished.rename(path)
     return now - since >= _DAY_SECONDS

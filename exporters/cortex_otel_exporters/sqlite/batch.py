@@ -55,7 +55,7 @@ class Refused(NamedTuple):
     records: list[int]
     points: list[int]
     duplicates: list[int]
-    """Positions of the records that are stored already."""
+    """Of the records that are stored already."""
 
     def __len__(self) -> int:
         return len(self.records) + len(self.points)
@@ -117,11 +117,10 @@ class BatchWriter:
             entries = Counter(ledger)
             known = KnownEvents(connection, records, shares) if shares and records else None
             known_points = KnownPoints(connection, points, shares) if shares and points else None
-            duplicates: list[int] = []
             refused = Refused(
-                self._write_events(records, entries, known, presences, duplicates),
+                self._write_events(records, entries, known, presences),
                 self._write_metrics(points, entries, known_points),
-                duplicates,
+                known.duplicates if known is not None else [],
             )
             self._write_ledger(entries)
             connection.execute("COMMIT")
@@ -163,13 +162,8 @@ class BatchWriter:
         entries: Counter[LedgerEntry],
         known: KnownEvents | None = None,
         presences: Sequence[Presence] = (),
-        duplicates: list[int] | None = None,
     ) -> list[int]:
-        """Insert the valid ones; counts all in ``entries`` and returns positions of the others.
-
-        Positions of those that are stored already are added to ``duplicates``.
-        """
-        duplicates = [] if duplicates is None else duplicates
+        """Insert the valid ones; counts all in ``entries`` and returns positions of the others."""
         refused: list[int] = []
         if not records and not presences:
             return refused
@@ -184,9 +178,8 @@ class BatchWriter:
         piece = _PIECE if is_gentle else _LARGE_PIECE
         for start in range(0, len(records), piece):
             received: list[_Row] = []
-            span = range(start, start + piece)
             rows = self._rows(
-                records, span, next_key, totals, refused, duplicates, known, received
+                records, range(start, start + piece), next_key, totals, refused, known, received
             )
             _EVENTS.run(connection, rows, pause=is_gentle)
             if received:
@@ -237,7 +230,6 @@ class BatchWriter:
         first_key: int,
         totals: _BatchTotals,
         refused: list[int],
-        duplicates: list[int],
         known: KnownEvents | None,
         received: list[_Row],
     ) -> list[_Row]:
@@ -285,7 +277,6 @@ class BatchWriter:
                 None if weight == 1 else weight, message or None, shape_key, values,
             )  # fmt: skip
             if known is not None and not known.add(number, record, row):
-                duplicates.append(number)
                 continue
             rows.append(row)
             if identity is not None:
@@ -315,7 +306,7 @@ class BatchWriter:
                 if trouble_of(error) is not None:
                     raise
                 refused.append(position)
-        duplicates = known.duplicates if known is not None else 0
+        duplicates = len(known.duplicates) if known is not None else 0
         entries["metric", "stored", ""] += len(points) - len(refused) - duplicates
         entries["metric", "dropped", "invalid"] += len(refused)
         entries["metric", "dropped", "duplicate"] += duplicates

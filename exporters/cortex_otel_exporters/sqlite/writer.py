@@ -312,9 +312,8 @@ class Writer:
             if not outcome.trouble:
                 batch = buffer.batch
                 buffer.written(ledger, outcome.refused)
+                # After the commit, so that what the log tells is in the database.
                 if self._log_file is not None:
-                    # After the commit: what the log tells is in the database, whatever comes
-                    # between. And under the lock, which a fork waits for.
                     self._log_file.write(outcome.stored(batch))
                     buffer.take_notes(self._log_file.counts)
         if outcome.trouble:
@@ -375,8 +374,6 @@ class Writer:
         state["trouble"] = self.trouble
         with contextlib.suppress(Exception):
             state.update(self._describe())
-            if self._log_file is not None and self._log_file.trouble:
-                state["notes"] = [*state.get("notes", ()), f"log_file:{self._log_file.trouble}"]
         return state
 
     # --- forks ----------------------------------------------------------------------------------
