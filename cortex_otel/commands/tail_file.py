@@ -64,7 +64,13 @@ def run(
     except BrokenPipeError:
         raise
     except OSError as error:
-        complain(_("{path} can't be read: {detail}", path=path, detail=error.strerror or error))
+        complain(
+            _(
+                "the log file {path} can't be read: {detail}",
+                path=path,
+                detail=error.strerror or error,
+            )
+        )
         return 1
 
 
