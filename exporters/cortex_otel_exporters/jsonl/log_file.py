@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from cortex_otel_exporters import host_tasks, native
@@ -44,7 +43,7 @@ class LogFile:
 
     def __init__(self, policy: LogPolicy) -> None:
         self._policy = policy
-        self._zone = policy.zone()
+        policy.zone()  # read here: the writing thread imports nothing where threads are patched
         self._left_out = frozenset(LEVELS[: LEVELS.index(policy.level)])
         self.begin()
 
@@ -96,9 +95,7 @@ class LogFile:
             self.counts.update(make_room(self._policy))
 
     def _today(self) -> str:
-        if self._zone is None:
-            return time.strftime("%Y-%m-%d", time.localtime())
-        return datetime.now(self._zone).date().isoformat()
+        return self._policy.day_of(time.time()).isoformat()
 
     def _failed(self, number: int, error: Exception) -> None:
         trouble = "unavailable"
