@@ -8,6 +8,7 @@ import pytest
 
 for _name, _path in {
     "store_kit": Path(__file__).parents[1] / "exporters" / "store_kit.py",
+    "receiver_kit": Path(__file__).parents[1] / "receive" / "receiver_kit.py",
     "log_kit": Path(__file__).with_name("log_kit.py"),
 }.items():
     if _name not in sys.modules:
