@@ -25,6 +25,7 @@ __all__ = ["Line", "LogMissingError", "LogReader"]
 _PIECE: Final = 65_536
 #: Longer ones aren't ours: the store refuses such records.
 _LONGEST_LINE: Final = 1 << 20
+_HEAD: Final = 64
 _NAMES: Final = frozenset(each.name for each in FIELDS)
 
 
@@ -45,6 +46,8 @@ class _Place(NamedTuple):
 
     inode: int
     offset: int
+    head: bytes
+    """How the file begins, with a time: inodes are used again."""
 
 
 class LogReader:
@@ -87,7 +90,10 @@ class LogReader:
             OSError: a file can't be read.
         """
         found: list[Line] = []
-        for name, path in self._sources(only=False):
+        sources = list(self._sources(only=False))
+        keys = {name[:2] for name, _ in sources}
+        self._places = {key: place for key, place in self._places.items() if key in keys}
+        for name, path in sources:
             if len(found) >= most:
                 break
             with contextlib.suppress(FileNotFoundError):
@@ -122,7 +128,7 @@ class LogReader:
             for offset, text in _backwards(file.fileno(), status.st_size):
                 if end is None:  # what stands after the last line end isn't whole yet
                     end = offset
-                    self._places[name[:2]] = _Place(status.st_ino, end)
+                    self._places[name[:2]] = _Place(status.st_ino, end, _head(file.fileno()))
                     continue
                 if not count:
                     return
@@ -145,14 +151,18 @@ class LogReader:
     def _rest(self, name: LogName, path: Path, most: int) -> list[Line]:
         place = self._places.get(name[:2])
         status = path.stat()
-        if place == (status.st_ino, status.st_size):
+        if place is not None and place[:2] == (status.st_ino, status.st_size):
             return []
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
-            if place is None or place.inode != status.st_ino:
-                place = _Place(status.st_ino, 0)
-            # Shorter: what a full disk had room for of a batch was cut off again.
-            offset = min(place.offset, status.st_size)
+            head = _head(file.fileno())
+            is_same = (
+                place is not None and place.inode == status.st_ino and head.startswith(place.head)
+            )
+            offset = place.offset if place is not None and is_same else 0
+            if offset > status.st_size:
+                # What a full disk had room for of a batch was cut off again.
+                offset, _ = next(_backwards(file.fileno(), status.st_size))
             file.seek(offset)
             found: list[Line] = []
             while len(found) < most and (text := file.readline(_LONGEST_LINE)).endswith(b"\n"):
@@ -161,7 +171,7 @@ class LogReader:
                     found.append(line)
             if len(text) == _LONGEST_LINE and not text.endswith(b"\n"):
                 offset += len(text)
-        self._places[name[:2]] = _Place(status.st_ino, offset)
+        self._places[name[:2]] = _Place(status.st_ino, offset, head)
         return found
 
     def _rest_compressed(self, name: LogName, path: Path) -> Iterator[Line]:
@@ -180,6 +190,10 @@ class LogReader:
         if not isinstance(fields, dict) or fields.keys() != _NAMES or not self._wanted(fields):
             return None
         return Line(text.decode("ascii"), fields)
+
+
+def _head(descriptor: int) -> bytes:
+    return os.pread(descriptor, _HEAD, 0)
 
 
 def _backwards(descriptor: int, size: int) -> Iterator[tuple[int, bytes]]:
