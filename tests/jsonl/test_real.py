@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 
 import pytest
 from log_kit import assert_equal_rows, lines
@@ -176,3 +177,79 @@ def test_tail_shows_the_same_of_file_and_database(home, capsys):
     user = json.loads(tail("--json", "--type", "mcp.tool_call")[0])["user_id_hash"]
     assert tail("--user", user[:6]) == tail("--user", user[:6], "--file") != []
     assert tail("--user", "nobody", "--file") == []
+
+
+def test_what_the_doctor_sends_is_in_no_log(tmp_path, monkeypatch):
+    from cortex_otel.doctor import processes, round_trip
+
+    logs = tmp_path / "logs"
+    monkeypatch.setenv("CORTEX_OTEL_LOG_FILE", "true")
+    monkeypatch.setenv("CORTEX_OTEL_LOG_FILE_DIRECTORY", str(logs))
+    assert {each.level for each in round_trip.round_trip(timeout_seconds=PATIENCE)} == {"ok"}
+    code = (
+        "import cortex_otel; cortex_otel.configure(); cortex_otel.events.search_context(query='q')"
+    )
+    process = processes.begin(
+        [sys.executable, "-c", code], tmp_path / "home", stdin=subprocess.DEVNULL, stderr=None
+    )
+    assert process.wait(PATIENCE) == 0
+    process.stdout.close()
+    assert (tmp_path / "home" / "cortex.db").exists()
+    assert not logs.exists()
+
+
+@pytest.mark.parametrize("switch", ["false", "true"])
+def test_off_nothing_of_it_is_imported(tmp_path, switch):
+    code = """
+    import os, sys
+    import cortex_otel
+    cortex_otel.configure()
+    cortex_otel.events.search_context(query="q")
+    assert cortex_otel.force_flush(60_000)
+    print([name for name in sys.modules if ".jsonl" in name or name == "gzip"])
+    """
+    said = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True, text=True, timeout=PATIENCE, check=True,
+        env={**os.environ, "CORTEX_OTEL_HOME": str(tmp_path), "CORTEX_OTEL_LOG_FILE": switch},
+    )  # fmt: skip
+    assert (said.stdout == "[]\n") == (switch == "false"), said.stdout
+    assert "gzip" not in said.stdout
+    assert (tmp_path / "logs").exists() == (switch == "true")
+
+
+def test_status_tells_of_a_log_that_is_not_written(tmp_path, capsys):
+    (tmp_path / "logs").write_text("in the way")
+    code = """
+    import sys, time
+    from pathlib import Path
+    import cortex_otel
+    cortex_otel.configure()
+    told = ""
+    while "log_file:unavailable" not in told:  # with the next heartbeat
+        cortex_otel.events.search_context(query="q")
+        cortex_otel.force_flush(60_000)
+        (heartbeat,) = Path(sys.argv[1], "writers").glob("*.json")
+        told = heartbeat.read_text()
+        time.sleep(0.05)
+    print("ready", flush=True)
+    input()
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), tmp_path],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "CORTEX_OTEL_HOME": str(tmp_path), "CORTEX_OTEL_LOG_FILE": "true"},
+    )  # fmt: skip
+    try:
+        assert process.stdout.readline() == "ready\n"
+        assert main(["status", "--home", str(tmp_path)]) == 0
+        said = capsys.readouterr().out
+        assert "the log file isn't written: it can't be opened" in said
+        _, errors = process.communicate("\n", timeout=PATIENCE)
+    finally:
+        process.kill()
+        process.communicate()
+    assert errors.count("the log file can't be written now: unavailable") == 1
+    assert str(tmp_path) not in errors
+    main(["status", "--home", str(tmp_path)])
+    assert "Missing in the log file" in capsys.readouterr().out
