@@ -18,6 +18,7 @@ from cortex_otel.operate.jobs import JOBS
 from cortex_otel.operate.switches import switches
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.settings import Settings
+from cortex_otel_exporters.jsonl import line
 
 if TYPE_CHECKING:
     from dataclasses import Field
@@ -104,6 +105,7 @@ def generated() -> dict[str, str]:
         "openapi.json": api_description(),
         "questions.md": questions_page(),
         "jobs.md": jobs_page(),
+        "log-file.schema.json": json.dumps(line.schema(), indent=2) + "\n",
     }
 
 

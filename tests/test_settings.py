@@ -147,6 +147,13 @@ SENSELESS = {
         object(),
     ],
     "span": ["fat", None.__class__],
+    "log_file": ["perhaps", 3, object()],
+    "log_file_directory": [" ", "a\0b", "~nobody-of-that-name/x", __file__, b"/tmp", object()],
+    "log_file_level": ["loud", "trace", 10, b"info", ["info"], object()],
+    "log_file_rotate_mb": [0, -1, 100_001, "1.5", FULL_WIDTH, True, [1]],
+    "log_file_plain_days": [-1, 36_501, "a week"],
+    "log_file_days": [0, 36_501, "for ever", None.__class__],
+    "log_file_max_mb": [3, 10_000_001, "1GB"],
     "queue_size": [
         63,
         1_000_001,

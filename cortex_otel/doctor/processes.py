@@ -28,8 +28,12 @@ def begin(
     Raises:
         OSError: it can't be started.
     """
-    # With a low sampling rate, a server would seem not to be recorded.
-    ours = {"CORTEX_OTEL_HOME": str(home), "CORTEX_OTEL_SAMPLING": ""}
+    # With a low sampling rate, a server would seem not to be recorded; and a log may be elsewhere.
+    ours = {
+        "CORTEX_OTEL_HOME": str(home),
+        "CORTEX_OTEL_SAMPLING": "",
+        "CORTEX_OTEL_LOG_FILE": "false",
+    }
     for name, value in ours.items():
         command = with_variable(command, name, value)
     return subprocess.Popen(  # noqa: S603 - the user's own command

@@ -162,6 +162,7 @@ def _environment(home: Path) -> dict[str, str]:
         "CORTEX_OTEL_ENABLED": "true",
         "CORTEX_OTEL_SAMPLING": "",
         "CORTEX_OTEL_ALLOW_OTHER_EXPORTERS": "false",
+        "CORTEX_OTEL_LOG_FILE": "false",
     }
 
 

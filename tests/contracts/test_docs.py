@@ -125,6 +125,7 @@ def test_commands_in_the_docs_are_understood(page, arguments):
 async def test_questions_and_sql_in_the_docs_have_answers(tmp_path, quiet_environment):
     script = tmp_path / "server.py"
     script.write_text(blocks(ROOT / "docs" / "quickstart.md", "python")[0], encoding="utf-8")
+    quiet_environment["CORTEX_OTEL_LOG_FILE"] = "true"
     await call_search(Path(sys.executable), [str(script)], quiet_environment)
     asked = {a for _, a in shown_commands("cortex-otel") if a.startswith(("query", "tail"))}
     for arguments in asked:

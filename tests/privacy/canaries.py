@@ -7,6 +7,7 @@ that occur nowhere else, so a part of it that got through is found as well.
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import sqlite3
@@ -113,6 +114,8 @@ class Hunt:
             if path.is_file():
                 self.places[name] = path.read_bytes().lower()
         for name, path in self.files.items():
+            if path.suffix == ".gz":
+                self.places[f"unpacked {name}"] = gzip.decompress(path.read_bytes()).lower()
             if path.suffix == ".db":
                 self.places[f"rows of {name}"] = _rows(path)
 

@@ -36,6 +36,8 @@ class Host:
             **os.environ, **UNHURRIED, "HOME": str(self.home), "USERPROFILE": str(self.home),
             "USER": user, "LOGNAME": user, "HOSTNAME": user, "CANARIES": str(HERE),
             "PLANTED": str(self.manifest), "PYTHONDONTWRITEBYTECODE": "1",
+            "CORTEX_OTEL_LOG_FILE": "true", "CORTEX_OTEL_LOG_FILE_ROTATE_MB": "1",
+            "CORTEX_OTEL_LOG_FILE_LEVEL": "debug",
         }  # fmt: skip
         # The default place, below a directory that is named after the user.
         self.environment.pop("CORTEX_OTEL_HOME", None)
@@ -62,6 +64,10 @@ class Host:
 
     def planted(self):
         return [tuple(pair) for pair in json.loads(self.manifest.read_text())]
+
+    @property
+    def logs(self) -> Path:
+        return self.database.parent / "logs"
 
     @property
     def database(self) -> Path:

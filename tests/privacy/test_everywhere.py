@@ -5,7 +5,10 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
-from canaries import SECRETS, TEXTS, canary, needles
+from canaries import SECRETS, TEXTS, Hunt, canary, needles
+
+from cortex_otel_exporters.jsonl.policy import LogPolicy
+from cortex_otel_exporters.jsonl.upkeep import compress
 
 pytestmark = pytest.mark.system
 
@@ -33,12 +36,14 @@ def test_no_canary_is_left(host, ending):
     assert len(inside) > 400, "what was planted was planted"
     assert {shape for _, shape in inside} == set(TEXTS)
     assert (ending == "killed") == (".cortex/telemetry/cortex.db-wal" in hunt.places)
-    assert hunt.all_found(
-        [
-            *inside, *RESOURCE, ("user", "plain"), ("argv", "plain"), ("argv", "openai key"),
-            ("OTEL_SERVICE_NAME", "home path"), ("environment", "plain"),
-        ]
-    ) == []  # fmt: skip
+    planted = [
+        *inside, *RESOURCE, ("user", "plain"), ("argv", "plain"), ("argv", "openai key"),
+        ("OTEL_SERVICE_NAME", "home path"), ("environment", "plain"),
+    ]  # fmt: skip
+    assert hunt.all_found(planted) == []
+    _compress(host.logs)
+    archives = Hunt(host.logs, {})
+    assert archives.all_found(planted) == []
     assert host.output.stdout == b""
 
     connection = sqlite3.connect(host.database)
@@ -50,7 +55,17 @@ def test_no_canary_is_left(host, ending):
     )
     connection.close()
     assert events > 2000, "the records themselves are there"
+    packed = [text for name, text in archives.places.items() if name.startswith("unpacked ")]
+    assert len(packed) > 1
+    assert sum(text.count(b"\n") for text in packed) == events, "and so are their lines"
     assert ledger["stored"] == ledger["received"] == events
+
+
+def _compress(logs):
+    """As the job does a day later."""
+    for path in logs.glob("cortex-*"):
+        path.rename(path.with_name(f"cortex-2026-01-01.{path.name.split('.', 1)[1]}"))
+    assert compress(LogPolicy(logs)) > 1
 
 
 @pytest.mark.parametrize("name", ["e-mail", "home path", "mac path", "openai key", "ip"])
@@ -74,6 +89,7 @@ def test_with_capture_switched_on_the_canary_is_found(host, shape):
     for slot in ("argument", "result", "message"):
         found = hunt.found(slot, shape)
         assert any("cortex.db" in line for line in found), slot
+        assert any(".jsonl" in line for line in found), slot
     assert b"CORTEX_OTEL_CAPTURE_CONTENT IS ON" in host.output.stderr
 
 

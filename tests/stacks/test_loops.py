@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cortex_otel.query.storage import TelemetryStorage
+from cortex_otel_exporters.jsonl.reader import LogReader
 
 pytestmark = [pytest.mark.stacks, pytest.mark.timeout(600)]
 
@@ -39,7 +40,9 @@ def start(stack_of, home):
             [stack.bin / command[0], *command[1:]],
             cwd=home.parent,
             text=True,
-            env=stack.environment(home, PYTHONWARNINGS="ignore", **environment),
+            env=stack.environment(
+                home, PYTHONWARNINGS="ignore", CORTEX_OTEL_LOG_FILE="true", **environment
+            ),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -60,7 +63,11 @@ def finished(process) -> str:
 
 def calls(home) -> Counter[str]:
     events = TelemetryStorage(home / "cortex.db").get_events("mcp.tool_call", limit=10_000)
-    return Counter(str(event["tool_name"]) for event in events)
+    found = Counter(str(event["tool_name"]) for event in events)
+    # The log file says the same, whoever wrote it.
+    lines = LogReader(home / "logs", lambda line: line["event_type"] == "mcp.tool_call")
+    assert Counter(line.fields["tool_name"] for line in lines.latest(10_000)) == found
+    return found
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

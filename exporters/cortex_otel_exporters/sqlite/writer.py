@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from cortex_otel_exporters.jsonl.log_file import LogFile
     from cortex_otel_exporters.record import MetricPoint
 
 __all__ = ["Writer"]
@@ -43,6 +44,7 @@ class Writer:
         interval_ms: longest time a record waits before its transaction, in milliseconds.
         metrics_interval_ms: time between two collections of the metric sources.
         describe: what to add to the heartbeat file (``service``, ``faults`` …).
+        log_file: gets what has been stored.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Writer:
         interval_ms: int = 250,
         metrics_interval_ms: int = 60_000,
         describe: Callable[[], dict[str, object]] = dict,
+        log_file: LogFile | None = None,
     ) -> None:
         self.path = path
         self._buffer = buffer = Buffer(queue_size, wake=self._ring, dropped_late=self._beat_late)
@@ -66,6 +69,7 @@ class Writer:
         self._interval = interval_ms / 1000
         self._metrics_interval = metrics_interval_ms / 1000
         self._describe = describe
+        self._log_file = log_file
         self._metric_sources: list[Callable[[], list[MetricPoint]]] = []
         #: Held through each use of the database: what a fork and an exit wait for.
         self.store_lock = native.Lock()
@@ -306,7 +310,12 @@ class Writer:
                 buffer.batch, buffer.batch_points, ledger, (), buffer.batch_presences
             )
             if not outcome.trouble:
+                batch = buffer.batch
                 buffer.written(ledger, outcome.refused)
+                # After the commit, so that what the log tells is in the database.
+                if self._log_file is not None:
+                    self._log_file.write(outcome.stored(batch))
+                    buffer.take_notes(self._log_file.counts)
         if outcome.trouble:
             self._note_trouble(outcome.trouble, outcome.error)
             return False
@@ -380,6 +389,8 @@ class Writer:
         """In a forked child: what waits, the thread and the connection are the parent's."""
         self._store.leak()
         self._heartbeat.forget()
+        if self._log_file is not None:
+            self._log_file.begin()
         self.store_lock = native.Lock()
         self._buffer.begin()
         self._begin()
