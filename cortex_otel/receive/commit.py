@@ -170,7 +170,12 @@ class Committer:
 
     def _run(self) -> None:
         intake = Intake(self._settings, stored_names(self._settings.database))
-        store = Store(self._settings.database, synchronous="FULL", once=True)
+        store = Store(
+            self._settings.database,
+            synchronous="FULL",
+            once=True,
+            max_bytes=self._settings.max_database_bytes,
+        )
         try:
             while (request := self._requests.get()) is not None:
                 taken: list[Request] = []
@@ -272,6 +277,8 @@ class Committer:
                 )
         ended = [one for one, _ in batch.parts if one.answer.status != Answer().status]
         _answer(list(dict.fromkeys([*batch.ending, *ended])))
+        if not outcome.trouble:
+            store.keep_size(len(records))
 
     def _warn(self, trouble: str) -> None:
         now = time.monotonic()

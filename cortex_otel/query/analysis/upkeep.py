@@ -25,6 +25,7 @@ from weakref import WeakKeyDictionary
 import apsw
 import numpy as np
 
+from cortex_otel.query.analysis import SUFFIX
 from cortex_otel.query.analysis.form import Form
 from cortex_otel.query.analysis.runs import COLUMNS, Run
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SUFFIX", "NotKeptError", "bring_up", "forget", "forget_unused", "refreshed"]
 
-#: After the name of the store, so that it goes wherever that goes.
-SUFFIX: Final = ".analysis"
 #: Of the packed form: another one is built again.
 _FORMAT: Final = 1
 _BATCH: Final = 200_000  # events read at once: 8 MB

@@ -42,6 +42,7 @@ class Writer:
         queue_size: records held in memory at most.
         interval_ms: longest time a record waits before its transaction, in milliseconds.
         metrics_interval_ms: time between two collections of the metric sources.
+        max_bytes: of the database, beyond which the oldest events are deleted; 0 for any size.
         describe: what to add to the heartbeat file (``service``, ``faults`` …).
     """
 
@@ -52,6 +53,7 @@ class Writer:
         queue_size: int = 65_536,
         interval_ms: int = 250,
         metrics_interval_ms: int = 60_000,
+        max_bytes: int = 0,
         describe: Callable[[], dict[str, object]] = dict,
     ) -> None:
         self.path = path
@@ -65,6 +67,7 @@ class Writer:
         self._queue_size = queue_size
         self._interval = interval_ms / 1000
         self._metrics_interval = metrics_interval_ms / 1000
+        self._max_bytes = max_bytes
         self._describe = describe
         self._metric_sources: list[Callable[[], list[MetricPoint]]] = []
         #: Held through each use of the database: what a fork and an exit wait for.
@@ -75,7 +78,7 @@ class Writer:
     def _begin(self) -> None:
         self._bell: native.SimpleQueue[None] = native.SimpleQueue()
         self._thread: native.Thread | None = None
-        self._store = Store(self.path)
+        self._store = Store(self.path, max_bytes=self._max_bytes)
         self._waiters: deque[tuple[tuple[int, int], native.Lock]] = deque()
         self._draining = native.Lock()
         self._warnings = TroubleWarnings(self._queue_size)
@@ -306,7 +309,10 @@ class Writer:
                 buffer.batch, buffer.batch_points, ledger, (), buffer.batch_presences
             )
             if not outcome.trouble:
+                rows = len(buffer.batch)
                 buffer.written(ledger, outcome.refused)
+                if not self._stopping:
+                    self._store.keep_size(rows)
         if outcome.trouble:
             self._note_trouble(outcome.trouble, outcome.error)
             return False
