@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EVENTS", "METRICS", "NS_A_DAY", "NS_AN_HOUR", "PRODUCT_POINTS", "ROLLUPS", "SESSIONS", "Kind",
-    "Pace", "delete_some", "enter", "kept_from", "transaction",
+    "Pace", "delete_some", "enter", "transaction",
 ]  # fmt: skip
 
 NS_AN_HOUR: Final = 3_600 * 10**9
@@ -237,25 +237,10 @@ def enter(connection: apsw.Connection, signal: str, reason: str, number: int) ->
         connection.execute(_LEDGER, (day, signal, "expired", reason, number))
 
 
-def kept_from(connection: apsw.Connection) -> tuple[int, int]:
-    """From when on all events, and all roll-ups and sessions, are kept.
-
-    Returns:
-        Unix ns each; 0: since ever.
-    """
-    events, rollups = connection.execute(_KEPT).get
-    return max(events, rollups), rollups
-
-
 _MARK: Final = """
 INSERT INTO store VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)
 """
 _LEDGER: Final = """
 INSERT INTO ledger VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET records = records + excluded.records
-"""
-_KEPT: Final = """
-SELECT
-    coalesce((SELECT value FROM store WHERE key = 'events_from'), 0),
-    coalesce((SELECT value FROM store WHERE key = 'rollups_from'), 0)
 """
