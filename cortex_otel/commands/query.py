@@ -148,6 +148,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
                 "(the half hour or the UTC day, where users are)."
             )
         )
+    if result.kept_from_ns is not None:
+        since = iso_time(result.kept_from_ns, there)[:16]
+        if result.reads_events:
+            complain(_("Raw events are kept from {since} on: what is older isn't told.", since=since))
+        else:
+            complain(_("What is shown is kept from {since} on: nothing older.", since=since))
     if result.truncated:
         count = len(result.rows)
         complain(

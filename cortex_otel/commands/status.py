@@ -63,6 +63,10 @@ _NOTED = {
     ("provider", "mirrored"): N_("Host providers followed"),
     ("provider", "apart"): N_("Host providers not joined"),
     ("value", "left_out"): N_("Values left out"),
+    ("session", "expired"): N_("Sessions deleted"),
+    ("user", "expired"): N_("Users deleted"),
+    ("rollup", "expired"): N_("Roll-up rows deleted"),
+    ("dimension", "expired"): N_("Names deleted"),
 }
 #: Notes on a process's set-up in its heartbeat, up to the first space.
 _NOTES = {
@@ -236,6 +240,10 @@ def _rows(facts: Facts, zone: Zone) -> Iterator[tuple[str, str]]:
             yield _("First event"), _moment(moment, facts["now_ns"], zone)
         if moment := facts["last_event_ns"]:
             yield _("Last event"), _moment(moment, facts["now_ns"], zone)
+        if moment := facts["events_from_ns"]:
+            yield _("Raw events from"), _moment(moment, facts["now_ns"], zone)
+        if moment := facts["rollups_from_ns"]:
+            yield _("Roll-ups from"), _moment(moment, facts["now_ns"], zone)
         yield _("Records"), _ledger(facts["ledger"].get("event", {}))
         if "metric" in facts["ledger"]:
             yield "", _("metrics: {ledger}", ledger=_ledger(facts["ledger"]["metric"]))
@@ -285,7 +293,15 @@ def _ledger(entries: Mapping[str, Any]) -> str:
     dropped = entries.get("dropped", {})
     counts = {name: f"{entries.get(name, 0):,}" for name in ("received", "stored", "sampled_out")}
     reasons = f" ({_counts(dropped)})" if dropped else ""
-    return ledger_line({**counts, "dropped": f"{sum(dropped.values()):,}"}) + reasons
+    shown = ledger_line({**counts, "dropped": f"{sum(dropped.values()):,}"}) + reasons
+    if expired := entries.get("expired"):
+        count = f"{sum(expired.values()):,}"
+        shown += "; " + _(
+            "{count} of the stored deleted since ({reasons})",
+            count=count,
+            reasons=_counts(expired),
+        )
+    return shown
 
 
 def _counts(counts: Mapping[str, int]) -> str:

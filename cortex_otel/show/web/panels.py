@@ -194,6 +194,7 @@ def answer(
         "previous": previous,
         "exact": result.exact,
         "widened": result.widened,
+        "kept_from": result.kept_from_ns and time_range.zone.iso(result.kept_from_ns),
         "truncated": result.truncated,
         "next": cursor_after(result),
         "elapsed_ms": round(result.elapsed_ms, 2),
@@ -201,6 +202,7 @@ def answer(
             connection, panel, result, query=query, time_range=time_range, language=language
         ),
         "incomplete": _incomplete(result, language),
+        "kept": _kept(result, time_range, language),
         "unfiltered": [
             name for name in page.filters
             if name not in of_pages()
@@ -337,6 +339,18 @@ def _incomplete(result: Result, language: str) -> str | None:
     if result.rows[-1][names.index("partial")]:
         return _("The last period isn't over: its numbers are still growing.")
     return _("The range has only a part of its first period.")
+
+
+def _kept(result: Result, time_range: Range, language: str) -> str | None:
+    """What the range lacks: events or roll-ups that are deleted."""
+    if result.kept_from_ns is None:
+        return None
+    _ = texts(language).gettext
+    since = time_range.zone.iso(result.kept_from_ns)[:16].replace("T", " ")
+    message = (
+        _("Raw events from {since} on") if result.reads_events else _("All is kept from {since} on")
+    )
+    return message.format(since=since)
 
 
 def _empty(
