@@ -49,6 +49,12 @@ _TROUBLES = {
     "not_ours": N_("the file isn't a cortex-otel database"),
     "unavailable": N_("the database can't be opened"),
 }
+_MOMENTS = (
+    (N_("First event"), "first_event_ns"),
+    (N_("Last event"), "last_event_ns"),
+    (N_("Raw events from"), "events_from_ns"),
+    (N_("Roll-ups from"), "rollups_from_ns"),
+)
 #: What the ledger counts other than records, by signal and outcome.
 _NOTED = {
     ("fault", "swallowed"): N_("Faults in total"),
@@ -236,14 +242,9 @@ def _rows(facts: Facts, zone: Zone) -> Iterator[tuple[str, str]]:
         yield _("Events"), f"{facts['events']:,}"
         yield _("Users"), f"{facts['users']:,}"
         yield _("Sessions"), f"{facts['sessions']:,}"
-        if moment := facts["first_event_ns"]:
-            yield _("First event"), _moment(moment, facts["now_ns"], zone)
-        if moment := facts["last_event_ns"]:
-            yield _("Last event"), _moment(moment, facts["now_ns"], zone)
-        if moment := facts["events_from_ns"]:
-            yield _("Raw events from"), _moment(moment, facts["now_ns"], zone)
-        if moment := facts["rollups_from_ns"]:
-            yield _("Roll-ups from"), _moment(moment, facts["now_ns"], zone)
+        for label, key in _MOMENTS:
+            if moment := facts[key]:
+                yield _(label), _moment(moment, facts["now_ns"], zone)
         yield _("Records"), _ledger(facts["ledger"].get("event", {}))
         if "metric" in facts["ledger"]:
             yield "", _("metrics: {ledger}", ledger=_ledger(facts["ledger"]["metric"]))

@@ -28,7 +28,6 @@ from cortex_otel_exporters.sqlite.expiry import (
     EVENTS,
     METRICS,
     NS_A_DAY,
-    NS_AN_HOUR,
     PRODUCT_POINTS,
     ROLLUPS,
     SESSIONS,
@@ -61,16 +60,17 @@ _RAW_TABLES: Final = (
     "events", "events_by_time", "received_events", "telemetry_metrics",
     "telemetry_metrics_by_name", "telemetry_metrics_received",
 )  # fmt: skip
-#: Free pages that stay for what is written next: a hundredth, or 1 MB.
-_FREE_SHARE, _FREE_PAGES = 100, 256
+#: Free pages that stay for what is written next: a hundredth, or 256 kB.
+_FREE_SHARE, _FREE_PAGES = 100, 64
 _LEDGER_DAYS: Final = 400
 #: One day in place of many, so that sums over all days stay what they are.
-_FOLD: Final = (
-    "INSERT INTO ledger SELECT 0, signal, outcome, reason, sum(records) FROM ledger"
-    " WHERE day > 0 AND day < ? GROUP BY signal, outcome, reason"
-    " ON CONFLICT DO UPDATE SET records = records + excluded.records",
-    "DELETE FROM ledger WHERE day > 0 AND day < ?",
-)
+_FOLD: Final = """
+INSERT INTO ledger
+SELECT 0, signal, outcome, reason, sum(records) FROM ledger
+WHERE day > 0 AND day < ? GROUP BY signal, outcome, reason
+ON CONFLICT DO UPDATE SET records = records + excluded.records
+"""
+_FOLDED: Final = "DELETE FROM ledger WHERE day > 0 AND day < ?"
 
 
 @dataclass(slots=True)
@@ -191,9 +191,7 @@ def _plan(
         rollup_days = max(rollup_days, events_days) if events_days else 0
     events_before = (now // NS_A_DAY - events_days) * NS_A_DAY if events_days else 0
     rollups_before = (now // NS_A_DAY - rollup_days) * NS_A_DAY if rollup_days else 0
-    events = connection.execute(
-        "SELECT count(*) FROM events WHERE time < ?", (events_before,)
-    ).get
+    events = connection.execute("SELECT count(*) FROM events WHERE time < ?", (events_before,)).get
     sessions = connection.execute(
         "SELECT count(*) FROM session_parts WHERE end_time < ?", (rollups_before,)
     ).get
@@ -251,9 +249,7 @@ class _Run:
             self._turns.take(lambda: self._fold_ledger(now))
         self._keep_size()
         if self.outcome.deleted:
-            for number in delete_orphans(
-                connection, "age", self._turns.pace, self._turns.pause
-            ):
+            for number in delete_orphans(connection, "age", self._turns.pace, self._turns.pause):
                 self.outcome.deleted["dimension", "age"] += number
         self._give_back()
 
@@ -262,8 +258,8 @@ class _Run:
             clock.keep(self._connection, now, clock_ns)
         return 0
 
-    def _delete(self, kind: Kind, before_ns: int, reason: str, enough: int = 0) -> None:
-        """Delete all of ``kind`` from before ``before_ns``; of a size, until there is enough."""
+    def _delete(self, kind: Kind, before_ns: int, reason: str) -> None:
+        """Delete all of ``kind`` from before ``before_ns``."""
         connection, pace = self._connection, self._turns.pace
         while deleted := self._turns.take(
             lambda: delete_some(connection, kind, before_ns, reason, pace)
@@ -282,8 +278,8 @@ class _Run:
         found = "SELECT EXISTS (SELECT 1 FROM ledger WHERE day > 0 AND day < ?)"
         if self._connection.execute(found, (day,)).get:
             with transaction(self._connection):
-                for statement in _FOLD:
-                    self._connection.execute(statement, (day,))
+                self._connection.execute(_FOLD, (day,))
+                self._connection.execute(_FOLDED, (day,))
         return 0
 
     def _keep_size(self) -> None:
@@ -335,7 +331,7 @@ def _job(settings: Settings) -> str:
 
 JOB: Final = Job(
     name="retention",
-    title=N_("Retention"),
+    title=N_("Deletion of old data"),
     cadence=HOURLY,
     run=_job,
     time_limit=_TIME_LIMIT_SECONDS,

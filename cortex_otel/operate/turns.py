@@ -26,7 +26,7 @@ _HOLD_SECONDS: Final = 0.004
 _SHORTEST_PAUSE_SECONDS: Final = 0.003
 #: While others write: so many times as long as the lock was held.
 _PAUSES_A_HOLD: Final = 3
-#: A writer copies the log to the database, and waits for it, from 1000 frames on: this comes before.
+#: From 1000 on a writer copies the log to the database, and waits for it: this comes before.
 _FRAMES_BETWEEN_CHECKPOINTS: Final = 500
 #: A log this long isn't begun again since somebody reads in the middle of it.
 _LONGEST_LOG_BYTES: Final = 64_000_000

@@ -17,10 +17,11 @@ A header consists of comment lines before the first line of SQL::
 ``since`` is the default range, ``limit`` the default row limit. ``cursor`` maps columns of the last
 row to the parameters that select the rows after it: the value of its column ``time`` is the
 parameter ``before_ns``, and so on. ``engine`` names what answers faster than the SQL, where it can:
-see :mod:`.analysis`. ``events`` says that events of all of the range are read, and not only of
-its edges: ``always``, or where one of the parameters named is set; with ``ever``, of the time before
-the range, too. So what is older than events are kept isn't known. A common parameter (see :data:`COMMON_PARAMETERS`) has only a
-name; others have type, default (``''`` is empty text) and meaning. A closed list of texts stands in
+see :mod:`.analysis`. ``events`` says that events of all of the range are read, and not only of its
+edges: ``always``, or where one of the parameters named is set; with ``ever``, of the time before
+the range, too. So nothing is known of times whose events are deleted. A common parameter (see
+:data:`COMMON_PARAMETERS`) has only a name; others have type, default (``''`` is empty text) and
+meaning. A closed list of texts stands in
 place of the type: ``day|week|month``; ``variant:*`` in it is any text after ``variant:``, and an
 empty default is allowed too. ``integer:1..366`` is a number within bounds; ``weights`` JSON like
 ``{"flag": {"variant": 1}}``. ``NAME.exact.sql`` beside

@@ -7,8 +7,7 @@ on the file keeps two processes from doing so at once.
 Events are taken by ``event_key``, which grows in the order of commits, from the last one on. Rows
 that were deleted from the store show by their number: then all is built again, as when the store is
 another one, or its schema has changed. Events from before ``events_from``, which retention is
-deleting, are left out at once: so it is built again once for each time that this moves, and not while
-they go.
+deleting, are left out at once: so it is built again when that moves, and not while they go.
 """
 
 from __future__ import annotations
@@ -141,7 +140,7 @@ def _brought_up_to_now(store: apsw.Connection, *, verify: bool, whole: bool) -> 
     # Another connection's commit shows in the number: nothing was deleted without one.
     version = (int(store.pragma("data_version")), kept.state["generation"] if kept else 0)
     if verify and _seen.get(store) != version:
-        kept = "SELECT count(*) FROM events WHERE time >= ?"
+        count = "SELECT count(*) FROM events WHERE time >= ?"
         now["rows"] = store.execute(count, (now["events_from"],)).get
     if kept is None or not _is_current(kept.state, now):
         try:

@@ -4,8 +4,8 @@ What is kept for how long is the caller's to say; here is how it goes. Each call
 :func:`delete_some` is one transaction: rows of one kind from before a moment, oldest first, at most
 so many, with their number in the ledger (outcome ``expired``) and, before the first of them goes,
 the moment from which on that kind is kept in the table ``store``: ``events_from`` for events,
-``rollups_from`` for roll-ups and sessions. A process may be killed between any two of them: the next
-one goes on.
+``rollups_from`` for roll-ups and sessions. A process may be killed at any moment: the next one goes
+on.
 
 The keys are looked up before the transaction, and every statement takes and gives one row, of JSON:
 each further row would wait for the host's GIL, with the write lock held.
@@ -27,8 +27,18 @@ if TYPE_CHECKING:
     import apsw
 
 __all__ = [
-    "EVENTS", "METRICS", "NS_A_DAY", "NS_AN_HOUR", "PRODUCT_POINTS", "ROLLUPS", "SESSIONS", "Kind",
-    "Pace", "delete_some", "enter", "transaction",
+    "EVENTS",
+    "METRICS",
+    "NS_AN_HOUR",
+    "NS_A_DAY",
+    "PRODUCT_POINTS",
+    "ROLLUPS",
+    "SESSIONS",
+    "Kind",
+    "Pace",
+    "delete_some",
+    "enter",
+    "transaction",
 ]  # fmt: skip
 
 NS_AN_HOUR: Final = 3_600 * 10**9
@@ -63,8 +73,10 @@ def _rollup(table: str, columns: str, unit_ns: int, at: str = "") -> Kind:
         "rollup",
         "rollups_from",
         unit_ns,
-        f"SELECT json_group_array(json_array({columns})) FROM "  # noqa: S608 - our own names
-        f"(SELECT {columns} FROM {table} WHERE {at} < ?1 ORDER BY {columns} LIMIT ?2)",
+        (
+            f"SELECT json_group_array(json_array({columns})) FROM "  # noqa: S608 - our own names
+            f"(SELECT {columns} FROM {table} WHERE {at} < ?1 ORDER BY {columns} LIMIT ?2)"
+        ),
         (f"DELETE FROM {table} WHERE ({columns}) IN (SELECT {keys} FROM json_each(?1))",),  # noqa: S608
     )
 
@@ -127,8 +139,11 @@ DELETE FROM session_half_hours WHERE (session_key, half_hour) IN (
       AND c.half_hour < (j.value ->> 1) / {HALF_HOUR_NS} + {LONGEST_NS // HALF_HOUR_NS}
 )
 """,  # noqa: S608 - our own numbers
-        "DELETE FROM session_parts WHERE (session_key, start_time) IN "
-        "(SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+        """
+DELETE FROM session_parts WHERE (session_key, start_time) IN (
+    SELECT value ->> 0, value ->> 1 FROM json_each(?1)
+)
+""",
     ),
 )
 
@@ -148,9 +163,7 @@ ROLLUPS: Final = (
         _NS_A_BLOCK,
         at="block",
     ),
-    _rollup(
-        "rollup_user_feature", "feature_key, user_key, segment_key", NS_A_DAY, at="last_day"
-    ),
+    _rollup("rollup_user_feature", "feature_key, user_key, segment_key", NS_A_DAY, at="last_day"),
 )
 
 

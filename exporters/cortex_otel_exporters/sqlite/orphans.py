@@ -1,4 +1,4 @@
-"""Deletes rows of dimension tables that nothing refers to any more: sessions, users, contexts …
+"""Deletes rows of dimension tables that nothing refers to any more, as of sessions and users.
 
 Nothing keeps count of references, so they are looked for: all keys, less those that roll-ups have,
 less those that events have, chunk by chunk; all of it reading only. What is left is looked for once
@@ -108,7 +108,7 @@ def _find(connection: apsw.Connection, dimension: _Dimension, pause: Callable[[]
     connection.execute("DELETE FROM orphans")
     # Before anything is looked up: what is stored meanwhile is looked at once more.
     last = int(connection.execute("SELECT value - 1 FROM store WHERE key = 'next_event_key'").get)
-    used = "".join(f" EXCEPT SELECT {key} FROM {user}" for user in dimension.users)
+    used = "".join(f" EXCEPT SELECT {key} FROM {user}" for user in dimension.users)  # noqa: S608
     connection.execute(
         f"INSERT INTO orphans SELECT {key} FROM {table}"  # noqa: S608 - our own names
         f" WHERE {key} < (SELECT max({key}) FROM {table}){used}"
@@ -144,7 +144,7 @@ def _delete_some(
             f" WHERE value NOT IN ({used})",
             (found, scanned),
         ).get
-        for table in (dimension.with_it, dimension.table) if dimension.with_it else (dimension.table,):
+        for table in filter(None, (dimension.with_it, dimension.table)):
             connection.execute(
                 f"DELETE FROM {table} WHERE {key} IN (SELECT value FROM json_each(?1))",  # noqa: S608
                 (keys,),
@@ -154,5 +154,7 @@ def _delete_some(
             connection.execute(_RAISE)
         enter(connection, dimension.signal, reason, deleted)
     pace.took(time.monotonic() - started)
-    connection.execute("DELETE FROM orphans WHERE key IN (SELECT value FROM json_each(?1))", (found,))
+    connection.execute(
+        "DELETE FROM orphans WHERE key IN (SELECT value FROM json_each(?1))", (found,)
+    )
     return deleted

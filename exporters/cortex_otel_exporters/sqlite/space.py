@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
-    "BYTES_AN_EVENT", "PATIENCE_MS", "checkpoint", "free_pages", "give_back", "raw_bytes", "restart_log",
-    "size_of_tables", "truncate_log", "used_bytes", "wal_bytes",
+    "BYTES_AN_EVENT", "PATIENCE_MS", "checkpoint", "free_pages", "give_back", "raw_bytes",
+    "restart_log", "size_of_tables", "truncate_log", "used_bytes", "wal_bytes",
 ]  # fmt: skip
 
 #: How long a connection that makes checkpoints waits for the write lock; milliseconds.
@@ -60,8 +60,8 @@ def size_of_tables(connection: apsw.Connection, names: Iterable[str]) -> int:
     """Bytes that these tables and indexes take, exactly; reads all their pages."""
     wanted = list(names)
     marks = ", ".join("?" * len(wanted))
-    sql = f"SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE aggregate = TRUE AND name IN ({marks})"  # noqa: S608
-    return int(connection.execute(sql, wanted).get)
+    sizes = f"SELECT sum(pgsize) FROM dbstat WHERE aggregate = TRUE AND name IN ({marks})"  # noqa: S608
+    return int(connection.execute(sizes, wanted).get or 0)
 
 
 def give_back(connection: apsw.Connection, seconds: float, leave: int) -> int:

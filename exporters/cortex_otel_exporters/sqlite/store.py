@@ -130,8 +130,8 @@ class Store:
     def prepare() -> None:
         """Import what :meth:`write` needs, which its first call does otherwise."""
         with contextlib.suppress(ImportError):  # the write will report it
-            import cortex_otel_exporters.sqlite.batch
-            import cortex_otel_exporters.sqlite.size_cap  # noqa: F401, PLC0415 - need apsw
+            import cortex_otel_exporters.sqlite.batch  # noqa: PLC0415 - needs apsw
+            import cortex_otel_exporters.sqlite.size_cap  # noqa: F401, PLC0415 - the same
 
     def _failed(self, trouble: str, error: Exception) -> Outcome:
         if trouble != "locked":
