@@ -12,6 +12,7 @@ it others get their turn. So it can be cut off at any moment, and two of them ma
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from cortex_otel.locale import N_
 from cortex_otel.operate import clock
 from cortex_otel.operate.job import HOURLY, Job, JobError
 from cortex_otel.operate.turns import StoppedError, Turns
+from cortex_otel.query.analysis import SUFFIX
 from cortex_otel_exporters.sqlite import space
 from cortex_otel_exporters.sqlite.expiry import (
     EVENTS,
@@ -41,6 +43,7 @@ from cortex_otel_exporters.sqlite.size_cap import oldest_hour_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from cortex_otel.settings import Settings
     from cortex_otel_exporters.sqlite.expiry import Kind
@@ -63,6 +66,8 @@ _RAW_TABLES: Final = (
 #: Free pages that stay for what is written next: a hundredth, or 256 kB.
 _FREE_SHARE, _FREE_PAGES = 100, 64
 _LEDGER_DAYS: Final = 400
+_NEARLY_FULL_BYTES, _FULL_BYTES = 4_000_000, 100_000
+_NO_ROOM: Final = "the disk is full, and there is no room even to delete: free a few megabytes"
 #: One day in place of many, so that sums over all days stay what they are.
 _FOLD: Final = """
 INSERT INTO ledger
@@ -134,12 +139,7 @@ def retain(
         StoreError: there is no database, or it can't be used.
         JobError: it is locked for long, or there is no room even to delete.
     """
-    _check(settings)
-    try:
-        connection = open_for_writing(settings.database, busy_timeout_ms=space.PATIENCE_MS)
-    except apsw.Error as error:
-        raise store_error(error, settings.database) from error
-    with contextlib.closing(connection):
+    with contextlib.closing(_opened(settings.database)) as connection:
         turns = Turns(connection, seconds, _SECONDS_LOCKED)
         run = _Run(connection, settings, turns, progress)
         try:
@@ -147,9 +147,7 @@ def retain(
         except StoppedError as stopped:
             run.outcome.notes.append(str(stopped))
         except apsw.FullError as error:
-            raise JobError(
-                "the disk is full, and there is no room even to delete: free a few megabytes"
-            ) from error
+            raise JobError(_NO_ROOM) from error
         except apsw.BusyError as error:
             raise JobError("the database is locked by another process: try again later") from error
         except apsw.Error as error:
@@ -169,17 +167,30 @@ def plan(settings: Settings, *, trust_clock: bool = False) -> Plan:
         return _plan(connection, settings, time.time_ns(), trust_clock=trust_clock)
 
 
-def _check(settings: Settings) -> None:
-    """Raise what is wrong with the database before it is opened for writing, which would make one.
+def _opened(database: Path) -> apsw.Connection:
+    """A connection for writing; a database that isn't there isn't made.
 
     Raises:
-        StoreError: anything but that it is of an older version.
+        StoreError: there is none, or it can't be used.
+        JobError: the disk is full.
     """
+    if database.exists() and shutil.disk_usage(database.parent).free < _NEARLY_FULL_BYTES:
+        # What can be made again goes first: opening a database takes room, too.
+        database.with_name(database.name + SUFFIX).unlink(missing_ok=True)
     try:
-        open_reader(settings.database).close()
+        try:
+            open_reader(database).close()
+        except StoreError as error:
+            if error.reason != "older":
+                raise
+        try:
+            return open_for_writing(database, busy_timeout_ms=space.PATIENCE_MS)
+        except apsw.Error as error:
+            raise store_error(error, database) from error
     except StoreError as error:
-        if error.reason != "older":
-            raise
+        if database.exists() and shutil.disk_usage(database.parent).free < _FULL_BYTES:
+            raise JobError(_NO_ROOM) from error
+        raise
 
 
 def _plan(
