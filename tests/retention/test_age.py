@@ -68,7 +68,9 @@ def test_what_is_older_than_roll_ups_is_gone_as_a_whole(path, settings, fill, no
     assert rows(path, "SELECT min(end_time) >= ? FROM session_parts", first) == [(1,)]
     assert rows(path, "SELECT min(half_hour) * 1800000000000 FROM session_half_hours") == [(first,)]
     # What they used is kept by blocks of 32 days, one of which began two days before: so are they.
-    assert rows(path, "SELECT min(block) * 32 FROM rollup_user_feature_days") == [(first // DAY - 2,)]
+    assert rows(path, "SELECT min(block) * 32 FROM rollup_user_feature_days") == [
+        (first // DAY - 2,)
+    ]
     users = [(f"{day:064x}",) for day in range(22, 40)]
     assert rows(path, "SELECT user_id_hash FROM users ORDER BY 1") == users
     assert count(path, "user_tiers") == len(users)
@@ -122,7 +124,9 @@ def test_a_writer_that_knew_a_deleted_key_makes_another(path, settings, fill, no
     assert rows(path, "SELECT count(*) FROM users WHERE user_id_hash = ?", "a" * 64) == [(0,)]
     writer.write([record(2, user_id_hash="a" * 64, time_unix_nano=now[0])], [], {})
     writer.close()
-    found = "SELECT session_id, event_data ->> 'number' FROM telemetry_events WHERE user_id_hash = ?"
+    found = (
+        "SELECT session_id, event_data ->> 'number' FROM telemetry_events WHERE user_id_hash = ?"
+    )
     assert rows(path, found, "a" * 64) == [("session-1", 2)]
 
 
@@ -131,7 +135,9 @@ def test_an_old_ledger_becomes_one_day_with_the_same_sums(path, settings, fill, 
     before = ledger(path)
     now[0] += 500 * DAY
     fill(days=1, begin=now[0])
-    retention.retain(settings(retention_event_days=400, retention_rollup_days=400), trust_clock=True)
+    retention.retain(
+        settings(retention_event_days=400, retention_rollup_days=400), trust_clock=True
+    )
     assert rows(path, "SELECT DISTINCT day FROM ledger WHERE outcome = 'received' ORDER BY 1") == [
         (0,), (now[0] // DAY,),
     ]  # fmt: skip

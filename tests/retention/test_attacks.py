@@ -174,9 +174,7 @@ def test_on_a_full_disk_it_deletes_all_the_same(small_disk, settings, fill):
     fill_up(small_disk)
     before = path.stat().st_size
     assert shutil.disk_usage(small_disk).free == 0
-    outcome = retention.retain(
-        settings(at=path.parent, retention_event_days=1), trust_clock=True
-    )
+    outcome = retention.retain(settings(at=path.parent, retention_event_days=1), trust_clock=True)
     assert outcome.deleted["event", "age"] == 2001
     writer.close()
     assert path.stat().st_size < before / 2
@@ -191,9 +189,7 @@ def test_on_a_full_disk_the_derived_file_makes_room(small_disk, settings, fill):
     derived.write_bytes(b"x" * 500_000)
     open_for_writing(path).close()  # no log is left, and so no room in it
     fill_up(small_disk)
-    outcome = retention.retain(
-        settings(at=path.parent, retention_event_days=1), trust_clock=True
-    )
+    outcome = retention.retain(settings(at=path.parent, retention_event_days=1), trust_clock=True)
     assert outcome.deleted["event", "age"] == 2000
     assert not derived.exists()
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]

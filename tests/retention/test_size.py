@@ -16,7 +16,9 @@ LARGE = {"event_data": {"text": "x" * 2000}}
 @pytest.fixture
 def few_stay(monkeypatch):
     """That many of the newest events can't go, in place of 10,000."""
-    monkeypatch.setattr(size_cap, "_BETWEEN", size_cap._BETWEEN.replace("OFFSET 10000", "OFFSET 50"))
+    monkeypatch.setattr(
+        size_cap, "_BETWEEN", size_cap._BETWEEN.replace("OFFSET 10000", "OFFSET 50")
+    )
 
 
 def used(path):
@@ -109,7 +111,9 @@ def test_a_writer_doesnt_delete_in_vain(path, fill, few_stay):
     """Where events are but a small part of it, nothing goes."""
     fill(a_day=20)
     connection = open_for_writing(path)
-    connection.execute("INSERT INTO contexts VALUES (NULL, hex(zeroblob(2000000)), '', '', '', '{}')")
+    connection.execute(
+        "INSERT INTO contexts VALUES (NULL, hex(zeroblob(2000000)), '', '', '', '{}')"
+    )
     connection.close()
     writer = PatientWriter(path, interval_ms=1, max_bytes=3_000_000)
     for number in range(5):
