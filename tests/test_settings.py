@@ -171,6 +171,9 @@ SENSELESS = {
     "receiver_port": [-1, 65_536, 43.18],
     "receiver_token": ["short", "é" * 20, b"x" * 20],
     "receiver_services": ["shop", "=web", "shop=", "a=b c", "a=web,a=mcp", {"a": "b,c"}, object()],
+    "retention_event_days": [-1, 36_501, 1.5],
+    "retention_rollup_days": [-1, 36_501, "week"],
+    "max_database_mb": [-1, 1_000_001, "1GB"],
 }
 
 

@@ -70,8 +70,7 @@ class BatchWriter:
     def __init__(self, connection: apsw.Connection, *, once: bool = False) -> None:
         self.connection = self._connection = connection
         self._once = once
-        self._dimensions = Dimensions()
-        self._deletions: list[tuple[int]] = []
+        self._dimensions, self._deletions = Dimensions(), list[tuple[int]]()
 
     def close(self, *, checkpoint: bool = True) -> None:
         """Close the connection.
