@@ -190,6 +190,8 @@ def _verdict(  # noqa: PLR0911 - one per verdict
         return _not_recording(_("{path} can't be written to", path=facts["home"]))
     if last:
         return "idle", _("Nothing is recording right now; last event {age} ago.", age=since_last)
+    if facts.get("events_from_ns"):
+        return "idle", _("Nothing is recording right now; no event is left: all are deleted.")
     return "nothing_yet", _(
         "Nothing recorded yet. Start a server with: opentelemetry-instrument python server.py "
         "(or try: cortex-otel demo --once)."

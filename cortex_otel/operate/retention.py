@@ -300,7 +300,7 @@ class _Run:
         raw = space.size_of_tables(connection, _RAW_TABLES)
         self._shorten_rollups(space.used_bytes(connection) - raw - int(cap * _NOT_RAW))
         while space.used_bytes(connection) > cap * _ENOUGH:
-            before = oldest_hour_end(connection)
+            before = oldest_hour_end(connection, self._turns.pace.rows)
             if not before:
                 break
             self._delete(EVENTS, before, "size")

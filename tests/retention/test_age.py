@@ -3,6 +3,7 @@ import time
 import pytest
 from store_kit import DAY, MONDAY, count, ledger, point, record, rows
 
+from cortex_otel.cli import main
 from cortex_otel.operate import retention
 from cortex_otel.operate.clock import trusted_time
 from cortex_otel.query.catalogue import catalogue
@@ -216,3 +217,18 @@ def test_a_question_says_from_when_on_it_is_told(path, settings, fill, now):
     assert whole.kept_from_ns == MONDAY + 11 * DAY
     assert not whole.reads_events
     connection.close()
+
+
+def test_nothing_that_is_said_names_a_user(path, settings, fill, now, capsys):
+    fill(days=40)
+    now[0] = MONDAY + 60 * DAY
+    wanted = settings(retention_event_days=7, retention_rollup_days=8)
+    said = [str(retention.retain(wanted, trust_clock=True))]
+    for arguments in (["--dry-run"], ["--dry-run", "--json"], [], ["--json"]):
+        assert main(["retain", "--home", str(path.parent), *arguments]) == 0
+    assert main(["status", "--home", str(path.parent)]) == 0
+    said += capsys.readouterr()
+    for day in range(40):
+        assert f"{day:064x}" not in "".join(said)
+        assert f"session {day}" not in "".join(said)
+    assert "no event is left" in said[1]

@@ -97,7 +97,7 @@ def test_a_writer_keeps_the_size_by_itself(path, fill, few_stay):
 def test_a_writer_of_a_small_database_reads_its_size_and_no_more(path, fill, monkeypatch):
     looked = []
     monkeypatch.setattr(size_cap, "used_bytes", lambda _: looked.append(1) or 1000)
-    monkeypatch.setattr(size_cap, "oldest_hour_end", lambda _: pytest.fail("nothing is to go"))
+    monkeypatch.setattr(size_cap, "oldest_hour_end", lambda *_: pytest.fail("nothing is to go"))
     writer = PatientWriter(path, interval_ms=1, max_bytes=10**9)
     for number in range(20):
         writer.submit(record(number))

@@ -29,7 +29,7 @@ _OF_EVENTS: Final = 0.1
 _NEWEST: Final = 10_000
 _BETWEEN = f"""
 SELECT
-    (SELECT min(time) FROM events),
+    (SELECT time FROM events ORDER BY time LIMIT 1 OFFSET ?),
     coalesce((SELECT time FROM events ORDER BY time DESC LIMIT 1 OFFSET {_NEWEST}), 0)
 """  # noqa: S608 - our own number
 
@@ -66,7 +66,8 @@ class SizeCap:
             self._next_look = now + _SECONDS_BETWEEN_LOOKS
             if used_bytes(connection) <= self._max_bytes:
                 return
-        before = oldest_hour_end(connection)
+        fewest = max(self._pace.rows, 2 * rows)
+        before = oldest_hour_end(connection, fewest)
         self._is_over = (
             before > 0
             and used_bytes(connection) > self._max_bytes * _ENOUGH
@@ -74,15 +75,23 @@ class SizeCap:
         )
         if self._is_over:
             delete_some(connection, METRICS, before, "size", self._pace)
-            delete_some(connection, EVENTS, before, "size", self._pace, fewest=2 * rows)
+            delete_some(connection, EVENTS, before, "size", self._pace, fewest=fewest)
         elif used_bytes(connection) > self._max_bytes:
             self._next_look = now + _SECONDS_IF_IN_VAIN
 
 
-def oldest_hour_end(connection: apsw.Connection) -> int:
-    """The end of the oldest hour with events that may go for its size; Unix ns, 0 if none may."""
-    oldest, newest = connection.execute(_BETWEEN).get
-    if oldest is None:
-        return 0
-    end = (int(oldest) // NS_AN_HOUR + 1) * NS_AN_HOUR
-    return end if end <= int(newest) // NS_AN_HOUR * NS_AN_HOUR else 0
+def oldest_hour_end(connection: apsw.Connection, events: int) -> int:
+    """The end of the oldest hours that may go for their size.
+
+    Args:
+        connection: to the store.
+        events: so many at least are in those hours, if so many may go.
+
+    Returns:
+        Unix ns; 0 if none may.
+    """
+    oldest, newest = connection.execute(_BETWEEN, (events,)).get
+    limit = int(newest) // NS_AN_HOUR * NS_AN_HOUR
+    end = limit if oldest is None else min(limit, (int(oldest) // NS_AN_HOUR + 1) * NS_AN_HOUR)
+    first = connection.execute("SELECT min(time) FROM events").get
+    return end if first is not None and int(first) < end else 0
