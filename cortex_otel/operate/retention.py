@@ -260,7 +260,7 @@ class _Run:
             self._turns.take(lambda: self._fold_ledger(now))
         self._keep_size()
         if self.outcome.deleted:
-            for number in delete_orphans(connection, "age", self._turns.pace, self._turns.pause):
+            for number in delete_orphans(connection, "age", self._turns.pace, self._turns):
                 self.outcome.deleted["dimension", "age"] += number
         self._give_back()
 

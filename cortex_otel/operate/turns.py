@@ -23,13 +23,13 @@ _T = TypeVar("_T")
 #: Of the write lock: writers poll for it every millisecond or two.
 _HOLD_SECONDS: Final = 0.004
 #: A writer that waits has had its turn after this.
-_SHORTEST_PAUSE_SECONDS: Final = 0.003
+_MIN_PAUSE_SECONDS: Final = 0.003
 #: While others write: so many times as long as the lock was held.
 _PAUSES_A_HOLD: Final = 3
 #: From 1000 on a writer copies the log to the database, and waits for it: this comes before.
 _FRAMES_BETWEEN_CHECKPOINTS: Final = 500
 #: A log this long isn't begun again since somebody reads in the middle of it.
-_LONGEST_LOG_BYTES: Final = 64_000_000
+_MAX_LOG_BYTES: Final = 64_000_000
 _SECONDS_FOR_READERS: Final = 20.0
 
 
@@ -92,15 +92,15 @@ class Turns:
     def _pause(self, held: float) -> None:
         version = self._version()
         others_write, self._seen = version != self._seen, version
-        time.sleep(max(_SHORTEST_PAUSE_SECONDS, held * _PAUSES_A_HOLD if others_write else 0.0))
+        time.sleep(max(_MIN_PAUSE_SECONDS, held * _PAUSES_A_HOLD if others_write else 0.0))
         if self._frames >= _FRAMES_BETWEEN_CHECKPOINTS:
             space.checkpoint(self._connection)
-        if space.wal_bytes(self._connection) > _LONGEST_LOG_BYTES:
+        if space.wal_bytes(self._connection) > _MAX_LOG_BYTES:
             self._wait_for_readers()
 
     def _wait_for_readers(self) -> None:
         deadline = min(self._deadline, time.monotonic() + _SECONDS_FOR_READERS)
-        while space.wal_bytes(self._connection) > _LONGEST_LOG_BYTES:
+        while space.wal_bytes(self._connection) > _MAX_LOG_BYTES:
             if time.monotonic() > deadline:
                 raise StoppedError(
                     "a process has been reading for long, and keeps the write-ahead log from "

@@ -25,7 +25,7 @@ SLOWLY = """
 from cortex_otel.operate import retention, turns
 from cortex_otel.settings import Settings
 from cortex_otel_exporters.sqlite import expiry
-expiry._MOST_ROWS = expiry._FEWEST_ROWS = 1
+expiry._MAX_ROWS = expiry._MIN_ROWS = 1
 retention.retain(
     Settings(home=path.parent, retention_event_days=1, max_database_mb=0), trust_clock=True
 )
@@ -95,7 +95,7 @@ def test_a_locked_database_is_waited_for_and_then_told(path, settings, fill, mon
 
 def test_a_reader_that_stays_stops_it_before_the_log_is_large(path, settings, fill, monkeypatch):
     fill(event_data={"text": "x" * 2000})
-    monkeypatch.setattr(turns, "_LONGEST_LOG_BYTES", 1_000_000)
+    monkeypatch.setattr(turns, "_MAX_LOG_BYTES", 1_000_000)
     monkeypatch.setattr(turns, "_SECONDS_FOR_READERS", 0.5)
     reader = apsw.Connection(str(path))
     reader.execute("BEGIN")

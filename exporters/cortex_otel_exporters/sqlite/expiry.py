@@ -45,7 +45,7 @@ NS_AN_HOUR: Final = 3_600 * 10**9
 NS_A_DAY: Final = 24 * NS_AN_HOUR
 _NS_A_WEEK: Final = 7 * NS_A_DAY
 _NS_A_BLOCK: Final = 32 * NS_A_DAY
-_FEWEST_ROWS, _MOST_ROWS = 16, 8192
+_MIN_ROWS, _MAX_ROWS = 16, 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class Pace:
     def took(self, seconds: float) -> None:
         """The last transaction held it so long."""
         factor = min(2.0, max(0.25, self.seconds / max(seconds, 1e-6)))
-        self.rows = max(_FEWEST_ROWS, min(_MOST_ROWS, int(self.rows * factor)))
+        self.rows = max(_MIN_ROWS, min(_MAX_ROWS, int(self.rows * factor)))
 
     def narrow(self) -> bool:
         """Far fewer from now on; ``False`` if they are as few as can be."""
@@ -196,7 +196,7 @@ def delete_some(
     reason: str,
     pace: Pace,
     *,
-    fewest: int = 0,
+    min_rows: int = 0,
 ) -> int:
     """Delete the oldest rows of ``kind`` from before ``before_ns``, in one transaction.
 
@@ -206,7 +206,7 @@ def delete_some(
         before_ns: Unix ns.
         reason: ``age`` or ``size``, for the ledger.
         pace: how many, and told how long that took.
-        fewest: at least so many, whatever the pace.
+        min_rows: at least so many, whatever the pace.
 
     Returns:
         How many; 0: there are none.
@@ -214,7 +214,7 @@ def delete_some(
     Raises:
         apsw.Error: a trouble of the store; nothing was deleted.
     """
-    rows = max(pace.rows, fewest)
+    rows = max(pace.rows, min_rows)
     keys = connection.execute(kind.find, (before_ns // kind.unit_ns, rows)).get
     if keys == "[]":
         return 0

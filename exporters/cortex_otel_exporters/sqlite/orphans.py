@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cortex_otel_exporters.sqlite.expiry import enter, transaction
 
@@ -47,6 +48,16 @@ class _Dimension:
     """A table whose rows go with it."""
 
 
+class _Turns(Protocol):
+    """How the caller shares the database with others."""
+
+    def take(self, step: Callable[[], int | None]) -> int | None:
+        """Do ``step``, again if the database is locked, and pause."""
+
+    def pause(self) -> None:
+        """Between two reads of some length."""
+
+
 #: In an order in which what refers to others goes before them.
 _DIMENSIONS: Final = (
     _Dimension(
@@ -77,7 +88,7 @@ _DIMENSIONS: Final = (
 
 
 def delete_orphans(
-    connection: apsw.Connection, reason: str, pace: Pace, pause: Callable[[], None]
+    connection: apsw.Connection, reason: str, pace: Pace, turns: _Turns
 ) -> Iterator[int]:
     """Delete them, a few milliseconds of the write lock at a time.
 
@@ -85,7 +96,7 @@ def delete_orphans(
         connection: for writing, outside a transaction.
         reason: ``age`` or ``size``, for the ledger.
         pace: how many a transaction.
-        pause: called between two steps.
+        turns: between two steps.
 
     Yields:
         How many rows each transaction deleted.
@@ -95,10 +106,10 @@ def delete_orphans(
     """
     connection.execute("CREATE TEMP TABLE IF NOT EXISTS orphans (key INTEGER PRIMARY KEY)")
     for dimension in _DIMENSIONS:
-        scanned = _find(connection, dimension, pause)
-        while (deleted := _delete_some(connection, dimension, scanned, reason, pace)) is not None:
+        scanned = _find(connection, dimension, turns.pause)
+        step = partial(_delete_some, connection, dimension, scanned, reason, pace)
+        while (deleted := turns.take(step)) is not None:
             yield deleted
-            pause()
     connection.execute("DROP TABLE orphans")
 
 

@@ -66,8 +66,8 @@ class SizeCap:
             self._next_look = now + _SECONDS_BETWEEN_LOOKS
             if used_bytes(connection) <= self._max_bytes:
                 return
-        fewest = max(self._pace.rows, 2 * rows)
-        before = oldest_hour_end(connection, fewest)
+        min_rows = max(self._pace.rows, 2 * rows)
+        before = oldest_hour_end(connection, min_rows)
         self._is_over = (
             before > 0
             and used_bytes(connection) > self._max_bytes * _ENOUGH
@@ -75,7 +75,7 @@ class SizeCap:
         )
         if self._is_over:
             delete_some(connection, METRICS, before, "size", self._pace)
-            delete_some(connection, EVENTS, before, "size", self._pace, fewest=fewest)
+            delete_some(connection, EVENTS, before, "size", self._pace, min_rows=min_rows)
         elif used_bytes(connection) > self._max_bytes:
             self._next_look = now + _SECONDS_IF_IN_VAIN
 
