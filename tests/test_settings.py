@@ -179,6 +179,9 @@ SENSELESS = {
     "receiver_token": ["short", "é" * 20, b"x" * 20],
     "receiver_services": ["shop", "=web", "shop=", "a=b c", "a=web,a=mcp", {"a": "b,c"}, object()],
     "jobs": ["perhaps", 3, object()],
+    "retention_event_days": [-1, 36_501, 1.5],
+    "retention_rollup_days": [-1, 36_501, "week"],
+    "max_database_mb": [-1, 1_000_001, "1GB"],
 }
 
 

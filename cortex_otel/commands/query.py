@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.commands.parsing import Commands
     from cortex_otel.query.catalogue import Question
-    from cortex_otel.query.runner import Value
+    from cortex_otel.query.runner import Result, Value
     from cortex_otel.query.zones import Zone
     from cortex_otel.settings import Settings
 
@@ -141,6 +141,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         case _:
             since, until = (iso_time(each, there)[:16] for each in (from_ns, to_ns))
             complain(_("Nothing to show from {since} to {until}.", since=since, until=until))
+    _say_limits(result, there)
+    return 0
+
+
+def _say_limits(result: Result, there: Zone) -> None:
+    """Say what the rows don't hold."""
     if result.widened:
         complain(
             _(
@@ -148,6 +154,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
                 "(the half hour or the UTC day, where users are)."
             )
         )
+    if result.kept_from_ns is not None:
+        since = iso_time(result.kept_from_ns, there)[:16]
+        if result.reads_events:
+            complain(
+                _("Raw events are kept from {since} on: what is older isn't told.", since=since)
+            )
+        else:
+            complain(_("What is shown is kept from {since} on: nothing older.", since=since))
     if result.truncated:
         count = len(result.rows)
         complain(
@@ -158,7 +172,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
                 count=count,
             )
         )
-    return 0
 
 
 def no_option(question: Question, option: str) -> str:

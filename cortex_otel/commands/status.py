@@ -50,6 +50,12 @@ _TROUBLES = {
     "not_ours": N_("the file isn't a cortex-otel database"),
     "unavailable": N_("the database can't be opened"),
 }
+_MOMENTS = (
+    (N_("First event"), "first_event_ns"),
+    (N_("Last event"), "last_event_ns"),
+    (N_("Raw events from"), "events_from_ns"),
+    (N_("Roll-ups from"), "rollups_from_ns"),
+)
 #: What the ledger counts other than records, by signal and outcome.
 _NOTED = {
     ("fault", "swallowed"): N_("Faults in total"),
@@ -66,6 +72,10 @@ _NOTED = {
     ("value", "left_out"): N_("Values left out"),
     ("log_line", "missed"): N_("Missing in the log file"),
     ("log_file", "deleted"): N_("Log files deleted"),
+    ("session", "expired"): N_("Sessions deleted"),
+    ("user", "expired"): N_("Users deleted"),
+    ("rollup", "expired"): N_("Roll-up rows deleted"),
+    ("dimension", "expired"): N_("Names deleted"),
 }
 #: Notes on a process's set-up in its heartbeat, up to the first space.
 _NOTES = {
@@ -201,6 +211,8 @@ def _verdict(  # noqa: PLR0911 - one per verdict
         return _not_recording(_("{path} can't be written to", path=facts["home"]))
     if last:
         return "idle", _("Nothing is recording right now; last event {age} ago.", age=since_last)
+    if facts.get("events_from_ns"):
+        return "idle", _("Nothing is recording right now; no event is left: all are deleted.")
     return "nothing_yet", _(
         "Nothing recorded yet. Start a server with: opentelemetry-instrument python server.py "
         "(or try: cortex-otel demo --once)."
@@ -253,10 +265,9 @@ def _rows(facts: Facts, zone: Zone) -> Iterator[tuple[str, str]]:
         yield _("Events"), f"{facts['events']:,}"
         yield _("Users"), f"{facts['users']:,}"
         yield _("Sessions"), f"{facts['sessions']:,}"
-        if moment := facts["first_event_ns"]:
-            yield _("First event"), _moment(moment, facts["now_ns"], zone)
-        if moment := facts["last_event_ns"]:
-            yield _("Last event"), _moment(moment, facts["now_ns"], zone)
+        for label, key in _MOMENTS:
+            if moment := facts[key]:
+                yield _(label), _moment(moment, facts["now_ns"], zone)
         yield _("Records"), _ledger(facts["ledger"].get("event", {}))
         if "metric" in facts["ledger"]:
             yield "", _("metrics: {ledger}", ledger=_ledger(facts["ledger"]["metric"]))
@@ -323,7 +334,15 @@ def _ledger(entries: Mapping[str, Any]) -> str:
     dropped = entries.get("dropped", {})
     counts = {name: f"{entries.get(name, 0):,}" for name in ("received", "stored", "sampled_out")}
     reasons = f" ({_counts(dropped)})" if dropped else ""
-    return ledger_line({**counts, "dropped": f"{sum(dropped.values()):,}"}) + reasons
+    shown = ledger_line({**counts, "dropped": f"{sum(dropped.values()):,}"}) + reasons
+    if expired := entries.get("expired"):
+        count = f"{sum(expired.values()):,}"
+        shown += "; " + _(
+            "{count} of the stored deleted since ({reasons})",
+            count=count,
+            reasons=_counts(expired),
+        )
+    return shown
 
 
 def _counts(counts: Mapping[str, int]) -> str:

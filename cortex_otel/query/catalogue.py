@@ -9,6 +9,7 @@ A header consists of comment lines before the first line of SQL::
     -- limit: 1000
     -- cursor: time before_ns, id before_id
     -- engine: funnel
+    -- events: always
     -- parameter: service
     -- parameter: window_days integer 30 days after which a user counts as lost
     -- column: calls count number of calls, weighted
@@ -16,8 +17,11 @@ A header consists of comment lines before the first line of SQL::
 ``since`` is the default range, ``limit`` the default row limit. ``cursor`` maps columns of the last
 row to the parameters that select the rows after it: the value of its column ``time`` is the
 parameter ``before_ns``, and so on. ``engine`` names what answers faster than the SQL, where it can:
-see :mod:`.analysis`. A common parameter (see :data:`COMMON_PARAMETERS`) has only a
-name; others have type, default (``''`` is empty text) and meaning. A closed list of texts stands in
+see :mod:`.analysis`. ``events`` says that events of all of the range are read, and not only of its
+edges: ``always``, or where one of the parameters named is set; with ``ever``, of the time before
+the range, too. So nothing is known of times whose events are deleted. A common parameter (see
+:data:`COMMON_PARAMETERS`) has only a name; others have type, default (``''`` is empty text) and
+meaning. A closed list of texts stands in
 place of the type: ``day|week|month``; ``variant:*`` in it is any text after ``variant:``, and an
 empty default is allowed too. ``integer:1..366`` is a number within bounds; ``weights`` JSON like
 ``{"flag": {"variant": 1}}``. ``NAME.exact.sql`` beside
@@ -124,6 +128,9 @@ class Question:
     """Column of the last row → parameter that selects the rows after it; empty: no paging."""
     engine: str = ""
     """What answers in place of the SQL, with the same rows: a name of :mod:`.analysis`."""
+    events: tuple[str, ...] = ()
+    """Reads events of all of the range: ``always``, or where one of these parameters is set; with
+    ``ever``, of the time before it, too."""
 
     def title_in(self, language: str) -> str:
         """The title in ``language`` (``en``, ``ko``), else in English."""
@@ -144,6 +151,15 @@ class Question:
             and not each.name.endswith("_ns")
         )
 
+    def reads_events(self, values: Mapping[str, object]) -> bool:
+        """Whether it reads events of all of the range, with these parameters."""
+        return _ALWAYS in self.events or any(values.get(name) for name in self.events)
+
+    @property
+    def reads_before(self) -> bool:
+        """Whether it reads events before the range as well, if any."""
+        return _EVER in self.events
+
     def accepts(self, parameter: str) -> bool:
         """Whether the result depends on ``parameter``."""
         return any(known.name == parameter for known in self.parameters)
@@ -156,6 +172,7 @@ _ASKS = re.compile(r"^-- asks: (?P<name>\w+)\n", re.MULTILINE)
 _LAST_COMMA = re.compile(r",\n(?=SELECT\b)")
 _CONSTANT = re.compile(r"\$(?P<name>[A-Z][A-Z_]+)\b")
 _COLUMN_PARTS = 3
+_ALWAYS, _EVER = "always", "ever"
 
 
 @cache
@@ -257,6 +274,7 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
     columns: dict[str, Column] = {}
     parameters: list[Parameter] = []
     cursor: dict[str, str] = {}
+    events: tuple[str, ...] = ()
     for key, value in _header(name, sql):
         match key:
             case "title" | "about" | "since" | "limit" | "engine":
@@ -265,6 +283,8 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
                 parameters.append(_parameter(name, value))
             case "cursor":
                 cursor = dict(_pair(name, key, part) for part in value.split(","))
+            case "events":
+                events = tuple(part.strip() for part in value.split(","))
             case "column":
                 column = _column(name, value)
                 columns[column.name] = column
@@ -281,12 +301,15 @@ def parse(name: str, sql: str, exact_sql: str | None = None) -> Question:
         cursor=MappingProxyType(cursor),
         since=once["since"],
         engine=once["engine"],
+        events=events,
         limit=_whole(name, once["limit"]),
     )
     if not question.title or not question.about or not columns:
         raise QuestionError(f"{name}.sql: title, about and column are needed")
     if not (cursor.keys() <= columns.keys() and all(map(question.accepts, cursor.values()))):
         raise QuestionError(f"{name}.sql: cursor names what isn't there")
+    if not all(map(question.accepts, {*events} - {_ALWAYS, _EVER})):
+        raise QuestionError(f"{name}.sql: events names what isn't there")
     return question
 
 

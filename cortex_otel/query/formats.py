@@ -86,6 +86,7 @@ def as_json(result: Result, from_ns: int, to_ns: int, zone: Zone = UTC_ZONE) -> 
         "time_zone": zone.name,
         "exact": result.exact,
         "widened": result.widened,
+        "kept_from": result.kept_from_ns and iso_time(result.kept_from_ns, zone),
         "truncated": result.truncated,
         "elapsed_ms": round(result.elapsed_ms, 1),
         "columns": [{"name": column.name, "unit": column.unit} for column in result.columns],

@@ -15,6 +15,7 @@ from cortex_otel.locale import N_
 from cortex_otel.query import analysis
 from cortex_otel.query.catalogue import COMMON_PARAMETERS, expanded
 from cortex_otel.query.errors import QueryError, QueryParameterError, QueryTimeoutError
+from cortex_otel.query.kept import kept_from
 from cortex_otel.query.seen import check_names
 from cortex_otel.query.zones import zone
 from cortex_otel_exporters.sqlite.reader import store_error
@@ -42,8 +43,6 @@ Value = int | float | str | None
 #: an exact variant: sorting that many takes about 50 ms.
 EXACT_EVENTS = 50_000
 
-#: In the SQL of a question that reads events before and after the whole hours or days of its range.
-_EDGES = "edges AS MATERIALIZED"
 _ROWS_PER_PAGE = 5000  # of an export
 _STEPS_BETWEEN_CHECKS = 10_000  # of SQLite's virtual machine: about every millisecond
 
@@ -78,6 +77,27 @@ SELECT
 """
 
 
+#: The same of its whole UTC days.
+IS_TO_THE_SECOND_BY_DAY = """
+WITH
+-- with: day_edges
+SELECT
+    (SELECT first_day * 86400000000000 >= :from_ns FROM whole_days)
+    AND (
+        (SELECT (last_day + 1) * 86400000000000 <= :to_ns FROM whole_days)
+        OR :to_ns > (SELECT max(time) FROM events)
+    )
+"""
+
+#: What the SQL of a question has that reads events before and after whole days, hours, half hours.
+_EDGES = (
+    ("day_edges AS", IS_TO_THE_SECOND_BY_DAY),
+    ("\nedges AS", IS_TO_THE_SECOND),
+    ("span_edges AS", IS_TO_THE_SECOND),
+    ("cut_halves AS", IS_TO_THE_SECOND),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """The result of a question."""
@@ -93,6 +113,11 @@ class Result:
     widened: bool = False
     """The events at an end of the range aren't kept any more: all of that hour (or half hour, or
     UTC day, where the question counts users) was counted."""
+    kept_from_ns: int | None = None
+    """The range begins before what the question reads is kept: from when on it is, Unix ns. That is
+    when events were last deleted if it reads them one by one, else roll-ups."""
+    reads_events: bool = False
+    """It reads events one by one, all over the range."""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -144,6 +169,7 @@ def run(
     with _snapshot(connection, question, time_limit_ms):
         exact = from_events is not False and _is_exact(connection, question, values)
         widened = not exact and _is_widened(connection, question, values)
+        kept_from_ns = _kept_from(connection, question, values)
         cursor = _cursor(connection, question, values, exact=exact)
         rows = tuple(row for row, _ in zip(cursor, range(row_limit + 1), strict=False))
         if isinstance(cursor, apsw.Cursor):
@@ -155,6 +181,8 @@ def run(
         exact=exact,
         elapsed_ms=(time.monotonic() - started) * 1000,
         widened=widened,
+        kept_from_ns=kept_from_ns,
+        reads_events=question.reads_events(values),
     )
 
 
@@ -259,9 +287,20 @@ def _events_are_complete(connection: apsw.Connection, values: Mapping[str, Value
 def _is_widened(
     connection: apsw.Connection, question: Question, values: Mapping[str, Value]
 ) -> bool:
-    if _EDGES not in question.sql:
-        return False
-    return not connection.execute(expanded("runner", IS_TO_THE_SECOND), values).get
+    checks = {check for expression, check in _EDGES if expression in question.sql}
+    return not all(connection.execute(expanded("runner", check), values).get for check in checks)
+
+
+def _kept_from(
+    connection: apsw.Connection, question: Question, values: Mapping[str, Value]
+) -> int | None:
+    if not question.accepts("from_ns"):
+        return None
+    events, rollups = kept_from(connection)
+    if not question.reads_events(values):
+        return rollups if int(values["from_ns"] or 0) < rollups else None
+    from_ns = 0 if question.reads_before else int(values["from_ns"] or 0)
+    return events if from_ns < events else None
 
 
 def _values(question: Question, given: Mapping[str, Value]) -> dict[str, Value]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import apsw
 
+from cortex_otel.query.kept import kept_from
 from cortex_otel_exporters.sqlite.reader import store_error
 
 __all__ = ["store_facts"]
@@ -23,13 +24,16 @@ _LEDGER = (
 )
 
 _RECORD_OUTCOMES = frozenset({"received", "stored", "sampled_out", "dropped"})
+_RECORD_SIGNALS = frozenset({"event", "metric"})
 
 
 def store_facts(connection: apsw.Connection) -> dict[str, Any]:
     """Schema version, totals, first and last event (Unix ns), and the ledger by signal.
 
-    ``ledger`` has the outcomes of records (``event``, ``metric``); ``noted`` all other entries:
-    ``{signal: {outcome: {reason: count}}}``.
+    ``ledger`` has the outcomes of records (``event``, ``metric``), and what of the stored ones has
+    expired since; ``noted`` all other entries: ``{signal: {outcome: {reason: count}}}``.
+    ``events_from_ns`` and ``rollups_from_ns`` say from when on all of them are kept, ``None`` for
+    ever.
 
     Raises:
         StoreError: the database can't be read.
@@ -38,19 +42,23 @@ def store_facts(connection: apsw.Connection) -> dict[str, Any]:
         events, users, sessions, first, last = connection.execute(_TOTALS).get
         version = int(connection.pragma("user_version"))
         entries = list(connection.execute(_LEDGER))
+        events_from, rollups_from = kept_from(connection)
     except apsw.Error as error:
         raise store_error(error, connection.filename) from error
     ledger: dict[str, dict[str, Any]] = {}
     noted: dict[str, dict[str, dict[str, int]]] = {}
     for signal, outcome, reason, records in entries:
-        if outcome not in _RECORD_OUTCOMES:
+        is_record = outcome in _RECORD_OUTCOMES or (
+            outcome == "expired" and signal in _RECORD_SIGNALS
+        )
+        if not is_record:
             noted.setdefault(signal, {}).setdefault(outcome, {})[reason] = records
             continue
         counts = ledger.setdefault(
-            signal, {"received": 0, "stored": 0, "sampled_out": 0, "dropped": {}}
+            signal, {"received": 0, "stored": 0, "sampled_out": 0, "dropped": {}, "expired": {}}
         )
-        if outcome == "dropped":
-            counts["dropped"][reason] = records
+        if outcome in {"dropped", "expired"}:
+            counts[outcome][reason] = records
         else:
             counts[outcome] = counts.get(outcome, 0) + records
     return {
@@ -60,6 +68,8 @@ def store_facts(connection: apsw.Connection) -> dict[str, Any]:
         "sessions": sessions,
         "first_event_ns": first,
         "last_event_ns": last,
+        "events_from_ns": events_from or None,
+        "rollups_from_ns": rollups_from or None,
         "ledger": ledger,
         "noted": noted,
     }

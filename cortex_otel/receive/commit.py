@@ -173,7 +173,12 @@ class Committer:
 
     def _run(self) -> None:
         intake = Intake(self._settings, stored_names(self._settings.database))
-        store = Store(self._settings.database, synchronous="FULL", once=True)
+        store = Store(
+            self._settings.database,
+            synchronous="FULL",
+            once=True,
+            max_bytes=self._settings.max_database_bytes,
+        )
         self._log_file = log_file(self._settings)
         try:
             while (request := self._requests.get()) is not None:
@@ -276,6 +281,8 @@ class Committer:
                 )
         ended = [one for one, _ in batch.parts if one.answer.status != Answer().status]
         _answer(list(dict.fromkeys([*batch.ending, *ended])))
+        if not outcome.trouble:
+            store.keep_size(len(records))
         if self._log_file is not None:  # nobody waits for it
             self._log_file.write(outcome.stored(records))
             self._faults.take_notes(self._log_file.counts)

@@ -145,6 +145,7 @@ class StorePipeline(Pipeline):
             queue_size=settings.queue_size,
             interval_ms=settings.flush_interval_ms,
             metrics_interval_ms=settings.metrics_interval_ms,
+            max_bytes=settings.max_database_bytes,
             describe=self._describe,
             log_file=self._log_file,
         )

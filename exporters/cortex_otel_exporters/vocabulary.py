@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["FAILED_RESULTS", "INACTIVE_EVENT_TYPES", "LOG_RECORD_UID", "UNRATED_EVENT_TYPES"]
+__all__ = [
+    "FAILED_RESULTS", "INACTIVE_EVENT_TYPES", "LOG_RECORD_UID", "PRODUCT_METRICS",
+    "UNRATED_EVENT_TYPES",
+]  # fmt: skip
 
 #: Results that count as errors. A cancelled call is neither a success nor a failure.
 FAILED_RESULTS: Final = frozenset({"error", "timeout"})
@@ -21,3 +24,17 @@ INACTIVE_EVENT_TYPES: Final = frozenset(
 """Events that don't make their user an active one."""
 UNRATED_EVENT_TYPES: Final = frozenset({"ext.install", "feature_flag.evaluation", "log", "span"})
 """Events that count in no error rate."""
+PRODUCT_METRICS: Final = frozenset(
+    {
+        "dau",
+        "mau",
+        "error_rate",
+        "avg_response_time",
+        "p95_response_time",
+        "p99_response_time",
+        "token_savings_rate",
+        "reference_accuracy",
+        "conversion_rate",
+    }
+)
+"""The product's own metrics, which roll-ups answer."""

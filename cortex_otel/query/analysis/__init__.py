@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
     import apsw
 
-__all__ = ["answer", "bring_up", "check", "forget_unused", "is_available", "prepare"]
+__all__ = ["SUFFIX", "answer", "bring_up", "check", "forget_unused", "is_available", "prepare"]
 
+#: Of the file that the form is kept in, after the name of the store, so that it goes wherever that
+#: goes.
+SUFFIX: Final = ".analysis"
 #: What was built for another processor, or half removed, fails with more than ImportError.
 _UNUSABLE: Final = (ImportError, OSError, AttributeError)
 

@@ -6,7 +6,8 @@ on the file keeps two processes from doing so at once.
 
 Events are taken by ``event_key``, which grows in the order of commits, from the last one on. Rows
 that were deleted from the store show by their number: then all is built again, as when the store is
-another one, or its schema has changed.
+another one, or its schema has changed. Events from before ``events_from``, which retention is
+deleting, are left out at once: so it is built again when that moves, and not while they go.
 """
 
 from __future__ import annotations
@@ -25,18 +26,18 @@ from weakref import WeakKeyDictionary
 import apsw
 import numpy as np
 
+from cortex_otel.query.analysis import SUFFIX
 from cortex_otel.query.analysis.form import Form
 from cortex_otel.query.analysis.runs import COLUMNS, Run
+from cortex_otel.query.kept import kept_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["SUFFIX", "NotKeptError", "bring_up", "forget", "forget_unused", "refreshed"]
 
-#: After the name of the store, so that it goes wherever that goes.
-SUFFIX: Final = ".analysis"
 #: Of the packed form: another one is built again.
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _BATCH: Final = 200_000  # events read at once: 8 MB
 #: More than these aren't packed for a question alone, where the file can't be written.
 _MAX_IN_MEMORY: Final = 2_000_000
@@ -50,6 +51,7 @@ _STATE: Final = (
     "last_key",
     "last_time",
     "rows",
+    "events_from",
 )
 
 _SCHEMA: Final = """
@@ -69,7 +71,7 @@ CREATE TABLE IF NOT EXISTS packed (
 
 _NEW: Final = """
 SELECT user_key, time, series_key, session_key, weight IS NOT NULL FROM events
-WHERE event_key > ? AND event_key <= ? AND user_key IS NOT NULL
+WHERE event_key > ? AND event_key <= ? AND time >= ? AND user_key IS NOT NULL
   AND series_key IN (SELECT series_key FROM series WHERE is_product = 1)
 ORDER BY event_key
 """
@@ -138,7 +140,8 @@ def _brought_up_to_now(store: apsw.Connection, *, verify: bool, whole: bool) -> 
     # Another connection's commit shows in the number: nothing was deleted without one.
     version = (int(store.pragma("data_version")), kept.state["generation"] if kept else 0)
     if verify and _seen.get(store) != version:
-        now["rows"] = store.execute("SELECT count(*) FROM events").get
+        count = "SELECT count(*) FROM events WHERE time >= ?"
+        now["rows"] = store.execute(count, (now["events_from"],)).get
     if kept is None or not _is_current(kept.state, now):
         try:
             path = source.with_name(source.name + SUFFIX)
@@ -183,6 +186,7 @@ def _store_state(store: apsw.Connection, source: Path) -> dict[str, int]:
         "inode": inode % 2**63,
         # Not the last row alone: it may have been deleted.
         "last_key": max(last, given or 0),
+        "events_from": kept_from(store)[0],
     }
 
 
@@ -190,12 +194,16 @@ def _is_current(state: dict[str, int], now: dict[str, int]) -> bool:
     if all(state.get(name) == value for name, value in now.items()):
         return True
     # Made of a later commit than this connection's transaction sees: as good.
-    return _is_same_store(state, now) and state["last_key"] > now["last_key"]
+    return _is_same_store(state, now) and (
+        state["last_key"] > now["last_key"] or state["events_from"] > now["events_from"]
+    )
 
 
 def _is_same_store(state: dict[str, int], now: dict[str, int]) -> bool:
-    return bool(state) and all(
-        state[name] == now[name] for name in ("format", "schema", "device", "inode")
+    return (
+        bool(state)
+        and all(state[name] == now[name] for name in ("format", "schema", "device", "inode"))
+        and state["events_from"] >= now["events_from"]
     )
 
 
@@ -203,11 +211,13 @@ def _can_go_on(store: apsw.Connection, state: dict[str, int], now: dict[str, int
     """Whether what ``state`` was made of is still there, unchanged."""
     if not _is_same_store(state, now) or _time_of(store, state["last_key"]) != state["last_time"]:
         return False
-    return "rows" not in now or state["rows"] + _newer(store, state["last_key"]) == now["rows"]
+    newer = _newer(store, state["last_key"], now["events_from"])
+    return "rows" not in now or state["rows"] + newer == now["rows"]
 
 
-def _newer(store: apsw.Connection, key: int) -> int:
-    return int(store.execute("SELECT count(*) FROM events WHERE event_key > ?", (key,)).get)
+def _newer(store: apsw.Connection, key: int, events_from: int) -> int:
+    newer = "SELECT count(*) FROM events WHERE event_key > ? AND time >= ?"
+    return int(store.execute(newer, (key, events_from)).get)
 
 
 def _time_of(store: apsw.Connection, key: int) -> int:
@@ -270,7 +280,7 @@ def _brought_up(
         before = Form(())
         file.execute("DELETE FROM runs")
         file.execute("DELETE FROM packed")
-    form = _with_new(store, before, state["last_key"], now["last_key"])
+    form = _with_new(store, before, state["last_key"], now)
     known, needed = {run.key for run in before.runs}, {run.key for run in form.runs}
     for key in known - needed:
         file.execute("DELETE FROM runs WHERE run = ?", (key,))
@@ -292,13 +302,14 @@ def _made_of(store: apsw.Connection, state: dict[str, int], now: dict[str, int])
         **now,
         "generation": state["generation"],
         "last_time": _time_of(store, now["last_key"]),
-        "rows": state["rows"] + _newer(store, state["last_key"]),
+        "rows": state["rows"] + _newer(store, state["last_key"], now["events_from"]),
     }
 
 
-def _with_new(store: apsw.Connection, form: Form, last_key: int, end: int) -> Form:
+def _with_new(store: apsw.Connection, form: Form, last_key: int, now: dict[str, int]) -> Form:
+    end = now["last_key"]
     for start in range(last_key, end, _BATCH):
-        rows = store.execute(_NEW, (start, min(start + _BATCH, end)))
+        rows = store.execute(_NEW, (start, min(start + _BATCH, end), now["events_from"]))
         values = np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, len(COLUMNS))
         if len(values):
             columns = {name: values[:, place] for place, name in enumerate(COLUMNS)}
@@ -312,12 +323,12 @@ def _with_new(store: apsw.Connection, form: Form, last_key: int, end: int) -> Fo
 def _in_memory(store: apsw.Connection, now: dict[str, int], kept: _Kept | None) -> _Kept:
     if kept is not None and _can_go_on(store, kept.state, now):
         state, form = kept.state, kept.form
-    elif _newer(store, 0) > _MAX_IN_MEMORY:
+    elif _newer(store, 0, now["events_from"]) > _MAX_IN_MEMORY:
         raise NotKeptError
     else:
         state = {**now, "generation": time.time_ns(), "last_key": 0, "rows": 0}
         form = Form(())
-    form = _with_new(store, form, state["last_key"], now["last_key"])
+    form = _with_new(store, form, state["last_key"], now)
     return _Kept(_made_of(store, state, now), form)
 
 

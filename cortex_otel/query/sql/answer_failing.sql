@@ -3,6 +3,7 @@
 --   question error_places counts them, and how many users met one. The extension's own reports of errors
 --   are left out: nothing can succeed there, so they have no rate.
 -- since: 7d
+-- events: always
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

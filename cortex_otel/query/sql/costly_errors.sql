@@ -6,6 +6,7 @@
 --   ratio is Mantel and Haenszel's; errors that too few users met are left out. It is no proof of a
 --   cause. The days are whole ones of UTC.
 -- since: 90d
+-- events: always
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

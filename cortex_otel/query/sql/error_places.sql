@@ -1,5 +1,6 @@
 -- title: Where it fails
 -- about: Failures by event type and tool, with the share of all such events that failed.
+-- events: user
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

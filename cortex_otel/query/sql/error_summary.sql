@@ -1,6 +1,7 @@
 -- title: Errors at a glance
 -- about: Events that failed or timed out, and their share of all events of the same service, tier,
 --   event type and tool.
+-- events: user
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

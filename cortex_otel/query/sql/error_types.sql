@@ -1,5 +1,6 @@
 -- title: Errors by type
 -- about: Failures by class of error, most first.
+-- events: user
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

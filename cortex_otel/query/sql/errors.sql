@@ -3,6 +3,7 @@
 --   function and line, never the text of an exception.
 -- limit: 1000
 -- cursor: time before_ns, id before_id
+-- events: always
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

@@ -1,5 +1,6 @@
 -- title: Errors per hour
 -- about: Events that failed, and events that timed out, in each hour; an hour without any is 0.
+-- events: user
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

@@ -3,6 +3,7 @@
 -- limit: 1000
 -- cursor: time before_ns, id before_id
 -- since: 24h
+-- events: always
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

@@ -6,6 +6,7 @@
 --   the control with Newcombe's. Users who saw two variants are in no arm. Exposures are read from
 --   the events, so an experiment is gone when its events are.
 -- since: 90d
+-- events: always, ever
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

@@ -3,6 +3,7 @@
 --   something is wrong with who gets what, or with what is recorded, and no verdict is given. And
 --   how many users saw two variants, who are in no arm.
 -- since: 90d
+-- events: always, ever
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

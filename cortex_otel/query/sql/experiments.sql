@@ -5,6 +5,7 @@
 --   where the test of two proportions says so at 5 %, corrected for all comparisons shown
 --   (Benjamini and Hochberg). Users who saw two variants are left out and counted.
 -- since: 90d
+-- events: always, ever
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

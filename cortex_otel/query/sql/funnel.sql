@@ -7,6 +7,7 @@
 --   isn't over at the end are pending, and not yet among the users. Empty if nobody took the first step.
 -- since: 90d
 -- engine: funnel
+-- events: always
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

@@ -4,6 +4,7 @@
 --   one ends with the window.
 -- since: 90d
 -- engine: funnel_times
+-- events: always
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

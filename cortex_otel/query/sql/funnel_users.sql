@@ -4,6 +4,7 @@
 -- since: 90d
 -- limit: 1000
 -- engine: funnel_users
+-- events: always
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

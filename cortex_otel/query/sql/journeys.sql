@@ -6,6 +6,7 @@
 -- since: 30d
 -- limit: 1000
 -- engine: journeys
+-- events: always
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

@@ -5,6 +5,7 @@
 --   the least that was saved, as if every such search had brought back all that its compression
 --   left out; the truth lies between it and the gross rate. Read from the events that are kept: of
 --   searches that are sampled, the others aren't seen.
+-- events: always
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

@@ -8,6 +8,7 @@
 --   said with fewer users than asked for on either side, or fewer than 5 outcomes in all. The days are
 --   those of UTC, from that of the first event on.
 -- since: 180d
+-- events: always
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

@@ -4,6 +4,7 @@
 --   in when they come back. A period that isn't over at the end of the range is null.
 -- since: 84d
 -- engine: retention
+-- events: start, return_event, ever
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

@@ -3,6 +3,7 @@
 --   they started in: the mean over cohorts, by their size, where that period is over.
 -- since: 84d
 -- engine: retention_curve
+-- events: start, return_event, ever
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

@@ -3,6 +3,7 @@
 --   nothing to do with each other. Of sessions with a tool call; the ten tools with most sessions.
 -- since: 30d
 -- engine: tools_together
+-- events: always
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

@@ -1,6 +1,7 @@
 -- title: Trace
 -- about: Everything that belongs to one trace, in chronological order: spans of every kind, and
 --   events.
+-- events: always
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: trace_id text '' 32 hex digits

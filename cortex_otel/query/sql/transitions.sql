@@ -4,6 +4,7 @@
 -- since: 30d
 -- limit: 200
 -- engine: transitions
+-- events: always
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

@@ -1,5 +1,6 @@
 -- title: The user's days
 -- about: Product events of one user on each calendar day that had any.
+-- events: always
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

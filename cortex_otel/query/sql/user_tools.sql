@@ -1,5 +1,6 @@
 -- title: What the user uses
 -- about: Tools, elements and other features that one user used in the range, most used first.
+-- events: always
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

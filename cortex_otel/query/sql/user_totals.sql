@@ -1,6 +1,7 @@
 -- title: The user at a glance
 -- about: What one user did in the range, from the events themselves. With the beginning of a hash,
 --   all users whose hash begins with it.
+-- events: always
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

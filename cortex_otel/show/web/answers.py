@@ -122,6 +122,7 @@ def records(
         "truncated": result.truncated,
         "exact": result.exact,
         "widened": result.widened,
+        "kept_from": result.kept_from_ns and time_range.zone.iso(result.kept_from_ns),
         "elapsed_ms": round(result.elapsed_ms, 2),
     }
 

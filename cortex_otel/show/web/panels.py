@@ -17,6 +17,7 @@ from cortex_otel.query.formats import plain_rows
 from cortex_otel.query.runner import Result, Value, run
 from cortex_otel.show import pages
 from cortex_otel.show.changes import changes
+from cortex_otel.show.web.limits import incomplete, kept
 from cortex_otel.show.web.own_parameters import OwnParameter, of_pages, of_question
 from cortex_otel.show.web.parameters import FILTERS, Range, range_of
 from cortex_otel.show.web.problems import ApiError, bad_cursor, shown
@@ -194,13 +195,15 @@ def answer(
         "previous": previous,
         "exact": result.exact,
         "widened": result.widened,
+        "kept_from": result.kept_from_ns and time_range.zone.iso(result.kept_from_ns),
         "truncated": result.truncated,
         "next": cursor_after(result),
         "elapsed_ms": round(result.elapsed_ms, 2),
         "empty": _empty(
             connection, panel, result, query=query, time_range=time_range, language=language
         ),
-        "incomplete": _incomplete(result, language),
+        "incomplete": incomplete(result, language),
+        "kept": kept(result, time_range.zone, language),
         "unfiltered": [
             name for name in page.filters
             if name not in of_pages()
@@ -327,16 +330,6 @@ def _is_recorded(connection: apsw.Connection, before: Range) -> bool:
     """Whether all of a period was recorded: what began in it would seem to have grown since."""
     first = connection.execute("SELECT min(hour) FROM rollup_hour").get
     return first is not None and first * _HOUR_NS <= before.from_ns
-
-
-def _incomplete(result: Result, language: str) -> str | None:
-    names = [column.name for column in result.columns]
-    if "partial" not in names or not any(row[names.index("partial")] for row in result.rows):
-        return None
-    _ = texts(language).gettext
-    if result.rows[-1][names.index("partial")]:
-        return _("The last period isn't over: its numbers are still growing.")
-    return _("The range has only a part of its first period.")
 
 
 def _empty(

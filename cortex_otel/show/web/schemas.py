@@ -77,6 +77,9 @@ class _Answer(BaseModel):
         description="The events at an end of the range are deleted: all of that hour was counted "
         "(the half hour or the UTC day, where users are)."
     )
+    kept_from: str | None = Field(
+        description="The range begins before what this reads is kept: from when on it is, ISO 8601."
+    )
     elapsed_ms: float = Field(description="In the store.")
 
 
@@ -146,6 +149,7 @@ class PanelAnswer(_Answer):
     previous: Previous | None
     empty: Empty | None
     incomplete: str | None = Field(description="Says that the last period is not over.")
+    kept: str | None = Field(description="Says from when on what this reads is kept.")
     unfiltered: list[str] = Field(description="Filters that are set and don't count here.")
 
 

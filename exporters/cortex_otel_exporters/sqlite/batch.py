@@ -70,9 +70,9 @@ class BatchWriter:
     """
 
     def __init__(self, connection: apsw.Connection, *, once: bool = False) -> None:
-        self._connection = connection
+        self.connection = self._connection = connection
         self._once = once
-        self._dimensions = Dimensions()
+        self._dimensions, self._deletions = Dimensions(), list[tuple[int]]()
 
     def close(self, *, checkpoint: bool = True) -> None:
         """Close the connection.
@@ -168,7 +168,9 @@ class BatchWriter:
         if not records and not presences:
             return refused
         connection = self._connection
-        (cut_key,), (first_key,) = connection.execute(_KEYS)
+        *deletions, (cut_key,), (first_key,) = connection.execute(_KEYS)
+        if deletions != self._deletions:  # of keys that may be known here: see orphans.py
+            self._deletions, self._dimensions = deletions, Dimensions()
         if cut_key < first_key:
             cut_key = self._catch_up(cut_key, first_key)
         next_key = first_key
@@ -368,7 +370,9 @@ def _signed(identifier: int) -> int | None:
 
 _EVENTS = Insert("events", 14)
 _RECEIVED = Insert("received_events", 2)
-_KEYS = "SELECT value FROM store WHERE key IN ('next_cut_key', 'next_event_key') ORDER BY key"
+_KEYS = """
+SELECT value FROM store WHERE key IN ('keys_deleted', 'next_cut_key', 'next_event_key') ORDER BY key
+"""
 _SET_KEYS = "UPDATE store SET value = ? WHERE key IN ('next_cut_key', 'next_event_key')"
 _SET_NEXT_KEY = "UPDATE store SET value = ? WHERE key = 'next_event_key'"
 _SET_CUT_KEY = "UPDATE store SET value = ? WHERE key = 'next_cut_key'"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TROUBLES",
+    "be_patient",
     "identity_of",
     "is_corrupt",
     "open_for_writing",
@@ -101,7 +102,7 @@ def open_for_writing(
         str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     )
     try:
-        connection.set_busy_handler(_busy_handler(busy_timeout_ms))
+        be_patient(connection, busy_timeout_ms)
         if not version_of(connection):
             list(connection.execute(_FILE_PRAGMAS))
         list(connection.execute(_CONNECTION_PRAGMAS.format(synchronous=synchronous)))
@@ -110,6 +111,11 @@ def open_for_writing(
         connection.close()
         raise
     return connection
+
+
+def be_patient(connection: apsw.Connection, timeout_ms: int) -> None:
+    """Have ``connection`` wait so long for a lock; milliseconds."""
+    connection.set_busy_handler(_busy_handler(timeout_ms))
 
 
 def _busy_handler(timeout_ms: int) -> Callable[[int], bool]:

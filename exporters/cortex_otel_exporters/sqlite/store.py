@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cortex_otel_exporters.record import MetricPoint, Record
     from cortex_otel_exporters.sqlite.batch import BatchWriter, LedgerEntry
     from cortex_otel_exporters.sqlite.duplicates import Share
+    from cortex_otel_exporters.sqlite.size_cap import SizeCap
 
 __all__ = ["Outcome", "Store"]
 
@@ -61,10 +62,20 @@ class Store:
         path: the database file.
         synchronous: ``FULL`` where an acknowledgement must survive a power cut.
         once: skip records that are stored already; for records that may be sent again.
+        max_bytes: of the database, for :meth:`keep_size`; 0 for any size.
     """
 
-    def __init__(self, path: Path, *, synchronous: str = "NORMAL", once: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        synchronous: str = "NORMAL",
+        once: bool = False,
+        max_bytes: int = 0,
+    ) -> None:
         self._path = path
+        self._max_bytes = max_bytes
+        self._size_cap: SizeCap | None = None
         self._synchronous = synchronous
         self._once = once
         self._batches: BatchWriter | None = None
@@ -114,11 +125,27 @@ class Store:
         self._just_replaced = False
         return outcome
 
+    def keep_size(self, rows: int) -> None:
+        """Delete a few of the oldest events if the database is too large; never raises.
+
+        Args:
+            rows: how many were written since the last time.
+        """
+        if self._batches is None or not self._max_bytes:
+            return
+        with contextlib.suppress(Exception):  # the next batch tells what is wrong
+            if self._size_cap is None:
+                from cortex_otel_exporters.sqlite.size_cap import SizeCap  # noqa: PLC0415 - apsw
+
+                self._size_cap = SizeCap(self._max_bytes)
+            self._size_cap.after_batch(self._batches.connection, rows)
+
     @staticmethod
     def prepare() -> None:
         """Import what :meth:`write` needs, which its first call does otherwise."""
         with contextlib.suppress(ImportError):  # the write will report it
-            import cortex_otel_exporters.sqlite.batch  # noqa: F401, PLC0415 - needs apsw
+            import cortex_otel_exporters.sqlite.batch  # noqa: PLC0415 - needs apsw
+            import cortex_otel_exporters.sqlite.size_cap  # noqa: F401, PLC0415 - the same
 
     def _failed(self, trouble: str, error: Exception) -> Outcome:
         if trouble != "locked":

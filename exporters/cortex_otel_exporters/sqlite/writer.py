@@ -43,6 +43,7 @@ class Writer:
         queue_size: records held in memory at most.
         interval_ms: longest time a record waits before its transaction, in milliseconds.
         metrics_interval_ms: time between two collections of the metric sources.
+        max_bytes: of the database, beyond which the oldest events are deleted; 0 for any size.
         describe: what to add to the heartbeat file (``service``, ``faults`` …).
         log_file: gets what has been stored.
     """
@@ -54,6 +55,7 @@ class Writer:
         queue_size: int = 65_536,
         interval_ms: int = 250,
         metrics_interval_ms: int = 60_000,
+        max_bytes: int = 0,
         describe: Callable[[], dict[str, object]] = dict,
         log_file: LogFile | None = None,
     ) -> None:
@@ -68,6 +70,7 @@ class Writer:
         self._queue_size = queue_size
         self._interval = interval_ms / 1000
         self._metrics_interval = metrics_interval_ms / 1000
+        self._max_bytes = max_bytes
         self._describe = describe
         self._log_file = log_file
         self._metric_sources: list[Callable[[], list[MetricPoint]]] = []
@@ -79,7 +82,7 @@ class Writer:
     def _begin(self) -> None:
         self._bell: native.SimpleQueue[None] = native.SimpleQueue()
         self._thread: native.Thread | None = None
-        self._store = Store(self.path)
+        self._store = Store(self.path, max_bytes=self._max_bytes)
         self._waiters: deque[tuple[tuple[int, int], native.Lock]] = deque()
         self._draining = native.Lock()
         self._warnings = TroubleWarnings(self._queue_size)
@@ -316,6 +319,8 @@ class Writer:
                 if self._log_file is not None:
                     self._log_file.write(outcome.stored(batch))
                     buffer.take_notes(self._log_file.counts)
+                if not self._stopping:
+                    self._store.keep_size(len(batch))
         if outcome.trouble:
             self._note_trouble(outcome.trouble, outcome.error)
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,6 +12,8 @@ from cortex_otel.query.formats import plain
 from cortex_otel.query.runner import run
 from cortex_otel.query.zones import zone
 from cortex_otel.show.pages import PAGES
+from cortex_otel_exporters.sqlite.expiry import EVENTS, NS_A_DAY, Pace, delete_some
+from cortex_otel_exporters.sqlite.files import open_for_writing
 from cortex_otel_exporters.sqlite.reader import open_reader
 
 ALL = [(page.id, panel.id) for page in PAGES.values() for panel in page.panels]
@@ -18,7 +21,7 @@ KEYS = {
     "page", "panel", "question", "title", "about", "draw", "x", "values", "split", "target",
     "stacked", "links", "wide", "range", "columns", "rows", "previous", "exact", "truncated",
     "next", "elapsed_ms", "empty", "incomplete", "unfiltered", "widened", "sentence", "trend",
-    "leads_to",
+    "leads_to", "kept", "kept_from",
 }  # fmt: skip
 
 
@@ -50,6 +53,29 @@ def test_every_panel_matches_its_declaration(admin, somebody, page, panel):
     korean = admin.json(f"panels/{page}/{panel}", since="30d", lang="ko", **subject)
     assert korean["about"] != answer["about"]
     assert (korean["title"] != answer["title"]) or answer["title"].isupper()
+
+
+def test_panels_say_from_when_on_events_are_kept(serve, population_home, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(population_home, home)
+    connection = open_for_writing(home / "cortex.db")
+    first, last = connection.execute("SELECT min(time), max(time) FROM events").get
+    cut = (first + last) // 2 // NS_A_DAY * NS_A_DAY
+    while delete_some(connection, EVENTS, cut, "age", Pace(0.05)):
+        pass
+    connection.close()
+    served = serve(home)
+    known = {"kept": set(), "kept_from": set()}
+    for page, panel in (("errors", "log"), ("overview", "dau")):
+        answer = served.json(f"panels/{page}/{panel}", since="all", tz="UTC")
+        for key, values in known.items():
+            values.add(answer[key])
+    since = zone("UTC").iso(cut)
+    assert known["kept_from"] == {None, since}
+    assert known["kept"] == {None, f"Raw events from {since[:16].replace('T', ' ')} on"}
+    korean = served.json("panels/errors/log", since="all", tz="UTC", lang="ko")
+    assert korean["kept"].startswith("원본 이벤트는")
+    assert served.json("errors", since="all", tz="UTC", limit=1)["kept_from"] == since
 
 
 def test_an_empty_store_is_reported_in_every_panel(serve, empty_home):

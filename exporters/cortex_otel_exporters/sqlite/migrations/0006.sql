@@ -43,3 +43,7 @@ CREATE TABLE alert_messages (
     error        TEXT,              -- of the last attempt, without secrets
     UNIQUE (alert_key, state, channel)
 );
+
+-- How often rows of dimension tables were deleted (orphans.py): a writer that has read another
+-- number forgets the keys that it knows.
+INSERT INTO store VALUES ('keys_deleted', 0);

@@ -51,6 +51,7 @@ export class Frame {
       const count = format.number(answer.rows.length);
       words.push(_("The first {count} rows; the export has more", { count }));
     }
+    if (answer.kept) words.push(answer.kept);
     const sampled = answer.columns.findIndex(({ name }) => name === "sampled");
     if (sampled >= 0 && answer.rows.some((row) => row[sampled])) {
       words.push(_("Events of these kinds are sampled: who did what was left out isn't counted"));
