@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cortex_otel.operate import metrics
+
 if TYPE_CHECKING:
     from cortex_otel.operate.job import Job
 
 __all__ = ["JOBS"]
 
-JOBS: tuple[Job, ...] = ()
+JOBS: tuple[Job, ...] = (metrics.JOB,)

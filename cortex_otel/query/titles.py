@@ -143,10 +143,12 @@ CHOICE_TITLES: Mapping[str, str] = MappingProxyType(
         "from_tier=": N_("Free or trial"),
         "any": N_("In any order"),
         "client": N_("Client"),
+        "daily": N_("Days"),
         "day": N_("Days"),
         "end": N_("end with the event"),
         "first": N_("Its first time ever"),
         "first_feature": N_("First feature"),
+        "hourly": N_("Hours"),
         "ide": N_("IDE"),
         "month": N_("Months"),
         "on": N_("In that period"),
@@ -159,6 +161,7 @@ CHOICE_TITLES: Mapping[str, str] = MappingProxyType(
         "tier": N_("Tier"),
         "variant": N_("Variant of a flag"),
         "week": N_("Weeks"),
+        "weekly": N_("Weeks"),
     }
 )
 """What people read in place of the values of closed lists of parameters: by the value, or by
