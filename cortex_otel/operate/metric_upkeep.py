@@ -17,7 +17,7 @@ from cortex_otel.query.named_metrics import NAMED_METRICS, PERIODS
 from cortex_otel_exporters.sqlite.named_metrics import (
     Extent,
     Written,
-    drop_after,
+    end_at,
     expire,
     extents,
     forget_zone,
@@ -90,8 +90,8 @@ class Upkeep:
             return
         forget_zone(self._writer, self._periods.zone.name)
         for kind in PERIODS:
-            for metric in NAMED_METRICS:
-                drop_after(self._writer, kind, metric.name, self._last_end[kind])
+            names = [metric.name for metric in NAMED_METRICS]
+            end_at(self._writer, kind, names, self._last_end[kind])
         yield from self._correct()
         for kind in PERIODS:
             yield from self._go_on(kind)
@@ -173,12 +173,9 @@ class Upkeep:
 
     def _extent(self, kind: Period) -> Extent:
         """How far it is written; nothing, up to now, if it isn't yet."""
-        zone, last_end = self._periods.zone.name, self._last_end[kind]
-        known = extents(self._writer).get(kind)
-        if known is None:
-            return Extent(zone, last_end, last_end)
-        # A clock that went back: what it was ahead is written again when the time has come.
-        return Extent(zone, min(known.from_ns, last_end), min(known.to_ns, last_end))
+        last_end = self._last_end[kind]
+        nothing = Extent(self._periods.zone.name, last_end, last_end)
+        return extents(self._writer).get(kind, nothing)
 
     def _first_whole(self, kind: Period) -> int:
         """The start of the first period whose roll-ups are all there."""

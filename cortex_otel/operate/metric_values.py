@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cortex_otel.operate.metric_periods import DAY_NS, HOUR_NS, Periods
 from cortex_otel.query.catalogue import catalogue
+from cortex_otel.query.current_metrics import MAX_SERVICES
 from cortex_otel.query.named_metrics import NAMED_METRICS
 from cortex_otel.query.runner import run
 from cortex_otel.semconv import TIERS
@@ -27,11 +28,9 @@ if TYPE_CHECKING:
     from cortex_otel.query.named_metrics import NamedMetric, Period
     from cortex_otel.query.zones import Zone
 
-__all__ = ["MAX_SERVICES", "REST", "WINDOW_NS", "Values"]
+__all__ = ["REST", "WINDOW_NS", "Values"]
 
 _EPOCH: Final = date(1970, 1, 1)
-#: Services with values of their own, the first that were recorded; all others are in the totals.
-MAX_SERVICES: Final = 20
 _TIME_LIMIT_MS: Final = 60_000
 #: After each question it rests this many times as long as that took: a third of a core at most.
 REST: Final = 2.0

@@ -15,7 +15,7 @@ import apsw
 from cortex_otel.locale import N_
 from cortex_otel.operate.job import Cadence, Job, JobError
 from cortex_otel.operate.metric_upkeep import Upkeep
-from cortex_otel.operate.metric_values import MAX_SERVICES
+from cortex_otel.query.current_metrics import MAX_SERVICES
 from cortex_otel.query.errors import QueryTimeoutError
 from cortex_otel.query.zones import project_zone
 from cortex_otel_exporters.sqlite.files import open_for_writing, trouble_of

@@ -20,7 +20,7 @@ __all__ = [
     "Extent",
     "Row",
     "Written",
-    "drop_after",
+    "end_at",
     "expire",
     "extents",
     "forget_zone",
@@ -122,11 +122,13 @@ def expire(connection: apsw.Connection, kind: str, metric: str, before_ns: int) 
     return int(connection.changes())
 
 
-def drop_after(connection: apsw.Connection, kind: str, metric: str, end_ns: int) -> None:
-    """Delete those that end after a moment: a clock went back, or days are of another zone now."""
-    later = (kind, metric, end_ns, _LAST_NS)
-    if connection.execute(_ANY, later).fetchone() is not None:
-        connection.execute(_REPLACE, later)
+def end_at(connection: apsw.Connection, kind: str, metrics: Iterable[str], end_ns: int) -> None:
+    """Forget what ends after a moment: a clock went back, or days are of another zone now."""
+    connection.execute(_END_AT, (end_ns, end_ns, kind, end_ns))
+    for metric in metrics:
+        later = (kind, metric, end_ns, _LAST_NS)
+        if connection.execute(_ANY, later).fetchone() is not None:
+            connection.execute(_REPLACE, later)
 
 
 _LAST_NS: Final = 2**63 - 1
@@ -148,6 +150,10 @@ ON CONFLICT (kind, metric_name, timestamp, service, user_tier) WHERE {_NAMED}
 DO UPDATE SET value = excluded.value, count = excluded.count,
     start_timestamp = excluded.start_timestamp, unit = excluded.unit
 """  # noqa: S608
+_END_AT: Final = """
+UPDATE metric_periods SET from_time = min(from_time, ?), to_time = min(to_time, ?)
+WHERE kind = ? AND to_time > ?
+"""
 _EXTENT: Final = "INSERT OR REPLACE INTO metric_periods VALUES (?, ?, ?, ?)"
 _DAY: Final = "INSERT OR REPLACE INTO metric_days VALUES (?, ?)"
 _EXPIRE: Final = f"""
