@@ -59,6 +59,7 @@ COLUMN_TITLES: Mapping[str, str] = MappingProxyType(
         "partial": "So far",
         "pending_users": "Pending",
         "planned_users": "Planned per arm",
+        "rated": "In error rates",
         "rate_of_first": "Of first step",
         "rate_of_previous": "Of previous step",
         "rate_with": "Rate with it",

@@ -1,6 +1,6 @@
 -- title: Errors and response times by service and tier
--- about: The numbers of the question overview for each service, each tier, each of both, and for all.
---   Where service or tier is empty, the row is of all of them; what had no product event has no row.
+-- about: What the overview says, for each service, each tier, each of both, and for all: an empty service
+--   or tier is all of them. What had no product event has no row.
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

@@ -1,9 +1,9 @@
 -- title: Named metrics over time
--- about: What was written of each named metric when an hour, day or week of the project's time zone was
---   over, and corrected when late events came: it stays when the events are long gone. Of each period
---   that the range touches; one of which nothing is known is null, and one of which no metric is has no
---   row. Hourly and daily: error rate and response times; daily: users, savings and acceptance; weekly:
---   conversion of those first seen in that week, once the 30 days of all of them are over.
+-- about: The named metrics as they were written when each hour, day or week was over, and corrected when
+--   late events came; they stay when the events are long gone. Each period that the range touches has a
+--   row, unless nothing was written of it. Hourly and daily: error rate and response times; daily:
+--   users, savings and acceptance; weekly: conversion of those first seen in the week, as soon as
+--   everyone's 30 days are over.
 -- since: 365d
 -- parameter: from_ns
 -- parameter: to_ns

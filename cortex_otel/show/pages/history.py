@@ -14,7 +14,7 @@ _NOT_YET = N_("A whole day of use fills this, within an hour after it: see corte
 
 PAGE = Page(
     id="history",
-    title=N_("Over the year"),
+    title=N_("Long term"),
     group=ANALYTICS,
     since="365d",
     panels=(
