@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import shutil
 import threading
@@ -82,9 +83,9 @@ def copy_of(tmp_path):
 # --- The values ---------------------------------------------------------------------------------
 
 
-def truth(connection, kind, metric, start, end, cell, tz):
+def truth(connection, kind, metric, cell, *, period, tz):
     """What the catalogue says of one metric in one period: value, and how many it is of."""
-    service, tier = cell
+    (start, end), (service, tier) = period, cell
     of = {"from_ns": start, "to_ns": end}
     if metric.cadence == "hourly":
         (row,) = ask(connection, "overview", **of, service=service, user_tier=tier)
@@ -135,7 +136,7 @@ def test_each_value_is_what_the_catalogue_answers(database, copy_of, tz):
             for metric in NAMED_METRICS:
                 if kind not in metric.periods or (kind == "weekly" and cell[1] == "paid"):
                     continue
-                expected = truth(connection, kind, metric, *period, cell, tz)
+                expected = truth(connection, kind, metric, cell, period=period, tz=tz)
                 found = stored.get((kind, metric.name, *period, *cell))
                 if expected is None:
                     assert found is None, (kind, metric.name, period, cell)
@@ -282,9 +283,8 @@ def test_a_step_that_fails_leaves_what_was_there(tmp_path, some_events, monkeypa
     real = metric_upkeep.write
 
     def broken(connection, written):
-        rows = [*written.rows, *([written.rows[0]._replace(value=None)] if written.rows else [])]
-        real(connection, metric_upkeep.Written(
-            kind=written.kind, replaced=written.replaced, rows=rows, extent=written.extent))  # fmt: skip
+        rows = [*written.rows, *[row._replace(value=None) for row in written.rows[:1]]]
+        real(connection, dataclasses.replace(written, rows=rows))
 
     monkeypatch.setattr(metric_upkeep, "write", broken)
     with pytest.raises(apsw.ConstraintError):
@@ -424,8 +424,8 @@ def test_what_a_client_calls_by_the_same_name_is_another_thing(database, copy_of
         for service, tier in (("", ""), ("mcp", "free"))
     ]
     connection.executemany(
-        "INSERT INTO telemetry_metrics (timestamp, start_timestamp, metric_name, unit, kind, service,"
-        " user_tier, value, attributes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", sent
+        "INSERT INTO telemetry_metrics (timestamp, start_timestamp, metric_name, unit, kind,"
+        " service, user_tier, value, attributes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", sent
     )  # fmt: skip
     connection.close()
     upkeep(path)
@@ -479,9 +479,11 @@ def test_the_job_makes_no_database(settings):
 
 
 def test_the_job_says_what_it_did(settings, monkeypatch):
-    build(settings.database, [
-        Event(MONDAY + n * HOUR, service=f"s{n}", user=user_hash(n), tool_name="t") for n in range(25)
-    ])  # fmt: skip
+    services = [(MONDAY + n * HOUR, f"s{n}", user_hash(n)) for n in range(25)]
+    build(
+        settings.database,
+        [Event(time, service=name, user=user, tool_name="t") for time, name, user in services],
+    )
     monkeypatch.setattr("time.time_ns", lambda: MONDAY + 3 * DAY)
     monkeypatch.setattr("time.sleep", lambda _: None)
     told = metrics.write_metrics(settings)
