@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import random
 import shutil
+import subprocess
+import sys
 import threading
 from datetime import date, timedelta
 from types import SimpleNamespace
@@ -12,6 +14,7 @@ from types import SimpleNamespace
 import apsw
 import pytest
 from counting import ask
+from patience import wait_for
 from seeding import DAY, HOUR, MONDAY, Event, build, random_events, user_hash
 
 from cortex_otel.operate import metric_upkeep, metrics
@@ -274,6 +277,32 @@ def test_whoever_is_killed_goes_on(tmp_path, some_events):
     assert values(path) == values(fresh)
     # What was done isn't done again, but for the last days.
     assert gone <= all_steps + 6 * 10
+
+
+@pytest.mark.system
+def test_kill_9_in_the_middle_costs_nothing(tmp_path, some_events):
+    path, fresh = (build(tmp_path / f"{name}.db", some_events) for name in ("killed", "fresh"))
+    code = f"""
+import sys; sys.path[:] = {sys.path!r}
+from pathlib import Path
+from cortex_otel.operate.metric_upkeep import Upkeep
+from cortex_otel.query.zones import zone
+from cortex_otel_exporters.sqlite.files import open_for_writing
+from cortex_otel_exporters.sqlite.reader import open_reader
+path = Path({str(path)!r})
+for _ in Upkeep(open_reader(path), open_for_writing(path), zone("UTC"), {NOW}, rest=0).steps():
+    pass
+"""
+    for killed_at in (1, 600, 2000):
+        with subprocess.Popen([sys.executable, "-c", code]) as process:
+            wait_for(lambda at=killed_at, of=process: of.poll() is not None
+                     or len(values(path)) >= at)  # fmt: skip
+            process.kill()
+        kept = values(path)
+        assert len(kept) >= killed_at
+    upkeep(path)
+    upkeep(fresh)
+    assert values(path) == values(fresh)
 
 
 def test_a_step_that_fails_leaves_what_was_there(tmp_path, some_events, monkeypatch):
