@@ -11,6 +11,7 @@ import importlib.util
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,11 +36,13 @@ def makers(directory: Path) -> list[Callable[[], object]]:
     loaded("patience", TESTS / "patience.py")
     extension = loaded("extension_conftest", TESTS / "extension" / "conftest.py")
     collector = loaded("real_collector", TESTS / "privacy" / "real_collector.py")
+    prometheus = loaded("real_prometheus", TESTS / "web" / "prometheus" / "real_prometheus.py")
     stacks = loaded("stacks_conftest", TESTS / "stacks" / "conftest.py")
     wheel = stacks.build_wheel(directory)
     return [
         extension.install_packages,
         collector.build,
+        *(partial(prometheus.build, name) for name in prometheus.PROGRAMS),
         *(stacks.Stack(name, wheel).make for name in stacks.FAMILIES),
         extension.install_authors,
         extension.install_code_server,

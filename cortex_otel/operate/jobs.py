@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cortex_otel.operate import retention
+from cortex_otel.operate import metrics, retention
 from cortex_otel.operate.logs import LOGS
 
 if TYPE_CHECKING:
@@ -12,4 +12,4 @@ if TYPE_CHECKING:
 
 __all__ = ["JOBS"]
 
-JOBS: tuple[Job, ...] = (retention.JOB, LOGS)
+JOBS: tuple[Job, ...] = (metrics.JOB, retention.JOB, LOGS)

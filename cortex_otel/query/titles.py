@@ -59,6 +59,7 @@ COLUMN_TITLES: Mapping[str, str] = MappingProxyType(
         "partial": "So far",
         "pending_users": "Pending",
         "planned_users": "Planned per arm",
+        "rated": "In error rates",
         "rate_of_first": "Of first step",
         "rate_of_previous": "Of previous step",
         "rate_with": "Rate with it",
@@ -143,11 +144,13 @@ CHOICE_TITLES: Mapping[str, str] = MappingProxyType(
         "from_tier=": N_("Free or trial"),
         "any": N_("In any order"),
         "client": N_("Client"),
+        "daily": N_("Days"),
         "day": N_("Days"),
         "end": N_("end with the event"),
         "first": N_("Its first time ever"),
         "first_feature": N_("First feature"),
         "first_week_feature": N_("Features of the first week"),
+        "hourly": N_("Hours"),
         "ide": N_("IDE"),
         "month": N_("Months"),
         "on": N_("In that period"),
@@ -160,6 +163,7 @@ CHOICE_TITLES: Mapping[str, str] = MappingProxyType(
         "tier": N_("Tier"),
         "variant": N_("Variant of a flag"),
         "week": N_("Weeks"),
+        "weekly": N_("Weeks"),
     }
 )
 """What people read in place of the values of closed lists of parameters: by the value, or by

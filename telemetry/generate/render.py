@@ -30,6 +30,7 @@ _FILES: Final = {
     "cortex_otel/instrument/events.py": "events.py.j2",
     "cortex_otel/instrument/clients.py": "clients.py.j2",
     "cortex_otel/receive/declared.py": "declared.py.j2",
+    "cortex_otel/query/named_metrics.py": "named_metrics.py.j2",
     "cortex_otel/query/sql/shared/declared_uses.sql": "declared_uses.sql.j2",
     "cortex_otel/query/sql/shared/known_tiers.sql": "known_tiers.sql.j2",
     "cortex_otel/query/sql/shared/paying_tiers.sql": "paying_tiers.sql.j2",

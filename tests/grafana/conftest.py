@@ -31,6 +31,7 @@ if "seeding" not in sys.modules:
 import seeding  # noqa: E402
 
 from cortex_otel.query.zones import zone  # noqa: E402
+from cortex_otel_exporters.sqlite.files import open_for_writing  # noqa: E402
 from cortex_otel_exporters.sqlite.reader import open_reader  # noqa: E402
 from cortex_otel_exporters.sqlite.zone_table import keep_zone  # noqa: E402
 
@@ -112,6 +113,17 @@ def with_zones(path):
     return path
 
 
+def with_named_metrics(path, now):
+    """As the job ``metrics`` leaves it."""
+    from cortex_otel.operate.metric_upkeep import Upkeep
+
+    writer, reader = open_for_writing(path), open_reader(path)
+    for _ in Upkeep(reader, writer, zone("Asia/Seoul"), now, rest=0).steps():
+        pass
+    reader.close()
+    writer.close()
+
+
 def _store(path, end):
     with_zones(path)
     connection = open_reader(path)
@@ -132,6 +144,7 @@ def random_store(seeded):
 
 @pytest.fixture(scope="session")
 def population_store(population):
+    with_named_metrics(population, NOW)
     store = _store(population, NOW)
     yield store
     store.close()

