@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cortex_otel.operate.report import REPORT
+
 if TYPE_CHECKING:
     from cortex_otel.operate.job import Job
 
 __all__ = ["JOBS"]
 
-JOBS: tuple[Job, ...] = ()
+JOBS: tuple[Job, ...] = (REPORT,)
