@@ -96,6 +96,8 @@ class _Writer:
                 "title": self._("Tool calls"),
                 "tables": [tables.changed(), tables.slowest()],
             },
+            "is_empty": facts.is_empty,
+            "trouble": self._("Failures and incidents"),
             "failures": tables.failures(),
             "targets": {
                 "title": self._("Targets"),
@@ -151,6 +153,8 @@ class _Writer:
     # --- sentences ---
 
     def _sentences(self) -> list[list[_Part]]:
+        if self._facts.is_empty:
+            return []
         return [self._top(), self._failing(), self._latency(), self._converting(), self._leaving()]
 
     def _top(self) -> list[_Part]:
