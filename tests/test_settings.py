@@ -170,6 +170,9 @@ SENSELESS = {
     "receiver_host": ["a b", "", object()],
     "receiver_port": [-1, 65_536, 43.18],
     "receiver_token": ["short", "é" * 20, b"x" * 20],
+    "report": ["maybe", 2, object()],
+    "report_language": ["fr", "en,ko", object()],
+    "report_weeks": ["0", "1041", "x", 0, True],
     "receiver_services": ["shop", "=web", "shop=", "a=b c", "a=web,a=mcp", {"a": "b,c"}, object()],
 }
 

@@ -28,10 +28,8 @@ _SMALL_MS: Final = 0.1
 _WHOLE_MS: Final = 100
 _SMALL_RATIO: Final = 0.001
 _LEAST_COMPACT: Final = 1000
-_COMPACT: Final = {
-    "en": ((10**9, "B"), (10**6, "M"), (10**3, "K")),
-    "ko": ((10**8, "억"), (10**4, "만"), (10**3, "천")),
-}
+#: Sizes of large numbers and their letters, which differ by language.
+_COMPACT: Final = N_("1e9 B, 1e6 M, 1e3 K")
 _MONTHS: Final = (
     N_("Jan"), N_("Feb"), N_("Mar"), N_("Apr"), N_("May"), N_("Jun"),
     N_("Jul"), N_("Aug"), N_("Sep"), N_("Oct"), N_("Nov"), N_("Dec"),
@@ -49,7 +47,6 @@ class Numbers:
     """
 
     def __init__(self, language: str) -> None:
-        self._language = language
         self._ = texts(language).gettext
 
     def value(self, raw: Value, unit: str) -> str:
@@ -90,9 +87,10 @@ class Numbers:
 
     def compact(self, raw: float) -> str:
         """A count for an axis: ``1.2K``, ``1.2만``."""
-        for size, letter in _COMPACT[self._language] if abs(raw) >= _LEAST_COMPACT else ():
-            if abs(raw) >= size:
-                return f"{_at_most(Decimal(str(raw)) / size, 1)}{letter}"
+        for each in self._(_COMPACT).split(", ") if abs(raw) >= _LEAST_COMPACT else ():
+            size, letter = each.split(" ")
+            if abs(raw) >= float(size):
+                return f"{_at_most(Decimal(str(raw)) / Decimal(size), 1)}{letter}"
         return _at_most(raw, 1)
 
     def day(self, day: date) -> str:

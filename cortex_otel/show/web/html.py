@@ -81,7 +81,7 @@ async def _trace(request: Request) -> Response:
 
 async def _reports(request: Request) -> Response:
     language, theme = _preferences(request)
-    html = views.reports_html(
+    html = reports.page_html(
         await reports.listed(request),
         language=language,
         theme=theme,

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import date, timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from cortex_otel.locale import N_
+from cortex_otel._version import to_install
+from cortex_otel.locale import N_, texts
 from cortex_otel.show.report import shelf
-from cortex_otel.show.web import parameters, schemas
+from cortex_otel.show.report.numbers import Numbers
+from cortex_otel.show.report.pdf import is_available
+from cortex_otel.show.web import parameters, schemas, views
 from cortex_otel.show.web.export import disposition
 from cortex_otel.show.web.problems import ApiError, Json
 from cortex_otel.show.web.state import admin_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cortex_otel.query.zones import Zone
 
-__all__ = ["add_to", "listed"]
+__all__ = ["add_to", "listed", "page_html"]
+
+_LANGUAGES: Final = {"en": N_("English"), "ko": N_("Korean")}
 
 _Name = Annotated[
     str, Path(max_length=64, description="As the list has it: `cortex-report-2026-W47-en.pdf`.")
@@ -43,6 +50,44 @@ def add_to(router: APIRouter, responses: dict[int | str, dict[str, Any]]) -> Non
         "/reports/{name}", _one, methods=["GET"], tags=["export"],
         responses={200: pdf, **responses}, name="report",
     )  # fmt: skip
+
+
+def page_html(
+    reports: list[dict[str, Any]], *, language: str, theme: str, query: Mapping[str, str]
+) -> str:
+    """The page.
+
+    Args:
+        reports: as the API lists them.
+        language: ``en`` or ``ko``.
+        theme: one of :data:`~cortex_otel.show.web.views.THEMES`.
+        query: filters in the URL, kept for the way back.
+    """
+    gettext = texts(language).gettext
+    numbers = Numbers(language)
+    return views.shell_html(
+        "reports.html",
+        language,
+        theme,
+        query,
+        None,
+        page="reports",
+        title=gettext("Weekly reports"),
+        reports=[
+            {
+                **each,
+                "days": numbers.days(*(date.fromisoformat(each[end]) for end in ("from", "to"))),
+                "written": each["written"][:16].replace("T", " "),
+                "size": f"{each['bytes'] / 1000:,.0f} kB",
+                "language_name": gettext(_LANGUAGES[each["language"]]),
+            }
+            for each in reports
+        ],
+        hint=gettext(
+            "Written on Mondays at 08:00 while cortex-otel serve runs, and by cortex-otel report."
+        ),
+        needed="" if is_available() else to_install("report"),
+    )
 
 
 async def listed(request: Request) -> list[dict[str, Any]]:

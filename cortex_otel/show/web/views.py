@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from cortex_otel._version import to_install
 from cortex_otel.locale import LANGUAGES, N_, texts, texts_of_scripts
 from cortex_otel.query.ranges import parse_span
 from cortex_otel.query.titles import CHOICE_TITLES
 from cortex_otel.semconv import SERVICES
-from cortex_otel.show import labels, pages
+from cortex_otel.show import labels
 from cortex_otel.show.pages.declaration import ROW_FILTERS
-from cortex_otel.show.pages.shared import OPERATION
-from cortex_otel.show.report.numbers import Numbers
-from cortex_otel.show.report.pdf import is_available
+from cortex_otel.show.web.navigation import navigation
 from cortex_otel.show.web.own_parameters import OwnParameter
 
 if TYPE_CHECKING:
@@ -42,7 +38,7 @@ __all__ = [
     "chosen_theme",
     "error_html",
     "page_html",
-    "reports_html",
+    "shell_html",
     "sign_in_html",
     "static_directory",
     "static_version",
@@ -92,8 +88,6 @@ _FILTERS = {
     "tool": (N_("Tool"), "search_context"),
     "q": (N_("Search"), N_("in messages")),
 }
-#: The key after ``g``; by default a page's first letter, but some begin with the same.
-_KEYS = {"extension": "x", "experiments": "a", "reliability": "b", "reports": "w"}
 #: What a control of a time span offers, beside what is set.
 _TIMES = ("1h", "1d", "3d", "7d", "14d", "30d", "90d")
 _UNITS = {
@@ -103,7 +97,6 @@ _UNITS = {
     "d": N_("{count} d"),
     "w": N_("{count} weeks"),
 }
-_LANGUAGE_NAMES = {"en": "English", "ko": "한국어"}
 #: Further ones are folded away.
 _SHOWN_CONTROLS = 4
 _SPAN = re.compile(r"[0-9]{1,6}[smhdw]")
@@ -137,7 +130,7 @@ def page_html(
         problem: shown above the panels.
         subject: the subject of a page about one thing: the user hash of a user's page.
     """
-    return _shell(
+    return shell_html(
         "page.html",
         language,
         theme,
@@ -162,7 +155,7 @@ def trace_html(
     problem: Problem | None = None,
 ) -> str:
     """The waterfall of one trace, still empty."""
-    return _shell(
+    return shell_html(
         "trace.html",
         language,
         theme,
@@ -171,57 +164,6 @@ def trace_html(
         page="trace",
         title=texts(language).gettext("Trace"),
         subject=trace_id,
-        panels=[],
-        own_filters=[],
-        controls=[],
-        default_since="30d",
-    )
-
-
-def reports_html(
-    reports: list[dict[str, Any]],
-    *,
-    language: str,
-    theme: str,
-    query: Mapping[str, str],
-) -> str:
-    """The list of the weekly reports.
-
-    Args:
-        reports: as the API lists them.
-        language: ``en`` or ``ko``.
-        theme: one of :data:`THEMES`.
-        query: filters in the URL, kept for the way back.
-    """
-    _ = texts(language).gettext
-    numbers = Numbers(language)
-    return _shell(
-        "reports.html",
-        language,
-        theme,
-        query,
-        None,
-        page="reports",
-        title=_("Weekly reports"),
-        subject="",
-        panels=[],
-        own_filters=[],
-        controls=[],
-        default_since="30d",
-        reports=[
-            {
-                **each,
-                "days": numbers.days(*(date.fromisoformat(each[end]) for end in ("from", "to"))),
-                "written": each["written"][:16].replace("T", " "),
-                "size": f"{each['bytes'] / 1000:,.0f} kB",
-                "language_name": _LANGUAGE_NAMES[each["language"]],
-            }
-            for each in reports
-        ],
-        hint=_(
-            "Written on Mondays at 08:00 while cortex-otel serve runs, and by cortex-otel report."
-        ),
-        needed="" if is_available() else to_install("report"),
     )
 
 
@@ -338,7 +280,7 @@ def _laid_out(panels: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return panels
 
 
-def _shell(
+def shell_html(
     template: str,
     language: str,
     theme: str,
@@ -347,13 +289,15 @@ def _shell(
     *,
     page: str,
     title: str,
-    subject: str,
-    panels: list[dict[str, Any]],
-    own_filters: list[str],
-    controls: list[dict[str, Any]],
-    default_since: str,
+    subject: str = "",
+    panels: list[dict[str, Any]] | None = None,
+    own_filters: list[str] | None = None,
+    controls: list[dict[str, Any]] | None = None,
+    default_since: str = "30d",
     **more: Any,
 ) -> str:
+    """A template within the frame that all pages share; ``more`` is what only it shows."""
+    panels, own_filters, controls = panels or [], own_filters or [], controls or []
     base = _base(language, theme)
     client = {
         "page": page,
@@ -383,17 +327,7 @@ def _shell(
             shown_controls=_SHOWN_CONTROLS,
             query=query,
             problem=problem,
-            navigation=[
-                {
-                    "id": each.id,
-                    "name": each.title_in(language),
-                    "group": each.group_in(language),
-                    "key": _KEYS.get(each.id, each.id[0]),
-                }
-                for each in pages.PAGES.values()
-                if each.id != "user"
-            ]
-            + [_reports_entry(language)],
+            navigation=navigation(language),
             presets=_PRESETS,
             since=query.get("since") or ("" if query.get("from") else default_since),
             themes=THEMES.items(),
@@ -404,17 +338,6 @@ def _shell(
             **more,
         )
     )
-
-
-def _reports_entry(language: str) -> dict[str, str]:
-    """Where the navigation leads to the reports, which no panels make."""
-    gettext = texts(language).gettext
-    return {
-        "id": "reports",
-        "name": gettext("Weekly reports"),
-        "group": gettext(OPERATION),
-        "key": _KEYS["reports"],
-    }
 
 
 def _times(
