@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     path = shelf.folder(settings.home) / shelf.file_name(week, chosen)
     try:
         if arguments.out:
-            path = Path(arguments.out).expanduser().absolute()
+            path = Path(arguments.out).expanduser().resolve()
         else:
             path.parent.mkdir(mode=0o700, exist_ok=True)
         write(path, pages)

@@ -7,6 +7,7 @@ wants to tell of it asks :func:`cortex_otel.show.report.shelf.newest` for its ad
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from typing import TYPE_CHECKING, Final
@@ -65,6 +66,8 @@ def write(path: Path, content: bytes) -> None:
     Raises:
         OSError: it can't be written; what was there before is still there.
     """
+    if path.exists() and not path.is_file():  # renamed over, a device would be gone
+        raise FileExistsError(errno.EEXIST, "not a regular file", str(path))
     temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}.{path.name}")
     try:
         descriptor = os.open(

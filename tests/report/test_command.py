@@ -112,7 +112,9 @@ def test_language_and_file_are_chosen(home, capsys, tmp_path):
         (["--week", "2099-W01"], 2, "2099-W01 hasn't begun: a report is of this week or"),
         (["--lang", "fr"], 2, "invalid choice"),
         (["--out", "/nowhere/at/all.pdf"], 1, "can't be written: No such file or directory"),
-        (["--out", "/"], 1, "can't be written"),
+        (["--out", "/"], 1, "can't be written: not a regular file"),
+        (["--out", "/dev/null"], 1, "can't be written: not a regular file"),
+        (["--out", "~nobody-of-that-name/x.pdf"], 1, "can't be written"),
         (["--out", "a\0b"], 1, "can't be written"),
         (["--out", "/proc/report.pdf"], 1, "can't be written"),
     ],
@@ -289,3 +291,13 @@ def test_ctrl_c_ends_it(home):
     assert "Traceback" not in err
     if (home / "reports").exists():
         assert not [name for name in names(home) if name.startswith(".")]
+
+
+def test_a_link_is_followed_and_stays(home, tmp_path, capsys):
+    target, link = tmp_path / "target.pdf", tmp_path / "link.pdf"
+    target.write_bytes(b"older")
+    link.symlink_to(target)
+    assert cli.main(["report", "--out", str(link)]) == 0
+    assert link.is_symlink()
+    assert target.read_bytes().startswith(b"%PDF")
+    assert capsys.readouterr().out.strip() == str(target)

@@ -86,7 +86,7 @@ class Numbers:
         return f"{_at_most(Decimal(str(ms)) / _DAY_MS, 1)} {self._('d')}"
 
     def compact(self, raw: float) -> str:
-        """A count for an axis: ``1.2K``, ``1.2만``."""
+        """A count for an axis: ``1.2K``."""
         for each in self._(_COMPACT).split(", ") if abs(raw) >= _LEAST_COMPACT else ():
             size, letter = each.split(" ")
             if abs(raw) >= float(size):
