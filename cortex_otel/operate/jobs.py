@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from cortex_otel.operate import metrics, retention
 from cortex_otel.operate.logs import LOGS
+from cortex_otel.operate.report import REPORT
 
 if TYPE_CHECKING:
     from cortex_otel.operate.job import Job
 
 __all__ = ["JOBS"]
 
-JOBS: tuple[Job, ...] = (metrics.JOB, retention.JOB, LOGS)
+JOBS: tuple[Job, ...] = (metrics.JOB, retention.JOB, LOGS, REPORT)

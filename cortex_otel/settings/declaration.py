@@ -328,6 +328,8 @@ class Settings:
 
     jobs: bool = _setting(
         "CORTEX_OTEL_JOBS",
+    report: bool = _setting(
+        "CORTEX_OTEL_REPORT",
         default=True,
         parse=parsers.boolean,
         allowed="true or false",
@@ -439,6 +441,27 @@ class Settings:
     def max_database_bytes(self) -> int:
         """How large the database may become; 0 for any size."""
         return self.max_database_mb * 10**6
+    """Let `cortex-otel serve` write the weekly report on Mondays at 08:00, where the extra `report`
+    is installed. It stays in `reports/` of this machine; `cortex-otel report` works either way."""
+
+    report_language: str | None = _setting(
+        "CORTEX_OTEL_REPORT_LANGUAGE",
+        default=None,
+        parse=parsers.choice("en", "ko", "both"),
+        allowed="en, ko or both",
+    )
+    """Language of the weekly report; by default that of `cortex-otel` (`CORTEX_OTEL_LANG`, else the
+    locale)."""
+
+    report_weeks: int = _setting(
+        "CORTEX_OTEL_REPORT_WEEKS",
+        default=104,
+        parse=parsers.integer(1, 1040),
+        allowed="1 to 1040",
+        unit="weeks",
+    )
+    """How many weeks of reports are kept, the latest ones: some 0.1 MB each. Older ones are deleted
+    when the next is written."""
 
     @property
     def database(self) -> Path:

@@ -1,4 +1,4 @@
-"""Whether a number changed, or only seems to: the error that a count or a share has by chance.
+"""What changed since the period before, or only seems to: the error of counts and shares by chance.
 
 Counts are taken as Poisson, rates as binomial, percentiles of histograms as known to within a
 bucket. What is sampled has a larger error than this says; what has no known error (a mean, a ratio
@@ -12,12 +12,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from cortex_otel.query.runner import run
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cortex_otel.query.runner import Result, Value
+    import apsw
 
-__all__ = ["Change", "change_of", "changes"]
+    from cortex_otel.query.runner import Result, Value
+    from cortex_otel.query.zones import Zone
+
+__all__ = ["Change", "Comparison", "change_of", "changes", "compared", "period_before"]
 
 #: Of a normal distribution, 95 % are within this many standard deviations.
 _Z = 1.96
@@ -31,6 +36,9 @@ _PERCENTILE = re.compile(r"p(\d\d)_ms")
 #: Fewer calls than this beyond a percentile, and it is the chance of a few.
 _MIN_BEYOND = 10
 _BUCKET = 2 ** (1 / 8)
+_HOUR_NS = 3_600 * 10**9
+_MINUTE_NS = 60 * 10**9
+_WEEK_NS = 7 * 24 * _HOUR_NS
 
 Test = Literal["poisson", "binomial", "ranks", "bucket"]
 
@@ -44,6 +52,86 @@ class Change:
     test: Test | None
     """By which error: of a Poisson count, a binomial share, too few ranks beyond a percentile, or
     the width of a histogram's bucket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A result beside that of the period before."""
+
+    now: Result
+    """By the same method as the other."""
+    before: Result | None
+    """``None``: not all of that period was recorded."""
+
+    @property
+    def changes(self) -> dict[str, Change]:
+        """The change of each number of the first row, by column."""
+        return changes(self.now, self.before) if self.before else {}
+
+
+def period_before(from_ns: int, to_ns: int, zone: Zone) -> tuple[int, int] | None:
+    """The period that a range is compared with, in Unix ns; ``None`` before 1970.
+
+    Earlier by whole weeks, as few as it has, so that Mondays are compared with Mondays; by the same
+    local times, so that a clock change doesn't shift them, nor makes a week longer than one.
+    """
+    clocks_ns = (zone.offset_minutes(to_ns) - zone.offset_minutes(from_ns)) * _MINUTE_NS
+    weeks = -(-(to_ns - from_ns + clocks_ns) // _WEEK_NS)
+    if from_ns < (weeks + 1) * _WEEK_NS:
+        return None
+    start, end = (zone.earlier(each, 7 * weeks) for each in (from_ns, to_ns))
+    return start, min(end, from_ns)
+
+
+def compared(
+    connection: apsw.Connection,
+    result: Result,
+    values: Mapping[str, Value],
+    before: tuple[int, int],
+    *,
+    time_limit_ms: float,
+    row_limit: int | None = None,
+    is_one_row: bool,
+) -> Comparison:
+    """``result`` and the same question about the period before.
+
+    Args:
+        connection: to the store.
+        result: of the period itself.
+        values: its parameters.
+        before: start and end of the period before, Unix ns.
+        time_limit_ms: as of :func:`~cortex_otel.query.runner.run`.
+        row_limit: as there.
+        is_one_row: numbers of a row are compared; one that is partial isn't.
+
+    Raises:
+        QueryError, StoreError: from the runner.
+    """
+    if not _is_recorded(connection, before[0]):
+        return Comparison(result, None)
+
+    def again(time_range: Mapping[str, Value], *, from_events: bool | None) -> Result:
+        return run(
+            connection, result.question, {**values, **time_range},
+            time_limit_ms=time_limit_ms, row_limit=row_limit, from_events=from_events,
+        )  # fmt: skip
+
+    then = {"from_ns": before[0], "to_ns": before[1]}
+    previous = again(then, from_events=None)
+    # Percentiles of events and those of histograms differ by more than many changes.
+    if previous.exact and not result.exact:
+        previous = again(then, from_events=False)
+    elif result.exact and not previous.exact:
+        result = again({}, from_events=False)
+    if is_one_row and any(row.get("partial") for row in previous.records()):
+        return Comparison(result, None)
+    return Comparison(result, previous)
+
+
+def _is_recorded(connection: apsw.Connection, from_ns: int) -> bool:
+    """Whether all of a period was recorded: what began in it would seem to have grown since."""
+    first = connection.execute("SELECT min(hour) FROM rollup_hour").get
+    return first is not None and first * _HOUR_NS <= from_ns
 
 
 def changes(now: Result, before: Result) -> dict[str, Change]:

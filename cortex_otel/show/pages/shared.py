@@ -17,11 +17,15 @@ __all__ = [
     "NO_FEATURES",
     "NO_SEARCHES",
     "NO_USERS",
+    "OPERATION",
     "USER_LINK",
 ]
 
 #: The group of pages for asking, in the navigation.
 ANALYTICS = N_("Analytics")
+
+#: The group of what keeps the store alive: jobs, alerts, reports.
+OPERATION = N_("Operation")
 
 #: Where no tool is instrumented yet.
 NO_CALLS = N_(

@@ -11,7 +11,8 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.routing import Route, WebSocketRoute
 
 from cortex_otel.show import pages
-from cortex_otel.show.web import views
+from cortex_otel.show.report.shelf import PAGE_PATH
+from cortex_otel.show.web import reports, views
 from cortex_otel.show.web.gate import language_of
 from cortex_otel.show.web.problems import known_problem, not_found
 from cortex_otel.show.web.state import admin_of
@@ -78,6 +79,17 @@ async def _trace(request: Request) -> Response:
     return HTMLResponse(html, problem.status if problem else HTTPStatus.OK)
 
 
+async def _reports(request: Request) -> Response:
+    language, theme = _preferences(request)
+    html = reports.page_html(
+        await reports.listed(request),
+        language=language,
+        theme=theme,
+        query=dict(request.query_params),
+    )
+    return HTMLResponse(html)
+
+
 async def _home(request: Request) -> Response:
     query = request.scope["query_string"].decode("latin-1")
     return RedirectResponse(f"{HOME}?{query}" if query else HOME, HTTPStatus.TEMPORARY_REDIRECT)
@@ -118,6 +130,7 @@ ROUTES = [
     Route("/admin/telemetry", _home),
     Route("/admin/telemetry/users/{user}", _user),
     Route("/admin/telemetry/traces/{trace_id}", _trace),
+    Route(PAGE_PATH, _reports),
     Route("/admin/telemetry/{page}", _page),
     WebSocketRoute("/admin/telemetry/live", _live),
     Route("/static/{version}/{path:path}", static_file),

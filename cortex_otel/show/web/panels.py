@@ -16,7 +16,7 @@ from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.formats import plain_rows
 from cortex_otel.query.runner import Result, Value, run
 from cortex_otel.show import pages
-from cortex_otel.show.changes import changes
+from cortex_otel.show.changes import compared
 from cortex_otel.show.web.limits import incomplete, kept
 from cortex_otel.show.web.own_parameters import OwnParameter, of_pages, of_question
 from cortex_otel.show.web.parameters import FILTERS, Range, range_of
@@ -294,42 +294,21 @@ def _compared(
     panel: Panel,
 ) -> tuple[Result, dict[str, Any]]:
     """``result``, by the same method as that of the period before; and what is said of that."""
-    info = before.info()
-    said: dict[str, Any] = {"from": info["from"], "to": info["to"], "rows": [], "changes": {}}
-    if not _is_recorded(connection, before):
-        return result, said
-    question = result.question
-
-    def again(time_range: dict[str, Value], *, from_events: bool | None) -> Result:
-        return run(
-            connection, question, values | time_range,
-            time_limit_ms=TIME_LIMIT_MS, row_limit=panel.limit, from_events=from_events,
-        )  # fmt: skip
-
-    then: dict[str, Value] = {"from_ns": before.from_ns, "to_ns": before.to_ns}
-    previous = again(then, from_events=None)
-    # Percentiles of events and those of histograms differ by more than many changes.
-    if previous.exact and not result.exact:
-        previous = again(then, from_events=False)
-    elif result.exact and not previous.exact:
-        result = again({}, from_events=False)
     is_cards = panel.draw == "cards"
-    if is_cards and any(row.get("partial") for row in previous.records()):
-        return result, said
-    said["rows"] = rows_of(previous, before.zone)
-    if not is_cards:
-        return result, said
-    said["changes"] = {
-        name: {"within_error": change.within_error, "test": change.test}
-        for name, change in changes(result, previous).items()
+    found = compared(
+        connection, result, values, (before.from_ns, before.to_ns),
+        time_limit_ms=TIME_LIMIT_MS, row_limit=panel.limit, is_one_row=is_cards,
+    )  # fmt: skip
+    info = before.info()
+    return found.now, {
+        "from": info["from"],
+        "to": info["to"],
+        "rows": rows_of(found.before, before.zone) if found.before else [],
+        "changes": {
+            name: {"within_error": change.within_error, "test": change.test}
+            for name, change in (found.changes if is_cards else {}).items()
+        },
     }
-    return result, said
-
-
-def _is_recorded(connection: apsw.Connection, before: Range) -> bool:
-    """Whether all of a period was recorded: what began in it would seem to have grown since."""
-    first = connection.execute("SELECT min(hour) FROM rollup_hour").get
-    return first is not None and first * _HOUR_NS <= before.from_ns
 
 
 def _empty(

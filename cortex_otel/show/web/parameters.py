@@ -16,6 +16,7 @@ from cortex_otel.locale import N_
 from cortex_otel.query.ranges import PERIODS, RangeError, parse_moment, period
 from cortex_otel.query.zones import Zone, zone
 from cortex_otel.semconv import TIERS
+from cortex_otel.show.changes import period_before
 from cortex_otel.show.pages.declaration import ROW_FILTERS
 from cortex_otel.show.web.own_parameters import bad_own, of_pages, with_parameters
 from cortex_otel.show.web.problems import ApiError, bad_cursor, shown
@@ -47,7 +48,6 @@ FILTERS = ROW_FILTERS
 MAX_EVENTS = 1000
 MAX_ROWS = 10_000
 _DEFAULT_SINCE = "30d"
-_WEEK_NS = 7 * 86_400 * 10**9
 _TIER = "^(" + "|".join(TIERS) + ")$"
 _BAD_MOMENT = (
     "bad_moment",
@@ -265,16 +265,9 @@ class Range:
     is_all: bool = False
 
     def before(self) -> Range | None:
-        """The period that it is compared with; ``None`` for all time.
-
-        Earlier by whole weeks, as few as it has, so that Mondays are compared with Mondays; by the
-        same local times, so that a clock change doesn't shift them.
-        """
-        weeks = -(-(self.to_ns - self.from_ns) // _WEEK_NS)
-        if self.is_all or self.from_ns < (weeks + 1) * _WEEK_NS:
-            return None
-        start, end = (self.zone.earlier(each, 7 * weeks) for each in (self.from_ns, self.to_ns))
-        return Range(start, min(end, self.from_ns), self.zone, reaches_now=False)
+        """The period that it is compared with; ``None`` for all time."""
+        found = None if self.is_all else period_before(self.from_ns, self.to_ns, self.zone)
+        return Range(*found, self.zone, reaches_now=False) if found else None
 
     def info(self) -> dict[str, object]:
         """The range as the API returns it (``RangeInfo``)."""

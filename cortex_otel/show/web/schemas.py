@@ -219,6 +219,25 @@ class Trace(BaseModel):
     truncated: bool
 
 
+class Report(BaseModel):
+    """A weekly report that is kept."""
+
+    name: str
+    week: str = Field(description="Of ISO 8601: `2026-W47`.")
+    from_: str = Field(alias="from", description="Its Monday.")
+    to: str = Field(description="Its Sunday.")
+    language: str
+    bytes: int
+    written: str
+    url: str = Field(description="Where the PDF is.")
+
+
+class Reports(BaseModel):
+    """All of them, the newest week first."""
+
+    reports: list[Report]
+
+
 class Questions(BaseModel):
     """The catalogue, and the pages."""
 

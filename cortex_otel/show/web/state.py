@@ -31,6 +31,8 @@ class Admin:
     """The running exports."""
     funnels: Path
     """Where funnels are saved by name."""
+    home: Path
+    """Where reports are kept."""
 
 
 def admin_of(connection: HTTPConnection) -> Admin:

@@ -19,8 +19,9 @@ from cortex_otel.locale import LANGUAGES, N_, texts, texts_of_scripts
 from cortex_otel.query.ranges import parse_span
 from cortex_otel.query.titles import CHOICE_TITLES
 from cortex_otel.semconv import SERVICES
-from cortex_otel.show import labels, pages
+from cortex_otel.show import labels
 from cortex_otel.show.pages.declaration import ROW_FILTERS
+from cortex_otel.show.web.navigation import navigation
 from cortex_otel.show.web.own_parameters import OwnParameter
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ __all__ = [
     "chosen_theme",
     "error_html",
     "page_html",
+    "shell_html",
     "sign_in_html",
     "static_directory",
     "static_version",
@@ -86,8 +88,6 @@ _FILTERS = {
     "tool": (N_("Tool"), "search_context"),
     "q": (N_("Search"), N_("in messages")),
 }
-#: The key after ``g``; by default a page's first letter, but some begin with the same.
-_KEYS = {"extension": "x", "experiments": "a", "reliability": "b"}
 #: What a control of a time span offers, beside what is set.
 _TIMES = ("1h", "1d", "3d", "7d", "14d", "30d", "90d")
 _UNITS = {
@@ -130,7 +130,7 @@ def page_html(
         problem: shown above the panels.
         subject: the subject of a page about one thing: the user hash of a user's page.
     """
-    return _shell(
+    return shell_html(
         "page.html",
         language,
         theme,
@@ -155,7 +155,7 @@ def trace_html(
     problem: Problem | None = None,
 ) -> str:
     """The waterfall of one trace, still empty."""
-    return _shell(
+    return shell_html(
         "trace.html",
         language,
         theme,
@@ -164,10 +164,6 @@ def trace_html(
         page="trace",
         title=texts(language).gettext("Trace"),
         subject=trace_id,
-        panels=[],
-        own_filters=[],
-        controls=[],
-        default_since="30d",
     )
 
 
@@ -284,7 +280,7 @@ def _laid_out(panels: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return panels
 
 
-def _shell(
+def shell_html(
     template: str,
     language: str,
     theme: str,
@@ -293,12 +289,15 @@ def _shell(
     *,
     page: str,
     title: str,
-    subject: str,
-    panels: list[dict[str, Any]],
-    own_filters: list[str],
-    controls: list[dict[str, Any]],
-    default_since: str,
+    subject: str = "",
+    panels: list[dict[str, Any]] | None = None,
+    own_filters: list[str] | None = None,
+    controls: list[dict[str, Any]] | None = None,
+    default_since: str = "30d",
+    **more: Any,
 ) -> str:
+    """A template within the frame that all pages share; ``more`` is what only it shows."""
+    panels, own_filters, controls = panels or [], own_filters or [], controls or []
     base = _base(language, theme)
     client = {
         "page": page,
@@ -328,16 +327,7 @@ def _shell(
             shown_controls=_SHOWN_CONTROLS,
             query=query,
             problem=problem,
-            navigation=[
-                {
-                    "id": each.id,
-                    "name": each.title_in(language),
-                    "group": each.group_in(language),
-                    "key": _KEYS.get(each.id, each.id[0]),
-                }
-                for each in pages.PAGES.values()
-                if each.id != "user"
-            ],
+            navigation=navigation(language),
             presets=_PRESETS,
             since=query.get("since") or ("" if query.get("from") else default_since),
             themes=THEMES.items(),
@@ -345,6 +335,7 @@ def _shell(
             # Before the first answer came; the browser adds what it finds in answers.
             services=_offered(SERVICES, query.get("service", "")),
             client=client,
+            **more,
         )
     )
 

@@ -113,7 +113,8 @@ def test_answers_are_as_described(client, described):
     """Of every list and page: validated against the schema of its answer."""
     hash_ = client.get("/api/telemetry/users").json()["users"][0]["user_id_hash"]
     for path, operations in described["paths"].items():
-        if "export" in path or "panels" in path or "get" not in operations:
+        # Panels and files are tested beside what they are of.
+        if any(part in path for part in ("export", "panels", "{name}")) or "get" not in operations:
             continue
         url = path.replace("{user_id_hash}", hash_).replace("{trace_id}", TRACE)
         answer = client.get(url)

@@ -1,0 +1,137 @@
+"""The weekly report: written on Mondays, kept for as many weeks as set.
+
+A report is one file in ``reports/`` of the home (0600), in place at once or not at all. Whoever
+wants to tell of it asks :func:`cortex_otel.show.report.shelf.newest` for its address in the admin.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import time
+from typing import TYPE_CHECKING, Final
+
+from cortex_otel.locale import LANGUAGES, N_, language
+from cortex_otel.operate.job import Cadence, Job, JobError
+from cortex_otel.query.errors import QueryError
+from cortex_otel.query.zones import project_zone
+from cortex_otel.show.report import pdf, shelf
+from cortex_otel.show.report.content import content
+from cortex_otel.show.report.facts import gather, steps
+from cortex_otel.show.report.weeks import last_week
+from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError, open_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from cortex_otel.settings import Settings
+    from cortex_otel.show.report.weeks import Week
+
+__all__ = ["REPORT", "made", "steps", "write"]
+
+_MONDAY, _HOUR = 0, 8
+_TEMPORARY: Final = ".cortex-report-"
+_SECONDS_OF_A_WRITE: Final = 3600
+
+
+def made(
+    settings: Settings, week: Week, language: str, got_on: Callable[[], None] = lambda: None
+) -> bytes:
+    """The PDF of a week.
+
+    Args:
+        settings: database and time zone.
+        week: which.
+        language: ``en`` or ``ko``.
+        got_on: called :func:`~cortex_otel.show.report.facts.steps` times.
+
+    Raises:
+        ImportError: Typst isn't installed.
+        RangeError: the week hasn't begun.
+        QueryError, StoreError: it couldn't be read.
+    """
+    connection = open_reader(settings.database)
+    try:
+        facts = gather(connection, week, project_zone(settings.time_zone), time.time_ns(), got_on)
+    finally:
+        connection.close()
+    return pdf.typeset(content(facts, language))
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, at once: nobody sees a part of it.
+
+    Raises:
+        OSError: it can't be written; what was there before is still there.
+    """
+    if path.exists() and not path.is_file():  # renamed over, a device would be gone
+        raise FileExistsError(errno.EEXIST, "not a regular file", str(path))
+    temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}.{path.name}")
+    try:
+        descriptor = os.open(
+            temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600
+        )
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _run(settings: Settings) -> str:
+    """Write the report of the last week that is over."""
+    week = last_week(time.time_ns(), project_zone(settings.time_zone))
+    folder = shelf.folder(settings.home)
+    wanted = _languages(settings)
+    try:
+        for each in wanted:
+            pages = made(settings, week, each)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            write(folder / shelf.file_name(week, each), pages)
+    except StoreMissingError:
+        return "nothing is recorded yet: no report"
+    except (StoreError, QueryError) as error:
+        raise JobError(f"the report of {week.name} couldn't be made: {error}") from error
+    except OSError as error:
+        raise JobError(f"{folder} can't be written to: {error.strerror}") from error
+    gone = _prune(settings)
+    return f"{week.name} written ({', '.join(wanted)}), {gone} old ones deleted"
+
+
+def _languages(settings: Settings) -> tuple[str, ...]:
+    if settings.report_language == "both":
+        return LANGUAGES
+    return (settings.report_language or language(),)
+
+
+def _prune(settings: Settings) -> int:
+    """Delete what is older than the last weeks that are kept, and what a killed run left."""
+    reports = shelf.kept(settings.home)
+    weeks = sorted({report.week for report in reports}, reverse=True)
+    kept = set(weeks[: settings.report_weeks])
+    old = [report.path for report in reports if report.week not in kept]
+    before = time.time() - _SECONDS_OF_A_WRITE
+    left = [
+        path
+        for path in shelf.folder(settings.home).glob(f"{_TEMPORARY}*")
+        if path.lstat().st_mtime < before
+    ]
+    for path in (*old, *left):
+        path.unlink(missing_ok=True)
+    return len(old)
+
+
+REPORT: Final = Job(
+    name="report",
+    title=N_("Weekly report"),
+    cadence=Cadence(weekday=_MONDAY, hour=_HOUR),
+    run=_run,
+    is_on=lambda settings: settings.report and pdf.is_available(),
+)
+"""On Mondays at 08:00, of the week before."""
