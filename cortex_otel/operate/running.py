@@ -25,8 +25,9 @@ class Background(Protocol):
 
 def backgrounds(settings: Settings) -> list[Background]:
     """All that the settings ask for."""
-    del settings
-    return []
+    from cortex_otel.operate.alerts.evaluator import Evaluator  # noqa: PLC0415 - needs apsw
+
+    return [Evaluator(settings)]
 
 
 @contextlib.contextmanager
