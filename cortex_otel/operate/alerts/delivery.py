@@ -7,13 +7,13 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from cortex_otel import guard
-from cortex_otel.operate.alerts.messages import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cortex_otel.operate.alerts.book import Book
     from cortex_otel.operate.alerts.channels import Channel
+    from cortex_otel.operate.alerts.messages import Message
     from cortex_otel.operate.alerts.records import Told
 
 __all__ = ["Delivery"]

@@ -139,8 +139,8 @@ class Message:
             "outcome": _(OUTCOMES.get(alert.detail.get("outcome", ""), OUTCOMES["failed"])),
         }
         if told.state == "firing":
-            return f"[{_('ALERT')}] " + _(_TITLES[alert.rule], **values)
-        return f"[{_('RESOLVED')}] " + _(_ENDED[alert.rule], **values)
+            return "[ALERT] " + _(_TITLES[alert.rule], **values)
+        return "[RESOLVED] " + _(_ENDED[alert.rule], **values)
 
     def _details(self, told: Told) -> list[str]:
         alert, _ = told.alert, self._texts.gettext

@@ -32,7 +32,10 @@ _COLUMNS = (
 )
 
 
-_OLD = "SELECT alert_key FROM alerts WHERE state = 'resolved' ORDER BY since DESC LIMIT -1 OFFSET :most"
+_OLD = (
+    "SELECT alert_key FROM alerts WHERE state = 'resolved' "
+    "ORDER BY since DESC LIMIT -1 OFFSET :most"
+)
 
 
 @dataclass(frozen=True, slots=True)

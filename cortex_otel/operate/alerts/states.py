@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TIMES", "Alert", "Level", "Observation", "Times", "advance"]
 
-_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
-
 
 class Level(enum.Enum):
     """Where a value is: between both thresholds an alert stays what it is."""
@@ -74,7 +72,7 @@ class Alert:
     value: float | None = None
     worst: float | None = None
     threshold: float | None = None
-    detail: Mapping[str, Any] = _NOTHING
+    detail: Mapping[str, Any] = field(default_factory=dict)
     key: int | None = None
     """``None``: not in the table yet."""
     since: float = 0.0

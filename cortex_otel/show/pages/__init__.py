@@ -19,6 +19,7 @@ from cortex_otel.show.pages import (
     journeys,
     lifecycle,
     mcp,
+    operations,
     overview,
     reliability,
     retention,
@@ -49,6 +50,7 @@ PAGES: Mapping[str, Page] = MappingProxyType(
             lifecycle.PAGE,
             experiments.PAGE,
             reliability.PAGE,
+            operations.PAGE,
         )
     }
 )
