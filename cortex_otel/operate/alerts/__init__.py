@@ -2,6 +2,7 @@
 
 * :mod:`.observations`: what can be seen of each rule now: error rates, durations, processes, jobs,
   the store, the disk;
+* :mod:`.glance`: whether it is worth asking; :mod:`.watch`: whether the store can be asked;
 * :mod:`.states`: pending → firing → resolved, with a band between them in which nothing changes;
 * :mod:`.records`: the tables ``alerts`` and ``alert_messages``; :mod:`.book`: the same while the
   database can't be written, in memory;

@@ -1,8 +1,9 @@
 """The thread that sees what is wrong, twice a second, and has it told.
 
 What is cheap is looked at each time: heartbeat files, the disk, and whether anything was committed
-(``PRAGMA data_version``). Only after a commit, or while something is wrong, the store is asked, at
-most once a second, and less often the longer it takes.
+(``PRAGMA data_version``). After a commit, at most once a second, the roll-ups are glanced at; only
+what looks wrong there, or is about to fire, is worth the catalogue's question, which is asked every
+ten seconds otherwise, and less often the longer it takes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from cortex_otel.operate.alerts import observations
 from cortex_otel.operate.alerts.book import Book
 from cortex_otel.operate.alerts.channels import channels_of
 from cortex_otel.operate.alerts.delivery import Delivery
+from cortex_otel.operate.alerts.glance import Glance
 from cortex_otel.operate.alerts.leader import Leader
 from cortex_otel.operate.alerts.messages import Message
 from cortex_otel.operate.alerts.quiet import is_quiet
@@ -49,8 +51,8 @@ _SECONDS_BETWEEN_LOOKS: Final = 0.5
 _SECONDS_BETWEEN_QUESTIONS: Final = 1.0
 #: Two of them, a commit and a message fit into ten seconds.
 _MOST_SECONDS_BETWEEN: Final = 2.5
-_REST_PER_ELAPSED: Final = 30
-#: Without a commit: the window moves on.
+_REST_PER_ELAPSED: Final = 100
+#: Without a commit, the window moves on; with many, some may be of earlier times.
 _SECONDS_WITHOUT_NEWS: Final = 10.0
 #: Timed out so often in a row, the store is in trouble.
 _TIMEOUTS: Final = 3
@@ -81,8 +83,8 @@ class Evaluator:
         self._processes = observations.Processes()
         self._is_leading = False
         self._alerts: dict[tuple[str, str], Alert] = {}
-        self._next_question = self._next_tidying = 0.0
-        self._asked = -_SECONDS_WITHOUT_NEWS
+        self._glance = Glance()
+        self._next_question = self._next_health = self._next_tidying = 0.0
         self._has_news = True
         self._timeouts = 0
         self._stopping = threading.Event()
@@ -142,7 +144,7 @@ class Evaluator:
             return
         if self._book.is_in_memory and self._book.return_to_database():
             self._take_over(now)
-        seen += self._measured(now_ns, now)
+        seen += self._of_store(now_ns, now)
         seen += self._others(writers)
         self._apply(self._with_ends(seen, now_ns), now_ns, now)
         if now >= self._next_tidying:
@@ -191,22 +193,27 @@ class Evaluator:
 
     # --- what is seen ---------------------------------------------------------------------------
 
-    def _measured(self, now_ns: int, now: float) -> list[Observation]:
+    def _of_store(self, now_ns: int, now: float) -> list[Observation]:
         """Of error rates, durations and jobs; nothing, if there is nothing new to see."""
         self._has_news |= self._watch.has_news()
-        is_due = (
-            self._has_news
-            or bool(self._watch.trouble)
-            or now - self._asked >= _SECONDS_WITHOUT_NEWS
-            or any(rule in _OF_HEALTH or rule == "job" for rule, _ in self._alerts)
-        )
-        if self._watch.connection is None or not is_due or now < self._next_question:
-            return []
-        self._has_news, self._asked = False, now
         connection = self._watch.connection
+        if connection is None or now < self._next_question:
+            return []
+        is_due = now >= self._next_health or bool(self._watch.trouble)
+        if not (is_due or self._has_news or self._has_pending()):
+            return []
+        self._next_question = now + _SECONDS_BETWEEN_QUESTIONS
+        began = time.thread_time()
         try:
-            seen = observations.health(connection, self._read.rules, now_ns)
-            seen += observations.jobs(connection)
+            seen = list(observations.jobs(connection))
+            if is_due or self._has_pending() or self._is_suspect(connection, now_ns, now):
+                seen += self._measured(connection, now_ns)
+                elapsed = time.thread_time() - began
+                self._next_question = now + min(
+                    max(elapsed * _REST_PER_ELAPSED, _SECONDS_BETWEEN_QUESTIONS),
+                    _MOST_SECONDS_BETWEEN,
+                )
+                self._next_health = now + max(elapsed * _REST_PER_ELAPSED, _SECONDS_WITHOUT_NEWS)
         except QueryTimeoutError:
             self._timeouts += 1
             self._next_question = now + _MOST_SECONDS_BETWEEN
@@ -214,18 +221,27 @@ class Evaluator:
         except (StoreError, apsw.Error) as error:
             if not self._stopping.is_set():
                 self._watch.failed(error)
+                self._glance.forget()
             return []
-        self._timeouts = 0
+        self._has_news, self._timeouts = False, 0
         self._watch.worked()
-        elapsed = time.monotonic() - now
-        pause = min(elapsed * _REST_PER_ELAPSED, _MOST_SECONDS_BETWEEN)
-        self._next_question = now + max(pause, _SECONDS_BETWEEN_QUESTIONS)
+        return seen
+
+    def _has_pending(self) -> bool:
+        return any(alert.state == "pending" for alert in self._alerts.values())
+
+    def _is_suspect(self, connection: apsw.Connection, now_ns: int, now: float) -> bool:
+        """Whether anything may be above its threshold that isn't known to be."""
+        found = self._glance.suspects(connection, self._read.rules, now_ns, now)
+        return found is None or bool(found - self._alerts.keys())
+
+    def _measured(self, connection: apsw.Connection, now_ns: int) -> list[Observation]:
+        seen = observations.health(connection, self._read.rules, now_ns)
         found = {(each.rule, each.subject) for each in seen}
-        gone = [key for key in self._alerts if key not in found]
         return seen + [
             Observation(rule=rule, subject=subject, level=Level.CLEAR, detail={"why": "no_events"})
-            for rule, subject in gone
-            if rule in _OF_HEALTH
+            for rule, subject in self._alerts
+            if rule in _OF_HEALTH and (rule, subject) not in found
         ]
 
     def _others(self, writers: Sequence[WriterState]) -> list[Observation]:

@@ -47,13 +47,13 @@ SELECT
     a.worst AS worst,
     a.threshold AS threshold,
     CASE a.rule
-        WHEN 'error_rate' THEN CAST(round(a.value * 1000) / 10 AS text) || '%'
+        WHEN 'error_rate' THEN rtrim(rtrim(CAST(round(a.value * 1000) / 10 AS text), '0'), '.') || '%'
         WHEN 'response_time' THEN CAST(CAST(round(a.value) AS integer) AS text) || ' ms'
         WHEN 'disk' THEN CAST(CAST(round(a.value) AS integer) AS text) || ' MB'
         WHEN 'job' THEN CAST(CAST(a.value AS integer) AS text)
     END AS shown_value,
     CASE a.rule
-        WHEN 'error_rate' THEN CAST(round(a.threshold * 1000) / 10 AS text) || '%'
+        WHEN 'error_rate' THEN rtrim(rtrim(CAST(round(a.threshold * 1000) / 10 AS text), '0'), '.') || '%'
         WHEN 'response_time' THEN CAST(CAST(round(a.threshold) AS integer) AS text) || ' ms'
         WHEN 'disk' THEN CAST(CAST(round(a.threshold) AS integer) AS text) || ' MB'
     END AS shown_threshold,

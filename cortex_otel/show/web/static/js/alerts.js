@@ -56,7 +56,7 @@ function line() {
   const count = answer.firing.length;
   if (!count) return;
   const names = answer.firing.map((each) =>
-    [format.named("rule", each.rule), each.subject, each.shown_value].filter(Boolean).join(" "),
+    [format.named("rule", each.rule), each.subject, each.rule !== "job" && each.shown_value].filter(Boolean).join(" "),
   );
   const says = ngettext("{count} alert is firing", "{count} alerts are firing", count);
   place.prepend(
