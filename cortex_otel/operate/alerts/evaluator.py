@@ -51,7 +51,9 @@ _SECONDS_BETWEEN_LOOKS: Final = 0.5
 _SECONDS_BETWEEN_QUESTIONS: Final = 1.0
 #: Two of them, a commit and a message fit into ten seconds.
 _MOST_SECONDS_BETWEEN: Final = 2.5
-_REST_PER_ELAPSED: Final = 100
+_REST_PER_ELAPSED: Final = 20
+#: Between questions that nothing gives rise to.
+_LONG_REST_PER_ELAPSED: Final = 100
 #: Without a commit, the window moves on; with many, some may be of earlier times.
 _SECONDS_WITHOUT_NEWS: Final = 10.0
 #: Timed out so often in a row, the store is in trouble.
@@ -85,7 +87,7 @@ class Evaluator:
         self._alerts: dict[tuple[str, str], Alert] = {}
         self._glance = Glance()
         self._next_question = self._next_health = self._next_tidying = 0.0
-        self._has_news = True
+        self._news = self._asked = 0.0
         self._timeouts = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cortex-otel-alerts", daemon=True)
@@ -195,12 +197,15 @@ class Evaluator:
 
     def _of_store(self, now_ns: int, now: float) -> list[Observation]:
         """Of error rates, durations and jobs; nothing, if there is nothing new to see."""
-        self._has_news |= self._watch.has_news()
+        if self._watch.has_news():
+            self._news = now
+        # The range ends with the last whole second: what was committed in this one is asked again.
+        has_news = self._asked < self._news + 1
         connection = self._watch.connection
         if connection is None or now < self._next_question:
             return []
         is_due = now >= self._next_health or bool(self._watch.trouble)
-        if not (is_due or self._has_news or self._has_pending()):
+        if not (is_due or has_news or self._has_pending()):
             return []
         self._next_question = now + _SECONDS_BETWEEN_QUESTIONS
         began = time.thread_time()
@@ -213,7 +218,9 @@ class Evaluator:
                     max(elapsed * _REST_PER_ELAPSED, _SECONDS_BETWEEN_QUESTIONS),
                     _MOST_SECONDS_BETWEEN,
                 )
-                self._next_health = now + max(elapsed * _REST_PER_ELAPSED, _SECONDS_WITHOUT_NEWS)
+                self._next_health = now + max(
+                    elapsed * _LONG_REST_PER_ELAPSED, _SECONDS_WITHOUT_NEWS
+                )
         except QueryTimeoutError:
             self._timeouts += 1
             self._next_question = now + _MOST_SECONDS_BETWEEN
@@ -223,7 +230,7 @@ class Evaluator:
                 self._watch.failed(error)
                 self._glance.forget()
             return []
-        self._has_news, self._timeouts = False, 0
+        self._asked, self._timeouts = now, 0
         self._watch.worked()
         return seen
 

@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-from patience import PATIENCE
+from patience import PATIENCE, wait_for
 
 HERE = Path(__file__).parent
 
@@ -124,6 +124,7 @@ class Serve:
         else:
             raise AssertionError(self.output)
         self.url = re.search(r"http://\S+token=\S+", self.output)[0]
+        wait_for((Path(home) / "alerts.lock").exists)  # it has begun to look
 
     def stop(self, number=signal.SIGTERM):
         """How long it took, in seconds."""

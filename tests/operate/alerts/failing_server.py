@@ -20,7 +20,7 @@ mcp = MCPServer("failing-server")
 
 @mcp.tool()
 @cortex_otel.instrument_tool
-def search_context(query: str, fails: bool = True, seconds: float = 0.0) -> str:
+def search_context(query: str, *, fails: bool = True, seconds: float = 0.0) -> str:
     time.sleep(seconds)
     if fails:
         raise LookupError(f"nothing of {query}")

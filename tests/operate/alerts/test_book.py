@@ -1,8 +1,7 @@
-"""Alerts and messages: each is stored and told once, also by two processes and a broken database."""
+"""Alerts and messages: each is told once, also by two processes and with a broken database."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import apsw
@@ -182,8 +181,9 @@ def test_without_a_database_it_is_told_all_the_same(home, broken):
 def test_a_database_that_was_replaced_loses_no_alert(book, database):
     (alert,) = save(book, pending())
     for suffix in ("", "-wal", "-shm"):
-        if os.path.exists(f"{database}{suffix}"):
-            os.rename(f"{database}{suffix}", f"{database}.aside{suffix}")
+        file = database.with_name(database.name + suffix)
+        if file.exists():
+            file.rename(f"{database}.aside{suffix}")
     open_for_writing(database).close()
     (alert,) = save(book, firing(alert), known=[alert])
     assert [each.alert.subject for each in book.claim("slack", NOW + NS, LEASE).told] == ["mcp"]

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from alert_kit import SECRET
@@ -158,9 +159,10 @@ def test_a_certificate_of_nobody_isnt_trusted(catch, tmp_path):
 
 def test_the_signature_is_that_of_standard_webhooks():
     # The example of the specification's libraries.
-    assert signature(
-        KEY, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", b'{"test": 2432232314}'
-    ) == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    assert (
+        signature(KEY, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", b'{"test": 2432232314}')
+        == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    )
 
 
 @pytest.mark.parametrize("key", [KEY, "a plain key of 24 letters"])
@@ -241,9 +243,9 @@ def test_a_program_that_hangs_is_cut_off_with_its_children(tmp_path, monkeypatch
 
     def is_gone():
         try:
-            with open(f"/proc/{child}/stat") as file:
-                return file.read().rpartition(")")[2].split()[0] == "Z"
+            os.kill(child, 0)
+            return Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
         except OSError:
-            return not os.path.exists(f"/proc/{child}")
+            return True
 
     assert wait_for(is_gone)

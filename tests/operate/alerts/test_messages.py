@@ -16,6 +16,7 @@ from cortex_otel.settings import Settings
 NS = 10**9
 SEOUL = zone("Asia/Seoul")
 NOW = SEOUL.instant("2026-11-28T20:43:07")
+ADMIN = "http://127.0.0.1:8080/admin/telemetry"
 SETTINGS = Settings(admin_port=8080)
 RATE = Alert(
     rule="error_rate", subject="mcp", state="firing", since_ns=NOW - NS, fired_ns=NOW,
@@ -40,8 +41,7 @@ def test_the_message_of_the_plan():
         "[ALERT] MCP Service Error Rate: 7.5%",
         "2026-11-28 20:43:07 Asia/Seoul · last 5 min · 30 of 400 events failed · threshold 5%",
         "Most in: search_context (21), TimeoutError (18)",
-        "http://127.0.0.1:8080/admin/telemetry/errors?service=mcp"
-        "&from=2026-11-28T20%3A38%3A07&to=2026-11-28T20%3A43%3A07",
+        f"{ADMIN}/errors?service=mcp&from=2026-11-28T20%3A38%3A07&to=2026-11-28T20%3A43%3A07",
     ]
 
 
@@ -58,7 +58,8 @@ def test_in_korean():
          "[ALERT] Extension Service Average Response Time: 1,240 ms"),
         (of("service_down", subject="my-shop"), "[ALERT] my-shop Service Down"),
         (of("store", detail={"reason": "disk_full"}), "[ALERT] Telemetry Store: the disk is full"),
-        (of("store", detail={"reason": "?"}), "[ALERT] Telemetry Store: the database can't be opened"),
+        (of("store", detail={"reason": "?"}),
+         "[ALERT] Telemetry Store: the database can't be opened"),
         (of("job", subject="backup", value=1, detail={"outcome": "timed_out"}),
          "[ALERT] Job backup: Timed out"),
         (of("disk", value=812, threshold=1024), "[ALERT] Disk Nearly Full: 812 MB free"),
@@ -93,9 +94,10 @@ def test_very_many_are_cut():
 
 
 def test_the_link_is_that_of_the_proxy_or_none():
-    assert "https://admin.example/x/admin/" in message(
-        RATE, settings=Settings(admin_url="https://admin.example/x")
-    ).text()
+    assert (
+        "https://admin.example/x/admin/"
+        in message(RATE, settings=Settings(admin_url="https://admin.example/x")).text()
+    )
     assert "http" not in message(RATE, settings=Settings(admin_port=0)).text()
 
 

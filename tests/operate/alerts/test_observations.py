@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import apsw
 import pytest
+from patience import wait_for
 from store_kit import SERIES, record
 
 from cortex_otel.operate.alerts import observations
@@ -17,7 +21,7 @@ from cortex_otel.operate.alerts.states import Level
 from cortex_otel.query.alert_rules import AlertRules
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.runner import run
-from cortex_otel.query.writers import WriterState, read_writers
+from cortex_otel.query.writers import WriterState, process_exists, read_writers
 from cortex_otel_exporters.sqlite.batch import BatchWriter
 from cortex_otel_exporters.sqlite.files import open_for_writing
 from cortex_otel_exporters.sqlite.reader import open_reader
@@ -175,11 +179,6 @@ def test_services_that_arent_watched_arent_missed():
     ],
 )
 def test_how_a_real_process_ends(home, ending, is_missed):
-    import subprocess
-    import sys
-
-    from patience import wait_for
-
     code = f"""
 import os, signal, sys
 import cortex_otel
@@ -205,17 +204,10 @@ sys.stdin.readline()
 
 @pytest.mark.system
 def test_a_process_that_nobody_has_asked_how_it_ended_is_dead(home):
-    import subprocess
-    import sys
-
-    from patience import wait_for
-
-    from cortex_otel.query.writers import process_exists
-
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     assert process_exists(process.pid)
     process.kill()
-    if os.path.exists("/proc/self/stat"):
+    if Path("/proc/self/stat").exists():
         wait_for(lambda: not process_exists(process.pid))  # a zombie: it wasn't waited for
     process.wait()
     assert not process_exists(process.pid)

@@ -1,4 +1,4 @@
-"""The life of an alert, whatever is seen: it fires late enough, ends late enough, and never twice."""
+"""The life of an alert: it fires late enough, ends late enough, and never twice."""
 
 from __future__ import annotations
 
