@@ -112,9 +112,14 @@ def test_the_number_is_that_of_the_query_and_no_secret_is_anywhere(home, catch, 
     headers = {"authorization": f"Bearer {serve.url.partition('token=')[2]}"}
     base = serve.url.partition("/admin")[0]
     outputs = [told, asked.stdout]
-    for path in ("/admin/telemetry/operations", "/admin/telemetry/overview",
-                 "/api/telemetry/alerts", "/api/telemetry/panels/operations/alerts",
-                 "/api/telemetry/panels/operations/firing", "/api/telemetry/questions"):  # fmt: skip
+    for path in (
+        "/admin/telemetry/operations",
+        "/admin/telemetry/overview",
+        "/api/telemetry/alerts",
+        "/api/telemetry/panels/operations/alerts",
+        "/api/telemetry/panels/operations/firing",
+        "/api/telemetry/questions",
+    ):
         answer = httpx.get(base + path, headers=headers, timeout=PATIENCE)
         assert answer.status_code == 200, path
         outputs.append(answer.text)
