@@ -155,6 +155,7 @@ class Evaluator:
 
     def _lead(self, now: float) -> bool:
         if not self._leader.is_held():
+            self._is_leading = False  # as it was while there was no home, and so no lock
             return False
         if not self._is_leading:
             self._take_over(now)

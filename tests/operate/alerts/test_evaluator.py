@@ -205,6 +205,20 @@ def test_of_two_one_evaluates_and_the_other_takes_over(machine):
     assert second.rows() == [("error_rate", "mcp", "firing")]
 
 
+def test_without_a_home_nobody_can_be_told_apart_until_there_is_one(machine, home):
+    home.rmdir()
+    first, second = machine(), machine()
+    first.look()
+    second.look()
+    assert first.evaluator._is_leading
+    assert second.evaluator._is_leading
+    home.mkdir(mode=0o700)
+    first.look()
+    second.look()
+    assert first.evaluator._may_send()
+    assert not second.evaluator._may_send()
+
+
 def test_after_a_restart_it_goes_on_where_it_was(machine):
     one = machine()
     one.calls(20, FAILED)

@@ -3,6 +3,7 @@ import { linkTo } from "./address.js";
 import { API, ask, client, ngettext, N_, presentable, send, _ } from "./client.js";
 import { announce, h } from "./dom.js";
 import * as format from "./format.js";
+import { isPaused } from "./live.js";
 
 const PATH = `${API}/alerts`;
 // The store changes four times a second, alerts don't.
@@ -32,7 +33,7 @@ export function changed() {
   if (!isAsked || timer) return;
   timer = setTimeout(() => {
     timer = 0;
-    if (!document.hidden) load();
+    if (!document.hidden && !isPaused()) load();
   }, REST_MS);
 }
 
