@@ -1,4 +1,7 @@
-"""Every setting, once: name, environment variable, unit, default and meaning."""
+"""Every setting, once: name, environment variable, unit, default and meaning.
+
+Longer than other files, since it is one list, whose docstrings are the reference.
+"""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from cortex_otel.locale import N_, texts
+from cortex_otel.query.formats import printable
 from cortex_otel.show.labels_of_alerts import OUTCOMES, SERVICES, TROUBLES
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Message", "admin_address"]
 
 _MOST_TOLD: Final = 20
+_LONGEST_NAME: Final = 80
 _NS: Final = 10**9
 _TITLES: Final = {
     "error_rate": N_("{service} Service Error Rate: {value}"),
@@ -132,8 +134,8 @@ class Message:
         alert, _ = told.alert, self._texts.gettext
         subject = alert.subject
         values = {
-            "service": SERVICES.get(subject, subject),
-            "job": subject,
+            "service": SERVICES.get(subject) or _name(subject),
+            "job": _name(subject),
             "value": _value(alert.rule, alert.value),
             "reason": _(TROUBLES.get(alert.detail.get("reason", ""), TROUBLES["unavailable"])),
             "outcome": _(OUTCOMES.get(alert.detail.get("outcome", ""), OUTCOMES["failed"])),
@@ -163,12 +165,12 @@ class Message:
         lines = [" · ".join(parts)]
         leads = []
         if "tool_errors" in detail:
-            leads.append(f"{detail['tool']} ({_count(detail['tool_errors'])})")
+            leads.append(f"{_name(detail['tool'])} ({_count(detail['tool_errors'])})")
         elif "tool_p95_ms" in detail:
             p95 = _value("response_time", detail["tool_p95_ms"])
-            leads.append(f"{detail['tool']} (P95 {p95})")
+            leads.append(f"{_name(detail['tool'])} (P95 {p95})")
         if "error_type" in detail:
-            leads.append(f"{detail['error_type']} ({_count(detail['type_errors'])})")
+            leads.append(f"{_name(detail['error_type'])} ({_count(detail['type_errors'])})")
         if leads:
             lines.append(_("Most in: {leads}", leads=", ".join(leads)))
         return lines
@@ -225,6 +227,12 @@ def _value(rule: str, value: float | None) -> str:
         case "disk":
             return f"{value:,.0f} MB"
     return f"{value:g}"
+
+
+def _name(name: Any) -> str:
+    """On one line, and short: whoever names a tool must not be able to write a message."""
+    shown = printable(str(name))
+    return shown if len(shown) <= _LONGEST_NAME else f"{shown[:_LONGEST_NAME]}…"
 
 
 def _numbers(detail: Any, *names: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the annotations
 
 from cortex_otel.locale import N_, texts
@@ -41,6 +42,25 @@ __all__ = ["add_to"]
 _TIME_LIMIT_MS = 1000
 
 
+class NewRules(BaseModel):
+    """Thresholds to save; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    error_rate: Annotated[float | None, Field(description="Share of failed events.")] = None
+    response_ms: Annotated[float | None, Field(description="Average duration; ms.")] = None
+    window_minutes: Annotated[int | None, Field(description="That both are of.")] = None
+    min_events: Annotated[int | None, Field(description="In it; fewer are too few.")] = None
+    disk_free_mb: Annotated[int | None, Field(description="Less than that is nearly full.")] = None
+    rules: Annotated[list[Annotated[str, Field(max_length=64)]] | None, Field(max_length=20)] = None
+    services: Annotated[
+        list[Annotated[str, Field(max_length=64)]] | None, Field(max_length=100)
+    ] = None
+    quiet_hours: Annotated[
+        str | None, Field(max_length=20, description="Such as 22:00-08:00; empty: never.")
+    ] = None
+
+
 def add_to(router: APIRouter) -> None:
     """Add the routes to that of the API."""
     answer: dict[int | str, dict[str, Any]] = {200: {"model": schemas.Alerts}}
@@ -59,7 +79,7 @@ async def _show(request: Request, query: Annotated[parameters.LanguageQuery, Que
 async def _save(
     request: Request,
     query: Annotated[parameters.LanguageQuery, Query()],
-    rules: Annotated[parameters.NewAlertRules, Body()],
+    rules: Annotated[NewRules, Body()],
 ) -> Response:
     """Save thresholds; what the environment says can't be changed here. The body is JSON."""
     del query

@@ -31,7 +31,6 @@ __all__ = [
     "EventsQuery",
     "ExportQuery",
     "LanguageQuery",
-    "NewAlertRules",
     "NewFunnel",
     "PageQuery",
     "PanelQuery",
@@ -243,25 +242,6 @@ class NewFunnel(BaseModel):
     order: Annotated[str, Field(max_length=20)] = "ordered"
     exclude: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)] = []
     breakdown: Annotated[str, Field(max_length=200)] = ""
-
-
-class NewAlertRules(BaseModel):
-    """Thresholds to save; what is left out stays as it is."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    error_rate: Annotated[float | None, Field(description="Share of failed events.")] = None
-    response_ms: Annotated[float | None, Field(description="Average duration; ms.")] = None
-    window_minutes: Annotated[int | None, Field(description="That both are of.")] = None
-    min_events: Annotated[int | None, Field(description="In it; fewer are too few.")] = None
-    disk_free_mb: Annotated[int | None, Field(description="Less than that is nearly full.")] = None
-    rules: Annotated[list[Annotated[str, Field(max_length=64)]] | None, Field(max_length=20)] = None
-    services: Annotated[
-        list[Annotated[str, Field(max_length=64)]] | None, Field(max_length=100)
-    ] = None
-    quiet_hours: Annotated[
-        str | None, Field(max_length=20, description="Such as 22:00-08:00; empty: never.")
-    ] = None
 
 
 class ExportQuery(PageQuery):

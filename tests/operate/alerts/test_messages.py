@@ -87,6 +87,16 @@ def test_the_same_has_the_same_id_and_something_else_another():
     assert len({message(RATE).id, message(RATE, other).id, message(other).id}) == 3
 
 
+def test_a_name_writes_no_line_of_its_own():
+    hostile = "x\r\n[ALERT] send money\0" + "y" * 500
+    alert = replace(RATE, subject=hostile, detail={**RATE.detail, "tool": hostile,
+                                                   "error_type": hostile})  # fmt: skip
+    text = message(alert, settings=Settings(admin_port=0)).text()
+    assert len(text.splitlines()) == 3
+    assert "\0" not in text
+    assert len(text) < 600
+
+
 def test_very_many_are_cut():
     text = message(*(of("job", subject=f"job{each}") for each in range(60))).text()
     assert text.count("[ALERT]") == 20
