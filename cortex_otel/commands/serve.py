@@ -176,10 +176,21 @@ def serve(
             webbrowser.open(urls["admin"])
         from cortex_otel.operate.running import beside  # noqa: PLC0415 - not for --help
 
-        stack.enter_context(beside(settings))
+        stack.enter_context(beside(_with_admin_url(settings, listeners, sockets)))
         asyncio.run(_run_all(servers, sockets))
     line(_("Stopped. What was acknowledged is on disk."))
     return 0
+
+
+def _with_admin_url(
+    settings: Settings, listeners: Sequence[_Listener], sockets: Sequence[socket.socket]
+) -> Settings:
+    """``settings`` with the address at which the web admin is, for links."""
+    ports = {
+        listener.kind: bound.getsockname()[1]
+        for listener, bound in zip(listeners, sockets, strict=True)
+    }
+    return dataclasses.replace(settings, admin_port=ports.get("admin", settings.admin_port))
 
 
 def _missing_packages(error: ImportError) -> int:

@@ -20,6 +20,7 @@ from cortex_otel.query.store_facts import store_facts
 from cortex_otel.query.writers import read_writers
 from cortex_otel.query.zones import project_zone
 from cortex_otel.settings import enabled_by_host
+from cortex_otel.show.labels_of_alerts import TROUBLES
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError, open_reader
 
 if TYPE_CHECKING:
@@ -40,16 +41,6 @@ Facts = dict[str, Any]
 
 #: Permission bits of group and others.
 _OPEN_TO_OTHERS = 0o077
-#: Troubles that keep a process from storing, as named in its heartbeat.
-_TROUBLES = {
-    "disk_full": N_("the disk is full"),
-    "read_only": N_("the database or its directory is read-only"),
-    "locked": N_("another process keeps the database locked"),
-    "corrupt": N_("the database is damaged"),
-    "schema_newer": N_("the database was written by a newer cortex-otel"),
-    "not_ours": N_("the file isn't a cortex-otel database"),
-    "unavailable": N_("the database can't be opened"),
-}
 _MOMENTS = (
     (N_("First event"), "first_event_ns"),
     (N_("Last event"), "last_event_ns"),
@@ -224,7 +215,7 @@ def _not_recording(reason: str) -> tuple[str, str]:
 
 
 def _reason(trouble: str) -> str:
-    return _(_TROUBLES[trouble]) if trouble in _TROUBLES else printable(trouble)
+    return _(TROUBLES[trouble]) if trouble in TROUBLES else printable(trouble)
 
 
 def _switched_off_by(settings: Settings) -> str:

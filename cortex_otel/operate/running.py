@@ -28,7 +28,9 @@ class Background(Protocol):
 
 def backgrounds(settings: Settings) -> list[Background]:
     """All that the settings ask for."""
-    return [*([Scheduler(settings)] if settings.jobs else [])]
+    from cortex_otel.operate.alerts.evaluator import Evaluator  # noqa: PLC0415 - needs apsw
+
+    return [*([Scheduler(settings)] if settings.jobs else []), Evaluator(settings)]
 
 
 @contextlib.contextmanager

@@ -16,15 +16,15 @@ file, with its comments, as it is.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import tempfile
 import threading
 import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from cortex_otel.locale import N_
+from cortex_otel.query.toml_file import TomlFileError as SavedFunnelsError
+from cortex_otel.query.toml_file import quoted, replace, tables_of, text_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,25 +43,11 @@ __all__ = [
 FILE_NAME: Final = "funnels.toml"
 MAX_FUNNELS: Final = 200
 MAX_NAME_LENGTH: Final = 80
-_MAX_BYTES: Final = 1_000_000
 _WITHIN = re.compile(r"[1-9]\d{0,5}[smhdw]")
 _HEADING = re.compile(r"^[ \t]*\[(?!\[)[^\n]*\]", re.MULTILINE)
 _BEGINNING = "# Saved funnels, one table each. Steps: event types, event_type:feature, tier:NAME.\n"
 #: One writer at a time in this process; the file is replaced as a whole, so readers need no lock.
 _writing = threading.Lock()
-
-
-class SavedFunnelsError(ValueError):
-    """The file, or a funnel in it, isn't as it must be.
-
-    Args:
-        message: what to change, in English, marked with ``N_``.
-        values: of the message.
-    """
-
-    def __init__(self, message: str, **values: object) -> None:
-        super().__init__(message.format(**values))
-        self.message, self.values = message, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +94,8 @@ class SavedFunnels:
 def read_funnels(path: Path) -> SavedFunnels:
     """Every funnel in the file at ``path``; none if there is no file. Never raises."""
     try:
-        text = _text(path)
-        tables = _tables(path, text)
+        text = text_of(path)
+        tables = tables_of(path, text)
     except SavedFunnelsError as problem:
         return SavedFunnels(problems=(problem,))
     funnels, problems = {}, []
@@ -136,8 +122,8 @@ def save_funnel(path: Path, funnel: SavedFunnel) -> None:
         OSError: it can't be written.
     """
     with _writing:
-        text = _text(path)
-        tables = _tables(path, text)
+        text = text_of(path)
+        tables = tables_of(path, text)
         if funnel.name not in tables and len(tables) >= MAX_FUNNELS:
             raise SavedFunnelsError(
                 N_("there are {most} saved funnels: delete one first"), most=MAX_FUNNELS
@@ -149,7 +135,7 @@ def save_funnel(path: Path, funnel: SavedFunnel) -> None:
             gap = "\n\n"
         rest = f"\n{text[end:]}" if text[end:].strip() else ""
         changed = f"{before}{gap}{_written(funnel)}{rest}"
-        _replace(path, changed, {**tables, funnel.name: _table(funnel)})
+        replace(path, changed, {**tables, funnel.name: _table(funnel)})
 
 
 def delete_funnel(path: Path, name: str) -> bool:
@@ -160,48 +146,14 @@ def delete_funnel(path: Path, name: str) -> bool:
         OSError: it can't be written.
     """
     with _writing:
-        text = _text(path)
-        tables = _tables(path, text)
+        text = text_of(path)
+        tables = tables_of(path, text)
         if name not in tables:
             return False
         start, end = _place(text, name) or (0, 0)
         rest = {other: table for other, table in tables.items() if other != name}
-        _replace(path, text[:start] + text[end:], rest)
+        replace(path, text[:start] + text[end:], rest)
         return True
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise SavedFunnelsError(
-            N_("{path} can't be read: {reason}"), path=path, reason=error.strerror
-        ) from None
-    if len(content) > _MAX_BYTES:
-        raise SavedFunnelsError(N_("{path} is larger than 1 MB: is it the right file?"), path=path)
-    try:
-        return content.decode().replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise SavedFunnelsError(
-            N_("{path}, line {line}: this isn't UTF-8"), path=path, line=line
-        ) from None
-
-
-def _tables(path: Path, text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"\(at line (\d+)", str(error))
-        raise SavedFunnelsError(
-            N_("{path}, line {line}: this isn't TOML ({reason})"),
-            path=path,
-            line=found[1] if found else text.rstrip().count("\n") + 1,
-            reason=re.sub(r" \(at .*\)$", "", str(error)),
-        ) from None
 
 
 def _funnel(name: str, table: object) -> SavedFunnel:
@@ -249,16 +201,11 @@ def _table(funnel: SavedFunnel) -> dict[str, Any]:
 
 
 def _written(funnel: SavedFunnel) -> str:
-    lines = [f"[{_quoted(funnel.name)}]"]
+    lines = [f"[{quoted(funnel.name)}]"]
     for key, value in _table(funnel).items():
-        text = f"[{', '.join(map(_quoted, value))}]" if isinstance(value, list) else _quoted(value)
+        text = f"[{', '.join(map(quoted, value))}]" if isinstance(value, list) else quoted(value)
         lines.append(f"{key} = {text}")
     return "\n".join(lines) + "\n"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda each: f"\\u{ord(each[0]):04x}", escaped) + '"'
 
 
 def _headings(text: str) -> list[tuple[int, str]]:
@@ -287,27 +234,3 @@ def _place(text: str, name: str) -> tuple[int, int] | None:
 def _line_of(text: str, name: str) -> int:
     start = next((start for start, found in _headings(text) if found == name), 0)
     return text.count("\n", 0, start) + 1
-
-
-def _replace(path: Path, text: str, expected: dict[str, Any]) -> None:
-    """Write ``text``, all or nothing, if it holds what it should."""
-    try:
-        found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        found = None
-    if found != expected:
-        raise SavedFunnelsError(
-            N_("{path} is written in a way that can't be changed here: edit it by hand"), path=path
-        )
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".funnels-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)  # noqa: PTH105 - both are texts already
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)  # noqa: PTH108
-        raise

@@ -47,6 +47,9 @@ class WriterState:
     """Swallowed faults of telemetry itself, by location."""
     notes: tuple[str, ...]
     """Notes, e.g. on its settings."""
+    ended: bool = False
+    """It ended on purpose; its file stays for counts that it couldn't store. A process that is gone
+    without having said so was killed, or crashed."""
 
 
 def read_writers(home: Path) -> list[WriterState]:
@@ -78,7 +81,16 @@ def process_exists(pid: int) -> bool:
         return False
     except OSError:
         return True
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether it has ended, and whoever started it hasn't asked how."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - often asked
+            return file.read(1024).rpartition(b")")[2].split()[:1] in ([b"Z"], [b"X"])
+    except OSError:  # no Linux
+        return False
 
 
 def _read(path: Path) -> WriterState | None:
@@ -104,6 +116,7 @@ def _read(path: Path) -> WriterState | None:
         trouble=_word(content.get("trouble")),
         faults=_counts(content.get("faults")),
         notes=_words(content.get("notes")),
+        ended=content.get("ended") is True,
     )
 
 

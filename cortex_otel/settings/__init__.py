@@ -14,12 +14,13 @@ sense raises :class:`SettingError`; under zero-code start it warns once and the 
 
 from __future__ import annotations
 
-from cortex_otel.settings.declaration import Settings
+from cortex_otel.settings.declaration import ALERT_RULES, Settings
 from cortex_otel.settings.headers import read_headers
 from cortex_otel.settings.host_config import enabled_by_host
 from cortex_otel.settings.reading import SettingError, read_environment, to_environment
 
 __all__ = [
+    "ALERT_RULES",
     "SettingError",
     "Settings",
     "enabled_by_host",

@@ -20,6 +20,7 @@ __all__ = [
     "baggage",
     "boolean",
     "choice",
+    "command",
     "default_home",
     "directory",
     "endpoint",
@@ -28,11 +29,17 @@ __all__ = [
     "integer",
     "key",
     "names",
+    "number",
+    "quiet_hours",
     "sampling",
     "service_name",
+    "service_names",
     "services",
+    "some_of",
     "time_zone",
     "token",
+    "webhook",
+    "webhook_key",
 ]
 
 _MAX_SERVICE_LENGTH = 64
@@ -42,6 +49,8 @@ _NUMBER = re.compile(r"[0-9.eE+-]{1,32}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}")
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,255}")
 _URL = re.compile(r"[!-~]{1,2000}")
+_QUIET_HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
+_LEAST_KEY_BYTES = 24  # as Standard Webhooks asks
 _ATTRIBUTE_KEY = re.compile(r"[^\s*,]*[^\s*,.](?:\.\*)?")
 
 
@@ -227,3 +236,84 @@ def time_zone(text: str) -> str:
     except (ZoneInfoNotFoundError, OSError):  # OSError: a directory of zones
         raise ValueError from None
     return text
+
+
+def number(above: float, most: float) -> Callable[[str], float]:
+    """A number of that range, without its lower end."""
+
+    def parse(text: str) -> float:
+        if not _NUMBER.fullmatch(text.strip()):
+            raise ValueError
+        value = float(text)
+        if not above < value <= most:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def some_of(*allowed: str) -> Callable[[str], tuple[str, ...]]:
+    """A list of these words."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        found = names(text.lower())
+        if not set(found) <= set(allowed):
+            raise ValueError
+        return tuple(each for each in allowed if each in found)
+
+    return parse
+
+
+def service_names(text: str) -> tuple[str, ...]:
+    """A list of Cortex services."""
+    return tuple(map(service_name, names(text)))
+
+
+def quiet_hours(text: str) -> str:
+    """From when to when, as ``22:00-08:00``; over midnight if the end is before the start."""
+    text = text.replace(" ", "")
+    start, _, end = text.partition("-")
+    if text and (not _QUIET_HOURS.fullmatch(text) or start == end):
+        raise ValueError
+    return text
+
+
+def webhook(text: str) -> str:
+    """An address that takes messages, encrypted unless it is of this machine; it is a secret."""
+    from cortex_otel.settings.loopback import is_loopback  # noqa: PLC0415 - few set it
+
+    text = text.strip()
+    parts = urlsplit(text)
+    is_safe = parts.scheme == "https" or (
+        parts.scheme == "http" and is_loopback((parts.hostname or "").lower())
+    )
+    if not is_safe or not parts.hostname or parts.username is not None or parts.fragment:
+        raise ValueError
+    if not _URL.fullmatch(text) or parts.port == 0:
+        raise ValueError
+    return text
+
+
+def webhook_key(text: str) -> str:
+    """A key as Standard Webhooks writes it, or any text of its length."""
+    import base64  # noqa: PLC0415 - few set it
+
+    text = text.strip()
+    if text.startswith("whsec_"):
+        # binascii.Error is a ValueError.
+        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    else:
+        key = text.encode()
+    if len(key) < _LEAST_KEY_BYTES:
+        raise ValueError
+    return text
+
+
+def command(text: str) -> tuple[str, ...]:
+    """A program and its arguments, with quotes as in a shell; no shell reads it."""
+    import shlex  # noqa: PLC0415 - few set it
+
+    parts = tuple(shlex.split(text))
+    if not parts or not parts[0] or "\0" in text:
+        raise ValueError
+    return parts

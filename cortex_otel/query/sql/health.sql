@@ -10,7 +10,9 @@
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
 -- column: error_rate ratio errors / events, of the event types that count in error rates
+-- column: rated count events of those types: n of the rate
 -- column: avg_ms ms mean duration of the events that have one
+-- column: timed count events with a duration: n of the mean
 -- column: last_event unix_ns when the latest of them began
 -- column: silent_ms ms from then to the end of the range
 WITH
@@ -66,7 +68,9 @@ SELECT
     events AS events,
     errors AS errors,
     rated_errors * 1.0 / nullif(rated, 0) AS error_rate,
+    rated AS rated,
     duration_ms / nullif(timed, 0) AS avg_ms,
+    timed AS timed,
     last_event AS last_event,
     (:to_ns - last_event) / 1e6 AS silent_ms
 FROM lasts

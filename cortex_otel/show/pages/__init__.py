@@ -20,6 +20,7 @@ from cortex_otel.show.pages import (
     journeys,
     lifecycle,
     mcp,
+    operations,
     overview,
     reliability,
     retention,
@@ -51,6 +52,7 @@ PAGES: Mapping[str, Page] = MappingProxyType(
             experiments.PAGE,
             reliability.PAGE,
             history.PAGE,
+            operations.PAGE,
         )
     }
 )

@@ -11,7 +11,15 @@ from starlette.responses import Response  # noqa: TC002 - FastAPI reads the anno
 
 from cortex_otel.locale import N_
 from cortex_otel.query.parameters import LISTS
-from cortex_otel.show.web import analytics, answers, downloads, parameters, reports, schemas
+from cortex_otel.show.web import (
+    alerts,
+    analytics,
+    answers,
+    downloads,
+    parameters,
+    reports,
+    schemas,
+)
 from cortex_otel.show.web.gate import language_of
 from cortex_otel.show.web.panels import answer, find_page, find_panel, refuse_foreign_filters
 from cortex_otel.show.web.problems import ApiError, Json
@@ -206,6 +214,7 @@ async def export_json(
 
 analytics.add_to(router, _not_found)
 reports.add_to(router, _not_found)
+alerts.add_to(router)
 
 
 async def _page(request: Request, name: str, query: parameters.PageQuery) -> Response:

@@ -112,7 +112,7 @@ def create_app(settings: Settings, token: str, readers: Readers | None = None) -
             live=Live(settings.database, default_zone),
             exports=Exports(),
             funnels=settings.home / FILE_NAME,
-            home=settings.home,
+            settings=settings,
         )
         app.state.admin = admin
         upkeep = AnalysisUpkeep(settings.database)

@@ -11,7 +11,13 @@ from cortex_otel.show.pages.shared import OPERATION
 __all__ = ["navigation"]
 
 #: The key after ``g``; by default a page's first letter, but some begin with the same.
-_KEYS: Final = {"extension": "x", "experiments": "a", "reliability": "b", "reports": "w"}
+_KEYS: Final = {
+    "extension": "x",
+    "experiments": "a",
+    "reliability": "b",
+    "reports": "w",
+    "operations": "p",
+}
 
 
 def navigation(language: str) -> list[dict[str, str]]:

@@ -93,7 +93,7 @@ def page_html(
 async def listed(request: Request) -> list[dict[str, Any]]:
     """Every report, the newest week first."""
     admin = admin_of(request)
-    reports = await asyncio.to_thread(shelf.kept, admin.home)
+    reports = await asyncio.to_thread(shelf.kept, admin.settings.home)
     return [_described(report, admin.zone) for report in reports]
 
 
@@ -108,7 +108,7 @@ async def _one(
 ) -> Response:
     """A weekly report, as PDF."""
     del query
-    report = await asyncio.to_thread(shelf.find, admin_of(request).home, name)
+    report = await asyncio.to_thread(shelf.find, admin_of(request).settings.home, name)
     content = None if report is None else await asyncio.to_thread(_read, report)
     if report is None or content is None:
         raise ApiError(

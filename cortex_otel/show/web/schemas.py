@@ -10,6 +10,7 @@ from cortex_otel.query.catalogue import Unit  # noqa: TC001 - pydantic reads the
 from cortex_otel.show.pages import Drawing  # noqa: TC001
 
 __all__ = [
+    "Alerts",
     "Error",
     "Errors",
     "Events",
@@ -209,6 +210,18 @@ class SavedFunnels(BaseModel):
 
     funnels: list[SavedFunnel]
     problems: list[str] = Field(description="What is wrong with their file, if anything is.")
+
+
+class Alerts(BaseModel):
+    """What fires, and what is alerted of."""
+
+    firing: list[dict[str, Any]] = Field(description="Rows of the question `alerts`.")
+    rules: dict[str, Any] = Field(description="Thresholds that hold, by their name in alerts.toml.")
+    from_environment: dict[str, str] = Field(
+        description="Of these, those that can't be changed here, with the variable that says them."
+    )
+    channels: list[str] = Field(description="That are set: slack, webhook, command.")
+    problems: list[str] = Field(description="What is wrong with alerts.toml, if anything is.")
 
 
 class Trace(BaseModel):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
     from cortex_otel.query.zones import Zone
+    from cortex_otel.settings import Settings
     from cortex_otel.show.web.export import Exports
     from cortex_otel.show.web.live import Live
     from cortex_otel.show.web.readers import Readers
@@ -31,8 +32,8 @@ class Admin:
     """The running exports."""
     funnels: Path
     """Where funnels are saved by name."""
-    home: Path
-    """Where reports are kept."""
+    settings: Settings
+    """What it was started with; some of it is secret."""
 
 
 def admin_of(connection: HTTPConnection) -> Admin:

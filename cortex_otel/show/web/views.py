@@ -19,7 +19,7 @@ from cortex_otel.locale import LANGUAGES, N_, texts, texts_of_scripts
 from cortex_otel.query.ranges import parse_span
 from cortex_otel.query.titles import CHOICE_TITLES
 from cortex_otel.semconv import SERVICES
-from cortex_otel.show import labels
+from cortex_otel.show import labels, labels_of_alerts
 from cortex_otel.show.pages.declaration import ROW_FILTERS
 from cortex_otel.show.web.navigation import navigation
 from cortex_otel.show.web.own_parameters import OwnParameter
@@ -79,6 +79,10 @@ _LABELS = {
     "slow": N_("Slow call"),
     "conversion": N_("Conversion"),
     "return": N_("Return"),
+    # Of one column alone.
+    **{f"rule={each}": title for each, title in labels_of_alerts.RULES.items()},
+    **{f"state={each}": title for each, title in labels_of_alerts.STATES.items()},
+    **{f"outcome={each}": title for each, title in labels_of_alerts.OUTCOMES.items()},
 }
 #: A label, and an example of what to type.
 _FILTERS = {

@@ -9,6 +9,7 @@ handler may emit, too. Where no thread can be started, or after a fork, whoever 
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections import deque
 from typing import TYPE_CHECKING
@@ -168,15 +169,17 @@ class Writer:
                 self._lost,
                 self.trouble or "too slow",
             )
+        # Unless the host crashes, it ends on purpose, and nobody needs to miss it.
+        is_crash = isinstance(getattr(sys, "last_value", None), Exception)
         if self._last_beat or self._lost:
-            self._heartbeat.write(self._state())
-        self._heartbeat.close(remove=not self._buffer.counters.undelivered())
+            self._heartbeat.write({**self._state(), "ended": not is_crash})
+        self._heartbeat.close(remove=not is_crash and not self._buffer.counters.undelivered())
         host_tasks.run_pending()
         return not self._lost
 
     def _beat_late(self) -> None:
         """A drop after the end (from the host's own exit handlers): the next process enters it."""
-        self._heartbeat.write(self._state())
+        self._heartbeat.write({**self._state(), "ended": True})
         self._heartbeat.close(remove=False)
 
     @property

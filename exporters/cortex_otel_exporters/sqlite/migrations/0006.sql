@@ -23,9 +23,10 @@ CREATE TABLE alerts (
     since     INTEGER NOT NULL,     -- Unix ns, when it became pending
     fired     INTEGER,              -- Unix ns
     resolved  INTEGER,              -- Unix ns
-    value     REAL,                 -- the worst that was seen
-    threshold REAL,
-    detail    TEXT NOT NULL         -- JSON object: what leads, e.g. the tool and the error type
+    value     REAL,                 -- that it fired with: a rate, milliseconds, failures, MB free
+    worst     REAL,                 -- that was seen until it was resolved
+    threshold REAL,                 -- of the same unit
+    detail    TEXT NOT NULL         -- JSON object: its range, and what leads in it (tool, error type)
 );
 CREATE UNIQUE INDEX alerts_open ON alerts (rule, subject) WHERE state <> 'resolved';
 CREATE INDEX alerts_by_time ON alerts (since);
@@ -37,7 +38,7 @@ CREATE TABLE alert_messages (
     state        TEXT NOT NULL,     -- that is told: firing, resolved
     channel      TEXT NOT NULL,     -- slack, webhook, command
     attempts     INTEGER NOT NULL DEFAULT 0,
-    next_attempt INTEGER NOT NULL,  -- Unix ns
+    next_attempt INTEGER NOT NULL,  -- Unix ns; while one is made, when another may make the next
     delivered    INTEGER,           -- Unix ns; NULL: not yet
     given_up     INTEGER,           -- Unix ns; NULL: not
     error        TEXT,              -- of the last attempt, without secrets
@@ -66,3 +67,5 @@ CREATE TABLE metric_days (
     day    INTEGER PRIMARY KEY,     -- days since 1970
     stored INTEGER NOT NULL
 );
+CREATE INDEX alert_messages_open ON alert_messages (channel)
+    WHERE delivered IS NULL AND given_up IS NULL;

@@ -121,6 +121,11 @@ export function word(value) {
   return Object.hasOwn(client.labels, value) ? client.labels[value] : value;
 }
 
+/** A value of a closed list that only the column `name` has; undefined if it is none. */
+export function named(name, value) {
+  return client.labels[`${name}=${value}`];
+}
+
 /** Any value of a column, as text. */
 export function value(raw, unit, { long = false } = {}) {
   if (raw === null || raw === undefined) return NONE;

@@ -1,5 +1,6 @@
 // Entry point of every page: filters, panels, live updates.
 import * as address from "./address.js";
+import * as alerts from "./alerts.js";
 import { client, _ } from "./client.js";
 import { announce } from "./dom.js";
 import * as controls from "./controls.js";
@@ -32,6 +33,8 @@ for (const panel of panels) panel.load();
 address.onChange(() => {
   for (const panel of panels) panel.load();
 });
+alerts.start();
 live.start(() => {
+  alerts.changed();
   for (const panel of panels) panel.changed();
 });
