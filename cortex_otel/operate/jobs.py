@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cortex_otel.operate.backup.job import BACKUP
+
 if TYPE_CHECKING:
     from cortex_otel.operate.job import Job
 
 __all__ = ["JOBS"]
 
-JOBS: tuple[Job, ...] = ()
+JOBS: tuple[Job, ...] = (BACKUP,)
+"""What ``cortex-otel serve`` runs beside its servers."""

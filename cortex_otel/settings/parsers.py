@@ -17,17 +17,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "attribute_keys",
+    "backup_keep",
+    "backup_target",
     "baggage",
     "boolean",
     "choice",
+    "default_backup_keep",
     "default_home",
     "directory",
     "endpoint",
+    "file",
     "headers_file",
     "host",
     "integer",
     "key",
     "names",
+    "public_keys",
     "sampling",
     "service_name",
     "services",
@@ -42,6 +47,8 @@ _NUMBER = re.compile(r"[0-9.eE+-]{1,32}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}")
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,255}")
 _URL = re.compile(r"[!-~]{1,2000}")
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9._=-]{1,100}){0,10}")
+_PUBLIC_KEY = re.compile(r"age1[02-9ac-hj-np-z]{58}|ssh-(?:ed25519|rsa) [A-Za-z0-9+/=]{40,2000}")
 _ATTRIBUTE_KEY = re.compile(r"[^\s*,]*[^\s*,.](?:\.\*)?")
 
 
@@ -131,12 +138,13 @@ def endpoint(text: str) -> str:
 
 def headers_file(text: str) -> Path:
     """A file of headers that can be used."""
-    path = _file(text)
+    path = file(text)
     read_headers(path)
     return path
 
 
-def _file(text: str) -> Path:
+def file(text: str) -> Path:
+    """A file, which need not be there."""
     if not text.strip() or "\0" in text:
         raise ValueError
     try:
@@ -227,3 +235,40 @@ def time_zone(text: str) -> str:
     except (ZoneInfoNotFoundError, OSError):  # OSError: a directory of zones
         raise ValueError from None
     return text
+
+
+def backup_target(text: str) -> str:
+    """A directory or a bucket, without a slash at its end."""
+    text = text.strip().rstrip("/") or "/"
+    if text.startswith("s3://"):
+        if not _BUCKET.fullmatch(text) or {".", ".."} & set(text.split("/")):
+            raise ValueError
+        return text
+    # `gs://…` is no directory; and jobs don't run where the setting was written.
+    if "://" in text or not (text.startswith("~") or Path(text).is_absolute()):
+        raise ValueError
+    return str(directory(text))
+
+
+def public_keys(text: str) -> tuple[str, ...]:
+    """Public keys of age or SSH, without the comments of the latter: those name people."""
+    keys = tuple(" ".join(part.split()[:2]) for part in names(text))
+    if not all(map(_PUBLIC_KEY.fullmatch, keys)):
+        raise ValueError
+    return keys
+
+
+def backup_keep(text: str) -> Mapping[str, int]:
+    """How many copies by period."""
+    keep: dict[str, int] = {}
+    for part in names(text):
+        period, _, number = (side.strip() for side in part.partition("="))
+        if period not in ("daily", "weekly", "monthly") or period in keep:
+            raise ValueError
+        keep[period] = integer(0, 1000)(number)
+    return keep
+
+
+def default_backup_keep() -> Mapping[str, int]:
+    """A week of days, a month of weeks, a year of months."""
+    return {"daily": 7, "weekly": 4, "monthly": 12}

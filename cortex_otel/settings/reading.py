@@ -12,7 +12,17 @@ from cortex_otel.settings.declaration import Settings
 
 __all__ = ["SettingError", "read_environment"]
 
-_LISTS = frozenset({"sampling", "allow_attributes", "soft_errors", "baggage", "receiver_services"})
+_LISTS = frozenset(
+    {
+        "sampling",
+        "allow_attributes",
+        "soft_errors",
+        "baggage",
+        "receiver_services",
+        "backup_recipients",
+        "backup_keep",
+    }
+)
 _MAX_SHOWN_LENGTH = 200
 
 
