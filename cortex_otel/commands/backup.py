@@ -100,8 +100,8 @@ def _new_key(path: Path, *, as_json: bool) -> int:
     line(public)
     complain(
         _(
-            "set CORTEX_OTEL_BACKUP_RECIPIENTS to it; move {path} to a safe place off this machine: "
-            "without it no copy can be opened",
+            "set CORTEX_OTEL_BACKUP_RECIPIENTS to it, and move {path} to a safe place off this "
+            "machine: without it no copy can be opened",
             path=path,
         )
     )

@@ -1,7 +1,11 @@
-"""Copies in a bucket of S3, or of what speaks as S3 does."""
+"""Copies in a bucket of S3, or of what speaks as S3 does.
+
+The store's asynchronous calls are used: during the others Python doesn't see Ctrl-C.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
@@ -24,6 +28,7 @@ _CONNECT_SECONDS = 5
 _REQUEST_SECONDS = 120  # for one part: a line of half a megabit a second
 _RETRIES = 3
 _AT_ONCE = 2  # parts under way: two and the one being read are in memory
+_REFUSED, _NOT_FOUND = frozenset({401, 403}), 404
 _STATUS = re.compile(r"status(?: code)?:? (\d{3})|(\d{3}) [A-Z][a-z]+")
 
 
@@ -66,14 +71,17 @@ class Bucket:
         """Bytes of each object there that has a name like ours."""
         import obstore  # noqa: PLC0415 - of the extra
 
-        found: dict[str, int] = {}
-        with self._explained():
-            for chunk in obstore.list(self._store, self._prefix or None):
+        async def listed() -> dict[str, int]:
+            found: dict[str, int] = {}
+            async for chunk in obstore.list(self._store, self._prefix or None):
                 for each in chunk:
                     name = each["path"].removeprefix(self._prefix)
                     if split_file_name(name):
                         found[name] = each["size"]
-        return found
+            return found
+
+        with self._explained():
+            return asyncio.run(listed())
 
     def put(self, name: str, file: Path, on_progress: Callable[[int], None]) -> None:
         """Upload ``file``, in parts if it is large; the store shows it when all are there."""
@@ -87,30 +95,45 @@ class Bucket:
                     done += len(chunk)
                     on_progress(done)
 
-        path = self._prefix + name
+        is_large = file.stat().st_size > CHUNK
+        content = chunks() if is_large else file.read_bytes()
+
+        async def put() -> None:
+            await obstore.put_async(
+                self._store,
+                self._prefix + name,
+                content,
+                use_multipart=is_large,
+                chunk_size=CHUNK,
+                max_concurrency=_AT_ONCE,
+            )
+
         with self._explained():
-            if file.stat().st_size <= CHUNK:
-                obstore.put(self._store, path, file.read_bytes(), use_multipart=False)
-            else:
-                obstore.put(self._store, path, chunks(), chunk_size=CHUNK, max_concurrency=_AT_ONCE)
+            asyncio.run(put())
 
     def read(self, name: str, size: int) -> Iterator[bytes]:
         """The content of an object, in requests that each are tried again."""
         import obstore  # noqa: PLC0415 - of the extra
 
+        async def part(start: int) -> bytes:
+            end = min(start + CHUNK, size)
+            path = self._prefix + name
+            return bytes(await obstore.get_range_async(self._store, path, start=start, end=end))
+
         for start in range(0, size, CHUNK):
             with self._explained():
-                part = obstore.get_range(
-                    self._store, self._prefix + name, start=start, end=min(start + CHUNK, size)
-                )
-            yield bytes(part)
+                content = asyncio.run(part(start))
+            yield content
 
     def delete(self, name: str) -> None:
         """Delete an object."""
         import obstore  # noqa: PLC0415 - of the extra
 
+        async def delete() -> None:
+            await obstore.delete_async(self._store, self._prefix + name)
+
         with self._explained(), contextlib.suppress(FileNotFoundError):
-            obstore.delete(self._store, self._prefix + name)
+            asyncio.run(delete())
 
     def clean(self, series: str) -> None:
         """Nothing to be seen: the store keeps parts of a broken upload to itself.
@@ -121,36 +144,39 @@ class Bucket:
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
         """Say what an error means. Its own text may have keys in it, and is never shown."""
+        from obstore.exceptions import BaseError  # noqa: PLC0415 - of the extra
+
+        try:
+            yield
+        except (BaseError, FileNotFoundError, ValueError) as error:
+            raise self._explanation(error) from None
+
+    def _explanation(self, error: Exception) -> BackupError:
         from obstore.exceptions import (  # noqa: PLC0415 - of the extra
-            BaseError,
             PermissionDeniedError,
             UnauthenticatedError,
         )
 
-        try:
-            yield
-        except (PermissionDeniedError, UnauthenticatedError):
-            raise BackupError(
+        found = _STATUS.search(str(error).partition("Debug source")[0])
+        status = int(next(filter(None, found.groups()))) if found else None
+        if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or status in _REFUSED:
+            return BackupError(
                 N_(
                     "{target} refuses these credentials: check AWS_ACCESS_KEY_ID, "
                     "AWS_SECRET_ACCESS_KEY and AWS_REGION, and that they may list, read, write and "
                     "delete there"
                 ),
                 target=self.label,
-            ) from None
-        except FileNotFoundError:
-            raise BackupError(
-                N_("{target} isn't there, or no longer: check bucket and prefix"),
-                target=self.label,
-            ) from None
-        except (BaseError, ValueError) as error:
-            status = _STATUS.search(str(error).partition("Debug source")[0])
-            reason = f"HTTP {next(filter(None, status.groups()))}" if status else ""
-            raise BackupError(
-                N_(
-                    "{target} doesn't answer as it should, or broke off{reason}: check the network "
-                    "and CORTEX_OTEL_BACKUP_ENDPOINT, and run this again"
-                ),
-                target=self.label,
-                reason=f" ({reason})" if reason else "",
-            ) from None
+            )
+        if isinstance(error, FileNotFoundError) or status == _NOT_FOUND:
+            return BackupError(
+                N_("{target} isn't there, or no longer: check bucket and prefix"), target=self.label
+            )
+        return BackupError(
+            N_(
+                "{target} doesn't answer as it should, or broke off{reason}: check the network and "
+                "CORTEX_OTEL_BACKUP_ENDPOINT, and run this again"
+            ),
+            target=self.label,
+            reason=f" (HTTP {status})" if status else "",
+        )
