@@ -35,20 +35,20 @@ def add_to(commands: Commands) -> None:
         commands,
         "backup",
         run,
-        _("copy the database and its log files to another disk or to S3, encrypted"),
+        _("back up the database and its log files to another disk or to S3, encrypted"),
         examples=_(
             "examples:\n"
             "  cortex-otel backup --new-key ~/backup.key   a key pair; prints the public key\n"
-            "  cortex-otel backup                          make a copy, and check what arrived\n"
-            "  cortex-otel backup --list                   the copies that there are\n"
+            "  cortex-otel backup                          back up, and check what arrived\n"
+            "  cortex-otel backup --list                   the backups that there are\n"
             "\n"
             "CORTEX_OTEL_BACKUP_TARGET says where to, CORTEX_OTEL_BACKUP_RECIPIENTS for which "
             "public keys.\n"
-            "While cortex-otel serve runs and a target is set, a copy is made each midnight."
+            "While cortex-otel serve runs and a target is set, it backs up each midnight."
         ),
     )
     what = command.add_mutually_exclusive_group()
-    what.add_argument("--list", action="store_true", help=_("list the copies, of any home"))
+    what.add_argument("--list", action="store_true", help=_("list the backups, of any home"))
     what.add_argument(
         "--new-key",
         metavar="FILE",
@@ -57,7 +57,7 @@ def add_to(commands: Commands) -> None:
     what.add_argument(
         "--first",
         action="store_true",
-        help=_("make a copy although the target had copies and is empty now"),
+        help=_("back up although the target had backups and is empty now"),
     )
     add_json(command)
 
@@ -101,7 +101,7 @@ def _new_key(path: Path, *, as_json: bool) -> int:
     complain(
         _(
             "set CORTEX_OTEL_BACKUP_RECIPIENTS to it, and move {path} to a safe place off this "
-            "machine: without it no copy can be opened",
+            "machine: without it no backup can be opened",
             path=path,
         )
     )
@@ -153,11 +153,11 @@ def _make(arguments: argparse.Namespace, settings: Settings) -> int:
     else:
         line(_("Read back and compared; only its private key can open it."))
     if made.deleted:
-        line(_("{count} older copies deleted (CORTEX_OTEL_BACKUP_KEEP).", count=made.deleted))
+        line(_("{count} older backups deleted (CORTEX_OTEL_BACKUP_KEEP).", count=made.deleted))
     if manifest.encryption == "none":
         complain(
             _(
-                "this copy isn't encrypted: who can read {target} can read it; set "
+                "this backup isn't encrypted: who can read {target} can read it; set "
                 "CORTEX_OTEL_BACKUP_RECIPIENTS",
                 target=made.target,
             )
@@ -179,7 +179,7 @@ def _list(settings: Settings, *, as_json: bool) -> int:
         line(json.dumps([_facts(copy, own) for copy in copies], ensure_ascii=False, indent=2))
         return 0
     if not copies:
-        line(_("No copies in {target} yet.", target=target.label))
+        line(_("No backups in {target} yet.", target=target.label))
         return 0
     zone = project_zone(settings.time_zone)
     rows = [(_("NAME"), _("CREATED"), _("SIZE"), _("EVENTS"), _("ENCRYPTED"), "")]

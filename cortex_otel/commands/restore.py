@@ -28,10 +28,10 @@ def add_to(commands: Commands) -> None:
         commands,
         "restore",
         run,
-        _("restore a copy that cortex-otel backup made; nothing is overwritten"),
+        _("restore a backup; nothing is overwritten"),
         examples=_(
             "examples:\n"
-            "  cortex-otel restore --identity ~/backup.key               the latest copy, into the "
+            "  cortex-otel restore --identity ~/backup.key               the latest one, into the "
             "home\n"
             "  cortex-otel restore NAME --to DIR --identity ~/backup.key beside it, into a new "
             "directory\n"
@@ -40,7 +40,7 @@ def add_to(commands: Commands) -> None:
         ),
     )
     command.add_argument(
-        "name", metavar="NAME", nargs="?", default="latest", help=_("a copy, or latest (default)")
+        "name", metavar="NAME", nargs="?", default="latest", help=_("a backup, or latest (default)")
     )
     command.add_argument(
         "--to", metavar="DIR", help=_("restore into this directory, which must be empty or new")
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         )
     line(
         _(
-            "No copy has keys: set the same CORTEX_OTEL_USER_HASH_KEY as before, or the hashes of "
+            "No backup has keys: set the same CORTEX_OTEL_USER_HASH_KEY as before, or the hashes of "
             "users change."
         )
     )

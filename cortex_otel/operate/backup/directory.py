@@ -48,7 +48,7 @@ class Directory:
         if real == home.resolve() or home.resolve() in real.parents:
             raise BackupSettingsError(
                 N_(
-                    "CORTEX_OTEL_BACKUP_TARGET is inside {home}: copies would be lost with it; "
+                    "CORTEX_OTEL_BACKUP_TARGET is inside {home}: backups would be lost with it; "
                     "choose a directory elsewhere, best on another disk"
                 ),
                 home=home,

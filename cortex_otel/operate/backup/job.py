@@ -32,7 +32,7 @@ def _run(settings: Settings) -> str:
     encrypted = "encrypted" if manifest.encryption == "age" else "not encrypted"
     return (
         f"{manifest.name}: {manifest.events} events, {manifest.stored_bytes} bytes, {encrypted}, "
-        f"{made.deleted} older copies deleted"
+        f"{made.deleted} older backups deleted"
     )
 
 

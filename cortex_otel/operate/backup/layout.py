@@ -22,5 +22,5 @@ def is_log_name(name: str) -> bool:
 def damaged() -> CopyError:
     """An archive that can't be read to its end, or holds something else than it says."""
     return CopyError(
-        N_("it is damaged: cut or changed; take another copy (cortex-otel backup --list)")
+        N_("it is damaged: cut or changed; take another backup (cortex-otel backup --list)")
     )

@@ -93,13 +93,13 @@ def choose(copies: Sequence[Copy], wanted: str, series: str) -> Copy:
         found = next((copy for copy in copies if copy.name == name), None)
         if found is None:
             raise BackupError(
-                N_("no copy {name}: see cortex-otel backup --list"), name=repr(wanted[:100])
+                N_("no backup {name}: see cortex-otel backup --list"), name=repr(wanted[:100])
             )
         if not found.is_whole:
             raise BackupError(
                 N_(
                     "{name} isn't whole (its manifest is missing or damaged, or its archive is cut)"
-                    ": take another copy (cortex-otel backup --list)"
+                    ": take another backup (cortex-otel backup --list)"
                 ),
                 name=found.name,
             )
@@ -111,13 +111,13 @@ def choose(copies: Sequence[Copy], wanted: str, series: str) -> Copy:
     if len(homes) > 1:
         raise BackupError(
             N_(
-                "there are copies of {count} homes: name the one that you want (cortex-otel backup "
+                "there are backups of {count} homes: name the one that you want (cortex-otel backup "
                 "--list)"
             ),
             count=len(homes),
         )
     if not homes:
-        raise BackupError(N_("there is no whole copy yet: see cortex-otel backup --list"))
+        raise BackupError(N_("there is no whole backup yet: see cortex-otel backup --list"))
     return max(
         (copy for copy in whole if copy.name.series in homes), key=lambda copy: copy.name.sequence
     )

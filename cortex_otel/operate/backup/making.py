@@ -156,7 +156,7 @@ def _pack(
     except CopyError as error:
         raise BackupError(
             N_(
-                "{path} is damaged: no copy was made, the earlier ones are kept; restore one, or "
+                "{path} is damaged: no backup was made, the earlier ones are kept; restore one, or "
                 "try sqlite3 {path} .recover"
             ),
             path=settings.database,

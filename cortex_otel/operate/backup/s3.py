@@ -29,6 +29,7 @@ _REQUEST_SECONDS = 120  # for one part: a line of half a megabit a second
 _RETRIES = 3
 _AT_ONCE = 2  # parts under way: two and the one being read are in memory
 _REFUSED, _NOT_FOUND = frozenset({401, 403}), 404
+_REFUSED_CODES = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")  # of some with 404
 _STATUS = re.compile(r"status(?: code)?:? (\d{3})|(\d{3}) [A-Z][a-z]+")
 
 
@@ -159,7 +160,12 @@ class Bucket:
 
         found = _STATUS.search(str(error).partition("Debug source")[0])
         status = int(next(filter(None, found.groups()))) if found else None
-        if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or status in _REFUSED:
+        is_refused = (
+            isinstance(error, (PermissionDeniedError, UnauthenticatedError))
+            or status in _REFUSED
+            or any(code in str(error) for code in _REFUSED_CODES)
+        )
+        if is_refused:
             return BackupError(
                 N_(
                     "{target} refuses these credentials: check AWS_ACCESS_KEY_ID, "

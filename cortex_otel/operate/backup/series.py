@@ -59,7 +59,7 @@ def read_series(home: Path) -> Series:
     if not _SERIES.fullmatch(series.name):
         raise BackupError(
             N_(
-                "{path} is damaged: delete it, and a new series of copies begins; older copies "
+                "{path} is damaged: delete it, and a new series of backups begins; older ones "
                 "stay until you delete them"
             ),
             path=path,

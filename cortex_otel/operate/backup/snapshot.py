@@ -145,4 +145,4 @@ def inspect(path: Path) -> Facts:
 
 
 def _damaged() -> CopyError:
-    return CopyError(N_("its database is damaged: take another copy (cortex-otel backup --list)"))
+    return CopyError(N_("its database is damaged: take another backup (cortex-otel backup --list)"))

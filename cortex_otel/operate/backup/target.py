@@ -67,7 +67,7 @@ def open_target(settings: Settings) -> Target:
         if not settings.backup_recipients:
             raise BackupSettingsError(
                 N_(
-                    "copies for {target} must be encrypted: set CORTEX_OTEL_BACKUP_RECIPIENTS to a "
+                    "backups for {target} must be encrypted: set CORTEX_OTEL_BACKUP_RECIPIENTS to a "
                     "public key (cortex-otel backup --new-key FILE makes one)"
                 ),
                 target=target,

@@ -87,7 +87,7 @@ def unpack_checked(
 def _another() -> CopyError:
     return CopyError(
         N_(
-            "it isn't what its manifest says: one of them was changed; take another copy "
+            "it isn't what its manifest says: one of them was changed; take another backup "
             "(cortex-otel backup --list)"
         )
     )

@@ -6,6 +6,7 @@ new enough. Without them the tests are skipped; with `CORTEX_REQUIRE_ALL=1` they
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import importlib.util
 import os
@@ -142,10 +143,8 @@ class Proxy:
             pass
         finally:
             for each in (source, sink):
-                try:
+                with contextlib.suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
 
     def end(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
