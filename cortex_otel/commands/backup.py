@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cortex_otel.operate.backup.listing import Copy
     from cortex_otel.settings import Settings
 
-__all__ = ["add_to", "refuse", "run"]
+__all__ = ["add_to", "refuse", "require_packages", "run"]
 
 _FAILED, _SENSELESS = 1, 2
 _PACKAGES = frozenset({"obstore", "pyrage", "zstandard"})
@@ -65,6 +65,7 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Make a copy, list them, or make a key; returns the exit code."""
     try:
+        require_packages()
         if arguments.new_key is not None:
             return _new_key(Path(arguments.new_key).expanduser(), as_json=arguments.json)
         if arguments.list:
@@ -72,6 +73,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         return _make(arguments, settings)
     except (BackupError, ImportError) as error:
         return refuse("cortex-otel backup", error)
+
+
+def require_packages() -> None:
+    """Raise ``ImportError`` unless the packages are there; only a bucket needs obstore."""
+    import pyrage  # noqa: F401, PLC0415 - of the extra
+    import zstandard  # noqa: F401, PLC0415 - the same
 
 
 def refuse(command: str, error: BackupError | ImportError) -> int:
@@ -166,8 +173,6 @@ def _make(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _list(settings: Settings, *, as_json: bool) -> int:
-    import pyrage  # noqa: F401, PLC0415 - of the extra; copies that can't be opened aren't shown
-
     from cortex_otel.operate.backup.listing import list_copies  # noqa: PLC0415 - takes the extra
     from cortex_otel.operate.backup.series import read_series  # noqa: PLC0415 - the same
     from cortex_otel.operate.backup.target import open_target  # noqa: PLC0415 - the same

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cortex_otel.commands.backup import refuse
+from cortex_otel.commands.backup import refuse, require_packages
 from cortex_otel.commands.console import line
 from cortex_otel.commands.parsing import add_command, add_json
 from cortex_otel.commands.progress import Progress
@@ -54,6 +54,7 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Restore; returns the exit code."""
     try:
+        require_packages()
         from cortex_otel.operate.backup.restoring import restore  # noqa: PLC0415 - takes the extra
 
         with Progress(_("Restoring")) as progress:
@@ -95,8 +96,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         )
     line(
         _(
-            "No backup has keys: set the same CORTEX_OTEL_USER_HASH_KEY as before, or the hashes of "
-            "users change."
+            "No backup has keys: set the same CORTEX_OTEL_USER_HASH_KEY as before, or the hashes "
+            "of users change."
         )
     )
     return 0

@@ -111,8 +111,8 @@ def choose(copies: Sequence[Copy], wanted: str, series: str) -> Copy:
     if len(homes) > 1:
         raise BackupError(
             N_(
-                "there are backups of {count} homes: name the one that you want (cortex-otel backup "
-                "--list)"
+                "there are backups of {count} homes: name the one that you want "
+                "(cortex-otel backup --list)"
             ),
             count=len(homes),
         )

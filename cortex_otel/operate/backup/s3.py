@@ -29,7 +29,8 @@ _REQUEST_SECONDS = 120  # for one part: a line of half a megabit a second
 _RETRIES = 3
 _AT_ONCE = 2  # parts under way: two and the one being read are in memory
 _REFUSED, _NOT_FOUND = frozenset({401, 403}), 404
-_REFUSED_CODES = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")  # of some with 404
+_MISSING_CODES = frozenset({"", "NoSuchBucket", "NoSuchKey"})
+_CODE = re.compile(r"<Code>([A-Za-z0-9]{1,60})</Code>")
 _STATUS = re.compile(r"status(?: code)?:? (\d{3})|(\d{3}) [A-Z][a-z]+")
 
 
@@ -158,14 +159,12 @@ class Bucket:
             UnauthenticatedError,
         )
 
-        found = _STATUS.search(str(error).partition("Debug source")[0])
+        text = str(error).partition("Debug source")[0]
+        found = _STATUS.search(text)
         status = int(next(filter(None, found.groups()))) if found else None
-        is_refused = (
-            isinstance(error, (PermissionDeniedError, UnauthenticatedError))
-            or status in _REFUSED
-            or any(code in str(error) for code in _REFUSED_CODES)
-        )
-        if is_refused:
+        named = _CODE.search(text)
+        code = named[1] if named else ""
+        if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or status in _REFUSED:
             return BackupError(
                 N_(
                     "{target} refuses these credentials: check AWS_ACCESS_KEY_ID, "
@@ -174,15 +173,17 @@ class Bucket:
                 ),
                 target=self.label,
             )
-        if isinstance(error, FileNotFoundError) or status == _NOT_FOUND:
+        is_missing = isinstance(error, FileNotFoundError) or status == _NOT_FOUND
+        if is_missing and code in _MISSING_CODES:
             return BackupError(
                 N_("{target} isn't there, or no longer: check bucket and prefix"), target=self.label
             )
+        reason = f"HTTP {status} {code}".rstrip() if status else ""
         return BackupError(
             N_(
                 "{target} doesn't answer as it should, or broke off{reason}: check the network and "
                 "CORTEX_OTEL_BACKUP_ENDPOINT, and run this again"
             ),
             target=self.label,
-            reason=f" (HTTP {status})" if status else "",
+            reason=f" ({reason})" if reason else "",
         )

@@ -67,8 +67,8 @@ def open_target(settings: Settings) -> Target:
         if not settings.backup_recipients:
             raise BackupSettingsError(
                 N_(
-                    "backups for {target} must be encrypted: set CORTEX_OTEL_BACKUP_RECIPIENTS to a "
-                    "public key (cortex-otel backup --new-key FILE makes one)"
+                    "backups for {target} must be encrypted: set CORTEX_OTEL_BACKUP_RECIPIENTS to "
+                    "a public key (cortex-otel backup --new-key FILE makes one)"
                 ),
                 target=target,
             )

@@ -182,7 +182,7 @@ def remote(site, s3):
     ("changes", "message"),
     [
         ({"AWS_SECRET_ACCESS_KEY": "wrong-but-secret"}, "refuses these credentials"),
-        ({"AWS_ACCESS_KEY_ID": "AKIANOBODY"}, "refuses these credentials"),
+        ({"AWS_ACCESS_KEY_ID": "AKIANOBODY"}, "(HTTP 404 XAdminUserNotFound)"),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "no credentials for S3"),
         ({"CORTEX_OTEL_BACKUP_TARGET": "s3://no-such-bucket"}, "isn't there, or no longer"),
     ],
