@@ -171,6 +171,11 @@ SENSELESS = {
     "receiver_port": [-1, 65_536, 43.18],
     "receiver_token": ["short", "é" * 20, b"x" * 20],
     "receiver_services": ["shop", "=web", "shop=", "a=b c", "a=web,a=mcp", {"a": "b,c"}, object()],
+    "backup_target": ["s3://", "s3://Bucket", "gs://b", "relative", "s3://k:s@b", object()],
+    "backup_recipients": ["age1short", "AGE-SECRET-KEY-1", "ssh-dss AAAA", object()],
+    "backup_identity": ["  ", "~nobody-of-that-name/key", object()],
+    "backup_endpoint": ["localhost:9000", "https://u:p@s3", "https://s3/?a=b", object()],
+    "backup_keep": ["daily", "yearly=1", "daily=-1", "daily=1,daily=2", {"daily": "x"}, object()],
 }
 
 

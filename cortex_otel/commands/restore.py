@@ -40,7 +40,11 @@ def add_to(commands: Commands) -> None:
         ),
     )
     command.add_argument(
-        "name", metavar="NAME", nargs="?", default="latest", help=_("a backup, or latest (default)")
+        "backup",
+        metavar="NAME",
+        nargs="?",
+        default="latest",
+        help=_("a backup, or latest (default)"),
     )
     command.add_argument(
         "--to", metavar="DIR", help=_("restore into this directory, which must be empty or new")
@@ -60,7 +64,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         with Progress(_("Restoring")) as progress:
             restored = restore(
                 settings,
-                arguments.name,
+                arguments.backup,
                 destination=_path(arguments.to),
                 identity=_path(arguments.identity),
                 on_progress=progress.to,

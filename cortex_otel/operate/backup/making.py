@@ -56,9 +56,8 @@ STEPS = {
     "verify": N_("Reading back"),
 }
 _WORK_PREFIX = ".backup-"
-#: Of the database, what the copy and the archive take at most in the home at the same time; an
-#: archive of a database is a third of it or less.
-_SPACE_FACTOR = 1.5
+#: Times the database that must be free in the home: for the copy, and an archive that is smaller.
+_SPACE_FACTOR = 2
 
 
 class Made(NamedTuple):

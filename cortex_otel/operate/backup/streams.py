@@ -47,7 +47,7 @@ class Pulled:
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
-        self._left = b""
+        self._left = memoryview(b"")  # age reads 8 kB at a time: no copies of what is left
         self.error: BaseException | None = None
         self.digest = Digest()
 
@@ -59,11 +59,11 @@ class Pulled:
                 if chunk is None:
                     return b""
                 self.digest.add(chunk)
-                self._left = chunk
+                self._left = memoryview(chunk)
         except BaseException as error:
             self.error = self.error or error
             raise
-        part = self._left if size < 0 else self._left[:size]
+        part = bytes(self._left if size < 0 else self._left[:size])
         self._left = self._left[len(part) :]
         return part
 
