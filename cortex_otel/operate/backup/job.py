@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from cortex_otel._version import to_install
 from cortex_otel.locale import N_
+from cortex_otel.operate.backup.errors import BackupError
 from cortex_otel.operate.job import DAILY, Job, JobError
+from cortex_otel_exporters.sqlite.reader import StoreError
 
 if TYPE_CHECKING:
     from cortex_otel.settings import Settings
@@ -27,7 +29,11 @@ def _run(settings: Settings) -> str:
         ) from None
     from cortex_otel.operate.backup.making import make_copy  # noqa: PLC0415 - takes the packages
 
-    made = make_copy(settings)
+    try:
+        made = make_copy(settings)
+    except (BackupError, StoreError) as error:
+        # It is shown where more people look than on this machine's terminal.
+        raise JobError(str(error).replace(str(settings.home), "CORTEX_OTEL_HOME")) from error
     manifest = made.manifest
     encrypted = "encrypted" if manifest.encryption == "age" else "not encrypted"
     return (

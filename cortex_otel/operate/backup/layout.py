@@ -10,8 +10,8 @@ from cortex_otel.operate.backup.errors import CopyError
 __all__ = ["CONTENTS", "DATABASE", "LOGS", "SUMS", "damaged", "is_log_name"]
 
 CONTENTS, DATABASE, LOGS, SUMS = "contents.json", "cortex.db", "logs", "SHA256SUMS"
-#: Of log files; short enough for a tar header of one block.
-_LOG_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,89}", re.ASCII)
+#: Of log files, plain and compressed; short enough for a tar header of one block.
+_LOG_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}\.jsonl(?:\.gz)?", re.ASCII)
 
 
 def is_log_name(name: str) -> bool:

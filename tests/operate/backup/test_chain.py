@@ -9,6 +9,7 @@ import sys
 
 import apsw
 import pytest
+import store_kit
 from store_kit import ledger, numbers, rows, verify
 
 from cortex_otel.operate.backup.errors import BackupError, BackupSettingsError
@@ -119,7 +120,9 @@ def test_links_and_strange_names_in_the_logs_are_left_out(site, tmp_path):
     (site.home / "logs" / "link.jsonl").symlink_to(secret)
     (site.home / "logs" / "directory.jsonl").mkdir()
     (site.home / "logs" / "a b\n.jsonl").write_text("hostile name")
-    (site.home / "logs" / ".hidden").write_text("of an editor")
+    (site.home / "logs" / ".hidden.jsonl").write_text("of an editor")
+    (site.home / "logs" / "cortex-2026-01-04.jsonl.gz.tmp").write_text("being compressed")
+    (site.home / "logs" / ("x" * 200 + ".jsonl")).write_text("too long")
     assert site.make().manifest.logs == 1
 
 
@@ -213,6 +216,23 @@ def test_nothing_is_overwritten(site, left):
     with pytest.raises(BackupError, match="isn't overwritten"):
         site.restore()
     assert (site.home / left).read_bytes() == b"something"
+
+
+def test_a_process_that_records_goes_on_in_the_restored_database(site):
+    """It had the lost database open, and may have nothing to do with the restore."""
+    site.make()
+    writer = store_kit.PatientWriter(site.database)
+    writer.submit(store_kit.record(1000))
+    assert writer.force_flush()
+    with pytest.raises(BackupError, match="isn't overwritten"):
+        site.restore()
+    for path in site.home.glob("cortex.db*"):
+        path.unlink()
+    site.restore()
+    writer.submit(store_kit.record(200))
+    assert writer.shutdown()
+    assert numbers(site.database) == list(range(201))
+    verify(site.database)
 
 
 def test_beside_means_an_empty_directory(site, tmp_path):

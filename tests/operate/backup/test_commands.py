@@ -179,6 +179,11 @@ def test_the_job(site):
     assert "200 events" in line
     assert "encrypted" in line
     assert "\n" not in line
+    for path in site.home.glob("cortex.db*"):
+        path.unlink()
+    with pytest.raises(JobError, match="no database at CORTEX_OTEL_HOME") as caught:
+        BACKUP.run(site.settings())
+    assert str(site.home) not in str(caught.value)
     site.target.rename(site.directory / "unmounted")
     with pytest.raises(JobError, match="mount its disk"):
         BACKUP.run(site.settings())
