@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 
 from cortex_otel.commands import (
     alerts,
+    backup,
     doctor,
     grafana,
     jobs,
     query,
     report,
+    restore,
     retain,
     serve,
     status,
@@ -130,7 +132,7 @@ def _parser(question: Question | None = None) -> argparse.ArgumentParser:
     for module in (status, tail):
         module.add_to(commands)
     query.add_to(commands, question)
-    for module in (doctor, serve, jobs, grafana, retain, report, alerts, demo):
+    for module in (doctor, serve, jobs, grafana, retain, report, alerts, backup, restore, demo):
         module.add_to(commands)
 
     return parser

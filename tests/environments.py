@@ -37,12 +37,14 @@ def makers(directory: Path) -> list[Callable[[], object]]:
     extension = loaded("extension_conftest", TESTS / "extension" / "conftest.py")
     collector = loaded("real_collector", TESTS / "privacy" / "real_collector.py")
     prometheus = loaded("real_prometheus", TESTS / "web" / "prometheus" / "real_prometheus.py")
+    s3_server = loaded("s3_server", TESTS / "operate" / "backup" / "s3_server.py")
     stacks = loaded("stacks_conftest", TESTS / "stacks" / "conftest.py")
     wheel = stacks.build_wheel(directory)
     return [
         extension.install_packages,
         collector.build,
         *(partial(prometheus.build, name) for name in prometheus.PROGRAMS),
+        s3_server.build,
         *(stacks.Stack(name, wheel).make for name in stacks.FAMILIES),
         extension.install_authors,
         extension.install_code_server,

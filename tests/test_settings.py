@@ -185,6 +185,11 @@ SENSELESS = {
     "retention_event_days": [-1, 36_501, 1.5],
     "retention_rollup_days": [-1, 36_501, "week"],
     "max_database_mb": [-1, 1_000_001, "1GB"],
+    "backup_target": ["s3://", "s3://Bucket", "gs://b", "relative", "s3://k:s@b", object()],
+    "backup_recipients": ["age1short", "AGE-SECRET-KEY-1", "ssh-dss AAAA", object()],
+    "backup_identity": ["  ", "~nobody-of-that-name/key", object()],
+    "backup_endpoint": ["localhost:9000", "https://u:p@s3", "https://s3/?a=b", object()],
+    "backup_keep": ["daily", "yearly=1", "daily=-1", "daily=1,daily=2", {"daily": "x"}, object()],
 }
 
 

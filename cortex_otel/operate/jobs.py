@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cortex_otel.operate import metrics, retention
+from cortex_otel.operate.backup.job import BACKUP
 from cortex_otel.operate.logs import LOGS
 from cortex_otel.operate.report import REPORT
 
@@ -13,4 +14,5 @@ if TYPE_CHECKING:
 
 __all__ = ["JOBS"]
 
-JOBS: tuple[Job, ...] = (metrics.JOB, retention.JOB, LOGS, REPORT)
+JOBS: tuple[Job, ...] = (metrics.JOB, retention.JOB, LOGS, BACKUP, REPORT)
+"""What ``cortex-otel serve`` runs beside its servers."""

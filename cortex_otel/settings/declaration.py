@@ -334,8 +334,6 @@ class Settings:
 
     jobs: bool = _setting(
         "CORTEX_OTEL_JOBS",
-    report: bool = _setting(
-        "CORTEX_OTEL_REPORT",
         default=True,
         parse=parsers.boolean,
         allowed="true or false",
@@ -411,6 +409,7 @@ class Settings:
     def log_directory(self) -> Path:
         """Where the log files are."""
         return self.log_file_directory or self.home / "logs"
+
     retention_event_days: int = _setting(
         "CORTEX_OTEL_RETENTION_EVENT_DAYS",
         default=90,
@@ -447,6 +446,13 @@ class Settings:
     def max_database_bytes(self) -> int:
         """How large the database may become; 0 for any size."""
         return self.max_database_mb * 10**6
+
+    report: bool = _setting(
+        "CORTEX_OTEL_REPORT",
+        default=True,
+        parse=parsers.boolean,
+        allowed="true or false",
+    )
     """Let `cortex-otel serve` write the weekly report on Mondays at 08:00, where the extra `report`
     is installed. It stays in `reports/` of this machine; `cortex-otel report` works either way."""
 
@@ -589,6 +595,56 @@ class Settings:
     )
     """When no message is sent, in the project's time zone; they come after it, in one. Else as
     `alerts.toml` says, else never."""
+
+    backup_target: str | None = _setting(
+        "CORTEX_OTEL_BACKUP_TARGET",
+        default=None,
+        parse=parsers.backup_target,
+        allowed="an absolute path of a directory outside CORTEX_OTEL_HOME, or s3://bucket/prefix",
+        secret=True,
+    )
+    """Where `cortex-otel backup`, and each midnight `cortex-otel serve`, puts a copy of the
+    database and its log files. Off until it is set. A bucket needs `CORTEX_OTEL_BACKUP_RECIPIENTS`,
+    and credentials in the usual `AWS_…` variables or `~/.aws`; a directory must be there. Needs the
+    extra `backup` (`pip install './cortex-otel[backup]'`)."""
+
+    backup_recipients: tuple[str, ...] = _setting(
+        "CORTEX_OTEL_BACKUP_RECIPIENTS",
+        default=(),
+        parse=parsers.public_keys,
+        allowed="public keys, comma-separated: age1…, ssh-ed25519 … or ssh-rsa …",
+        secret=True,
+    )
+    """Public keys that copies are encrypted for, with [age](https://age-encryption.org); any one of
+    their private keys opens a copy. `cortex-otel backup --new-key FILE` makes a pair. Without any,
+    copies aren't encrypted, and only a directory is allowed."""
+
+    backup_identity: Path | None = _setting(
+        "CORTEX_OTEL_BACKUP_IDENTITY",
+        default=None,
+        parse=parsers.file,
+        allowed="a file",
+    )
+    """File of a private key, if it is on this machine, which needn't be: each new copy is then
+    decrypted and its database checked, and `cortex-otel restore` needs no `--identity`."""
+
+    backup_endpoint: str | None = _setting(
+        "CORTEX_OTEL_BACKUP_ENDPOINT",
+        default=None,
+        parse=parsers.endpoint,
+        allowed="an http:// or https:// address without user, query or fragment",
+        secret=True,
+    )
+    """Address of an S3-compatible store that isn't AWS, e.g. `https://s3.example:9000`."""
+
+    backup_keep: Mapping[str, int] = _setting(
+        "CORTEX_OTEL_BACKUP_KEEP",
+        default=parsers.default_backup_keep,
+        parse=parsers.backup_keep,
+        allowed="daily=…, weekly=…, monthly=…, comma-separated, each 0 to 1000",
+    )
+    """How many copies are kept: the newest of each of the last so many days, weeks and months that
+    have one. What isn't named is 0. The last copy always stays, and so do those of other homes."""
 
     @property
     def database(self) -> Path:

@@ -17,19 +17,24 @@ if TYPE_CHECKING:
 
 __all__ = [
     "attribute_keys",
+    "backup_keep",
+    "backup_target",
     "baggage",
     "boolean",
     "choice",
     "command",
+    "default_backup_keep",
     "default_home",
     "directory",
     "endpoint",
+    "file",
     "headers_file",
     "host",
     "integer",
     "key",
     "names",
     "number",
+    "public_keys",
     "quiet_hours",
     "sampling",
     "service_name",
@@ -52,6 +57,8 @@ _URL = re.compile(r"[!-~]{1,2000}")
 _QUIET_HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 _LEAST_KEY_BYTES = 24  # as Standard Webhooks asks
 _ATTRIBUTE_KEY = re.compile(r"[^\s*,]*[^\s*,.](?:\.\*)?")
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9._=-]{1,100}){0,10}")
+_PUBLIC_KEY = re.compile(r"age1[02-9ac-hj-np-z]{58}|ssh-(?:ed25519|rsa) [A-Za-z0-9+/=]{40,2000}")
 
 
 def boolean(text: str) -> bool:
@@ -140,7 +147,7 @@ def endpoint(text: str) -> str:
 
 def headers_file(text: str) -> Path:
     """A file of headers that can be used."""
-    path = _file(text)
+    path = file(text)
     read_headers(path)
     return path
 
@@ -317,3 +324,50 @@ def command(text: str) -> tuple[str, ...]:
     if not parts or not parts[0] or "\0" in text:
         raise ValueError
     return parts
+
+
+def file(text: str) -> Path:
+    """A file, which need not be there."""
+    if not text.strip() or "\0" in text:
+        raise ValueError
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:  # `~name` of nobody
+        raise ValueError from None
+
+
+def backup_target(text: str) -> str:
+    """A directory or a bucket, without a slash at its end."""
+    text = text.strip().rstrip("/") or "/"
+    if text.startswith("s3://"):
+        if not _BUCKET.fullmatch(text) or {".", ".."} & set(text.split("/")):
+            raise ValueError
+        return text
+    # `gs://…` is no directory; and jobs don't run where the setting was written.
+    if "://" in text or not (text.startswith("~") or Path(text).is_absolute()):
+        raise ValueError
+    return str(directory(text))
+
+
+def public_keys(text: str) -> tuple[str, ...]:
+    """Public keys of age or SSH, without the comments of the latter: those name people."""
+    keys = tuple(" ".join(part.split()[:2]) for part in names(text))
+    if not all(map(_PUBLIC_KEY.fullmatch, keys)):
+        raise ValueError
+    return keys
+
+
+def backup_keep(text: str) -> Mapping[str, int]:
+    """How many copies by period."""
+    keep: dict[str, int] = {}
+    for part in names(text):
+        period, _, number = (side.strip() for side in part.partition("="))
+        if period not in ("daily", "weekly", "monthly") or period in keep:
+            raise ValueError
+        keep[period] = integer(0, 1000)(number)
+    return keep
+
+
+def default_backup_keep() -> Mapping[str, int]:
+    """A week of days, a month of weeks, a year of months."""
+    return {"daily": 7, "weekly": 4, "monthly": 12}

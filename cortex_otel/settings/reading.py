@@ -21,6 +21,8 @@ _LISTS = frozenset(
         "receiver_services",
         "alert_rules",
         "alert_services",
+        "backup_recipients",
+        "backup_keep",
     }
 )
 _MAX_SHOWN_LENGTH = 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cortex_otel.locale import N_
 from cortex_otel.show.pages.declaration import Page, Panel
+from cortex_otel.show.pages.shared import OPERATION
 
 __all__ = ["PAGE"]
 
@@ -15,7 +16,7 @@ _COLUMNS = (
 PAGE = Page(
     id="operations",
     title=N_("Jobs and alerts"),
-    group=N_("Operations"),
+    group=OPERATION,
     since="30d",
     filters=("service",),
     panels=(

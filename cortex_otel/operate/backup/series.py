@@ -1,0 +1,127 @@
+"""Which copies are of this home, and that only one backup runs at a time.
+
+``backup.json`` beside the database has a random name for the copies of this home, so that several
+homes can share a target. It isn't in a copy, and counts on one machine alone: a home that was
+copied to another machine never deletes the copies of the first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from cortex_otel.locale import N_
+from cortex_otel.operate.backup.errors import BackupError, disk_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Series", "exclusive", "read_series", "write_series"]
+
+_FILE = "backup.json"
+_LOCK = "backup.lock"
+_MACHINE_ID = Path("/etc/machine-id")
+_SERIES = re.compile(r"[0-9a-f]{12}")
+
+
+class Series(NamedTuple):
+    """Whose copies a home makes."""
+
+    name: str
+    """12 random hex digits."""
+    target: str = ""
+    """Where the last copy was put."""
+    last: str = ""
+    """Its name."""
+
+
+def read_series(home: Path) -> Series:
+    """The series of ``home``; a new one, not yet written, if it has none.
+
+    Raises:
+        BackupError: the file can't be read.
+    """
+    path = home / _FILE
+    series, is_of_this_machine = Series(secrets.token_hex(6)), True
+    try:
+        with disk_errors(path), contextlib.suppress(FileNotFoundError):
+            found = json.loads(path.read_bytes())
+            series = Series(*(str(found[key]) for key in ("series", "target", "last")))
+            is_of_this_machine = found["machine"] == _machine(series.name)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        series = Series("")
+    if not _SERIES.fullmatch(series.name):
+        raise BackupError(
+            N_(
+                "{path} is damaged: delete it, and a new series of backups begins; older ones "
+                "stay until you delete them"
+            ),
+            path=path,
+        )
+    return series if is_of_this_machine else Series(secrets.token_hex(6))
+
+
+def write_series(home: Path, series: Series) -> None:
+    """Keep ``series`` in ``home``.
+
+    Raises:
+        BackupError: it can't be written.
+    """
+    path = home / _FILE
+    temporary = home / f".{_FILE}.{os.getpid()}"
+    content = {
+        "series": series.name,
+        "machine": _machine(series.name),
+        "target": series.target,
+        "last": series.last,
+    }
+    with disk_errors(path):
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+
+def _machine(series: str) -> str:
+    """A keyed hash of this machine; ``""`` where it has no id, as in most containers."""
+    try:
+        machine = _MACHINE_ID.read_bytes().strip()
+    except OSError:
+        machine = b""
+    if not machine:
+        return ""
+    return hashlib.blake2b(machine, key=series.encode(), digest_size=16).hexdigest()
+
+
+@contextlib.contextmanager
+def exclusive(home: Path) -> Iterator[None]:
+    """Nobody else makes a copy of ``home`` meanwhile.
+
+    Raises:
+        BackupError: somebody does.
+    """
+    try:
+        import fcntl  # noqa: PLC0415 - absent on Windows
+    except ImportError:
+        yield
+        return
+    with disk_errors(home):
+        descriptor = os.open(home / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BackupError(
+                N_("another backup of {home} is running: wait until it is done"), home=home
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
