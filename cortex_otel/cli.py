@@ -13,7 +13,16 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from cortex_otel.commands import doctor, grafana, query, serve, status, tail
+from cortex_otel.commands import (
+    doctor,
+    grafana,
+    import_files,
+    migrate,
+    query,
+    serve,
+    status,
+    tail,
+)
 from cortex_otel.commands.console import complain, error_message
 from cortex_otel.commands.parsing import Parser, add_help
 from cortex_otel.commands.question_options import asked_question
@@ -119,7 +128,7 @@ def _parser(question: Question | None = None) -> argparse.ArgumentParser:
     for module in (status, tail):
         module.add_to(commands)
     query.add_to(commands, question)
-    for module in (doctor, serve, grafana, demo):
+    for module in (doctor, serve, grafana, migrate, import_files, demo):
         module.add_to(commands)
 
     return parser
