@@ -36,7 +36,7 @@ _FILE_ERRORS = {
     "not_known": N_("{name} is none of JSON lines, OTLP/JSON lines and CSV"),
     "not_csv": N_("{name} has no header line"),
     "gzip_cut": N_("{name}: the compressed file ends too early; what there was is taken"),
-    "gzip_damaged": N_("{name}: the compressed file is damaged; what came before is taken"),
+    "gzip_damaged": N_("{name}: the compressed file is damaged; nothing of it is taken"),
 }
 _CSV_ERRORS = {
     "no_columns": N_("the CSV has no header line with names of columns"),

@@ -36,7 +36,7 @@ from cortex_otel.receive.records import OtlpResource
 from cortex_otel_exporters.record import OTHER_EVENT_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from cortex_otel.instrument.event_type import Field
     from cortex_otel.operate.importing.shapes import Shape
@@ -99,11 +99,17 @@ class Events:
         self.local_times = 0
         """Times that named no zone."""
 
-    def read(self, line: Mapping[str, Any], shapes: tuple[Shape, ...] = SHAPES) -> Event:
+    def read(
+        self,
+        line: Mapping[str, Any],
+        wanted: Collection[Shape],
+        shapes: tuple[Shape, ...] = SHAPES,
+    ) -> Event:
         """The event of a line.
 
         Args:
             line: an object of JSON, or a row by column.
+            wanted: those of ``shapes`` that are imported.
             shapes: those it may have.
 
         Raises:
@@ -115,6 +121,8 @@ class Events:
                 break
         else:
             raise RefusedLine("no_time" if "time" not in found else "unknown_shape")
+        if shape not in wanted:
+            raise RefusedLine("not_asked")
         event_type = _event_type(shape, found)
         at = moment(found["time"], self._zone)
         self.local_times += at.is_local

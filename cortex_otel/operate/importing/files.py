@@ -27,7 +27,9 @@ __all__ = ["FORMATS", "FileError", "Given", "Options", "check", "import_all", "l
 Format = Literal["auto", "log", "cortex", "otlp", "csv"]
 #: ``cortex`` is what Cortex wrote before; ``auto`` finds out.
 FORMATS: Final[tuple[Format, ...]] = ("auto", "log", "cortex", "otlp", "csv")
-_NAMES: Final = re.compile(r".*\.(?:jsonl|ndjson|json|log|txt)(?:[.-].*)?", re.IGNORECASE)
+_NAMES: Final = re.compile(
+    r".*\.(?:jsonl|ndjson|json|log|txt)(?:[.-].*)?", re.IGNORECASE | re.DOTALL
+)
 _LOOKED_AT: Final = 100  # lines of a sample; a rotated file may begin in the middle of one
 _TEXT_SHARE: Final = 0.02
 _BLANK: Final = b" \t\r\n\0"
@@ -86,6 +88,8 @@ def logs_below(directory: Path) -> list[Given]:
 def check(given: Sequence[Given], options: Options) -> int:
     """Look into each file, before anything of any is imported.
 
+    Of a directory's logs none is in the way of the others: they aren't looked into.
+
     Returns:
         Bytes on disk in all of them, as far as that is known.
 
@@ -95,7 +99,11 @@ def check(given: Sequence[Given], options: Options) -> int:
     """
     size = 0
     for path, name in given:
-        if path is None:
+        if path is None or _is_pipe(path):
+            continue  # what can be read only once
+        if options.only_logs:
+            with suppress(OSError):
+                size += path.stat().st_size
             continue
         with _opened(path, name, options) as source:
             size += source.size
@@ -134,6 +142,11 @@ def import_all(
             importer.report.troubles.append((name, error.reason))
             continue
         with source:
+            if source.is_damaged():
+                if not options.only_logs:
+                    raise FileError(name, "gzip_damaged")
+                importer.report.troubles.append((name, "gzip_damaged"))
+                continue
             try:
                 reader, lines = _reader(importer, source, options)
             except FileError as error:
@@ -144,6 +157,13 @@ def import_all(
             base = done
             importer.read(source, reader, lines, lambda read, base=base: progress(base + read))  # type: ignore[misc]
             done = base + source.size
+
+
+def _is_pipe(path: Path) -> bool:
+    try:
+        return stat.S_ISFIFO(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _opened(path: Path | None, name: str, options: Options) -> Source:

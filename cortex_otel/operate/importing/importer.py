@@ -11,11 +11,10 @@ import contextlib
 import dataclasses
 import tempfile
 import time
-from collections import Counter
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from cortex_otel import guard
 from cortex_otel.identity import IdentityResolver
 from cortex_otel.operate.importing.events import Events
 from cortex_otel.operate.importing.pieces import PieceHash, cut
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from cortex_otel.operate.importing.sources import Line, Source
     from cortex_otel.receive.intake import Part
     from cortex_otel.settings import Settings
-    from cortex_otel_exporters.record import MetricPoint, Record
 
 __all__ = ["Importer", "StoppedError"]
 
@@ -128,7 +126,7 @@ class Importer:
         self.report.lines += len(lines)
         while lines:
             known = self._known(lines, hashes)
-            if known is None:
+            if known is None or _says_again(lines, known.lines):
                 self._import(lines, hashes, reader, file)
                 return
             self._pass_over(lines[: known.lines], known, reader, file)
@@ -167,14 +165,10 @@ class Importer:
         self._reasons: dict[int, str] = {}
         for place in places:
             line = lines[place]
-            try:
-                if line.is_too_long:
-                    raise RefusedLine("too_long")
-                reader.take(batch, place, line.content)
-            except RefusedLine as refused:
-                self._reasons[place] = refused.reason
-                self.report.refused[refused.reason] += 1
-                self.refused.add(file, line.number, refused.reason)
+            if reason := "too_long" if line.is_too_long else _taken(reader, batch, place, line):
+                self._reasons[place] = reason
+                self.report.refused[reason] += 1
+                self.refused.add(file, line.number, reason)
         return batch, tuple(self._reasons)
 
     def _store(
@@ -241,12 +235,15 @@ class Importer:
         """Refuse records of OTLP whose times no clock can have meant."""
         last = time.time_ns() + _DAY_NS
         kept = [one for one in part.records if _FIRST_NS <= one.time_unix_nano <= last]
-        wrong = len(part.records) - len(kept)
-        if wrong:
+        if len(kept) < len(part.records):
+            late = sum(one.time_unix_nano > last for one in part.records)
+            early = len(part.records) - len(kept) - late
             part.records = kept
-            part.ledger[_INVALID] += wrong
-            self.report.refused["too_old"] += wrong
-            self.refused.add(file, number, "too_old")
+            part.ledger[_INVALID] += early + late
+            for reason, count in (("too_old", early), ("in_the_future", late)):
+                if count:
+                    self.report.refused[reason] += count
+                    self.refused.add(file, number, reason)
         for count in part.refusals.values():
             self.report.refused["invalid"] += count
             self.refused.add(file, number, "invalid")
@@ -262,3 +259,23 @@ class Importer:
                 self.report.names_over[kind] += count
         for event_type, number, first_ns, last_ns in stored.imported:
             self.report.note_imported(event_type, number, first_ns, last_ns)
+
+
+def _taken(reader: Reader, batch: Batch, place: int, line: Line) -> str:
+    """Why a line isn't taken; ``""`` if it is."""
+    try:
+        reader.take(batch, place, line.content)
+    except RefusedLine as refused:
+        return refused.reason
+    except Exception as error:  # noqa: BLE001 - a line that breaks a rule nobody foresaw
+        guard.swallowed("import.line", error)
+        return "invalid"
+    return ""
+
+
+def _says_again(lines: Sequence[Line], known: int) -> bool:
+    """Whether a line behind the known ones is equal to one of them: only the store can count it."""
+    if known == len(lines):
+        return False
+    before = {line.content for line in lines[:known]}
+    return any(line.content in before for line in lines[known:])

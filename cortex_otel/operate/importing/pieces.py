@@ -68,7 +68,6 @@ class PieceHash:
         return self.lines(lines[:1])[:8]
 
     def identity(self, content: bytes) -> int:
-        """48 bits of what a line says."""
-        return int.from_bytes(
-            hashlib.blake2b(content, key=self._key, digest_size=6).digest(), "big"
-        )
+        """64 bits, signed, of what a line says."""
+        digest = hashlib.blake2b(content, key=self._key, digest_size=8).digest()
+        return int.from_bytes(digest, "big", signed=True)

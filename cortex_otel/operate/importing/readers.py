@@ -11,7 +11,6 @@ from cortex_otel.operate.importing.values import RefusedLine
 from cortex_otel.receive import lenient_json
 from cortex_otel.receive.intake import Part
 from cortex_otel.receive.records import MalformedError
-from cortex_otel_exporters.sqlite.imported import LINE_MARK, LINE_MARK_SHIFT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +66,7 @@ class _OfLines:
     Args:
         intake: makes rows of events.
         events: makes events of lines.
-        identity: 48 bits of what a line says.
+        identity: 64 bits of what a line says.
     """
 
     def __init__(self, intake: Intake, events: Events, identity: Callable[[bytes], int]) -> None:
@@ -75,13 +74,11 @@ class _OfLines:
         self._events = events
         self._identity = identity
 
-    def _add(self, batch: Batch, place: int, event: Event, said: Any) -> None:
+    def _add(self, batch: Batch, place: int, event: Event, said: bytes) -> None:
         # Of what the line says, not of what is made of it: a later version may read more of it.
-        said = orjson.dumps(said, _unknown, orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-        identity = LINE_MARK << LINE_MARK_SHIFT | self._identity(said)
         part = batch.events
         before = len(part.records)
-        self._intake.add(part, event.log, identity)
+        self._intake.add(part, event.log, self._identity(said))
         if len(part.records) == before:
             raise RefusedLine("invalid")
         batch.places.append(place)
@@ -94,7 +91,7 @@ class JsonLines(_OfLines):
     Args:
         intake: makes rows of events.
         events: makes events of lines.
-        identity: 48 bits of what a line says.
+        identity: 64 bits of what a line says.
         shapes: those that are wanted; none for OTLP alone.
         otlp: whether OTLP is wanted.
     """
@@ -125,7 +122,7 @@ class JsonLines(_OfLines):
         elif not self._shapes:
             raise RefusedLine("not_asked")
         else:
-            self._add(batch, place, self._events.read(line, self._shapes), line)
+            self._add(batch, place, self._events.read(line, self._shapes), _canonical(line))
 
     def is_half(self, content: bytes) -> bool:
         """JSON that has been cut is none."""
@@ -156,7 +153,7 @@ class CsvRows(_OfLines):
     Args:
         intake: makes rows of events.
         events: makes events of lines.
-        identity: 48 bits of what a row says.
+        identity: 64 bits of what a row says.
         table: how it is read.
     """
 
@@ -169,8 +166,9 @@ class CsvRows(_OfLines):
 
     def take(self, batch: Batch, place: int, content: bytes) -> None:
         """Put the record of a row into ``batch``; see :class:`Reader`."""
-        row = self._table.row(content)
-        self._add(batch, place, self._events.read(row, (self._table.shape,)), row)
+        shapes = (self._table.shape,)
+        event = self._events.read(self._table.row(content), shapes, shapes)
+        self._add(batch, place, event, content)
 
     def is_half(self, content: bytes) -> bool:
         """Half a row looks like one; most tables end without a line end."""
@@ -191,5 +189,9 @@ def _loaded(content: bytes) -> dict[str, Any]:
     return line
 
 
-def _unknown(value: Any) -> str:
-    return repr(value)  # an integer beyond 64 bits, which orjson reads as a double
+def _canonical(line: dict[str, Any]) -> bytes:
+    """Equal bytes for equal lines, with their keys in order."""
+    try:
+        return orjson.dumps(line, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # nested deeper than it writes, or a larger integer
+        return repr(line).encode("utf-8", "backslashreplace")

@@ -45,7 +45,7 @@ SHAPES: Final = (
 
 #: What a field is called, by what it means; of several that a line has, the first counts.
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "time": ("timestamp", "@timestamp", "time", "ts", "datetime", "date_time", "created_at",
+    "time": ("timestamp", "time", "ts", "datetime", "created_at",
              "logged_at"),
     "event": ("event_type", "event_name", "event", "type"),
     "module": ("module", "component", "logger", "log_module"),
@@ -104,20 +104,20 @@ EVENT_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     sc.MCP_TOOL_CALL: (
         "tool_call", "tool_called", "call_tool", "tools/call", "tool_invoked", "tool_invocation",
         "tool_executed", "tool_execution", "tool_use", "mcp.tool", "mcp_server.tool_call",
-        "general.tool_call", "server.tool_call", "tools.call",
+        "general.tool_call", "server.tool_call",
     ),
     sc.MCP_BRANCH_CREATE: (
-        "branch_create", "branch_created", "create_branch", "branch.create", "branch.created",
+        "branch_create", "branch_created", "create_branch",
         "branch_manager.create", "branch_manager.create_branch", "branch_decision.create",
         "branch_decision.branch_created", "memory_manager.create_branch",
     ),
     sc.MCP_SEARCH_CONTEXT: (
-        "search_context", "context_search", "context_searched", "rag_search", "rag.search",
+        "search_context", "context_search", "context_searched", "rag_search",
         "rag_engine.search", "rag_engine.search_context", "rag_search.search",
-        "rag_search.search_context", "search.context",
+        "rag_search.search_context",
     ),
     sc.MCP_UPDATE_MEMORY: (
-        "update_memory", "memory_update", "memory_updated", "memory.update",
+        "update_memory", "memory_update", "memory_updated",
         "memory_manager.update", "memory_manager.update_memory", "memory.update_memory",
     ),
     sc.MCP_COMPRESS_CONTEXT: (
@@ -131,21 +131,20 @@ EVENT_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         "reference_history.suggested",
     ),
     sc.MCP_ONTOLOGY_CLASSIFY: (
-        "ontology_classify", "ontology_classified", "classify", "classify_ontology",
-        "ontology.classify", "ontology_engine.classify",
+        "ontology_classify", "ontology_classified", "classify", "classify_ontology", "ontology_engine.classify",
     ),
-    sc.EXT_INSTALL: ("install", "extension_install", "extension_installed", "extension.install"),
+    sc.EXT_INSTALL: ("install", "extension_install", "extension_installed"),
     sc.EXT_ACTIVATE: (
-        "activate", "extension_activate", "extension_activated", "extension.activate",
+        "activate", "extension_activate", "extension_activated",
     ),
-    sc.EXT_UI_INTERACTION: ("ui_interaction", "ui.interaction", "extension.ui_interaction"),
+    sc.EXT_UI_INTERACTION: ("ui_interaction", "extension.ui_interaction"),
     sc.EXT_CODE_INSERT: (
         "code_insert", "code_inserted", "insert_code", "extension.code_insert",
     ),
     sc.EXT_CONTEXT_SWITCH: (
         "context_switch", "context_switched", "switch_context", "extension.context_switch",
     ),
-    sc.EXT_ERROR: ("extension_error", "extension.error", "ext_error"),
+    sc.EXT_ERROR: ("extension_error", "ext_error"),
 }  # fmt: skip
 
 #: Further names of the fields of typed events (their own are those of ``instrument.events``).

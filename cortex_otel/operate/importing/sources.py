@@ -72,7 +72,8 @@ class Source:
         try:
             start = _peek(self._raw)
             self._content: Any = self._raw
-            if start[:2] == _GZIP:
+            self.is_gzip = start[:2] == _GZIP
+            if self.is_gzip:
                 self._content = io.BufferedReader(gzip.GzipFile(fileobj=self._raw), _BLOCK)  # type: ignore[arg-type]
             self.sample = self._sample()
         except SourceError:
@@ -101,6 +102,24 @@ class Source:
             return self._raw.tell()
         except OSError:
             return 0
+
+    def is_damaged(self) -> bool:
+        """Whether it is gzip whose checksum is wrong: some of what it says was never written.
+
+        Reads all of it; one that ends too early isn't damaged, nor is one that can be read only
+        once.
+        """
+        if not self.is_gzip or self.path is None or not self.size:
+            return False
+        try:
+            with gzip.open(self.path) as content:
+                while content.read(_BLOCK):
+                    pass
+        except (gzip.BadGzipFile, zlib.error):
+            return True
+        except (EOFError, OSError):  # reading will say so
+            return False
+        return False
 
     def lines(self) -> Iterator[Line]:
         """Every line that isn't blank."""
@@ -150,10 +169,13 @@ class Source:
         """The beginning, which stays to be read."""
         try:
             return bytes(self._content.peek(_SAMPLE)[:_SAMPLE])
-        except (EOFError, zlib.error, gzip.BadGzipFile):
-            return b""  # reading will say so
+        except EOFError:
+            self.trouble = "gzip_cut"
+        except (zlib.error, gzip.BadGzipFile):
+            self.trouble = "gzip_damaged"
         except OSError:
             raise SourceError("unreadable") from None
+        return b""
 
     def _opened(self, *, only_regular: bool) -> IO[bytes]:
         if self.path is None:
@@ -192,5 +214,6 @@ def _decoder_of(sample: bytes) -> tuple[codecs.IncrementalDecoder | None, int]:
 
 
 def _stripped(line: bytearray) -> bytes:
-    # A crash leaves blocks of NUL where a log's last lines would have been.
-    return bytes(line.strip(b" \t\r\n\f\v\0"))
+    # A crash leaves blocks of NUL where a log's last lines would have been. A tab may be a delimiter.
+    stripped = line.strip(b" \r\n\f\v\0")
+    return b"" if stripped.isspace() else bytes(stripped)

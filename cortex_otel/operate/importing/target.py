@@ -7,8 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cortex_otel_exporters.sqlite.duplicates import Delivery, KnownEvents, KnownPoints
-from cortex_otel_exporters.sqlite.imported import imported_in, pieces_from, recorded
 from cortex_otel_exporters.sqlite.files import open_for_writing
+from cortex_otel_exporters.sqlite.imported import imported_in, next_key, pieces_from, recorded
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError, open_reader
 from cortex_otel_exporters.sqlite.store import Store
 
@@ -126,6 +126,7 @@ class Target:
         self._check(database)
         self._store = Store(database, once=True)
         self._deliveries = _Deliveries()
+        self._before = 0
 
     def _check(self, database: Path) -> None:
         """Whether the database is one that can be used; brings an older one up to date."""
@@ -144,6 +145,8 @@ class Target:
     def begin_file(self) -> None:
         """What follows is of another file: equal lines are the same ones."""
         self._deliveries = _Deliveries()
+        connection = self._reading.connection()
+        self._before = 0 if connection is None else next_key(connection)
 
     def begin_piece(self) -> None:
         """What follows is of one piece."""
@@ -159,9 +162,9 @@ class Target:
         return [] if connection is None else pieces_from(connection, first)
 
     def recorded(self, wanted: Sequence[tuple[Record, int]]) -> Counter[tuple[Any, ...]]:
-        """How many events like these were recorded here."""
-        connection = self._reading.connection()
-        return Counter() if connection is None else recorded(connection, wanted)
+        """How many events like these were here before the file."""
+        connection = self._reading.connection() if self._before else None
+        return Counter() if connection is None else recorded(connection, wanted, self._before)
 
     def write(self, part: Part, pieces: Sequence[ImportedPiece]) -> Stored:
         """Store a part in one transaction.

@@ -9,7 +9,7 @@ import datetime as dt
 import math
 import re
 import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from opentelemetry._logs import SeverityNumber
 
@@ -39,7 +39,6 @@ TIERS: Final[Mapping[str, str]] = {
     "1": "free", "2": "paid", "3": "enterprise",  # Cortex's licence manager
     "tier_1": "free", "tier_2": "paid", "tier_3": "enterprise",
     "tier1": "free", "tier2": "paid", "tier3": "enterprise",
-    "pro": "paid", "premium": "paid",
 }  # fmt: skip
 RESULTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from cortex_otel_exporters.record import Record
 
 __all__ = [
-    "LINE_MARK", "LINE_MARK_SHIFT", "ImportedPiece", "add_pieces", "imported_in", "likeness",
-    "pieces_from", "recorded",
-]  # fmt: skip
-
-#: In the upper 16 bits of an identity: the record came as a line of a file. Among the identities of
-#: other records, which are random, one in 65,536 looks so.
-LINE_MARK: Final = 0x1C7E
-LINE_MARK_SHIFT: Final = 48
+    "ImportedPiece",
+    "add_pieces",
+    "imported_in",
+    "likeness",
+    "next_key",
+    "pieces_from",
+    "recorded",
+]
 
 
 class ImportedPiece(NamedTuple):
@@ -59,24 +59,30 @@ def add_pieces(connection: apsw.Connection, pieces: Iterable[ImportedPiece]) -> 
 
 
 def recorded(
-    connection: apsw.Connection, wanted: Sequence[tuple[Record, int]]
+    connection: apsw.Connection, wanted: Sequence[tuple[Record, int]], before: int
 ) -> Counter[tuple[Any, ...]]:
-    """How many events like these were recorded, in process or through the receiver.
+    """How many events like these are stored, whichever way they came.
 
     Args:
         connection: to read through.
         wanted: records, and how exactly the time of each is known, in nanoseconds.
+        before: only events with smaller keys: those that were there before.
 
     Returns:
-        Numbers by :func:`likeness`. Events that came as lines aren't among them: they are told by
-        their identity.
+        Numbers by :func:`likeness`.
     """
     spans = sorted({(one.time_unix_nano, size) for one, size in wanted})
     found: Counter[tuple[Any, ...]] = Counter()
-    rows = connection.execute(_RECORDED, (json.dumps(spans),))
+    rows = connection.execute(_RECORDED, (json.dumps(spans), before))
     for at, *like in rows:
         found[at, *like] += 1
     return found
+
+
+def next_key(connection: apsw.Connection) -> int:
+    """The key that the next event gets."""
+    row = connection.execute("SELECT value FROM store WHERE key = 'next_event_key'").fetchone()
+    return int(row[0]) if row is not None else 0
 
 
 def imported_in(
@@ -112,13 +118,12 @@ _POINTS_IN: Final = """
 SELECT 'metric', count(*), min(timestamp), max(timestamp) FROM telemetry_metrics
 WHERE id >= ? AND id < ? HAVING count(*) > 0
 """
-_RECORDED: Final = f"""
+_RECORDED: Final = """
 SELECT j.value ->> 0, s.service, s.event_type, s.feature, s.result, s.user_tier,
     coalesce(u.user_id_hash, '')
 FROM json_each(?) j
 CROSS JOIN events e ON e.time >= j.value ->> 0 AND e.time < (j.value ->> 0) + (j.value ->> 1)
 JOIN series s USING (series_key)
 LEFT JOIN users u ON u.user_key = e.user_key
-LEFT JOIN received_events r ON r.event_key = e.event_key
-WHERE r.identity IS NULL OR (r.identity >> {LINE_MARK_SHIFT}) <> {LINE_MARK}
-"""  # noqa: S608 - our own numbers
+WHERE e.event_key < ?
+"""
