@@ -60,7 +60,7 @@ def add_to(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Import them; exit codes as of :func:`run_import`."""
-    from cortex_otel.operate.importing.csv_rows import TARGETS  # noqa: PLC0415 - needs apsw
+    from cortex_otel.operate.importing.csv_rows import TARGETS  # noqa: PLC0415 - an extra
     from cortex_otel.operate.importing.files import Given, Options  # noqa: PLC0415 - the same
 
     columns = {name: to for pairs in arguments.map for name, to in pairs.items()}

@@ -6,14 +6,15 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from cortex_otel.commands.console import complain, line
+from cortex_otel.commands.console import complain, line, needs_packages
 from cortex_otel.commands.progress import Progress
 from cortex_otel.locale import N_, _, ngettext
-from cortex_otel.query.formats import iso_time, printable
+from cortex_otel.query.formats import iso_time, pad, printable
 from cortex_otel.query.zones import project_zone, zone
 
 if TYPE_CHECKING:
     import argparse
+    from collections import Counter
     from collections.abc import Sequence
 
     from cortex_otel.commands.parsing import Parser
@@ -80,8 +81,15 @@ def run_import(
     """
     from zoneinfo import ZoneInfo  # noqa: PLC0415 - not for --help
 
-    from cortex_otel.operate.importing import csv_rows, files, importer  # noqa: PLC0415 - needs apsw
-
+    try:
+        from cortex_otel.operate.importing import (  # noqa: PLC0415 - an extra
+            csv_rows,
+            files,
+            importer,
+        )
+    except ImportError as error:
+        complain(needs_packages(f"cortex-otel {arguments.command}", "serve", error.name))
+        return _FAILED
     try:
         shown = zone(arguments.time_zone) if arguments.time_zone else None
     except ValueError:
@@ -136,7 +144,8 @@ def _stopped(report: Report, why: str) -> None:
         return
     complain(
         _(
-            "{why}; all up to line {number} of {name} is stored, and the same command goes on there",
+            "{why}; all up to line {number} of {name} is stored, "
+            "and the same command goes on there",
             why=why,
             number=number,
             name=printable(name),
@@ -145,45 +154,52 @@ def _stopped(report: Report, why: str) -> None:
 
 
 def _tell(target: Importer, shown: Zone, *, dry_run: bool) -> None:
-    from cortex_otel.operate.importing.report import REASONS  # noqa: PLC0415 - not for --help
-
     report = target.report
     files = ngettext("{count} file", "{count} files", report.files, count=report.files)
     lines = ngettext("{count} line", "{count} lines", report.lines, count=f"{report.lines:,}")
     _row(_("Read"), f"{files}, {lines}")
     if report.other_files:
-        _row("", _("{count} other files left alone", count=report.other_files))
+        _row("", _("other files, left alone: {count}", count=report.other_files))
     _row(_("To import") if dry_run else _("Imported"), f"{report.imported:,}")
     if report.imported:
         first, last = iso_time(report.first_ns, shown), iso_time(report.last_ns, shown)
         _row("", _("from {first} to {last}", first=first[:19], last=last[:19]))
-        for event_type, count in report.by_type.most_common():
-            _row("", f"{event_type} {count:,}")
+    for event_type, count in report.by_type.most_common():
+        _row("", f"{event_type} {count:,}")
     _row(_("Duplicates"), f"{report.duplicates:,}")
-    _row(_("Refused"), f"{report.refused.total():,}")
-    for reason, count in report.refused.most_common():
-        _row("", f"{_(REASONS[reason])}: {count:,}")
-    if target.refused.path is not None:
-        _row("", _("their numbers: {path}", path=target.refused.path))
-    if report.incomplete:
-        _row(_("Left"), _("a last line that isn't whole yet; the next run takes it"))
-    if report.left_out:
-        told = ", ".join(f"{name} {count:,}" for name, count in report.left_out.most_common())
-        _row(_("Left out"), _("values that can't be read: {told}", told=told))
-    if report.names_over:
-        told = ", ".join(f"{kind} {count:,}" for kind, count in report.names_over.most_common())
-        _row(_("As _OTHER"), _("names beyond their limits: {told}", told=told))
-    if report.local_times:
-        _row(
-            _("Times"),
-            _("{count} without a zone, read as {zone}",
-              count=f"{report.local_times:,}", zone=shown.name),
-        )  # fmt: skip
+    _tell_refused(target)
+    _tell_remarks(report, shown)
     for name, reason in report.troubles:
         complain(_(_FILE_ERRORS[reason], name=printable(name)))
 
 
-def _row(label: str, value: str) -> None:
-    from cortex_otel.query.formats import pad  # noqa: PLC0415 - beside its only use
+def _tell_refused(target: Importer) -> None:
+    from cortex_otel.operate.importing.report import REASONS  # noqa: PLC0415 - an extra
 
+    refused = target.report.refused
+    _row(_("Refused"), f"{refused.total():,}")
+    for reason, count in refused.most_common():
+        _row("", f"{_(REASONS[reason])}: {count:,}")
+    if target.refused.path is not None:
+        _row("", _("which lines: {path}", path=target.refused.path))
+
+
+def _tell_remarks(report: Report, shown: Zone) -> None:
+    """What a reader may want to look into."""
+    if report.incomplete:
+        _row(_("Left"), _("last lines that aren't whole yet: {count}", count=report.incomplete))
+    if report.left_out:
+        _row(_("Left out"), _("values that can't be read: {told}", told=_told(report.left_out)))
+    if report.names_over:
+        _row(_("As _OTHER"), _("names beyond their limits: {told}", told=_told(report.names_over)))
+    if report.local_times:
+        local = f"{report.local_times:,}"
+        _row(_("Times"), _("without a zone, read as {zone}: {count}", zone=shown.name, count=local))
+
+
+def _told(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.most_common())
+
+
+def _row(label: str, value: str) -> None:
     line(f"{pad(label, _WIDTH)}{value}")

@@ -50,7 +50,7 @@ def add_to(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Import them; exit codes as of :func:`run_import`."""
-    from cortex_otel.operate.importing.files import Given, Options, logs_below  # noqa: PLC0415 - needs apsw
+    from cortex_otel.operate.importing.files import Given, Options, logs_below  # noqa: PLC0415 - an extra
 
     path: Path = arguments.path.expanduser()
     try:

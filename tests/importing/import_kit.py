@@ -140,7 +140,7 @@ def otlp_span(number=1, **changes):
 def store():
     """Everything that pages are made of, without surrogate keys: what two stores can differ in."""
     path = home() / "cortex.db"
-    series = "service, event_type, name, tool_name, s.feature, user_tier, result, level, kind, error_type"
+    series = "service, event_type, name, tool_name, s.feature, user_tier, result, level, kind"
     queries = {
         "hours": f"SELECT hour, {series}, stored, events, timed, duration_us FROM rollup_hour"
         " JOIN series s USING (series_key)",

@@ -81,7 +81,7 @@ def test_lines_of_every_badness(run, logs):
         b"\0" * 4096 + b"\n",  # what a crash leaves
         b"\0\0" + text(call(2)).encode(),
         nan.encode() + b"\r\n",
-        b'{"timestamp": 1740823204, "event_type": "x", "event_type": "tool_call", "tool_name": "t"}\n',
+        b'{"timestamp": 1740823204, "event": "x", "event": "tool_call", "tool_name": "t"}\n',
         b'{"timestamp": 1740823205, "event_type": "tool_call", "tool_name": "\xff\xfe"}\n',
         b'{"timestamp": 1740823206, "event_type": "tool_call", "tool_name": "a\\ud800"}\n',
         b"[" * 100_000 + b"\n",

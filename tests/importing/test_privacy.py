@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 
 import pytest
@@ -19,6 +20,10 @@ def plant(slot, shape):
     return canary(slot, shape)
 
 
+TYPED = ("search_context", "branch_created", "ontology_classify", "extension_error",
+         "ui_interaction", "code_insert", "context_switch", "activate")  # fmt: skip
+FREE_TEXT = ("query", "topic", "message", "stack", "file_path", "from", "to", "project_path",
+             "error")  # fmt: skip
 #: Names of things: what looks like a name is kept, as with every other way in.
 NAMES = {"tool_name", "tool", "toolName", "service", "error_type", "session_id", "project_id",
          "branch_id", "ide", "extension_version", "os", "level", "feature"}  # fmt: skip
@@ -28,17 +33,17 @@ def lines():
     """Each field of each shape, by each of its names, holds a secret, alone and in containers."""
     PLANTED.clear()
     at = iter(range(100_000))
+    turns = itertools.cycle(TEXTS), itertools.cycle(SECRETS)
     for field, names in shapes.FIELDS.items():
         if field in {"time", "event", "metadata", "module", "action"}:
             continue
+        turn = turns[field in NAMES]
         for name in names:
-            for shape in SECRETS if field in NAMES else TEXTS:
-                if field in NAMES and shape in PLACES:
-                    continue
-                base = call(next(at), tool_name="search", success=False)
+            base = call(next(at), tool_name="search", success=False)
+            for shape in itertools.islice(turn, 3):
                 yield {**base, name: plant(f"field.{name}", shape)}
-                for inside in ("data", "metadata", "context", "parameters", "output"):
-                    yield {**base, inside: {name: plant(f"{inside}.{name}", shape)}}
+            for inside in ("data", "metadata", "parameters", "output"):
+                yield {**base, inside: {name: plant(f"{inside}.{name}", next(turn))}}
     for shape in TEXTS:
         base = call(next(at), success=False)
         secret = plant("message", shape)
@@ -46,7 +51,8 @@ def lines():
                                  "message": secret, "stack": plant("stack", shape)}}  # fmt: skip
         yield {**base, "error": secret, "message": secret, "query": secret, "topic": secret}
         yield {**base, secret: 1, "data": {secret: secret, "deep": {"er": [secret, {secret: 1}]}}}
-        yield {**base, "parameters": {secret: secret, "path": secret}, "result": secret}
+        if shape != "plain":  # an identifier may be the name of a parameter
+            yield {**base, "parameters": {secret: secret, "path": secret}, "result": secret}
         yield {**base, "user_id": plant("user", shape), "user_hash": plant("hash", shape)}
         yield {**base, "user": {"id": plant("user.id", shape), "name": secret}}
         yield secret + " no JSON " + secret
@@ -55,19 +61,9 @@ def lines():
         yield {**base, "timestamp": secret}
         yield {**base, "tier": secret}
         yield {"timestamp": T0, "module": secret, "action": secret, "data": secret}
-        for event in (
-            "search_context",
-            "branch_created",
-            "ontology_classify",
-            "extension_error",
-            "ui_interaction",
-            "code_insert",
-            "context_switch",
-            "activate",
-        ):
-            yield {"timestamp": T0 + next(at), "event": event, "data": {
-                name: secret for name in ("query", "topic", "message", "stack", "file_path",
-                                          "from", "to", "project_path", "error")}}  # fmt: skip
+        for event in TYPED:
+            typed = dict.fromkeys(FREE_TEXT, secret)
+            yield {"timestamp": T0 + next(at), "event": event, "data": typed}
         if shape in SECRETS:
             yield own(1, parameters={"cortex.search.query": secret, secret: secret, "x.y": secret},
                       error=f"ValueError: {secret}", result="error", tool_name=secret,

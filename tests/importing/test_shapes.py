@@ -47,9 +47,10 @@ def test_times(value, expected, resolution):
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (None, "no_time"), ("", "no_time"), ("yesterday", "unreadable_time"), (True, "unreadable_time"),
-        ([1], "unreadable_time"), (float("nan"), "unreadable_time"), (0, "too_old"), (-5, "too_old"),
-        ("1999-12-31T23:59:59Z", "too_old"), (5 * 10**9, "unreadable_time"), (10**30, "unreadable_time"),
+        (None, "no_time"), ("", "no_time"), ("yesterday", "unreadable_time"),
+        (True, "unreadable_time"), ([1], "unreadable_time"), (float("nan"), "unreadable_time"),
+        (0, "too_old"), (-5, "too_old"), ("1999-12-31T23:59:59Z", "too_old"),
+        (5 * 10**9, "unreadable_time"), (10**30, "unreadable_time"),
         ("2099-01-01T00:00:00Z", "in_the_future"), ("9" * 400, "no_time"),
         ("2025-13-01T00:00:00Z", "unreadable_time"), ("0001-01-01T00:00:00+14:00", "too_old"),
     ],
@@ -79,7 +80,7 @@ def test_a_time_in_the_hour_that_comes_twice():
         ({"success": "true", "result": {"found": 3}}, "result", "success"),
         ({"success": True, "result": "three files found"}, "result", "success"),
         ({"success": False, "error": "ValueError: of a person"}, "error_type", "ValueError"),
-        ({"success": False, "error": {"type": "KeyError", "message": "x"}}, "error_type", "KeyError"),
+        ({"success": False, "error": {"type": "KeyError"}}, "error_type", "KeyError"),
         ({"success": False, "exception_type": "app.Broken"}, "error_type", "app.Broken"),
         ({"tier": 1}, "user_tier", "free"),
         ({"userTier": "2"}, "user_tier", "paid"),

@@ -11,14 +11,14 @@ from cortex_otel.operate.importing.sources import Line
 from cortex_otel.operate.importing.values import RefusedLine, plain_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = ["TARGETS", "CsvError", "Table", "rows"]
 
 #: What a column can be.
 TARGETS: Final = frozenset(
     {*FIELDS, *(field.name for event in EVENTS.values() for field in event.fields)}
-    - {"module", "action", "metadata", "weight"}
+    - {"module", "action", "metadata"}
 )
 #: A row is what happened at its time; our own export says when each began.
 TABLE: Final = Shape("table", ("time", "event"), ("event",), "start")
@@ -151,11 +151,6 @@ def _joined(waiting: list[Line]) -> Iterator[Line]:
         for line in rest:
             waiting.append(line)
             yield from _joined(waiting)
-
-
-def header_of(lines: Sequence[Line]) -> bytes:
-    """The first row; ``b""`` if there is none."""
-    return lines[0].content if lines else b""
 
 
 def _unquoted(cell: str) -> str:

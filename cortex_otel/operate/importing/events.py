@@ -1,8 +1,7 @@
-"""A line of JSON, or a row of CSV → an event as the receiver's intake takes it, by :mod:`.shapes`."""
+"""A line of JSON, or a row of CSV → an event as the receiver's intake takes it."""
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections import Counter
 from functools import lru_cache
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from cortex_otel import semconv as sc
 from cortex_otel.instrument import validate
 from cortex_otel.instrument.event_types import EVENTS
+from cortex_otel.operate.importing.outcomes import put_outcome
 from cortex_otel.operate.importing.shapes import (
     ARGUMENT_CONTAINERS,
     CONTAINERS,
@@ -22,7 +22,6 @@ from cortex_otel.operate.importing.shapes import (
 )
 from cortex_otel.operate.importing.values import (
     LEVELS,
-    RESULTS,
     TIERS,
     Moment,
     RefusedLine,
@@ -30,16 +29,19 @@ from cortex_otel.operate.importing.values import (
     moment,
     number,
     plain_key,
+    text_of,
+    word_of,
 )
 from cortex_otel.process.data import LogData
 from cortex_otel.receive.records import OtlpResource
 from cortex_otel_exporters.record import OTHER_EVENT_TYPES
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Collection, Mapping
 
     from cortex_otel.instrument.event_type import Field
-    from cortex_otel.operate.importing.shapes import Shape
+from cortex_otel.operate.importing.shapes import Shape
 
 __all__ = ["Event", "Events"]
 
@@ -47,11 +49,8 @@ _MAX_KEY_LENGTH: Final = 128
 _MAX_TEXT_LENGTH: Final = 65_536
 _MAX_SENDERS: Final = 256
 _MAX_DURATION_MS: Final = 1e11
-_WORD: Final = 64
 _DIGEST: Final = re.compile(r"[0-9a-fA-F]{64}")
 _SERVICE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-#: ``ValueError: …``, as Python prints an exception.
-_PRINTED: Final = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Timeout|Warning))(?::\s|$)")
 _HEX: Final = {"trace_id": re.compile(r"[0-9a-f]{32}"), "span_id": re.compile(r"[0-9a-f]{16}")}
 _OF_SENDER: Final = {
     "ide": sc.CORTEX_IDE,
@@ -64,8 +63,6 @@ _IDS: Final = {
     "branch_id": sc.CORTEX_BRANCH_ID,
     "tool_name": sc.GEN_AI_TOOL_NAME,
 }
-_ERROR_NAMES: Final = ("type", "error_type", "name", "class")
-_ERROR_STACKS: Final = ("stack", "traceback", "stack_trace", "stackTrace")
 _FREE_TEXT: Final = frozenset({validate.text, validate.failure})
 _NUMBERS_OF: Final = {
     event.name: {plain_key(field.name): field for field in event.fields}
@@ -153,7 +150,7 @@ class Events:
     ) -> dict[str, Any]:
         attributes = {key: value for key, value in own.items() if "." in key}
         for field, key in _IDS.items():
-            if (text := _text(found.get(field))) is not None:
+            if (text := text_of(found.get(field))) is not None:
                 attributes[key] = text
         self._identity(found, attributes)
         self._typed(event_type, own, attributes)
@@ -162,17 +159,17 @@ class Events:
                 pass  # attributes already, the shape of the parameters among them
             else:
                 attributes |= validate.shape(sc.CORTEX_TOOL_PARAMETERS, found["parameters"])
-        if (feature := _text(found.get("feature"))) is not None:
+        if (feature := text_of(found.get("feature"))) is not None:
             key = sc.GEN_AI_TOOL_NAME if event_type == sc.MCP_TOOL_CALL else sc.CORTEX_FEATURE
             attributes.setdefault(key, feature)
-        self._outcome(event_type, found, attributes, shape)
+        put_outcome(found, attributes, of_error_event=event_type == sc.EXT_ERROR, shape=shape)
         return attributes
 
     def _identity(self, found: Mapping[str, Any], attributes: dict[str, Any]) -> None:
         for field in ("user_hash", "user_id"):
-            text = _text(found.get(field))
+            text = text_of(found.get(field))
             if text is None and isinstance(found.get(field), dict):
-                text = _text(found[field].get("id"))
+                text = text_of(found[field].get("id"))
             if text is None:
                 continue
             # What is a digest already isn't hashed again, whatever its field is called; what is
@@ -183,7 +180,7 @@ class Events:
                 attributes[sc.USER_ID] = text
             break
         if (tier := found.get("tier")) is not None:
-            known = TIERS.get(_word(tier))
+            known = TIERS.get(word_of(tier))
             if known is None:
                 raise RefusedLine("unknown_tier")
             attributes[sc.CORTEX_USER_TIER] = known
@@ -213,43 +210,6 @@ class Events:
             if field.also and field.key in attributes:
                 attributes.setdefault(field.also, attributes[field.key])
 
-    def _outcome(
-        self, event_type: str, found: Mapping[str, Any], attributes: dict[str, Any], shape: Shape
-    ) -> None:
-        """Result and error: in the result's own word, else by a flag, else by whether it failed."""
-        error = found.get("error")
-        has_error = bool(error) and flag(error) is not False
-        result = _result(found)
-        if result is None and has_error:
-            result = "error"
-        if result is not None:
-            attributes[sc.CORTEX_RESULT] = result
-        if result not in sc.FAILED_RESULTS:
-            return
-        if (location := _text(found.get("error_location"))) is not None:
-            attributes[sc.CORTEX_ERROR_LOCATION] = location
-        name, stack = _text(found.get("error_type")), _text(found.get("stack"))
-        message: str | None = None
-        if isinstance(error, dict):
-            name = name or _first(error, _ERROR_NAMES)
-            stack = stack or _first(error, _ERROR_STACKS)
-            message = _text(error.get("message"))
-        elif isinstance(error, str) and shape.is_own:
-            name, location = _own_error(error)
-            if location:
-                attributes[sc.CORTEX_ERROR_LOCATION] = location
-        elif isinstance(error, str):
-            message = error
-        if not name and message and (printed := _PRINTED.match(message)):
-            name = printed[1]
-        if name:
-            attributes.setdefault(sc.ERROR_TYPE, name)
-        if stack and event_type != sc.EXT_ERROR:
-            attributes[sc.EXCEPTION_TYPE] = name or "Exception"
-            attributes[sc.EXCEPTION_STACKTRACE] = stack
-        if message and event_type != sc.EXT_ERROR:
-            attributes[sc.CORTEX_ERROR_MESSAGE] = message[:_MAX_TEXT_LENGTH]
-
     def _duration_ms(self, found: Mapping[str, Any]) -> float | None:
         for field, factor in (("duration_ms", 1), ("duration_s", 1000)):
             if found.get(field) is not None:
@@ -265,7 +225,7 @@ class Events:
     def _level(self, found: Mapping[str, Any]) -> Any:
         if found.get("level") is None:
             return None
-        level = LEVELS.get(_word(found["level"]))
+        level = LEVELS.get(word_of(found["level"]))
         if level is None:
             self.left_out["level"] += 1
         return level
@@ -283,7 +243,7 @@ class Events:
         """One for equal ones: what is remembered of them is kept by identity."""
         told: dict[str, Any] = {sc.CORTEX_SERVICE: _service(event_type, found)}
         for field, key in _OF_SENDER.items():
-            if (text := _text(found.get(field))) is not None:
+            if (text := text_of(found.get(field))) is not None:
                 told[key] = text[:_MAX_KEY_LENGTH]
         key_of = tuple(told.items())
         known = self._senders.get(key_of)
@@ -378,43 +338,6 @@ def _service(event_type: str, found: Mapping[str, Any]) -> str:
     return (event.service if event is not None else "") or "mcp"
 
 
-def _result(found: Mapping[str, Any]) -> str | None:
-    """The result; ``None`` if nothing is said of one.
-
-    Raises:
-        RefusedLine: what is said has no meaning here.
-    """
-    is_unknown = False
-    for field in ("result", "success", "failed"):
-        told = found.get(field)
-        if told is None or isinstance(told, (dict, list)):
-            continue  # what a call gave back, not how it ended
-        if field == "failed":
-            told = flag(told)
-            word = None if told is None else "error" if told else "success"
-        else:
-            word = RESULTS.get(_word(told))
-            if word is None and field == "success" and flag(told) is not None:
-                word = "success" if flag(told) else "error"
-        if word is not None:
-            return word
-        is_unknown = True
-    if is_unknown and not found.get("error"):
-        raise RefusedLine("unknown_result")
-    return None
-
-
-def _own_error(error: str) -> tuple[str, str]:
-    """Type and place of the ``error`` of our own log: ``ValueError at app:run:10``."""
-    name, mark, place = error.partition(": ")
-    if mark:
-        return name, place
-    name = error.partition(" ")[0].partition("[")[0]
-    if ":" in name:  # a place alone
-        return "", error
-    return name, "" if name == error else error
-
-
 def _read(field: Field, value: Any) -> dict[str, Any]:
     """What a field of a typed event says; free text is for redaction to hash.
 
@@ -432,19 +355,3 @@ def _read(field: Field, value: Any) -> dict[str, Any]:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
         value = int(value)  # JavaScript's counts, and spreadsheets'
     return dict(field.kind(field.key, value))
-
-
-def _word(value: object) -> str:
-    """A word to be looked up."""
-    return str(value)[:_WORD].strip().lower() if isinstance(value, (str, int)) else ""
-
-
-def _text(value: object) -> str | None:
-    """Text, or a number as text; ``None`` if it is neither."""
-    if isinstance(value, str):
-        return value or None
-    return str(value) if type(value) is int else None
-
-
-def _first(value: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
-    return next((text for name in names if (text := _text(value.get(name)))), None)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.operate.importing.importer import Importer
     from cortex_otel.operate.importing.readers import Reader
+    from cortex_otel.operate.importing.shapes import Shape
     from cortex_otel.operate.importing.sources import Line
 
 __all__ = ["FORMATS", "FileError", "Given", "Options", "check", "import_all", "logs_below"]
@@ -186,7 +187,7 @@ def _reader(importer: Importer, source: Source, options: Options) -> tuple[Reade
 
 
 def _json(importer: Importer, options: Options) -> JsonLines:
-    shapes = SHAPES
+    shapes: tuple[Shape, ...] = SHAPES
     if options.format in {"log", "cortex"}:
         shapes = tuple(one for one in SHAPES if one.is_own == (options.format == "log"))
     elif options.format == "otlp":

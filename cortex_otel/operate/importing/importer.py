@@ -12,7 +12,7 @@ import dataclasses
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from cortex_otel import guard
 from cortex_otel.identity import IdentityResolver
@@ -70,7 +70,7 @@ class Importer:
         self._target = DryRun(database) if dry_run else Target(database)
         self._started = time.monotonic()
 
-    def __enter__(self) -> Importer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

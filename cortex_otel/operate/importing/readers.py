@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 
-from cortex_otel.operate.importing.events import Events
 from cortex_otel.operate.importing.values import RefusedLine
 from cortex_otel.receive import lenient_json
 from cortex_otel.receive.intake import Part
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cortex_otel.operate.importing.csv_rows import Table
-    from cortex_otel.operate.importing.events import Event
+    from cortex_otel.operate.importing.events import Event, Events
     from cortex_otel.operate.importing.shapes import Shape
     from cortex_otel.receive.intake import Intake
 

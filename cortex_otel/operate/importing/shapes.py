@@ -45,8 +45,7 @@ SHAPES: Final = (
 
 #: What a field is called, by what it means; of several that a line has, the first counts.
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "time": ("timestamp", "time", "ts", "datetime", "created_at",
-             "logged_at"),
+    "time": ("timestamp", "time", "ts", "datetime", "created_at", "logged_at"),
     "event": ("event_type", "event_name", "event", "type"),
     "module": ("module", "component", "logger", "log_module"),
     "action": ("action", "operation", "function", "func"),
@@ -78,7 +77,6 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "os": ("os", "os_type", "platform"),
     "trace_id": ("trace_id",),
     "span_id": ("span_id",),
-    "weight": ("weight",),
     "error_location": ("error_location",),
     "feature": ("feature",),
 }  # fmt: skip
@@ -131,7 +129,8 @@ EVENT_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         "reference_history.suggested",
     ),
     sc.MCP_ONTOLOGY_CLASSIFY: (
-        "ontology_classify", "ontology_classified", "classify", "classify_ontology", "ontology_engine.classify",
+        "ontology_classify", "ontology_classified", "classify", "classify_ontology",
+        "ontology_engine.classify",
     ),
     sc.EXT_INSTALL: ("install", "extension_install", "extension_installed"),
     sc.EXT_ACTIVATE: (

@@ -74,7 +74,7 @@ class Source:
             self._content: Any = self._raw
             self.is_gzip = start[:2] == _GZIP
             if self.is_gzip:
-                self._content = io.BufferedReader(gzip.GzipFile(fileobj=self._raw), _BLOCK)  # type: ignore[arg-type]
+                self._content = io.BufferedReader(gzip.GzipFile(fileobj=self._raw), _BLOCK)
             self.sample = self._sample()
         except SourceError:
             self._raw.close()
@@ -214,6 +214,6 @@ def _decoder_of(sample: bytes) -> tuple[codecs.IncrementalDecoder | None, int]:
 
 
 def _stripped(line: bytearray) -> bytes:
-    # A crash leaves blocks of NUL where a log's last lines would have been. A tab may be a delimiter.
+    # A crash leaves blocks of NUL where a log's last lines would have been; a tab may divide cells.
     stripped = line.strip(b" \r\n\f\v\0")
     return b"" if stripped.isspace() else bytes(stripped)

@@ -178,7 +178,9 @@ class Target:
         shares = [(delivery, len(part.records), len(part.points))]
         deadline = time.monotonic() + _LOCKED_FOR_SECONDS
         while True:
-            outcome = self._store.write(part.records, part.points, part.ledger, shares, (), pieces)
+            outcome = self._store.write(
+                part.records, part.points, part.ledger, shares, pieces=pieces
+            )
             if not outcome.trouble:
                 break
             if outcome.trouble != "locked" or time.monotonic() >= deadline:
@@ -244,7 +246,8 @@ def _row(at: int, record: Record) -> tuple[object, ...]:
     return (
         _NO_KEY + at, record.time_unix_nano, record.duration_nano, 0, 0, 0, None,
         record.trace_id.to_bytes(16, "big") if record.trace_id else None,
-        span_id - (1 << 64) if span_id >= 1 << 63 else span_id or None, None, None, None, None, None,
+        span_id - (1 << 64) if span_id >= 1 << 63 else span_id or None,
+        None, None, None, None, None,
     )  # fmt: skip
 
 

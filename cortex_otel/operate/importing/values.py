@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEVELS", "RESULTS", "TIERS", "Moment", "RefusedLine", "flag", "moment", "number", "plain_key",
+    "text_of", "word_of",
 ]  # fmt: skip
 
 
@@ -169,3 +170,15 @@ def flag(value: object) -> bool | None:
 def plain_key(key: str) -> str:
     """A key without case and separators: ``tool_name``, ``toolName`` and ``Tool-Name`` are one."""
     return _NOT_WORD.sub("", key.lower())
+
+
+def word_of(value: object) -> str:
+    """A word to be looked up; ``""`` if it is none."""
+    return str(value)[:_LONGEST].strip().lower() if isinstance(value, (str, int)) else ""
+
+
+def text_of(value: object) -> str | None:
+    """Text, or a whole number as text; ``None`` if it is neither, or empty."""
+    if isinstance(value, str):
+        return value or None
+    return str(value) if type(value) is int else None

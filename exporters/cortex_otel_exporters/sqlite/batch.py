@@ -91,6 +91,7 @@ class BatchWriter:
         ledger: Counter[LedgerEntry],
         shares: Sequence[Share] = (),
         presences: Sequence[Presence] = (),
+        *,
         pieces: Sequence[ImportedPiece] = (),
     ) -> Refused:
         """Store a batch in one transaction.

@@ -68,6 +68,7 @@ class Store:
         ledger: Counter[LedgerEntry],
         shares: Sequence[Share] = (),
         presences: Sequence[Presence] = (),
+        *,
         pieces: Sequence[ImportedPiece] = (),
     ) -> Outcome:
         """Store a batch in one transaction; never raises.
@@ -83,14 +84,14 @@ class Store:
         from cortex_otel_exporters.sqlite.files import trouble_of  # noqa: PLC0415 - needs apsw
 
         try:
-            refused = self._open().write(records, points, ledger, shares, presences, pieces)
+            refused = self._open().write(records, points, ledger, shares, presences, pieces=pieces)
             outcome = Outcome(
                 len(refused), refused_records=refused.records, refused_points=refused.points
             )
         except Exception as error:  # noqa: BLE001 - named below
             trouble = trouble_of(error)
             if trouble == "corrupt" and self._replaced():
-                return self.write(records, points, ledger, shares, presences, pieces)
+                return self.write(records, points, ledger, shares, presences, pieces=pieces)
             if trouble is not None:
                 return self._failed(trouble, error)
             try:
