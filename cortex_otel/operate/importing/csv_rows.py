@@ -21,14 +21,14 @@ TARGETS: Final = frozenset(
     - {"module", "action", "metadata"}
 )
 #: A row is what happened at its time; our own export says when each began.
-TABLE: Final = Shape("table", ("time", "event"), ("event",), "start")
+TABLE: Final = Shape("table", frozenset({"time", "event"}), ("event",), "start")
 #: The columns of the question ``events``, which is what is exported.
 _OWN_COLUMNS: Final = (
     "time", "service", "event_type", "user_tier", "feature", "result", "duration_ms", "error_type",
     "message", "user_id_hash", "session_id", "trace_id", "id",
 )  # fmt: skip
 OWN_TABLE: Final = Shape(
-    "export", ("time", "service", "event", "tier"), ("event",), "start", is_own=True
+    "export", frozenset({"time", "service", "event", "tier"}), ("event",), "start", is_own=True
 )
 _OWN_NAMES: Final = {"message": "error_location", "id": ""}
 _CUT: Final = "# cut after "

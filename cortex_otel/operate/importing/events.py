@@ -69,6 +69,9 @@ _NUMBERS_OF: Final = {
     for event in EVENTS.values()
 }
 
+_OF_LINE: Final = frozenset({"time", "event", "module", "action"})
+_MAX_CONTAINERS: Final = 16
+
 _key = lru_cache(4096)(plain_key)
 
 
@@ -114,7 +117,7 @@ class Events:
         """
         found, own = _found(line)
         for shape in shapes:
-            if all(field in found for field in shape.needs):
+            if found.keys() >= shape.needs:
                 break
         else:
             raise RefusedLine("no_time" if "time" not in found else "unknown_shape")
@@ -254,6 +257,25 @@ class Events:
         return known
 
 
+class _Key(NamedTuple):
+    """What a key says."""
+
+    field: str
+    """Of the common fields; ``""`` if it is none."""
+    place: int
+    """How early in its row of the table."""
+    holds: str
+    """What an object under it has: ``fields``, ``arguments``, or nothing of interest."""
+
+
+@lru_cache(4096)
+def _known(key: str) -> _Key:
+    plain = plain_key(key)
+    field, place = FIELD_OF.get(plain, ("", 0))
+    holds = "fields" if plain in CONTAINERS else ""
+    return _Key(field, place, holds or ("arguments" if plain in ARGUMENT_CONTAINERS else ""))
+
+
 def _found(line: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The common fields of a line, and everything it says of the event, by its own keys."""
     found: dict[str, Any] = {}
@@ -264,20 +286,15 @@ def _found(line: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     for key, value in line.items():
         if value is None or value == "" or len(key) > _MAX_KEY_LENGTH:
             continue
-        plain = _key(key)
-        is_object = type(value) is dict
-        if is_object and plain in CONTAINERS:
-            inner.append(value)
-        elif is_object and plain in ARGUMENT_CONTAINERS:
-            arguments.append(value)
+        field, place, holds = _known(key)
+        if holds and type(value) is dict:
+            (inner if holds == "fields" else arguments).append(value)
         else:
             own[key] = value
-        if (field := FIELD_OF.get(plain)) is not None:
-            name, place = field
-            if place < places.get(name, len(FIELD_OF)):
-                found[name], places[name] = value, place
-    for container in inner:
-        _look_into(container, found, own, arguments)
+        if field and (field not in found or place < places[field]):
+            found[field], places[field] = value, place
+    for container in inner:  # grows: one may hold another
+        _look_into(container, found, own, inner if len(inner) < _MAX_CONTAINERS else [], arguments)
     for container in arguments:
         for key, value in container.items():
             own.setdefault(key, value)
@@ -288,28 +305,20 @@ def _look_into(
     container: Mapping[str, Any],
     found: dict[str, Any],
     own: dict[str, Any],
+    inner: list[Mapping[str, Any]],
     arguments: list[Mapping[str, Any]],
 ) -> None:
     """What the line itself says wins over what its ``data`` says."""
-    deeper: list[Mapping[str, Any]] = []
     for key, value in container.items():
         if value is None or value == "" or len(key) > _MAX_KEY_LENGTH:
             continue
-        plain = _key(key)
-        if type(value) is dict and plain in CONTAINERS:
-            deeper.append(value)
-        elif type(value) is dict and plain in ARGUMENT_CONTAINERS:
-            arguments.append(value)
+        field, _, holds = _known(key)
+        if holds and type(value) is dict:
+            (inner if holds == "fields" else arguments).append(value)
         own.setdefault(key, value)
         # When it happened, and what, only the line itself says: `data.type` is of something else.
-        if (field := FIELD_OF.get(plain)) is not None and field[0] not in {"time", "event"}:
-            found.setdefault(field[0], value)
-    for one in deeper:
-        for key, value in one.items():
-            own.setdefault(key, value)
-            field = FIELD_OF.get(_key(key)) if len(key) <= _MAX_KEY_LENGTH else None
-            if field is not None and field[0] not in {"time", "event"} and value is not None:
-                found.setdefault(field[0], value)
+        if field and field not in _OF_LINE:
+            found.setdefault(field, value)
 
 
 def _event_type(shape: Shape, found: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ class Shape(NamedTuple):
     """One kind of line."""
 
     name: str
-    needs: tuple[str, ...]
+    needs: frozenset[str]
     """Fields of :data:`FIELDS` that each line of it has; the first shape whose are there is it."""
     event: tuple[str, ...]
     """Fields whose values, joined by a dot, are looked up in :data:`EVENT_NAMES`."""
@@ -36,12 +36,17 @@ class Shape(NamedTuple):
 
 
 SHAPES: Final = (
-    Shape("log", ("time", "service", "event", "tier", "metadata"), ("event",), "start",
-          is_own=True),
-    Shape("alpha", ("time", "module", "action"), ("module", "action"), "end"),
-    Shape("alpha_event", ("time", "module", "event"), ("module", "event"), "end"),
-    Shape("telemetry", ("time", "event"), ("event",), "end"),
-)  # fmt: skip
+    Shape(
+        "log",
+        frozenset({"time", "service", "event", "tier", "metadata"}),
+        ("event",),
+        "start",
+        is_own=True,
+    ),
+    Shape("alpha", frozenset({"time", "module", "action"}), ("module", "action"), "end"),
+    Shape("alpha_event", frozenset({"time", "module", "event"}), ("module", "event"), "end"),
+    Shape("telemetry", frozenset({"time", "event"}), ("event",), "end"),
+)
 
 #: What a field is called, by what it means; of several that a line has, the first counts.
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
