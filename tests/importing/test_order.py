@@ -5,10 +5,16 @@ from __future__ import annotations
 import random
 
 import pytest
-from import_kit import T0, call, home, iso, store, text
+from import_kit import call, home, iso, store, text
 from store_kit import verify
 
 from cortex_otel.cli import main
+
+ALL = ("--since", "all", "--format", "csv")
+FUNNEL = [
+    "query", "funnel", *ALL, "--step", "mcp.tool_call:tool-1", "--step", "mcp.tool_call:tool-2",
+    "--step", "mcp.compress_context", "--within", "2d",
+]  # fmt: skip
 
 
 def years():
@@ -52,17 +58,19 @@ def test_any_order(tmp_path, monkeypatch, capsys, order):
             path = tmp_path / f"{name}-{number}.jsonl"
             path.write_text(text(*some))
             assert main(["import", str(path)]) == 0
+            # What ordered questions read is made here, and must take what is older afterwards.
+            assert main(FUNNEL) == 0
         verify(home() / "cortex.db")
         found.append(store())
     for what, expected in found[0].items():
         assert found[1][what] == expected, what
-    assert T0
-    for question in ("conversion", "retention", "lifecycle", "dau", "tools"):
+    questions = (["query", name, *ALL] for name in ("conversion", "retention", "lifecycle", "dau"))
+    for question in (FUNNEL, *questions):
         answers = []
         for name in ("in order", order):
             monkeypatch.setenv("CORTEX_OTEL_HOME", str(tmp_path / name))
             capsys.readouterr()
-            assert main(["query", question, "--since", "all", "--format", "csv"]) == 0
+            assert main(question) == 0
             answers.append(capsys.readouterr().out)
         assert answers[0] == answers[1]
         assert answers[0].count("\n") > 1

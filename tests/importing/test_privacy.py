@@ -40,9 +40,9 @@ def lines():
         turn = turns[field in NAMES]
         for name in names:
             base = call(next(at), tool_name="search", success=False)
-            for shape in itertools.islice(turn, 3):
+            for shape in itertools.islice(turn, 2):
                 yield {**base, name: plant(f"field.{name}", shape)}
-            for inside in ("data", "metadata", "parameters", "output"):
+            for inside in ("data", "parameters", "output"):
                 yield {**base, inside: {name: plant(f"{inside}.{name}", next(turn))}}
     for shape in TEXTS:
         base = call(next(at), success=False)
