@@ -41,8 +41,8 @@ def otlp_log(number=1):
     }
 
 
-def otlp_metric(number=1):
-    point = {"timeUnixNano": str(T0 * NS + number), "asDouble": 2.5}
+def otlp_metric(number=1, time=T0 * NS):
+    point = {"timeUnixNano": str(time + number), "asDouble": 2.5}
     metric = {"name": "calls", "unit": "1", "gauge": {"dataPoints": [point]}}
     return {"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}
 
@@ -98,11 +98,13 @@ def test_otlp_times_that_no_clock_meant(run, logs):
         text(
             otlp_span(1, startTimeUnixNano="1000", endTimeUnixNano="2000"),
             otlp_span(2, startTimeUnixNano=future, endTimeUnixNano=future),
+            otlp_metric(time=10**9),
             otlp_span(3),
         )
     )
     report = run("import", logs / "otlp.json")
-    assert (report["imported"], report["refused"]) == (1, {"too_old": 1, "in_the_future": 1})
+    assert (report["imported"], report["refused"]) == (1, {"too_old": 2, "in_the_future": 1})
+    verify(home() / "cortex.db")
 
 
 def test_a_format_that_is_asked_for(run, logs):

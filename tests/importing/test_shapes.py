@@ -196,6 +196,21 @@ def test_the_alpha_logger(run, logs):
     assert data[2] == {sc.CORTEX_REFERENCE_SUGGESTED: 4, sc.CORTEX_REFERENCE_ACCEPTED: 3}
 
 
+def test_arguments_of_a_tool_say_nothing_of_who_called_it(run, logs):
+    arguments = {
+        "user_id": "bob", "user.id": "bob", "user_hash": "cd" * 32, "tier": 3, "tool": "other",
+        "session_id": "x", "timestamp": 5, "cortex.user.tier": "paid", "project_id": "p",
+    }  # fmt: skip
+    lines = [call(n, **{key: arguments, "user_id": "ab" * 32, "session_id": ...})
+             for n, key in enumerate(("parameters", "args", "input", "params"))]  # fmt: skip
+    (logs / "a.jsonl").write_text(text(*lines, call(9, logger="cortex", user_id=...)))
+    run("migrate", logs)
+    columns = ("user_id_hash", "user_tier", "tool_name", "session_id", "project_id")
+    assert events(*columns) == [
+        *[("ab" * 32, "free", "search", "", None)] * 4, (None, "free", "search", "session-0", None),
+    ]  # fmt: skip
+
+
 def test_a_logger_writes_when_all_is_over(run, logs):
     """The time of an older line is the end of the call, that of our own log its start."""
     (logs / "a.jsonl").write_text(text(call(10, duration_ms=4000)))

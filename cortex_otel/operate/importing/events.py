@@ -157,11 +157,14 @@ class Events:
                 attributes[key] = text
         self._identity(found, attributes)
         self._typed(event_type, own, attributes)
-        if event_type == sc.MCP_TOOL_CALL and isinstance(found.get("parameters"), dict):
-            if shape.is_own:
-                pass  # attributes already, the shape of the parameters among them
-            else:
-                attributes |= validate.shape(sc.CORTEX_TOOL_PARAMETERS, found["parameters"])
+        parameters = found.get("parameters")
+        if isinstance(parameters, dict):
+            if shape.is_own:  # attributes, the shape of a tool's parameters among them
+                for key, value in parameters.items():
+                    if "." in key:
+                        attributes.setdefault(key, value)
+            elif event_type == sc.MCP_TOOL_CALL:
+                attributes |= validate.shape(sc.CORTEX_TOOL_PARAMETERS, parameters)
         if (feature := text_of(found.get("feature"))) is not None:
             key = sc.GEN_AI_TOOL_NAME if event_type == sc.MCP_TOOL_CALL else sc.CORTEX_FEATURE
             attributes.setdefault(key, feature)
@@ -297,7 +300,9 @@ def _found(line: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         _look_into(container, found, own, inner if len(inner) < _MAX_CONTAINERS else [], arguments)
     for container in arguments:
         for key, value in container.items():
-            own.setdefault(key, value)
+            # A tool may have an argument `user.id`: that isn't who called it.
+            if "." not in key:
+                own.setdefault(key, value)
     return found, own
 
 

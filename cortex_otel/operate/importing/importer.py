@@ -37,9 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Importer", "StoppedError"]
 
-_RECEIVED: Final = ("event", "received", "")
 _DUPLICATE: Final = ("event", "dropped", "duplicate")
-_INVALID: Final = ("event", "dropped", "invalid")
 _FIRST_NS: Final = 946_684_800 * 10**9  # 2000-01-01
 _DAY_NS: Final = 86_400 * 10**9
 
@@ -234,16 +232,19 @@ class Importer:
     def _check_times(self, part: Part, number: int, file: str) -> None:
         """Refuse records of OTLP whose times no clock can have meant."""
         last = time.time_ns() + _DAY_NS
-        kept = [one for one in part.records if _FIRST_NS <= one.time_unix_nano <= last]
-        if len(kept) < len(part.records):
-            late = sum(one.time_unix_nano > last for one in part.records)
-            early = len(part.records) - len(kept) - late
-            part.records = kept
-            part.ledger[_INVALID] += early + late
-            for reason, count in (("too_old", early), ("in_the_future", late)):
+        records = [one for one in part.records if _FIRST_NS <= one.time_unix_nano <= last]
+        points = [one for one in part.points if _FIRST_NS <= one.time_unix_nano <= last]
+        for signal, all_of, kept in (
+            ("event", part.records, records), ("metric", part.points, points),
+        ):  # fmt: skip
+            wrong = len(all_of) - len(kept)
+            late = sum(one.time_unix_nano > last for one in all_of) if wrong else 0
+            part.ledger[signal, "dropped", "invalid"] += wrong
+            for reason, count in (("too_old", wrong - late), ("in_the_future", late)):
                 if count:
                     self.report.refused[reason] += count
                     self.refused.add(file, number, reason)
+        part.records, part.points = records, points
         for count in part.refusals.values():
             self.report.refused["invalid"] += count
             self.refused.add(file, number, "invalid")

@@ -52,7 +52,7 @@ SHAPES: Final = (
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "time": ("timestamp", "time", "ts", "datetime", "created_at", "logged_at"),
     "event": ("event_type", "event_name", "event", "type"),
-    "module": ("module", "component", "logger", "log_module"),
+    "module": ("module", "log_module"),
     "action": ("action", "operation", "function", "func"),
     "metadata": ("metadata",),
     "service": ("service", "service_name", "source"),
