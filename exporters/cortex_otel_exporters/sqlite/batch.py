@@ -15,11 +15,7 @@ import apsw
 from cortex_otel_exporters.presence import HALF_HOUR_NS
 from cortex_otel_exporters.sqlite.checks import check_point, check_presence, check_record
 from cortex_otel_exporters.sqlite.dimensions import Dimensions
-from cortex_otel_exporters.sqlite.duplicates import (
-    Delivery,
-    KnownEvents,
-    KnownPoints,
-)
+from cortex_otel_exporters.sqlite.duplicates import Delivery, KnownEvents, KnownPoints
 from cortex_otel_exporters.sqlite.files import trouble_of
 from cortex_otel_exporters.sqlite.imported import add_pieces
 from cortex_otel_exporters.sqlite.inserts import Insert
