@@ -18,7 +18,9 @@ from cortex_otel.commands import (
     backup,
     doctor,
     grafana,
+    import_files,
     jobs,
+    migrate,
     query,
     report,
     restore,
@@ -46,6 +48,11 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _FAILED, _SENSELESS, _INTERRUPTED = 1, 2, 130
+#: In the order of ``--help``, after those that show what is there.
+_MODULES = (
+    doctor, serve, report, jobs, alerts, retain, backup, restore, migrate, import_files, grafana,
+    demo,
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -132,7 +139,20 @@ def _parser(question: Question | None = None) -> argparse.ArgumentParser:
     for module in (status, tail):
         module.add_to(commands)
     query.add_to(commands, question)
-    for module in (doctor, serve, jobs, grafana, retain, report, alerts, backup, restore, demo):
+    for module in (
+        doctor,
+        serve,
+        jobs,
+        grafana,
+        retain,
+        report,
+        alerts,
+        backup,
+        restore,
+        migrate,
+        import_files,
+        demo,
+    ):
         module.add_to(commands)
 
     return parser

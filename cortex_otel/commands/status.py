@@ -53,6 +53,7 @@ _NOTED = {
     ("argument", "refused"): N_("Event arguments refused"),
     ("argument", "missing"): N_("Event arguments missing"),
     ("name", "overflowed"): N_("Stored as _OTHER"),
+    ("line", "refused"): N_("Lines of imported files refused"),
     ("event", "sent"): N_("Sent on"),
     ("event", "send_failed"): N_("Not sent on"),
     ("metric", "sent"): N_("Metrics sent on"),

@@ -170,11 +170,27 @@ class Intake:
         part = Part()
         self._equals.clear()
         for log in logs:
-            self._take_record(part, self.senders.of(log.resource), log)
-            self._note_overflowed(part)
+            self.add(part, log)
         return part
 
-    def _take_record(self, part: Part, sender: Sender, item: SpanData | LogData | str) -> None:
+    def add(self, part: Part, log: LogData, identity: int | None = None) -> None:
+        """Put the record of an event into ``part``.
+
+        Args:
+            part: where it goes.
+            log: the event; its resource says whose it is.
+            identity: what tells it from others, where more is known than it says.
+        """
+        self._take_record(part, self.senders.of(log.resource), log, identity)
+        self._note_overflowed(part)
+
+    def _take_record(
+        self,
+        part: Part,
+        sender: Sender,
+        item: SpanData | LogData | str,
+        identity: int | None = None,
+    ) -> None:
         ledger = part.ledger
         ledger[_RECEIVED] += 1
         if sender.refused:
@@ -186,7 +202,8 @@ class Intake:
                 identity = self._fingerprints.span(item)
                 record = sender.converter.span(self._completed_span(item, sender), identity)
             elif type(item) is LogData:
-                identity = self._fingerprints.log(item)
+                if identity is None:
+                    identity = self._fingerprints.log(item)
                 record = sender.converter.log(self._completed_log(item, sender), identity)
             else:
                 part.refuse("event", "invalid", str(item))

@@ -15,12 +15,9 @@ import apsw
 from cortex_otel_exporters.presence import HALF_HOUR_NS
 from cortex_otel_exporters.sqlite.checks import check_point, check_presence, check_record
 from cortex_otel_exporters.sqlite.dimensions import Dimensions
-from cortex_otel_exporters.sqlite.duplicates import (
-    Delivery,
-    KnownEvents,
-    KnownPoints,
-)
+from cortex_otel_exporters.sqlite.duplicates import Delivery, KnownEvents, KnownPoints
 from cortex_otel_exporters.sqlite.files import trouble_of
+from cortex_otel_exporters.sqlite.imported import add_pieces
 from cortex_otel_exporters.sqlite.inserts import Insert
 from cortex_otel_exporters.sqlite.rollups import Group, Rollups
 from cortex_otel_exporters.sqlite.sessions import SessionTimes, catch_up
@@ -32,6 +29,7 @@ if TYPE_CHECKING:
     from cortex_otel_exporters.record import MetricPoint, Record
     from cortex_otel_exporters.sqlite.dimensions import DimensionKeys
     from cortex_otel_exporters.sqlite.duplicates import Share
+    from cortex_otel_exporters.sqlite.imported import ImportedPiece
 
 __all__ = ["BatchWriter", "LedgerEntry", "Refused"]
 
@@ -91,6 +89,8 @@ class BatchWriter:
         ledger: Counter[LedgerEntry],
         shares: Sequence[Share] = (),
         presences: Sequence[Presence] = (),
+        *,
+        pieces: Sequence[ImportedPiece] = (),
     ) -> Refused:
         """Store a batch in one transaction.
 
@@ -101,6 +101,7 @@ class BatchWriter:
                 batch stores and refuses is added to the ledger table, not to this argument.
             shares: the requests it came in, if they may be sent again; duplicates are noted there.
             presences: of what was sampled out.
+            pieces: of imported files, that end with this batch.
 
         Returns:
             Which of ``records`` and ``points`` were refused as invalid.
@@ -122,6 +123,7 @@ class BatchWriter:
                 self._write_metrics(points, entries, known_points),
                 known.duplicates if known is not None else [],
             )
+            add_pieces(connection, pieces)
             self._write_ledger(entries)
             connection.execute("COMMIT")
         except BaseException:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cortex_otel_exporters.record import MetricPoint, Record
     from cortex_otel_exporters.sqlite.batch import BatchWriter, LedgerEntry
     from cortex_otel_exporters.sqlite.duplicates import Share
+    from cortex_otel_exporters.sqlite.imported import ImportedPiece
     from cortex_otel_exporters.sqlite.size_cap import SizeCap
 
 __all__ = ["Outcome", "Store"]
@@ -89,6 +90,8 @@ class Store:
         ledger: Counter[LedgerEntry],
         shares: Sequence[Share] = (),
         presences: Sequence[Presence] = (),
+        *,
+        pieces: Sequence[ImportedPiece] = (),
     ) -> Outcome:
         """Store a batch in one transaction; never raises.
 
@@ -98,11 +101,12 @@ class Store:
             ledger: other counts to add.
             shares: the requests they came in; updated only if this succeeds.
             presences: of what was sampled out.
+            pieces: of imported files, that end with this batch.
         """
         from cortex_otel_exporters.sqlite.files import trouble_of  # noqa: PLC0415 - needs apsw
 
         try:
-            refused = self._open().write(records, points, ledger, shares, presences)
+            refused = self._open().write(records, points, ledger, shares, presences, pieces=pieces)
             outcome = Outcome(
                 len(refused),
                 refused_records=refused.records,
@@ -112,14 +116,14 @@ class Store:
         except Exception as error:  # noqa: BLE001 - named below
             trouble = trouble_of(error)
             if trouble == "corrupt" and self._replaced():
-                return self.write(records, points, ledger, shares, presences)
+                return self.write(records, points, ledger, shares, presences, pieces=pieces)
             if trouble is not None:
                 return self._failed(trouble, error)
             try:
                 entries = Counter(ledger)
                 if presences:  # any of them may be it
                     entries["presence", "dropped", "invalid"] += len(presences)
-                outcome = self._write_one_by_one(records, points, entries, shares)
+                outcome = self._write_one_by_one(records, points, entries, shares, pieces)
             except Exception as other:  # noqa: BLE001 - the store's, or records that only break together
                 return self._failed(trouble_of(other) or "unavailable", other)
         self._just_replaced = False
@@ -245,6 +249,7 @@ class Store:
         points: Sequence[MetricPoint],
         ledger: Counter[LedgerEntry],
         shares: Sequence[Share],
+        pieces: Sequence[ImportedPiece],
     ) -> Outcome:
         """Store a batch that an unforeseen error in a record broke, without that record.
 
@@ -261,6 +266,7 @@ class Store:
             [points[place] for place in good_points],
             entries,
             _shares_of(shares, good, good_points),
+            pieces=pieces,
         )
         refused = sorted({*range(len(records))} - {*good} | {good[one] for one in later.records})
         refused_points = sorted(

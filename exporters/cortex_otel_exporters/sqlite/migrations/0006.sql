@@ -69,3 +69,14 @@ CREATE TABLE metric_days (
 );
 CREATE INDEX alert_messages_open ON alert_messages (channel)
     WHERE delivered IS NULL AND given_up IS NULL;
+-- Imported files: pieces of some hundred lines each, known again by keyed hashes, so that a copy of
+-- a file adds nothing, also when retention has deleted its events.
+
+CREATE TABLE imported_pieces (
+    first   BLOB NOT NULL,      -- hash of the first line
+    lines   INTEGER NOT NULL,
+    digest  BLOB NOT NULL,      -- hash of all lines
+    records INTEGER NOT NULL,   -- spans, events and points in them
+    refused TEXT NOT NULL,      -- JSON array: places of lines that weren't taken
+    PRIMARY KEY (first, lines, digest)
+) WITHOUT ROWID;
