@@ -148,9 +148,7 @@ ROLLUPS: Final = (
         _NS_A_BLOCK,
         at="block",
     ),
-    _rollup(
-        "rollup_user_feature", "feature_key, user_key, segment_key", NS_A_DAY, at="last_day"
-    ),
+    _rollup("rollup_user_feature", "feature_key, user_key, segment_key", NS_A_DAY, at="last_day"),
 )
 
 

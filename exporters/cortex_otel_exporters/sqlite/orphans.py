@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
     from cortex_otel_exporters.sqlite.expiry import Pace
 
-__all__ = ["delete_orphans"]
+__all__ = ["KEYS_DELETED", "delete_orphans"]
 
 _EVENTS_AT_ONCE: Final = 50_000
-_RAISE: Final = """
+#: Has writers forget the keys that they know.
+KEYS_DELETED: Final = """
 INSERT INTO store VALUES ('keys_deleted', 1) ON CONFLICT DO UPDATE SET value = value + 1
 """
 
@@ -144,15 +145,19 @@ def _delete_some(
             f" WHERE value NOT IN ({used})",
             (found, scanned),
         ).get
-        for table in (dimension.with_it, dimension.table) if dimension.with_it else (dimension.table,):
+        for table in (
+            (dimension.with_it, dimension.table) if dimension.with_it else (dimension.table,)
+        ):
             connection.execute(
                 f"DELETE FROM {table} WHERE {key} IN (SELECT value FROM json_each(?1))",  # noqa: S608
                 (keys,),
             )
         deleted = connection.changes() if keys != "[]" else 0
         if deleted:
-            connection.execute(_RAISE)
+            connection.execute(KEYS_DELETED)
         enter(connection, dimension.signal, reason, deleted)
     pace.took(time.monotonic() - started)
-    connection.execute("DELETE FROM orphans WHERE key IN (SELECT value FROM json_each(?1))", (found,))
+    connection.execute(
+        "DELETE FROM orphans WHERE key IN (SELECT value FROM json_each(?1))", (found,)
+    )
     return deleted

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cortex_otel_exporters.sqlite.dimensions import DimensionKeys
     from cortex_otel_exporters.sqlite.rollups import Group
 
-__all__ = ["SessionTimes", "catch_up", "cut", "upgrade"]
+__all__ = ["SessionTimes", "catch_up", "cut", "recut", "upgrade"]
 
 #: Without an event for longer than this, what follows is another session.
 _IDLE_NS: Final = 30 * 60 * 10**9
@@ -162,6 +162,16 @@ class SessionTimes:
                     continue
             spans.append((cell.session_key, cell.first_time, cell.end_time))
         return spans
+
+
+def recut(connection: apsw.Connection, session_keys: Iterable[int]) -> None:
+    """Cut sessions anew of which half hours were deleted; the caller's transaction is open."""
+    for key in session_keys:
+        connection.execute("DELETE FROM session_parts WHERE session_key = ?", (key,))
+        cells = connection.execute(
+            "SELECT * FROM session_half_hours WHERE session_key = ? ORDER BY half_hour", (key,)
+        )
+        _PART.run(connection, cut(_Cell(*row) for row in cells))
 
 
 #: Key of a session, and from when to when, Unix ns.

@@ -60,7 +60,9 @@ def size_of_tables(connection: apsw.Connection, names: Iterable[str]) -> int:
     """Bytes that these tables and indexes take, exactly; reads all their pages."""
     wanted = list(names)
     marks = ", ".join("?" * len(wanted))
-    sql = f"SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE aggregate = TRUE AND name IN ({marks})"  # noqa: S608
+    sql = (
+        f"SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE aggregate = TRUE AND name IN ({marks})"  # noqa: S608
+    )
     return int(connection.execute(sql, wanted).get)
 
 
