@@ -1,4 +1,4 @@
-"""Write settings.md, questions.md and openapi.json of docs/reference from the code they describe.
+"""Write what docs/reference has of settings, questions, the API and the log, from the code itself.
 
 ``make generate`` runs it; ``tests/contracts/test_drift.py`` fails where a file is out of date.
 Meanings come from the docstrings that stand below fields and constants, read with ``ast``.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.settings import Settings
+from cortex_otel_exporters.jsonl import line
 
 if TYPE_CHECKING:
     from dataclasses import Field
@@ -85,6 +86,7 @@ def generated() -> dict[str, str]:
         "settings.md": settings_page(),
         "openapi.json": api_description(),
         "questions.md": questions_page(),
+        "log-file.schema.json": json.dumps(line.schema(), indent=2) + "\n",
     }
 
 

@@ -63,6 +63,8 @@ _NOTED = {
     ("provider", "mirrored"): N_("Host providers followed"),
     ("provider", "apart"): N_("Host providers not joined"),
     ("value", "left_out"): N_("Values left out"),
+    ("log_line", "missed"): N_("Missing in the log file"),
+    ("log_file", "deleted"): N_("Log files deleted"),
 }
 #: Notes on a process's set-up in its heartbeat, up to the first space.
 _NOTES = {
@@ -82,6 +84,10 @@ _NOTES = {
     "provider:apart": N_(
         "{signal}: the host's own provider can't be joined; what it gets isn't stored here"
     ),
+    "log_file:disk_full": N_("the log file isn't written: the disk is full"),
+    "log_file:read_only": N_("the log file isn't written: its directory is read-only"),
+    "log_file:locked": N_("the log file isn't written: another process keeps it locked"),
+    "log_file:unavailable": N_("the log file isn't written: it can't be opened"),
 }
 
 

@@ -7,6 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from cortex_otel.commands import tail_file
 from cortex_otel.commands.console import colour, complain, line
 from cortex_otel.commands.parsing import add_command, add_filters, add_json, whole_number
 from cortex_otel.locale import N_, _
@@ -130,6 +131,13 @@ def add_to(commands: Commands) -> None:
     command.add_argument(
         "--user", type=str.lower, metavar="PREFIX", help=_("only users whose hash starts with this")
     )
+    command.add_argument(
+        "--file",
+        nargs="?",
+        const="",
+        metavar="PATH",
+        help=_("read the log file, or the one at PATH, instead of the database"),
+    )
     add_json(command)
 
 
@@ -147,6 +155,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     )
     zone = project_zone(settings.time_zone)
     show = _show_json if arguments.json else partial(_show_line, zone=zone)
+    if arguments.file is not None:
+        return tail_file.run(arguments, settings, event_filter, partial(_show_line, zone=zone))
     follower = Follower(settings.database, event_filter)
     try:
         try:

@@ -21,6 +21,7 @@ from cortex_otel import guard
 from cortex_otel.receive.faults import Faults
 from cortex_otel.receive.intake import Intake, Part, TooLargeError, unpacked
 from cortex_otel.receive.records import MalformedError
+from cortex_otel.settings.log_file import log_file
 from cortex_otel_exporters.sqlite.duplicates import Delivery
 from cortex_otel_exporters.sqlite.store import Store
 from cortex_otel_exporters.sqlite.stored_names import stored_names
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.process.data import LogData
     from cortex_otel.settings import Settings
+    from cortex_otel_exporters.jsonl.log_file import LogFile
     from cortex_otel_exporters.sqlite.batch import LedgerEntry
 
 __all__ = ["Answer", "Committer", "Request"]
@@ -121,6 +123,7 @@ class Committer:
         self._last_warned = -_SECONDS_BETWEEN_WARNINGS
         self._closing = False
         self._faults = Faults()
+        self._log_file: LogFile | None = None
 
     # --- the event loop's side ------------------------------------------------------------------
 
@@ -176,6 +179,7 @@ class Committer:
             once=True,
             max_bytes=self._settings.max_database_bytes,
         )
+        self._log_file = log_file(self._settings)
         try:
             while (request := self._requests.get()) is not None:
                 taken: list[Request] = []
@@ -279,6 +283,9 @@ class Committer:
         _answer(list(dict.fromkeys([*batch.ending, *ended])))
         if not outcome.trouble:
             store.keep_size(len(records))
+        if self._log_file is not None:  # nobody waits for it
+            self._log_file.write(outcome.stored(records))
+            self._faults.take_notes(self._log_file.counts)
 
     def _warn(self, trouble: str) -> None:
         now = time.monotonic()

@@ -30,6 +30,12 @@ class Faults:
             self._entries[signal, "received", ""] += number
             self._entries[signal, "dropped", reason] += number
 
+    def take_notes(self, entries: Counter[LedgerEntry]) -> None:
+        """Move ``entries`` here."""
+        if entries:
+            self.give_back(entries)
+            entries.clear()
+
     def take(self) -> Counter[LedgerEntry]:
         """What there is; it is entered now, or given back."""
         with self._lock:

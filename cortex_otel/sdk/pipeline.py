@@ -27,6 +27,7 @@ from cortex_otel.process.redact import Redactor
 from cortex_otel.process.sample import TraceSampler
 from cortex_otel.sdk.providers import LogJoint, MetricJoint, TraceJoint
 from cortex_otel.sdk.resource import cortex_resource, cortex_sampler, sampling_of_environment
+from cortex_otel.settings.log_file import log_file
 from cortex_otel.span import versions as span_versions
 from cortex_otel.span.metric_internals import forget_counted
 from cortex_otel_exporters.sqlite.exporters import SqliteMetricReader
@@ -138,6 +139,7 @@ class StorePipeline(Pipeline):
         resolver = identity.use(settings)
         resolver.prepare(create_key=False)
         self._resolver = resolver
+        self._log_file = log_file(settings)
         self.writer = Writer(
             settings.database,
             queue_size=settings.queue_size,
@@ -145,6 +147,7 @@ class StorePipeline(Pipeline):
             metrics_interval_ms=settings.metrics_interval_ms,
             max_bytes=settings.max_database_bytes,
             describe=self._describe,
+            log_file=self._log_file,
         )
         guard.report_to(self.writer)
         super().__init__(
@@ -242,6 +245,7 @@ class StorePipeline(Pipeline):
     def _describe(self) -> dict[str, object]:
         # Called on the writer thread with its first transaction; creates the key if there is none.
         self._resolver.prepare()
+        trouble = self._log_file.trouble if self._log_file is not None else ""
         return {
             "service": self.converter.service,
             "faults": guard.faults(),
@@ -251,6 +255,7 @@ class StorePipeline(Pipeline):
                 self._span_note(),
                 *(joint.note for joint in self.joints if joint.how != "own"),
                 *(self.others.notes if self.others else ()),
+                *([f"log_file:{trouble}"] if trouble else ()),
             ],
         }
 

@@ -8,6 +8,7 @@ sense raises :class:`SettingError`; under zero-code start it warns once and the 
 * :mod:`~cortex_otel.settings.parsers`: from text to a value;
 * :mod:`~cortex_otel.settings.reading`: from environment and code to :class:`Settings`;
 * :mod:`~cortex_otel.settings.headers`: the file of headers for a Collector;
+* :mod:`~cortex_otel.settings.log_file`: the log file that the settings ask for;
 * :mod:`~cortex_otel.settings.host_config`: whether the host's ``config.py`` leaves telemetry on.
 """
 

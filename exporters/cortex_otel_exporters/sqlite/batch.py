@@ -54,6 +54,8 @@ class Refused(NamedTuple):
 
     records: list[int]
     points: list[int]
+    duplicates: list[int]
+    """Of the records that are stored already."""
 
     def __len__(self) -> int:
         return len(self.records) + len(self.points)
@@ -119,6 +121,7 @@ class BatchWriter:
             refused = Refused(
                 self._write_events(records, entries, known, presences),
                 self._write_metrics(points, entries, known_points),
+                known.duplicates if known is not None else [],
             )
             self._write_ledger(entries)
             connection.execute("COMMIT")
@@ -306,7 +309,7 @@ class BatchWriter:
                 if trouble_of(error) is not None:
                     raise
                 refused.append(position)
-        duplicates = known.duplicates if known is not None else 0
+        duplicates = len(known.duplicates) if known is not None else 0
         entries["metric", "stored", ""] += len(points) - len(refused) - duplicates
         entries["metric", "dropped", "invalid"] += len(refused)
         entries["metric", "dropped", "duplicate"] += duplicates

@@ -180,6 +180,18 @@ class Buffer:
         self._points_done += len(self.batch_points)
         self.batch, self.batch_points, self.batch_presences = [], [], []
 
+    def take_notes(self, entries: Counter[LedgerEntry]) -> None:
+        """Move ``entries`` into the ledger, with the next batch or at the end."""
+        # As of the counters: what can't be moved now stays where it is.
+        lock = self.counters.lock
+        if entries and lock.acquire(timeout=PATIENCE_SECONDS):
+            try:
+                for entry, number in entries.items():
+                    self.counters.noted(entry, number)
+                entries.clear()
+            finally:
+                lock.release()
+
     @property
     def has_batch(self) -> bool:
         """Whether there is something to write now: a batch, or counts that come with none."""

@@ -100,7 +100,8 @@ class _Known:
         for key, identity in rows:
             is_own = any(key in keys for keys in own)
             (self._stored if is_own else self._earlier)[identity] += 1
-        self.duplicates = 0
+        self.duplicates: list[int] = []
+        """Positions of records that are stored already."""
 
     def _next(self) -> None:
         """Continue with the next request: those before it are earlier ones now."""
@@ -134,7 +135,7 @@ class _Known:
                     self._now.matched[identity] += 1
             if is_known:
                 self._duplicates += 1
-                self.duplicates += 1
+                self.duplicates.append(position)
                 return False
         self._stored[identities[0]] += 1
         # Within a transaction no other process stores anything.

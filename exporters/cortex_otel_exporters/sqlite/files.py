@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from cortex_otel_exporters import host_tasks, native
+from cortex_otel_exporters.disk import make_private_directory, trouble_of_errno
 from cortex_otel_exporters.sqlite.schema import (
     NotOursError,
     SchemaNewerError,
@@ -28,7 +29,6 @@ __all__ = [
     "be_patient",
     "identity_of",
     "is_corrupt",
-    "make_private_directory",
     "open_for_writing",
     "set_aside",
     "trouble_of",
@@ -139,18 +139,6 @@ def _busy_handler(timeout_ms: int) -> Callable[[int], bool]:
     return wait
 
 
-def make_private_directory(directory: Path) -> None:
-    """Create ``directory`` and its missing parents with mode 0700.
-
-    ``Path.mkdir(parents=True)`` creates the parents with the umask's mode: anyone who can write
-    there could replace our directory.
-    """
-    if not directory.is_dir():
-        if directory.parent != directory:
-            make_private_directory(directory.parent)
-        directory.mkdir(mode=0o700, exist_ok=True)
-
-
 def identity_of(path: Path) -> tuple[int, int] | None:
     """Device and inode of the file at ``path``; ``None`` if there is none.
 
@@ -169,7 +157,7 @@ def trouble_of(error: BaseException) -> str | None:
     if is_corrupt(error):
         return "corrupt"
     if isinstance(error, OSError):
-        return _trouble_of_errno(error.errno)
+        return trouble_of_errno(error.errno)
     for kinds, trouble in _TROUBLE_BY_ERROR:
         if isinstance(error, kinds):
             return _trouble_of_disk(error) if trouble == "unavailable" else trouble
@@ -180,16 +168,6 @@ def _trouble_of_disk(error: BaseException) -> str:
     # SQLite reports a full disk as IOERR when the WAL index or a short write hits it.
     text = str(error).lower()
     return "disk_full" if "full" in text or "space" in text else "unavailable"
-
-
-def _trouble_of_errno(number: int | None) -> str:
-    import errno  # noqa: PLC0415 - only on a failing disk
-
-    if number in (errno.ENOSPC, errno.EDQUOT):
-        return "disk_full"
-    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return "read_only"
-    return "unavailable"
 
 
 def is_corrupt(error: BaseException) -> bool:

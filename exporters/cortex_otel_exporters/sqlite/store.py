@@ -42,6 +42,17 @@ class Outcome(NamedTuple):
     refused_records: Sequence[int] = ()
     """Their positions in the batch."""
     refused_points: Sequence[int] = ()
+    duplicate_records: Sequence[int] = ()
+    """Positions of those that an earlier batch has stored."""
+
+    def stored(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Those of the batch's ``records`` that were stored by it."""
+        if self.trouble:
+            return []
+        others = {*self.refused_records, *self.duplicate_records}
+        if not others:
+            return records
+        return [each for place, each in enumerate(records) if place not in others]
 
 
 class Store:
@@ -93,7 +104,10 @@ class Store:
         try:
             refused = self._open().write(records, points, ledger, shares, presences)
             outcome = Outcome(
-                len(refused), refused_records=refused.records, refused_points=refused.points
+                len(refused),
+                refused_records=refused.records,
+                refused_points=refused.points,
+                duplicate_records=refused.duplicates,
             )
         except Exception as error:  # noqa: BLE001 - named below
             trouble = trouble_of(error)
@@ -256,6 +270,7 @@ class Store:
             len(refused) + len(refused_points),
             refused_records=refused,
             refused_points=refused_points,
+            duplicate_records=[good[one] for one in later.duplicates],
         )
 
 

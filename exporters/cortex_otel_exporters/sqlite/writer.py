@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from cortex_otel_exporters.jsonl.log_file import LogFile
     from cortex_otel_exporters.record import MetricPoint
 
 __all__ = ["Writer"]
@@ -44,6 +45,7 @@ class Writer:
         metrics_interval_ms: time between two collections of the metric sources.
         max_bytes: of the database, beyond which the oldest events are deleted; 0 for any size.
         describe: what to add to the heartbeat file (``service``, ``faults`` …).
+        log_file: gets what has been stored.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Writer:
         metrics_interval_ms: int = 60_000,
         max_bytes: int = 0,
         describe: Callable[[], dict[str, object]] = dict,
+        log_file: LogFile | None = None,
     ) -> None:
         self.path = path
         self._buffer = buffer = Buffer(queue_size, wake=self._ring, dropped_late=self._beat_late)
@@ -69,6 +72,7 @@ class Writer:
         self._metrics_interval = metrics_interval_ms / 1000
         self._max_bytes = max_bytes
         self._describe = describe
+        self._log_file = log_file
         self._metric_sources: list[Callable[[], list[MetricPoint]]] = []
         #: Held through each use of the database: what a fork and an exit wait for.
         self.store_lock = native.Lock()
@@ -313,6 +317,12 @@ class Writer:
                 buffer.written(ledger, outcome.refused)
                 if not self._stopping:
                     self._store.keep_size(rows)
+                batch = buffer.batch
+                buffer.written(ledger, outcome.refused)
+                # After the commit, so that what the log tells is in the database.
+                if self._log_file is not None:
+                    self._log_file.write(outcome.stored(batch))
+                    buffer.take_notes(self._log_file.counts)
         if outcome.trouble:
             self._note_trouble(outcome.trouble, outcome.error)
             return False
@@ -386,6 +396,8 @@ class Writer:
         """In a forked child: what waits, the thread and the connection are the parent's."""
         self._store.leak()
         self._heartbeat.forget()
+        if self._log_file is not None:
+            self._log_file.begin()
         self.store_lock = native.Lock()
         self._buffer.begin()
         self._begin()
