@@ -313,16 +313,14 @@ class Writer:
                 buffer.batch, buffer.batch_points, ledger, (), buffer.batch_presences
             )
             if not outcome.trouble:
-                rows = len(buffer.batch)
-                buffer.written(ledger, outcome.refused)
-                if not self._stopping:
-                    self._store.keep_size(rows)
                 batch = buffer.batch
                 buffer.written(ledger, outcome.refused)
                 # After the commit, so that what the log tells is in the database.
                 if self._log_file is not None:
                     self._log_file.write(outcome.stored(batch))
                     buffer.take_notes(self._log_file.counts)
+                if not self._stopping:
+                    self._store.keep_size(len(batch))
         if outcome.trouble:
             self._note_trouble(outcome.trouble, outcome.error)
             return False
