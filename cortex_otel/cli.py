@@ -13,7 +13,17 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from cortex_otel.commands import doctor, grafana, query, retain, serve, status, tail
+from cortex_otel.commands import (
+    doctor,
+    erase,
+    grafana,
+    query,
+    retain,
+    rotate_key,
+    serve,
+    status,
+    tail,
+)
 from cortex_otel.commands.console import complain, error_message
 from cortex_otel.commands.parsing import Parser, add_help
 from cortex_otel.commands.question_options import asked_question
@@ -119,7 +129,7 @@ def _parser(question: Question | None = None) -> argparse.ArgumentParser:
     for module in (status, tail):
         module.add_to(commands)
     query.add_to(commands, question)
-    for module in (doctor, serve, grafana, demo, retain):
+    for module in (doctor, serve, grafana, demo, retain, erase, rotate_key):
         module.add_to(commands)
 
     return parser

@@ -69,9 +69,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         return 0
     try:
         with Progress(_("Deleting")) as progress:
-            outcome = retain(
-                settings, trust_clock=arguments.trust_clock, progress=progress.to
-            )
+            outcome = retain(settings, trust_clock=arguments.trust_clock, progress=progress.to)
     except JobError as error:
         complain(str(error))
         return 1

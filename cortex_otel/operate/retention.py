@@ -28,7 +28,6 @@ from cortex_otel_exporters.sqlite.expiry import (
     EVENTS,
     METRICS,
     NS_A_DAY,
-    NS_AN_HOUR,
     PRODUCT_POINTS,
     ROLLUPS,
     SESSIONS,
@@ -191,9 +190,7 @@ def _plan(
         rollup_days = max(rollup_days, events_days) if events_days else 0
     events_before = (now // NS_A_DAY - events_days) * NS_A_DAY if events_days else 0
     rollups_before = (now // NS_A_DAY - rollup_days) * NS_A_DAY if rollup_days else 0
-    events = connection.execute(
-        "SELECT count(*) FROM events WHERE time < ?", (events_before,)
-    ).get
+    events = connection.execute("SELECT count(*) FROM events WHERE time < ?", (events_before,)).get
     sessions = connection.execute(
         "SELECT count(*) FROM session_parts WHERE end_time < ?", (rollups_before,)
     ).get
@@ -251,9 +248,7 @@ class _Run:
             self._turns.take(lambda: self._fold_ledger(now))
         self._keep_size()
         if self.outcome.deleted:
-            for number in delete_orphans(
-                connection, "age", self._turns.pace, self._turns.pause
-            ):
+            for number in delete_orphans(connection, "age", self._turns.pace, self._turns.pause):
                 self.outcome.deleted["dimension", "age"] += number
         self._give_back()
 

@@ -90,7 +90,10 @@ class Settings:
         allowed="any text but blanks",
         secret=True,
     )
-    """Key of the HMAC-SHA-256 over user ids; without one they are hashed with plain SHA-256."""
+    """Key of the HMAC-SHA-256 over user ids; else it is that of `user-hash.key` in
+    `CORTEX_OTEL_HOME`, which `cortex-otel rotate-key` makes. Without either, user ids are hashed
+    with plain SHA-256, which tells whoever has the database and guesses an id whether it is
+    there."""
 
     sampling: Mapping[str, float] = _setting(
         "CORTEX_OTEL_SAMPLING",
@@ -362,6 +365,7 @@ class Settings:
     def max_database_bytes(self) -> int:
         """How large the database may become; 0 for any size."""
         return self.max_database_mb * 10**6
+
     log_file: bool = _setting(
         "CORTEX_OTEL_LOG_FILE",
         default=False,

@@ -1,10 +1,10 @@
 """Deletes what is known of a user: rows, and their part in the sums that name nobody.
 
-Events are counted out of the roll-ups by the code that counted them in, so that what is left is what
-a store that never had them would hold; only of those that retention has deleted before, the part in
-sums stays. Each step is a transaction of its own, small enough for others to go on writing, and may
-be the last: who runs it again goes on. The user's own row goes at the end, in the transaction that
-sees that nothing came after.
+Events are counted out of the roll-ups by the code that counted them in, so that what is left is
+what a store that never had them would hold; only of those that retention has deleted before, the
+part in sums stays. Each step is a transaction of its own, small enough for others to go on writing,
+and may be the last: who runs it again goes on. The user's own row goes at the end, in the
+transaction that sees that nothing came after.
 """
 
 from __future__ import annotations
@@ -19,17 +19,20 @@ from cortex_otel_exporters.sqlite.dimensions import DimensionKeys
 from cortex_otel_exporters.sqlite.expiry import enter, transaction
 from cortex_otel_exporters.sqlite.orphans import KEYS_DELETED
 from cortex_otel_exporters.sqlite.rollups import Group, Rollups
-from cortex_otel_exporters.sqlite.sessions import recut
+from cortex_otel_exporters.sqlite.sessions import count_again, recut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Protocol
+    from typing import Protocol, TypeAlias
 
     import apsw
 
     from cortex_otel_exporters.sqlite.expiry import Pace
 
     _T = TypeVar("_T")
+
+    #: What of an event's attributes was added to ``rollup_measure``, by name.
+    Measures: TypeAlias = Callable[[Mapping[str, object]], Iterable[tuple[str, float]]]
 
     class Turns(Protocol):
         """Takes steps while others write."""
@@ -43,12 +46,11 @@ if TYPE_CHECKING:
             """Look whether there is time left."""
 
 
-__all__ = ["Measures", "counts", "erase_user"]
-
-#: Measures of an event, by name, from its attributes; those that roll-ups have.
-Measures = "Callable[[Mapping[str, object]], Iterable[tuple[str, float]]]"
+__all__ = ["blank_last_context", "counts", "erase_user"]
 
 _KEYS_AT_ONCE: Final = 50_000
+#: In place of a name that has to stay, because its key must not be given again.
+_NOBODY: Final = "erased-"
 #: Tables by user, with the rest of their primary keys.
 _BY_USER: Final = (
     ("rollup_user_day", ("day", "segment_key")),
@@ -60,7 +62,7 @@ _BY_USER: Final = (
 _EVENTS: Final = """
 SELECT
     e.event_key, e.time, e.duration, coalesce(e.weight, 1.0) AS weight, s.series_key, s.feature_key,
-    s.segment_key, s.is_product, h.keys, e.event_values
+    s.segment_key, s.is_product, e.session_key, h.keys, e.event_values
 FROM json_each(?1) j
 CROSS JOIN events e
 JOIN series s ON s.series_key = e.series_key
@@ -83,6 +85,7 @@ class _Event(NamedTuple):
     feature_key: int
     segment_key: int
     is_product: int
+    session_key: int
     keys: str | None
     event_values: str | None
 
@@ -104,7 +107,7 @@ def counts(connection: apsw.Connection, user_keys: Iterable[int]) -> Counter[str
 def erase_user(
     connection: apsw.Connection,
     user_key: int,
-    measures: Callable[[Mapping[str, object]], Iterable[tuple[str, float]]],
+    measures: Measures,
     turns: Turns,
 ) -> int:
     """Delete all that is stored of a user.
@@ -145,11 +148,27 @@ def erase_user(
             return erased
 
 
+def blank_last_context(connection: apsw.Connection) -> None:
+    """Take the texts off the row of ``contexts`` whose key must stay, if no event refers to it."""
+    with transaction(connection):
+        last = connection.execute("SELECT max(context_key) FROM contexts").get
+        is_used = connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM events WHERE context_key = ?)", (last,)
+        ).get
+        if not is_used:
+            connection.execute(
+                "UPDATE contexts SET scope = ?, resource = '{}', project_id = '', branch_id = '',"
+                " attributes = '{}' WHERE context_key = ?",
+                (_NOBODY + secrets.token_hex(8), last),
+            )
+            connection.execute(KEYS_DELETED)
+
+
 def _erase_events(
     connection: apsw.Connection,
     user_key: int,
     keys: list[int],
-    measures: Callable[[Mapping[str, object]], Iterable[tuple[str, float]]],
+    measures: Measures,
 ) -> int:
     with transaction(connection):
         events = [_Event(*row) for row in connection.execute(_EVENTS, (json.dumps(keys), user_key))]
@@ -174,6 +193,7 @@ def _erase_events(
                 f"DELETE FROM {table} WHERE event_key IN (SELECT value FROM json_each(?))",  # noqa: S608
                 (gone,),
             )
+        count_again(connection, {(each.session_key, each.time // HALF_HOUR_NS) for each in events})
         enter(connection, "event", "erased", len(events))
     return len(events)
 
@@ -226,7 +246,10 @@ def _erase_sessions(connection: apsw.Connection, user_key: int, turns: Turns) ->
 
 
 def _erase_session(connection: apsw.Connection, user_key: int, session_key: int) -> None:
-    """All of it, if nobody else was in it; else the half hours of this user, and their name."""
+    """What is left of it without events: half hours of this user, and their name.
+
+    All of it, if nobody else was in it.
+    """
     with transaction(connection):
         connection.execute(
             "DELETE FROM session_half_hours WHERE session_key = ? AND user_key = ?",
@@ -272,6 +295,3 @@ def _erase_row(connection: apsw.Connection, user_key: int, scanned: int) -> bool
         connection.execute(KEYS_DELETED)
         enter(connection, "user", "erased", 1)
     return True
-
-
-_NOBODY: Final = "erased-"

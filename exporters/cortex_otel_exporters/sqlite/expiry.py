@@ -27,8 +27,18 @@ if TYPE_CHECKING:
     import apsw
 
 __all__ = [
-    "EVENTS", "METRICS", "NS_A_DAY", "NS_AN_HOUR", "PRODUCT_POINTS", "ROLLUPS", "SESSIONS", "Kind",
-    "Pace", "delete_some", "enter", "transaction",
+    "EVENTS",
+    "METRICS",
+    "NS_AN_HOUR",
+    "NS_A_DAY",
+    "PRODUCT_POINTS",
+    "ROLLUPS",
+    "SESSIONS",
+    "Kind",
+    "Pace",
+    "delete_some",
+    "enter",
+    "transaction",
 ]  # fmt: skip
 
 NS_AN_HOUR: Final = 3_600 * 10**9

@@ -6,13 +6,15 @@ roll-ups are never stale and never disagree with the events.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cortex_otel_exporters.presence import LONGEST_NS
 from cortex_otel_exporters.sqlite.inserts import Insert
 from cortex_otel_exporters.sqlite.schema import duration_bucket
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import apsw
 
     from cortex_otel_exporters.presence import Presence
@@ -193,12 +195,14 @@ class Rollups:
 
         Rows that nothing is left of go. Those by user are the caller's to delete as they are.
         """
-        hours, days = [(*key, *row) for key, row in self._hours.items()], self._series_by_day()
-        durations = [(*key, count) for key, count in self._durations.items()]
-        measures = [(*key, *row) for key, row in self._measures.items()]
+        hours: Sequence[tuple[Any, ...]] = [(*key, *row) for key, row in self._hours.items()]
+        durations: Sequence[tuple[Any, ...]] = [
+            (*key, count) for key, count in self._durations.items()
+        ]
+        measures: Sequence[tuple[Any, ...]] = [(*key, *row) for key, row in self._measures.items()]
         for insert, columns, rows in (
             (_HOUR, ("hour", "series_key"), hours),
-            (_DAY, ("day", "series_key"), days),
+            (_DAY, ("day", "series_key"), self._series_by_day()),
             (_HOUR_DURATION, ("hour", *_OF_DURATION), durations),
             (_DAY_DURATION, ("day", *_OF_DURATION), self._durations_by(_HOURS_A_DAY)),
             (_WEEK_DURATION, ("week", *_OF_DURATION), self._durations_by(_HOURS_A_WEEK)),
