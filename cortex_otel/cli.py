@@ -17,6 +17,7 @@ from cortex_otel.commands import (
     alerts,
     backup,
     doctor,
+    erase,
     grafana,
     import_files,
     jobs,
@@ -25,6 +26,7 @@ from cortex_otel.commands import (
     report,
     restore,
     retain,
+    rotate_key,
     serve,
     status,
     tail,
@@ -50,8 +52,8 @@ __all__ = ["main"]
 _FAILED, _SENSELESS, _INTERRUPTED = 1, 2, 130
 #: In the order of ``--help``, after those that show what is there.
 _MODULES = (
-    doctor, serve, report, jobs, alerts, retain, backup, restore, migrate, import_files, grafana,
-    demo,
+    doctor, serve, report, jobs, alerts, retain, backup, restore, migrate, import_files, erase,
+    rotate_key, grafana, demo,
 )  # fmt: skip
 
 
@@ -139,20 +141,7 @@ def _parser(question: Question | None = None) -> argparse.ArgumentParser:
     for module in (status, tail):
         module.add_to(commands)
     query.add_to(commands, question)
-    for module in (
-        doctor,
-        serve,
-        jobs,
-        grafana,
-        retain,
-        report,
-        alerts,
-        backup,
-        restore,
-        migrate,
-        import_files,
-        demo,
-    ):
+    for module in _MODULES:
         module.add_to(commands)
 
     return parser

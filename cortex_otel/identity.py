@@ -7,8 +7,9 @@ Each field comes from the first of these sources that provides it:
 3. the environment (``CORTEX_OTEL_USER_ID``, ``CORTEX_OTEL_USER_TIER``).
 
 A user id is hashed here, before it enters any span, baggage or log: 64 hex digits of SHA-256, or
-of HMAC-SHA-256 where ``CORTEX_OTEL_USER_HASH_KEY`` is set. Free text is hashed with a key of this
-installation that never leaves it, so that equal texts can be counted and none can be guessed.
+of HMAC-SHA-256 where ``CORTEX_OTEL_USER_HASH_KEY`` is set or ``user-hash.key`` is in the home. Free
+text is hashed with a key of this installation that never leaves it, so that equal texts can be
+counted and none can be guessed.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from cortex_otel.settings import Settings
 
 __all__ = [
+    "USER_HASH_KEY_FILE",
     "Identity",
     "IdentityResolver",
     "current",
@@ -46,6 +48,9 @@ __all__ = [
     "text_hash",
     "user_hash",
 ]
+
+#: In the home: the key of user hashes where the settings have none. ``cortex-otel rotate-key``.
+USER_HASH_KEY_FILE = "user-hash.key"
 
 FREE = "free"
 _TIER_BY_LICENCE = {1: "free", 2: "paid", 3: "enterprise"}
@@ -86,7 +91,7 @@ class IdentityResolver:
         self._ttl = (settings.identity_ttl_ms if settings else 1000) / 1000
         self._user_id = settings.user_id if settings else None
         self._tier = settings.tier if settings else None
-        self._hash_key = _utf8(settings.user_hash_key or "") if settings else b""
+        self._hash_key = _user_hash_key(settings) if settings else b""
         self._home = settings.home if settings else None
         self._text_key = text_key
         self._licence: Callable[[], Any] | None = None
@@ -298,6 +303,21 @@ def _get_attribute(info: object, key: str) -> Any:
 
 def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
+
+
+def _user_hash_key(settings: Settings) -> bytes:
+    """The key of user hashes; empty for none: that of the settings, or else of the file."""
+    if settings.user_hash_key:
+        return _utf8(settings.user_hash_key)
+    try:
+        return (settings.home / USER_HASH_KEY_FILE).read_bytes().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+    except OSError as error:
+        # Without it, hashes that were meant to be keyed would be plain ones. These compare with
+        # nothing.
+        guard.swallowed("identity", error)
+        return secrets.token_bytes(32)
 
 
 def _installation_key(home: Path | None) -> bytes:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from cortex_otel.process.redact import Redactor
     from cortex_otel_exporters.record import MetricPoint, Session
 
-__all__ = ["Converter", "IdentitySource"]
+__all__ = ["Converter", "IdentitySource", "measures_of"]
 
 _MEASURES: Final = tuple(sc.MEASURES.items())
 _MEASURE_KEYS: Final = frozenset(sc.MEASURES)
@@ -187,7 +187,7 @@ class Converter:
             data = {**record.event_data, **data}
         measures: tuple[tuple[str, float], ...] = ()
         if series.event_type != SPAN_EVENT_TYPE and not _MEASURE_KEYS.isdisjoint(data):
-            measures = _measures(data)
+            measures = measures_of(data)
         return _new_tuple(
             Record,
             (start, end - start if end > start else 0, series, record.context,
@@ -388,7 +388,7 @@ class Converter:
             branch_id = names.bounded("branch", told)
         measures: tuple[tuple[str, float], ...] = ()
         if event_type != SPAN_EVENT_TYPE and not _MEASURE_KEYS.isdisjoint(data):
-            measures = _measures(data)
+            measures = measures_of(data)
         series = _new_tuple(
             Series,
             (
@@ -594,7 +594,8 @@ def _text(value: object) -> str:
     return str.__str__(value) if isinstance(value, str) else ""
 
 
-def _measures(data: Mapping[str, object]) -> tuple[tuple[str, float], ...]:
+def measures_of(data: Mapping[str, object]) -> tuple[tuple[str, float], ...]:
+    """What of the attributes of an event is added up, by the name of the measure."""
     found = [
         (measure, float(value))
         for key, measure in _MEASURES

@@ -96,7 +96,10 @@ class Settings:
         allowed="any text but blanks",
         secret=True,
     )
-    """Key of the HMAC-SHA-256 over user ids; without one they are hashed with plain SHA-256."""
+    """Key of the HMAC-SHA-256 over user ids; else it is that of `user-hash.key` in
+    `CORTEX_OTEL_HOME`, which `cortex-otel rotate-key` makes. Without either, user ids are hashed
+    with plain SHA-256, which tells whoever has the database and guesses an id whether it is
+    there."""
 
     sampling: Mapping[str, float] = _setting(
         "CORTEX_OTEL_SAMPLING",

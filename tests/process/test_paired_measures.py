@@ -10,7 +10,7 @@ import time
 import pytest
 
 from cortex_otel import semconv as sc
-from cortex_otel.process.convert import _measures
+from cortex_otel.process.convert import measures_of
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.runner import run
 from cortex_otel_exporters.sqlite.reader import open_reader
@@ -40,12 +40,12 @@ shutdown()
 @pytest.mark.parametrize("pair", PAIRS)
 def test_one_alone_is_not_summed(pair):
     names = [sc.MEASURES[key] for key in pair]
-    assert _measures(dict.fromkeys(pair, 3)) == tuple((name, 3.0) for name in names)
+    assert measures_of(dict.fromkeys(pair, 3)) == tuple((name, 3.0) for name in names)
     for key, other in (pair, pair[::-1]):
-        assert _measures({key: 3}) == ()
-        assert _measures({key: 3, other: "3"}) == ()
-        assert _measures({key: 3, other: 1e19}) == ()  # kept, and not summed
-        assert _measures({key: 0, sc.CORTEX_SEARCH_RESULTS: 2}) == (("results", 2.0),)
+        assert measures_of({key: 3}) == ()
+        assert measures_of({key: 3, other: "3"}) == ()
+        assert measures_of({key: 3, other: 1e19}) == ()  # kept, and not summed
+        assert measures_of({key: 0, sc.CORTEX_SEARCH_RESULTS: 2}) == (("results", 2.0),)
 
 
 def test_each_pair_is_declared_both_ways():

@@ -39,6 +39,7 @@ class Insert:
     """
 
     def __init__(self, table: str, columns: int, on_conflict: str = "") -> None:
+        self.table = table
         row = f"({','.join('?' * columns)})"
         self._statements = [
             (size, f"INSERT INTO {table} VALUES {','.join([row] * size)} {on_conflict}")  # noqa: S608 - our own names

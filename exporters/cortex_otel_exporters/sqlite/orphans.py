@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
     from cortex_otel_exporters.sqlite.expiry import Pace
 
-__all__ = ["delete_orphans"]
+__all__ = ["KEYS_DELETED", "delete_orphans"]
 
 _EVENTS_AT_ONCE: Final = 50_000
-_RAISE: Final = """
+#: Has writers forget the keys that they know.
+KEYS_DELETED: Final = """
 INSERT INTO store VALUES ('keys_deleted', 1) ON CONFLICT DO UPDATE SET value = value + 1
 """
 
@@ -162,7 +163,7 @@ def _delete_some(
             )
         deleted = connection.changes() if keys != "[]" else 0
         if deleted:
-            connection.execute(_RAISE)
+            connection.execute(KEYS_DELETED)
         enter(connection, dimension.signal, reason, deleted)
     pace.took(time.monotonic() - started)
     connection.execute(

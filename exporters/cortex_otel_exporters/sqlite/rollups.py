@@ -6,13 +6,15 @@ roll-ups are never stale and never disagree with the events.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cortex_otel_exporters.presence import LONGEST_NS
 from cortex_otel_exporters.sqlite.inserts import Insert
 from cortex_otel_exporters.sqlite.schema import duration_bucket
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import apsw
 
     from cortex_otel_exporters.presence import Presence
@@ -188,6 +190,33 @@ class Rollups:
         _USER_FEATURE.run(connection, [(*key, key[3]) for key in self._user_features], pause=pause)
         _MEASURE.run(connection, [(*key, *row) for key, row in self._measures.items()], pause=pause)
 
+    def take_back(self, connection: apsw.Connection) -> None:
+        """Subtract all counts that name no user; the caller's transaction is open.
+
+        Rows that nothing is left of go. Those by user are the caller's to delete as they are.
+        """
+        hours: Sequence[tuple[Any, ...]] = [(*key, *row) for key, row in self._hours.items()]
+        durations: Sequence[tuple[Any, ...]] = [
+            (*key, count) for key, count in self._durations.items()
+        ]
+        measures: Sequence[tuple[Any, ...]] = [(*key, *row) for key, row in self._measures.items()]
+        for insert, columns, rows in (
+            (_HOUR, ("hour", "series_key"), hours),
+            (_DAY, ("day", "series_key"), self._series_by_day()),
+            (_HOUR_DURATION, ("hour", *_OF_DURATION), durations),
+            (_DAY_DURATION, ("day", *_OF_DURATION), self._durations_by(_HOURS_A_DAY)),
+            (_WEEK_DURATION, ("week", *_OF_DURATION), self._durations_by(_HOURS_A_WEEK)),
+            (_MEASURE, ("hour", "feature_key", "segment_key", "measure"), measures),
+        ):
+            keys = len(columns)
+            insert.run(connection, [(*row[:keys], *(-each for each in row[keys:])) for row in rows])
+            where = " AND ".join(f"{column} = ?" for column in columns)
+            # Weights are at least 1: less than half of one is what adding fractions leaves.
+            connection.executemany(
+                f"DELETE FROM {insert.table} WHERE {where} AND events < 0.5",  # noqa: S608
+                [row[:keys] for row in rows],
+            )
+
     def _series_by_day(self) -> list[tuple[float, ...]]:
         days: dict[tuple[int, int], list[float]] = {}
         for (hour, series_key), row in self._hours.items():
@@ -204,6 +233,7 @@ class Rollups:
         return [(*key, count) for key, count in added.items()]
 
 
+_OF_DURATION = ("feature_key", "segment_key", "bucket")
 _ADD_COUNTS = """
 ON CONFLICT DO UPDATE SET stored = stored + excluded.stored, events = events + excluded.events,
     timed = timed + excluded.timed, duration_us = duration_us + excluded.duration_us

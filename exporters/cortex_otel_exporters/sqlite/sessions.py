@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cortex_otel_exporters.sqlite.dimensions import DimensionKeys
     from cortex_otel_exporters.sqlite.rollups import Group
 
-__all__ = ["SessionTimes", "catch_up", "cut", "upgrade"]
+__all__ = ["SessionTimes", "catch_up", "count_again", "cut", "recut", "upgrade"]
 
 #: Without an event for longer than this, what follows is another session.
 _IDLE_NS: Final = 30 * 60 * 10**9
@@ -162,6 +162,35 @@ class SessionTimes:
                     continue
             spans.append((cell.session_key, cell.first_time, cell.end_time))
         return spans
+
+
+def count_again(connection: apsw.Connection, cells: Iterable[tuple[int, int]]) -> None:
+    """Make half hours anew from their events, some of which were deleted.
+
+    Args:
+        connection: in a transaction.
+        cells: keys of sessions, and half hours since 1970.
+    """
+    wanted = sorted(set(cells))
+    for session_key, half_hour in wanted:
+        connection.execute(
+            "DELETE FROM session_half_hours WHERE session_key = ? AND half_hour = ?",
+            (session_key, half_hour),
+        )
+        start = half_hour * HALF_HOUR_NS
+        rows = connection.execute(_OF_CELL, (start, start + HALF_HOUR_NS, session_key))
+        _CELL.run(connection, [*rows])
+    recut(connection, sorted({session_key for session_key, _ in wanted}))
+
+
+def recut(connection: apsw.Connection, session_keys: Iterable[int]) -> None:
+    """Cut sessions anew of which half hours were deleted; the caller's transaction is open."""
+    for key in session_keys:
+        connection.execute("DELETE FROM session_parts WHERE session_key = ?", (key,))
+        cells = connection.execute(
+            "SELECT * FROM session_half_hours WHERE session_key = ? ORDER BY half_hour", (key,)
+        )
+        _PART.run(connection, cut(_Cell(*row) for row in cells))
 
 
 #: Key of a session, and from when to when, Unix ns.
@@ -330,7 +359,7 @@ WHERE c.session_key = j.value ->> 0
 ORDER BY j.key, c.half_hour
 """
 # A span's duration that is longer than a session tells of a clock that was set.
-_EVENTS = f"""
+_CELLS_OF_EVENTS = f"""
 SELECT
     e.session_key, e.time / {HALF_HOUR_NS}, min(e.time),
     max(e.time + CASE WHEN e.duration <= {LONGEST_NS} THEN e.duration ELSE 0 END),
@@ -338,10 +367,12 @@ SELECT
     max(e.time), s.segment_key,
     CASE WHEN e.user_key IS NULL THEN NULL ELSE max(e.time) END, e.user_key
 FROM events e JOIN series s ON s.series_key = e.series_key
-WHERE e.event_key >= ? AND e.event_key < ? AND s.is_product = 1
+WHERE {{which}} AND s.is_product = 1
   AND e.session_key NOT IN (SELECT session_key FROM sessions WHERE session_id = '')
 GROUP BY e.session_key, e.time / {HALF_HOUR_NS}, s.segment_key, e.user_key
 """  # noqa: S608
+_EVENTS = _CELLS_OF_EVENTS.format(which="e.event_key >= ? AND e.event_key < ?")
+_OF_CELL = _CELLS_OF_EVENTS.format(which="e.time >= ? AND e.time < ? AND e.session_key + 0 = ?")
 # Where the events are deleted, all that is left of a session is its row.
 _WITHOUT_EVENTS = f"""
 SELECT

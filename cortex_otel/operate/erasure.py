@@ -1,0 +1,408 @@
+"""Erasure: what is known of a user, what is from before a day, or everything; and the proof.
+
+A user's rows go, and their part in sums (:mod:`cortex_otel_exporters.sqlite.erasure`), their lines
+in the log files, and what was derived of them. Deleted bytes are overwritten. Afterwards every file
+in the home is searched for the user's hash: that it is nowhere is seen, not believed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import json
+import os
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import apsw
+
+from cortex_otel.identity import IdentityResolver
+from cortex_otel.operate.job import JobError
+from cortex_otel.operate.turns import Turns
+from cortex_otel.process.convert import measures_of
+from cortex_otel.query.analysis import SUFFIX
+from cortex_otel_exporters.jsonl.files import locked, log_names, release, without_half_line
+from cortex_otel_exporters.sqlite import space
+from cortex_otel_exporters.sqlite.erasure import blank_last_context, counts, erase_user
+from cortex_otel_exporters.sqlite.expiry import (
+    EVENTS,
+    METRICS,
+    PRODUCT_POINTS,
+    ROLLUPS,
+    SESSIONS,
+    delete_some,
+)
+from cortex_otel_exporters.sqlite.files import open_for_writing
+from cortex_otel_exporters.sqlite.orphans import delete_orphans
+from cortex_otel_exporters.sqlite.reader import (
+    StoreError,
+    StoreMissingError,
+    open_reader,
+    store_error,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from cortex_otel.settings import Settings
+    from cortex_otel_exporters.jsonl.files import LogName
+
+__all__ = [
+    "AmbiguousUserError",
+    "Erasure",
+    "erase_all",
+    "erase_before",
+    "erase_users",
+    "hashes_of",
+    "places_of",
+    "stored",
+]
+
+_HEX: Final = frozenset("0123456789abcdef")
+_HASH_DIGITS, _FEWEST_DIGITS = 64, 8
+_SECONDS_LOCKED: Final = 30.0
+_SECONDS_FOR_READERS: Final = 10.0
+_PIECE: Final = 1 << 20
+#: What is derived of the events, or of no use without the database.
+_DATABASE_SUFFIXES: Final = (
+    "-wal",
+    "-shm",
+    "-journal",
+    SUFFIX,
+    f"{SUFFIX}-wal",
+    f"{SUFFIX}-shm",
+    "",
+)
+
+
+class AmbiguousUserError(ValueError):
+    """The beginning of a hash is that of several users.
+
+    Args:
+        text: as it was given.
+        users: how many.
+    """
+
+    def __init__(self, text: str, users: int) -> None:
+        super().__init__(f"{text!r} is the beginning of {users} hashes: give more digits")
+        self.text, self.users = text, users
+
+
+@dataclass(slots=True)
+class Erasure:
+    """What was erased."""
+
+    before: Counter[str] = field(default_factory=Counter)
+    """Rows: ``users``, ``events``, ``sessions``, ``days``; ``log_lines``, ``files``."""
+    after: Counter[str] = field(default_factory=Counter)
+    places: list[Path] = field(default_factory=list)
+    """Files that hold the hash all the same."""
+    is_in_sums: bool = False
+    """Retention had deleted events before: what they added to sums that name nobody stays."""
+    notes: list[str] = field(default_factory=list)
+    """What a person should know, in English."""
+
+
+def hashes_of(settings: Settings, text: str) -> tuple[str, ...]:
+    """The hashes that a user may have been recorded with.
+
+    Args:
+        settings: with the key of hashes.
+        text: a user id, a hash, or at least eight of its first digits.
+
+    Raises:
+        AmbiguousUserError: these digits are those of several users.
+        StoreError: the database can't be read.
+    """
+    if len(text) == _HASH_DIGITS and _HEX.issuperset(text.lower()):
+        return (text.lower(),)
+    keyed = IdentityResolver(settings).hash_user(text)
+    plain = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    hashes = tuple(dict.fromkeys((keyed, plain)))
+    if len(text) < _FEWEST_DIGITS or not _HEX.issuperset(text.lower()):
+        return hashes
+    with contextlib.closing(open_reader(settings.database)) as connection:
+        if _user_keys(connection, hashes):
+            return hashes
+        found = connection.execute(
+            "SELECT user_id_hash FROM users WHERE user_id_hash GLOB ?", (f"{text.lower()}*",)
+        ).fetchall()
+    if len(found) > 1:
+        raise AmbiguousUserError(text, len(found))
+    return (str(found[0][0]),) if found else hashes
+
+
+def stored(settings: Settings, hashes: Iterable[str]) -> Counter[str]:
+    """What there is of users, in the database and the log files.
+
+    Raises:
+        StoreError: the database can't be read.
+    """
+    hashes = tuple(hashes)
+    found: Counter[str] = Counter()
+    with (
+        contextlib.suppress(StoreMissingError),
+        contextlib.closing(open_reader(settings.database)) as connection,
+    ):
+        found = counts(connection, _user_keys(connection, hashes))
+    found["log_lines"] = sum(
+        _log_lines(settings.log_directory / name.text, hashes) for name in _logs(settings)
+    )
+    return found
+
+
+def erase_users(
+    settings: Settings,
+    hashes: Iterable[str],
+    progress: Callable[[float, float], None] = lambda _done, _total: None,
+) -> Erasure:
+    """Erase users, and look for their hashes in every file of the home.
+
+    Args:
+        settings: where everything is.
+        hashes: of the users.
+        progress: called with how much is done, and of how much.
+
+    Raises:
+        StoreError: the database can't be used.
+        JobError: it is locked for long, or there is no room even to delete.
+    """
+    hashes = tuple(hashes)
+    erasure = Erasure(before=stored(settings, hashes))
+    if settings.database.exists():
+        with _store(settings) as (connection, turns):
+            keys = _user_keys(connection, hashes)
+            mark = connection.execute("SELECT value FROM store WHERE key = 'events_from'").get
+            erasure.is_in_sums = bool(keys and mark)
+            total, done = erasure.before["events"], 0
+            for key in keys:
+                done += erase_user(connection, key, measures_of, turns)
+                progress(done, total)
+            if keys:
+                for _ in delete_orphans(connection, "erased", turns.pace, turns):
+                    pass
+                turns.take(lambda: blank_last_context(connection))
+                _forget_derived(settings)
+            space.give_back(connection, _SECONDS_LOCKED, 0)
+            _empty_log(connection)
+            if _holds(settings.database, hashes):  # in the gaps of pages, from before
+                connection.execute("VACUUM")
+                _empty_log(connection)
+    for name in _logs(settings):
+        _erase_lines(settings.log_directory / name.text, hashes, erasure)
+    erasure.after = stored(settings, hashes)
+    erasure.places = list(places_of(settings, hashes))
+    return erasure
+
+
+def erase_before(
+    settings: Settings,
+    before_ns: int,
+    day: str,
+    progress: Callable[[float, float], None] = lambda _done, _total: None,
+) -> Erasure:
+    """Erase everything from before a moment: events, sessions, roll-ups, metrics, users, log files.
+
+    Args:
+        settings: where everything is.
+        before_ns: Unix ns.
+        day: the same as the first day that stays, as in the names of log files.
+        progress: as in :func:`erase_users`.
+
+    Raises:
+        StoreError, JobError: as :func:`erase_users`.
+    """
+    erasure = Erasure()
+    if settings.database.exists():
+        with _store(settings) as (connection, turns):
+            erasure.before = _all_counts(connection)
+            done = 0
+            for kind in (EVENTS, METRICS, SESSIONS, *ROLLUPS, PRODUCT_POINTS):
+                while True:
+                    deleted = turns.take(
+                        lambda: delete_some(connection, kind, before_ns, "erased", turns.pace)  # noqa: B023
+                    )
+                    if not deleted:
+                        break
+                    done += deleted
+                    progress(done, 0)
+            for _ in delete_orphans(connection, "erased", turns.pace, turns):
+                pass
+            _forget_derived(settings)
+            space.give_back(connection, _SECONDS_LOCKED, 0)
+            _empty_log(connection)
+            erasure.after = _all_counts(connection)
+    names = _logs(settings)
+    gone = [name for name in names if name.day < day]
+    for name in gone:
+        (settings.log_directory / name.text).unlink(missing_ok=True)
+    erasure.before["files"], erasure.after["files"] = len(names), len(names) - len(gone)
+    return erasure
+
+
+def erase_all(settings: Settings) -> Erasure:
+    """Delete the database, everything derived of it, the log files and the reports.
+
+    Servers that run go on in a new database. Settings and keys stay.
+
+    Raises:
+        OSError: a file can't be deleted.
+    """
+    erasure = Erasure()
+    erasure.before = _readable_counts(settings)
+    aside = settings.database.parent.glob(f"{settings.database.name}.corrupt-*")
+    files = [
+        *(
+            settings.database.with_name(settings.database.name + each)
+            for each in _DATABASE_SUFFIXES
+        ),
+        *aside,
+        *(settings.log_directory / name.text for name in _logs(settings)),
+        *(settings.home / "reports").glob("*.pdf"),
+    ]
+    existing = [path for path in files if path.exists()]
+    for path in existing:
+        path.unlink(missing_ok=True)
+    erasure.before["files"] = len(existing)
+    erasure.after = _readable_counts(settings)  # what was recorded since
+    return erasure
+
+
+def places_of(settings: Settings, hashes: Iterable[str]) -> Iterator[Path]:
+    """Files of the home, and log files, that hold any of the hashes."""
+    hashes = tuple(hashes)
+    files = {*settings.home.rglob("*"), *settings.log_directory.rglob("*")}
+    for path in sorted(files):
+        if path.is_file() and not path.is_symlink() and _holds(path, hashes):
+            yield path
+
+
+@contextlib.contextmanager
+def _store(settings: Settings) -> Iterator[tuple[apsw.Connection, Turns]]:
+    try:
+        connection = open_for_writing(settings.database, busy_timeout_ms=space.PATIENCE_MS)
+    except apsw.Error as error:
+        raise store_error(error, settings.database) from error
+    with contextlib.closing(connection):
+        connection.pragma("secure_delete", True)  # noqa: FBT003 - SQLite's own
+        try:
+            yield connection, Turns(connection, float("inf"), _SECONDS_LOCKED)
+        except apsw.BusyError as error:
+            raise JobError("the database is locked by another process: try again later") from error
+        except apsw.FullError as error:
+            raise JobError(
+                "the disk is full, and there is no room even to delete: free a few megabytes"
+            ) from error
+        except apsw.Error as error:
+            raise store_error(error, settings.database) from error
+
+
+def _user_keys(connection: apsw.Connection, hashes: Iterable[str]) -> list[int]:
+    return [
+        int(key)
+        for (key,) in connection.execute(
+            "SELECT user_key FROM users WHERE user_id_hash IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(hashes)),),
+        )
+    ]
+
+
+def _all_counts(connection: apsw.Connection) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for name, table in (
+        ("users", "users"),
+        ("events", "events"),
+        ("sessions", "session_parts"),
+        ("metric_points", "telemetry_metrics"),
+    ):
+        found[name] = connection.execute(f"SELECT count(*) FROM {table}").get  # noqa: S608 - our own names
+    return found
+
+
+def _readable_counts(settings: Settings) -> Counter[str]:
+    """As :func:`_all_counts`; nothing of a database that is broken or missing."""
+    with (
+        contextlib.suppress(StoreError, apsw.Error),
+        contextlib.closing(open_reader(settings.database)) as connection,
+    ):
+        return _all_counts(connection)
+    return Counter()
+
+
+def _forget_derived(settings: Settings) -> None:
+    """Delete the compact form of the events: it is made again when somebody asks."""
+    for suffix in _DATABASE_SUFFIXES:
+        if suffix.startswith(SUFFIX):
+            settings.database.with_name(settings.database.name + suffix).unlink(missing_ok=True)
+
+
+def _empty_log(connection: apsw.Connection) -> None:
+    """Copy what is in the write-ahead log to the database, as soon as nobody reads it."""
+    deadline = time.monotonic() + _SECONDS_FOR_READERS
+    while True:
+        space.truncate_log(connection)
+        if not space.wal_bytes(connection) or time.monotonic() > deadline:
+            return
+        time.sleep(0.1)
+
+
+def _logs(settings: Settings) -> list[LogName]:
+    return log_names(settings.log_directory)
+
+
+def _log_lines(path: Path, hashes: tuple[str, ...]) -> int:
+    with contextlib.suppress(FileNotFoundError):
+        return sum(_is_theirs(line, hashes) for line in _lines(path))
+    return 0
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        yield from file
+
+
+def _is_theirs(line: bytes, hashes: tuple[str, ...]) -> bool:
+    return any(each.encode() in line for each in hashes)
+
+
+def _erase_lines(path: Path, hashes: tuple[str, ...], erasure: Erasure) -> None:
+    """Write the file anew without their lines; who appends meanwhile goes on in the new one."""
+    if not _log_lines(path, hashes):
+        return
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        if not locked(descriptor, _SECONDS_LOCKED):
+            erasure.notes.append(f"{path} is locked by another process: run this again")
+            return
+        if path.suffix != ".gz":
+            without_half_line(descriptor, os.fstat(descriptor).st_size)
+        new = path.with_name(f".{path.name}.erasing")
+        try:
+            with gzip.open(new, "wb") if path.suffix == ".gz" else new.open("wb") as file:
+                new.chmod(0o600)
+                file.writelines(line for line in _lines(path) if not _is_theirs(line, hashes))
+            new.replace(path)
+        finally:
+            new.unlink(missing_ok=True)
+    finally:
+        release(descriptor)
+
+
+def _holds(path: Path, hashes: tuple[str, ...]) -> bool:
+    """Whether a file holds one of the hashes, over the ends of pieces too."""
+    needles = [each.encode() for each in hashes]
+    rest = b""
+    with (
+        contextlib.suppress(OSError, EOFError),
+        gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file,
+    ):
+        while piece := file.read(_PIECE):
+            joined = rest + piece
+            if any(needle in joined for needle in needles):
+                return True
+            rest = joined[-_HASH_DIGITS:]
+    return False

@@ -1,0 +1,284 @@
+"""What is left after an erasure is what a store holds that never had the user."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from store_kit import CONTEXT, DAY, HOUR, MONDAY, SERIES, SESSION, count, ledger, record, rows
+
+from cortex_otel import cli
+from cortex_otel import semconv as sc
+from cortex_otel.identity import IdentityResolver
+from cortex_otel.operate import erasure
+from cortex_otel.process.convert import measures_of
+from cortex_otel.settings import read_environment
+
+USERS = [f"{number:02x}" * 32 for number in range(1, 7)]
+
+
+def records(seed=5, many=600):
+    choose = random.Random(seed)
+    made = []
+    for number in range(many):
+        user = choose.choice([*USERS, ""])
+        data = {"number": number}
+        if choose.random() < 0.3:
+            data |= {sc.CORTEX_COMPRESS_TOKENS_BEFORE: choose.randrange(1000)}
+            data |= {sc.CORTEX_COMPRESS_TOKENS_AFTER: choose.choice((7, "many"))}
+        name = choose.choice(("search", "write"))
+        event_type = choose.choice(("mcp.tool_call", "ext.install", "span"))
+        weight = choose.choice((1.0, 1.0, 10.0, 10 / 3))
+        made.append(
+            record(
+                number,
+                time_unix_nano=MONDAY + choose.randrange(20 * DAY),
+                duration_nano=choose.choice((None, 500, 1_500, choose.randrange(10**9))),
+                series=SERIES._replace(
+                    event_type=event_type,
+                    tool_name=name,
+                    feature=name,
+                    user_tier=choose.choice(("free", "paid")),
+                    result=choose.choice(("success", "error")),
+                ),
+                session=SESSION._replace(session_id=f"of-{user[:2]}-{choose.randrange(3)}"),
+                user_id_hash=user,
+                weight=weight,
+                event_data=data,
+                measures=measures_of(data) if event_type != "span" else (),
+            )
+        )
+    return made
+
+
+def tables(path):
+    """Everything that is stored, by names in place of keys."""
+    found = {}
+    names = ("service", "event_type", "tool_name", "feature", "user_tier", "result")
+    texts = " || '|' || ".join(f"s.{name}" for name in names)
+    feature = "f.service || '|' || f.event_type || '|' || f.feature"
+    segment = "g.service || '|' || g.user_tier"
+    queries = {
+        "hours": f"SELECT hour, {texts}, stored, events, timed, duration_us"
+        " FROM rollup_hour JOIN series s USING (series_key)",
+        "days": f"SELECT day, {texts}, stored, events, timed, duration_us"
+        " FROM rollup_day JOIN series s USING (series_key)",
+        "measures": f"SELECT hour, {feature}, {segment}, measure, events, total FROM rollup_measure"
+        " JOIN features f USING (feature_key) JOIN segments g USING (segment_key)",
+        "sessions": "SELECT session_id, user_id_hash, user_tier, start_time, end_time, event_count,"
+        " error_count, part FROM telemetry_user_sessions",
+        "events": "SELECT timestamp, event_type, user_id_hash, session_id, event_data, weight"
+        " FROM telemetry_events",
+        "user_days": f"SELECT day, user_id_hash, {segment}, events, errors, first_time, last_time,"
+        " half_hours FROM rollup_user_day JOIN users USING (user_key)"
+        " JOIN segments g USING (segment_key)",
+        "tiers": "SELECT user_id_hash, user_tier, t.first_seen, last_seen FROM user_tiers t"
+        " JOIN users USING (user_key)",
+        "used": f"SELECT user_id_hash, {feature}, {segment}, block, events, days"
+        " FROM rollup_user_feature_days JOIN users USING (user_key)"
+        " JOIN features f USING (feature_key) JOIN segments g USING (segment_key)",
+    }
+    for unit in ("hour", "day", "week"):
+        queries[f"{unit} durations"] = (
+            f"SELECT {unit}, {feature}, {segment}, bucket, events FROM rollup_{unit}_duration"
+            " JOIN features f USING (feature_key) JOIN segments g USING (segment_key)"
+        )
+    for name, sql in queries.items():
+        found[name] = sorted(
+            tuple(round(value, 6) if isinstance(value, float) else value for value in row)
+            for row in rows(path, sql)
+        )
+    return found
+
+
+def settings_of(home, **changes):
+    return read_environment({}, overrides={"home": str(home), **changes})
+
+
+def written(make_writer, path, some):
+    writer = make_writer(path)
+    for each in some:
+        writer.submit(each)
+    assert writer.shutdown()
+
+
+@pytest.mark.parametrize("user", [USERS[0], USERS[-1]])  # the first key, and the last one
+def test_what_is_left_is_what_a_store_holds_that_never_had_the_user(make_writer, tmp_path, user):
+    everything = records()
+    home, other = tmp_path / "home", tmp_path / "other"
+    written(make_writer, home / "cortex.db", everything)
+    written(make_writer, other / "cortex.db", [e for e in everything if e.user_id_hash != user])
+    theirs = [each for each in everything if each.user_id_hash == user]
+    assert tables(home / "cortex.db") != tables(other / "cortex.db")
+
+    done = erasure.erase_users(settings_of(home), (user,))
+
+    assert (done.before["events"], done.before["users"]) == (len(theirs), 1)
+    assert not any(done.after.values())
+    assert (done.places, done.is_in_sums) == ([], False)
+    left, wanted = tables(home / "cortex.db"), tables(other / "cortex.db")
+    for name, of in wanted.items():
+        assert left[name] == of, name
+    assert ledger(home / "cortex.db")["expired|erased"] == len(theirs)
+
+
+def test_nothing_that_the_client_sent_of_them_is_in_any_file(make_writer, home, path):
+    user = USERS[2]
+    secret = "canary-session-7f3a"
+    mine = [
+        record(
+            number,
+            user_id_hash=user,
+            session=SESSION._replace(session_id=secret),
+            context=CONTEXT._replace(
+                project_id="canary-project", attributes='{"k": "canary-value"}'
+            ),
+            error_message="canary-message",
+        )
+        for number in range(50)
+    ]
+    written(make_writer, path, [*records(many=300), *mine])
+    assert len([*erasure.places_of(settings_of(home), (user,))]) == 1
+    done = erasure.erase_users(settings_of(home), (user,))
+    assert done.places == []
+    for file in home.rglob("*"):
+        if file.is_file():
+            assert b"canary" not in file.read_bytes(), file
+
+
+def test_a_session_of_several_users_keeps_the_others(make_writer, home, path):
+    both = [
+        record(n, time_unix_nano=MONDAY + n * HOUR, user_id_hash=USERS[n % 2]) for n in range(8)
+    ]
+    written(make_writer, path, both)
+    erasure.erase_users(settings_of(home), (USERS[0],))
+    found = rows(path, "SELECT user_id_hash, event_count FROM telemetry_user_sessions")
+    assert found == [(USERS[1], 1)] * 4
+    assert count(path) == 4
+
+
+def test_who_writes_meanwhile_goes_on(make_writer, home, path):
+    writer = make_writer()
+    for number in range(20):
+        writer.submit(record(number, user_id_hash=USERS[number % 2]))
+    assert writer.force_flush()
+    done = erasure.erase_users(settings_of(home), (USERS[1],))  # the last key that was given
+    assert done.places == []
+    for number in range(20, 30):
+        writer.submit(record(number, user_id_hash=USERS[number % 3]))
+    assert writer.shutdown()
+    found = Counter(user for (user,) in rows(path, "SELECT user_id_hash FROM telemetry_events"))
+    again = Counter(USERS[number % 3] for number in range(20, 30))
+    assert found == again + Counter({USERS[0]: 10})
+    parts = rows(path, "SELECT sum(event_count) FROM telemetry_user_sessions")
+    assert parts == [(20,)]
+
+
+def test_their_lines_in_log_files_go(make_writer, home, path):
+    written(make_writer, path, [record(1)])
+    logs = home / "logs"
+    logs.mkdir()
+    lines = [json.dumps({"user_id_hash": user, "n": n}) for n, user in enumerate(USERS * 3)]
+    text = "".join(f"{line}\n" for line in lines)
+    (logs / "cortex-2026-01-05.001.jsonl").write_text(text + '{"half')
+    (logs / "cortex-2026-01-04.001.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+    (logs / "notes.txt").write_text(text)  # not ours: it is told, and left
+    done = erasure.erase_users(settings_of(home), (USERS[3],))
+    kept = [line for line in lines if USERS[3] not in line]
+    assert (logs / "cortex-2026-01-05.001.jsonl").read_text().splitlines() == kept
+    packed = gzip.decompress((logs / "cortex-2026-01-04.001.jsonl.gz").read_bytes())
+    assert packed.decode().splitlines() == kept
+    assert (done.before["log_lines"], done.after["log_lines"]) == (6, 0)
+    assert done.places == [logs / "notes.txt"]
+    assert {oct(file.stat().st_mode & 0o777) for file in logs.glob("cortex-*")} == {"0o600"}
+
+
+@pytest.fixture
+def run(home, capsys, monkeypatch):
+    def run_command(*arguments):
+        code = cli.main([*arguments, "--home", str(home)])
+        return code, *capsys.readouterr()
+
+    monkeypatch.delenv("CORTEX_OTEL_USER_HASH_KEY", raising=False)
+    return run_command
+
+
+def test_the_command_finds_a_user_by_id_by_hash_and_by_digits(make_writer, home, path, run):
+    of = {
+        name: IdentityResolver(settings_of(home)).hash_user(name) for name in ("ann", "bob", "eve")
+    }
+    written(make_writer, path, [record(n, user_id_hash=each) for n, each in enumerate(of.values())])
+    before = count(path)
+    code, out, _ = run("erase", "--user", "ann", "--dry-run")
+    assert (code, count(path)) == (0, before)
+    assert "Events: 1" in out
+    assert run("erase", "--user", "nobody", "--yes")[0] == 1
+    code, _, problem = run("erase", "--user", "ann")
+    assert (code, "--yes" in problem, count(path)) == (2, True, before)
+    for shown in ("ann", of["bob"], of["eve"][:8]):
+        code, out, problem = run("erase", "--user", shown, "--yes")
+        assert (code, problem) == (0, "")
+        assert "No file holds the hash any more" in out
+    assert count(path) == 0
+
+
+def test_digits_of_several_users_are_refused(make_writer, path, run):
+    same = ["ab" * 4 + end * 28 for end in ("00", "11")]
+    written(make_writer, path, [record(n, user_id_hash=each) for n, each in enumerate(same)])
+    code, _, problem = run("erase", "--user", "abababab", "--yes")
+    assert (code, "2 hashes" in problem, count(path)) == (2, True, 2)
+
+
+def test_a_day_and_everything_before_it(make_writer, home, path, run):
+    written(make_writer, path, records())
+    (home / "logs").mkdir()
+    for day in ("2026-01-14", "2026-01-15"):
+        (home / "logs" / f"cortex-{day}.001.jsonl").write_text("{}\n")
+    code, out, _ = run("erase", "--before", "2026-01-15", "--yes", "--json")
+    assert code == 0
+    border = MONDAY + 10 * DAY
+    assert json.loads(out)["before"]["events"] == 600
+    left = [each for each in records() if each.time_unix_nano >= border]
+    assert count(path) == len(left) == json.loads(out)["after"]["events"]
+    assert rows(path, "SELECT min(day) FROM rollup_user_day") == [(border // DAY,)]
+    assert [file.name for file in (home / "logs").iterdir()] == ["cortex-2026-01-15.001.jsonl"]
+    code, _, problem = run("erase", "--before", "2999-01-01", "--yes")
+    assert (code, "future" in problem) == (2, True)
+
+
+def test_everything(make_writer, home, path, run):
+    writer = make_writer()
+    writer.submit(record(1))
+    assert writer.force_flush()
+    (home / "funnels.toml").write_text("# mine\n")
+    code, _, _ = run("erase", "--all", "--yes")
+    assert (code, path.exists()) == (0, False)
+    assert (home / "funnels.toml").exists()
+    writer.submit(record(2))  # a server that runs goes on in a new database
+    assert writer.shutdown()
+    assert count(path) == 1
+
+
+def test_a_killed_erasure_is_gone_on_with(make_writer, home, path, monkeypatch):
+    written(make_writer, path, records())
+
+    class PowerCut(BaseException):
+        pass
+
+    def cut(*_arguments):
+        raise PowerCut
+
+    with monkeypatch.context() as patched:
+        patched.setattr("cortex_otel_exporters.sqlite.erasure._erase_sessions", cut)
+        with pytest.raises(PowerCut):
+            erasure.erase_users(settings_of(home), (USERS[0],))
+    assert erasure.erase_users(settings_of(home), (USERS[0],)).places == []
+    others = replace(settings_of(home))  # the same, and nothing else is missing
+    assert not any(erasure.stored(others, (USERS[0],)).values())
+    written(make_writer, home.parent / "o" / "cortex.db",
+            [each for each in records() if each.user_id_hash != USERS[0]])  # fmt: skip
+    assert tables(path) == tables(home.parent / "o" / "cortex.db")
