@@ -199,7 +199,7 @@ def test_several_processes_write_whole_lines_into_the_same_files(logs, home):
     from cortex_otel_exporters.jsonl.policy import LogPolicy
     log_file = LogFile(LogPolicy(path.parent / "logs", most_bytes=100_000))
     writer = Writer(path, interval_ms=1, log_file=log_file)
-    for number in range(int(sys.argv[2]), int(sys.argv[2]) + 1000):
+    for number in range(int(sys.argv[2]), int(sys.argv[2]) + 500):
         assert writer.submit(record(number, event_data={"number": number, "text": "x" * 300}))
         if number % 7 == 0:
             assert writer.force_flush()
@@ -213,14 +213,14 @@ def test_several_processes_write_whole_lines_into_the_same_files(logs, home):
         time.sleep(0.05)
     assert [end(process) for process in processes] == [0] * 4
     found = numbers(logs)
-    assert sorted(found) == list(range(4000))
+    assert sorted(found) == [first * 1000 + number for first in range(4) for number in range(500)]
     for first in range(4):  # those of one process in their order
         own = [number for number in found if number // 1000 == first]
         assert own == sorted(own)
     kinds = [name.is_compressed for name in log_names(logs)]
-    assert kinds.count(True) > 5
+    assert kinds.count(True) > 3
     assert kinds[-1] is False
-    assert assert_equal_rows(logs, home / "cortex.db") == 4000
+    assert assert_equal_rows(logs, home / "cortex.db") == 2000
 
 
 # --- ends of all kinds ----------------------------------------------------------------------------

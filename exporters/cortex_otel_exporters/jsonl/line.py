@@ -108,7 +108,7 @@ def schema() -> dict[str, Any]:
 class LineMaker:
     """Makes lines of records; for one thread.
 
-    What repeats from record to record is made once: 4 µs a line in place of 12.
+    What repeats from record to record is made once: 4 µs a line in place of 15.
     """
 
     def __init__(self) -> None:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["LogFile"]
 
 _SECONDS_BETWEEN_ATTEMPTS: Final = 1.0
-# Lines made at a stretch: as in `sqlite.inserts`, so that a host thread that has woken up needn't
-# wait for the GIL.
-_PIECE: Final = 32
+# Lines made at a stretch, as rows in `sqlite.batch`: few, so that a host thread that has woken up
+# needn't wait for the GIL; all of them in a large batch, or a busy host would outrun the thread.
+_PIECE, _MANY = 32, 512
 _PAUSE_SECONDS: Final = 0.00005
 
 #: ``(signal, outcome, reason)``, as in the store's ledger.
@@ -79,10 +79,11 @@ class LogFile:
     def _encoded(self, records: Sequence[Record]) -> bytes:
         line = self._lines.line
         parts: list[str] = []
-        for start in range(0, len(records), _PIECE):
+        piece = _PIECE if len(records) <= _MANY else len(records)
+        for start in range(0, len(records), piece):
             if start:
                 native.sleep(_PAUSE_SECONDS)
-            parts += [line(each) for each in records[start : start + _PIECE]]
+            parts += [line(each) for each in records[start : start + piece]]
         return "".join(parts).encode("ascii")
 
     def _append(self, lines: bytes) -> None:
