@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import random
@@ -151,8 +152,6 @@ def test_the_archive_of_another_copy(site):
 
 def forge(site, *members):
     """Put an archive of these members there, with a manifest that fits it."""
-    import hashlib
-
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for member, content in members:
@@ -188,6 +187,39 @@ def link(name, to, kind=tarfile.SYMTYPE):
 def test_files_that_we_never_pack_are_refused(plain, member):
     forge(plain, member)
     refused(plain, "is damaged")
+
+
+def forge_database(site, database, **lies):
+    """An archive of all that belongs in one, and all sums right, with this database."""
+    lie(site, **lies)
+    manifest = json.loads(site.manifest().read_text())
+    archive = {"encryption", "plain_bytes", "plain_sha256", "stored_bytes", "stored_sha256"}
+    contents = json.dumps({name: manifest[name] for name in manifest.keys() - archive}).encode()
+    members = {"contents.json": contents, "cortex.db": database}
+    sums = "".join(
+        f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in members.items()
+    )
+    members["SHA256SUMS"] = sums.encode()
+    forge(site, *((tarfile.TarInfo(name), content) for name, content in members.items()))
+
+
+def test_a_database_that_holds_something_else_than_is_said(plain):
+    database = plain.database.read_bytes()
+    forge_database(plain, database)
+    plain.restore(to=plain.directory / "fine")
+    forge_database(plain, database, events=201)
+    refused(plain, "isn't what its manifest says")
+    forge_database(plain, database, events=200, ledger={"event": {"received": 200, "stored": 199}})
+    refused(plain, "isn't what its manifest says")
+
+
+def test_a_database_that_is_damaged_though_all_sums_are_right(plain):
+    database = bytearray(plain.database.read_bytes())
+    database[4096 * 8 : 4096 * 12] = b"\xff" * 4096 * 4
+    forge_database(plain, bytes(database))
+    refused(plain, "its database is damaged")
+    forge_database(plain, b"no database at all" * 1000)
+    refused(plain, "its database is damaged")
 
 
 def test_the_same_file_twice_is_refused(plain):
