@@ -142,7 +142,7 @@ def _pack(
     on_progress: OnProgress,
 ) -> tuple[Path, Manifest]:
     """The archive in ``work``, and its manifest."""
-    logs = list(_log_files(settings.home / LOGS))
+    logs = list(_log_files(settings.log_directory))
     log_bytes = sum(member.size for member in logs)
     size = settings.database.stat().st_size
     with disk_errors(work):

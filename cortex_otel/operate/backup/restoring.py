@@ -24,7 +24,8 @@ from cortex_otel.operate.backup.listing import choose, list_copies
 from cortex_otel.operate.backup.series import read_series
 from cortex_otel.operate.backup.target import open_target
 from cortex_otel.operate.backup.verifying import read_back, unpack_checked
-from cortex_otel_exporters.sqlite.files import make_private_directory, open_for_writing
+from cortex_otel_exporters.disk import make_private_directory
+from cortex_otel_exporters.sqlite.files import open_for_writing
 from cortex_otel_exporters.sqlite.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
