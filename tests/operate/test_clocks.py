@@ -29,7 +29,8 @@ class World:
 
     def __init__(self, home):
         self.settings = read_environment(overrides={"home": home, "time_zone": "Asia/Seoul"})
-        open_for_writing(self.settings.database).close()
+        # Kept open: whoever closes the last connection waits for the disk.
+        self.connection = open_for_writing(self.settings.database)
         self.leases = leases.Leases(self.settings.database)
         self.wall_ns = SEOUL.instant("2026-11-25T10:20")
         self.running = 0.0
@@ -89,7 +90,8 @@ def world(tmp_path, monkeypatch):
     world = World(tmp_path / "home")
     monkeypatch.setattr(scheduler, "supervise", world.supervise)
     monkeypatch.setattr(scheduler, "LOOK_SECONDS", 900)
-    return world
+    yield world
+    world.connection.close()
 
 
 def test_a_new_database_has_its_first_runs_soon_one_after_the_other(world):
