@@ -173,6 +173,13 @@ async def test_weeks_stay_weeks(modules):
     assert found["categories"] == ["2026-10-05", "2026-10-12", "2026-10-19", "2026-10-26"]
 
 
+@pytest.mark.parametrize(("days", "slots"), [((5, 19, 26), 4), ((5, 7, 8), 4)])
+async def test_weeks_and_days_that_begin_at_a_moment_are_no_hours(modules, days, slots):
+    rows = [[f"2026-10-{day:02}T00:00:00.000+09:00", 0.5, 0] for day in days]
+    found = await modules("en", "pivot", "m.pivot(a)", answer(rows, "time", "unix_ns"))
+    assert len(found["categories"]) == slots
+
+
 async def test_hours_across_a_change_of_the_clock_are_in_order(modules):
     """On 2026-10-25 Berlin's clocks read 02:00 twice; the offset tells which."""
     hours = [

@@ -94,10 +94,10 @@ function filled(seen, smallest, written, range) {
   if (!seen.length) return [];
   const times = seen.map(wall).sort((a, b) => a - b);
   const byTime = new Map(seen.map((each) => [wall(each), each]));
-  // Weeks in a series of days, days in one of hours: if all rows are that far apart, it is the period.
-  const longer = smallest === DAY ? 7 * DAY : DAY;
+  // Weeks or days in a series of hours: if all rows are that far apart, it is the period.
+  const longer = [7 * DAY, DAY].filter((step) => step > smallest);
   const apart = (step) => times.every((time) => (time - times[0]) % step === 0);
-  const step = times.length > 2 && apart(longer) ? longer : smallest;
+  const step = (times.length > 2 && longer.find(apart)) || smallest;
   if (!apart(step)) return times.map((time) => byTime.get(time));
   let [first, last] = [times[0], times.at(-1)];
   if (range && step === smallest) {
