@@ -82,6 +82,21 @@ async def test_each_page_is_whole(admin, visit, name, language):
     clean(page)
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "ko"])
+async def test_the_list_of_reports_is_whole(admin, visit, language, scheme):
+    folder = admin.home / "reports"
+    folder.mkdir(exist_ok=True)
+    (folder / "cortex-report-2026-W47-ko.pdf").write_bytes(b"%PDF-1.7")
+    page = await visit(admin, f"reports?lang={language}", color_scheme=scheme)
+    clean(page)
+    assert await page.get_attribute("html", "lang") == language
+    assert await page.locator("[aria-current=page]").count() == 1
+    assert await page.locator("a[download]").count() == 1
+    assert await axe(page) == []
+    await shoot(page, f"reports-{language}-{scheme}")
+
+
 @pytest.mark.parametrize("language", ["en", "ko"])
 async def test_a_user_and_a_trace(admin, visit, language):
     page = await visit(admin, f"users?lang={language}&since=30d")
