@@ -30,7 +30,7 @@ from cortex_otel_exporters.sqlite.erasure import blank_last_context, counts, era
 from cortex_otel_exporters.sqlite.expiry import (
     EVENTS,
     METRICS,
-    PRODUCT_POINTS,
+    NAMED_METRICS,
     ROLLUPS,
     SESSIONS,
     delete_some,
@@ -221,7 +221,7 @@ def erase_before(
         with _store(settings) as (connection, turns):
             erasure.before = _all_counts(connection)
             done = 0
-            for kind in (EVENTS, METRICS, SESSIONS, *ROLLUPS, PRODUCT_POINTS):
+            for kind in (EVENTS, METRICS, SESSIONS, *ROLLUPS, NAMED_METRICS):
                 while True:
                     deleted = turns.take(
                         lambda: delete_some(connection, kind, before_ns, "erased", turns.pace)  # noqa: B023

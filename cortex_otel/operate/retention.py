@@ -1,9 +1,9 @@
 """Retention: what is old goes, and what is too much, while others go on writing.
 
-By age: events, and points of OpenTelemetry's instruments, after 90 days; roll-ups, sessions, users
-and the product's own metrics after 400. By size: while the database is larger than allowed, the
-oldest hour of events; and where all else takes more than half of that, its oldest day. Then rows of
-dimension tables that nothing refers to any more; then free pages go back to the disk.
+By age: events, and points of OpenTelemetry's instruments, after 90 days; roll-ups, sessions and
+users after 400. By size: while the database is larger than allowed, the oldest hour of events; and
+where all else takes more than half of that, its oldest day. Then rows of dimension tables that
+nothing refers to any more; then free pages go back to the disk. Named metrics expire by themselves.
 
 Each step is a transaction of a few milliseconds (:mod:`cortex_otel_exporters.sqlite.expiry`); after
 it others get their turn. So it can be cut off at any moment, and two of them may run at once.
@@ -30,7 +30,6 @@ from cortex_otel_exporters.sqlite.expiry import (
     EVENTS,
     METRICS,
     NS_A_DAY,
-    PRODUCT_POINTS,
     ROLLUPS,
     SESSIONS,
     delete_some,
@@ -281,7 +280,7 @@ class _Run:
                 self._progress(min(self._done, self._total), self._total)
 
     def _delete_rollups(self, before_ns: int, reason: str) -> None:
-        for kind in (SESSIONS, PRODUCT_POINTS, *ROLLUPS):
+        for kind in (SESSIONS, *ROLLUPS):
             self._delete(kind, before_ns, reason)
 
     def _fold_ledger(self, now: int) -> int:

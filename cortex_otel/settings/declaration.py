@@ -430,8 +430,8 @@ class Settings:
         allowed="0 to 36500; 0 keeps them for ever",
         unit="days",
     )
-    """How long roll-ups, sessions, users and the product's own metrics are kept, which answer most
-    questions: never shorter than events."""
+    """How long roll-ups, sessions and users are kept, which answer most questions: never shorter
+    than events."""
 
     max_database_mb: int = _setting(
         "CORTEX_OTEL_MAX_DATABASE_MB",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
-    "FAILED_RESULTS", "INACTIVE_EVENT_TYPES", "LOG_RECORD_UID", "PRODUCT_METRICS",
+    "FAILED_RESULTS", "INACTIVE_EVENT_TYPES", "LOG_RECORD_UID",
     "UNRATED_EVENT_TYPES",
 ]  # fmt: skip
 
@@ -24,17 +24,3 @@ INACTIVE_EVENT_TYPES: Final = frozenset(
 """Events that don't make their user an active one."""
 UNRATED_EVENT_TYPES: Final = frozenset({"ext.install", "feature_flag.evaluation", "log", "span"})
 """Events that count in no error rate."""
-PRODUCT_METRICS: Final = frozenset(
-    {
-        "dau",
-        "mau",
-        "error_rate",
-        "avg_response_time",
-        "p95_response_time",
-        "p99_response_time",
-        "token_savings_rate",
-        "reference_accuracy",
-        "conversion_rate",
-    }
-)
-"""The product's own metrics, which roll-ups answer."""

@@ -9,7 +9,7 @@ from cortex_otel.operate.clock import trusted_time
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.runner import run
 from cortex_otel_exporters.sqlite.batch import BatchWriter
-from cortex_otel_exporters.sqlite.expiry import METRICS, PRODUCT_POINTS, Pace, delete_some
+from cortex_otel_exporters.sqlite.expiry import METRICS, NAMED_METRICS, Pace, delete_some
 from cortex_otel_exporters.sqlite.files import open_for_writing
 from cortex_otel_exporters.sqlite.reader import StoreMissingError, open_reader
 
@@ -100,15 +100,17 @@ def test_received_identities_go_with_their_events(path, settings, fill, now):
     assert count(path, "received_events") == count(path) == 700
 
 
-def test_points_of_instruments_go_with_events_and_the_products_own_later(path, fill):
+def test_points_of_instruments_go_with_events_and_values_of_named_metrics_stay(path, fill):
     writer = BatchWriter(open_for_writing(path))
     old = {"time_unix_nano": MONDAY - 1}
-    writer.write([], [point(name=name, **old) for name in ("a.b", "dau", "z")] + [point()], {})
+    kinds = {"a.b": "sum", "dau": "daily", "z": "gauge"}
+    points = [point(name=name, kind=kind, **old) for name, kind in kinds.items()]
+    writer.write([], [*points, point()], {})
     connection, pace = writer.connection, Pace(0.004)
     assert delete_some(connection, METRICS, MONDAY, "age", pace) == 2
     assert not delete_some(connection, METRICS, MONDAY, "age", pace)
     assert rows(path, "SELECT metric_name FROM telemetry_metrics") == [("calls",), ("dau",)]
-    assert delete_some(connection, PRODUCT_POINTS, MONDAY, "age", pace) == 1
+    assert delete_some(connection, NAMED_METRICS, MONDAY, "age", pace) == 1
     # The latest one stays, however old: its id would be given again.
     assert not delete_some(connection, METRICS, MONDAY + DAY, "age", pace)
     assert ledger(path, "metric")["expired|age"] == 3

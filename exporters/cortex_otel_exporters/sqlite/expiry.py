@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cortex_otel_exporters.presence import HALF_HOUR_NS, LONGEST_NS
-from cortex_otel_exporters.vocabulary import PRODUCT_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +28,9 @@ if TYPE_CHECKING:
 __all__ = [
     "EVENTS",
     "METRICS",
+    "NAMED_METRICS",
     "NS_AN_HOUR",
     "NS_A_DAY",
-    "PRODUCT_POINTS",
     "ROLLUPS",
     "SESSIONS",
     "Kind",
@@ -93,7 +92,7 @@ EVENTS: Final = Kind(
     ),
 )
 
-_NAMES: Final = """
+_POINTS: Final = """
 WITH RECURSIVE names (name) AS (
     SELECT min(metric_name) FROM telemetry_metrics
     UNION ALL
@@ -102,24 +101,20 @@ WITH RECURSIVE names (name) AS (
 )
 SELECT json_group_array(id) FROM (
     SELECT m.id FROM names n CROSS JOIN telemetry_metrics m
-    WHERE m.metric_name = n.name AND m.timestamp < ?1 AND n.name {which} IN ({product})
+    WHERE m.metric_name = n.name AND m.timestamp < ?1
+      AND m.kind {which} IN ('hourly', 'daily', 'weekly')
       -- Never the last one: its id would be given again.
       AND m.id < (SELECT max(id) FROM telemetry_metrics)
     LIMIT ?2
 )
 """
-_PRODUCT: Final = ", ".join(f"'{name}'" for name in sorted(PRODUCT_METRICS))
 _DELETE_POINTS: Final = (
     "DELETE FROM telemetry_metrics WHERE id IN (SELECT value FROM json_each(?1))",
 )
-#: Points of OpenTelemetry's instruments: as raw as events.
-METRICS: Final = Kind(
-    "metric", "", 1, _NAMES.format(which="NOT", product=_PRODUCT), _DELETE_POINTS
-)  # fmt: skip
-#: Points of the product's own metrics, few an hour: as lasting as roll-ups.
-PRODUCT_POINTS: Final = Kind(
-    "metric", "", 1, _NAMES.format(which="", product=_PRODUCT), _DELETE_POINTS
-)  # fmt: skip
+#: Points of instruments: as raw as events.
+METRICS: Final = Kind("metric", "", 1, _POINTS.format(which="NOT"), _DELETE_POINTS)
+#: Values of named metrics (named_metrics.py), which outlive what they were computed from.
+NAMED_METRICS: Final = Kind("metric", "", 1, _POINTS.format(which=""), _DELETE_POINTS)
 
 #: A session goes when it has ended before; of a client's session that is longer, those parts.
 SESSIONS: Final = Kind(
