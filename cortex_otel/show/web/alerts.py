@@ -65,8 +65,11 @@ def add_to(router: APIRouter) -> None:
     """Add the routes to that of the API."""
     answer: dict[int | str, dict[str, Any]] = {200: {"model": schemas.Alerts}}
     router.add_api_route("/alerts", _show, methods=["GET"], responses=answer, tags=["alerts"])
+    conflict: dict[int | str, dict[str, Any]] = {
+        409: {"model": schemas.Error, "description": HTTPStatus.CONFLICT.phrase}
+    }
     router.add_api_route(
-        "/alerts/rules", _save, methods=["POST"], responses=answer, tags=["alerts"]
+        "/alerts/rules", _save, methods=["POST"], responses={**answer, **conflict}, tags=["alerts"]
     )
 
 

@@ -155,12 +155,12 @@ def test_a_broken_file_is_named_with_its_line_and_kept(own, language):
 
 
 def test_a_file_that_cannot_be_written_is_an_answer(own, monkeypatch):
-    from cortex_otel.query import saved_funnels
+    from cortex_otel.query import toml_file
 
     def full(*_arguments, **_options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(saved_funnels.tempfile, "mkstemp", full)
+    monkeypatch.setattr(toml_file.tempfile, "mkstemp", full)
     answer = own.client.post(PATH, json=FUNNEL)
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "not_saved")
     assert "No space left" in answer.json()["error"]["message"]
