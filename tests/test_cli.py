@@ -194,6 +194,7 @@ def test_status_of_a_store_nobody_writes_to(capsys, home):
         "stored": 3,
         "sampled_out": 1,
         "dropped": {"queue_full": 2},
+        "expired": {},
     }
     assert found["size_bytes"] >= (home / "cortex.db").stat().st_size
     _, out, _ = said(capsys, "status")

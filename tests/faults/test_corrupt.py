@@ -153,7 +153,7 @@ def test_a_corruption_that_comes_again_at_once_ends_in_trouble_not_in_a_loop(
 
     calls = []
 
-    def broken(*_):
+    def broken(*_, **__):
         calls.append(1)
         raise apsw.CorruptError("again")
 

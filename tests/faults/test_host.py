@@ -107,7 +107,7 @@ def test_a_flush_and_an_exit_from_a_handler_that_interrupted_submit(path, make_w
 
 
 def test_counts_that_had_to_wait_for_the_ledger_follow(path, make_writer, monkeypatch):
-    monkeypatch.setattr(counters_module, "_PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(counters_module, "PATIENCE_SECONDS", 0.01)
     writer = make_writer()
     with writer._buffer.counters.lock:
         writer.submit(record(0))

@@ -8,6 +8,7 @@ import threading
 
 import apsw
 import pytest
+from older_versions import BACK_TO_5
 from patience import wait_for
 
 from cortex_otel.operate import leases, running, scheduler
@@ -126,8 +127,7 @@ def test_one_of_a_newer_version_is_left_alone(settings, runs, started):
 
 def test_one_of_an_older_version_is_brought_up_to_date(settings, runs, started):
     connection = open_for_writing(settings.database)
-    connection.execute("DROP TABLE alert_messages; DROP TABLE alerts; DROP TABLE jobs")
-    connection.pragma("user_version", 5)
+    list(connection.execute(BACK_TO_5))
     wait_for(lambda: connection.pragma("user_version") == SCHEMA_VERSION)
     connection.close()
     runs_again(settings, runs)

@@ -8,6 +8,7 @@ from collections import Counter
 import apsw
 import pytest
 from counting import ask
+from older_versions import BACK_TO_5
 from seeding import DAY, HOUR, MONDAY, user_hash
 
 from cortex_otel_exporters.record import Context, Record, Series, Session
@@ -132,6 +133,7 @@ def test_without_its_events_what_was_used_tells(path):
 def undo(path, before):
     assert before == 4
     with contextlib.closing(apsw.Connection(str(path))) as writer:
+        list(writer.execute(BACK_TO_5))
         list(
             writer.execute(
                 "UPDATE rollup_user_day SET half_hours = 1 << 18;"

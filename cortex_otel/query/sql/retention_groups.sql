@@ -5,6 +5,7 @@
 --   used several features in those days is in the group of each. That is no proof of a cause.
 -- since: 84d
 -- engine: retention_groups
+-- events: start, return_event, ever
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service

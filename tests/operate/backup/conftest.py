@@ -66,7 +66,7 @@ class Site:
             writer.submit(store_kit.record(each))
         assert writer.shutdown()
 
-    def add_log(self, name="cortex-2026-01-05.jsonl", content=b'{"level":"INFO"}\n'):
+    def add_log(self, name="cortex-2026-01-05.001.jsonl", content=b'{"level":"INFO"}\n'):
         path = self.home / "logs" / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
@@ -74,7 +74,7 @@ class Site:
 
     def add_ballast(self, octets=20 << 20):
         """A log file that can't be compressed, so that an upload takes its time."""
-        return self.add_log("ballast.jsonl", random.Random(0).randbytes(octets))
+        return self.add_log("cortex-2026-01-03.001.jsonl", random.Random(0).randbytes(octets))
 
     def make(self, **changes):
         return make_copy(self.settings(**changes))

@@ -20,7 +20,7 @@ from cortex_otel_exporters.sqlite import schema
 def test_database_and_logs_come_back(site, is_encrypted):
     site.is_encrypted = is_encrypted
     log = site.add_log()
-    site.add_log("cortex-2026-01-04.jsonl.gz", b"\x1f\x8b")
+    site.add_log("cortex-2026-01-04.001.jsonl.gz", b"\x1f\x8b")
     made = site.make()
     assert made.was_opened is not is_encrypted  # nothing needs a key
     restored = site.restore(to=site.directory / "beside")
@@ -56,7 +56,7 @@ def test_the_stock_tools_open_a_copy(site, tmp_path):
         ["sha256sum", "-c", "SHA256SUMS"], cwd=out, check=True, capture_output=True, text=True
     )
     assert done.stdout.splitlines() == [
-        "contents.json: OK", "cortex.db: OK", "logs/cortex-2026-01-05.jsonl: OK",
+        "contents.json: OK", "cortex.db: OK", "logs/cortex-2026-01-05.001.jsonl: OK",
     ]  # fmt: skip
     contents = json.loads((out / "contents.json").read_text())
     manifest = json.loads(site.manifest().read_text())
@@ -87,7 +87,7 @@ def test_any_one_of_the_keys_opens_a_copy(site, tmp_path):
 
 
 def test_the_manifest_says_what_is_in_it_and_nothing_of_anybody(site):
-    site.add_log("cortex-2026-01-05.jsonl", b"x" * 100)
+    site.add_log("cortex-2026-01-05.001.jsonl", b"x" * 100)
     (site.home / "text-hash.key").write_bytes(b"k" * 32)
     site.make(time_zone="Asia/Seoul")
     text = site.manifest().read_text()
@@ -117,11 +117,11 @@ def test_links_and_strange_names_in_the_logs_are_left_out(site, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("of another place")
     site.add_log()
-    (site.home / "logs" / "link.jsonl").symlink_to(secret)
-    (site.home / "logs" / "directory.jsonl").mkdir()
+    (site.home / "logs" / "cortex-2026-01-07.001.jsonl").symlink_to(secret)
+    (site.home / "logs" / "cortex-2026-01-08.001.jsonl").mkdir()
     (site.home / "logs" / "a b\n.jsonl").write_text("hostile name")
     (site.home / "logs" / ".hidden.jsonl").write_text("of an editor")
-    (site.home / "logs" / "cortex-2026-01-04.jsonl.gz.tmp").write_text("being compressed")
+    (site.home / "logs" / "cortex-2026-01-04.001.jsonl.gz.tmp").write_text("being compressed")
     (site.home / "logs" / ("x" * 200 + ".jsonl")).write_text("too long")
     assert site.make().manifest.logs == 1
 
@@ -192,7 +192,7 @@ def test_a_database_of_another_program_is_refused(site):
 
 def test_a_lost_home_comes_back_where_it_was(site):
     site.add_log()
-    kept = site.add_log("cortex-2026-01-06.jsonl", b"of now\n")
+    kept = site.add_log("cortex-2026-01-06.001.jsonl", b"of now\n")
     site.make()
     kept.write_bytes(b"of now, and more\n")
     for path in site.home.glob("cortex.db*"):

@@ -38,8 +38,10 @@ def test_there_and_back(s3_site, s3, tmp_path):
     restored = s3_site.restore(to=tmp_path / "beside")
     verify(restored.database)
     assert numbers(restored.database) == list(range(200))
-    ballast = tmp_path / "beside" / "logs" / "ballast.jsonl"
-    assert ballast.read_bytes() == (s3_site.home / "logs" / "ballast.jsonl").read_bytes()
+    ballast = tmp_path / "beside" / "logs" / "cortex-2026-01-03.001.jsonl"
+    assert (
+        ballast.read_bytes() == (s3_site.home / "logs" / "cortex-2026-01-03.001.jsonl").read_bytes()
+    )
 
 
 def test_what_is_stored_is_opened_by_the_stock_tools(s3_site, s3, tmp_path):
