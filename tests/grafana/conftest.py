@@ -124,6 +124,38 @@ def with_named_metrics(path, now):
     writer.close()
 
 
+def with_jobs_and_alerts(path, now):
+    """As ``cortex-otel serve`` leaves them, of a job that fails and an alert that was told."""
+    hour = seeding.HOUR
+    writer = open_for_writing(path)
+    with writer:
+        writer.executemany(
+            "INSERT INTO jobs (job, next_run, last_start, last_end, last_success, outcome, detail,"
+            " failures) VALUES (?1, ?2 + 3600000000000, ?2 - 2000000000, ?2, ?3, ?4, ?5, ?6)",
+            [
+                ("backup", now - hour, None, "failed", "no room", 3),
+                ("metrics", now - hour, now - hour, "done", "", 0),
+            ],
+        )
+        writer.executemany(
+            "INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (1, "error_rate", "mcp", "resolved", now - 9 * hour, now - 8 * hour, now - 7 * hour,
+                 0.125, 0.25, 0.05, json.dumps({
+                     "from_ns": now - 9 * hour, "to_ns": now - 8 * hour,
+                     "tool": "search_context", "error_type": "TimeoutError"})),
+                (2, "job", "backup", "firing", now - hour, now - hour, None, 3, 3, 3, "{}"),
+                (3, "disk", "", "pending", now - hour, None, None, 900, 900, 1000, "{}"),
+            ],
+        )  # fmt: skip
+        writer.execute(
+            "INSERT INTO alert_messages (alert_key, state, channel, next_attempt, delivered)"
+            " VALUES (1, 'firing', 'slack', ?1, ?1)",
+            (now - 8 * hour,),
+        )
+    writer.close()
+
+
 def _store(path, end):
     with_zones(path)
     connection = open_reader(path)
@@ -145,6 +177,7 @@ def random_store(seeded):
 @pytest.fixture(scope="session")
 def population_store(population):
     with_named_metrics(population, NOW)
+    with_jobs_and_alerts(population, NOW)
     store = _store(population, NOW)
     yield store
     store.close()

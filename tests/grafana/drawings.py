@@ -79,12 +79,14 @@ def _by_number(panel, units, records, there):
     lines = {}
     for record in records:
         cells = lines.setdefault(record[panel.x], dict.fromkeys([*of_row, *at]))
-        cells.update({name: _plain(record[name]) for name in of_row})
+        for name in of_row:
+            # The first that is known, as the web has it.
+            cells[name] = _plain(record[name]) if cells[name] is None else cells[name]
         if record[panel.split] < PERIODS:
             assert cells[f"at_{record[panel.split]}"] is None, "two answers in one cell"
             cells[f"at_{record[panel.split]}"] = _plain(record[value])
     is_day = units[panel.x] == "epoch_day"
-    rows = [[_start(key, there) if is_day else key, *lines[key].values()] for key in sorted(lines)]
+    rows = [[_start(key, there) if is_day else key, *lines[key].values()] for key in lines]
     types = ["TIME" if is_day else "STRING", *["FLOAT"] * (len(of_row) + PERIODS)]
     return Made([panel.x, *of_row, *at], types, rows)
 

@@ -23,6 +23,14 @@ COHORTS = parse(
     " (20000, 0, 10, 1), (20000, 1, 10, 0.25), (20000, 2, 10, NULL),"
     " (20007, 0, 20, 1), (20007, 1, 20, NULL)) SELECT * FROM rows",
 )
+GROUPS = parse(
+    "groups",
+    HEADER + "-- column: breakdown text b\n-- column: period count p\n-- column: users count u\n"
+    "-- column: retention ratio r\n"
+    "WITH rows (breakdown, period, users, retention) AS (VALUES"
+    " ('paid', 0, 20, 1), ('paid', 1, 15, 0.5), ('', 0, 10, 1), ('free', 0, 5, 1))"
+    " SELECT * FROM rows",
+)
 WEEKS = parse(
     "weeks",
     HEADER + "-- column: feature text f\n-- column: week epoch_day w\n-- column: users count u\n"
@@ -56,7 +64,7 @@ ANSWER = parse(
     "SELECT 1234 AS users, 0.125 AS share, 'it''s' AS tool_name, NULL AS wait, 1.5 AS lift,"
     " 20000 AS day",
 )
-STUBS = {each.name: each for each in (COHORTS, WEEKS, STEPS, FLOWS, ARMS, ANSWER)}
+STUBS = {each.name: each for each in (COHORTS, GROUPS, WEEKS, STEPS, FLOWS, ARMS, ANSWER)}
 
 
 @pytest.fixture
@@ -103,6 +111,21 @@ def test_a_heat_map_by_number_is_a_triangle_with_the_size_of_each_row(drawn):
     assert third["displayName"] == "Period 2"
     assert third["unit"] == "percentunit"
     assert third["custom.cellOptions"]["type"] == "color-background"
+
+
+@pytest.mark.parametrize(("language", "unknown"), [("en", "Unknown"), ("ko", "알 수 없음")])
+def test_groups_are_in_the_order_of_their_answer_and_one_may_be_unknown(drawn, language, unknown):
+    plain, frame = drawn(
+        language, question="groups", draw="heatmap", x="breakdown", split="period",
+        values=("retention", "users"),
+    )  # fmt: skip
+    assert [row[:4] for row in frame.rows] == [
+        ["paid", 20, 1, 0.5],
+        ["", 10, 1, None],
+        ["free", 5, 1, None],
+    ]
+    (mapping,) = overrides(plain, "breakdown")["mappings"]
+    assert mapping["options"] == {"match": "empty", "result": {"text": unknown, "index": 0}}
 
 
 def test_a_heat_map_by_time_has_dates_as_columns_in_their_order(drawn):

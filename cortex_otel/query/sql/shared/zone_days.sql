@@ -3,9 +3,9 @@
 -- begins at the first moment whose local time is on it, also where midnight is left out.
 -- with: zone_offsets
 day_numbers AS (
-    SELECT from_day AS day FROM wanted_days WHERE from_day < to_day
+    SELECT from_day AS day, to_day FROM wanted_days WHERE from_day < to_day
     UNION ALL
-    SELECT n.day + 1 FROM day_numbers n CROSS JOIN wanted_days w WHERE n.day < w.to_day
+    SELECT day + 1, to_day FROM day_numbers WHERE day < to_day
 ),
 day_starts AS MATERIALIZED (
     SELECT

@@ -71,6 +71,12 @@ def _column_properties(drawn: Drawn, column: Column) -> list[models.DynamicConfi
         }
         properties.append(set_to("mappings", [{"type": "value", "options": colours}]))
         properties.append(set_to("custom.cellOptions", {"type": "color-text"}))
+    if column.name == drawn.panel.x == "breakdown":
+        # Else the name of a row would be that of a missing value.
+        _ = texts(drawn.context.language).gettext
+        unknown = {"text": _("Unknown"), "index": 0}
+        empty = {"type": "special", "options": {"match": "empty", "result": unknown}}
+        properties.append(set_to("mappings", [empty]))
     if links := _links(drawn, column.name):
         properties.append(set_to("links", links))
     return properties

@@ -63,10 +63,12 @@ def _by_number(drawn: Drawn) -> PanelBuilder:
         f"max(CASE WHEN {panel.split} = {number} THEN {value} END) AS {name}"
         for name, number in cells.items()
     ]
-    # Materialized: else each of the columns asks for the answer anew, and SQLite refuses.
+    # Materialized: else each of the columns asks for the answer anew, and SQLite refuses. Rows are
+    # as answered: cohorts by time, groups by their size.
     sql = (
-        f"WITH cells AS MATERIALIZED (\n{drawn.answer()}\n)\nSELECT {', '.join(columns)}\n"
-        f"FROM cells\nGROUP BY {panel.x}\nORDER BY {panel.x}"
+        "WITH cells AS MATERIALIZED (\nSELECT *, row_number() OVER () AS place FROM (\n"
+        f"{drawn.answer()}\n) AS answered\n)\nSELECT {', '.join(columns)}\n"
+        f"FROM cells\nGROUP BY {panel.x}\nORDER BY min(place)"
     )
     target = Target(sql, [name for name in dialect.time_columns(drawn.question) if name == panel.x])
     builder = table.Panel().with_target(target).show_header(show_header=True)
