@@ -269,6 +269,8 @@ def _show(question: Question) -> None:
             [(each.name, each.unit, each.meaning_in(language())) for each in question.columns],
         ),
     ):
+        if not rows:
+            continue
         line("--")
         line(f"-- {heading}")
         widths = [max(len(row[index]) for row in rows) for index in (0, 1)]
