@@ -244,3 +244,26 @@ async def test_microseconds_count_in_a_waterfall(modules):
         "en", "spans", "a.map(m.starts)", [span("a", None, 100), span("b", None, 350)]
     )
     assert starts[1] - starts[0] == pytest.approx(0.25, abs=0.01)
+
+
+async def test_groups_of_a_heat_map_are_in_their_order_and_one_may_be_unknown(modules, language):
+    told = {
+        "title": "t", "x": "breakdown", "split": "period", "values": ["retention", "users"],
+        "columns": [
+            {"name": "breakdown", "unit": "text", "title": "b", "meaning": ""},
+            {"name": "period", "unit": "count", "title": "p", "meaning": ""},
+            {"name": "users", "unit": "count", "title": "u", "meaning": ""},
+            {"name": "retention", "unit": "ratio", "title": "r", "meaning": ""},
+        ],
+        "rows": [["paid", 0, 20, 1], ["paid", 1, 15, 0.5], ["", 0, 10, 1], ["free", 0, 5, 1]],
+    }  # fmt: skip
+    rows = await modules(
+        language,
+        "draw/heatmap",
+        "(() => { const body = document.createElement('div'); m.heatmap(body, a);"
+        " return [...body.querySelectorAll('tbody tr')]"
+        ".map((tr) => [...tr.children].slice(0, 2).map((each) => each.textContent)); })()",
+        told,
+    )
+    names = {"en": ["Paid", "Unknown", "Free"], "ko": ["유료", "알 수 없음", "무료"]}[language]
+    assert rows == [[name, size] for name, size in zip(names, ["20", "10", "5"], strict=True)]

@@ -80,6 +80,7 @@ _LABELS = {
     "conversion": N_("Conversion"),
     "return": N_("Return"),
     # Of one column alone.
+    "breakdown=": N_("Unknown"),
     **{f"rule={each}": title for each, title in labels_of_alerts.RULES.items()},
     **{f"state={each}": title for each, title in labels_of_alerts.STATES.items()},
     **{f"outcome={each}": title for each, title in labels_of_alerts.OUTCOMES.items()},

@@ -138,11 +138,12 @@ function ordered(answer, across) {
 }
 
 function named(answer, index, raw) {
-  return format.value(raw, answer.columns[index].unit);
+  const { name, unit } = answer.columns[index];
+  return format.named(name, raw) ?? format.value(raw, unit);
 }
 
 // "Week 3", not "3": a number says nothing without the name of its column.
 function said(column, raw) {
-  const text = format.value(raw, column.unit, { long: true });
+  const text = format.named(column.name, raw) ?? format.value(raw, column.unit, { long: true });
   return column.unit === "count" ? `${column.title} ${text}` : text;
 }
