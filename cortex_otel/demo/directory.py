@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["DemoError", "demo_directory", "forget_database", "remove"]
 
 _MARK = "made-by-cortex-otel-demo"
-# Files that recording creates; anything else isn't ours, and is kept.
+# Files that recording and serving create; anything else isn't ours, and is kept.
 _DATABASE = "cortex.db*"
-_OWN_FILES = (_DATABASE, "text-hash.key", "admin.token*")
+_OWN_FILES = (_DATABASE, "text-hash.key", "admin.token*", "alerts.lock")
+_REPORTS = "cortex-report-*.pdf"
 
 
 class DemoError(Exception):
@@ -65,6 +66,9 @@ def remove(directory: Path) -> tuple[bool, list[str]]:
             for pattern in _OWN_FILES:
                 _unlink_all(directory, pattern)
             shutil.rmtree(directory / "writers", ignore_errors=True)
+            _unlink_all(directory / "reports", _REPORTS)
+            with contextlib.suppress(OSError):  # none were written, or others are in it
+                (directory / "reports").rmdir()
         (directory / _MARK).unlink()
         others = sorted(entry.name for entry in directory.iterdir())
         if not others:

@@ -27,6 +27,8 @@ from cortex_otel.demo.reconciliation import Reconciliation
 from cortex_otel.demo.synthetic_data import Facts, fill, filled_at
 from cortex_otel.demo.truths import TRUTHS
 from cortex_otel.locale import _
+from cortex_otel.operate.job import JobError
+from cortex_otel.operate.metrics import write_metrics
 from cortex_otel.semconv import PAYING_TIERS
 from cortex_otel.settings import read_environment
 from cortex_otel_exporters.sqlite.reader import open_reader
@@ -160,6 +162,11 @@ def show(directory: Path, servers: Sequence[Server], *, as_json: bool) -> tuple[
         Exit code, and the results of the page checks for JSON; ``None`` on a terminal.
     """
     settings = _settings(directory, quiet=as_json)
+    try:
+        # Before the pages are looked at; from then on it is a job of the server.
+        write_metrics(settings, rest=0)
+    except JobError as error:
+        complain(str(error))
     if as_json or not sys.stdout.isatty():
         return _show_once(settings, quiet=as_json)
     return _show_until_ctrl_c(settings, servers), None

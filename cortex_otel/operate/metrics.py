@@ -15,6 +15,7 @@ import apsw
 from cortex_otel.locale import N_
 from cortex_otel.operate.job import Cadence, Job, JobError
 from cortex_otel.operate.metric_upkeep import Upkeep
+from cortex_otel.operate.metric_values import REST
 from cortex_otel.query.current_metrics import MAX_SERVICES
 from cortex_otel.query.errors import QueryTimeoutError
 from cortex_otel.query.zones import project_zone
@@ -40,8 +41,13 @@ _ADVICE: Final = {
 }
 
 
-def write_metrics(settings: Settings) -> str:
-    """Bring the named metrics up to date, or as far as the time of one run goes."""
+def write_metrics(settings: Settings, *, rest: float = REST) -> str:
+    """Bring the named metrics up to date, or as far as the time of one run goes.
+
+    Args:
+        settings: whose database.
+        rest: see :class:`.Values`; 0 where a person waits for it.
+    """
     if not settings.database.exists():
         return "nothing is recorded yet"
     deadline = time.monotonic() + _SECONDS
@@ -51,7 +57,7 @@ def write_metrics(settings: Settings) -> str:
         stack.callback(writer.close)
         reader = open_reader(settings.database)
         stack.callback(reader.close)
-        upkeep = Upkeep(reader, writer, zone, time.time_ns())
+        upkeep = Upkeep(reader, writer, zone, time.time_ns(), rest=rest)
         is_done = True
         for _ in upkeep.steps():
             if time.monotonic() > deadline:

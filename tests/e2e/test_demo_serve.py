@@ -222,6 +222,9 @@ def test_clean_removes_all_of_it(tmp_path, served):
         if entry.is_file():
             (home / entry.name).write_bytes(entry.read_bytes())
     (home / "admin.token").write_text("made by a server without one of the environment")
+    (home / "alerts.lock").touch()  # by a server, which also makes a report on a Monday
+    (home / "reports").mkdir()
+    (home / "reports" / "cortex-report-2026-W03-en.pdf").touch()
     run(tmp_path, "--clean")
     assert list((tmp_path / "home").iterdir()) == []
 
