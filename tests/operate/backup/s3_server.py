@@ -40,7 +40,7 @@ def build() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (program.exists() and stamp.exists() and stamp.read_text() == MODULE):
             done = subprocess.run(
-                [sys.modules["real_collector"]._go(), "install", "-trimpath", "-ldflags=-s -w",
+                [sys.modules["real_collector"].go(), "install", "-trimpath", "-ldflags=-s -w",
                  MODULE],
                 env={**os.environ, "GOBIN": str(BUILT), "GOFLAGS": ""},
                 capture_output=True, text=True, timeout=900, check=False,
