@@ -180,6 +180,24 @@ async def test_weeks_and_days_that_begin_at_a_moment_are_no_hours(modules, days,
     assert len(found["categories"]) == slots
 
 
+@pytest.mark.parametrize("days", [(5,), (5, 12)])
+async def test_one_or_two_weeks_of_a_year_are_not_hours_of_it(modules, days):
+    year = {"from": "2026-01-01T00:00:00.000+09:00", "to": "2027-01-01T00:00:00.000+09:00"}
+    rows = [[f"2026-10-{day:02}T00:00:00.000+09:00", 0.5, 0] for day in days]
+    found = await modules("en", "pivot", "m.pivot(a)", answer(rows, "time", "unix_ns", range=year))
+    assert found["categories"] == [row[0] for row in rows]
+
+
+async def test_a_point_between_gaps_has_a_dot(modules):
+    lonely = "m.lonely(a, {key: 'n'}, {showSymbol: false}).map((each) => each.data)"
+    points = [1, None, 2, 3, None, 0, None, None, 4]
+    alone = [1, None, None, None, None, 0, None, None, 4]
+    assert await modules("en", "draw/over_time", lonely, points) == [alone]
+    assert await modules("en", "draw/over_time", lonely, [1, 2, None, None]) == []
+    dots = lonely.replace("false", "true")
+    assert await modules("en", "draw/over_time", dots, points) == []
+
+
 async def test_hours_across_a_change_of_the_clock_are_in_order(modules):
     """On 2026-10-25 Berlin's clocks read 02:00 twice; the offset tells which."""
     hours = [

@@ -3,6 +3,7 @@ import { DAY, wall } from "./format.js";
 
 const HOUR = 3_600_000;
 const MAX_SLOTS = 10_000;
+const UNTOLD_SLOTS = 1000;
 const ADDS_UP = new Set(["count", "tokens"]);
 
 export function columnIndex(answer, name) {
@@ -99,6 +100,9 @@ function filled(seen, smallest, written, range) {
   const apart = (step) => times.every((time) => (time - times[0]) % step === 0);
   const step = (times.length > 2 && longer.find(apart)) || smallest;
   if (!apart(step)) return times.map((time) => byTime.get(time));
+  // One or two rows don't tell their period, and weeks are not looked at in hours.
+  if (times.length < 3 && range && (wall(range.to) - wall(range.from)) / step > UNTOLD_SLOTS)
+    return times.map((time) => byTime.get(time));
   let [first, last] = [times[0], times.at(-1)];
   if (range && step === smallest) {
     // Extend to both ends of the requested range, also where there are no rows.

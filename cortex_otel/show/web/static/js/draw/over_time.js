@@ -152,7 +152,7 @@ function lines(series, paint, data, answer) {
         : undefined,
   };
   if (answer.stacked || !data.partial.includes(true))
-    return [{ ...common, id: series.key, data: series.points }];
+    return [{ ...common, id: series.key, data: series.points }, ...lonely(series.points, series, common)];
   const over = series.points.map((point, index) => (data.partial[index] ? null : point));
   // The dashed part begins at the last complete point, so that the line has no gap.
   const open = series.points.map((point, index) =>
@@ -160,6 +160,7 @@ function lines(series, paint, data, answer) {
   );
   return [
     { ...common, id: series.key, data: over },
+    ...lonely(over, series, common),
     {
       ...common,
       id: `${series.key}/partial`,
@@ -171,6 +172,15 @@ function lines(series, paint, data, answer) {
       symbolSize: 6,
     },
   ];
+}
+
+// No line leads to a point between gaps: where the others have no dots, it has one.
+export function lonely(points, { key }, common) {
+  if (common.showSymbol || common.stack) return [];
+  const gap = (index) => (points[index] ?? null) === null;
+  const alone = points.map((point, index) => (gap(index - 1) && gap(index + 1) ? point : null));
+  if (alone.every((point) => point === null)) return [];
+  return [{ ...common, id: `${key}/alone`, data: alone, areaStyle: undefined, showSymbol: true }];
 }
 
 function bars(series, paint, data, answer) {
