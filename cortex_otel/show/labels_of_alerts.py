@@ -6,7 +6,7 @@ from typing import Final
 
 from cortex_otel.locale import N_
 
-__all__ = ["OUTCOMES", "RULES", "SERVICES", "STATES", "TROUBLES"]
+__all__ = ["CHANNELS", "DELIVERIES", "OUTCOMES", "RULES", "SERVICES", "STATES", "TROUBLES"]
 
 #: As people write the services that are declared; others have their name.
 SERVICES: Final = {"mcp": "MCP", "extension": "Extension", "web": "Web"}
@@ -29,6 +29,14 @@ OUTCOMES: Final = {
     "failed": N_("Failed"),
     "timed_out": N_("Timed out"),
     "interrupted": N_("Interrupted"),
+}
+CHANNELS: Final = {"slack": "Slack", "webhook": N_("Webhook"), "command": N_("Command")}
+#: How far it is that a channel was told.
+DELIVERIES: Final = {
+    "delivered": N_("delivered"),
+    "given up": N_("given up"),
+    "waiting": N_("waiting"),
+    "trying": N_("trying"),
 }
 #: What keeps a process from storing or reading, as named in its heartbeat.
 TROUBLES: Final = {

@@ -84,6 +84,8 @@ _LABELS = {
     **{f"rule={each}": title for each, title in labels_of_alerts.RULES.items()},
     **{f"state={each}": title for each, title in labels_of_alerts.STATES.items()},
     **{f"outcome={each}": title for each, title in labels_of_alerts.OUTCOMES.items()},
+    **{f"channel={each}": title for each, title in labels_of_alerts.CHANNELS.items()},
+    **{f"delivery={each}": title for each, title in labels_of_alerts.DELIVERIES.items()},
 }
 #: A label, and an example of what to type.
 _FILTERS = {
@@ -146,6 +148,7 @@ def page_html(
         subject=subject,
         panels=_laid_out([_panel(panel, language) for panel in page.panels]),
         own_filters=[name for name in page.filters if name in ROW_FILTERS],
+        has_tiers="user_tier" in page.filters,
         controls=[_control(OwnParameter(each), language) for each in page.controls],
         default_since=page.since,
     )

@@ -9,7 +9,6 @@ const PATH = `${API}/alerts`;
 // The store changes four times a second, alerts don't.
 const REST_MS = 2000;
 const RULES = ["error_rate", "response_time", "service_down", "store", "job", "disk"];
-const CHANNELS = { slack: "Slack", webhook: N_("Webhook"), command: N_("Command") };
 const FIELDS = [
   { key: "error_rate", title: N_("Error rate above, %"), min: 0.1, max: 100, scale: 100 },
   { key: "response_ms", title: N_("Average response above, ms"), min: 1, max: 3_600_000 },
@@ -47,8 +46,14 @@ async function load() {
   const isFirst = answer === null;
   answer = found;
   if (client.page === "overview") line();
-  // What is being typed is left alone.
-  if (form && (isFirst || !form.contains(document.activeElement))) paint();
+  // What is being typed, or isn't saved yet, is left alone.
+  if (form && (isFirst || !(form.contains(document.activeElement) || isEdited()))) paint();
+}
+
+function isEdited() {
+  return [...form.querySelectorAll("input")].some(
+    (each) => each.value !== each.defaultValue || each.checked !== each.defaultChecked,
+  );
 }
 
 function line() {
@@ -100,7 +105,7 @@ function paint() {
       ),
     ),
   );
-  const told = channels.map((each) => (each === "slack" ? CHANNELS.slack : _(CHANNELS[each])));
+  const told = channels.map((each) => format.named("channel", each));
   const where = told.length
     ? _("Told to: {channels}.", { channels: told.join(", ") })
     : _("Nobody is told: no channel is set (CORTEX_OTEL_SLACK_WEBHOOK_URL).");
@@ -118,7 +123,7 @@ function paint() {
         h("button", { class: "primary" }, _("Save")),
         h("p", { class: "saved-said" }, where),
         h("p", { class: "saved-said", role: "status" }, message),
-        locked.length && h("p", { class: "saved-said" }, _("Set by the environment: {names}", { names: locked.join(", ") })),
+        locked.length > 0 && h("p", { class: "saved-said" }, _("Set by the environment: {names}", { names: locked.join(", ") })),
         problems.map((each) => h("p", { class: "saved-problem" }, each)),
       ),
     ),
@@ -152,6 +157,7 @@ async function save(event) {
     answer = await send("POST", `${PATH}/rules`, body);
     message = _("Saved. It holds within a second.");
     paint();
+    form.querySelector("button").focus();
   } catch (error) {
     message = presentable(error).message;
     form.querySelector("[role=status]").textContent = message;

@@ -121,8 +121,15 @@ export function word(value) {
   return Object.hasOwn(client.labels, value) ? client.labels[value] : value;
 }
 
+const TOLD = /(^|, )(slack|webhook|command) (delivered|given up|waiting|trying)\b/g;
+
 /** A value of a closed list that only the column `name` has; undefined if it is none. */
 export function named(name, value) {
+  if (name === "delivery")
+    return value?.replace(
+      TOLD,
+      (_all, before, channel, state) => `${before}${named("channel", channel)} ${client.labels[`delivery=${state}`]}`,
+    );
   return client.labels[`${name}=${value}`];
 }
 
