@@ -100,11 +100,17 @@ class Admin:
 
 @pytest.fixture(scope="session")
 def population_home(tmp_path_factory):
-    """A home whose database has the demo's synthetic data: 45 days, 150 users, until now."""
+    """A home whose database has the demo's synthetic data: 45 days, 150 users, until now.
+
+    The named metrics of it are written too: by a job, pages would change while they are looked at.
+    """
     from cortex_otel.demo.synthetic_data import fill
+    from cortex_otel.operate.metrics import write_metrics
+    from cortex_otel.settings import Settings
 
     home = tmp_path_factory.mktemp("population")
     fill(home / "cortex.db", days=45, users=150, seed=1, now_ns=time.time_ns())
+    write_metrics(Settings(home=home, time_zone="Asia/Seoul"))
     return home
 
 

@@ -16,9 +16,18 @@ from cortex_otel.show.web import views
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SHOTS = Path(__file__).parents[2] / ".screenshots"
-#: What it compares is of the first weeks of users, which must be over.
-SINCE = {"reliability": "90d"}
+#: The one compares the first weeks of users, which must be over; the other is for a year.
+SINCE = {"reliability": "90d", "history": "365d"}
 PATHS = [each for each in PAGES if each != "user"]
+
+#: Canvases know nothing of a theme: each must be drawn again.
+KEEP_CHARTS = """() => {
+    window.charts = new Map();
+    for (const each of document.querySelectorAll("canvas")) charts.set(each, each.toDataURL());
+}"""
+ALL_REDRAWN = """() => [...document.querySelectorAll("canvas")].every(
+    (each) => each.toDataURL() !== charts.get(each)
+)"""
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +79,9 @@ async def test_each_page_is_whole(admin, visit, name, language):
     assert await page.locator("canvas, .cards, tbody tr").count()
     assert await axe(page) == []
     await shoot(page, f"{name}-{language}-light")
+    await page.evaluate(KEEP_CHARTS)
     await page.emulate_media(color_scheme="dark")
+    await page.wait_for_function(ALL_REDRAWN)
     await page.settled()
     assert await axe(page) == []
     await shoot(page, f"{name}-{language}-dark")
@@ -95,6 +106,13 @@ async def test_the_list_of_reports_is_whole(admin, visit, language, scheme):
     assert await page.locator("a[download]").count() == 1
     assert await axe(page) == []
     await shoot(page, f"reports-{language}-{scheme}")
+
+
+async def test_the_form_of_thresholds_says_who_is_told_and_no_more(admin, visit):
+    page = await visit(admin, "operations")
+    said = await page.locator("#alert-rules .saved").inner_text()
+    nobody = "Nobody is told: no channel is set (CORTEX_OTEL_SLACK_WEBHOOK_URL)."
+    assert said.split() == ["Save", *nobody.split()]
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
