@@ -75,6 +75,7 @@ _DATABASE_SUFFIXES: Final = (
     SUFFIX,
     f"{SUFFIX}-wal",
     f"{SUFFIX}-shm",
+    f"{SUFFIX}-journal",
     "",
 )
 
