@@ -47,6 +47,19 @@ function spark({ categories, series: [first], unit, partial }) {
     }
     return path;
   };
+  // What is below the line: nothing below its gaps.
+  const below = (to) => {
+    let path = "";
+    for (let index = 0; index <= to; index++) {
+      const point = first.points[index];
+      if (point === null) continue;
+      const at = x(index).toFixed(1);
+      if ((first.points[index - 1] ?? null) === null) path += `M${at} ${HEIGHT}`;
+      path += `L${at} ${y(point).toFixed(1)}`;
+      if (index === to || first.points[index + 1] === null) path += `L${at} ${HEIGHT}Z`;
+    }
+    return path;
+  };
   const last = first.points.findLastIndex((point) => point !== null);
   // The period that isn't over is dashed: a fall there is no fall.
   const firstOpen = partial.indexOf(true);
@@ -58,7 +71,7 @@ function spark({ categories, series: [first], unit, partial }) {
     svg(
       "svg",
       { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false" },
-      svg("path", { class: "spark-area", d: over > 0 ? `${whole}L${x(over).toFixed(1)} ${HEIGHT}L${x(0).toFixed(1)} ${HEIGHT}Z` : "" }),
+      svg("path", { class: "spark-area", d: below(over) }),
       svg("path", { class: "spark-line", d: whole }),
       over < last && svg("path", { class: "spark-line", "data-open": "", d: line(over, last) }),
     ),
