@@ -110,7 +110,7 @@ def population_home(tmp_path_factory):
 
     home = tmp_path_factory.mktemp("population")
     fill(home / "cortex.db", days=45, users=150, seed=1, now_ns=time.time_ns())
-    write_metrics(Settings(home=home, time_zone="Asia/Seoul"))
+    write_metrics(Settings(home=home, time_zone="Asia/Seoul"), rest=0)
     return home
 
 
