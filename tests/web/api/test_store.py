@@ -87,7 +87,8 @@ def test_an_empty_store_hints_at_what_fills_each_panel(serve, client_of, tmp_pat
     connection.pragma("journal_mode", "WAL")
     schema.migrate(connection)
     connection.close()
-    client = client_of(serve(tmp_path))
+    # With jobs it has something to show: those.
+    client = client_of(serve(tmp_path, CORTEX_OTEL_JOBS="false"))
     from cortex_otel.show.pages import PAGES
 
     for page in PAGES.values():
