@@ -6,9 +6,9 @@ import json
 import time
 from collections import Counter
 
+import pytest
 from store_kit import DAY, MONDAY, SERIES, SESSION, USER, held, ledger, record, rows
 
-from cortex_otel.receive.intake import Intake
 from cortex_otel.settings import read_environment
 from cortex_otel_exporters.presence import Presence, Presences
 from cortex_otel_exporters.sqlite import buffer
@@ -110,6 +110,7 @@ def test_a_rolled_back_batch_leaves_no_keys_behind(path):
 
 
 def test_the_receiver_keeps_it_too(home):
+    intake = pytest.importorskip("cortex_otel.receive.intake")  # its packages are an extra
     settings = read_environment(
         {"CORTEX_OTEL_HOME": str(home), "CORTEX_OTEL_SAMPLING": "*=0.000001"}
     )
@@ -127,7 +128,7 @@ def test_the_receiver_keeps_it_too(home):
     ]
     resource = {"attributes": told(**{"service.name": "shop", "cortex.service": "extension"})}
     request = {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": logs}]}]}
-    (part,) = Intake(settings).parts("logs", json.dumps(request).encode(), is_json=True)
+    (part,) = intake.Intake(settings).parts("logs", json.dumps(request).encode(), is_json=True)
     assert part.ledger["event", "sampled_out", ""] == 30
     assert part.records == []
     kept = part.presences.take()
