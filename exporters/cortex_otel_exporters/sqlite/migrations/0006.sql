@@ -41,7 +41,7 @@ CREATE TABLE alert_messages (
     next_attempt INTEGER NOT NULL,  -- Unix ns; while one is made, when another may make the next
     delivered    INTEGER,           -- Unix ns; NULL: not yet
     given_up     INTEGER,           -- Unix ns; NULL: not
-    error        TEXT,              -- of the last attempt, without secrets
+    error        TEXT,              -- of the last attempt, without credentials
     UNIQUE (alert_key, state, channel)
 );
 
