@@ -28,7 +28,9 @@ from cortex_otel.demo.synthetic_data import Facts, fill, filled_at
 from cortex_otel.demo.truths import TRUTHS
 from cortex_otel.locale import _
 from cortex_otel.operate.job import JobError
+from cortex_otel.operate.leases import Leases
 from cortex_otel.operate.metrics import write_metrics
+from cortex_otel.operate.scheduler import Scheduler
 from cortex_otel.semconv import PAYING_TIERS
 from cortex_otel.settings import read_environment
 from cortex_otel_exporters.sqlite.reader import open_reader
@@ -165,6 +167,8 @@ def show(directory: Path, servers: Sequence[Server], *, as_json: bool) -> tuple[
     try:
         # Before the pages are looked at; from then on it is a job of the server.
         write_metrics(settings, rest=0)
+        if not Leases(settings.database).read():
+            Scheduler(settings).look()  # a server plans its jobs some seconds after it starts
     except JobError as error:
         complain(str(error))
     if as_json or not sys.stdout.isatty():
