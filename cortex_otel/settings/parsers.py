@@ -152,15 +152,6 @@ def headers_file(text: str) -> Path:
     return path
 
 
-def _file(text: str) -> Path:
-    if not text.strip() or "\0" in text:
-        raise ValueError
-    try:
-        return Path(text).expanduser().absolute()
-    except RuntimeError:  # `~name` of nobody
-        raise ValueError from None
-
-
 def key(text: str) -> str:
     """Text that is not blank."""
     if not text.strip():

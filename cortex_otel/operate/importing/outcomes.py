@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cortex_otel import semconv as sc
 from cortex_otel.operate.importing.values import RESULTS, RefusedLine, flag, text_of, word_of
+from cortex_otel_exporters.jsonl.line import error_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +74,7 @@ def _error(
         name = name or _first(error, _ERROR_NAMES)
         return name, text_of(error.get("message")), stack or _first(error, _ERROR_STACKS), place
     if isinstance(error, str) and shape.is_own:
-        name, place = _own_error(error)
+        name, place = error_parts(error)
         return name, None, stack, place
     return name, error if isinstance(error, str) else None, stack, place
 
@@ -102,17 +103,6 @@ def _result(found: Mapping[str, Any]) -> str | None:
     if is_unknown and not found.get("error"):
         raise RefusedLine("unknown_result")
     return None
-
-
-def _own_error(error: str) -> tuple[str, str]:
-    """Type and place of the ``error`` of our own log: ``ValueError at app:run:10``."""
-    name, mark, place = error.partition(": ")
-    if mark:
-        return name, place
-    name = error.partition(" ")[0].partition("[")[0]
-    if ":" in name:  # a place alone
-        return "", error
-    return name, "" if name == error else error
 
 
 def _first(value: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
