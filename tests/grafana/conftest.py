@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -202,6 +203,18 @@ def changed_store(tmp_path_factory):
     yield of
     for store in made.values():
         store.close()
+
+
+@pytest.fixture(scope="session")
+def store_of_today(tmp_path_factory):
+    """A population whose last events are of this hour."""
+    from cortex_otel.demo.synthetic_data import fill
+
+    path, now = tmp_path_factory.mktemp("grafana") / "today.db", time.time_ns()
+    fill(path, days=45, users=60, seed=4, now_ns=now)
+    store = _store(path, now)
+    yield store
+    store.close()
 
 
 @pytest.fixture(params=["random_store", "population_store"])

@@ -131,13 +131,13 @@ def test_days_across_a_clock_change_are_the_same(page_id, place, season, dashboa
 
 
 @pytest.mark.parametrize("page_id", ["users", "conversion", "retention", "lifecycle"])
-def test_days_to_come_are_not_days_without_users(page_id, dashboards, population_store):
+def test_days_to_come_are_not_days_without_users(page_id, dashboards, store_of_today):
     """ "This week" ends on Sunday."""
     now = time.time_ns()
     plain = dashboards["en"][generator.uid_of(PAGES[page_id])]
     for place in range(len(PAGES[page_id].panels)):
         of_now, to_sunday = (
-            shown_of(plain, place, {}, population_store.over, (now - 21 * seeding.DAY, end)).rows
+            shown_of(plain, place, {}, store_of_today.over, (now - 21 * seeding.DAY, end)).rows
             for end in (now, now + 6 * seeding.DAY)
         )
         assert to_sunday == of_now
