@@ -61,7 +61,7 @@ __all__ = [
 ]
 
 _HEX: Final = frozenset("0123456789abcdef")
-_HASH_DIGITS, _FEWEST_DIGITS = 64, 8
+_HASH_DIGITS, _MIN_DIGITS = 64, 8
 _SECONDS_LOCKED: Final = 30.0
 _SECONDS_FOR_READERS: Final = 10.0
 #: What is derived of the events, or of no use without the database.
@@ -121,7 +121,7 @@ def hashes_of(settings: Settings, text: str) -> tuple[str, ...]:
     keyed = IdentityResolver(settings).hash_user(text)
     plain = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     hashes = tuple(dict.fromkeys((keyed, plain)))
-    if len(text) < _FEWEST_DIGITS or not _HEX.issuperset(text.lower()):
+    if len(text) < _MIN_DIGITS or not _HEX.issuperset(text.lower()):
         return hashes
     with contextlib.closing(open_reader(settings.database)) as connection:
         if _user_keys(connection, hashes):
