@@ -78,7 +78,7 @@ class Converter:
         redactor: what may be kept.
         resolver: whose records these are.
         service: the Cortex service they belong to, where they don't say.
-        count_removed: told how many attributes redaction removed.
+        count_removed: called with how many attributes redaction removed.
         session: the session of records that don't say theirs; this process's by default.
         names: the budget of names, where it is shared by several converters.
     """
@@ -307,16 +307,16 @@ class Converter:
 
     def _as_in(self, series: Series, kind: str, name: str) -> str:
         """``name`` if the row with ``series`` has it or could have it for nothing."""
-        told = {
+        stored = {
             "tool": series.tool_name,
             "error": series.error_type,
             "service": series.service,
         }[kind]
         # An error may have both a word and an exception's class, of which the row has one.
-        is_open = told != OTHER or kind == "error"
-        if name == told or (is_open and self._names.has(kind, name)):
+        is_open = stored != OTHER or kind == "error"
+        if name == stored or (is_open and self._names.has(kind, name)):
             return name
-        return (told or OTHER) if kind == "error" else OTHER
+        return (stored or OTHER) if kind == "error" else OTHER
 
     def digest_of_body(self, body: str) -> dict[str, object]:
         """What is kept of a plain log line."""
@@ -368,10 +368,10 @@ class Converter:
         error_type = error.error_type if result != "success" else ""
         if error.frames:
             data[sc.EXCEPTION_STACKTRACE] = list(error.frames)
-        if told := get(sc.CORTEX_PROJECT_ID):
-            project_id = names.bounded("project", told)
-        if told := get(sc.CORTEX_BRANCH_ID):
-            branch_id = names.bounded("branch", told)
+        if sent := get(sc.CORTEX_PROJECT_ID):
+            project_id = names.bounded("project", sent)
+        if sent := get(sc.CORTEX_BRANCH_ID):
+            branch_id = names.bounded("branch", sent)
         measures: tuple[tuple[str, float], ...] = ()
         if event_type != SPAN_EVENT_TYPE and not MEASURE_KEYS.isdisjoint(data):
             measures = measures_of(data)
@@ -478,11 +478,11 @@ class Converter:
         """Who it is, and project and branch as they may be kept: a provider gives any text."""
         identity = self._resolver.current()
         if self._identity is None or identity is not self._identity[0]:
-            told = {
+            ids = {
                 sc.CORTEX_PROJECT_ID: identity.project_id,
                 sc.CORTEX_BRANCH_ID: identity.branch_id,
             }
-            kept = self._sort(self._clean({key: text for key, text in told.items() if text}))[0]
+            kept = self._sort(self._clean({key: text for key, text in ids.items() if text}))[0]
             last_overflow = self._names.last_overflow
             project, branch = (
                 self._names.bounded(kind, kept[key]) if key in kept else ""
@@ -525,11 +525,11 @@ class Converter:
     def _session_of(
         self, columns: Mapping[str, Any], scope: InstrumentationScope | None
     ) -> Session:
-        told = columns.get(sc.SESSION_ID)
-        if told is None and (scope is None or scope.name not in _SCOPES_WITHOUT_SESSIONS):
-            told = columns.get(sc.MCP_SESSION_ID)
+        session_id = columns.get(sc.SESSION_ID)
+        if session_id is None and (scope is None or scope.name not in _SCOPES_WITHOUT_SESSIONS):
+            session_id = columns.get(sc.MCP_SESSION_ID)
         session = self._session()
-        return session if told is None else session._replace(session_id=str(told))
+        return session if session_id is None else session._replace(session_id=str(session_id))
 
 
 @lru_cache(maxsize=1024)

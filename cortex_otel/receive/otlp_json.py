@@ -116,11 +116,11 @@ class JsonReader:
             raise MalformedError(f"{name} holds nothing but what isn't an object")
         for group in groups:
             try:
-                told = self._resource(group)
+                resource = self._resource(group)
             except MalformedError as error:
                 self.losses.left_out[str(error)] += 1
-                told = OtlpResource({})
-            yield Group(told, items(group, told))
+                resource = OtlpResource({})
+            yield Group(resource, items(group, resource))
 
     def _resource(self, group: dict[str, Any]) -> OtlpResource:
         resource = object_of(group, "resource")
@@ -128,13 +128,13 @@ class JsonReader:
             key = orjson.dumps(resource)
         except TypeError:  # nested deeper than it writes
             return OtlpResource(attributes(resource, self.losses))
-        told = self._resources.get(key)
-        if told is None:
-            told = OtlpResource(attributes(resource, self.losses))
+        found = self._resources.get(key)
+        if found is None:
+            found = OtlpResource(attributes(resource, self.losses))
             if len(self._resources) >= _MAX_RESOURCES or len(key) > _MAX_RESOURCE_LENGTH:
                 self._resources.clear()
-            self._resources[key] = told
-        return told
+            self._resources[key] = found
+        return found
 
     def _objects(self, parent: dict[str, Any], name: str) -> list[dict[str, Any]]:
         """The messages of a list; what is none is counted as a refused record."""
@@ -155,7 +155,7 @@ class JsonReader:
         return found
 
     def _spans(
-        self, resource_spans: dict[str, Any], told: OtlpResource
+        self, resource_spans: dict[str, Any], resource: OtlpResource
     ) -> Iterator[SpanData | str]:
         for scope_spans in self._objects(resource_spans, "scopeSpans"):
             scope = self._scope(scope_spans)
@@ -169,7 +169,7 @@ class JsonReader:
                     kind = get("kind")
                     if type(kind) is not int or kind >= len(KINDS):
                         kind = enum(kind, "kind", _KIND_NAMES)
-                    said = attributes(span, self.losses)
+                    span_attributes = attributes(span, self.losses)
                     status, events, name = get("status"), get("events"), get("name")
                     if type(name) is not str:
                         name = text(span, "name")
@@ -187,7 +187,7 @@ class JsonReader:
                 yield _new_tuple(
                     SpanData,
                     (
-                        said,
+                        span_attributes,
                         name,
                         KINDS[kind] if 0 <= kind < len(KINDS) else KINDS[0],
                         int(trace_id, 16),
@@ -198,8 +198,8 @@ class JsonReader:
                         StatusCode.ERROR if has_failed else StatusCode.UNSET,
                         exceptions,
                         scope,
-                        told,
-                        is_plain(said),
+                        resource,
+                        is_plain(span_attributes),
                     ),
                 )
 
@@ -213,18 +213,20 @@ class JsonReader:
                     self.losses.left_out[str(error)] += 1
         return found
 
-    def _logs(self, resource_logs: dict[str, Any], told: OtlpResource) -> Iterator[LogData | str]:
+    def _logs(
+        self, resource_logs: dict[str, Any], resource: OtlpResource
+    ) -> Iterator[LogData | str]:
         for scope_logs in self._objects(resource_logs, "scopeLogs"):
             scope = self._scope(scope_logs)
             for log in self._objects(scope_logs, "logRecords"):
                 try:
-                    record = self._log(log, scope, told)
+                    record = self._log(log, scope, resource)
                 except MalformedError as error:
                     yield str(error)
                 else:
                     yield record
 
-    def _log(self, log: dict[str, Any], scope: Scope, told: OtlpResource) -> LogData:
+    def _log(self, log: dict[str, Any], scope: Scope, resource: OtlpResource) -> LogData:
         trace_id, span_id = text(log, "traceId"), text(log, "spanId")
         if trace_id and not _TRACE_ID.fullmatch(trace_id):
             raise MalformedError("traceId isn't 32 hexadecimal digits")
@@ -243,7 +245,7 @@ class JsonReader:
                 int(trace_id, 16) if trace_id else 0,
                 int(span_id, 16) if span_id else 0,
                 scope,
-                told,
+                resource,
                 None,
                 None,
                 severity_text if type(severity_text) is str else "",
@@ -259,7 +261,7 @@ class JsonReader:
             return 0
 
     def _points(
-        self, resource_metrics: dict[str, Any], _told: OtlpResource
+        self, resource_metrics: dict[str, Any], _resource: OtlpResource
     ) -> Iterator[Point | str]:
         for scope_metrics in self._objects(resource_metrics, "scopeMetrics"):
             scope = self._scope(scope_metrics)
@@ -307,13 +309,13 @@ class JsonReader:
         return found
 
     def _new_scope(self, scope: dict[str, Any]) -> Scope:
-        name, version, told = "", "", {}
+        name, version, sent = "", "", {}
         try:
             name, version = text(scope, "name"), text(scope, "version")
-            told = attributes(scope, self.losses)
+            sent = attributes(scope, self.losses)
         except MalformedError as error:
             self.losses.left_out[str(error)] += 1
-        return Scope(name, version, told)
+        return Scope(name, version, sent)
 
 
 def _looks_like(found: Any, name: str) -> TypeGuard[dict[str, Any]]:

@@ -154,9 +154,9 @@ class Charts:
         series = [{"name": title, "points": self._by_day(rows, column, 0), "form": "line"}]
         # The same scale for every week: from none to all.
         chart = self._lines(title, series, "ratio", self._open_from(rows), empty=not rows, least=1)
-        said = self._("Target {value}", value=self._numbers.ratio(target))
-        chart["target"] = {"at": target, "label": said}
-        chart["alt"] += f" {said}."
+        text = self._("Target {value}", value=self._numbers.ratio(target))
+        chart["target"] = {"at": target, "label": text}
+        chart["alt"] += f" {text}."
         return chart
 
     def _by_day(self, rows: Sequence[Row], column: str, shift: int) -> _Points:
@@ -224,7 +224,7 @@ class Charts:
         return {"top": top, "ticks": [{"at": at, "label": written(round(at, 6))} for at in ticks]}
 
     def _described(self, title: str, labels: list[str], series: list[Chart], unit: str) -> str:
-        said = "; ".join(
+        text = "; ".join(
             "{}: {}".format(
                 each["name"],
                 ", ".join(
@@ -234,7 +234,7 @@ class Charts:
             )
             for each in series
         )
-        return f"{title}. {said}."
+        return f"{title}. {text}."
 
 
 def _day(epoch_day: int) -> date:
