@@ -48,7 +48,7 @@ def add_to(commands: Commands) -> None:
         "action",
         nargs="?",
         choices=("test",),
-        help=_("test: send a sample, and say what came back"),
+        help=_("test: send a sample, and print the answer"),
     )
     command.add_argument("--channel", choices=_CHANNELS, help=_("only to this one"))
     add_json(command)
@@ -95,7 +95,7 @@ def _list(arguments: argparse.Namespace, settings: Settings) -> int:
         complain(str(problem))
     rows = found.records()
     if not rows:
-        line(_("Nothing is wrong, and nothing was in the last {days} days.", days=_DAYS))
+        line(_("No alert is firing, and none fired in the last {days} days.", days=_DAYS))
         return 0
     cells = [_cells(row, zone) for row in rows]
     widths = [max(width(row[place]) for row in cells) for place in range(len(cells[0]))]

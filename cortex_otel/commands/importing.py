@@ -34,7 +34,7 @@ _FILE_ERRORS = {
     "special": N_("{name} isn't a regular file"),
     "unreadable": N_("{name} can't be read"),
     "not_text": N_("{name} isn't text: JSON lines, OTLP/JSON lines or CSV are needed"),
-    "not_known": N_("{name} is none of JSON lines, OTLP/JSON lines and CSV"),
+    "not_known": N_("{name} is neither JSON lines nor OTLP/JSON lines nor CSV"),
     "not_csv": N_("{name} has no header line"),
     "gzip_cut": N_("{name}: the compressed file ends too early; what there was is taken"),
     "gzip_damaged": N_("{name}: the compressed file is damaged; nothing of it is taken"),
