@@ -1,4 +1,4 @@
-"""``cortex-otel alerts``: what is wrong and was, and a test of whom it is told."""
+"""``cortex-otel alerts``: what is wrong and was, and a test of its channels."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def add_to(commands: Commands) -> None:
         commands,
         "alerts",
         run,
-        _("show what is wrong and was, or test whom it is told"),
+        _("show current and past alerts, or test their channels"),
         examples=_(
             "examples:\n"
             "  cortex-otel alerts                       what fires, and the last 30 days\n"
@@ -48,7 +48,7 @@ def add_to(commands: Commands) -> None:
         "action",
         nargs="?",
         choices=("test",),
-        help=_("test: send a sample, and say what came back"),
+        help=_("test: send a sample, and print the answer"),
     )
     command.add_argument("--channel", choices=_CHANNELS, help=_("only to this one"))
     add_json(command)
@@ -95,7 +95,7 @@ def _list(arguments: argparse.Namespace, settings: Settings) -> int:
         complain(str(problem))
     rows = found.records()
     if not rows:
-        line(_("Nothing is wrong, and nothing was in the last {days} days.", days=_DAYS))
+        line(_("No alert is firing, and none fired in the last {days} days.", days=_DAYS))
         return 0
     cells = [_cells(row, zone) for row in rows]
     widths = [max(width(row[place]) for row in cells) for place in range(len(cells[0]))]
@@ -121,7 +121,7 @@ def _cells(row: dict[str, Value], zone: Zone) -> list[str]:
         age(round(duration * 10**6)) if isinstance(duration, (int, float)) else "–",
         value or "–",
         " ".join(str(row[name]) for name in ("tool_name", "error_type") if row[name]) or "–",
-        str(row["delivery"] or _("told to nobody")),
+        str(row["delivery"] or _("sent to nobody")),
     ]
 
 
@@ -138,17 +138,17 @@ def _test(arguments: argparse.Namespace, settings: Settings) -> int:
     outcomes = [(each.name, each.send(message)) for each in channels]
     if arguments.json:
         answers = {
-            name: {"delivered": outcome.is_delivered, "answer": outcome.said}
+            name: {"delivered": outcome.is_delivered, "answer": outcome.reply}
             for name, outcome in outcomes
         }
         line(json.dumps(answers, indent=2))
     else:
         for name, outcome in outcomes:
-            said = printable(outcome.said)
+            reply = printable(outcome.reply)
             if outcome.is_delivered:
-                line(_("{channel}: delivered ({answer})", channel=name, answer=said))
+                line(_("{channel}: delivered ({answer})", channel=name, answer=reply))
             else:
-                line(_("{channel}: not delivered ({answer})", channel=name, answer=said))
+                line(_("{channel}: not delivered ({answer})", channel=name, answer=reply))
     return 0 if all(outcome.is_delivered for _name, outcome in outcomes) else 1
 
 

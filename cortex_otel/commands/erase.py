@@ -44,7 +44,7 @@ def add_to(commands: Commands) -> None:
         commands,
         "erase",
         run,
-        _("delete what is known of a user, what is from before a day, or everything"),
+        _("delete a user's data, everything before a day, or everything"),
         examples=_(
             "examples:\n"
             "  cortex-otel erase --user me@example.org --dry-run   what is known of them\n"
@@ -67,7 +67,7 @@ def add_to(commands: Commands) -> None:
     )
     what.add_argument("--all", action="store_true", help=_("the database, logs and reports"))
     command.add_argument(
-        "--dry-run", action="store_true", help=_("say what there is, and delete nothing")
+        "--dry-run", action="store_true", help=_("show what would be erased, and delete nothing")
     )
     command.add_argument("--yes", action="store_true", help=_("don't ask"))
     add_json(command)
@@ -140,9 +140,9 @@ def _erase_more(arguments: argparse.Namespace, settings: Settings) -> int:
             return _SENSELESS
     if arguments.dry_run:
         line(
-            _("Everything in {home} would go; settings and keys stay.", home=settings.home)
+            _("Everything in {home} would be erased; settings and keys stay.", home=settings.home)
             if arguments.all
-            else _("What is from before {moment} would go.", moment=zone.iso(before_ns))
+            else _("Everything from before {moment} would be erased.", moment=zone.iso(before_ns))
         )
         return 0
     what = _("everything in {home}", home=settings.home) if arguments.all else arguments.before
@@ -162,7 +162,7 @@ def _is_confirmed(arguments: argparse.Namespace, what: str) -> bool:
     if arguments.yes:
         return True
     if not sys.stdin.isatty():
-        complain(_("nobody is there to ask: say --yes to erase without a question"))
+        complain(_("there is no terminal to ask on: add --yes to erase without confirmation"))
         return False
     sys.stderr.write(
         _("This can't be undone: {what}. Type {word} to go on: ", what=what, word=_WORD)
@@ -213,7 +213,5 @@ def _proof(done: Erasure, hashes: tuple[str, ...]) -> Iterator[str]:
     else:
         yield _("No file holds the hash any more: {hashes}", hashes=shown)
     if done.is_in_sums:
-        yield _(
-            "What events that were deleted for their age had added to sums stays: sums name nobody."
-        )
-    yield _("Backups that were made before still hold it, until they are deleted for their age.")
+        yield _("What events deleted earlier had added to sums stays: sums name nobody.")
+    yield _("Earlier backups still hold it until they expire.")

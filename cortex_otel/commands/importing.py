@@ -34,7 +34,7 @@ _FILE_ERRORS = {
     "special": N_("{name} isn't a regular file"),
     "unreadable": N_("{name} can't be read"),
     "not_text": N_("{name} isn't text: JSON lines, OTLP/JSON lines or CSV are needed"),
-    "not_known": N_("{name} is none of JSON lines, OTLP/JSON lines and CSV"),
+    "not_known": N_("{name} is neither JSON lines nor OTLP/JSON lines nor CSV"),
     "not_csv": N_("{name} has no header line"),
     "gzip_cut": N_("{name}: the compressed file ends too early; what there was is taken"),
     "gzip_damaged": N_("{name}: the compressed file is damaged; nothing of it is taken"),
@@ -61,7 +61,7 @@ _WIDTH = 12
 def add_common(command: Parser) -> None:
     """Add the options that both have."""
     command.add_argument(
-        "--dry-run", action="store_true", help=_("tell what would come in, and change nothing")
+        "--dry-run", action="store_true", help=_("show what would be imported, and change nothing")
     )
     command.add_argument(
         "--time-zone",

@@ -70,7 +70,7 @@ def add_to(commands: Commands) -> None:
     command.add_argument(
         "--force",
         action="store_true",
-        help=_("run it even if another process does; that one ends"),
+        help=_("run it even if another process is running it; that one ends"),
     )
     command.add_argument("--lease", help=argparse.SUPPRESS)
     add_json(command)

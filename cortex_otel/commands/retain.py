@@ -38,10 +38,10 @@ def add_to(commands: Commands) -> None:
         commands,
         "retain",
         run,
-        _("delete what is older than is kept, or more than is allowed"),
+        _("delete data past its age or size limit"),
         examples=_(
             "examples:\n"
-            "  cortex-otel retain --dry-run     what would go, and how much it frees\n"
+            "  cortex-otel retain --dry-run     what would be deleted, and how much that frees\n"
             "  cortex-otel retain               delete it; others may go on writing meanwhile\n"
             "\n"
             "Ctrl-C stops it at any time: the next run goes on. cortex-otel serve does this every "
@@ -49,12 +49,12 @@ def add_to(commands: Commands) -> None:
         ),
     )
     command.add_argument(
-        "--dry-run", action="store_true", help=_("say what would go, and delete nothing")
+        "--dry-run", action="store_true", help=_("show what would be deleted, and delete nothing")
     )
     command.add_argument(
         "--trust-clock",
         action="store_true",
-        help=_("delete by the clock though it seems to have jumped ahead"),
+        help=_("trust the clock even if it seems to have jumped ahead"),
     )
     add_json(command)
 
@@ -89,13 +89,13 @@ def _plan_lines(due: Plan, settings: Settings) -> Iterator[str]:
     now = time.time_ns() - due.behind_ns
     if due.events_before:
         yield _(
-            "{count} events are older than {age}, and go.",
+            "{count} events are older than {age} and would be deleted.",
             count=f"{due.events:,}",
             age=age(now - due.events_before),
         )
     if due.rollups_before:
         yield _(
-            "{count} sessions are older than {age}, and go with their roll-ups.",
+            "{count} sessions are older than {age} and would be deleted, with their roll-ups.",
             count=f"{due.sessions:,}",
             age=age(now - due.rollups_before),
         )
@@ -127,7 +127,7 @@ def _show_outcome(outcome: Outcome, arguments: argparse.Namespace) -> None:
     for (signal, reason), count in sorted(outcome.deleted.items()):
         line(f"{_(_SIGNALS[signal])} {_(_REASONS[reason])}: {count:,}")
     if not outcome.deleted:
-        line(_("Nothing is old or too much."))
+        line(_("Nothing is past its age or size limit."))
     line(
         _(
             "The database file: {before} before, {after} now.",

@@ -144,7 +144,7 @@ def test_both_encodings_say_the_same():
         span(1, told={"a": "x", "n": 5, "f": 1.5, "b": True}), span(2, kind=3), resource={"r": "1"}
     )
     groups = list(ProtobufReader().traces(protobuf_of(body)))
-    assert [group.told.attributes for group in groups] == [{"r": "1"}]
+    assert [group.resource.attributes for group in groups] == [{"r": "1"}]
     ours = [item for group in groups for item in group.items]
     for left, right in zip(ours, read(body), strict=True):
         assert left[:-3] == right[:-3]  # all but scope and resource, which are the readers' own
@@ -157,7 +157,7 @@ def test_equal_resources_are_one_sender_in_both_encodings():
         (JsonReader(), json.dumps(request(span(1))).encode()),
     ):
         ((first,), (second,)) = list(reader.traces(body)), list(reader.traces(body))
-        assert first.told is second.told
+        assert first.resource is second.resource
 
 
 def test_metrics_in_both_encodings():

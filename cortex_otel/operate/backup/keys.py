@@ -99,7 +99,7 @@ def new_key(path: Path) -> str:
     public = str(identity.to_public())
     created = datetime.now(UTC).isoformat(timespec="seconds")
     if path.exists() or path.is_symlink():
-        raise BackupError(N_("{path} is there already: choose another file"), path=path)
+        raise BackupError(N_("{path} already exists: choose another file"), path=path)
     with disk_errors(path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:

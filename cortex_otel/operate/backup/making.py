@@ -246,7 +246,7 @@ def _store(
 
 def _gave_back_another(target: Target) -> BackupError:
     return BackupError(
-        N_("{target} gave back something else than was stored: check its disk, and run this again"),
+        N_("{target} returned other data than was stored: check its disk, and run this again"),
         target=target.label,
     )
 

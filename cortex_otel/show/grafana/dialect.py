@@ -30,8 +30,7 @@ FROM_NS = "($__from * 1000000)"
 TO_NS = "min($__to * 1000000, (strftime('%s', 'now') + 1) * 1000000000)"
 #: Whole weeks, as many as the range has begun: Mondays are compared with Mondays.
 _WEEKS_NS = (
-    "(min($__to, strftime('%s', 'now') * 1000) - $__from + 604799999)"
-    " / 604800000 * 604800000000000"
+    "(min($__to, strftime('%s', 'now') * 1000) - $__from + 604799999) / 604800000 * 604800000000000"
 )
 _BEFORE = {
     "from_ns": f"($__from * 1000000 - {_WEEKS_NS})",

@@ -85,7 +85,7 @@ def test_a_new_key(site, run):
     before = path.read_text()
     code, out, err = run("backup", "--new-key", path)
     assert (code, out) == (1, "")
-    assert "is there already" in err
+    assert "already exists" in err
     assert path.read_text() == before
     assert run("backup", "--new-key", site.directory / "no" / "new.key")[0] == 1
 

@@ -160,7 +160,7 @@ def test_a_target_that_gives_back_something_else(site, monkeypatch):
         yield content[:-1] + bytes([content[-1] ^ 1])
 
     monkeypatch.setattr(Directory, "read", flipped)
-    with pytest.raises(BackupError, match="gave back something else"):
+    with pytest.raises(BackupError, match="returned other data"):
         site.make()
     assert site.files() == []
 
