@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import stat
 import tempfile
 import tomllib
 from typing import TYPE_CHECKING, Any, Final
@@ -39,6 +41,9 @@ def text_of(path: Path) -> str:
         TomlFileError: it can't be read, or is no text.
     """
     try:
+        # A pipe that nobody writes to would be waited for.
+        if stat.S_ISFIFO(path.stat().st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         with path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
