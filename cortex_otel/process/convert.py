@@ -22,7 +22,7 @@ from cortex_otel.process.names import OTHER, Names
 from cortex_otel.process.program import process_session
 from cortex_otel.process.redact import is_plain_id
 from cortex_otel.process.row_cache import CachedRow, RowCache, SpanShape
-from cortex_otel_exporters.record import SPAN_EVENT_TYPE, Context, Record, Series
+from cortex_otel_exporters.record import SPAN_EVENT_TYPE, Context, Record, Series, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cortex_otel.identity import Resolved
     from cortex_otel.process.data import LogData, SpanData
     from cortex_otel.process.redact import Redactor
-    from cortex_otel_exporters.record import MetricPoint, Session
+    from cortex_otel_exporters.record import MetricPoint
 
 __all__ = ["Converter", "IdentitySource", "measures_of"]
 
@@ -586,7 +586,7 @@ class Converter:
         if told is None and (scope is None or scope.name not in _SCOPES_WITHOUT_SESSIONS):
             told = columns.get(sc.MCP_SESSION_ID)
         session = self._session()
-        return session if told is None else session._replace(session_id=str(told))
+        return session if told is None else _new_tuple(Session, (str(told), *session[1:]))
 
 
 def _text(value: object) -> str:
