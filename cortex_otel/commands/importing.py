@@ -34,7 +34,8 @@ _FILE_ERRORS = {
     "special": N_("{name} isn't a regular file"),
     "unreadable": N_("{name} can't be read"),
     "store": N_(
-        "{name} is a SQLite database, no log: cortex-otel backup and restore bring a store elsewhere"
+        "{name} is a SQLite database, no log: cortex-otel backup and restore bring a store "
+        "elsewhere"
     ),
     "encrypted": N_("{name} is encrypted with age, no log: cortex-otel restore opens a backup"),
     "compressed": N_(

@@ -29,12 +29,10 @@ def read_headers(path: Path) -> dict[str, str]:
         ValueError: it can't be read, others can read it too, or a line is no header.
     """
     try:
-        # A host must not wait for a pipe that nobody writes to.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(path, flags), "rb") as file:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ValueError  # a host must not wait for who writes to a pipe
+        with path.open("rb") as file:
             status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ValueError
             if os.name == "posix" and stat.S_IMODE(status.st_mode) & 0o077:
                 raise ValueError
             data = file.read(_MAX_HEADERS_LENGTH + 1)

@@ -171,23 +171,21 @@ class Source:
 
     def _sample(self) -> bytes:
         """The beginning, which stays to be read."""
+        sample = b""
         try:
             sample = bytes(self._content.peek(_SAMPLE)[:_SAMPLE])
-            if not self.size:
-                # Of a pipe that is what was written at once, perhaps half a line.
-                while b"\n" not in sample and len(sample) < _SAMPLE:
-                    if not (more := bytes(self._content.read1(_SAMPLE))):
-                        break
-                    self._head += more
-                    sample = self._head
-            return sample
+            # Of a pipe that is what was written at once, perhaps half a line.
+            while not self.size and b"\n" not in sample and len(sample) < _SAMPLE:
+                if not (more := bytes(self._content.read1(_SAMPLE))):
+                    break
+                sample = self._head = self._head + more
         except EOFError:
             self.trouble = "gzip_cut"
         except (zlib.error, gzip.BadGzipFile):
             self.trouble = "gzip_damaged"
         except OSError:
             raise SourceError("unreadable") from None
-        return b""
+        return sample
 
     def _opened(self, *, only_regular: bool) -> IO[bytes]:
         if self.path is None:
