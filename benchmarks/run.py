@@ -20,7 +20,7 @@ __all__ = ["NAMES", "RESULTS"]
 
 NAMES = (
     "write_path", "stages", "tool_call", "wire_hook", "sustained", "burst", "startup", "writers",
-    "disk", "retention", "importing", "questions", "analysis", "pages", "host_latency", "receiver",
+    "disk", "retention", "questions", "analysis", "pages", "host_latency", "receiver",
 )  # fmt: skip
 _HERE = Path(__file__).parent
 RESULTS = _HERE / "results.json"
