@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cortex_otel.commands.parsing import Parser
-    from cortex_otel.operate.importing.files import Given, Options
+    from cortex_otel.operate.importing.files import FileError, Given, Options
     from cortex_otel.operate.importing.importer import Importer
     from cortex_otel.operate.importing.report import Report
     from cortex_otel.query.zones import Zone
@@ -33,6 +33,20 @@ _FILE_ERRORS = {
     "no_permission": N_("{name}: no permission to read it"),
     "special": N_("{name} isn't a regular file"),
     "unreadable": N_("{name} can't be read"),
+    "store": N_(
+        "{name} is a SQLite database, no log: cortex-otel backup and restore bring a store "
+        "elsewhere"
+    ),
+    "encrypted": N_("{name} is encrypted with age, no log: cortex-otel restore opens a backup"),
+    "compressed": N_(
+        "{name} is compressed, and not with gzip: {what} {name} | cortex-otel import - reads a log"
+        " (a backup is for cortex-otel restore)"
+    ),
+    "archive": N_("{name} is a {what} archive: unpack it, and name the files in it"),
+    "document": N_(
+        "{name} is JSON over several lines: jq -c . {name} | cortex-otel import - reads it (with "
+        "'.[]' instead of . if it is a list)"
+    ),
     "not_text": N_("{name} isn't text: JSON lines, OTLP/JSON lines or CSV are needed"),
     "not_known": N_("{name} is neither JSON lines nor OTLP/JSON lines nor CSV"),
     "not_csv": N_("{name} has no header line"),
@@ -107,7 +121,7 @@ def run_import(
         ):
             code = _work(target, given, options, progress)
     except files.FileError as error:
-        complain(_(_FILE_ERRORS[error.reason], name=printable(error.name)))
+        complain(_file_error(error))
         return _FAILED
     except csv_rows.CsvError as error:
         complain(_(_CSV_ERRORS[error.reason], what=printable(error.what)))
@@ -118,6 +132,17 @@ def run_import(
     else:
         _tell(target, shown, dry_run=arguments.dry_run)
     return code
+
+
+def _file_error(error: FileError) -> str:
+    name = printable(error.name)
+    if error.reason == "not_text" and error.what:
+        return _(
+            "{name} is {what}: JSON lines, OTLP/JSON lines or CSV are needed",
+            name=name,
+            what=_(error.what),
+        )
+    return _(_FILE_ERRORS[error.reason], name=name, what=error.what)
 
 
 def _work(target: Importer, given: Sequence[Given], options: Options, progress: Progress) -> int:

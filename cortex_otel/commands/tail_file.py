@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
+import stat
 import sys
 import time
+import zlib
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel.commands.console import complain, line
 from cortex_otel.locale import _
+from cortex_otel.operate.importing.contents import content_of
+from cortex_otel.query.formats import printable
 from cortex_otel_exporters.jsonl.line import error_parts, unix_ns
 from cortex_otel_exporters.jsonl.reader import LogMissingError, LogReader
 
@@ -25,6 +30,7 @@ __all__ = ["run"]
 
 _SECONDS_BETWEEN_POLLS = 0.2
 _LINES_PER_POLL = 1000
+_SAMPLE = 65_536
 
 
 def run(
@@ -42,6 +48,9 @@ def run(
         show: prints an event with the columns of ``telemetry_events``.
     """
     path = Path(arguments.file).expanduser() if arguments.file else settings.log_directory
+    if (said := _is_none(path)) is not None:
+        complain(said)
+        return 1
     reader = LogReader(path, partial(_matches, event_filter))
     try:
         try:
@@ -72,6 +81,27 @@ def run(
             )
         )
         return 1
+
+
+def _is_none(path: Path) -> str | None:
+    """Why ``path`` can't be a log file; ``None`` if it can, or isn't there."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            return None
+        if not stat.S_ISREG(mode):  # a pipe that nobody writes to would be waited for
+            return _("{name} isn't a regular file", name=printable(str(path)))
+        with path.open("rb") as plain:
+            is_gzip = plain.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if is_gzip else path.open("rb") as file:
+            sample = file.read(_SAMPLE)
+    except (OSError, EOFError, zlib.error):  # reading it will say so
+        return None
+    except ValueError:
+        return _("no log file at {path}", path=printable(str(path)))  # a NUL in its name
+    if content_of(sample) is None:
+        return None
+    return _("{name} is no log file of cortex-otel", name=printable(str(path)))
 
 
 def _missing(path: Path, settings: Settings) -> str:

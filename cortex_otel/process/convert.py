@@ -23,7 +23,7 @@ from cortex_otel.process.outcome import LEVELS, log_error, plain_text, result_of
 from cortex_otel.process.program import process_session
 from cortex_otel.process.redact import is_plain_id
 from cortex_otel.process.row_cache import CachedRow, RowCache, SpanShape
-from cortex_otel_exporters.record import SPAN_EVENT_TYPE, Context, Record, Series
+from cortex_otel_exporters.record import SPAN_EVENT_TYPE, Context, Record, Series, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from cortex_otel.process.data import LogData, SpanData
     from cortex_otel.process.exceptions import ErrorSummary
     from cortex_otel.process.redact import Redactor
-    from cortex_otel_exporters.record import MetricPoint, Session
+    from cortex_otel_exporters.record import MetricPoint
 
 __all__ = ["Converter", "IdentitySource"]
 
@@ -529,7 +529,9 @@ class Converter:
         if session_id is None and (scope is None or scope.name not in _SCOPES_WITHOUT_SESSIONS):
             session_id = columns.get(sc.MCP_SESSION_ID)
         session = self._session()
-        return session if session_id is None else session._replace(session_id=str(session_id))
+        if session_id is None:
+            return session
+        return _new_tuple(Session, (str(session_id), *session[1:]))
 
 
 @lru_cache(maxsize=1024)

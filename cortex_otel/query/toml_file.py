@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import stat
 import tempfile
 import tomllib
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +34,13 @@ class TomlFileError(ValueError):
         self.message, self.values = message, values
 
 
+def _beginning(path: Path) -> bytes:
+    if stat.S_ISFIFO(path.stat().st_mode):  # a page would wait for who writes to it
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    with path.open("rb") as file:
+        return file.read(_MAX_BYTES + 1)
+
+
 def text_of(path: Path) -> str:
     """The content of the file; empty if there is none.
 
@@ -39,8 +48,7 @@ def text_of(path: Path) -> str:
         TomlFileError: it can't be read, or is no text.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
+        content = _beginning(path)
     except FileNotFoundError:
         return ""
     except OSError as error:

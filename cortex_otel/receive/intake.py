@@ -182,7 +182,8 @@ class Intake:
             identity: what tells it from others, where more is known than it says.
         """
         self._take_record(part, self.senders.of(log.resource), log, identity)
-        self._note_overflowed(part)
+        if self._overflowed:
+            self._note_overflowed(part)
 
     def _take_record(
         self,

@@ -29,6 +29,8 @@ def read_headers(path: Path) -> dict[str, str]:
         ValueError: it can't be read, others can read it too, or a line is no header.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ValueError  # a host must not wait for who writes to a pipe
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if os.name == "posix" and stat.S_IMODE(status.st_mode) & 0o077:

@@ -117,6 +117,9 @@ class PatientWriter(Writer):
     def shutdown(self, timeout_millis=PATIENCE * 1000):
         return super().shutdown(timeout_millis)
 
+    def prepare_to_fork(self, patience_seconds=PATIENCE):
+        return super().prepare_to_fork(patience_seconds)
+
 
 def start(code, *arguments, **settings):
     """Another Python process that runs ``code``, where ``path`` is its first argument."""

@@ -25,7 +25,7 @@ GOOD = text(call(1))
         (lambda path: None, "there is no such file"),
         (lambda path: path.mkdir(), "is a directory: name its files, or use cortex-otel migrate"),
         (lambda path: path.write_bytes(random.Random(3).randbytes(5000)), "isn't text"),
-        (lambda path: path.write_bytes(b"SQLite format 3\0" + bytes(5000)), "isn't text"),
+        (lambda path: path.write_bytes(b"SQLite format 3\0" + bytes(5000)), "is a SQLite database"),
         (lambda path: path.write_text("just some prose\n" * 5), "is neither JSON lines"),
         (lambda path: path.write_text('"","",""\n'), "has no header line with names"),
     ],

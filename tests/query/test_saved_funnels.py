@@ -132,6 +132,12 @@ def test_bytes_that_are_no_text_are_named(tmp_path):
     assert "line 2: this isn't UTF-8" in str(problem)
 
 
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "funnels.toml")
+    (problem,) = read_funnels(tmp_path / "funnels.toml").problems
+    assert "funnels.toml can't be read" in str(problem)
+
+
 def test_a_broken_file_is_never_overwritten(tmp_path):
     file = tmp_path / "funnels.toml"
     file.write_text('["a"\n', encoding="utf-8")

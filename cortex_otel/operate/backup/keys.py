@@ -54,8 +54,8 @@ def read_identities(path: Path) -> list[Any]:
     import pyrage  # noqa: PLC0415 - of the extra
 
     try:
-        with disk_errors(path):
-            content = path.read_bytes()[:_MAX_FILE_BYTES]
+        with disk_errors(path), path.open("rb") as file:  # may be a pipe: <(pass show backup)
+            content = file.read(_MAX_FILE_BYTES)
     except BackupError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             raise BackupError(

@@ -140,7 +140,7 @@ class Events:
             self._id("trace_id", found), self._id("span_id", found), None,
             self._sender(event_type, found),
         )  # fmt: skip
-        return Event(log, shape, at._replace(unix_ns=end - lasted))
+        return Event(log, shape, Moment(end - lasted, at.resolution_ns, at.is_local))
 
     # --- parts ----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from cortex_otel.operate.importing.contents import content_of
 from cortex_otel.operate.importing.csv_rows import Table, rows
 from cortex_otel.operate.importing.readers import CsvRows, JsonLines
 from cortex_otel.operate.importing.shapes import SHAPES
@@ -32,7 +33,6 @@ _NAMES: Final = re.compile(
     r".*\.(?:jsonl|ndjson|json|log|txt)(?:[.-].*)?", re.IGNORECASE | re.DOTALL
 )
 _LOOKED_AT: Final = 100  # lines of a sample; a rotated file may begin in the middle of one
-_TEXT_SHARE: Final = 0.02
 _BLANK: Final = b" \t\r\n\0"
 
 
@@ -41,13 +41,15 @@ class FileError(Exception):
 
     Args:
         name: of the file.
-        reason: as of :class:`SourceError`, or ``not_text``, ``not_csv``.
+        reason: as of :class:`SourceError` or :class:`.Content`, or ``not_csv``, ``not_known``.
+        what: further words, as of :class:`.Content`.
     """
 
-    def __init__(self, name: str, reason: str) -> None:
+    def __init__(self, name: str, reason: str, what: str = "") -> None:
         super().__init__(name, reason)
         self.name = name
         self.reason = reason
+        self.what = what
 
 
 class Given(NamedTuple):
@@ -213,6 +215,10 @@ def _kind(source: Source, options: Options) -> Literal["json", "csv"]:
     Raises:
         FileError: nothing that we read.
     """
+    if (content := content_of(source.sample)) is not None:
+        if options.only_logs:
+            raise FileError(source.name, "not_log")
+        raise FileError(source.name, *content)
     if options.format == "csv":
         return "csv"
     lines = [line.strip(_BLANK) for line in source.sample.split(b"\n", _LOOKED_AT)]
@@ -221,9 +227,6 @@ def _kind(source: Source, options: Options) -> Literal["json", "csv"]:
         return "json"
     if options.only_logs:
         raise FileError(source.name, "not_log")
-    text = source.sample.decode("utf-8", "replace")
-    if "\0" in text or text.count("\ufffd") > _TEXT_SHARE * len(text) + 1:
-        raise FileError(source.name, "not_text")
     if (
         options.columns
         or options.constants

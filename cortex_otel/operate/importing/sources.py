@@ -68,6 +68,7 @@ class Source:
         """Bytes on disk; 0 if nobody knows."""
         self.trouble = ""
         """Why reading ended before the end: ``gzip_cut``, ``gzip_damaged`` or ``unreadable``."""
+        self._head = b""  # read already, and still to be given
         self._raw: IO[bytes] = self._opened(only_regular=only_regular)
         try:
             start = _peek(self._raw)
@@ -155,6 +156,9 @@ class Source:
             yield self._decoder.decode(block).encode() if self._decoder is not None else block
 
     def _read(self) -> bytes:
+        if self._head:
+            head, self._head = self._head, b""
+            return head
         try:
             return bytes(self._content.read1(_BLOCK))
         except EOFError:
@@ -167,15 +171,21 @@ class Source:
 
     def _sample(self) -> bytes:
         """The beginning, which stays to be read."""
+        sample = b""
         try:
-            return bytes(self._content.peek(_SAMPLE)[:_SAMPLE])
+            sample = bytes(self._content.peek(_SAMPLE)[:_SAMPLE])
+            # Of a pipe that is what was written at once, perhaps half a line.
+            while not self.size and b"\n" not in sample and len(sample) < _SAMPLE:
+                if not (more := bytes(self._content.read1(_SAMPLE))):
+                    break
+                sample = self._head = self._head + more
         except EOFError:
             self.trouble = "gzip_cut"
         except (zlib.error, gzip.BadGzipFile):
             self.trouble = "gzip_damaged"
         except OSError:
             raise SourceError("unreadable") from None
-        return b""
+        return sample
 
     def _opened(self, *, only_regular: bool) -> IO[bytes]:
         if self.path is None:
@@ -185,7 +195,7 @@ class Source:
             if stat.S_ISDIR(status.st_mode):
                 raise SourceError("directory")
             if not stat.S_ISREG(status.st_mode):
-                if only_regular:
+                if only_regular or _never_ends(status.st_mode, self.path):
                     raise SourceError("special")
             else:
                 self.size = status.st_size
@@ -196,6 +206,13 @@ class Source:
             raise SourceError("no_permission") from None
         except (OSError, ValueError):  # ValueError: a NUL in the path
             raise SourceError("unreadable") from None
+
+
+def _never_ends(mode: int, path: Path) -> bool:
+    """Whether it is a device, such as a disk or ``/dev/zero``, and no pipe and no terminal."""
+    if stat.S_ISCHR(mode):
+        return os.fspath(path) not in {os.devnull, "/dev/stdin", "/dev/tty"}
+    return stat.S_ISBLK(mode)
 
 
 def _peek(raw: Any) -> bytes:

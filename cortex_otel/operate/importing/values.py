@@ -114,7 +114,7 @@ def _iso(text: str, zone: dt.tzinfo) -> Moment | None:
     text = text.strip()
     if not text or len(text) > _MAX_LENGTH:
         raise RefusedLine("no_time")
-    if text.isdigit() or _NUMBER.fullmatch(text):
+    if "-" not in text[4:8] and _NUMBER.fullmatch(text):  # else it is a date, as nearly always
         return None
     rest = 0
     if long := _LONG_FRACTION.search(text):

@@ -56,7 +56,7 @@ class Buffer:
     def begin(self) -> None:
         """Forget everything: in a forked child, what waits is the parent's."""
         self.counters = Counters()
-        self.is_closed = False
+        self.is_closed = self.is_barred = False
         #: Why the store can't be written; ``""`` if it can.
         self.trouble = ""
         #: Whether the thread has been woken, and whether for a full batch, since it last drained.
@@ -69,6 +69,11 @@ class Buffer:
         self._points: deque[MetricPoint] = deque()
         # Both queues are in order, so a flush is a number to wait for in each.
         self._events_in = self._events_done = self._points_in = self._points_done = 0
+
+    def bar(self, reason: str) -> None:
+        """Take nothing, for ``reason``: what comes is dropped and counted."""
+        self.trouble = reason
+        self.is_closed = self.is_barred = True
 
     # --- the host's side ------------------------------------------------------------------------
 

@@ -84,6 +84,7 @@ class Store:
         self._batches: BatchWriter | None = None
         self._file: tuple[int, int] | None = None
         self._just_replaced = False
+        self.is_importing = self._is_prepared = False
 
     def write(
         self,
@@ -105,6 +106,7 @@ class Store:
             presences: of what was sampled out.
             pieces: of imported files, that end with this batch.
         """
+        self.prepare()
         from cortex_otel_exporters.sqlite.files import trouble_of  # noqa: PLC0415 - needs apsw
 
         try:
@@ -146,12 +148,20 @@ class Store:
                 self._size_cap = SizeCap(self._max_bytes)
             self._size_cap.after_batch(self._batches.connection, rows)
 
-    @staticmethod
-    def prepare() -> None:
+    def prepare(self) -> None:
         """Import what :meth:`write` needs, which its first call does otherwise."""
-        with contextlib.suppress(ImportError):  # the write will report it
+        if self._is_prepared:
+            return
+        self.is_importing = True
+        try:
             import cortex_otel_exporters.sqlite.batch  # noqa: PLC0415 - needs apsw
             import cortex_otel_exporters.sqlite.size_cap  # noqa: F401, PLC0415 - the same
+
+            self._is_prepared = True
+        except ImportError:
+            pass  # the write will report it
+        finally:
+            self.is_importing = False
 
     def _failed(self, trouble: str, error: Exception) -> Outcome:
         if trouble != "locked":

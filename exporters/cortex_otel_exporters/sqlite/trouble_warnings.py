@@ -42,6 +42,16 @@ class TroubleWarnings:
                 self._queue_size,
             )
 
+    def forked(self) -> None:
+        """Nothing can be recorded in this process, see :mod:`.forks`."""
+        if not self._has_warned:
+            self._has_warned = True
+            host_tasks.warn(
+                "telemetry isn't recorded in this process: it was forked while its parent had been "
+                "writing to the store for longer than a second; what it records is dropped and "
+                "counted"
+            )
+
     def over(self) -> None:
         """The store has been written again."""
         if self._has_warned:

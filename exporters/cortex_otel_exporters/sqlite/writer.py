@@ -76,7 +76,7 @@ class Writer:
         self._log_file = log_file
         self._metric_sources = MetricSources(metrics_interval_ms)
         #: Held through each use of the database: what a fork and an exit wait for.
-        self.store_lock = native.Lock()
+        self.store_lock = forks.StoreLock()
         self._begin()
         forks.watch(self)
 
@@ -92,6 +92,8 @@ class Writer:
         self._metric_sources.restart()
         self._heartbeat = Heartbeat(self.path.parent)
         self._last_beat = 0.0
+        if not forks.is_sound():
+            self._buffer.bar("forked")
 
     # --- of any thread --------------------------------------------------------------------------
 
@@ -116,7 +118,7 @@ class Writer:
             ``True`` only if all of it is on disk, within the time.
         """
         if self.is_closed:
-            return not self._lost
+            return self._has_lost_nothing
         if native.is_patched() and not native.is_own_thread():
             self._collect()
         if self._thread is None and not (self._buffer.has_work or self._expects_metrics):
@@ -143,9 +145,10 @@ class Writer:
             ``True`` if nothing was left. What was left is counted as dropped.
         """
         if self.is_closed:
-            return not self._lost
+            return self._has_lost_nothing
         deadline = time.monotonic() + timeout_millis / 1000
         self._stopping = True
+        self.store_lock.lets_forks_pass = False  # this may be a signal handler amid one's wait
         if self._thread is not None or self._buffer.has_work or self._expects_metrics:
             self._ring()
             thread = self._thread
@@ -175,10 +178,16 @@ class Writer:
             self._heartbeat.write({**self._state(), "ended": not is_crash})
         self._heartbeat.close(remove=not is_crash and not self._buffer.counters.undelivered())
         host_tasks.run_pending()
-        return not self._lost
+        return self._has_lost_nothing
+
+    @property
+    def _has_lost_nothing(self) -> bool:
+        return not (self._lost or self._buffer.is_barred)
 
     def _beat_late(self) -> None:
         """A drop after the end (from the host's own exit handlers): the next process enters it."""
+        if self._buffer.is_barred:
+            self._warnings.forked()
         self._heartbeat.write({**self._state(), "ended": True})
         self._heartbeat.close(remove=False)
 
@@ -378,9 +387,11 @@ class Writer:
 
     # --- forks ----------------------------------------------------------------------------------
 
-    def prepare_to_fork(self) -> bool:
+    def prepare_to_fork(self, patience_seconds: float = forks.PATIENCE_SECONDS) -> bool:
         """Close the database and keep it closed; ``False`` if that takes too long."""
-        held = self.store_lock.acquire(timeout=1.0)
+        held = self.store_lock.acquire_for_fork(patience_seconds)
+        while not held and self._store.is_importing:  # else the child could never import it
+            held = self.store_lock.acquire_for_fork(patience_seconds)
         if held:
             self._store.close(checkpoint=False)
         return held
@@ -391,6 +402,6 @@ class Writer:
         self._heartbeat.forget()
         if self._log_file is not None:
             self._log_file.begin()
-        self.store_lock = native.Lock()
+        self.store_lock = forks.StoreLock()
         self._buffer.begin()
         self._begin()

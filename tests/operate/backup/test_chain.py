@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import threading
 
 import apsw
 import pytest
@@ -265,6 +267,19 @@ def test_a_process_that_records_may_be_faster(site, monkeypatch):
     with pytest.raises(BackupError, match="isn't overwritten"):
         site.restore()
     assert numbers(site.database) == [0, 1, 2]
+
+
+def test_a_key_may_come_through_a_pipe(site, tmp_path):
+    """``--identity <(pass show backup)``; one that never ends isn't read to its end."""
+    site.make()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    thread = threading.Thread(target=pipe.write_bytes, args=(site.key.read_bytes(),))
+    thread.start()
+    site.restore(to=tmp_path / "beside", identity=False, backup_identity=str(pipe))
+    thread.join()
+    with pytest.raises(BackupError, match="no private key that can be used"):
+        site.restore(to=tmp_path / "other", identity=False, backup_identity="/dev/zero")
 
 
 def test_an_encrypted_copy_needs_a_key(site, tmp_path):

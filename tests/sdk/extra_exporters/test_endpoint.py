@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -242,6 +244,13 @@ def test_a_headers_file_that_others_can_read_is_refused(tmp_path, mode):
     file.chmod(mode)
     with pytest.raises(SettingError, match="that you alone can read"):
         read_environment({}, overrides={"otlp_headers_file": file})
+
+
+def test_a_headers_file_that_is_a_pipe_is_refused_at_once(tmp_path):
+    """A host must not wait for who writes to it."""
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    with pytest.raises(SettingError):
+        read_environment({}, overrides={"otlp_headers_file": tmp_path / "pipe"})
 
 
 def test_a_headers_file_that_is_not_there_is_refused(tmp_path):
