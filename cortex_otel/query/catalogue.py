@@ -13,6 +13,7 @@ A header consists of comment lines before the first line of SQL::
     -- parameter: service
     -- parameter: window_days integer 30 days after which a user counts as lost
     -- column: calls count number of calls, weighted
+    -- column: verdict better|no_difference whether it is better
 
 ``since`` is the default range, ``limit`` the default row limit. ``cursor`` maps columns of the last
 row to the parameters that select the rows after it: the value of its column ``time`` is the
@@ -22,7 +23,7 @@ edges: ``always``, or where one of the parameters named is set; with ``ever``, o
 the range, too. So nothing is known of times whose events are deleted. A common parameter (see
 :data:`COMMON_PARAMETERS`) has only a name; others have type, default (``''`` is empty text) and
 meaning. A closed list of texts stands in
-place of the type: ``day|week|month``; ``variant:*`` in it is any text after ``variant:``, and an
+place of the type of a parameter, and of the unit of a column: ``day|week|month``; ``variant:*`` in it is any text after ``variant:``, and an
 empty default is allowed too. ``integer:1..366`` is a number within bounds; ``weights`` JSON like
 ``{"flag": {"variant": 1}}``. ``NAME.exact.sql`` beside
 ``NAME.sql`` answers the same question from the events themselves; its header has only ``about``.
@@ -90,6 +91,8 @@ class Column:
     unit: Unit
     meaning: str
     """In English."""
+    choices: tuple[str, ...] = ()
+    """All values there are, of a column of ``text``; empty where any text may stand."""
 
     @property
     def title(self) -> str:
@@ -358,6 +361,8 @@ def _parameter(question: str, value: str) -> Parameter:
 
 def _column(question: str, value: str) -> Column:
     parts = value.split(maxsplit=_COLUMN_PARTS - 1)
+    if len(parts) == _COLUMN_PARTS and "|" in parts[1]:
+        return Column(parts[0], "text", parts[2], tuple(parts[1].split("|")))
     if len(parts) < _COLUMN_PARTS or parts[1] not in get_args(Unit):
         raise QuestionError(f"{question}.sql: column {value!r} isn't NAME UNIT MEANING")
     return Column(parts[0], parts[1], parts[2])  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cortex_otel.query.zones import UTC_ZONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from cortex_otel.query.catalogue import Unit
     from cortex_otel.query.runner import Result, Value
@@ -103,11 +103,26 @@ def as_csv(result: Result, zone: Zone = UTC_ZONE) -> str:
     return text.getvalue()
 
 
-def as_table(result: Result, zone: Zone = UTC_ZONE) -> str:
-    """The result as lines with aligned columns; missing values are empty."""
+def as_table(
+    result: Result, zone: Zone = UTC_ZONE, label: Callable[[str, str], str] | None = None
+) -> str:
+    """The result as lines with aligned columns; missing values are empty.
+
+    Args:
+        result: what to show.
+        zone: of times.
+        label: column and text → what people read in its place.
+    """
     units = [column.unit for column in result.columns]
+
+    def worded(name: str, value: Value) -> Value:
+        return label(name, value) if label and isinstance(value, str) else value
+
     cells = [
-        [_shown(value, unit, zone) for value, unit in zip(row, units, strict=True)]
+        [
+            _shown(worded(column.name, value), column.unit, zone)
+            for value, column in zip(row, result.columns, strict=True)
+        ]
         for row in result.rows
     ]
     lines = [_names(result), *cells]

@@ -114,6 +114,7 @@ class Truth:
                     self.chosen[event.user].add(self.period(day))
         self.first = self.period(max(first_day, local_day(asked["from_ns"], zone)))
         self.last = self.period(self.last_day)
+        self.shown = self.period(local_day(asked["to_ns"] - 1000, zone))
 
     def period(self, day):
         """Its first day."""
@@ -135,12 +136,12 @@ class Truth:
             of = periods if self.asked["cohort_kind"] == "recurring" else {min(periods)}
             for period in of & self.chosen[user]:
                 members[period].add(user)
-        return {k: v for k, v in sorted(members.items()) if k >= self.first}
+        return {k: v for k, v in sorted(members.items()) if self.first <= k <= self.shown}
 
     def cells(self):
         for cohort, users in self.cohorts().items():
             period, number = cohort, 0
-            while period <= self.last:
+            while period <= self.shown:
                 active = None
                 if period < self.last:
                     came = {

@@ -97,7 +97,7 @@ def _by_time(drawn: Drawn) -> PanelBuilder:
     panel, value = drawn.panel, drawn.values[0]
     # Grafana keeps the order in which rows and columns appear: columns by time, rows as answered.
     sql = (
-        f"SELECT {panel.x}, {panel.split}, {value}\nFROM (\n"  # noqa: S608 - names of the catalogue's own columns
+        f"SELECT {', '.join(drawn.worded(panel.x))}, {panel.split}, {value}\nFROM (\n"  # noqa: S608 - names of the catalogue's own columns
         f"SELECT *, min(place) OVER (PARTITION BY {panel.x}) AS first_place FROM (\n"
         f"SELECT *, row_number() OVER () AS place FROM (\n{drawn.answer(written=True)}\n)"
         f" AS answered\nLIMIT {panel.limit}\n) AS numbered\n) AS shown\n"
@@ -114,10 +114,13 @@ def funnel(drawn: Drawn) -> PanelBuilder:
     split = panel.split and (
         f" || CASE WHEN {panel.split} <> '' THEN ' · ' || {panel.split} ELSE '' END"
     )
-    target = drawn.target(
-        (f"{step}{panel.x}{split} AS reached", drawn.values[0]), f"LIMIT {panel.limit}"
+    worded = drawn.worded(*filter(None, (panel.x, panel.split)))
+    sql = (
+        f"SELECT {step}{panel.x}{split} AS reached, {drawn.values[0]}\nFROM (\n"
+        f"SELECT {', '.join(worded)}{', step' if step else ''}, {drawn.values[0]} FROM (\n"
+        f"{drawn.answer()}\n) AS answered\n) AS shown\nLIMIT {panel.limit}"
     )
-    return bars(target)
+    return bars(Target(sql, []))
 
 
 def sankey(drawn: Drawn) -> PanelBuilder:
@@ -125,7 +128,7 @@ def sankey(drawn: Drawn) -> PanelBuilder:
     panel, value = drawn.panel, drawn.values[0]
     builder = (
         table.Panel()
-        .with_target(drawn.target((panel.x, panel.split, *drawn.values), f"LIMIT {panel.limit}"))
+        .with_target(drawn.target((*drawn.worded(panel.x, panel.split), *drawn.values), f"LIMIT {panel.limit}"))
         .show_header(show_header=True)
         .cell_height(kinds.TableCellHeight.SM)
         .filterable(filterable=True)
@@ -178,7 +181,9 @@ def _said(text: str, drawn: Drawn) -> str:
     while (start := rest.find("{")) >= 0 and (end := rest.find("}", start)) >= 0:
         name = rest[start + 1 : end]
         parts.append(dialect.literal(rest[:start]))
-        parts.append(f"coalesce({_written(columns[name])}, '{NO_VALUE}')")
+        worded, *_as = drawn.worded(name)[0].rsplit(" AS ", 1)
+        written = _written(columns[name]) if worded == name else worded
+        parts.append(f"coalesce({written}, '{NO_VALUE}')")
         rest = rest[end + 1 :]
     parts.append(dialect.literal(rest))
     return " || ".join(part for part in parts if part != "''")
