@@ -15,9 +15,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from cortex_otel.locale import texts
 from cortex_otel.query.catalogue import COMMON_PARAMETERS
 from cortex_otel.query.runner import EXACT_EVENTS, IS_COMPLETE
-from cortex_otel.show.value_labels import BY_COLUMN, COMPOSED, label_of, replacements_of
+from cortex_otel.show.value_labels import BY_COLUMN, COMPOSED, EMPTY, label_of, replacements_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -102,12 +103,19 @@ def answer(
     return asked
 
 
-def in_words(column: str, language: str) -> str:
+def in_words(column: str, language: str, *, empty: bool = False) -> str:
     """``column`` as an expression of the same name, with texts for people in place of its values.
 
     For names of series, rows and bars, which Grafana takes from the values and doesn't map.
+
+    Args:
+        column: its name.
+        language: ``en`` or ``ko``.
+        empty: nothing has a name too.
     """
-    labels = BY_COLUMN.get(column, {})
+    labels = [(each, label_of(column, each, language)) for each in BY_COLUMN.get(column, {})]
+    if empty and column in EMPTY:
+        labels.append(("", texts(language).gettext(EMPTY[column])))
     if column in COMPOSED:
         before = COMPOSED[column].before
         found = f"{literal(before)} || {column}"
@@ -117,9 +125,7 @@ def in_words(column: str, language: str) -> str:
         return f"substr({found}, {len(before) + 1}) AS {column}"
     if not labels:
         return column
-    whens = " ".join(
-        f"WHEN {literal(value)} THEN {literal(label_of(column, value, language))}" for value in labels
-    )
+    whens = " ".join(f"WHEN {literal(value)} THEN {literal(text)}" for value, text in labels)
     return f"CASE {column} {whens} ELSE {column} END AS {column}"
 
 
