@@ -19,6 +19,7 @@ from cortex_otel.query.ranges import parse_range
 from cortex_otel.query.runner import EXACT_EVENTS
 from cortex_otel.query.runner import run as ask
 from cortex_otel.query.zones import project_zone, zone
+from cortex_otel.show.sampling_note import sampling_note
 from cortex_otel.show.value_labels import label_of
 from cortex_otel_exporters.sqlite.reader import open_reader
 
@@ -163,6 +164,8 @@ def _say_limits(result: Result, there: Zone) -> None:
             )
         else:
             complain(_("What is shown is kept from {since} on: nothing older.", since=since))
+    if note := sampling_note(result, language()):
+        complain(f"{note}.")
     if result.truncated:
         count = len(result.rows)
         complain(

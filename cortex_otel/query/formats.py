@@ -9,6 +9,7 @@ import unicodedata
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from cortex_otel.query.sampling import sampling_of
 from cortex_otel.query.zones import UTC_ZONE
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def as_json(result: Result, from_ns: int, to_ns: int, zone: Zone = UTC_ZONE) -> 
         "exact": result.exact,
         "widened": result.widened,
         "kept_from": result.kept_from_ns and iso_time(result.kept_from_ns, zone),
+        "sampling": sampling_of(result),
         "truncated": result.truncated,
         "elapsed_ms": round(result.elapsed_ms, 1),
         "columns": [{"name": column.name, "unit": column.unit} for column in result.columns],

@@ -12,6 +12,7 @@ from cortex_otel.locale import texts
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.show.grafana.panels import answers, numbers, over_time, tables
 from cortex_otel.show.grafana.panels.parts import DECIMALS, NO_VALUE, UNITS, PanelBuilder, set_to
+from cortex_otel.show.grafana.panels.sampling import sampling_note
 from cortex_otel.show.grafana.panels.waterfall import waterfall
 from cortex_otel.show.grafana.targets import DATASOURCE, Drawn
 from cortex_otel.show.value_labels import BY_COLUMN, EMPTY, label_of
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from cortex_otel.show.grafana.targets import Context
     from cortex_otel.show.pages import Panel
 
-__all__ = ["panel_of", "waterfall"]
+__all__ = ["panel_of", "sampling_note", "waterfall"]
 
 _RESULTS = {"success": "green", "error": "red", "timeout": "orange", "cancelled": "text"}
 #: A name of the field would take the place of the names of its values, one for all.
