@@ -37,7 +37,8 @@ expression of that name: what it says of the same range, so that two questions c
 numbers. Parameters that only ``NAME`` declares have their defaults. Read it once: SQLite plans it
 anew for each use. Attributes are written as their constants in :mod:`cortex_otel.semconv`:
 ``$FEATURE_FLAG_KEY`` stands for the key in quotes.
-``cortex-otel query NAME --show`` shows the result.
+What :mod:`.macros` defines is put in place of its use. ``cortex-otel query NAME --show`` shows the
+result.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from cortex_otel import semconv
 from cortex_otel.locale import texts
+from cortex_otel.query.macros import macros_expanded
 from cortex_otel.query.parameters import COMMON_PARAMETERS, Parameter, declared
 from cortex_otel.query.titles import COLUMN_TITLES
 
@@ -224,9 +226,8 @@ def expanded(name: str, sql: str) -> str:
         return f"{line['name']} AS (\n{_asked(name, sql, line['name'])}\n),\n"
 
     # Expressions are separated by commas; there is none before the SELECT.
-    return attributes_named(
-        name, _LAST_COMMA.sub("\n", _ASKS.sub(asked, _WITH.sub(replacement, body)))
-    )
+    whole = _LAST_COMMA.sub("\n", _ASKS.sub(asked, _WITH.sub(replacement, body)))
+    return attributes_named(name, macros_expanded(whole))
 
 
 def attributes_named(name: str, sql: str) -> str:

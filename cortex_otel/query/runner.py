@@ -298,9 +298,7 @@ def _is_widened(
     return not all(connection.execute(expanded("runner", check), values).get for check in checks)
 
 
-def _weight(
-    connection: apsw.Connection, question: Question, values: Mapping[str, Value]
-) -> float:
+def _weight(connection: apsw.Connection, question: Question, values: Mapping[str, Value]) -> float:
     if not (question.accepts("from_ns") and question.accepts("to_ns")):
         return 1.0
     if not (sampling.is_sampled(question) or sampling.cuts_half_hours(question, values)):

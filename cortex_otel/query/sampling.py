@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from cortex_otel.query.catalogue import Question
     from cortex_otel.query.runner import Result
 
-__all__ = ["COUNTED", "GREATEST_OF_DAYS", "cuts_half_hours", "greatest_weight", "half_width", "is_sampled", "sampling_of"]
+__all__ = [
+    "COUNTED",
+    "GREATEST_OF_DAYS",
+    "cuts_half_hours",
+    "greatest_weight",
+    "half_width",
+    "is_sampled",
+    "sampling_of",
+]
 
 #: Columns that count events by their weight. Failures are always kept: theirs are exact.
 COUNTED: Final = frozenset(

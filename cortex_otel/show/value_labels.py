@@ -146,7 +146,6 @@ EMPTY: Final = {"breakdown": _UNKNOWN}
 COMMON: Final = {**TIERS, **RESULTS, "unknown": _UNKNOWN}
 
 
-
 class Composed(NamedTuple):
     """How a column is made of several values, such as ``queue_full 12, age 3``."""
 

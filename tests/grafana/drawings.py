@@ -99,7 +99,11 @@ def worded(column, value, *, empty=False):
     """As people read it, in English."""
     if value is None:
         return None
-    return EMPTY[column] if empty and value == "" and column in EMPTY else label_of(column, value, "en")
+    return (
+        EMPTY[column]
+        if empty and value == "" and column in EMPTY
+        else label_of(column, value, "en")
+    )
 
 
 def in_words(panel, name, value):

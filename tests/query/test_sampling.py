@@ -268,7 +268,9 @@ def test_numbers_of_sampled_events_say_so(tmp_path):
         assert sampling_note(result, "en") is None
     told = sampling_of(sampled["overview"])
     assert told["weight"] == pytest.approx(5)
-    assert told["count"] == max(sampled["overview"].records()[0][name] for name in ("events", "timed"))
+    assert told["count"] == max(
+        sampled["overview"].records()[0][name] for name in ("events", "timed")
+    )
     assert 1.96 * error <= told["half_width"] < 1.5 * 1.96 * error
     assert abs(told["count"] - whole["overview"].records()[0]["events"]) < told["half_width"]
     assert as_json(sampled["overview"], 0, 1)["sampling"] == told

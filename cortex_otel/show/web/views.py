@@ -334,7 +334,10 @@ def _labels(language: str) -> dict[str, Any]:
             for column, found in by_column.items()
         },
         "composed": {
-            column: {"before": how.before, "replacements": value_labels.replacements_of(column, language)}
+            column: {
+                "before": how.before,
+                "replacements": value_labels.replacements_of(column, language),
+            }
             for column, how in value_labels.COMPOSED.items()
         },
     }

@@ -136,7 +136,11 @@ def sankey(drawn: Drawn) -> PanelBuilder:
     panel, value = drawn.panel, drawn.values[0]
     builder = (
         table.Panel()
-        .with_target(drawn.target((*drawn.worded(panel.x, panel.split), *drawn.values), f"LIMIT {panel.limit}"))
+        .with_target(
+            drawn.target(
+                (*drawn.worded(panel.x, panel.split), *drawn.values), f"LIMIT {panel.limit}"
+            )
+        )
         .show_header(show_header=True)
         .cell_height(kinds.TableCellHeight.SM)
         .filterable(filterable=True)

@@ -139,7 +139,9 @@ def by_category(drawn: Drawn) -> PanelBuilder:
     )
     if panel.split:
         builder.with_target(
-            drawn.target((*drawn.worded(panel.x, panel.split), drawn.values[0]), f"LIMIT {panel.limit}")
+            drawn.target(
+                (*drawn.worded(panel.x, panel.split), drawn.values[0]), f"LIMIT {panel.limit}"
+            )
         )
         builder.with_transformation(as_matrix(drawn))
         return builder

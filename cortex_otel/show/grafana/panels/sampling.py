@@ -25,10 +25,8 @@ def sampling_note(language: str) -> PanelBuilder:
     """Whether events of the range are sampled, and how far a count may be from the true one."""
     _ = texts(language).gettext
     day_ns = 86_400 * 10**9
-    greatest = (
-        GREATEST_OF_DAYS
-        .replace(":from_day", f"{dialect.FROM_NS} / {day_ns}")
-        .replace(":to_day", f"({dialect.TO_NS} - 1) / {day_ns}")
+    greatest = GREATEST_OF_DAYS.replace(":from_day", f"{dialect.FROM_NS} / {day_ns}").replace(
+        ":to_day", f"({dialect.TO_NS} - 1) / {day_ns}"
     )
     exact = _("Nothing is sampled in this range: counts are exact")
     before, after = _(
@@ -50,7 +48,7 @@ def sampling_note(language: str) -> PanelBuilder:
         ]
     )
     sql = (
-        f"SELECT CASE WHEN weight > 1 THEN {said} ELSE {dialect.literal(exact)} END AS said\n"  # noqa: S608 - texts of ours
+        f"SELECT CASE WHEN weight > 1 THEN {said} ELSE {dialect.literal(exact)} END AS said\n"
         f"FROM (\n{greatest.strip()}\n) AS sampled"
     )
     return (
@@ -71,5 +69,7 @@ def sampling_note(language: str) -> PanelBuilder:
         .color_mode(kinds.BigValueColorMode.NONE)
         .text(common.VizTextDisplayOptions().value_size(_TEXT_SIZE))
         .wide_layout(wide_layout=True)
-        .override_by_name("said", [set_to("displayName", _("Sampling")), set_to("noValue", NO_VALUE)])
+        .override_by_name(
+            "said", [set_to("displayName", _("Sampling")), set_to("noValue", NO_VALUE)]
+        )
     )
