@@ -22,9 +22,9 @@ see :mod:`.analysis`. ``events`` says that events of all of the range are read, 
 edges: ``always``, or where one of the parameters named is set; with ``ever``, of the time before
 the range, too. So nothing is known of times whose events are deleted. A common parameter (see
 :data:`COMMON_PARAMETERS`) has only a name; others have type, default (``''`` is empty text) and
-meaning. A closed list of texts stands in
-place of the type of a parameter, and of the unit of a column: ``day|week|month``; ``variant:*`` in it is any text after ``variant:``, and an
-empty default is allowed too. ``integer:1..366`` is a number within bounds; ``weights`` JSON like
+meaning. A closed list of texts stands in place of the type of a parameter, and of the unit of a
+column: ``day|week|month``; ``variant:*`` in that of a parameter is any text after ``variant:``, and
+an empty default is allowed too. ``integer:1..366`` is a number within bounds; ``weights`` JSON like
 ``{"flag": {"variant": 1}}``. ``NAME.exact.sql`` beside
 ``NAME.sql`` answers the same question from the events themselves; its header has only ``about``.
 Title, about and meanings are in English; their Korean is in :mod:`cortex_otel.locale`. A column has

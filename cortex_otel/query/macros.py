@@ -1,4 +1,4 @@
-"""What SQL files say in one place and use in many, with something put in: ``$EVENTS_GONE(hour, :from_ns)``.
+"""What SQL files share with something put in, as ``$EVENTS_GONE(hour, :from_ns)``.
 
 A common table expression can't do it: these stand within expressions.
 """
@@ -10,8 +10,8 @@ from typing import Final
 
 __all__ = ["macros_expanded"]
 
-#: Whether events of the UTC hour or day that a moment is in aren't kept any more: fewer are there than
-#: were ever stored. Then its roll-up tells of all of it, and no event of a part.
+#: Whether events of the UTC hour or day that a moment is in aren't kept any more: there are fewer
+#: than were ever stored. Then its roll-up tells of all of it, and no event of a part.
 _EVENTS_GONE: Final = (
     "(SELECT count(*) FROM events kept"
     " WHERE kept.time >= {moment} / {length} * {length}"

@@ -1,9 +1,9 @@
 """How far a count of sampled events may be from the true one.
 
 A kept event counts for ``weight`` events, 1 / rate; that of an event which is always kept is 1. By
-Horvitz and Thompson, a count N = Σ weight has the variance Σ weight · (weight − 1): at most
-N · (w − 1), with w the greatest weight. So one number for a range bounds the error of every count in
-it, and nothing has to be read for each.
+Horvitz and Thompson, a count N = Σ weight has the variance Σ weight · (weight - 1): at most
+N · (w - 1), with w the greatest weight. So one number for a range bounds the error of every count
+in it, and nothing has to be read for each.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def is_sampled(question: Question) -> bool:
 def greatest_weight(connection: apsw.Connection, from_ns: int, to_ns: int) -> float:
     """The weight of the product events that are sampled most in a range; 1 if none is.
 
-    As the roll-ups have it: the mean of a kind of events in an hour (a day, where the range is long).
+    As the roll-ups have it: the mean of a kind of events in an hour; in a day, in a long range.
     """
     if to_ns - from_ns <= _BY_HOUR_NS:
         sql, unit, length = _GREATEST_OF_HOURS, "hour", _HOUR_NS

@@ -1,4 +1,4 @@
-"""What people read in place of the values of columns: in the web admin, Grafana, reports, a terminal.
+"""What people read in place of values of columns: in the web admin, Grafana, reports, a terminal.
 
 Keyed by the name of the column, as titles are. A value that isn't listed is a name, and shown as it
 is. Machines (CSV, JSON, the API) get the values themselves.

@@ -128,7 +128,7 @@ def test_a_heat_map_by_number_is_a_triangle_with_the_size_of_each_row(drawn):
 
 def test_a_heat_map_by_number_has_every_period(drawn):
     """It once had columns for 13 of them, and said nothing of the rest."""
-    plain, frame = drawn(
+    _, frame = drawn(
         question="long", draw="heatmap", x="cohort", split="period",
         values=("retention", "cohort_users"), limit=10_000,
     )  # fmt: skip

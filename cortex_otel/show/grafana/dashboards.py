@@ -95,7 +95,7 @@ def dashboard_of(page: Page, language: str) -> dict[str, Any]:
     for position, panel in _placed(page):
         builder.with_panel(panel_of(panel, context).grid_pos(position))
     bottom = _bottom(page)
-    if any(is_sampled(catalogue()[panel.question]) for panel in page.panels):
+    if not live and any(is_sampled(catalogue()[each.question]) for each in page.panels):
         at = models.GridPos(x=0, y=bottom, w=_COLUMNS, h=_NOTE_HEIGHT)
         builder.with_panel(sampling_note(language).grid_pos(at))
         bottom += _NOTE_HEIGHT

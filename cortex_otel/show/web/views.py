@@ -328,7 +328,7 @@ def _labels(language: str) -> dict[str, Any]:
         "by_column": {
             column: {
                 value: _(text)
-                for value, text in (found | {"": value_labels.EMPTY.get(column, "")}).items()
+                for value, text in ({"": value_labels.EMPTY.get(column, ""), **found}).items()
                 if text
             }
             for column, found in by_column.items()

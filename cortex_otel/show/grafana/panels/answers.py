@@ -1,8 +1,8 @@
 """What the analytics pages draw, with what Grafana has for it.
 
 It has no flow diagram, no funnel and no picture of intervals: flows and intervals are tables, a
-funnel is a bar for each step, an answer in words is made by SQL. In a heat map by number (week 0, 1,
-2 …) the size of a cohort is a column like those of its periods.
+funnel is a bar for each step, an answer in words is made by SQL. In a heat map by number (week 0,
+1, 2 …) the size of a cohort is a column like those of its periods.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def _by_number(drawn: Drawn) -> PanelBuilder:
     language = drawn.context.language
     title = dialect.literal(drawn.column(panel.split).title_in(language) + " ")
     sizes = {name: drawn.column(name) for name in of_row}
-    # Grafana keeps the order in which columns and rows appear: sizes, then periods; rows as answered,
-    # cohorts by time, groups by their size.
+    # Grafana keeps the order in which columns and rows appear: sizes, then periods; rows as
+    # answered, cohorts by time, groups by their size.
     parts = [
         f"SELECT {panel.x}, min(place) AS first_place, {place - len(sizes)} AS at,"
         f" {dialect.literal(column.title_in(language))} AS name, max({name}) AS cell\n"
@@ -104,8 +104,9 @@ def _by_time(drawn: Drawn) -> PanelBuilder:
     """Names of columns are texts: Grafana would write a time as a number of milliseconds."""
     panel, value = drawn.panel, drawn.values[0]
     # Grafana keeps the order in which rows and columns appear: columns by time, rows as answered.
+    rows = dialect.in_words(panel.x, drawn.context.language, empty=True)
     sql = (
-        f"SELECT {dialect.in_words(panel.x, drawn.context.language, empty=True)}, {panel.split}, {value}\nFROM (\n"  # noqa: S608 - names of the catalogue's own columns
+        f"SELECT {rows}, {panel.split}, {value}\nFROM (\n"  # noqa: S608 - names of the catalogue's own columns
         f"SELECT *, min(place) OVER (PARTITION BY {panel.x}) AS first_place FROM (\n"
         f"SELECT *, row_number() OVER () AS place FROM (\n{drawn.answer(written=True)}\n)"
         f" AS answered\nLIMIT {panel.limit}\n) AS numbered\n) AS shown\n"
@@ -124,7 +125,7 @@ def funnel(drawn: Drawn) -> PanelBuilder:
     )
     worded = drawn.worded(*filter(None, (panel.x, panel.split)))
     sql = (
-        f"SELECT {step}{panel.x}{split} AS reached, {drawn.values[0]}\nFROM (\n"
+        f"SELECT {step}{panel.x}{split} AS reached, {drawn.values[0]}\nFROM (\n"  # noqa: S608 - names of the catalogue's own columns
         f"SELECT {', '.join(worded)}{', step' if step else ''}, {drawn.values[0]} FROM (\n"
         f"{drawn.answer()}\n) AS answered\n) AS shown\nLIMIT {panel.limit}"
     )
