@@ -106,22 +106,24 @@ def _list(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _cells(row: dict[str, Value], zone: Zone) -> list[str]:
-    from cortex_otel.show.labels_of_alerts import RULES, STATES  # noqa: PLC0415 - not for --help
+    from cortex_otel.show.value_labels import label_of  # noqa: PLC0415 - not for --help
 
-    state, rule = str(row["state"]), str(row["rule"])
+    def label(column: str) -> str:
+        return label_of(column, str(row[column]), language())
+
     fired, duration = row["fired"], row["duration_ms"]
     value = str(row["shown_value"] or "")
     if row["shown_threshold"]:
         value += f" ({row['shown_threshold']})"
     return [
-        _(STATES.get(state, state)),
-        _(RULES.get(rule, rule)),
+        label("state"),
+        label("rule"),
         str(row["subject"] or "–"),
         zone.iso(fired)[:19].replace("T", " ") if isinstance(fired, int) else "–",
         age(round(duration * 10**6)) if isinstance(duration, (int, float)) else "–",
         value or "–",
         " ".join(str(row[name]) for name in ("tool_name", "error_type") if row[name]) or "–",
-        str(row["delivery"] or _("sent to nobody")),
+        label("delivery") if row["delivery"] else _("sent to nobody"),
     ]
 
 

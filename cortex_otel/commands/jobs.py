@@ -14,6 +14,7 @@ from cortex_otel.commands.parsing import add_command, add_json
 from cortex_otel.locale import N_, _, language, texts
 from cortex_otel.query.formats import iso_time, pad, printable, width
 from cortex_otel.query.zones import project_zone
+from cortex_otel.show.value_labels import label_of
 from cortex_otel_exporters.sqlite.reader import StoreMissingError
 
 if TYPE_CHECKING:
@@ -40,14 +41,7 @@ _WEEKDAYS = (
     N_("every Saturday at {time}"),
     N_("every Sunday at {time}"),
 )
-_OUTCOMES = {
-    "done": N_("done"),
-    "failed": N_("failed"),
-    "timed_out": N_("timed out"),
-    "interrupted": N_("interrupted"),
-    "running": N_("running"),
-    "off": N_("off"),
-}
+_STATES = {"running": N_("Running"), "off": N_("Off")}
 
 
 def add_to(commands: Commands) -> None:
@@ -135,7 +129,7 @@ def _cells(state: JobState, zone: Zone) -> tuple[str, ...]:
         cadence_in_words(state.job.cadence),
         _moment(row.last_start, zone) if row.last_start else _("never"),
         "" if state.took_ns is None else _("{seconds:.1f} s", seconds=state.took_ns / 1e9),
-        _(_OUTCOMES[_outcome(state)]) if _outcome(state) in _OUTCOMES else "",
+        _in_words(_outcome(state)),
         _next_run(state, zone),
     )
 
@@ -144,6 +138,12 @@ def _outcome(state: JobState) -> str:
     if state.is_running:
         return "running"
     return state.row.outcome or ""
+
+
+def _in_words(outcome: str) -> str:
+    if outcome in _STATES:
+        return _(_STATES[outcome])
+    return label_of("outcome", outcome, language())
 
 
 def _next_run(state: JobState, zone: Zone) -> str:

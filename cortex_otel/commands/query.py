@@ -19,6 +19,8 @@ from cortex_otel.query.ranges import parse_range
 from cortex_otel.query.runner import EXACT_EVENTS
 from cortex_otel.query.runner import run as ask
 from cortex_otel.query.zones import project_zone, zone
+from cortex_otel.show.sampling_note import sampling_note
+from cortex_otel.show.value_labels import label_of
 from cortex_otel_exporters.sqlite.reader import open_reader
 
 if TYPE_CHECKING:
@@ -137,7 +139,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         case "csv":
             sys.stdout.write(as_csv(result, there))
         case _ if result.rows:
-            line(as_table(result, there))
+            line(as_table(result, there, lambda name, value: label_of(name, value, language())))
         case _:
             since, until = (iso_time(each, there)[:16] for each in (from_ns, to_ns))
             complain(_("Nothing to show from {since} to {until}.", since=since, until=until))
@@ -162,6 +164,8 @@ def _say_limits(result: Result, there: Zone) -> None:
             )
         else:
             complain(_("What is shown is kept from {since} on: nothing older.", since=since))
+    if note := sampling_note(result, language()):
+        complain(f"{note}.")
     if result.truncated:
         count = len(result.rows)
         complain(

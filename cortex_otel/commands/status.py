@@ -20,7 +20,7 @@ from cortex_otel.query.store_facts import store_facts
 from cortex_otel.query.writers import read_writers
 from cortex_otel.query.zones import project_zone
 from cortex_otel.settings import enabled_by_host
-from cortex_otel.show.labels_of_alerts import TROUBLES
+from cortex_otel.show.value_labels import TROUBLES
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError, open_reader
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ A header consists of comment lines before the first line of SQL::
     -- parameter: service
     -- parameter: window_days integer 30 days after which a user counts as lost
     -- column: calls count number of calls, weighted
+    -- column: verdict better|no_difference whether it is better
 
 ``since`` is the default range, ``limit`` the default row limit. ``cursor`` maps columns of the last
 row to the parameters that select the rows after it: the value of its column ``time`` is the
@@ -21,9 +22,9 @@ see :mod:`.analysis`. ``events`` says that events of all of the range are read, 
 edges: ``always``, or where one of the parameters named is set; with ``ever``, of the time before
 the range, too. So nothing is known of times whose events are deleted. A common parameter (see
 :data:`COMMON_PARAMETERS`) has only a name; others have type, default (``''`` is empty text) and
-meaning. A closed list of texts stands in
-place of the type: ``day|week|month``; ``variant:*`` in it is any text after ``variant:``, and an
-empty default is allowed too. ``integer:1..366`` is a number within bounds; ``weights`` JSON like
+meaning. A closed list of texts stands in place of the type of a parameter, and of the unit of a
+column: ``day|week|month``; ``variant:*`` in that of a parameter is any text after ``variant:``, and
+an empty default is allowed too. ``integer:1..366`` is a number within bounds; ``weights`` JSON like
 ``{"flag": {"variant": 1}}``. ``NAME.exact.sql`` beside
 ``NAME.sql`` answers the same question from the events themselves; its header has only ``about``.
 Title, about and meanings are in English; their Korean is in :mod:`cortex_otel.locale`. A column has
@@ -36,7 +37,8 @@ expression of that name: what it says of the same range, so that two questions c
 numbers. Parameters that only ``NAME`` declares have their defaults. Read it once: SQLite plans it
 anew for each use. Attributes are written as their constants in :mod:`cortex_otel.semconv`:
 ``$FEATURE_FLAG_KEY`` stands for the key in quotes.
-``cortex-otel query NAME --show`` shows the result.
+What :mod:`.macros` defines is put in place of its use. ``cortex-otel query NAME --show`` shows the
+result.
 """
 
 from __future__ import annotations
@@ -51,6 +53,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from cortex_otel import semconv
 from cortex_otel.locale import texts
+from cortex_otel.query.macros import macros_expanded
 from cortex_otel.query.parameters import COMMON_PARAMETERS, Parameter, declared
 from cortex_otel.query.titles import COLUMN_TITLES
 
@@ -90,6 +93,8 @@ class Column:
     unit: Unit
     meaning: str
     """In English."""
+    choices: tuple[str, ...] = ()
+    """All values there are, of a column of ``text``; empty where any text may stand."""
 
     @property
     def title(self) -> str:
@@ -221,9 +226,8 @@ def expanded(name: str, sql: str) -> str:
         return f"{line['name']} AS (\n{_asked(name, sql, line['name'])}\n),\n"
 
     # Expressions are separated by commas; there is none before the SELECT.
-    return attributes_named(
-        name, _LAST_COMMA.sub("\n", _ASKS.sub(asked, _WITH.sub(replacement, body)))
-    )
+    whole = _LAST_COMMA.sub("\n", _ASKS.sub(asked, _WITH.sub(replacement, body)))
+    return attributes_named(name, macros_expanded(whole))
 
 
 def attributes_named(name: str, sql: str) -> str:
@@ -358,6 +362,8 @@ def _parameter(question: str, value: str) -> Parameter:
 
 def _column(question: str, value: str) -> Column:
     parts = value.split(maxsplit=_COLUMN_PARTS - 1)
+    if len(parts) == _COLUMN_PARTS and "|" in parts[1]:
+        return Column(parts[0], "text", parts[2], tuple(parts[1].split("|")))
     if len(parts) < _COLUMN_PARTS or parts[1] not in get_args(Unit):
         raise QuestionError(f"{question}.sql: column {value!r} isn't NAME UNIT MEANING")
     return Column(parts[0], parts[1], parts[2])  # type: ignore[arg-type]

@@ -9,10 +9,11 @@ import unicodedata
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from cortex_otel.query.sampling import sampling_of
 from cortex_otel.query.zones import UTC_ZONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from cortex_otel.query.catalogue import Unit
     from cortex_otel.query.runner import Result, Value
@@ -87,6 +88,7 @@ def as_json(result: Result, from_ns: int, to_ns: int, zone: Zone = UTC_ZONE) -> 
         "exact": result.exact,
         "widened": result.widened,
         "kept_from": result.kept_from_ns and iso_time(result.kept_from_ns, zone),
+        "sampling": sampling_of(result),
         "truncated": result.truncated,
         "elapsed_ms": round(result.elapsed_ms, 1),
         "columns": [{"name": column.name, "unit": column.unit} for column in result.columns],
@@ -103,11 +105,26 @@ def as_csv(result: Result, zone: Zone = UTC_ZONE) -> str:
     return text.getvalue()
 
 
-def as_table(result: Result, zone: Zone = UTC_ZONE) -> str:
-    """The result as lines with aligned columns; missing values are empty."""
+def as_table(
+    result: Result, zone: Zone = UTC_ZONE, label: Callable[[str, str], str] | None = None
+) -> str:
+    """The result as lines with aligned columns; missing values are empty.
+
+    Args:
+        result: what to show.
+        zone: of times.
+        label: column and text → what people read in its place.
+    """
     units = [column.unit for column in result.columns]
+
+    def worded(name: str, value: Value) -> Value:
+        return label(name, value) if label and isinstance(value, str) else value
+
     cells = [
-        [_shown(value, unit, zone) for value, unit in zip(row, units, strict=True)]
+        [
+            _shown(worded(column.name, value), column.unit, zone)
+            for value, column in zip(row, result.columns, strict=True)
+        ]
         for row in result.rows
     ]
     lines = [_names(result), *cells]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from cortex_otel.locale import N_
-from cortex_otel.query import analysis
+from cortex_otel.query import analysis, sampling
 from cortex_otel.query.catalogue import COMMON_PARAMETERS, expanded
 from cortex_otel.query.errors import QueryError, QueryParameterError, QueryTimeoutError
 from cortex_otel.query.kept import kept_from
@@ -118,6 +118,10 @@ class Result:
     when events were last deleted if it reads them one by one, else roll-ups."""
     reads_events: bool = False
     """It reads events one by one, all over the range."""
+    weight: float = 1.0
+    """Above 1, events of the range are sampled: see :mod:`.sampling`."""
+    cuts_half_hours: bool = False
+    """And users of the half hours that the range cuts are those of the events kept."""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -168,6 +172,7 @@ def run(
         exact = from_events is not False and _is_exact(connection, question, values)
         widened = not exact and _is_widened(connection, question, values)
         kept_from_ns = _kept_from(connection, question, values)
+        weight = _weight(connection, question, values)
         cursor = _cursor(connection, question, values, exact=exact)
         rows = tuple(row for row, _ in zip(cursor, range(row_limit + 1), strict=False))
         if isinstance(cursor, apsw.Cursor):
@@ -181,6 +186,8 @@ def run(
         widened=widened,
         kept_from_ns=kept_from_ns,
         reads_events=question.reads_events(values),
+        weight=weight,
+        cuts_half_hours=weight > 1 and sampling.cuts_half_hours(question, values),
     )
 
 
@@ -307,6 +314,15 @@ def _is_widened(
 ) -> bool:
     checks = {check for expression, check in _EDGES if expression in question.sql}
     return not all(connection.execute(expanded("runner", check), values).get for check in checks)
+
+
+def _weight(connection: apsw.Connection, question: Question, values: Mapping[str, Value]) -> float:
+    if not (question.accepts("from_ns") and question.accepts("to_ns")):
+        return 1.0
+    if not (sampling.is_sampled(question) or sampling.cuts_half_hours(question, values)):
+        return 1.0
+    from_ns, to_ns = int(values["from_ns"] or 0), int(values["to_ns"] or 0)
+    return sampling.greatest_weight(connection, from_ns, to_ns)
 
 
 def _kept_from(

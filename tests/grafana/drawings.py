@@ -12,11 +12,10 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from cortex_otel.locale import texts
 from cortex_otel.query.catalogue import catalogue
+from cortex_otel.show.value_labels import COMPOSED, EMPTY, label_of
 
 #: Drawings whose frame has names or cells that the question doesn't have.
 MADE_BY_SQL = {"heatmap", "funnel", "sentence"}
-#: Columns of a heat map by number.
-PERIODS = 13
 NO_VALUE = "–"
 
 
@@ -43,10 +42,10 @@ def made_of(panel, records, there, *, language="en"):
             ]
             return Made(["reached", panel.values[0]], ["STRING", "FLOAT"], rows)
         case "heatmap" if units[panel.split] == "count":
-            return _by_number(panel, units, records, there)
+            return _by_number(panel, records, there)
     names = [panel.x, panel.split, panel.values[0]]
     rows = [
-        [_written(units[name], record[name], there) for name in names[:2]]
+        [worded(name, _written(units[name], record[name], there), empty=True) for name in names[:2]]
         + [_plain(record[names[2]])]
         for record in records[: panel.limit]
     ]
@@ -73,28 +72,52 @@ def days_as_numbers(panel, told):
     ]
 
 
-def _by_number(panel, units, records, there):
+def _by_number(panel, records, there):
+    """A row a cell, sizes before periods: Grafana makes the columns."""
     value, *of_row = panel.values
-    at = [f"at_{number}" for number in range(PERIODS)]
-    lines = {}
-    for record in records:
-        cells = lines.setdefault(record[panel.x], dict.fromkeys([*of_row, *at]))
+    units = {column.name: column for column in catalogue()[panel.question].columns}
+    lines, cells = {}, []
+    for record in records[: panel.limit]:
+        key = _written(units[panel.x].unit, record[panel.x], there)
+        sizes = lines.setdefault(worded(panel.x, key, empty=True), dict.fromkeys(of_row))
         for name in of_row:
             # The first that is known, as the web has it.
-            cells[name] = _plain(record[name]) if cells[name] is None else cells[name]
-        if record[panel.split] < PERIODS:
-            assert cells[f"at_{record[panel.split]}"] is None, "two answers in one cell"
-            cells[f"at_{record[panel.split]}"] = _plain(record[value])
-    is_day = units[panel.x] == "epoch_day"
-    rows = [[_start(key, there) if is_day else key, *lines[key].values()] for key in lines]
-    types = ["TIME" if is_day else "STRING", *["FLOAT"] * (len(of_row) + PERIODS)]
-    return Made([panel.x, *of_row, *at], types, rows)
+            sizes[name] = record[name] if sizes[name] is None else sizes[name]
+        cells.append((record[panel.split], worded(panel.x, key, empty=True), record[value]))
+    assert len({cell[:2] for cell in cells}) == len(cells), "two answers in one cell"
+    order = list(lines)
+    rows = [[key, units[name].title, _plain(lines[key][name])] for name in of_row for key in order]
+    title = units[panel.split].title
+    rows += [
+        [key, f"{title} {number}", _plain(cell)]
+        for number, key, cell in sorted(cells, key=lambda each: (each[0], order.index(each[1])))
+    ]
+    return Made([panel.x, panel.split, value], ["STRING", "STRING", "FLOAT"], rows)
+
+
+def worded(column, value, *, empty=False):
+    """As people read it, in English."""
+    if value is None:
+        return None
+    return (
+        EMPTY[column]
+        if empty and value == "" and column in EMPTY
+        else label_of(column, value, "en")
+    )
+
+
+def in_words(panel, name, value):
+    """A value of a frame that the question has, too, where SQL makes it words."""
+    of_rows = panel.split and panel.draw in {"matrix", "bars", "ranking", "sankey"}
+    named = {panel.x, panel.split} if of_rows else {panel.split}
+    is_made = name in COMPOSED or (name in named and panel.draw not in {"table", "intervals"})
+    return label_of(name, value, "en") if isinstance(value, str) and is_made else value
 
 
 def _step(panel, record):
     number = f"{record['step']}. " if "step" in record else ""
-    series = record.get(panel.split)
-    return number + record[panel.x] + (f" · {series}" if series else "")
+    series = worded(panel.split, record.get(panel.split))
+    return number + worded(panel.x, record[panel.x]) + (f" · {series}" if series else "")
 
 
 def _start(day, there):
@@ -143,6 +166,8 @@ def _said(panel, units, record, language):
                     text = _short(value, 3)
                 case "ms":
                     text = f"{_rounded(float(value), 0)} ms"
+                case "text":
+                    text = label_of(name, value, language)
                 case _:
                     text = str(_written(unit, value, there=None))
         said = said.replace(f"{{{name}}}", text)

@@ -23,6 +23,14 @@ COHORTS = parse(
     " (20000, 0, 10, 1), (20000, 1, 10, 0.25), (20000, 2, 10, NULL),"
     " (20007, 0, 20, 1), (20007, 1, 20, NULL)) SELECT * FROM rows",
 )
+LONG = parse(
+    "long",
+    HEADER + "-- column: cohort epoch_day c\n-- column: period count p\n"
+    "-- column: cohort_users count u\n-- column: retention ratio r\n"
+    "WITH RECURSIVE rows (cohort, period, cohort_users, retention) AS (VALUES (20000, 0, 10, 0.5)"
+    " UNION ALL SELECT cohort, period + 1, cohort_users, retention FROM rows WHERE period < 90)"
+    " SELECT * FROM rows",
+)
 GROUPS = parse(
     "groups",
     HEADER + "-- column: breakdown text b\n-- column: period count p\n-- column: users count u\n"
@@ -64,7 +72,7 @@ ANSWER = parse(
     "SELECT 1234 AS users, 0.125 AS share, 'it''s' AS tool_name, NULL AS wait, 1.5 AS lift,"
     " 20000 AS day",
 )
-STUBS = {each.name: each for each in (COHORTS, GROUPS, WEEKS, STEPS, FLOWS, ARMS, ANSWER)}
+STUBS = {each.name: each for each in (COHORTS, LONG, GROUPS, WEEKS, STEPS, FLOWS, ARMS, ANSWER)}
 
 
 @pytest.fixture
@@ -103,29 +111,43 @@ def test_a_heat_map_by_number_is_a_triangle_with_the_size_of_each_row(drawn):
         values=("retention", "cohort_users"),
     )  # fmt: skip
     assert plain["type"] == "table"
-    assert frame.names[:5] == ["cohort", "cohort_users", "at_0", "at_1", "at_2"]
-    assert frame.types[0] == "TIME"
-    assert [row[1:5] for row in frame.rows] == [[10, 1, 0.25, None], [20, 1, None, None]]
-    assert frame.types[2:4] == ["FLOAT", "FLOAT"]
-    third = overrides(plain, "at_2")
-    assert third["displayName"] == "Period 2"
-    assert third["unit"] == "percentunit"
-    assert third["custom.cellOptions"]["type"] == "color-background"
+    (pivot,) = plain["transformations"]
+    assert pivot["id"] == "groupingToMatrix"
+    assert frame.types == ["STRING", "STRING", "FLOAT"]
+    assert frame.rows == [
+        ["2024-10-04", "Cohort size", 10], ["2024-10-11", "Cohort size", 20],
+        ["2024-10-04", "Period 0", 1], ["2024-10-11", "Period 0", 1],
+        ["2024-10-04", "Period 1", 0.25], ["2024-10-11", "Period 1", None],
+        ["2024-10-04", "Period 2", None],
+    ]  # fmt: skip
+    assert plain["fieldConfig"]["defaults"]["unit"] == "percentunit"
+    size = overrides(plain, "Cohort size")
+    assert size["unit"] == "locale"
+    assert size["custom.cellOptions"] == {"type": "auto"}
 
 
-@pytest.mark.parametrize(("language", "unknown"), [("en", "Unknown"), ("ko", "알 수 없음")])
-def test_groups_are_in_the_order_of_their_answer_and_one_may_be_unknown(drawn, language, unknown):
-    plain, frame = drawn(
+def test_a_heat_map_by_number_has_every_period(drawn):
+    """It once had columns for 13 of them, and said nothing of the rest."""
+    _, frame = drawn(
+        question="long", draw="heatmap", x="cohort", split="period",
+        values=("retention", "cohort_users"), limit=10_000,
+    )  # fmt: skip
+    assert [row[1] for row in frame.rows] == ["Cohort size", *(f"Period {k}" for k in range(91))]
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", ["Paid", "Unknown", "Free"]), ("ko", ["유료", "알 수 없음", "무료"])],
+)
+def test_groups_are_in_the_order_of_their_answer_and_one_may_be_unknown(drawn, language, words):
+    _, frame = drawn(
         language, question="groups", draw="heatmap", x="breakdown", split="period",
         values=("retention", "users"),
     )  # fmt: skip
-    assert [row[:4] for row in frame.rows] == [
-        ["paid", 20, 1, 0.5],
-        ["", 10, 1, None],
-        ["free", 5, 1, None],
+    cells = [[20, 10, 5], [1, 1, 1], [0.5]]
+    assert [[row[0], row[2]] for row in frame.rows] == [
+        [word, cell] for column in cells for word, cell in zip(words, column, strict=False)
     ]
-    (mapping,) = overrides(plain, "breakdown")["mappings"]
-    assert mapping["options"] == {"match": "empty", "result": {"text": unknown, "index": 0}}
 
 
 def test_a_heat_map_by_time_has_dates_as_columns_in_their_order(drawn):
@@ -148,7 +170,7 @@ def test_a_funnel_is_a_bar_for_each_step_and_part(drawn):
     )
     assert plain["type"] == "bargauge"
     assert plain["options"]["reduceOptions"]["values"] is True
-    assert frame.rows == [["1. a · free", 8], ["1. a", 4], ["2. a", 2]]
+    assert frame.rows == [["1. a · Free", 8], ["1. a", 4], ["2. a", 2]]
     # A name of the column would be written beside every bar, in place of the step.
     assert "displayName" not in overrides(plain, "users")
 

@@ -11,11 +11,19 @@ from grafana_foundation_sdk.cog import plugins
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
-from cortex_otel.locale import LANGUAGES
+from cortex_otel.locale import LANGUAGES, texts
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.show.grafana import dashboards as generator
+from cortex_otel.show.grafana.dialect import literal
 from cortex_otel.show.grafana.pages import PAGES_OF_GRAFANA
 from cortex_otel.show.pages import PAGES
+from cortex_otel.show.value_labels import (
+    BY_COLUMN,
+    COMPOSED,
+    EMPTY,
+    label_of,
+    replacements_of,
+)
 
 UIDS = [generator.uid_of(page) for page in PAGES_OF_GRAFANA.values()]
 EACH = pytest.mark.parametrize(
@@ -296,9 +304,27 @@ def test_targets_of_the_spec_are_drawn_as_lines(dashboards):
     assert found == wanted
 
 
+def korean(sql):
+    """``sql`` with the Korean words of values and columns in place of the English ones."""
+    words = {
+        label_of(name, value, "en"): label_of(name, value, "ko")
+        for name, values in BY_COLUMN.items()
+        for value in values
+    }
+    columns = [column for each in catalogue().values() for column in each.columns]
+    for end in ("", " "):
+        words |= {f"{each.title}{end}": f"{each.title_in('ko')}{end}" for each in columns}
+    words |= {text: texts("ko").gettext(text) for text in EMPTY.values()}
+    for name in COMPOSED:
+        both = zip(replacements_of(name, "en"), replacements_of(name, "ko"), strict=True)
+        words |= {told: in_korean for (_, told), (_, in_korean) in both}
+    quoted = {literal(english): literal(word) for english, word in words.items()}
+    return re.sub(r"'(?:[^']|'')*'", lambda found: quoted.get(found[0], found[0]), sql)
+
+
 def asked_of(target):
     """The query, without the words that a sentence is made of and their order."""
-    said, _, answer = target["queryText"].partition(" AS said\n")
+    said, _, answer = korean(target["queryText"]).partition(" AS said\n")
     return (sorted(re.findall(r"coalesce\(.*?, '–'\)", said)), answer) if answer else said
 
 

@@ -10,7 +10,7 @@ import apsw
 import grafana_plugin
 import pytest
 import seeding
-from grafana_drawings import MADE_BY_SQL, made_of
+from grafana_drawings import MADE_BY_SQL, in_words, made_of
 from grafana_plugin import asked, shown_of
 
 from cortex_otel.query import runner
@@ -161,6 +161,7 @@ def test_a_panel_shows_what_the_web_shows(page_id, panel_id, filters, dashboards
         wanted.sort(key=lambda row: tuple(row[key] for key in keys))
     else:
         wanted = wanted[: panel.limit]
+    wanted = [{name: in_words(panel, name, row[name]) for name in row} for row in wanted]
     assert rows == wanted
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 import pytest
 import seeding
-from grafana_drawings import MADE_BY_SQL, days_as_numbers, made_of
+from grafana_drawings import MADE_BY_SQL, days_as_numbers, in_words, made_of
 from grafana_plugin import shown_of
 
 from cortex_otel.cli import main
@@ -97,7 +97,8 @@ def same(store, page_id, place, dashboards, tz, start, end, **filters):  # noqa:
             value = ours[name]
             if value is None and f"{name}_partial" in ours:
                 value = ours[f"{name}_partial"]
-            assert value == seconds(units[name], theirs[name], there), name
+            wanted = in_words(panel, name, seconds(units[name], theirs[name], there))
+            assert value == wanted, name
     return web
 
 

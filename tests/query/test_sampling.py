@@ -16,6 +16,11 @@ from hypothesis import strategies as st
 from seeding import DAY, HOUR, MONDAY, random_events
 
 from cortex_otel.process.sample import TraceSampler
+from cortex_otel.query.catalogue import catalogue
+from cortex_otel.query.formats import as_json
+from cortex_otel.query.runner import run
+from cortex_otel.query.sampling import sampling_of
+from cortex_otel.show.sampling_note import sampling_note
 from cortex_otel_exporters.presence import Presences
 from cortex_otel_exporters.record import Context, Record, Series, Session
 from cortex_otel_exporters.sqlite.reader import open_reader
@@ -228,6 +233,7 @@ def test_each_row_of_the_table_is_tested():
     assert unbiased == {*UNBIASED, *(column for of in UNBIASED.values() for column in of)}
     assert by_worth["of sampled events"] == [
         "`tools_together`",
+        "`active_users` of `overview`",
         "`funnel`",
         "`tools`, `last_active` of `user_totals`",
     ]
@@ -238,6 +244,39 @@ def test_each_row_of_the_table_is_tested():
         "estimated from the events kept, by weight",
         "of sampled events",
     }
+
+
+def test_numbers_of_sampled_events_say_so(tmp_path):
+    """With a bound that the true count keeps to, and that is no wider than it need be."""
+    events = random_events(3000, days=3, users=20, seed=4)
+    for event in events:
+        event.weight = 1.0
+    records = [record_of(event, number) for number, event in enumerate(events)]
+    asked = {"from_ns": MONDAY, "to_ns": MONDAY + 3 * DAY}
+    results = []
+    for rate in (1.0, 0.2):
+        with contextlib.closing(
+            stored(tmp_path / f"{rate}" / "cortex.db", records, rate)
+        ) as reader:
+            found = {name: run(reader, catalogue()[name], asked) for name in ("overview", "dau")}
+            cut = run(reader, catalogue()["dau"], {**asked, "from_ns": MONDAY + HOUR // 4})
+            (error,) = reader.execute(STANDARD_ERROR).fetchone()[1:]
+            results.append((found, cut, error))
+    (whole, whole_cut, _), (sampled, sampled_cut, error) = results
+    for result in (*whole.values(), whole_cut, sampled["dau"]):
+        assert sampling_of(result) is None
+        assert sampling_note(result, "en") is None
+    told = sampling_of(sampled["overview"])
+    assert told["weight"] == pytest.approx(5)
+    assert told["count"] == max(
+        sampled["overview"].records()[0][name] for name in ("events", "timed")
+    )
+    assert 1.96 * error <= told["half_width"] < 1.5 * 1.96 * error
+    assert abs(told["count"] - whole["overview"].records()[0]["events"]) < told["half_width"]
+    assert as_json(sampled["overview"], 0, 1)["sampling"] == told
+    assert "± " in sampling_note(sampled["overview"], "en")
+    assert sampled_cut.cuts_half_hours
+    assert "half hours" in sampling_note(sampled_cut, "en")
 
 
 def test_single_events_are_those_that_were_kept(tmp_path):

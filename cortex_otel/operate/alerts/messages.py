@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from cortex_otel.locale import N_, texts
 from cortex_otel.query.formats import printable
-from cortex_otel.show.labels_of_alerts import OUTCOMES, SERVICES, TROUBLES
+from cortex_otel.show.value_labels import OUTCOMES, SERVICES, TROUBLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -112,6 +112,8 @@ class _Marks:
     """The first period of which there are cohorts."""
     last: int
     """The period that isn't over."""
+    shown: int
+    """The last one that the range touches: one before that where it ends as a period does."""
     calendar: _Calendar
 
     def of(self, users: NDArray[np.int64]) -> _Marks:
@@ -153,6 +155,7 @@ def _marks(connection: apsw.Connection, form: Form, values: Mapping[str, Any]) -
         bits,
         from_number=calendar.number(max(first_day, calendar.day(values["from_ns"]))),
         last=calendar.number(last_day),
+        shown=calendar.number(calendar.day(values["to_ns"] - 1)),
         calendar=calendar,
     )
 
@@ -171,10 +174,10 @@ def _cells(marks: _Marks, values: Mapping[str, Any]) -> list[_Cell]:
     )
     cells: list[_Cell] = []
     for cohort in np.flatnonzero(sizes).tolist():
-        if cohort + origin < marks.from_number:
+        if not marks.from_number <= cohort + origin <= marks.shown:
             continue
         begins = marks.calendar.begins(cohort + origin)
-        for period in range(marks.last - origin - cohort + 1):
+        for period in range(marks.shown - origin - cohort + 1):
             is_over = cohort + period < marks.last - origin
             active = int(counts[cohort, cohort + period]) if is_over else None
             cells.append((begins, period, int(sizes[cohort]), active))

@@ -6,9 +6,9 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: alert_state all|firing all whether what has been resolved is shown too
--- column: rule text what is wrong: error_rate, response_time, service_down, store, job or disk
+-- column: rule error_rate|response_time|service_down|store|job|disk what is wrong: error_rate, response_time, service_down, store, job or disk
 -- column: subject text the service or the job; null where there is only one
--- column: state text pending (not long enough to tell), firing or resolved
+-- column: state pending|firing|resolved pending (not long enough to tell), firing or resolved
 -- column: fired unix_ns when it fired, and was to be told
 -- column: duration_ms ms from then until it was resolved, or until now
 -- column: value number with which it fired: a rate, milliseconds, failures in a row or MB free

@@ -4,7 +4,7 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
--- column: mode text automatic, manual, or unknown where it was not recorded
+-- column: mode automatic|manual|unknown automatic, manual, or unknown where it was not recorded
 -- column: branches count branches created, weighted by sampling
 -- column: share ratio branches / all branches
 -- column: errors count attempts that failed or timed out

@@ -6,7 +6,7 @@
 -- parameter: service
 -- parameter: user_tier
 -- column: service text the service; empty for all
--- column: user_tier text the tier; empty for all
+-- column: user_tier free|trial|paid|enterprise the tier; empty for all
 -- column: events count product events, weighted by sampling
 -- column: rated count of these, of the event types that count in error rates
 -- column: error_rate ratio errors / events, of those; null without any

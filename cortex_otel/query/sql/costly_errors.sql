@@ -57,9 +57,15 @@ error_kinds AS MATERIALIZED (
         min(series_key) OVER (
             PARTITION BY event_type, tool_name, coalesce(nullif(error_type, ''), 'unknown')
         ) AS kind
-    FROM series
+    FROM series s
     WHERE is_product = 1 AND is_failed = 1
       AND segment_key IN (SELECT segment_key FROM chosen_segments)
+      -- A feature that fails in the tool of its name is the tool's failure, once.
+      AND NOT EXISTS (
+        SELECT 1 FROM series t
+        WHERE t.event_type = 'mcp.tool_call' AND 'mcp.' || t.tool_name = s.event_type
+          AND t.segment_key = s.segment_key AND t.result = s.result AND t.error_type = s.error_type
+      )
 ),
 -- One pass over the events: + 0 keeps SQLite from going through the index of times.
 hits AS MATERIALIZED (

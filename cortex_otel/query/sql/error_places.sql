@@ -1,5 +1,6 @@
 -- title: Where it fails
--- about: Failures by event type and tool, with the share of all such events that failed.
+-- about: Failures by event type and tool, with the share of all such events that failed. A feature that
+--   fails in the tool of its name is counted once, as that of the tool.
 -- events: user
 -- parameter: from_ns
 -- parameter: to_ns
@@ -22,12 +23,13 @@ WITH RECURSIVE
 -- with: user_events
 -- with: counted_for_user
 -- with: failed_series
+-- with: failed_once
 failures AS (
     SELECT
         f.event_type, f.tool_name,
-        sum(c.events) AS errors,
-        coalesce(sum(c.events) FILTER (WHERE f.result = 'timeout'), 0) AS timeouts
-    FROM counted_for_user c JOIN failed_series f ON f.series_key = c.series_key
+        sum(f.events) AS errors,
+        coalesce(sum(f.events) FILTER (WHERE f.result = 'timeout'), 0) AS timeouts
+    FROM failed_once f
     GROUP BY f.event_type, f.tool_name
 ),
 totals AS (

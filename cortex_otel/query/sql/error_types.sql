@@ -1,5 +1,6 @@
 -- title: Errors by type
--- about: Failures by class of error, most first.
+-- about: Failures by class of error, most first. A feature that fails in the tool of its name is counted
+--   once, as that of the tool.
 -- events: user
 -- parameter: from_ns
 -- parameter: to_ns
@@ -19,10 +20,9 @@ WITH RECURSIVE
 -- with: user_events
 -- with: counted_for_user
 -- with: failed_series
+-- with: failed_once
 totals AS (
-    SELECT f.error_type, sum(c.events) AS errors
-    FROM counted_for_user c JOIN failed_series f ON f.series_key = c.series_key
-    GROUP BY f.error_type
+    SELECT error_type, sum(events) AS errors FROM failed_once GROUP BY error_type
 )
 SELECT
     error_type AS error_type,

@@ -19,9 +19,9 @@
 -- column: time unix_ns when it happened
 -- column: service text the service
 -- column: event_type text the event type
--- column: user_tier text tier of the user
+-- column: user_tier free|trial|paid|enterprise tier of the user
 -- column: tool_name text the tool, if it was a tool call
--- column: result text error or timeout
+-- column: result success|error|timeout|cancelled error or timeout
 -- column: error_type text class of the error
 -- column: message text where it happened
 -- column: user_id_hash text the user, hashed; null if unknown

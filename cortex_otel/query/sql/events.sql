@@ -19,9 +19,9 @@
 -- column: time unix_ns when it began
 -- column: service text the service
 -- column: event_type text the event type
--- column: user_tier text tier of the user at that time
+-- column: user_tier free|trial|paid|enterprise tier of the user at that time
 -- column: feature text the tool, element or category
--- column: result text success, error, timeout or cancelled
+-- column: result success|error|timeout|cancelled success, error, timeout or cancelled
 -- column: duration_ms ms how long it took; null for an instant
 -- column: error_type text class of the error
 -- column: message text where the error happened

@@ -21,7 +21,7 @@
 -- parameter: planned_from real:0..1 0.05 the rate of conversion that is expected of the control
 -- parameter: planned_to real:0..1 0.07 the rate that a better variant should reach
 -- column: flag text the flag
--- column: verdict text not_enough_data, sample_ratio_mismatch, no_difference or better
+-- column: verdict not_enough_data|sample_ratio_mismatch|no_difference|better not_enough_data, sample_ratio_mismatch, no_difference or better
 -- column: winner text the variant that is better, where one is
 -- column: variants count variants with users
 -- column: exposed_users count distinct users first exposed in the range, in one arm

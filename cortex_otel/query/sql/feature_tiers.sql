@@ -9,7 +9,7 @@
 -- parameter: user_tier
 -- parameter: top integer:1..200 25 how many features
 -- column: feature text event type and feature, as in a step of a funnel
--- column: user_tier text the tier at the time of use
+-- column: user_tier free|trial|paid|enterprise the tier at the time of use
 -- column: users count distinct users of the feature under the tier
 -- column: share_of_active ratio users / active users of the tier; null without any
 -- column: uses_per_user count uses / users, those without a user id too; null without users

@@ -33,20 +33,12 @@ span_days AS MATERIALIZED (
     SELECT
         day, from_time, to_time,
         CASE WHEN from_time % 86400000000000 = 0 THEN from_time / 86400000000000
-             WHEN (SELECT count(*) FROM events
-                   WHERE time >= from_time / 86400000000000 * 86400000000000
-                     AND time < (from_time / 86400000000000 + 1) * 86400000000000)
-                  < (SELECT coalesce(sum(stored), 0) FROM rollup_day
-                     WHERE day = from_time / 86400000000000)
+             WHEN $EVENTS_GONE(day, from_time)
              THEN (from_time + 43200000000000) / 86400000000000
              ELSE from_time / 86400000000000 + 1 END AS first_day,
         CASE WHEN to_time % 86400000000000 = 0 THEN to_time / 86400000000000 - 1
              WHEN to_time > (SELECT max(time) FROM events) THEN to_time / 86400000000000
-             WHEN (SELECT count(*) FROM events
-                   WHERE time >= to_time / 86400000000000 * 86400000000000
-                     AND time < (to_time / 86400000000000 + 1) * 86400000000000)
-                  < (SELECT coalesce(sum(stored), 0) FROM rollup_day
-                     WHERE day = to_time / 86400000000000)
+             WHEN $EVENTS_GONE(day, to_time)
              THEN (to_time + 43200000000000) / 86400000000000 - 1
              ELSE to_time / 86400000000000 - 1 END AS last_day
     FROM (SELECT day, from_time, to_time FROM spans WHERE from_time < to_time) AS cut

@@ -4,7 +4,7 @@
 -- since: 7d
 -- parameter: from_ns
 -- parameter: to_ns
--- column: rule text what was wrong: error_rate, response_time, service_down, store, job or disk
+-- column: rule error_rate|response_time|service_down|store|job|disk what was wrong: error_rate, response_time, service_down, store, job or disk
 -- column: subject text the service or the job; empty where there is only one
 -- column: fired unix_ns when it fired
 -- column: resolved unix_ns when it was over; null if it isn't, or wasn't by the end of the range

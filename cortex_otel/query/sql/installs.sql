@@ -6,7 +6,7 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
--- column: state text active in the range; inactive, but active at another time; never_used
+-- column: state active|inactive|never_used active in the range; inactive, but active at another time; never_used
 -- column: users count distinct users
 -- column: share ratio users / all who installed it
 WITH

@@ -1,7 +1,7 @@
 -- title: Jobs
 -- about: What cortex-otel serve does at its times: how each last ran, and when it is due next.
 -- column: job text the job, as cortex-otel jobs lists it
--- column: outcome text of its last run: done, failed, timed_out or interrupted
+-- column: outcome done|failed|timed_out|interrupted of its last run: done, failed, timed_out or interrupted
 -- column: failures count failed runs in a row
 -- column: last_start unix_ns when its last run began
 -- column: run_ms ms how long that took

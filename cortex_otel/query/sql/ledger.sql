@@ -5,7 +5,7 @@
 -- parameter: from_ns
 -- parameter: to_ns
 -- column: day epoch_day the UTC day
--- column: signal text event or metric; or what else was noted (fault, name, argument)
+-- column: signal event|metric|presence|fault|name|argument|line|provider event or metric; or what else was noted (fault, name, argument)
 -- column: received count records handed over
 -- column: stored count of these, on disk
 -- column: sampled_out count of these, left out by sampling

@@ -17,9 +17,9 @@
 -- parameter: window_days integer:1..3650 30 days from the first event to the first paid one, inclusive
 -- parameter: slow_ms integer:1..86400000 1000 a call is slow if it takes at least so long
 -- parameter: min_users integer:1..1000000000 30 users that there must be with and without
--- column: problem text failure (time-outs too), timeout or slow: in the first days at least once
--- column: outcome text conversion or return
--- column: verdict text less_often, more_often, no_difference or not_enough_data
+-- column: problem failure|timeout|slow failure (time-outs too), timeout or slow: in the first days at least once
+-- column: outcome conversion|return conversion or return
+-- column: verdict not_enough_data|no_difference|less_often|more_often less_often, more_often, no_difference or not_enough_data
 -- column: users_with count users with the problem
 -- column: users_without count users without it
 -- column: rate_with ratio share of those with it who had the outcome

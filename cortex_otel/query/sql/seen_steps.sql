@@ -8,7 +8,7 @@
 -- parameter: service
 -- parameter: user_tier
 -- column: step text as funnels write it: mcp.search_context, mcp.tool_call:read_branch, tier:paid
--- column: kind text event_type, feature or tier
+-- column: kind event_type|feature|tier event_type, feature or tier
 -- column: events count product events, weighted by sampling; of a tier, events in it
 WITH
 -- with: bounds

@@ -8,7 +8,7 @@
 -- column: session_id text the session
 -- column: user_id_hash text the user, hashed; null if unknown
 -- column: service text the service
--- column: user_tier text the tier the user had last
+-- column: user_tier free|trial|paid|enterprise the tier the user had last
 -- column: start_time unix_ns the first event
 -- column: end_time unix_ns the end of the last event
 -- column: duration_ms ms from start to end

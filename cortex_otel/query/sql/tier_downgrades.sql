@@ -9,8 +9,8 @@
 -- parameter: to_ns
 -- parameter: service
 -- column: user_id_hash text the user, hashed
--- column: from_tier text the tier that paid
--- column: to_tier text the tier after it
+-- column: from_tier free|trial|paid|enterprise the tier that paid
+-- column: to_tier free|trial|paid|enterprise the tier after it
 -- column: last_paid unix_ns the last event that paid
 -- column: downgraded unix_ns the first event that did not pay, after it
 -- column: paid_again unix_ns the next event that paid; null if there was none by the end of the range

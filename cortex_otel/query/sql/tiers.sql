@@ -4,7 +4,7 @@
 -- parameter: from_ns
 -- parameter: to_ns
 -- parameter: service
--- column: user_tier text the tier
+-- column: user_tier free|trial|paid|enterprise the tier
 -- column: users count distinct users whose last tier in the range is this one
 -- column: user_share ratio users / all active users
 -- column: events count product events under this tier, weighted by sampling

@@ -5,7 +5,7 @@
 -- parameter: service
 -- parameter: user_tier
 -- column: tool_name text the tool
--- column: user_tier text tier of the caller at the time of the call
+-- column: user_tier free|trial|paid|enterprise tier of the caller at the time of the call
 -- column: service text service that ran the tool
 -- column: calls count calls, weighted by sampling
 -- column: errors count of these, failed or timed out

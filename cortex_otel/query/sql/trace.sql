@@ -9,8 +9,8 @@
 -- column: name text name of the span or event
 -- column: service text the service
 -- column: event_type text the event type
--- column: kind text span kind, or event
--- column: result text success, error, timeout or cancelled
+-- column: kind event|internal|server|client|producer|consumer span kind, or event
+-- column: result success|error|timeout|cancelled success, error, timeout or cancelled
 -- column: duration_ms ms how long it took; null for an instant
 -- column: error_type text class of the error
 -- column: message text where the error happened

@@ -17,7 +17,7 @@
 -- column: avg_session_ms ms their mean length; null without sessions
 -- column: first_seen unix_ns when they were first seen
 -- column: last_active unix_ns the last product event in the range
--- column: user_tier text the tier of that event
+-- column: user_tier free|trial|paid|enterprise the tier of that event
 WITH RECURSIVE
 -- with: chosen_users
 -- with: user_windows

@@ -11,7 +11,7 @@
 -- parameter: before_ns integer 0 only those last active before this, Unix ns; 0 for all
 -- parameter: before_user text '' and of those last active at that very time, only hashes after this
 -- column: user_id_hash text the user, hashed
--- column: user_tier text the tier they had last in the range
+-- column: user_tier free|trial|paid|enterprise the tier they had last in the range
 -- column: first_seen unix_ns when they were first seen, in any service or tier
 -- column: last_active unix_ns when they were last active in the range
 -- column: active_days count calendar days on which they were active in the range

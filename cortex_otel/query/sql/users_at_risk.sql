@@ -13,7 +13,7 @@
 -- parameter: time_zone
 -- parameter: reference_days integer:7..366 56 how many days before falling silent are looked at
 -- column: user_id_hash text the user, hashed
--- column: user_tier text the tier of their last active day
+-- column: user_tier free|trial|paid|enterprise the tier of their last active day
 -- column: last_active epoch_day the last day on which they were active
 -- column: silent_days count days since then
 -- column: longest_gap_days count most days from one active day to the next, in the reference days

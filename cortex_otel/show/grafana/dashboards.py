@@ -18,10 +18,11 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from cortex_otel.locale import LANGUAGES, texts
 from cortex_otel.query.catalogue import catalogue
+from cortex_otel.query.sampling import is_sampled
 from cortex_otel.show.grafana import alerts, dialect
 from cortex_otel.show.grafana.links import filters_of, link_of, uid_of
 from cortex_otel.show.grafana.pages import HOME, LIVE, PAGES_OF_GRAFANA, TRACE
-from cortex_otel.show.grafana.panels import panel_of, waterfall
+from cortex_otel.show.grafana.panels import panel_of, sampling_note, waterfall
 from cortex_otel.show.grafana.targets import (
     DATASOURCE_TYPE,
     DATASOURCE_UID,
@@ -38,7 +39,7 @@ __all__ = ["SCHEMA_VERSION", "dashboard_of", "generated", "main"]
 
 SCHEMA_VERSION = 42
 _GRAFANA = Path(__file__).parents[3] / "grafana"
-_COLUMNS, _HALF, _HEIGHT, _CARDS_HEIGHT = 24, 12, 9, 4
+_COLUMNS, _HALF, _HEIGHT, _CARDS_HEIGHT, _NOTE_HEIGHT = 24, 12, 9, 4, 3
 _TAG, _TAG_OF_DETAIL = "cortex", "cortex-detail"
 #: Empty until somebody clicks on a user or trace elsewhere, so not in the list.
 _DETAILS = {"user", TRACE.id}
@@ -93,10 +94,15 @@ def dashboard_of(page: Page, language: str) -> dict[str, Any]:
     context = Context(page, language, lambda column, to: link_of(page, language, column, to))
     for position, panel in _placed(page):
         builder.with_panel(panel_of(panel, context).grid_pos(position))
+    bottom = _bottom(page)
+    if not live and any(is_sampled(catalogue()[each.question]) for each in page.panels):
+        at = models.GridPos(x=0, y=bottom, w=_COLUMNS, h=_NOTE_HEIGHT)
+        builder.with_panel(sampling_note(language).grid_pos(at))
+        bottom += _NOTE_HEIGHT
     if page.id == HOME.id:
-        builder.with_panel(_list(language, _bottom(page)))
+        builder.with_panel(_list(language, bottom))
     if page.id == TRACE.id:
-        below = models.GridPos(x=0, y=_bottom(page), w=_COLUMNS, h=2 * _HEIGHT)
+        below = models.GridPos(x=0, y=bottom, w=_COLUMNS, h=2 * _HEIGHT)
         builder.with_panel(waterfall(context).grid_pos(below))
     plain: dict[str, Any] = json.loads(json.dumps(builder.build(), cls=JSONEncoder))
     # What the SDK has no word for.

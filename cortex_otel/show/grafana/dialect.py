@@ -15,15 +15,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from cortex_otel.locale import texts
 from cortex_otel.query.catalogue import COMMON_PARAMETERS
 from cortex_otel.query.runner import EXACT_EVENTS, IS_COMPLETE
+from cortex_otel.show.value_labels import BY_COLUMN, COMPOSED, EMPTY, label_of, replacements_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cortex_otel.query.catalogue import Column, Question
 
-__all__ = ["FROM_NS", "TO_NS", "VARIABLES", "answer", "literal", "time_columns"]
+__all__ = ["FROM_NS", "TO_NS", "VARIABLES", "answer", "in_words", "literal", "time_columns"]
 
 FROM_NS = "($__from * 1000000)"
 #: Cut at now, which is in the middle of "This week": days to come aren't days without users.
@@ -102,6 +104,32 @@ def answer(
         if any(column.name == "partial" for column in question.columns):
             asked += " AND partial = 0"
     return asked
+
+
+def in_words(column: str, language: str, *, empty: bool = False) -> str:
+    """``column`` as an expression of the same name, with texts for people in place of its values.
+
+    For names of series, rows and bars, which Grafana takes from the values and doesn't map.
+
+    Args:
+        column: its name.
+        language: ``en`` or ``ko``.
+        empty: nothing has a name too.
+    """
+    labels = [(each, label_of(column, each, language)) for each in BY_COLUMN.get(column, {})]
+    if empty and column in EMPTY:
+        labels.append(("", texts(language).gettext(EMPTY[column])))
+    if column in COMPOSED:
+        before = COMPOSED[column].before
+        found = f"{literal(before)} || {column}"
+        for part, words in replacements_of(column, language):
+            if words != part:
+                found = f"replace({found}, {literal(part)}, {literal(words)})"
+        return f"substr({found}, {len(before) + 1}) AS {column}"
+    if not labels:
+        return column
+    whens = " ".join(f"WHEN {literal(value)} THEN {literal(text)}" for value, text in labels)
+    return f"CASE {column} {whens} ELSE {column} END AS {column}"
 
 
 def time_columns(question: Question) -> list[str]:

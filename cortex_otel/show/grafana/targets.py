@@ -128,6 +128,10 @@ class Drawn:
             written=written,
         )
 
+    def worded(self, *columns: str) -> tuple[str, ...]:
+        """``columns`` with texts for people in place of the values of closed lists."""
+        return tuple(dialect.in_words(each, self.context.language) for each in columns)
+
     def target(self, columns: tuple[str, ...], tail: str = "") -> Target:
         """The answer's ``columns``, each as it is or as ``expression AS name``."""
         sql = f"SELECT {', '.join(columns)}\nFROM (\n{self.answer()}\n) AS shown"

@@ -9,9 +9,9 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from cortex_otel.locale import N_, texts
 from cortex_otel.query.titles import CHOICE_TITLES
-from cortex_otel.semconv import TIERS
 from cortex_otel.show.grafana import dialect
 from cortex_otel.show.grafana.targets import DATASOURCE
+from cortex_otel.show.labels import TIERS
 
 if TYPE_CHECKING:
     from cortex_otel.query.catalogue import Parameter
@@ -63,7 +63,7 @@ def variable_of(name: str, page: Page, language: str) -> Any:
             return (
                 dashboard.CustomVariable(variable)
                 .label(label)
-                .values(",".join(TIERS))
+                .values(",".join(f"{_(title)} : {tier}" for tier, title in TIERS.items()))
                 .multi(multi=False)
                 .include_all(include_all=True)
                 .all_value(_ALL)

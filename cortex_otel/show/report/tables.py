@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from cortex_otel.locale import N_, texts
+from cortex_otel.locale import texts
 from cortex_otel.show.changes import change_of
 from cortex_otel.show.report.facts import PLACES
 from cortex_otel.show.report.letters import legible
 from cortex_otel.show.report.numbers import NONE, Numbers
+from cortex_otel.show.value_labels import label_of
 
 if TYPE_CHECKING:
     from cortex_otel.show.report.facts import Facts, Row
@@ -22,15 +23,8 @@ _ROWS: Final = 5
 _MIN_TIMED: Final = 20
 """Calls of which a percentile says something."""
 _MAX_INCIDENTS: Final = 6
-#: By the rule of an alert: its name, and the unit of its values.
-_RULES: Final = {
-    "error_rate": (N_("Error rate"), "ratio"),
-    "response_time": (N_("Average response time"), "ms"),
-    "service_down": (N_("Service down"), ""),
-    "store": (N_("Store in trouble"), ""),
-    "job": (N_("Job failed"), ""),
-    "disk": (N_("Disk nearly full"), ""),
-}
+#: Of the values of alerts, by rule; others have none to show.
+_UNITS: Final = {"error_rate": "ratio", "response_time": "ms"}
 
 
 class Tables:
@@ -44,6 +38,7 @@ class Tables:
     def __init__(self, facts: Facts, language: str) -> None:
         self._facts = facts
         self._numbers = Numbers(language)
+        self._language = language
         self._ = texts(language).gettext
 
     def changed(self) -> Table:
@@ -143,8 +138,8 @@ class Tables:
         )
 
     def _incident(self, row: Row) -> list[_Cell]:
-        title, unit = _RULES.get(row["rule"], ("", ""))
-        what = self._(title) if title else legible(str(row["rule"]))
+        unit = _UNITS.get(row["rule"], "")
+        what = legible(label_of("rule", str(row["rule"]), self._language))
         if row["subject"]:
             what = f"{what}: {legible(str(row['subject']))}"
         return [
@@ -164,7 +159,7 @@ class Tables:
     def _cause(self, cause: Row) -> _Cell:
         if not cause:
             return {"text": NONE}
-        name = legible(str(cause["error_type"]))
+        name = legible(label_of("error_type", str(cause["error_type"]), self._language))
         return {"text": f"{name} ({self._numbers.value(cause['share'], 'ratio')})"}
 
     def _change(self, now: float, before: float) -> _Cell:

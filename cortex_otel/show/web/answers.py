@@ -13,6 +13,7 @@ from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.errors import QueryError, QueryParameterError, QueryTimeoutError
 from cortex_otel.query.events import trace_events
 from cortex_otel.query.runner import run
+from cortex_otel.query.sampling import sampling_of
 from cortex_otel.show import pages
 from cortex_otel.show.web.panels import (
     TIME_LIMIT_MS,
@@ -122,6 +123,7 @@ def records(
         "truncated": result.truncated,
         "exact": result.exact,
         "widened": result.widened,
+        "sampling": sampling_of(result),
         "kept_from": result.kept_from_ns and time_range.zone.iso(result.kept_from_ns),
         "elapsed_ms": round(result.elapsed_ms, 2),
     }

@@ -15,8 +15,10 @@ from cortex_otel.locale import N_, texts
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.formats import plain_rows
 from cortex_otel.query.runner import Result, Value, run
+from cortex_otel.query.sampling import sampling_of
 from cortex_otel.show import pages
 from cortex_otel.show.changes import compared
+from cortex_otel.show.sampling_note import sampling_note
 from cortex_otel.show.web.limits import incomplete, kept
 from cortex_otel.show.web.own_parameters import OwnParameter, of_pages, of_question
 from cortex_otel.show.web.parameters import FILTERS, Range, range_of
@@ -203,6 +205,8 @@ def answer(
             connection, panel, result, query=query, time_range=time_range, language=language
         ),
         "incomplete": incomplete(result, language),
+        "sampling": sampling_of(result),
+        "sampled": sampling_note(result, language),
         "kept": kept(result, time_range.zone, language),
         "unfiltered": [
             name for name in page.filters

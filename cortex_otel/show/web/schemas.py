@@ -65,6 +65,21 @@ class RangeInfo(BaseModel):
     time_zone: str = Field(description="Whose days are counted, exactly across clock changes.")
 
 
+class Sampling(BaseModel):
+    """How far counts of sampled events may be from the true ones."""
+
+    weight: float = Field(
+        description="What a kept event of the kind that is sampled most counts for. The 95 % "
+        "interval of a count N of events is at most N ± 1.96 √(N (weight - 1))."
+    )
+    count: float | None = Field(description="The largest count of events in the rows.")
+    half_width: float | None = Field(description="Half of its 95 % interval.")
+    cuts_half_hours: bool = Field(
+        description="Of half hours that the range cuts, only users of events that were kept are "
+        "counted."
+    )
+
+
 class _Answer(BaseModel):
     range: RangeInfo
     columns: list[Column]
@@ -78,6 +93,7 @@ class _Answer(BaseModel):
         description="The events at an end of the range are deleted: all of that hour was counted "
         "(the half hour or the UTC day, where users are)."
     )
+    sampling: Sampling | None = Field(description="null: nothing in the range is sampled.")
     kept_from: str | None = Field(
         description="The range begins before what this reads is kept: from when on it is, ISO 8601."
     )
@@ -151,6 +167,7 @@ class PanelAnswer(_Answer):
     empty: Empty | None
     incomplete: str | None = Field(description="Says that the last period is not over.")
     kept: str | None = Field(description="Says from when on what this reads is kept.")
+    sampled: str | None = Field(description="Says how good numbers of sampled events are.")
     unfiltered: list[str] = Field(description="Filters that are set and don't count here.")
 
 

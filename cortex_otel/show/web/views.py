@@ -19,7 +19,7 @@ from cortex_otel.locale import LANGUAGES, N_, texts, texts_of_scripts
 from cortex_otel.query.ranges import parse_span
 from cortex_otel.query.titles import CHOICE_TITLES
 from cortex_otel.semconv import SERVICES
-from cortex_otel.show import labels, labels_of_alerts
+from cortex_otel.show import labels, value_labels
 from cortex_otel.show.pages.declaration import ROW_FILTERS
 from cortex_otel.show.web.navigation import navigation
 from cortex_otel.show.web.own_parameters import OwnParameter
@@ -58,35 +58,6 @@ _PRESETS = (
     ("90d", N_("90 d"), N_("Last 90 days")),
     ("all", N_("All"), N_("Everything stored")),
 )
-#: What people read in place of values of the data.
-_LABELS = {
-    **labels.TIERS,
-    **labels.RESULTS,
-    "automatic": N_("Automatic"),
-    "manual": N_("Manual"),
-    "active": N_("Active"),
-    "inactive": N_("Inactive"),
-    "never_used": N_("Never used"),
-    "unknown": N_("Unknown"),
-    # Verdicts on experiments, and on what goes with failures.
-    "not_enough_data": N_("Not enough data"),
-    "sample_ratio_mismatch": N_("Sample ratio mismatch"),
-    "no_difference": N_("No difference"),
-    "better": N_("One is better"),
-    "less_often": N_("Less often with it"),
-    "more_often": N_("More often with it"),
-    "failure": N_("Failure"),
-    "slow": N_("Slow call"),
-    "conversion": N_("Conversion"),
-    "return": N_("Return"),
-    # Of one column alone.
-    "breakdown=": N_("Unknown"),
-    **{f"rule={each}": title for each, title in labels_of_alerts.RULES.items()},
-    **{f"state={each}": title for each, title in labels_of_alerts.STATES.items()},
-    **{f"outcome={each}": title for each, title in labels_of_alerts.OUTCOMES.items()},
-    **{f"channel={each}": title for each, title in labels_of_alerts.CHANNELS.items()},
-    **{f"delivery={each}": title for each, title in labels_of_alerts.DELIVERIES.items()},
-}
 #: A label, and an example of what to type.
 _FILTERS = {
     "user": (N_("User"), N_("hash starts with …")),
@@ -260,7 +231,7 @@ def _control(own: OwnParameter, language: str) -> dict[str, Any]:
     choices = [each for each in parameter.choices if not each.endswith("*")]
     if choices and parameter.default == "":
         choices.insert(0, "")
-    titles = {**_LABELS, **CHOICE_TITLES}
+    titles = {**value_labels.COMMON, **CHOICE_TITLES}
     return {
         "name": own.name,
         "kind": own.kind,
@@ -317,7 +288,7 @@ def shell_html(
         "default_since": default_since,
         "presets": [age for age, *_ in _PRESETS],
         "texts": texts_of_scripts(base["language"]),
-        "labels": {value: base["_"](label) for value, label in _LABELS.items()},
+        "labels": _labels(base["language"]),
         "cookies": {"language": LANGUAGE_COOKIE, "theme": THEME_COOKIE},
     }
     return (
@@ -346,6 +317,30 @@ def shell_html(
             **more,
         )
     )
+
+
+def _labels(language: str) -> dict[str, Any]:
+    """What the browser shows in place of the values of columns."""
+    _ = texts(language).gettext
+    by_column = {**value_labels.BY_COLUMN, "channel": value_labels.CHANNELS}
+    return {
+        "common": {value: _(text) for value, text in value_labels.COMMON.items()},
+        "by_column": {
+            column: {
+                value: _(text)
+                for value, text in ({"": value_labels.EMPTY.get(column, ""), **found}).items()
+                if text
+            }
+            for column, found in by_column.items()
+        },
+        "composed": {
+            column: {
+                "before": how.before,
+                "replacements": value_labels.replacements_of(column, language),
+            }
+            for column, how in value_labels.COMPOSED.items()
+        },
+    }
 
 
 def _times(

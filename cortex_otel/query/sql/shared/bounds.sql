@@ -24,20 +24,12 @@ bounds AS MATERIALIZED (
         FROM (
             SELECT
                 CASE WHEN :from_ns % 3600000000000 = 0 THEN :from_ns / 3600000000000
-                     WHEN (SELECT count(*) FROM events
-                           WHERE time >= :from_ns / 3600000000000 * 3600000000000
-                             AND time < (:from_ns / 3600000000000 + 1) * 3600000000000)
-                          < (SELECT coalesce(sum(stored), 0) FROM rollup_hour
-                             WHERE hour = :from_ns / 3600000000000)
+                     WHEN $EVENTS_GONE(hour, :from_ns)
                      THEN :from_ns / 3600000000000
                      ELSE :from_ns / 3600000000000 + 1 END AS from_hour,
                 CASE WHEN :to_ns % 3600000000000 = 0 THEN :to_ns / 3600000000000
                      WHEN :to_ns > (SELECT max(time) FROM events) THEN :to_ns / 3600000000000 + 1
-                     WHEN (SELECT count(*) FROM events
-                           WHERE time >= :to_ns / 3600000000000 * 3600000000000
-                             AND time < (:to_ns / 3600000000000 + 1) * 3600000000000)
-                          < (SELECT coalesce(sum(stored), 0) FROM rollup_hour
-                             WHERE hour = :to_ns / 3600000000000)
+                     WHEN $EVENTS_GONE(hour, :to_ns)
                      THEN :to_ns / 3600000000000 + 1
                      ELSE :to_ns / 3600000000000 END AS to_hour
         ) AS cut

@@ -5,20 +5,12 @@
 whole_days AS MATERIALIZED (
     SELECT
         CASE WHEN :from_ns % 86400000000000 = 0 THEN :from_ns / 86400000000000
-             WHEN (SELECT count(*) FROM events
-                   WHERE time >= :from_ns / 86400000000000 * 86400000000000
-                     AND time < (:from_ns / 86400000000000 + 1) * 86400000000000)
-                  < (SELECT coalesce(sum(stored), 0) FROM rollup_day
-                     WHERE day = :from_ns / 86400000000000)
+             WHEN $EVENTS_GONE(day, :from_ns)
              THEN :from_ns / 86400000000000
              ELSE :from_ns / 86400000000000 + 1 END AS first_day,
         CASE WHEN :to_ns % 86400000000000 = 0 THEN :to_ns / 86400000000000 - 1
              WHEN :to_ns > (SELECT max(time) FROM events) THEN :to_ns / 86400000000000
-             WHEN (SELECT count(*) FROM events
-                   WHERE time >= :to_ns / 86400000000000 * 86400000000000
-                     AND time < (:to_ns / 86400000000000 + 1) * 86400000000000)
-                  < (SELECT coalesce(sum(stored), 0) FROM rollup_day
-                     WHERE day = :to_ns / 86400000000000)
+             WHEN $EVENTS_GONE(day, :to_ns)
              THEN :to_ns / 86400000000000
              ELSE :to_ns / 86400000000000 - 1 END AS last_day
 ),

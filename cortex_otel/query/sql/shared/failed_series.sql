@@ -2,7 +2,7 @@
 -- that it can be asked for by the name that is shown.
 failed_series AS (
     SELECT
-        s.series_key, s.event_type, s.tool_name, s.result,
+        s.series_key, s.service, s.user_tier, s.event_type, s.tool_name, s.result,
         coalesce(nullif(s.error_type, ''), 'unknown') AS error_type
     FROM series s
     WHERE s.is_failed = 1

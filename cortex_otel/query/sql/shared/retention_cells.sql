@@ -38,7 +38,9 @@ calendar AS MATERIALIZED (
     SELECT
         day, number, begins,
         max(CASE WHEN day = from_day THEN number END) OVER () AS from_number,
-        max(number) OVER () AS last_number
+        max(number) OVER () AS last_number,
+        -- A period that begins as the range ends isn't shown: it is that of next_day, no more.
+        max(CASE WHEN day < (SELECT to_day FROM local_days) THEN number END) OVER () AS shown_number
     FROM (
         SELECT
             day, from_day,
@@ -94,12 +96,14 @@ once AS MATERIALIZED (
         min(c.begins) AS begins,
         max(c.from_number) AS from_number,
         max(c.last_number) AS last_number,
+        max(c.shown_number) AS shown_number,
         max(m.is_start) AS is_start,
         max(m.is_return) AS is_return,
         max(m.is_start * CASE WHEN g.segment_key IS NULL THEN 0 ELSE 1 END) AS is_chosen
     FROM marks m
     JOIN calendar c ON c.day = m.day
     LEFT JOIN chosen_segments g ON g.segment_key = m.segment_key
+    WHERE c.number <= c.shown_number
     GROUP BY m.user_key, c.number
 ),
 members AS MATERIALIZED (
@@ -116,7 +120,8 @@ members AS MATERIALIZED (
 -- Of each member of a cohort, the periods from that one on; the first of them is there always.
 pairs AS (
     SELECT
-        g.breakdown, m.number AS cohort, m.begins, m.last_number, m.user_key,
+        g.breakdown, m.number AS cohort, m.begins, m.last_number, m.shown_number,
+        m.user_key,
         o.number - m.number AS period,
         CASE WHEN o.is_return = 1 AND o.number < m.last_number THEN 1 ELSE 0 END AS came
     FROM members m
@@ -128,6 +133,7 @@ tallied AS MATERIALIZED (
         breakdown, cohort, period,
         min(begins) AS begins,
         max(last_number) AS last_number,
+        max(shown_number) AS shown_number,
         sum(CASE WHEN period = 0 THEN 1 ELSE 0 END) AS members,
         sum(came) AS came,
         sum(CASE WHEN came = 1 AND period = last_period THEN 1 ELSE 0 END) AS came_last
@@ -144,13 +150,13 @@ tallied AS MATERIALIZED (
 -- The periods in which nobody came back, too: from each row to before the next one, and to the last.
 grid AS (
     SELECT
-        breakdown, cohort, begins, last_number, period, came, came_last,
+        breakdown, cohort, begins, last_number, shown_number, period, came, came_last,
         first_value(members) OVER later AS members,
-        coalesce(lead(period) OVER later, last_number - cohort + 1) AS until
+        coalesce(lead(period) OVER later, shown_number - cohort + 1) AS until
     FROM tallied
     WINDOW later AS (PARTITION BY breakdown, cohort ORDER BY period)
     UNION ALL
-    SELECT breakdown, cohort, begins, last_number, period + 1, 0, 0, members, until
+    SELECT breakdown, cohort, begins, last_number, shown_number, period + 1, 0, 0, members, until
     FROM grid
     WHERE period + 1 < until
 ),

@@ -10,20 +10,12 @@ span_hours AS MATERIALIZED (
         SELECT
             day, from_time, to_time,
             CASE WHEN from_time % 3600000000000 = 0 THEN from_time / 3600000000000
-                 WHEN (SELECT count(*) FROM events e
-                       WHERE e.time >= from_time / 3600000000000 * 3600000000000
-                         AND e.time < (from_time / 3600000000000 + 1) * 3600000000000)
-                      < (SELECT coalesce(sum(h.stored), 0) FROM rollup_hour h
-                         WHERE h.hour = from_time / 3600000000000)
+                 WHEN $EVENTS_GONE(hour, from_time)
                  THEN from_time / 3600000000000
                  ELSE from_time / 3600000000000 + 1 END AS from_hour,
             CASE WHEN to_time % 3600000000000 = 0 THEN to_time / 3600000000000
                  WHEN to_time > (SELECT max(time) FROM events) THEN to_time / 3600000000000 + 1
-                 WHEN (SELECT count(*) FROM events e
-                       WHERE e.time >= to_time / 3600000000000 * 3600000000000
-                         AND e.time < (to_time / 3600000000000 + 1) * 3600000000000)
-                      < (SELECT coalesce(sum(h.stored), 0) FROM rollup_hour h
-                         WHERE h.hour = to_time / 3600000000000)
+                 WHEN $EVENTS_GONE(hour, to_time)
                  THEN to_time / 3600000000000 + 1
                  ELSE to_time / 3600000000000 END AS to_hour
         FROM spans

@@ -12,8 +12,10 @@ from cortex_otel.locale import texts
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.show.grafana.panels import answers, numbers, over_time, tables
 from cortex_otel.show.grafana.panels.parts import DECIMALS, NO_VALUE, UNITS, PanelBuilder, set_to
+from cortex_otel.show.grafana.panels.sampling import sampling_note
 from cortex_otel.show.grafana.panels.waterfall import waterfall
 from cortex_otel.show.grafana.targets import DATASOURCE, Drawn
+from cortex_otel.show.value_labels import BY_COLUMN, EMPTY, label_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from cortex_otel.show.grafana.targets import Context
     from cortex_otel.show.pages import Panel
 
-__all__ = ["panel_of", "waterfall"]
+__all__ = ["panel_of", "sampling_note", "waterfall"]
 
 _RESULTS = {"success": "green", "error": "red", "timeout": "orange", "cancelled": "text"}
 #: A name of the field would take the place of the names of its values, one for all.
@@ -64,22 +66,29 @@ def _column_properties(drawn: Drawn, column: Column) -> list[models.DynamicConfi
         properties.append(set_to("unit", UNITS[column.unit]))
     if column.unit in DECIMALS:
         properties.append(set_to("decimals", DECIMALS[column.unit]))
+    if mappings := _mappings(drawn, column.name):
+        properties.append(set_to("mappings", mappings))
     if column.name == "result" and drawn.panel.draw == "table":
-        colours = {
-            name: {"color": colour, "index": place}
-            for place, (name, colour) in enumerate(_RESULTS.items())
-        }
-        properties.append(set_to("mappings", [{"type": "value", "options": colours}]))
         properties.append(set_to("custom.cellOptions", {"type": "color-text"}))
-    if column.name == drawn.panel.x == "breakdown":
-        # Else the name of a row would be that of a missing value.
-        _ = texts(drawn.context.language).gettext
-        unknown = {"text": _("Unknown"), "index": 0}
-        empty = {"type": "special", "options": {"match": "empty", "result": unknown}}
-        properties.append(set_to("mappings", [empty]))
     if links := _links(drawn, column.name):
         properties.append(set_to("links", links))
     return properties
+
+
+def _mappings(drawn: Drawn, column: str) -> list[dict[str, object]]:
+    """What Grafana shows in place of the values of ``column``; in whose colour."""
+    language = drawn.context.language
+    texts_of = {value: label_of(column, value, language) for value in BY_COLUMN.get(column, {})}
+    options: dict[str, dict[str, object]] = {}
+    for index, (value, text) in enumerate(texts_of.items()):
+        options[value] = {"text": text, "index": index}
+        if column == "result":
+            options[value]["color"] = _RESULTS[value]
+    mappings: list[dict[str, object]] = [{"type": "value", "options": options}] if options else []
+    if column == drawn.panel.x and column in EMPTY:
+        unknown = {"text": texts(language).gettext(EMPTY[column]), "index": len(options)}
+        mappings.append({"type": "special", "options": {"match": "empty", "result": unknown}})
+    return mappings
 
 
 def _links(drawn: Drawn, column: str) -> list[dict[str, object]]:

@@ -1,8 +1,8 @@
 """What the analytics pages draw, with what Grafana has for it.
 
 It has no flow diagram, no funnel and no picture of intervals: flows and intervals are tables, a
-funnel is a bar for each step, an answer in words is made by SQL. A heat map by number (week 0, 1,
-2 …) is pivoted by SQL, since Grafana's own pivot has no room for the size of a cohort.
+funnel is a bar for each step, an answer in words is made by SQL. In a heat map by number (week 0,
+1, 2 …) the size of a cohort is a column like those of its periods.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from grafana_foundation_sdk.builders import common, stat, table
 from grafana_foundation_sdk.models import common as kinds
-from grafana_foundation_sdk.models import dashboard as models
 
 from cortex_otel.locale import texts
 from cortex_otel.show.grafana import dialect
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["funnel", "heatmap", "intervals", "sankey", "sentence"]
 
-#: Columns of a heat map by number: weeks, say, from 0.
-_PERIODS: Final = 13
 _TEXT_SIZE: Final = 18
 
 
@@ -53,40 +50,51 @@ def heatmap(drawn: Drawn) -> PanelBuilder:
 
 
 def _by_number(drawn: Drawn) -> PanelBuilder:
+    """As many columns as there are periods, made by Grafana; before them, the size of each row."""
     panel, (value, *of_row) = drawn.panel, drawn.values
-    split = drawn.column(panel.split)
-    title = split.title_in(drawn.context.language)
-    unit = drawn.column(value).unit
-    columns = [panel.x, *(f"max({name}) AS {name}" for name in of_row)]
-    cells = {f"at_{number}": number for number in range(_PERIODS)}
-    columns += [
-        f"max(CASE WHEN {panel.split} = {number} THEN {value} END) AS {name}"
-        for name, number in cells.items()
+    language = drawn.context.language
+    title = dialect.literal(drawn.column(panel.split).title_in(language) + " ")
+    sizes = {name: drawn.column(name) for name in of_row}
+    # Grafana keeps the order in which columns and rows appear: sizes, then periods; rows as
+    # answered, cohorts by time, groups by their size.
+    parts = [
+        f"SELECT {panel.x}, min(place) AS first_place, {place - len(sizes)} AS at,"
+        f" {dialect.literal(column.title_in(language))} AS name, max({name}) AS cell\n"
+        f"FROM cells GROUP BY {panel.x}"
+        for place, (name, column) in enumerate(sizes.items())
     ]
-    # Materialized: else each of the columns asks for the answer anew, and SQLite refuses. Rows are
-    # as answered: cohorts by time, groups by their size.
+    parts.append(
+        f"SELECT {panel.x}, min(place) OVER (PARTITION BY {panel.x}), {panel.split},"
+        f" {title} || CAST(CAST({panel.split} AS integer) AS text), {value}\nFROM cells"
+    )
+    shown = dialect.in_words(panel.x, language, empty=True)
     sql = (
         "WITH cells AS MATERIALIZED (\nSELECT *, row_number() OVER () AS place FROM (\n"
-        f"{drawn.answer()}\n) AS answered\n)\nSELECT {', '.join(columns)}\n"
-        f"FROM cells\nGROUP BY {panel.x}\nORDER BY min(place)"
+        f"{drawn.answer(written=True)}\n) AS answered\nLIMIT {panel.limit}\n)\n"
+        f"SELECT {shown}, name AS {panel.split}, cell AS {value}\nFROM (\n"
+        + "\nUNION ALL\n".join(parts)
+        + "\n) AS shown\nORDER BY at, first_place"
     )
-    target = Target(sql, [name for name in dialect.time_columns(drawn.question) if name == panel.x])
-    builder = table.Panel().with_target(target).show_header(show_header=True)
-    builder.cell_height(kinds.TableCellHeight.SM)
-    for name, number in cells.items():
+    builder = coloured(drawn, Target(sql, []), as_matrix(drawn))
+    if drawn.column(value).unit == "ratio":
+        builder.decimals(0)
+    builder.override_by_field_type(
+        "number",
+        [
+            set_to("custom.minWidth", 60),
+            set_to("custom.align", "center"),
+            set_to("noValue", NO_VALUE),
+        ],
+    )
+    for column in sizes.values():
         builder.override_by_name(
-            name,
+            column.title_in(language),
             [
-                set_to("displayName", f"{title} {number}"),
-                set_to("unit", UNITS[unit]),
-                set_to("decimals", 0 if unit == "ratio" else DECIMALS.get(unit, 1)),
+                set_to("displayName", column.title_in(language)),
+                set_to("unit", UNITS[column.unit]),
+                set_to("decimals", DECIMALS.get(column.unit, 1)),
                 set_to("noValue", NO_VALUE),
-                set_to("min", 0),
-                *([set_to("max", 1)] if unit == "ratio" else []),
-                set_to("color", {"mode": models.FieldColorModeId.CONTINUOUS_BLUES.value}),
-                set_to("custom.cellOptions", {"type": "color-background", "mode": "basic"}),
-                set_to("custom.minWidth", 60),
-                set_to("custom.align", "center"),
+                set_to("custom.cellOptions", {"type": "auto"}),
             ],
         )
     return builder
@@ -96,8 +104,9 @@ def _by_time(drawn: Drawn) -> PanelBuilder:
     """Names of columns are texts: Grafana would write a time as a number of milliseconds."""
     panel, value = drawn.panel, drawn.values[0]
     # Grafana keeps the order in which rows and columns appear: columns by time, rows as answered.
+    rows = dialect.in_words(panel.x, drawn.context.language, empty=True)
     sql = (
-        f"SELECT {panel.x}, {panel.split}, {value}\nFROM (\n"  # noqa: S608 - names of the catalogue's own columns
+        f"SELECT {rows}, {panel.split}, {value}\nFROM (\n"  # noqa: S608 - names of the catalogue's own columns
         f"SELECT *, min(place) OVER (PARTITION BY {panel.x}) AS first_place FROM (\n"
         f"SELECT *, row_number() OVER () AS place FROM (\n{drawn.answer(written=True)}\n)"
         f" AS answered\nLIMIT {panel.limit}\n) AS numbered\n) AS shown\n"
@@ -114,10 +123,13 @@ def funnel(drawn: Drawn) -> PanelBuilder:
     split = panel.split and (
         f" || CASE WHEN {panel.split} <> '' THEN ' · ' || {panel.split} ELSE '' END"
     )
-    target = drawn.target(
-        (f"{step}{panel.x}{split} AS reached", drawn.values[0]), f"LIMIT {panel.limit}"
+    worded = drawn.worded(*filter(None, (panel.x, panel.split)))
+    sql = (
+        f"SELECT {step}{panel.x}{split} AS reached, {drawn.values[0]}\nFROM (\n"  # noqa: S608 - names of the catalogue's own columns
+        f"SELECT {', '.join(worded)}{', step' if step else ''}, {drawn.values[0]} FROM (\n"
+        f"{drawn.answer()}\n) AS answered\n) AS shown\nLIMIT {panel.limit}"
     )
-    return bars(target)
+    return bars(Target(sql, []))
 
 
 def sankey(drawn: Drawn) -> PanelBuilder:
@@ -125,7 +137,11 @@ def sankey(drawn: Drawn) -> PanelBuilder:
     panel, value = drawn.panel, drawn.values[0]
     builder = (
         table.Panel()
-        .with_target(drawn.target((panel.x, panel.split, *drawn.values), f"LIMIT {panel.limit}"))
+        .with_target(
+            drawn.target(
+                (*drawn.worded(panel.x, panel.split), *drawn.values), f"LIMIT {panel.limit}"
+            )
+        )
         .show_header(show_header=True)
         .cell_height(kinds.TableCellHeight.SM)
         .filterable(filterable=True)
@@ -178,7 +194,9 @@ def _said(text: str, drawn: Drawn) -> str:
     while (start := rest.find("{")) >= 0 and (end := rest.find("}", start)) >= 0:
         name = rest[start + 1 : end]
         parts.append(dialect.literal(rest[:start]))
-        parts.append(f"coalesce({_written(columns[name])}, '{NO_VALUE}')")
+        worded, *_as = drawn.worded(name)[0].rsplit(" AS ", 1)
+        written = _written(columns[name]) if worded == name else worded
+        parts.append(f"coalesce({written}, '{NO_VALUE}')")
         rest = rest[end + 1 :]
     parts.append(dialect.literal(rest))
     return " || ".join(part for part in parts if part != "''")

@@ -68,7 +68,10 @@ def over_time(drawn: Drawn) -> PanelBuilder:
 def _split_over_time(drawn: Drawn, builder: timeseries.Panel, name: str) -> None:
     panel = drawn.panel
     builder.with_target(
-        drawn.target((panel.x, panel.split, *drawn.values), f"ORDER BY {panel.x}, {panel.split}")
+        drawn.target(
+            (panel.x, *drawn.worded(panel.split), *drawn.values),
+            f"ORDER BY {panel.x}, {panel.split}",
+        )
     )
     builder.with_transformation(
         models.DataTransformerConfig("prepareTimeSeries", options={"format": "multi"})
@@ -136,7 +139,9 @@ def by_category(drawn: Drawn) -> PanelBuilder:
     )
     if panel.split:
         builder.with_target(
-            drawn.target((panel.x, panel.split, drawn.values[0]), f"LIMIT {panel.limit}")
+            drawn.target(
+                (*drawn.worded(panel.x, panel.split), drawn.values[0]), f"LIMIT {panel.limit}"
+            )
         )
         builder.with_transformation(as_matrix(drawn))
         return builder

@@ -16,6 +16,7 @@ from cortex_otel.show.grafana.panels.parts import (
     as_matrix,
     set_to,
 )
+from cortex_otel.show.value_labels import COMPOSED
 
 if TYPE_CHECKING:
     from cortex_otel.show.grafana.targets import Drawn, Target
@@ -26,6 +27,9 @@ __all__ = ["coloured", "matrix", "rows"]
 def rows(drawn: Drawn) -> PanelBuilder:
     """The rows as they are."""
     columns = drawn.panel.values or tuple(each.name for each in drawn.question.columns)
+    # Values of one part are mapped, and keep what links and filters need.
+    composed = [name for name in columns if name in COMPOSED]
+    columns = tuple(drawn.worded(name)[0] if name in composed else name for name in columns)
     builder = (
         table.Panel()
         .show_header(show_header=True)
@@ -45,7 +49,7 @@ def rows(drawn: Drawn) -> PanelBuilder:
 
 def matrix(drawn: Drawn) -> PanelBuilder:
     """Rows of split by columns of x, both of the same kind."""
-    columns = (drawn.panel.x, drawn.panel.split, drawn.values[0])
+    columns = (*drawn.worded(drawn.panel.x, drawn.panel.split), drawn.values[0])
     return coloured(drawn, drawn.target(columns, f"LIMIT {drawn.panel.limit}"), as_matrix(drawn))
 
 

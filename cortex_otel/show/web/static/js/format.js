@@ -116,21 +116,28 @@ function utc(iso) {
   return `UTC${sign === "-" ? "−" : "+"}${Number(hours)}${minutes === "00" ? "" : `:${minutes}`}`;
 }
 
-/** A value of a closed list in the reader's language; any other value as it is. */
+/** A value of a closed list that means the same in every column; any other value as it is. */
 export function word(value) {
-  return Object.hasOwn(client.labels, value) ? client.labels[value] : value;
+  const { common } = client.labels;
+  return Object.hasOwn(common, value) ? common[value] : value;
 }
 
-const TOLD = /(^|, )(slack|webhook|command) (delivered|given up|waiting|trying)\b/g;
-
-/** A value of a closed list that only the column `name` has; undefined if it is none. */
+/** A value of the column `name` in the reader's language; undefined if it is a name itself. */
 export function named(name, value) {
-  if (name === "delivery")
-    return value?.replace(
-      TOLD,
-      (_all, before, channel, state) => `${before}${named("channel", channel)} ${client.labels[`delivery=${state}`]}`,
-    );
-  return client.labels[`${name}=${value}`];
+  const { by_column: byColumn, composed } = client.labels;
+  if (Object.hasOwn(composed, name) && typeof value === "string") {
+    const { before, replacements } = composed[name];
+    return replacements
+      .reduce((text, [part, words]) => text.replaceAll(part, () => words), before + value)
+      .slice(before.length);
+  }
+  const words = Object.hasOwn(byColumn, name) ? byColumn[name] : {};
+  return Object.hasOwn(words, value) ? words[value] : undefined;
+}
+
+/** A value of `column` (name, unit), as text. */
+export function cell({ name, unit }, raw, options) {
+  return named(name, raw) ?? value(raw, unit, options);
 }
 
 /** Any value of a column, as text. */

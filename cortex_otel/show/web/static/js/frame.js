@@ -52,6 +52,7 @@ export class Frame {
       words.push(_("The first {count} rows; the export has more", { count }));
     }
     if (answer.kept) words.push(answer.kept);
+    if (answer.sampled) words.push(answer.sampled);
     const sampled = answer.columns.findIndex(({ name }) => name === "sampled");
     if (sampled >= 0 && answer.rows.some((row) => row[sampled])) {
       words.push(_("Events of these kinds are sampled: who did what was left out isn't counted"));

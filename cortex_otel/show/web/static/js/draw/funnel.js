@@ -41,7 +41,7 @@ export function funnel(body, answer) {
       return h(
         "div",
         { class: "funnel-bar" },
-        isSplit && h("span", { class: "funnel-of" }, swatch(variables[place]), " ", format.value(key, "text")),
+        isSplit && h("span", { class: "funnel-of" }, swatch(variables[place]), " ", format.cell(answer.columns[splitAt], key)),
         bar(first ? (found.users ?? 0) / first : 0, first ? left / first : 0, variables[place]),
         h("p", { class: "funnel-facts" }, ...facts(answer, found, left, index)),
       );

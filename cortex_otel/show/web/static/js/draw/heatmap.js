@@ -138,12 +138,11 @@ function ordered(answer, across) {
 }
 
 function named(answer, index, raw) {
-  const { name, unit } = answer.columns[index];
-  return format.named(name, raw) ?? format.value(raw, unit);
+  return format.cell(answer.columns[index], raw);
 }
 
 // "Week 3", not "3": a number says nothing without the name of its column.
 function said(column, raw) {
-  const text = format.named(column.name, raw) ?? format.value(raw, column.unit, { long: true });
+  const text = format.cell(column, raw, { long: true });
   return column.unit === "count" ? `${column.title} ${text}` : text;
 }

@@ -16,7 +16,7 @@ export function intervals(body, answer) {
     control,
     column.unit,
   );
-  const label = (raw, index) => format.value(raw, answer.columns[index].unit);
+  const label = (raw, index) => format.cell(answer.columns[index], raw);
   const heading = (index, name = answer.columns[index].title) =>
     h("th", { scope: "col", class: "num", title: answer.columns[index].meaning }, name);
   const table = h(

@@ -12,7 +12,7 @@ export function matrix(body, answer) {
   const cells = new Map(answer.rows.map((row) => [JSON.stringify([row[across], row[down]]), row[value]]));
   const highest = Math.max(0, ...answer.rows.map((row) => row[value] ?? 0));
   const { unit } = answer.columns[value];
-  const label = (raw, index) => format.value(raw, answer.columns[index].unit);
+  const label = (raw, index) => format.cell(answer.columns[index], raw);
   const one = (x, y) => {
     const raw = cells.get(JSON.stringify([x, y])) ?? null;
     const share = highest && raw !== null ? raw / highest : 0;

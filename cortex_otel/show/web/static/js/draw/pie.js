@@ -94,7 +94,7 @@ function sliced(answer) {
     .map(([raw, sum]) => ({
       raw,
       key: String(raw),
-      name: format.value(raw, answer.columns[name].unit),
+      name: format.cell(answer.columns[name], raw),
       value: sum,
       unit,
     }))

@@ -47,8 +47,8 @@ export function ranking(body, answer) {
           {},
           h(
             "td",
-            { class: "text", title: format.value(row.raw, answer.columns[nameAt].unit) },
-            linked(answer, answer.x, row.raw, format.value(row.raw, answer.columns[nameAt].unit)),
+            { class: "text", title: format.cell(answer.columns[nameAt], row.raw) },
+            linked(answer, answer.x, row.raw, format.cell(answer.columns[nameAt], row.raw)),
           ),
           h("td", { class: "bar" }, meter(highest ? (row.values[0] ?? 0) / highest : 0, variable)),
           columns.map(({ column }, index) =>

@@ -29,7 +29,7 @@ function words(answer, row) {
     const name = /^\{(\w+)\}$/.exec(part)?.[1];
     const index = name ? columnIndex(answer, name) : -1;
     if (index < 0) return part;
-    return h("b", {}, linked(answer, name, row[index], format.value(row[index], answer.columns[index].unit)));
+    return h("b", {}, linked(answer, name, row[index], format.cell(answer.columns[index], row[index])));
   });
 }
 

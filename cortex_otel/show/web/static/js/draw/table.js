@@ -136,7 +136,7 @@ export function cell(answer, { column, index }, row) {
   const raw = row[index];
   // Not broken down: there is nothing to name.
   const whole = column.name === "breakdown" && raw === "";
-  const text = whole ? format.NONE : (format.named(column.name, raw) ?? format.value(raw, column.unit));
+  const text = whole ? format.NONE : format.cell(column, raw);
   const nothing = raw === null || raw === undefined || raw === "";
   const kind = kindOf(column, text);
   let content = kind === "hash" && !nothing && text.length > 14 ? `${text.slice(0, 8)}…` : text;
