@@ -65,7 +65,7 @@ _HOURS = (1, 0, 0, 0, 0, 0, 1, 2, 6, 15, 18, 13, 6, 10, 17, 18, 16, 12, 6, 4, 5,
 _SEOUL_MINUTES = 540
 _INCIDENT_DAYS_AGO, _SLOW_DAYS_AGO = 9, (17, 45)
 _INCIDENT_MINUTES = (14 * 60, 15 * 60 + 40)  # of the day in Seoul
-_INCIDENT_SESSIONS = 12
+_INCIDENT_SESSIONS = 24  # evenly spread, so that there are always some calls to fail
 _SLOWER = 3.5
 _LAST_MINUTES = 90
 
@@ -279,8 +279,9 @@ def _extras(users: Sequence[User], day: int, plan: _Plan, choose: random.Random)
         return
     begin = plan.begin_ns + day * _NS_A_DAY
     if begin <= plan.incident[0] < begin + _NS_A_DAY:
-        for _ in range(min(_INCIDENT_SESSIONS, len(workers))):
-            start_ns = plan.incident[0] + int(choose.random() * 40) * _NS_A_MINUTE
+        length_ns, sessions = plan.incident[1] - plan.incident[0], min(_INCIDENT_SESSIONS, len(workers))
+        for place in range(sessions):
+            start_ns = plan.incident[0] + length_ns * place // sessions
             yield from _session(choose.choice(workers), day, start_ns, plan, choose)
     if day == plan.days - 1:
         for _ in range(3 + len(users) // 100):
