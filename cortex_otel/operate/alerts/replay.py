@@ -25,19 +25,19 @@ __all__ = ["keep", "replay"]
 
 _NS: Final = 10**9
 #: Between two questions, and while one is pending; half a millisecond each.
-_STEP_NS, _PENDING_STEP_NS = 5 * _NS, _NS
+_STEP_NS, _PENDING_STEP_NS = 10 * _NS, _NS
+#: What hasn't been resolved by then is left out.
+_LATEST_END_NS = 3600 * _NS
 
 
-def replay(
-    connection: apsw.Connection, rules: AlertRules, from_ns: int, to_ns: int
-) -> list[Alert]:
-    """The alerts that fired, and were resolved, from one moment to another.
+def replay(connection: apsw.Connection, rules: AlertRules, from_ns: int, to_ns: int) -> list[Alert]:
+    """The alerts that began from one moment to another, and were resolved within an hour after it.
 
     Args:
         connection: a reader.
         rules: thresholds.
         from_ns: nothing was wrong before; Unix ns.
-        to_ns: what is still firing then is left out; Unix ns.
+        to_ns: none begins later; Unix ns.
 
     Raises:
         QueryTimeoutError, StoreError: it can't be said.
@@ -45,12 +45,12 @@ def replay(
     found: dict[tuple[str, str], Alert] = {}
     resolved: list[Alert] = []
     now_ns = from_ns
-    while now_ns <= to_ns:
+    while now_ns <= to_ns or (found and now_ns <= to_ns + _LATEST_END_NS):
         for seen in observations.measured(connection, rules, found, now_ns):
             key = seen.rule, seen.subject
             before = found.pop(key, None)
             after = advance(before, seen, now_ns, now_ns / _NS)
-            if after is None:
+            if after is None or (before is None and now_ns > to_ns):
                 continue
             if after.state == "resolved":
                 resolved.append(after)
