@@ -106,7 +106,11 @@ def _list(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _cells(row: dict[str, Value], zone: Zone) -> list[str]:
-    from cortex_otel.show.labels_of_alerts import RULES, STATES  # noqa: PLC0415 - not for --help
+    from cortex_otel.show.labels_of_alerts import (  # noqa: PLC0415 - not for --help
+        RULES,
+        STATES,
+        delivery_in_words,
+    )
 
     state, rule = str(row["state"]), str(row["rule"])
     fired, duration = row["fired"], row["duration_ms"]
@@ -121,7 +125,7 @@ def _cells(row: dict[str, Value], zone: Zone) -> list[str]:
         age(round(duration * 10**6)) if isinstance(duration, (int, float)) else "–",
         value or "–",
         " ".join(str(row[name]) for name in ("tool_name", "error_type") if row[name]) or "–",
-        str(row["delivery"] or _("told to nobody")),
+        delivery_in_words(str(row["delivery"])) if row["delivery"] else _("told to nobody"),
     ]
 
 

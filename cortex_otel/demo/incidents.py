@@ -97,10 +97,12 @@ class LiveAlert:
 
     @property
     def seconds(self) -> float | None:
-        """From the first call that failed until it fired."""
+        """From the first failed call until it fired; ``None`` if it still fires from before."""
         if self.row is None:
             return None
-        return (int(self.row["fired"]) - self._caller.failing_since_ns) / _NS
+        fired_ns = int(self.row["fired"])
+        since_ns = self._caller.failing_since_ns
+        return (fired_ns - since_ns) / _NS if fired_ns >= since_ns else None
 
     def wait(self, has_ended: threading.Event) -> None:
         """Wait until it has fired, or that takes too long, or ``has_ended`` is set."""
@@ -117,8 +119,7 @@ class LiveAlert:
             return None
         bounds = {"from_ns": since_ns, "to_ns": time.time_ns(), "service": FAILING_SERVICE}
         found = _alerts(self._settings.database, {**bounds, "alert_state": "firing"})
-        ours = (row for row in found if row["subject"] == FAILING_SERVICE)
-        return next((row for row in ours if int(row["fired"]) >= since_ns), None)
+        return next((row for row in found if row["subject"] == FAILING_SERVICE), None)
 
 
 def _alerts(database: Path, values: dict[str, Any]) -> Sequence[dict[str, Any]]:

@@ -297,15 +297,19 @@ def _show_until_ctrl_c(settings: Settings, servers: Sequence[Server], failing: S
 
 def _in_words(alert: LiveAlert) -> str:
     row = alert.row or {}
-    return _(
-        "Alert          {rule}, {subject}, {value} (threshold {threshold}): fired {seconds} s "
-        "after its first failed call",
+    shown = _(
+        "Alert          {rule}, {subject}, {value} (threshold {threshold})",
         rule=_(RULES[row["rule"]]),
         subject=row["subject"],
         value=row["shown_value"],
         threshold=row["shown_threshold"],
-        seconds=f"{alert.seconds:.1f}",
     )
+    when = (
+        _("still firing from before")
+        if alert.seconds is None
+        else _("fired {seconds} s after its first failed call", seconds=f"{alert.seconds:.1f}")
+    )
+    return f"{shown}: {when}"
 
 
 def _no_alert(caller: Caller) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-from cortex_otel.locale import N_
+from cortex_otel.locale import N_, _
 
-__all__ = ["CHANNELS", "DELIVERIES", "OUTCOMES", "RULES", "SERVICES", "STATES", "TROUBLES"]
+__all__ = [
+    "CHANNELS", "DELIVERIES", "OUTCOMES", "RULES", "SERVICES", "STATES", "TROUBLES",
+    "delivery_in_words",
+]  # fmt: skip
 
 #: As people write the services that are declared; others have their name.
 SERVICES: Final = {"mcp": "MCP", "extension": "Extension", "web": "Web"}
@@ -49,3 +53,15 @@ TROUBLES: Final = {
     "unavailable": N_("the database can't be opened"),
     "slow": N_("questions take too long"),
 }
+_TOLD: Final = re.compile(rf"(^|, )({'|'.join(CHANNELS)}) ({'|'.join(DELIVERIES)})\b")
+
+
+def delivery_in_words(delivery: str) -> str:
+    """The column ``delivery`` of the question ``alerts``, in the user's language.
+
+    Args:
+        delivery: such as ``slack delivered, webhook trying: HTTP 500``; errors stay as they are.
+    """
+    return _TOLD.sub(
+        lambda found: f"{found[1]}{_(CHANNELS[found[2]])} {_(DELIVERIES[found[3]])}", delivery
+    )
