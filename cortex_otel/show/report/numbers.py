@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Final
@@ -135,7 +136,8 @@ def _date(epoch_day: int) -> date:
 
 def _with_unit(number: str, unit: str) -> str:
     """Korean units are written right behind their number."""
-    return f"{number}{unit}" if "가" <= unit[0] <= "힣" else f"{number} {unit}"
+    is_wide = unicodedata.east_asian_width(unit[0]) == "W"
+    return f"{number}{unit}" if is_wide else f"{number} {unit}"
 
 
 def _rounded(value: Decimal, places: int) -> Decimal:

@@ -81,7 +81,7 @@ export function duration(ms) {
 
 /** Korean units are written right behind their number. */
 function withUnit(amount, unit) {
-  return /[가-힣]/.test(unit) ? amount + unit : `${amount} ${unit}`;
+  return /\p{Script=Hangul}/u.test(unit) ? amount + unit : `${amount} ${unit}`;
 }
 
 export function day(iso, { long = false } = {}) {
