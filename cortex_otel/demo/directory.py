@@ -20,7 +20,10 @@ _MARK = "made-by-cortex-otel-demo"
 _DATABASE = "cortex.db*"
 _OWN_FILES = (_DATABASE, "text-hash.key", "admin.token*", "alerts.lock")
 #: Made from the database, or along with it.
-_BESIDE = {"reports": "cortex-report-*.pdf", "logs": "cortex-*.jsonl*"}
+_BESIDE = {
+    "reports": ("cortex-report-*.pdf", ".cortex-report-*"),
+    "logs": ("cortex-*.jsonl*", ".cortex-*", "clock"),
+}
 
 
 class DemoError(Exception):
@@ -106,8 +109,9 @@ def _unusable(directory: Path, error: OSError) -> DemoError:
 
 
 def _remove_beside(directory: Path) -> None:
-    for name, pattern in _BESIDE.items():
-        _unlink_all(directory / name, pattern)
+    for name, patterns in _BESIDE.items():
+        for pattern in patterns:
+            _unlink_all(directory / name, pattern)
         with contextlib.suppress(OSError):  # none were written, or others are in it
             (directory / name).rmdir()
 

@@ -280,7 +280,8 @@ def test_clean_removes_all_of_it(tmp_path, served):
     (home / "admin.token").write_text("made by a server without one of the environment")
     (home / "alerts.lock").touch()  # by a server, which also makes a report on a Monday
     (home / "logs").mkdir()
-    (home / "logs" / "cortex-2026-01-12.001.jsonl.gz").touch()
+    for name in ("cortex-2026-01-12.001.jsonl.gz", "cortex-2026-01-13.001.jsonl", "clock"):
+        (home / "logs" / name).touch()
     (home / "reports").mkdir()
     (home / "reports" / "cortex-report-2026-W03-en.pdf").touch()
     run(tmp_path, "--clean")
