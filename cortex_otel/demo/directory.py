@@ -22,7 +22,7 @@ _OWN_FILES = (_DATABASE, "text-hash.key", "admin.token*", "alerts.lock")
 #: Made from the database, or along with it.
 _BESIDE = {
     "reports": ("cortex-report-*.pdf", ".cortex-report-*"),
-    "logs": ("cortex-*.jsonl*", ".cortex-*", "clock"),
+    "logs": ("cortex-*.jsonl*", "clock"),
 }
 
 

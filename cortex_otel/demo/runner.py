@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib.metadata
 import importlib.util
 import os
@@ -169,6 +170,8 @@ def _round(reconciliation: Reconciliation, *, quiet: bool) -> None:
     )
     before = reconciliation.open()
     asyncio.run(_call_all(reconciliation, before, say))
+    # A loop that is collected at some later moment loses a Ctrl-C that comes at that moment.
+    gc.collect()
     try:
         reconciliation.close(before)
     except StoreMissingError:
