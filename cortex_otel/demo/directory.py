@@ -19,7 +19,11 @@ _MARK = "made-by-cortex-otel-demo"
 # Files that recording and serving create; anything else isn't ours, and is kept.
 _DATABASE = "cortex.db*"
 _OWN_FILES = (_DATABASE, "text-hash.key", "admin.token*", "alerts.lock")
-_REPORTS = "cortex-report-*.pdf"
+#: Made from the database, or along with it.
+_BESIDE = {
+    "reports": ("cortex-report-*.pdf", ".cortex-report-*"),
+    "logs": ("cortex-*.jsonl*", "clock"),
+}
 
 
 class DemoError(Exception):
@@ -66,9 +70,7 @@ def remove(directory: Path) -> tuple[bool, list[str]]:
             for pattern in _OWN_FILES:
                 _unlink_all(directory, pattern)
             shutil.rmtree(directory / "writers", ignore_errors=True)
-            _unlink_all(directory / "reports", _REPORTS)
-            with contextlib.suppress(OSError):  # none were written, or others are in it
-                (directory / "reports").rmdir()
+            _remove_beside(directory)
         (directory / _MARK).unlink()
         others = sorted(entry.name for entry in directory.iterdir())
         if not others:
@@ -79,12 +81,13 @@ def remove(directory: Path) -> tuple[bool, list[str]]:
 
 
 def forget_database(directory: Path) -> None:
-    """Delete only the database of a demo whose directory is locked.
+    """Delete the database, reports and logs of a demo whose directory is locked.
 
     Raises:
         DemoError: it can't be deleted.
     """
     try:
+        _remove_beside(directory)
         _unlink_all(directory, _DATABASE)
     except OSError as error:
         raise _unusable(directory, error) from None
@@ -103,6 +106,14 @@ def _unusable(directory: Path, error: OSError) -> DemoError:
     return DemoError(
         _("{path} can't be used: {detail}", path=directory, detail=error.strerror or error)
     )
+
+
+def _remove_beside(directory: Path) -> None:
+    for name, patterns in _BESIDE.items():
+        for pattern in patterns:
+            _unlink_all(directory / name, pattern)
+        with contextlib.suppress(OSError):  # none were written, or others are in it
+            (directory / name).rmdir()
 
 
 def _unlink_all(directory: Path, pattern: str) -> None:

@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from cortex_otel.locale import _, language
 from cortex_otel.show.pages import PAGES
+from cortex_otel.show.report import shelf
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable, Mapping
 
     from cortex_otel.settings import Settings
     from cortex_otel.show.pages import Page
 
-__all__ = ["PageChecks", "PageResult"]
+__all__ = ["PageChecks", "PageResult", "is_listening"]
 
 # Generous: nothing is measured by these, and the machine may be busy.
 _SECONDS = 120.0
@@ -62,22 +64,22 @@ class PageChecks:
         self._settings = settings
         self._url = f"http://{settings.admin_host}:{settings.admin_port}"
         self.pages: list[PageResult] = []
+        self._report_failure = ""
 
     @property
     def holds(self) -> bool:
-        """Whether every page was fetched and every panel has rows."""
-        return bool(self.pages) and not any(page.failure or page.dark for page in self.pages)
+        """Whether every page was fetched and every panel has rows, and the report is there."""
+        return not self.problems()
 
-    def run(self, has_ended: threading.Event) -> None:
-        """Fetch all pages; never raises because of a page.
+    def run(self, before: Mapping[str, Callable[[], None]]) -> None:
+        """Fetch all pages and the latest report; never raises because of a page.
 
         Args:
-            has_ended: set when the server has ended, to stop waiting.
+            before: called before the page of that name.
         """
-        if not self._is_listening(has_ended):
-            return
         token = self._token()
         for page in PAGES.values():
+            before.get(page.id, _nothing)()
             seen = PageResult(page.id, page.title_in(language()), len(page.panels))
             self.pages.append(seen)
             started = time.perf_counter()
@@ -89,6 +91,10 @@ class PageChecks:
             except (OSError, ValueError, http.client.HTTPException) as error:
                 seen.failure = _message_of(error)
             seen.milliseconds = (time.perf_counter() - started) * 1000
+        try:
+            self._fetch_report(token)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            self._report_failure = _message_of(error)
 
     def problems(self) -> list[str]:
         """The problems found, one line each."""
@@ -102,6 +108,10 @@ class PageChecks:
             for page in self.pages
             if page.dark
         ]
+        if self._report_failure:
+            found.append(
+                _("{page}: {detail}", page=_("Weekly reports"), detail=self._report_failure)
+            )
         return found if self.pages else [_("no page of the web admin could be fetched")]
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -134,16 +144,20 @@ class PageChecks:
         with _OPENER.open(request, timeout=_SECONDS) as response:
             return bytes(response.read())
 
-    def _is_listening(self, has_ended: threading.Event) -> bool:
-        address = (self._settings.admin_host, self._settings.admin_port)
-        deadline = time.monotonic() + _SECONDS_TO_START
-        while time.monotonic() < deadline and not has_ended.wait(_SECONDS_BETWEEN_TRIES):
-            try:
-                socket.create_connection(address, timeout=1).close()
-            except OSError:
-                continue
-            return True
-        return False
+    def _fetch_report(self, token: str) -> None:
+        """Fetch the list of reports and the latest of them, if one is kept.
+
+        Raises:
+            OSError, HTTPException: it can't be fetched.
+            ValueError: it isn't listed, or differs from the file.
+        """
+        report = shelf.newest(self._settings.home, language())
+        if report is None:
+            return
+        if report.path.name.encode() not in self._fetch(shelf.PAGE_PATH, token):
+            raise ValueError(f"{report.path.name} isn't listed")
+        if self._fetch(report.address, token) != report.path.read_bytes():
+            raise ValueError(f"{report.path.name} differs from the file")
 
     def _token(self) -> str:
         """The token in the environment, or the one that the server creates when it starts."""
@@ -177,6 +191,22 @@ class PageChecks:
         names = [column["name"] for column in answer["columns"]]
         rows = [dict(zip(names, row, strict=True)) for row in answer["rows"]]
         return str(max(rows, key=lambda row: row["events"])["user_id_hash"]) if rows else ""
+
+
+def is_listening(settings: Settings, has_ended: threading.Event) -> bool:
+    """Wait until the web admin answers; false if it doesn't, or ``has_ended`` is set meanwhile."""
+    deadline = time.monotonic() + _SECONDS_TO_START
+    while time.monotonic() < deadline and not has_ended.wait(_SECONDS_BETWEEN_TRIES):
+        try:
+            socket.create_connection((settings.admin_host, settings.admin_port), timeout=1).close()
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def _nothing() -> None:
+    return
 
 
 def _message_of(error: Exception) -> str:

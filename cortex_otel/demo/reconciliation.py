@@ -89,6 +89,11 @@ class Reconciliation:
     exact: bool = True
 
     @property
+    def log(self) -> Path:
+        """The directory of the log that the servers write as well."""
+        return self.database.parent / "logs"
+
+    @property
     def called(self) -> int:
         """Calls made by the client."""
         return sum(server.called for server in self.servers)

@@ -38,6 +38,7 @@ def as_json(reconciliation: Reconciliation) -> dict[str, Any]:
         "errors": reconciliation.failed,
         "rows": [{key: row[key] for key in _ROW_KEYS} for row in reconciliation.rows],
         "database": str(reconciliation.database),
+        "log": str(reconciliation.log),
         "ledger": {name: reconciliation.ledger[name] for name in _OUTCOMES},
         "servers": [
             {
@@ -148,6 +149,7 @@ def _facts(reconciliation: Reconciliation, repository: Path) -> list[str]:
             _("Database"),
             f"{printable(str(reconciliation.database))} ({_size(reconciliation.database)})",
         ),
+        (_("Log file"), f"{printable(str(reconciliation.log))} ({_log_size(reconciliation.log)})"),
     ]
     widest = max(width(label) for label, _value in pairs)
     return [f"{pad(label, widest)}  {value}" for label, value in pairs]
@@ -158,12 +160,19 @@ def _size(database: Path) -> str:
     return size(sum(file.stat().st_size for file in files if file.exists()))
 
 
+def _log_size(directory: Path) -> str:
+    return size(sum(file.stat().st_size for file in directory.glob("*.jsonl")))
+
+
 def _next(directory: Path) -> str:
     program, home = _program(), shlex.quote(str(directory))
+    log = shlex.quote(str(directory / "logs"))
     commands = (
         (f"{program} tail --home {home}", _(tail.ABOUT)),
         (f"{program} query tools --home {home}", _("this table from the command line")),
         (f"{program} status --home {home}", _(status.ABOUT)),
+        (f"{program} tail --file --home {home}", _("the same events from the log file")),
+        (f"jq -c 'select(.error)|[.tool_name,.error]' {log}/*.jsonl", _("its errors, with jq")),
         (
             f"{program} demo --clean --home {shlex.quote(str(directory.parent))}",
             _("delete what the demo created"),

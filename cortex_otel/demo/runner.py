@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib.metadata
 import importlib.util
 import os
@@ -117,9 +118,9 @@ def _serve(directory: Path, repository: Path, *, as_json: bool) -> int:
         _complain_of(servers)
         return 1
     serving.populate(reconciliation.database, quiet=as_json)
-    code, pages = serving.show(directory, servers, as_json=as_json)
+    code, seen = serving.show(directory, servers, as_json=as_json)
     if as_json:
-        line(json_line({**report.as_json(reconciliation), "pages": pages, "ok": code == 0}))
+        line(json_line({**report.as_json(reconciliation), **seen, "ok": code == 0}))
     return code
 
 
@@ -169,6 +170,8 @@ def _round(reconciliation: Reconciliation, *, quiet: bool) -> None:
     )
     before = reconciliation.open()
     asyncio.run(_call_all(reconciliation, before, say))
+    # A loop that is collected at some later moment loses a Ctrl-C that comes at that moment.
+    gc.collect()
     try:
         reconciliation.close(before)
     except StoreMissingError:
@@ -284,6 +287,7 @@ def _environment(directory: Path, service: str, user_id: str, tier: str) -> dict
         "CORTEX_OTEL_SERVICE": service,
         "CORTEX_OTEL_USER_ID": user_id,
         "CORTEX_OTEL_USER_TIER": tier,
+        "CORTEX_OTEL_LOG_FILE": "true",
         "NO_COLOR": "1",
     }
 

@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["PEOPLE", "Call", "Person", "calls_of_example", "calls_of_git"]
+__all__ = [
+    "FAILING_SERVICE", "PEOPLE", "Call", "Person", "calls_of_example", "calls_of_git",
+    "calls_that_fail",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,11 @@ PEOPLE = (
     Person("minjun@example.com", "paid", 3),
     Person("olivia@example.com", "enterprise", 4),
 )
+
+#: What the server that fails while the pages are served records as.
+FAILING_SERVICE = "release"
+#: More than an alert needs at least.
+_FAILING_CALLS = 15
 
 _QUERIES = (
     "why do we retry payments",
@@ -94,3 +102,9 @@ def calls_of_git(repository: Path) -> Sequence[Call]:
         Call("git_log", {"max_count": 5}),  # without its repository
         Call("git_status", where),
     )
+
+
+def calls_that_fail(repository: str) -> Sequence[Call]:
+    """Calls of an assistant that looks for a tag which nobody has pushed."""
+    where = {"repo_path": repository, "revision": "refs/tags/v9.9.9"}
+    return [Call("git_show", where)] * _FAILING_CALLS

@@ -21,18 +21,18 @@ import apsw
 from cortex_otel.commands.console import age, complain, line
 from cortex_otel.commands.serve import serve
 from cortex_otel.demo.directory import forget_database
+from cortex_otel.demo.incidents import LiveAlert, failing_server
 from cortex_otel.demo.live_calls import Caller
-from cortex_otel.demo.page_checks import PageChecks
+from cortex_otel.demo.page_checks import PageChecks, is_listening
+from cortex_otel.demo.plan import Plan
 from cortex_otel.demo.reconciliation import Reconciliation
 from cortex_otel.demo.synthetic_data import Facts, fill, filled_at
 from cortex_otel.demo.truths import TRUTHS
+from cortex_otel.demo.upkeep import catch_up
 from cortex_otel.locale import _
-from cortex_otel.operate.job import JobError
-from cortex_otel.operate.leases import Leases
-from cortex_otel.operate.metrics import write_metrics
-from cortex_otel.operate.scheduler import Scheduler
 from cortex_otel.semconv import PAYING_TIERS
 from cortex_otel.settings import read_environment
+from cortex_otel.show.value_labels import RULES
 from cortex_otel_exporters.sqlite.reader import open_reader
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ VISITORS = 4200
 _FRESH_HOURS = 6
 _NS_AN_HOUR = 3600 * 10**9
 _LOOPBACK = "127.0.0.1"
+_OF_ALERTS = ("rule", "subject", "state", "fired", "duration_ms", "value", "threshold", "tool_name")
 
 
 def prepare(database: Path) -> None:
@@ -152,7 +153,9 @@ def populate(database: Path, *, quiet: bool) -> Facts | None:
     return facts
 
 
-def show(directory: Path, servers: Sequence[Server], *, as_json: bool) -> tuple[int, Any]:
+def show(
+    directory: Path, servers: Sequence[Server], *, as_json: bool
+) -> tuple[int, dict[str, Any]]:
     """Serve the demo's database.
 
     Args:
@@ -161,27 +164,42 @@ def show(directory: Path, servers: Sequence[Server], *, as_json: bool) -> tuple[
         as_json: print nothing but the result.
 
     Returns:
-        Exit code, and the results of the page checks for JSON; ``None`` on a terminal.
+        Exit code, and what there was to see for JSON; empty on a terminal.
     """
     settings = _settings(directory, quiet=as_json)
-    try:
-        # Before the pages are looked at; from then on it is a job of the server.
-        write_metrics(settings, rest=0)
-        if not Leases(settings.database).read():
-            Scheduler(settings).look()  # a server plans its jobs some seconds after it starts
-    except JobError as error:
-        complain(str(error))
-    if as_json or not sys.stdout.isatty():
-        return _show_once(settings, quiet=as_json)
-    return _show_until_ctrl_c(settings, servers), None
+    incident = Plan(DAYS, filled_at(settings.database) or 0).incident
+    # Before the pages are looked at; from then on it is work of the server.
+    done = catch_up(settings, incident, quiet=as_json)
+    failing = failing_server(next(each for each in servers if each.unchanged))
+    if not as_json and sys.stdout.isatty():
+        return _show_until_ctrl_c(settings, servers, failing), {}
+    sys.stdout.flush()
+    code, seen = _show_once(settings, failing, quiet=as_json)
+    return code, {
+        **seen,
+        "report": str(done.report.path) if done.report else None,
+        "alerts": [{key: row[key] for key in _OF_ALERTS} for row in done.alerts],
+    }
 
 
-def _show_once(settings: Settings, *, quiet: bool) -> tuple[int, Any]:
+def _show_once(settings: Settings, failing: Server, *, quiet: bool) -> tuple[int, dict[str, Any]]:
     checks = PageChecks(settings)
+    caller = Caller((), failing, settings.home)
+    alert = LiveAlert(settings, caller)
     has_ended = threading.Event()
-    thread = threading.Thread(
-        target=_check_pages, args=(checks, has_ended), name="cortex-otel-demo", daemon=True
-    )
+
+    def check_pages() -> None:
+        try:
+            if is_listening(settings, has_ended):
+                caller.start()
+                checks.run(before={"operations": lambda: alert.wait(has_ended)})
+        finally:
+            caller.stop()
+            if not has_ended.is_set():
+                # Like Ctrl-C: the servers shut down gracefully.
+                os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=check_pages, name="cortex-otel-demo-pages", daemon=True)
     stdout = sys.stdout
     # Its lines are about a server that has ended when they are read from a pipe.
     sys.stdout = sys.stderr if not quiet else _Discard()
@@ -199,6 +217,9 @@ def _show_once(settings: Settings, *, quiet: bool) -> tuple[int, Any]:
         has_ended.set()
         sys.stdout = stdout
     thread.join()
+    problems = checks.problems()
+    if alert.row is None:
+        problems.append(_no_alert(caller))
     if not quiet:
         line(_("Pages, each fetched once with all its panels:"))
         for page in checks.pages:
@@ -211,34 +232,48 @@ def _show_once(settings: Settings, *, quiet: bool) -> tuple[int, Any]:
                     panels=page.panels,
                 )
             )
-        for problem in checks.problems():
+        if alert.row is not None:
+            line(_in_words(alert))
+        for problem in problems:
             complain(problem)
-    return code or int(not checks.holds), checks.as_json()
+    live = {key: alert.row[key] for key in _OF_ALERTS} if alert.row is not None else None
+    seen = {"pages": checks.as_json(), "live_alert": live, "seconds_until_alert": alert.seconds}
+    return code or int(bool(problems)), seen
 
 
-def _check_pages(checks: PageChecks, has_ended: threading.Event) -> None:
-    try:
-        checks.run(has_ended)
-    finally:
-        if not has_ended.is_set():
-            # Like Ctrl-C: the servers shut down gracefully.
-            os.kill(os.getpid(), signal.SIGINT)
-
-
-def _show_until_ctrl_c(settings: Settings, servers: Sequence[Server]) -> int:
+def _show_until_ctrl_c(settings: Settings, servers: Sequence[Server], failing: Server) -> int:
     called = [
         dataclasses.replace(each, called=0, failed=0, rows=0, error_rows=0)
         for each in servers
         if not each.unchanged and each.tier in PAYING_TIERS
     ]
-    reconciliation = Reconciliation(settings.database, time.time_ns(), called)
+    reconciliation = Reconciliation(settings.database, time.time_ns(), [*called, failing])
     before = reconciliation.open()
-    caller = Caller(called, settings.home)
-    line(_("Two of the servers are called again and again, so that the pages move."))
-    caller.start()
+    caller = Caller(called, failing, settings.home)
+    alert = LiveAlert(settings, caller)
+    has_ended = threading.Event()
+
+    def call() -> None:
+        if is_listening(settings, has_ended):
+            caller.start()
+            alert.wait(has_ended)
+            if not has_ended.is_set():
+                line(_in_words(alert) if alert.row is not None else _no_alert(caller))
+                sys.stdout.flush()
+
+    thread = threading.Thread(target=call, name="cortex-otel-demo-calls", daemon=True)
+    line(
+        _(
+            "Two of the servers are called again and again, so that the pages move; a third one "
+            "fails."
+        )
+    )
+    thread.start()
     try:
         code = serve(settings)
     finally:
+        has_ended.set()
+        thread.join()
         in_time = caller.stop()
     if caller.failure:
         complain(_("the calls in between ended early: {detail}", detail=caller.failure))
@@ -246,7 +281,7 @@ def _show_until_ctrl_c(settings: Settings, servers: Sequence[Server]) -> int:
         line(_("A call is still running, so the calls aren't compared with the rows."))
         return code
     reconciliation.close(before)
-    rows = sum(server.rows for server in called)
+    rows = sum(server.rows for server in reconciliation.servers)
     if not reconciliation.agree and not caller.failure:
         complain(
             _(
@@ -260,6 +295,28 @@ def _show_until_ctrl_c(settings: Settings, servers: Sequence[Server]) -> int:
     return code
 
 
+def _in_words(alert: LiveAlert) -> str:
+    row = alert.row or {}
+    shown = _(
+        "Alert          {rule}, {subject}, {value} (threshold {threshold})",
+        rule=_(RULES[row["rule"]]),
+        subject=row["subject"],
+        value=row["shown_value"],
+        threshold=row["shown_threshold"],
+    )
+    when = (
+        _("still firing from before")
+        if alert.seconds is None
+        else _("fired {seconds} s after its first failed call", seconds=f"{alert.seconds:.1f}")
+    )
+    return f"{shown}: {when}"
+
+
+def _no_alert(caller: Caller) -> str:
+    detail = caller.failure or _("nothing was seen")
+    return _("no alert fired for the server that fails: {detail}", detail=detail)
+
+
 def _settings(directory: Path, *, quiet: bool) -> Settings:
     """The user's ports, token and time zone; nothing else of the real installation."""
     users = read_environment()
@@ -267,6 +324,7 @@ def _settings(directory: Path, *, quiet: bool) -> Settings:
         read_environment({}, overrides={"home": directory}),
         admin_token=users.admin_token,
         time_zone=users.time_zone,
+        log_file=True,
         admin_host=_LOOPBACK,
         receiver_host=_LOOPBACK,
     )

@@ -15,13 +15,13 @@ import random
 import sys
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import apsw
 
 from cortex_otel import semconv as sc
-from cortex_otel.demo.user_sessions import NS_A_SECOND, Conditions, UserSession
+from cortex_otel.demo.plan import BROKEN_TOOL, Plan
+from cortex_otel.demo.user_sessions import NS_A_SECOND, UserSession
 from cortex_otel.demo.users import happens, make_users, make_visitors
 from cortex_otel.identity import IdentityResolver
 from cortex_otel.process.data import SpanData, is_plain
@@ -50,8 +50,6 @@ _BATCH = 4096
 _BUSY_MS = 10_000
 _BEGUN, _DONE = "demo_population_begun", "demo_population"
 
-#: The tool of the incident.
-BROKEN_TOOL = "search_context"
 #: As in ``CORTEX_OTEL_SAMPLING``: context switches are frequent, and each is of little interest.
 SAMPLING = {sc.EXT_CONTEXT_SWITCH: 0.1}
 
@@ -59,14 +57,9 @@ _SESSIONS_A_USER_DAY = 0.08
 _ACTIONS = 8
 _WITH_TOOLS = 0.75  # share of the sessions in an editor
 _MAX_SESSIONS_A_DAY = 4
-_SATURDAY, _WEEKEND = 5, 0.22
 # Relative probability of a session's start in each hour of the user's day.
 _HOURS = (1, 0, 0, 0, 0, 0, 1, 2, 6, 15, 18, 13, 6, 10, 17, 18, 16, 12, 6, 4, 5, 6, 4, 2)
-_SEOUL_MINUTES = 540
-_INCIDENT_DAYS_AGO, _SLOW_DAYS_AGO = 9, (17, 45)
-_INCIDENT_MINUTES = (14 * 60, 15 * 60 + 40)  # of the day in Seoul
-_INCIDENT_SESSIONS = 12
-_SLOWER = 3.5
+_INCIDENT_SESSIONS = 24  # evenly spread, so that there are always some calls to fail
 _LAST_MINUTES = 90
 
 
@@ -120,7 +113,7 @@ def fill(
     """
     if days < 1 or users < 1:
         raise ValueError("a population has at least a day and a user")
-    plan = _Plan(days, now_ns)
+    plan = Plan(days, now_ns)
     sink = _Sink()
     pipeline = _Pipeline(sink, sampling, random.Random(seed + 1))  # noqa: S311 - repeatable on purpose
     writer = BatchWriter(open_for_writing(database, busy_timeout_ms=_BUSY_MS))
@@ -186,49 +179,7 @@ def _mark(database: Path, key: str, now_ns: int) -> None:
         connection.close()
 
 
-class _Plan:
-    """The calendar: slow days and the incident."""
-
-    def __init__(self, days: int, now_ns: int) -> None:
-        self.days, self.now_ns = days, now_ns
-        self.begin_ns = (now_ns // _NS_A_DAY - (days - 1)) * _NS_A_DAY
-        day = self._working_day(max(days - 1 - _INCIDENT_DAYS_AGO, 0))
-        midnight = self.begin_ns + day * _NS_A_DAY - _SEOUL_MINUTES * _NS_A_MINUTE
-        self.incident = (
-            midnight + _INCIDENT_MINUTES[0] * _NS_A_MINUTE,
-            midnight + _INCIDENT_MINUTES[1] * _NS_A_MINUTE,
-        )
-        self._slow = {self._working_day(days - 1 - ago) for ago in _SLOW_DAYS_AGO if ago < days - 1}
-        self.slow_days = tuple(
-            (self.begin_ns + day * _NS_A_DAY, self.begin_ns + (day + 1) * _NS_A_DAY)
-            for day in sorted(self._slow)
-        )
-
-    def weekday(self, day: int) -> int:
-        """0 is Monday."""
-        return datetime.fromtimestamp(
-            (self.begin_ns + day * _NS_A_DAY) // NS_A_SECOND, UTC
-        ).weekday()
-
-    def share(self, day: int) -> float:
-        """A day's activity relative to a working day."""
-        return 1.0 if self.weekday(day) < _SATURDAY else _WEEKEND
-
-    def conditions(self, day: int, at_ns: int) -> Conditions:
-        """The conditions at a time."""
-        return Conditions(
-            slower=_SLOWER if day in self._slow else 1.0,
-            broken_tool=BROKEN_TOOL if self.incident[0] <= at_ns < self.incident[1] else "",
-            savings=0.665 + 0.07 * day / max(self.days - 1, 1),
-        )
-
-    def _working_day(self, day: int) -> int:
-        while day > 0 and self.weekday(day) >= _SATURDAY:
-            day -= 1
-        return day
-
-
-def _days(plan: _Plan, users: int, visitors: int, seed: int) -> Iterator[list[Item]]:
+def _days(plan: Plan, users: int, visitors: int, seed: int) -> Iterator[list[Item]]:
     """The items of each day."""
     choose = random.Random(seed)  # noqa: S311 - repeatable on purpose
     everybody = make_users(users, plan.days, seed, choose)
@@ -260,7 +211,7 @@ def _days(plan: _Plan, users: int, visitors: int, seed: int) -> Iterator[list[It
 
 
 def _starts(
-    person: User, day: int, plan: _Plan, scale: float, choose: random.Random
+    person: User, day: int, plan: Plan, scale: float, choose: random.Random
 ) -> Iterator[int]:
     midnight = plan.begin_ns + day * _NS_A_DAY - person.utc_offset_minutes * _NS_A_MINUTE
     expected = scale * plan.share(day) * person.activity
@@ -272,15 +223,19 @@ def _starts(
         yield midnight + int((hour + choose.random()) * 60 * _NS_A_MINUTE)
 
 
-def _extras(users: Sequence[User], day: int, plan: _Plan, choose: random.Random) -> Iterator[Item]:
+def _extras(users: Sequence[User], day: int, plan: Plan, choose: random.Random) -> Iterator[Item]:
     """More sessions during the incident, and some in the last hour, whatever hour it is."""
     workers = [one for one in users if one.uses_mcp]
     if not workers:
         return
     begin = plan.begin_ns + day * _NS_A_DAY
     if begin <= plan.incident[0] < begin + _NS_A_DAY:
-        for _ in range(min(_INCIDENT_SESSIONS, len(workers))):
-            start_ns = plan.incident[0] + int(choose.random() * 40) * _NS_A_MINUTE
+        length_ns, sessions = (
+            plan.incident[1] - plan.incident[0],
+            min(_INCIDENT_SESSIONS, len(workers)),
+        )
+        for place in range(sessions):
+            start_ns = plan.incident[0] + length_ns * place // sessions
             yield from _session(choose.choice(workers), day, start_ns, plan, choose)
     if day == plan.days - 1:
         for _ in range(3 + len(users) // 100):
@@ -289,7 +244,7 @@ def _extras(users: Sequence[User], day: int, plan: _Plan, choose: random.Random)
 
 
 def _session(
-    person: User, day: int, start_ns: int, plan: _Plan, choose: random.Random, *,
+    person: User, day: int, start_ns: int, plan: Plan, choose: random.Random, *,
     is_first: bool = False,
 ) -> Iterator[Item]:  # fmt: skip
     session = UserSession(person, day, start_ns, choose)

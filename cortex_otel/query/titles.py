@@ -59,6 +59,7 @@ COLUMN_TITLES: Mapping[str, str] = MappingProxyType(
         "p_value": "p",
         "parent_span_id": "Parent span",
         "partial": "So far",
+        "period_name": "Period",
         "pending_users": "Pending",
         "planned_users": "Planned per arm",
         "rated": "In error rates",

@@ -17,6 +17,7 @@ import time
 import unicodedata
 from pathlib import Path
 
+import apsw
 import pytest
 from patience import PATIENCE
 
@@ -124,7 +125,33 @@ def test_a_second_run_appends_and_counts_itself_alone(demo):
     first, second = (json.loads(demo("--once", "--json").stdout) for _ in range(2))
     assert second["calls"] == first["calls"]
     assert sum(row["calls"] for row in second["rows"]) == first["calls"]
-    assert second["ledger"] == first["ledger"]
+    connection = apsw.Connection(second["database"], flags=apsw.SQLITE_OPEN_READONLY)
+    stored = connection.execute("SELECT count(*) FROM events").get
+    connection.close()
+    assert stored == first["ledger"]["stored"] + second["ledger"]["stored"]
+    # A client that gets no answer to `server/discover` within ten seconds, as from a server that
+    # starts on a busy machine, asks again: each server then has one more row, and no more than one.
+    servers = len(second["servers"])
+    assert abs(second["ledger"]["stored"] - first["ledger"]["stored"]) <= servers
+    for told in (first, second):
+        assert told["ledger"]["received"] == told["ledger"]["stored"] > told["calls"]
+
+
+def test_the_servers_write_a_log_of_the_same_calls(once, told):
+    place, _ = once
+    lines = [
+        json.loads(line)
+        for file in Path(told["log"]).glob("*.jsonl")
+        for line in file.read_text().splitlines()
+    ]
+    calls = [line for line in lines if line["event_type"] == "mcp.tool_call"]
+    assert len(calls) == told["calls"]
+    assert sum(bool(line["error"]) for line in calls) == told["errors"]
+    tail = [*DEMO[:-1], "tail", "--file", "--home", str(place / "home" / "demo")]
+    shown = subprocess.run(
+        tail, env=surroundings(place), capture_output=True, text=True, check=True
+    ).stdout
+    assert calls[-1]["tool_name"] in shown
 
 
 def test_the_database_is_the_demos_own_and_private(once, told):
@@ -133,9 +160,10 @@ def test_the_database_is_the_demos_own_and_private(once, told):
     assert database == place / "home" / "demo" / "cortex.db"
     assert not (place / "real").exists()
     assert stat.S_IMODE(database.stat().st_mode) == 0o600
-    for directory in (database.parent, database.parent.parent):
+    for directory in (database.parent, database.parent.parent, Path(told["log"])):
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-    content = b"".join(file.read_bytes() for file in database.parent.glob("cortex.db*"))
+    files = [*database.parent.glob("cortex.db*"), *Path(told["log"]).iterdir()]
+    content = b"".join(file.read_bytes() for file in files)
     for planted in (*(person.user_id for person in PEOPLE), "Retry queue", "no-such-revision"):
         assert planted.encode() not in content
 
@@ -143,18 +171,20 @@ def test_the_database_is_the_demos_own_and_private(once, told):
 @pytest.mark.parametrize(
     ("language", "texts"),
     [
-        ("en", ("tool calls", "Every call the client made is one row", "Database")),
-        ("ko", ("도구 호출", "모든 호출이 한 행씩", "데이터베이스")),
+        ("en", ("tool calls", "Every call the client made is one row", "Database", "Log file")),
+        ("ko", ("도구 호출", "모든 호출이 한 행씩", "데이터베이스", "로그 파일")),
     ],
 )
 def test_the_report_is_readable(demo, tmp_path, language, texts):
-    heading, verdict, label = texts
+    heading, verdict, label, log = texts
     done = demo("--once", CORTEX_OTEL_LANG=language)
     home = tmp_path / "home"
     assert heading in done.stdout
     assert verdict in done.stdout
     assert re.search(rf"{label} +{re.escape(str(home))}/demo/cortex.db", done.stdout)
     assert f"tail --home {home / 'demo'}" in done.stdout
+    assert f"tail --file --home {home / 'demo'}" in done.stdout
+    assert re.search(rf"{log} +{re.escape(str(home))}/demo/logs", done.stdout)
     assert "mcp-server-git" in done.stderr
     assert "\x1b" not in done.stdout
     assert_aligned(done.stdout)

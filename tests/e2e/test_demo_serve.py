@@ -22,9 +22,13 @@ from patience import PATIENCE, wait_for
 pytest.importorskip("uvicorn", reason="needs the extra serve")
 
 from cortex_otel._version import to_install
-from cortex_otel.demo.serving import prepare
+from cortex_otel.demo.plan import BROKEN_TOOL, Plan
+from cortex_otel.demo.serving import DAYS, prepare
 from cortex_otel.demo.synthetic_data import fill, filled_at
+from cortex_otel.query.catalogue import catalogue
+from cortex_otel.query.runner import run as run_question
 from cortex_otel.show.pages import PAGES
+from cortex_otel_exporters.sqlite.reader import open_reader
 
 DEMO = [sys.executable, "-P", "-m", "cortex_otel.cli", "demo"]
 # Building the population and a round of servers, on a machine that does other things too.
@@ -99,6 +103,54 @@ def test_the_real_calls_reconcile_beside_the_population(served):
 
 
 @pytest.mark.system
+def test_the_incident_has_the_alerts_that_its_numbers_give(served):
+    database = database_of(served[0])
+    told = json.loads(served[1].stdout)["alerts"]
+    incident = Plan(DAYS, filled_at(database)).incident
+    assert ("error_rate", "mcp") in {(row["rule"], row["subject"]) for row in told}
+    connection = open_reader(database)
+    try:
+        asked = {"from_ns": incident[0], "to_ns": incident[1]}
+        rows = run_question(connection, catalogue()["alerts"], asked).records()
+        assert len(rows) == len(told) > 0
+        for row in rows:
+            assert row["state"] == "resolved"
+            assert incident[0] <= row["fired"] <= incident[1] + 120 * 10**9
+            window = {"from_ns": row["window_from"], "to_ns": row["window_to"]}
+            health = run_question(connection, catalogue()["health"], window).records()
+            (of_service,) = (each for each in health if each["service"] == row["subject"])
+            number = {"error_rate": "error_rate", "response_time": "avg_ms"}[row["rule"]]
+            assert of_service[number] == row["value"] > row["threshold"]
+            if row["rule"] == "error_rate" and row["subject"] == "mcp":
+                assert row["tool_name"].removeprefix("mcp.") == BROKEN_TOOL
+    finally:
+        connection.close()
+
+
+@pytest.mark.system
+def test_a_real_server_that_fails_has_an_alert_on_the_page(served):
+    alert = json.loads(served[1].stdout)["live_alert"]
+    assert (alert["rule"], alert["subject"], alert["value"]) == ("error_rate", "release", 1.0)
+    assert alert["tool_name"] == "git_show"
+
+
+@pytest.mark.system
+@pytest.mark.timing
+def test_that_alert_fires_within_ten_seconds(served):
+    assert 0 < json.loads(served[1].stdout)["seconds_until_alert"] < 10
+
+
+@pytest.mark.system
+def test_the_weekly_report_is_made_by_its_job(served):
+    pytest.importorskip("typst", reason="needs the extra report")
+    (report,) = (database_of(served[0]).parent / "reports").iterdir()
+    assert json.loads(served[1].stdout)["report"] == str(report)
+    assert report.read_bytes().startswith(b"%PDF")
+    outcome = "SELECT outcome FROM jobs WHERE job = 'report'"
+    assert number(database_of(served[0]), outcome) == "done"
+
+
+@pytest.mark.system
 def test_it_is_ninety_days_and_hundreds_of_users(served):
     database = database_of(served[0])
     assert number(database, "SELECT count(*) FROM users") > 600
@@ -124,6 +176,8 @@ def test_the_next_run_keeps_the_population_and_says_so_in_korean(served):
     assert filled_at(database) == before
     assert 0 < number(database, "SELECT count(*) FROM events") - rows < 1000  # the round's
     assert "가상 데이터 이미 있음" in done.stderr
+    assert re.search(r"경고 +장애 중 [1-9]", done.stdout)
+    assert re.search(r"경고 +오류율, release, 100% ", done.stdout)
     assert "출력이 터미널이 아니므로" in done.stderr
     assert "모든 패널을 한 번씩" in done.stdout
     for page in PAGES.values():
@@ -196,6 +250,8 @@ def test_on_a_terminal_it_serves_and_calls_until_ctrl_c(served):
             assert page.status == 200
             assert "token" not in page.url
         wait_for(lambda: number(database, newest) > before, pause=0.2)  # real calls go on
+        seen += read_until(terminal, b"release, 100%", seconds=PATIENCE)
+        assert re.search(rb"Alert +Error rate, release, 100% \(threshold 5%\): ", seen), seen
         os.killpg(process.pid, signal.SIGINT)  # as a terminal's Ctrl-C: to the whole group
         began = time.monotonic()
         seen += read_until(terminal, b"Meanwhile", seconds=PATIENCE)
@@ -223,6 +279,9 @@ def test_clean_removes_all_of_it(tmp_path, served):
             (home / entry.name).write_bytes(entry.read_bytes())
     (home / "admin.token").write_text("made by a server without one of the environment")
     (home / "alerts.lock").touch()  # by a server, which also makes a report on a Monday
+    (home / "logs").mkdir()
+    for name in ("cortex-2026-01-12.001.jsonl.gz", "cortex-2026-01-13.001.jsonl", "clock"):
+        (home / "logs" / name).touch()
     (home / "reports").mkdir()
     (home / "reports" / "cortex-report-2026-W03-en.pdf").touch()
     run(tmp_path, "--clean")
@@ -281,6 +340,9 @@ def test_a_half_population_makes_way(tmp_path, capsys):
 def test_an_old_population_makes_way(tmp_path, capsys):
     database = tmp_path / "cortex.db"
     (tmp_path / "text-hash.key").write_text("stays")
+    for name in ("reports/cortex-report-2026-W03-en.pdf", "logs/cortex-2026-01-12.001.jsonl"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
     fill(database, days=2, users=5, now_ns=time.time_ns() - 7 * 3600 * 10**9)
     prepare(database)
     assert [entry.name for entry in tmp_path.iterdir()] == ["text-hash.key"]

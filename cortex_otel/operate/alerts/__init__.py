@@ -8,7 +8,8 @@
   memory while the database can't be written;
 * :mod:`.evaluator`: the thread that puts these together, in one ``serve`` at a time;
 * :mod:`.messages`: their text; :mod:`.channels`: where they go; :mod:`.post`: by HTTP;
-  :mod:`.delivery`: a thread for each channel.
+  :mod:`.delivery`: a thread for each channel;
+* :mod:`.replay`: the same for a time that is over.
 
 Nothing is sent unless a channel is set. A message holds names of services, tools, error types and
 jobs, and numbers: no text that was recorded, and nothing of a person.

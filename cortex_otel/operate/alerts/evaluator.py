@@ -62,7 +62,6 @@ _TIMEOUTS: Final = 3
 _MISSED_NS: Final = 3600 * _NS
 _SECONDS_BETWEEN_TIDYINGS: Final = 3600.0
 _STOP_SECONDS: Final = 0.45
-_OF_HEALTH: Final = frozenset({"error_rate", "response_time"})
 
 
 class Evaluator:
@@ -214,7 +213,7 @@ class Evaluator:
         try:
             seen = list(observations.jobs(connection))
             if is_due or self._has_pending() or self._is_suspect(connection, now_ns, now):
-                seen += self._measured(connection, now_ns)
+                seen += observations.measured(connection, self._read.rules, self._alerts, now_ns)
                 elapsed = time.thread_time() - began
                 self._next_question = now + min(
                     max(elapsed * _REST_PER_ELAPSED, _SECONDS_BETWEEN_QUESTIONS),
@@ -244,15 +243,6 @@ class Evaluator:
         found = self._glance.suspects(connection, self._read.rules, now_ns, now)
         return found is None or bool(found - self._alerts.keys())
 
-    def _measured(self, connection: apsw.Connection, now_ns: int) -> list[Observation]:
-        seen = observations.health(connection, self._read.rules, now_ns)
-        found = {(each.rule, each.subject) for each in seen}
-        return seen + [
-            Observation(rule=rule, subject=subject, level=Level.CLEAR, detail={"why": "no_events"})
-            for rule, subject in self._alerts
-            if rule in _OF_HEALTH and (rule, subject) not in found
-        ]
-
     def _others(self, writers: Sequence[WriterState]) -> list[Observation]:
         slow = "slow" if self._timeouts >= _TIMEOUTS else ""
         seen = [observations.store(self._watch.trouble or slow, writers)]
@@ -265,7 +255,7 @@ class Evaluator:
         rules = self._read.rules
         ended: dict[tuple[str, str], str] = {}
         for (rule, subject), alert in self._alerts.items():
-            is_of_service = rule in _OF_HEALTH or rule == "service_down"
+            is_of_service = rule in observations.OF_HEALTH or rule == "service_down"
             if rule not in rules.rules or (
                 is_of_service and rules.services and subject not in rules.services
             ):
@@ -313,7 +303,7 @@ class Evaluator:
 
     def _with_leads(self, alert: Alert, seen: Observation) -> Alert:
         connection = self._watch.connection
-        if seen.rule not in _OF_HEALTH or connection is None:
+        if seen.rule not in observations.OF_HEALTH or connection is None:
             return alert
         try:
             leads = observations.leading(connection, seen)

@@ -14,7 +14,7 @@ from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.runner import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     import apsw
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from cortex_otel.query.alert_rules import AlertRules
     from cortex_otel.query.writers import WriterState
 
-__all__ = ["Processes", "disk", "health", "jobs", "leading", "store"]
+__all__ = ["OF_HEALTH", "Processes", "disk", "health", "jobs", "leading", "measured", "store"]
 
+OF_HEALTH: Final = frozenset({"error_rate", "response_time"})
+"""The rules of :func:`health`."""
 _NS = 10**9
 #: What fell below this share of its threshold is clear; above, it may be on its way back.
 _CLEAR_BELOW: Final = 0.8
@@ -59,6 +61,32 @@ def health(connection: apsw.Connection, rules: AlertRules, now_ns: int) -> list[
                       rules.min_events, {**detail, "timed": row["timed"]}),
         )  # fmt: skip
     return found
+
+
+def measured(
+    connection: apsw.Connection,
+    rules: AlertRules,
+    open_alerts: Collection[tuple[str, str]],
+    now_ns: int,
+) -> list[Observation]:
+    """:func:`health`, and the end of what is open and had no events in the window.
+
+    Args:
+        connection: a reader.
+        rules: thresholds.
+        open_alerts: rule and subject of each.
+        now_ns: Unix ns.
+
+    Raises:
+        QueryTimeoutError, StoreError: it can't be said.
+    """
+    seen = health(connection, rules, now_ns)
+    found = {(each.rule, each.subject) for each in seen}
+    return seen + [
+        Observation(rule=rule, subject=subject, level=Level.CLEAR, detail={"why": "no_events"})
+        for rule, subject in open_alerts
+        if rule in OF_HEALTH and (rule, subject) not in found
+    ]
 
 
 def leading(connection: apsw.Connection, seen: Observation) -> dict[str, Any]:

@@ -18,7 +18,7 @@
 --   ever; recurring: in that of every period with a start
 -- parameter: week_start integer:1..7 1 the day that weeks begin on: 1 is Monday, 7 Sunday
 -- column: period count periods after the start
--- column: name text the same as text, for an axis
+-- column: period_name text the same as text, for an axis
 -- column: users count users of the cohorts for which that period is over
 -- column: active_users count of these, came back in it
 -- column: retention ratio active_users / users
@@ -27,7 +27,7 @@ WITH RECURSIVE
 -- with: retention_cells
 SELECT
     period AS period,
-    CAST(period AS text) AS name,
+    CAST(period AS text) AS period_name,
     sum(cohort_users) AS users,
     sum(active_users) AS active_users,
     sum(active_users) * 1.0 / nullif(sum(cohort_users), 0) AS retention

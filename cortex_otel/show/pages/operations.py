@@ -26,7 +26,7 @@ PAGE = Page(
             values=("rule", "subject", "fired", "duration_ms", "shown_value", "shown_threshold",
                     "tool_name", "error_type", "delivery"),
             links={"tool_name": "errors", "error_type": "errors"},
-            empty=N_("Nothing is wrong. cortex-otel serve looks twice a second."),
+            empty=N_("No alert is firing. cortex-otel serve checks twice a second."),
         ),
         Panel(
             id="jobs", question="jobs", draw="table", wide=True,

@@ -20,7 +20,7 @@ PAGE = Page(
             empty=NO_USERS,
         ),
         Panel(
-            id="curve", question="retention_curve", draw="ranking", x="name",
+            id="curve", question="retention_curve", draw="ranking", x="period_name",
             values=("retention",), wide=True, empty=NO_USERS,
         ),
         Panel(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Final
@@ -73,17 +74,16 @@ class Numbers:
         """A duration with its unit, to three digits."""
         size = abs(ms)
         if 0 < size < _SMALL_MS:
-            return f"{_significant(Decimal(str(ms)) * _KILO, 3)} {self._('µs')}"
+            return _with_unit(_significant(Decimal(str(ms)) * _KILO, 3), self._("µs"))
         if _WHOLE_MS <= size < _KILO:
-            return f"{_at_most(ms, 0)} {self._('ms')}"
+            return _with_unit(_at_most(ms, 0), self._("ms"))
         for below, unit, length in _MS:
             if size < below:
                 value = Decimal(str(ms)) / length
                 is_short = length <= _KILO
-                return (
-                    f"{_significant(value, 3) if is_short else _at_most(value, 1)} {self._(unit)}"
-                )
-        return f"{_at_most(Decimal(str(ms)) / _DAY_MS, 1)} {self._('d')}"
+                shown = _significant(value, 3) if is_short else _at_most(value, 1)
+                return _with_unit(shown, self._(unit))
+        return _with_unit(_at_most(Decimal(str(ms)) / _DAY_MS, 1), self._("d"))
 
     def compact(self, raw: float) -> str:
         """A count for an axis: ``1.2K``."""
@@ -132,6 +132,12 @@ class Numbers:
 
 def _date(epoch_day: int) -> date:
     return date(1970, 1, 1) + timedelta(days=epoch_day)
+
+
+def _with_unit(number: str, unit: str) -> str:
+    """Korean units are written right behind their number."""
+    is_wide = unicodedata.east_asian_width(unit[0]) == "W"
+    return f"{number}{unit}" if is_wide else f"{number} {unit}"
 
 
 def _rounded(value: Decimal, places: int) -> Decimal:

@@ -10,6 +10,7 @@ HERE = Path(__file__).parent
 for _name, _path in (
     ("store_kit", HERE.parents[1] / "exporters" / "store_kit.py"),
     ("alert_kit", HERE / "alert_kit.py"),
+    ("simulated_evaluator", HERE / "simulated_evaluator.py"),
 ):
     if _name not in sys.modules:
         _spec = importlib.util.spec_from_file_location(_name, _path)

@@ -79,6 +79,11 @@ export function duration(ms) {
   return [tenth.format(ms / DAY), _("d")];
 }
 
+/** Korean units are written right behind their number. */
+function withUnit(amount, unit) {
+  return /\p{Script=Hangul}/u.test(unit) ? amount + unit : `${amount} ${unit}`;
+}
+
 export function day(iso, { long = false } = {}) {
   const time = wall(iso);
   return Number.isNaN(time) ? String(iso) : (long ? dayLong : dayStyle).format(time);
@@ -154,7 +159,7 @@ export function value(raw, unit, { long = false } = {}) {
     case "number":
       return three.format(raw);
     case "ms":
-      return duration(raw).join(" ");
+      return withUnit(...duration(raw));
     case "unix_ns":
       return moment(raw, { long });
     case "epoch_day":
