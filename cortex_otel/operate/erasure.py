@@ -23,6 +23,7 @@ from cortex_otel.identity import IdentityResolver
 from cortex_otel.operate.job import JobError
 from cortex_otel.operate.turns import Turns
 from cortex_otel.process.convert import measures_of
+from cortex_otel.operate import ballast
 from cortex_otel.query.analysis import SUFFIX
 from cortex_otel_exporters.jsonl.files import locked, log_names, release, without_half_line
 from cortex_otel_exporters.sqlite import space
@@ -76,6 +77,7 @@ _DATABASE_SUFFIXES: Final = (
     f"{SUFFIX}-wal",
     f"{SUFFIX}-shm",
     f"{SUFFIX}-journal",
+    ballast.BALLAST_SUFFIX,
     "",
 )
 
@@ -284,6 +286,8 @@ def places_of(settings: Settings, hashes: Iterable[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _store(settings: Settings) -> Iterator[tuple[apsw.Connection, Turns]]:
+    if ballast.is_needed(settings.database):
+        ballast.release(settings.database)
     try:
         connection = open_for_writing(settings.database, busy_timeout_ms=space.PATIENCE_MS)
     except apsw.Error as error:

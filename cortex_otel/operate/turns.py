@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import apsw
 
-from cortex_otel.query.analysis import SUFFIX
+from cortex_otel.operate import ballast
 from cortex_otel_exporters.sqlite import space
 from cortex_otel_exporters.sqlite.expiry import Pace
 
@@ -114,10 +114,8 @@ class Turns:
         # What is in it goes to the database; then it is begun again, and needs no more room.
         with contextlib.suppress(apsw.Error):
             space.restart_log(self._connection)
-        derived = Path(f"{self._connection.filename}{SUFFIX}")
-        if derived.exists():
-            derived.unlink()  # it is made again when somebody asks
-        elif not self.pace.narrow():
+        has_room = ballast.release(Path(self._connection.filename))
+        if not has_room and not self.pace.narrow():
             raise apsw.FullError("no room to delete")
 
     def _committed(self, _connection: apsw.Connection, _name: str, frames: int) -> int:
