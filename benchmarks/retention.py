@@ -4,12 +4,12 @@ Four processes write 250 events per second each through ``Writer``, as in ``writ
 nothing else, then while ``retain`` deletes every event of the older half, then alone again. A
 commit is one transaction, including the wait for other writers and for the deletion. How long the
 deletion itself held the write lock is measured in it. Afterwards the file is compared with one into
-which SQLite has copied the same rows (``VACUUM INTO``). If deleting takes longer than ``--seconds``,
-the rest is deleted when nobody writes any more: the run ends in bounded time, however many there are.
+which SQLite has copied the same rows (``VACUUM INTO``). What isn't deleted within ``--seconds`` is
+deleted when nobody writes any more: the run ends in bounded time, however many there are.
 
 Then the same four over a smaller database that is too large for its bound, with nobody else to look
-after it: each deletes a little after each of its batches. How long a step of that held the write lock
-is measured in the writers, to the moment at which SQLite has given it back.
+after it: each deletes a little after each of its batches. How long a step of that held the write
+lock is measured in the writers, to the moment at which SQLite has given it back.
 
 The database is ``disk.py``'s 90 days, multiplied in SQL, each copy shifted by a few milliseconds.
 
@@ -175,7 +175,7 @@ def _write(path: Path, number: int, max_bytes: int, commits: Any, stop: Any) -> 
     writer = Writer(path, interval_ms=250, max_bytes=max_bytes)
     write = writer._store.write  # noqa: SLF001 - its transactions are what is timed
     if max_bytes:
-        _time_steps(writer, commits)
+        _time_steps(commits)
 
     def timed(*args: Any) -> Any:
         started = time.perf_counter()
@@ -195,7 +195,7 @@ def _write(path: Path, number: int, max_bytes: int, commits: Any, stop: Any) -> 
     commits.put(None)
 
 
-def _time_steps(writer: Any, commits: Any) -> None:
+def _time_steps(commits: Any) -> None:
     """Have each step of the size cap tell how long it held the write lock: a negative number."""
     begun: list[float] = []
     transaction = expiry.transaction
@@ -223,9 +223,7 @@ def _now(record: Record) -> Record:
     return record._replace(time_unix_nano=time.time_ns())
 
 
-def _let(
-    seconds: float, commits: Any, into: list[float], holds: list[float] | None = None
-) -> None:
+def _let(seconds: float, commits: Any, into: list[float], holds: list[float] | None = None) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         took = commits.get()
