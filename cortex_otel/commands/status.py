@@ -270,11 +270,7 @@ def _rows(facts: Facts, zone: Zone) -> Iterator[tuple[str, str]]:
             for outcome, counts in outcomes.items():
                 yield _noted_label(signal, outcome), _counts(counts)
         yield _("Schema"), str(facts["schema_version"])
-    free = size(facts["disk_free_bytes"])
-    if facts["disk_is_full"]:
-        yield _("Disk free"), _("{free}: free a few megabytes, then run cortex-otel retain", free=free)
-    else:
-        yield _("Disk free"), free
+    yield _("Disk free"), _free(facts)
     if facts["exists"]:
         modes = _("directory {directory}, database {database}", **facts["modes"])
         if facts["open_to_others"]:
@@ -285,6 +281,13 @@ def _rows(facts: Facts, zone: Zone) -> Iterator[tuple[str, str]]:
         )
     yield from _process_rows(facts)
     yield from _job_rows(facts)
+
+
+def _free(facts: Facts) -> str:
+    free = size(facts["disk_free_bytes"])
+    if not facts["disk_is_full"]:
+        return free
+    return _("{free}: free a few megabytes, then run cortex-otel retain", free=free)
 
 
 def _job_rows(facts: Facts) -> Iterator[tuple[str, str]]:

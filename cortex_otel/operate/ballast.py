@@ -5,6 +5,10 @@ write-ahead log, what is in the log can be copied to the database only where tha
 it, and a database that nobody has open can't even be read, since its ``-shm`` file can't be made.
 So a little room is kept for that moment, as CockroachDB does it
 (https://www.cockroachlabs.com/docs/stable/cluster-setup-troubleshooting#automatic-ballast-files).
+
+Processes that record wait for room as well, with thousands of records, and would soon have taken
+all of it. So it is given up at the last moment, by who is about to delete; a lease gets a small part
+of it before.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from cortex_otel.query.analysis import SUFFIX as DERIVED_SUFFIX
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["BALLAST_SUFFIX", "is_needed", "keep", "release"]
+__all__ = ["BALLAST_SUFFIX", "give_some", "is_needed", "keep", "release"]
 
 BALLAST_SUFFIX: Final = ".ballast"
 #: Two logs as long as they get (4 MB): one to be copied, one to delete through.
@@ -29,6 +33,8 @@ _FEWEST_BYTES, _SHARE = 1_000_000, 2
 #: Free bytes below which a disk counts as full.
 _FULL_BYTES: Final = 4_000_000
 _PIECE: Final = 1 << 18
+#: For the -shm file, and a log of a lease's few pages.
+_SOME_BYTES: Final = 1_000_000
 
 
 def is_needed(database: Path) -> bool:
@@ -55,6 +61,14 @@ def keep(database: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def give_some(database: Path) -> None:
+    """Make it shorter, if the disk is full: something small is to be written; never raises."""
+    if is_needed(database):
+        path = _path(database)
+        with contextlib.suppress(OSError):
+            os.truncate(path, max(0, path.stat().st_size - _SOME_BYTES))
+
+
 def release(database: Path) -> bool:
     """Delete it, and what can be made again of ``database``; whether there was anything."""
     found = False
@@ -67,7 +81,7 @@ def release(database: Path) -> bool:
 
 def _lengthen(path: Path, size: int) -> None:
     descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-    with open(descriptor, "wb", buffering=0) as file:
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
         while size > 0:
             # A file system that compresses takes no room for zeros.
             size -= file.write(os.urandom(min(size, _PIECE)))

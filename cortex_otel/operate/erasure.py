@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Final
 import apsw
 
 from cortex_otel.identity import IdentityResolver
+from cortex_otel.operate import ballast
 from cortex_otel.operate.job import JobError
 from cortex_otel.operate.turns import Turns
 from cortex_otel.process.convert import measures_of
-from cortex_otel.operate import ballast
 from cortex_otel.query.analysis import SUFFIX
 from cortex_otel_exporters.jsonl.files import locked, log_names, release, without_half_line
 from cortex_otel_exporters.sqlite import space

@@ -136,8 +136,6 @@ def retain(
         JobError: it is locked for long, or there is no room even to delete.
     """
     database = settings.database
-    if ballast.is_needed(database):
-        ballast.release(database)  # opening a database takes room, too
     with contextlib.closing(_opened(database)) as connection:
         turns = Turns(connection, seconds, _SECONDS_LOCKED)
         run = _Run(connection, settings, turns, progress)
@@ -174,20 +172,26 @@ def _opened(database: Path) -> apsw.Connection:
         StoreError: there is none, or it can't be used.
         JobError: the disk is full.
     """
-    try:
+    while True:
         try:
-            open_reader(database).close()
+            return _open(database)
         except StoreError as error:
-            if error.reason != "older":
+            if error.reason != "full":
                 raise
-        try:
-            return open_for_writing(database, busy_timeout_ms=space.PATIENCE_MS)
-        except apsw.Error as error:
-            raise store_error(error, database) from error
+            if not ballast.release(database):
+                raise JobError(_NO_ROOM) from error
+
+
+def _open(database: Path) -> apsw.Connection:
+    try:
+        open_reader(database).close()
     except StoreError as error:
-        if error.reason == "full":
-            raise JobError(_NO_ROOM) from error
-        raise
+        if error.reason != "older":
+            raise
+    try:
+        return open_for_writing(database, busy_timeout_ms=space.PATIENCE_MS)
+    except apsw.Error as error:
+        raise store_error(error, database) from error
 
 
 def _plan(

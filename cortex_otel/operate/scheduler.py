@@ -123,8 +123,7 @@ class Scheduler:
         if self._monotonic() < self._next_rescue:
             return
         self._next_rescue = self._monotonic() + RESCUE_SECONDS
-        # First: without it not even a lease can be written.
-        ballast.release(database)
+        ballast.give_some(database)  # else not even a lease can be written
         _log.warning("the disk is full: what is old or too much is deleted now")
         for job in self._jobs:
             if job.frees_space and is_on(job, self._settings):

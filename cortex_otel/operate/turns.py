@@ -31,6 +31,11 @@ _FRAMES_BETWEEN_CHECKPOINTS: Final = 500
 #: A log this long isn't begun again since somebody reads in the middle of it.
 _MAX_LOG_BYTES: Final = 64_000_000
 _SECONDS_FOR_READERS: Final = 20.0
+#: On a full disk others can't write anyway, and would take the room that deleting needs: until so
+#: many pages are free, which they can write to.
+_HURRIED_HOLD_SECONDS: Final = 1.0
+_HURRIED_ROWS, _FIRST_ROWS = 4096, 256
+_FREE_PAGES: Final = 4096
 
 
 class StoppedError(Exception):
@@ -53,6 +58,7 @@ class Turns:
         self._seconds_locked = seconds_locked
         self._seen = self._version()
         self._frames = 0  # in the log, when this last committed
+        self._is_hurried = False
         # In place of SQLite's own checkpoints.
         connection.set_wal_hook(self._committed)
 
@@ -92,6 +98,11 @@ class Turns:
     def _pause(self, held: float) -> None:
         version = self._version()
         others_write, self._seen = version != self._seen, version
+        if self._is_hurried:
+            others_write = False
+            if space.free_pages(self._connection) >= _FREE_PAGES:
+                self._is_hurried = False
+                self.pace.seconds, self.pace.rows = _HOLD_SECONDS, _FIRST_ROWS
         time.sleep(max(_MIN_PAUSE_SECONDS, held * _PAUSES_A_HOLD if others_write else 0.0))
         if self._frames >= _FRAMES_BETWEEN_CHECKPOINTS:
             space.checkpoint(self._connection)
@@ -114,8 +125,10 @@ class Turns:
         # What is in it goes to the database; then it is begun again, and needs no more room.
         with contextlib.suppress(apsw.Error):
             space.restart_log(self._connection)
-        has_room = ballast.release(Path(self._connection.filename))
-        if not has_room and not self.pace.narrow():
+        if ballast.release(Path(self._connection.filename)):
+            self._is_hurried = True
+            self.pace.seconds, self.pace.rows = _HURRIED_HOLD_SECONDS, _HURRIED_ROWS
+        elif not self.pace.narrow():
             raise apsw.FullError("no room to delete")
 
     def _committed(self, _connection: apsw.Connection, _name: str, frames: int) -> int:

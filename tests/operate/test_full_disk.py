@@ -8,13 +8,14 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from contextlib import closing
 
 import apsw
 import pytest
 from patience import wait_for
-from store_kit import DAY, MONDAY, count, record, rows
+from store_kit import DAY, MONDAY, PatientWriter, count, record, rows
 
 from cortex_otel.operate import ballast
 from cortex_otel_exporters.sqlite.batch import BatchWriter
@@ -121,6 +122,37 @@ def test_a_disk_that_the_telemetry_has_filled_itself(disk, machine):
         machine.serve(jobs="quick,retention", **FEW_DAYS_ARE_KEPT)
         ended(machine, "retention")
     wait_for(lambda: count(machine.database) == 400)
+    assert is_whole(machine.database)
+
+
+def test_what_hosts_hold_back_meanwhile_is_stored_then(disk, machine):
+    """They write as soon as there is room: also into that which was kept to delete through."""
+    write(machine.database, 20)
+    ballast.keep(machine.database)
+    writer = PatientWriter(machine.database, queue_size=20_000)
+    number = 0
+
+    def submit():
+        nonlocal number
+        number += 1
+        data = {"text": "x" * 500}
+        return writer.submit(record(10_000 + number, time_unix_nano=time.time_ns(), event_data=data))
+
+    submit()
+    assert writer.force_flush()
+    fill_up(disk)
+    while writer.trouble != "disk_full":  # the log may have room left
+        submit()
+        time.sleep(0)
+    while submit():
+        pass
+    number -= 1
+    machine.serve(jobs="quick,retention", **FEW_DAYS_ARE_KEPT)
+    ended(machine, "retention")
+    assert writer.force_flush()
+    assert not writer.trouble
+    assert writer.shutdown()
+    wait_for(lambda: count(machine.database) == number)
     assert is_whole(machine.database)
 
 

@@ -2,8 +2,8 @@
 
 A last resort, for a machine on which neither ``cortex-otel serve`` nor ``cortex-otel retain`` runs.
 Now and then a writer looks how large the database is; while that is too much, it deletes a little
-after each batch that it has written: events alone, which is what grows. In steps, between which other
-writers get their turn: none holds the write lock for long.
+after each batch that it has written: events alone, which is what grows. It does so in steps that
+hold the write lock for a few milliseconds; in between, other writers get their turn.
 """
 
 from __future__ import annotations
