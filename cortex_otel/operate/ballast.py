@@ -7,8 +7,8 @@ So a little room is kept for that moment, as CockroachDB does it
 (https://www.cockroachlabs.com/docs/stable/cluster-setup-troubleshooting#automatic-ballast-files).
 
 Processes that record wait for room as well, with thousands of records, and would soon have taken
-all of it. So it is given up at the last moment, by who is about to delete; a lease gets a small part
-of it before.
+all of it. So it is given up at the last moment, by who is about to delete and has the write lock; a
+lease gets a small part of it before.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cortex_otel.query.analysis import SUFFIX as DERIVED_SUFFIX
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["BALLAST_SUFFIX", "give_some", "is_needed", "keep", "release"]
+__all__ = ["BALLAST_SUFFIX", "give_some", "is_needed", "is_there", "keep", "release"]
 
 BALLAST_SUFFIX: Final = ".ballast"
 #: Two logs as long as they get (4 MB): one to be copied, one to delete through.
@@ -69,10 +69,15 @@ def give_some(database: Path) -> None:
             os.truncate(path, max(0, path.stat().st_size - _SOME_BYTES))
 
 
+def is_there(database: Path) -> bool:
+    """Whether :func:`release` would delete anything."""
+    return any(path.exists() for path in _files(database))
+
+
 def release(database: Path) -> bool:
     """Delete it, and what can be made again of ``database``; whether there was anything."""
     found = False
-    for path in (_path(database), database.with_name(database.name + DERIVED_SUFFIX)):
+    for path in _files(database):
         with contextlib.suppress(OSError):
             path.unlink()
             found = True
@@ -85,6 +90,10 @@ def _lengthen(path: Path, size: int) -> None:
         while size > 0:
             # A file system that compresses takes no room for zeros.
             size -= file.write(os.urandom(min(size, _PIECE)))
+
+
+def _files(database: Path) -> tuple[Path, Path]:
+    return _path(database), database.with_name(database.name + DERIVED_SUFFIX)
 
 
 def _path(database: Path) -> Path:

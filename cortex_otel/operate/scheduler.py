@@ -122,12 +122,13 @@ class Scheduler:
             return
         if self._monotonic() < self._next_rescue:
             return
-        self._next_rescue = self._monotonic() + RESCUE_SECONDS
+        self._next_rescue = self._monotonic() + LOOK_SECONDS  # if no lease can be written
         ballast.give_some(database)  # else not even a lease can be written
         _log.warning("the disk is full: what is old or too much is deleted now")
         for job in self._jobs:
             if job.frees_space and is_on(job, self._settings):
                 self._run_job(job, self._now_ns(), due=False)
+        self._next_rescue = self._monotonic() + RESCUE_SECONDS
         ballast.keep(database)
 
     def look(self) -> float:

@@ -11,7 +11,7 @@ import apsw
 
 from cortex_otel.operate import ballast
 from cortex_otel_exporters.sqlite import space
-from cortex_otel_exporters.sqlite.expiry import Pace
+from cortex_otel_exporters.sqlite.expiry import Pace, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ class Turns:
         self._seconds_locked = seconds_locked
         self._seen = self._version()
         self._frames = 0  # in the log, when this last committed
-        self._is_hurried = False
+        self._needs_room = self._is_hurried = False
         # In place of SQLite's own checkpoints.
         connection.set_wal_hook(self._committed)
 
@@ -75,7 +75,7 @@ class Turns:
             self._look_at_time()
             started = time.monotonic()
             try:
-                result = step()
+                result = self._in_given_room(step) if self._needs_room else step()
             except apsw.BusyError:
                 if time.monotonic() > locked_until:
                     raise
@@ -98,12 +98,11 @@ class Turns:
     def _pause(self, held: float) -> None:
         version = self._version()
         others_write, self._seen = version != self._seen, version
-        if self._is_hurried:
-            others_write = False
-            if space.free_pages(self._connection) >= _FREE_PAGES:
-                self._is_hurried = False
-                self.pace.seconds, self.pace.rows = _HOLD_SECONDS, _FIRST_ROWS
-        time.sleep(max(_MIN_PAUSE_SECONDS, held * _PAUSES_A_HOLD if others_write else 0.0))
+        if self._is_hurried and space.free_pages(self._connection) >= _FREE_PAGES:
+            self._is_hurried = False
+            self.pace.seconds, self.pace.rows = _HOLD_SECONDS, _FIRST_ROWS
+        if not self._is_hurried:
+            time.sleep(max(_MIN_PAUSE_SECONDS, held * _PAUSES_A_HOLD if others_write else 0.0))
         if self._frames >= _FRAMES_BETWEEN_CHECKPOINTS:
             space.checkpoint(self._connection)
         if space.wal_bytes(self._connection) > _MAX_LOG_BYTES:
@@ -125,11 +124,18 @@ class Turns:
         # What is in it goes to the database; then it is begun again, and needs no more room.
         with contextlib.suppress(apsw.Error):
             space.restart_log(self._connection)
-        if ballast.release(Path(self._connection.filename)):
-            self._is_hurried = True
-            self.pace.seconds, self.pace.rows = _HURRIED_HOLD_SECONDS, _HURRIED_ROWS
+        if ballast.is_there(Path(self._connection.filename)):
+            self._needs_room = True
         elif not self.pace.narrow():
             raise apsw.FullError("no room to delete")
+
+    def _in_given_room(self, step: Callable[[], _T]) -> _T:
+        """Do ``step`` in the room of the ballast, which nobody else gets: the lock comes first."""
+        with transaction(self._connection):
+            ballast.release(Path(self._connection.filename))
+            self._needs_room, self._is_hurried = False, True
+            self.pace.seconds, self.pace.rows = _HURRIED_HOLD_SECONDS, _HURRIED_ROWS
+            return step()
 
     def _committed(self, _connection: apsw.Connection, _name: str, frames: int) -> int:
         self._frames = frames

@@ -127,16 +127,17 @@ def test_a_disk_that_the_telemetry_has_filled_itself(disk, machine):
 
 def test_what_hosts_hold_back_meanwhile_is_stored_then(disk, machine):
     """They write as soon as there is room: also into that which was kept to delete through."""
-    write(machine.database, 20)
+    write(machine.database, 40)
     ballast.keep(machine.database)
-    writer = PatientWriter(machine.database, queue_size=20_000)
+    writer = PatientWriter(machine.database, queue_size=8000)
     number = 0
 
     def submit():
         nonlocal number
         number += 1
-        data = {"text": "x" * 500}
-        return writer.submit(record(10_000 + number, time_unix_nano=time.time_ns(), event_data=data))
+        now = time.time_ns()
+        made = record(10_000 + number, time_unix_nano=now, event_data={"text": "x" * 500})
+        return writer.submit(made)
 
     submit()
     assert writer.force_flush()
@@ -152,7 +153,7 @@ def test_what_hosts_hold_back_meanwhile_is_stored_then(disk, machine):
     assert writer.force_flush()
     assert not writer.trouble
     assert writer.shutdown()
-    wait_for(lambda: count(machine.database) == number)
+    wait_for(lambda: count(machine.database) == 400 + number)
     assert is_whole(machine.database)
 
 

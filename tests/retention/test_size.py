@@ -5,7 +5,7 @@ from patience import wait_for
 from store_kit import DAY, MONDAY, PatientWriter, count, ledger, record, rows, verify
 
 from cortex_otel.operate import retention
-from cortex_otel_exporters.sqlite import size_cap
+from cortex_otel_exporters.sqlite import expiry, size_cap
 from cortex_otel_exporters.sqlite.files import open_for_writing
 from cortex_otel_exporters.sqlite.space import used_bytes
 
@@ -92,6 +92,40 @@ def test_a_writer_keeps_the_size_by_itself(path, fill, few_stay):
     assert count(path) == 2000 + number - deleted
     assert rows(path, "SELECT min(time) FROM events")[0][0] > MONDAY
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_step_grows_by_full_steps_alone():
+    """Of the last three metric points nothing is learnt about thousands of events."""
+    pace = expiry.Pace(0.004)
+    first = pace.rows
+    pace.took(0.0001, 3)
+    assert pace.rows == first
+    pace.took(0.0001, first)
+    assert pace.rows == 2 * first
+    pace.took(1.0, 3)
+    assert pace.rows < first
+
+
+@pytest.mark.timing
+def test_no_step_of_a_writer_holds_the_lock_for_long(path, fill, few_stay, monkeypatch):
+    """Whatever it has just written; a tenth of the bound of 50 ms would be usual."""
+    fill(**LARGE)
+    took, steps = expiry.Pace.took, []
+
+    def noted(pace, seconds, rows):
+        steps.append((seconds, rows))
+        took(pace, seconds, rows)
+
+    monkeypatch.setattr(expiry.Pace, "took", noted)
+    writer = PatientWriter(path, interval_ms=1, max_bytes=used(path) // 2)
+    for number in range(600):
+        writer.submit(record(number, time_unix_nano=MONDAY + 30 * DAY + number))
+        if number % 100 == 0:
+            writer.force_flush()
+    assert writer.shutdown()
+    assert len(steps) > 3
+    assert sum(rows for _, rows in steps) > 600
+    assert sorted(seconds for seconds, _ in steps)[len(steps) // 2] < 0.05
 
 
 def test_a_writer_of_a_small_database_reads_its_size_and_no_more(path, fill, monkeypatch):

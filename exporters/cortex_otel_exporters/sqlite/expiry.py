@@ -225,7 +225,13 @@ def delete_some(
 
 @contextlib.contextmanager
 def transaction(connection: apsw.Connection) -> Iterator[float]:
-    """A transaction for writing; gives the moment when it had the lock, in monotonic seconds."""
+    """A transaction for writing; gives the moment when it had the lock, in monotonic seconds.
+
+    Within another one it is a part of that.
+    """
+    if not connection.get_autocommit():
+        yield time.monotonic()
+        return
     connection.execute("BEGIN IMMEDIATE")
     started = time.monotonic()
     try:
