@@ -1,4 +1,5 @@
 import time
+from itertools import pairwise
 
 import pytest
 from patience import wait_for
@@ -106,26 +107,29 @@ def test_a_step_grows_by_full_steps_alone():
     assert pace.rows < first
 
 
-@pytest.mark.timing
-def test_no_step_of_a_writer_holds_the_lock_for_long(path, fill, few_stay, monkeypatch):
-    """Whatever it has just written; a tenth of the bound of 50 ms would be usual."""
+def test_a_writer_deletes_in_small_steps_however_much_it_has_written(
+    path, fill, few_stay, monkeypatch
+):
     fill(**LARGE)
     took, steps = expiry.Pace.took, []
 
     def noted(pace, seconds, rows):
-        steps.append((seconds, rows))
+        steps.append((pace.rows, rows))
         took(pace, seconds, rows)
 
     monkeypatch.setattr(expiry.Pace, "took", noted)
+    first = expiry.Pace(1).rows
     writer = PatientWriter(path, interval_ms=1, max_bytes=used(path) // 2)
-    for number in range(600):
-        writer.submit(record(number, time_unix_nano=MONDAY + 30 * DAY + number))
-        if number % 100 == 0:
-            writer.force_flush()
+    for number in range(1500):
+        writer.submit(record(number, time_unix_nano=MONDAY + 30 * DAY + number, **LARGE))
+    assert writer.force_flush()
+    while len(steps) < 3:  # a step may take all the time that there is after a batch
+        writer.submit(record(number, time_unix_nano=MONDAY + 31 * DAY, **LARGE))
+        writer.force_flush()
     assert writer.shutdown()
-    assert len(steps) > 3
-    assert sum(rows for _, rows in steps) > 600
-    assert sorted(seconds for seconds, _ in steps)[len(steps) // 2] < 0.05
+    assert steps[0][0] == first
+    assert all(rows <= asked for asked, rows in steps)
+    assert all(after <= 2 * before for (before, _), (after, _) in pairwise(steps))
 
 
 def test_a_writer_of_a_small_database_reads_its_size_and_no_more(path, fill, monkeypatch):

@@ -26,7 +26,7 @@ _HOLD_SECONDS: Final = 0.003
 #: A writer that waits has had its turn after this.
 _PAUSE_SECONDS: Final = 0.003
 #: After a batch: an exit waits for no more than that.
-_SECONDS_A_BATCH: Final = 0.1
+_SECONDS_A_BATCH: Final = 0.2
 #: Deleting goes on until this share of what is allowed is left.
 _ENOUGH: Final = 0.98
 #: Where roll-ups and names take nearly all, this share stays the events'.
