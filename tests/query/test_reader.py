@@ -101,7 +101,7 @@ import os
 from cortex_otel_exporters.sqlite.reader import StoreError, open_reader
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 try:
-    print(open_reader(sys.argv[1]).execute("SELECT min(value) FROM store").get)
+    print(open_reader(sys.argv[1]).execute("SELECT count(*) FROM store WHERE value = 0").get)
 except StoreError as error:
     print(error.reason)
 """
