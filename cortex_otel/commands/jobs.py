@@ -221,9 +221,11 @@ def _run_one(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _supervised(job: Job, settings: Settings, *, force: bool) -> int:
-    from cortex_otel.operate import leases  # noqa: PLC0415 - not for --help
+    from cortex_otel.operate import ballast, leases  # noqa: PLC0415 - not for --help
     from cortex_otel.operate.supervisor import supervise  # noqa: PLC0415 - the same
 
+    if job.frees_space:
+        ballast.give_some(settings.database)
     table, now_ns = leases.Leases(settings.database), time.time_ns()
     row = table.read(upgrade=True).get(job.name)
     holder = leases.new_holder("command")

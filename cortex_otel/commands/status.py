@@ -233,6 +233,8 @@ def _switched_off_by(settings: Settings) -> str:
 
 
 def _files(settings: Settings) -> Facts:
+    from cortex_otel.operate.ballast import is_needed  # noqa: PLC0415 - not for --help
+
     home = settings.home.absolute()
     existing = next(path for path in (home, *home.parents) if _mode(path) is not None)
     wal = settings.database.with_name(f"{settings.database.name}-wal")
@@ -241,6 +243,7 @@ def _files(settings: Settings) -> Facts:
         "size_bytes": _size(settings.database) + _size(wal),
         "wal_bytes": _size(wal),
         "disk_free_bytes": shutil.disk_usage(existing).free,
+        "disk_is_full": is_needed(settings.database),
         "directory_writable": os.access(existing, os.W_OK | os.X_OK),
         "modes": {name: None if mode is None else f"{mode:04o}" for name, mode in modes.items()},
         "open_to_others": any((mode or 0) & _OPEN_TO_OTHERS for mode in modes.values()),
@@ -267,7 +270,7 @@ def _rows(facts: Facts, zone: Zone) -> Iterator[tuple[str, str]]:
             for outcome, counts in outcomes.items():
                 yield _noted_label(signal, outcome), _counts(counts)
         yield _("Schema"), str(facts["schema_version"])
-    yield _("Disk free"), size(facts["disk_free_bytes"])
+    yield _("Disk free"), _free(facts)
     if facts["exists"]:
         modes = _("directory {directory}, database {database}", **facts["modes"])
         if facts["open_to_others"]:
@@ -278,6 +281,13 @@ def _rows(facts: Facts, zone: Zone) -> Iterator[tuple[str, str]]:
         )
     yield from _process_rows(facts)
     yield from _job_rows(facts)
+
+
+def _free(facts: Facts) -> str:
+    free = size(facts["disk_free_bytes"])
+    if not facts["disk_is_full"]:
+        return free
+    return _("{free}: free a few megabytes, then run cortex-otel retain", free=free)
 
 
 def _job_rows(facts: Facts) -> Iterator[tuple[str, str]]:

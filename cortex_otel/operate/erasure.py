@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import apsw
 
 from cortex_otel.identity import IdentityResolver
+from cortex_otel.operate import ballast
 from cortex_otel.operate.hash_search import count_lines, erase_lines, holds, places_of
 from cortex_otel.operate.job import JobError
 from cortex_otel.operate.turns import Turns
@@ -73,6 +74,7 @@ _DATABASE_SUFFIXES: Final = (
     f"{SUFFIX}-wal",
     f"{SUFFIX}-shm",
     f"{SUFFIX}-journal",
+    ballast.BALLAST_SUFFIX,
     "",
 )
 
@@ -274,6 +276,8 @@ def erase_all(settings: Settings) -> Erasure:
 
 @contextlib.contextmanager
 def _store(settings: Settings) -> Iterator[tuple[apsw.Connection, Turns]]:
+    if ballast.is_needed(settings.database):
+        ballast.release(settings.database)
     try:
         connection = open_for_writing(settings.database, busy_timeout_ms=space.PATIENCE_MS)
     except apsw.Error as error:

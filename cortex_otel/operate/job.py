@@ -116,5 +116,7 @@ class Job:
     """
     is_on: Callable[[Settings], bool] = lambda _: True
     """Whether the settings ask for it at all."""
+    frees_space: bool = False
+    """Whether it is run at once when the disk is full."""
     time_limit: float = 600
     """Seconds after which it is cut off."""

@@ -56,6 +56,7 @@ LOGS = Job(
     name="logs",
     title=N_("Compress and delete log files"),
     cadence=HOURLY,
+    frees_space=True,
     run=keep_logs,
     is_on=_has_logs,
 )

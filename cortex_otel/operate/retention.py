@@ -12,7 +12,6 @@ it others get their turn. So it can be cut off at any moment, and two of them ma
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,10 +20,9 @@ from typing import TYPE_CHECKING, Final
 import apsw
 
 from cortex_otel.locale import N_
-from cortex_otel.operate import clock
+from cortex_otel.operate import ballast, clock
 from cortex_otel.operate.job import HOURLY, Job, JobError
 from cortex_otel.operate.turns import StoppedError, Turns
-from cortex_otel.query.analysis import SUFFIX
 from cortex_otel_exporters.sqlite import space
 from cortex_otel_exporters.sqlite.expiry import (
     EVENTS,
@@ -65,7 +63,6 @@ _RAW_TABLES: Final = (
 #: Free pages that stay for what is written next: a hundredth, or 256 kB.
 _FREE_SHARE, _FREE_PAGES = 100, 64
 _LEDGER_DAYS: Final = 400
-_NEARLY_FULL_BYTES, _FULL_BYTES = 4_000_000, 100_000
 _NO_ROOM: Final = "the disk is full, and there is no room even to delete: free a few megabytes"
 #: One day in place of many, so that sums over all days stay what they are.
 _FOLD: Final = """
@@ -138,7 +135,8 @@ def retain(
         StoreError: there is no database, or it can't be used.
         JobError: it is locked for long, or there is no room even to delete.
     """
-    with contextlib.closing(_opened(settings.database)) as connection:
+    database = settings.database
+    with contextlib.closing(_opened(database)) as connection:
         turns = Turns(connection, seconds, _SECONDS_LOCKED)
         run = _Run(connection, settings, turns, progress)
         try:
@@ -150,10 +148,11 @@ def retain(
         except apsw.BusyError as error:
             raise JobError("the database is locked by another process: try again later") from error
         except apsw.Error as error:
-            raise store_error(error, settings.database) from error
+            raise store_error(error, database) from error
         space.truncate_log(connection)
-        run.outcome.bytes_after = settings.database.stat().st_size
-        return run.outcome
+        run.outcome.bytes_after = database.stat().st_size
+    ballast.keep(database)
+    return run.outcome
 
 
 def plan(settings: Settings, *, trust_clock: bool = False) -> Plan:
@@ -173,23 +172,26 @@ def _opened(database: Path) -> apsw.Connection:
         StoreError: there is none, or it can't be used.
         JobError: the disk is full.
     """
-    if database.exists() and shutil.disk_usage(database.parent).free < _NEARLY_FULL_BYTES:
-        # What can be made again goes first: opening a database takes room, too.
-        database.with_name(database.name + SUFFIX).unlink(missing_ok=True)
-    try:
+    while True:
         try:
-            open_reader(database).close()
+            return _open(database)
         except StoreError as error:
-            if error.reason != "older":
+            if error.reason != "full":
                 raise
-        try:
-            return open_for_writing(database, busy_timeout_ms=space.PATIENCE_MS)
-        except apsw.Error as error:
-            raise store_error(error, database) from error
+            if not ballast.release(database):
+                raise JobError(_NO_ROOM) from error
+
+
+def _open(database: Path) -> apsw.Connection:
+    try:
+        open_reader(database).close()
     except StoreError as error:
-        if database.exists() and shutil.disk_usage(database.parent).free < _FULL_BYTES:
-            raise JobError(_NO_ROOM) from error
-        raise
+        if error.reason != "older":
+            raise
+    try:
+        return open_for_writing(database, busy_timeout_ms=space.PATIENCE_MS)
+    except apsw.Error as error:
+        raise store_error(error, database) from error
 
 
 def _plan(
@@ -343,6 +345,7 @@ JOB: Final = Job(
     name="retention",
     title=N_("Deletion of old data"),
     cadence=HOURLY,
+    frees_space=True,
     run=_job,
     time_limit=_TIME_LIMIT_SECONDS,
 )

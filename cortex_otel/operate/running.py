@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from cortex_otel.operate.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cortex_otel.settings import Settings
 
@@ -34,16 +34,26 @@ def backgrounds(settings: Settings) -> list[Background]:
 
 
 @contextlib.contextmanager
-def beside(settings: Settings) -> Iterator[None]:
-    """Everything runs from here to the end of the block, where all are stopped at once."""
+def beside(settings: Settings) -> Iterator[Callable[[], None]]:
+    """Everything runs from here to the end of the block, where all are stopped at once.
+
+    Yields:
+        A function that begins to stop them, so that it is done by the end of the block.
+    """
     everything = backgrounds(settings)
+    stopping: list[threading.Thread] = []
+
+    def stop() -> None:
+        if not stopping:
+            stopping.extend(threading.Thread(target=each.stop, daemon=True) for each in everything)
+            for thread in stopping:
+                thread.start()
+
     try:
         for each in everything:
             each.start()
-        yield
+        yield stop
     finally:
-        stopping = [threading.Thread(target=each.stop, daemon=True) for each in everything]
-        for thread in stopping:
-            thread.start()
+        stop()
         for thread in stopping:
             thread.join()

@@ -17,7 +17,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cortex_otel.operate import leases
+from cortex_otel.operate import ballast, leases
 from cortex_otel.operate.jobs import JOBS
 from cortex_otel.operate.supervisor import supervise
 from cortex_otel.operate.switches import is_on
@@ -47,6 +47,8 @@ LOOK_SECONDS = 60.0
 CONFIRM_SECONDS = 20.0
 #: A clock that is put right by less is not set back: what it shows twice isn't done twice.
 _SMALL_STEP_NS = 600 * 10**9
+#: On a full disk: from one attempt to make room to the next.
+RESCUE_SECONDS = 600.0
 _STOP_SECONDS = 0.5
 _PAUSE_SECONDS = 0.5
 
@@ -83,6 +85,7 @@ class Scheduler:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._trouble = ""
+        self._next_rescue = 0.0
         #: Of leases whose time is over: the job, as it was seen first, and when.
         self._doubtful: dict[str, tuple[JobRow, float]] = {}
 
@@ -101,6 +104,7 @@ class Scheduler:
         seconds = SETTLE_SECONDS
         while not self._stopped.wait(seconds):
             try:
+                self._see_to_room()
                 seconds = self.look()
                 self._trouble = ""
             except StoreMissingError:
@@ -108,6 +112,24 @@ class Scheduler:
             except Exception as error:  # noqa: BLE001 - whatever it is, it may be mended
                 self._tell(error)
                 seconds = LOOK_SECONDS
+
+    def _see_to_room(self) -> None:
+        """Keep some room for when the disk is full; if it is, use that to make more."""
+        database = self._settings.database
+        if not ballast.is_needed(database):
+            self._next_rescue = 0.0
+            ballast.keep(database)
+            return
+        if self._monotonic() < self._next_rescue:
+            return
+        self._next_rescue = self._monotonic() + LOOK_SECONDS  # if no lease can be written
+        ballast.give_some(database)  # else not even a lease can be written
+        _log.warning("the disk is full: what is old or too much is deleted now")
+        for job in self._jobs:
+            if job.frees_space and is_on(job, self._settings):
+                self._run_job(job, self._now_ns(), due=False)
+        self._next_rescue = self._monotonic() + RESCUE_SECONDS
+        ballast.keep(database)
 
     def look(self) -> float:
         """Run the first job that is due, if one is, and put right what is wrong in the table.
@@ -190,10 +212,10 @@ class Scheduler:
             lease_until=row.lease_until,
         )
 
-    def _run_job(self, job: Job, now_ns: int) -> bool:
+    def _run_job(self, job: Job, now_ns: int, *, due: bool = True) -> bool:
         """Run it unless somebody else does; whether it ran."""
         holder = leases.new_holder("serve")
-        if not self._leases.claim(job.name, holder, now_ns, due=True):
+        if not self._leases.claim(job.name, holder, now_ns, due=due):
             return False
         end = supervise(job, self._settings, holder, self._stopped, is_heard=False)
         if end.outcome in {"failed", "timed_out"}:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import apsw
 
-from cortex_otel.query.analysis import SUFFIX
+from cortex_otel.operate import ballast
 from cortex_otel_exporters.sqlite import space
-from cortex_otel_exporters.sqlite.expiry import Pace
+from cortex_otel_exporters.sqlite.expiry import Pace, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,11 @@ _FRAMES_BETWEEN_CHECKPOINTS: Final = 500
 #: A log this long isn't begun again since somebody reads in the middle of it.
 _MAX_LOG_BYTES: Final = 64_000_000
 _SECONDS_FOR_READERS: Final = 20.0
+#: On a full disk others can't write anyway, and would take the room that deleting needs: until so
+#: many pages are free, which they can write to.
+_HURRIED_HOLD_SECONDS: Final = 1.0
+_HURRIED_ROWS, _FIRST_ROWS = 4096, 256
+_FREE_PAGES: Final = 4096
 
 
 class StoppedError(Exception):
@@ -53,6 +58,7 @@ class Turns:
         self._seconds_locked = seconds_locked
         self._seen = self._version()
         self._frames = 0  # in the log, when this last committed
+        self._needs_room = self._is_hurried = False
         # In place of SQLite's own checkpoints.
         connection.set_wal_hook(self._committed)
 
@@ -69,7 +75,7 @@ class Turns:
             self._look_at_time()
             started = time.monotonic()
             try:
-                result = step()
+                result = self._in_given_room(step) if self._needs_room else step()
             except apsw.BusyError:
                 if time.monotonic() > locked_until:
                     raise
@@ -92,7 +98,11 @@ class Turns:
     def _pause(self, held: float) -> None:
         version = self._version()
         others_write, self._seen = version != self._seen, version
-        time.sleep(max(_MIN_PAUSE_SECONDS, held * _PAUSES_A_HOLD if others_write else 0.0))
+        if self._is_hurried and space.free_pages(self._connection) >= _FREE_PAGES:
+            self._is_hurried = False
+            self.pace.seconds, self.pace.rows = _HOLD_SECONDS, _FIRST_ROWS
+        if not self._is_hurried:
+            time.sleep(max(_MIN_PAUSE_SECONDS, held * _PAUSES_A_HOLD if others_write else 0.0))
         if self._frames >= _FRAMES_BETWEEN_CHECKPOINTS:
             space.checkpoint(self._connection)
         if space.wal_bytes(self._connection) > _MAX_LOG_BYTES:
@@ -114,11 +124,18 @@ class Turns:
         # What is in it goes to the database; then it is begun again, and needs no more room.
         with contextlib.suppress(apsw.Error):
             space.restart_log(self._connection)
-        derived = Path(f"{self._connection.filename}{SUFFIX}")
-        if derived.exists():
-            derived.unlink()  # it is made again when somebody asks
+        if ballast.is_there(Path(self._connection.filename)):
+            self._needs_room = True
         elif not self.pace.narrow():
             raise apsw.FullError("no room to delete")
+
+    def _in_given_room(self, step: Callable[[], _T]) -> _T:
+        """Do ``step`` in the room of the ballast, which nobody else gets: the lock comes first."""
+        with transaction(self._connection):
+            ballast.release(Path(self._connection.filename))
+            self._needs_room, self._is_hurried = False, True
+            self.pace.seconds, self.pace.rows = _HURRIED_HOLD_SECONDS, _HURRIED_ROWS
+            return step()
 
     def _committed(self, _connection: apsw.Connection, _name: str, frames: int) -> int:
         self._frames = frames

@@ -33,6 +33,7 @@ __all__ = [
     "QueryTimeoutError",
     "Result",
     "Value",
+    "first_kept",
     "run",
     "stream",
 ]
@@ -217,6 +218,22 @@ def stream(
         else:
             exact = _is_exact(connection, question, values)
             yield from _cursor(connection, question, values, exact=exact)
+
+
+def first_kept(
+    connection: apsw.Connection, question: Question, parameters: Mapping[str, Value]
+) -> int | None:
+    """From when on what ``question`` reads is kept, Unix ns; ``None`` if the range begins later.
+
+    Args:
+        connection: as in :func:`run`.
+        question: as in :func:`run`.
+        parameters: as in :func:`run`.
+
+    Raises:
+        QueryParameterError: as :func:`run` does.
+    """
+    return _kept_from(connection, question, _values(question, parameters))
 
 
 def _prepare(

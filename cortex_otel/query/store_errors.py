@@ -28,6 +28,9 @@ _MESSAGES: Mapping[Reason, str] = {
     ),
     "not_ours": N_("{path} isn't a cortex-otel database: move it away or set CORTEX_OTEL_HOME"),
     "locked": N_("{path} is locked by another process: try again in a moment"),
+    "full": N_(
+        "{path} can't be used: its disk is full. Free a few megabytes, then run cortex-otel retain"
+    ),
     "no_permission": N_("no permission to read {path}: run this as the user that records"),
     "directory": N_("{path} is a directory, not a database"),
     "cannot_open": N_(

@@ -14,6 +14,7 @@ from grafana_foundation_sdk.models import dashboard as models
 from cortex_otel.locale import LANGUAGES, texts
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.show.grafana import dashboards as generator
+from cortex_otel.show.grafana import kept
 from cortex_otel.show.grafana.dialect import literal
 from cortex_otel.show.grafana.pages import PAGES_OF_GRAFANA
 from cortex_otel.show.pages import PAGES
@@ -194,7 +195,12 @@ def test_only_what_the_plugin_replaces_is_written(plain):
 @EACH
 def test_every_variable_is_used_and_none_takes_several_values(plain):
     asked = " ".join(target["queryText"] for target in targets(plain))
+    told = " ".join(panel["description"] for panel in plain["panels"])
     for variable in plain["templating"]["list"]:
+        if variable["name"] == kept.VARIABLE:
+            assert f"${{{kept.VARIABLE}}}" in told
+            assert f"${{{kept.VARIABLE}" not in asked  # a sentence
+            continue
         assert f"${{{variable['name']}:sqlstring}}" in asked
         assert not variable.get("multi")  # would be {a,b}: the SQL takes one value or none
         if variable.get("includeAll"):
@@ -210,6 +216,9 @@ def test_a_variable_that_is_asked_for_has_one_column(plain, grafana_over):
         if variable["type"] == "query":
             assert isinstance(variable["query"], str)
             rows = list(grafana_over.connection.execute(variable["query"]))
+            if variable["name"] == kept.VARIABLE:
+                assert len(rows) == len(rows[0]) == 1
+                continue
             if variable["name"] == "time_zone":
                 assert ("UTC",) in rows
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import apsw
 import grafana_plugin
@@ -288,7 +288,7 @@ def test_incidents_are_hours_in_a_row_with_too_many_errors(dashboards, tmp_path)
     events.append(seeding.Event(seeding.MONDAY + 9 * hour, result="error", user=USER, session="s"))
     over = grafana_plugin.Plugin(seeding.build(tmp_path / "cortex.db", events))
     plain = dashboards["en"]["cortex-home"]
-    (annotation,) = plain["annotations"]["list"]
+    annotation = plain["annotations"]["list"][0]
     frame = asked(
         plain, annotation["target"], {}, over, (seeding.MONDAY, seeding.MONDAY + 12 * hour)
     )
@@ -302,6 +302,44 @@ def test_incidents_are_hours_in_a_row_with_too_many_errors(dashboards, tmp_path)
     assert frame.rows[0][3].startswith("18.8 %")
     assert frame.types[:2] == ["TIME", "TIME"]
     over.close()
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_what_retention_deleted_is_said_and_marked(language, dashboards, tmp_path):
+    day = 24 * seeding.HOUR
+    path = seeding.build(
+        tmp_path / "cortex.db", [seeding.Event(seeding.MONDAY, user=USER, session="s")]
+    )
+    plain = dashboards[language]["cortex-errors"]
+    (variable,) = (one for one in plain["templating"]["list"] if one["name"] == "kept")
+    assert variable["hide"] == 2
+    described = [panel["description"] for panel in plain["panels"]]
+    assert any(each.endswith("${kept}") for each in described)
+    annotation = plain["annotations"]["list"][1]["target"]
+    span = seeding.MONDAY, seeding.MONDAY + 7 * day
+
+    def seen():
+        over = grafana_plugin.Plugin(path)
+        said = over.query({"queryText": variable["query"], "timeColumns": []}, *span).rows
+        marks = asked(plain, annotation, {}, over, span).rows
+        over.close()
+        return said[0][0], [mark[:2] for mark in marks]
+
+    assert seen()[1] == []
+    assert not re.search("[0-9]", seen()[0])
+    connection = apsw.Connection(str(path))
+    for kept_from, end in ((2 * day, 2 * day), (30 * day, 7 * day), (-day, None)):
+        connection.execute(
+            "INSERT INTO store VALUES ('events_from', ?1) "
+            "ON CONFLICT DO UPDATE SET value = excluded.value",
+            (seeding.MONDAY + kept_from,),
+        )
+        said, marks = seen()
+        at = datetime.fromtimestamp((seeding.MONDAY + kept_from) / 1e9, UTC)
+        assert f"{at:%Y-%m-%d %H:%M}" in said
+        start = seeding.MONDAY / 1e9
+        assert marks == ([] if end is None else [[start, start + end / 1e9]])
+    connection.close()
 
 
 def test_the_check_of_columns_finds_an_integer_first(grafana_over):

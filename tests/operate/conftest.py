@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -13,6 +14,13 @@ from patience import PATIENCE, wait_for
 
 from cortex_otel.operate.leases import Leases
 from cortex_otel_exporters.sqlite.files import open_for_writing
+
+if "store_kit" not in sys.modules:
+    _spec = importlib.util.spec_from_file_location(
+        "store_kit", Path(__file__).parents[1] / "exporters" / "store_kit.py"
+    )
+    sys.modules["store_kit"] = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(sys.modules["store_kit"])
 
 COMMAND = Path(sys.executable).with_name("cortex-otel")
 SITE = Path(__file__).with_name("jobs_site")

@@ -64,6 +64,7 @@ def test_serve_ends_within_a_second_in_the_middle_of_a_job(machine):
         before = time.monotonic()
         serve.send_signal(number)
         assert any(line.startswith("Stopped.") for line in serve.stdout)
+        assert serve.wait(PATIENCE) == 0
         assert time.monotonic() - before < 1
         assert machine.row("slow").holder is None
 

@@ -1,11 +1,12 @@
 import time
+from itertools import pairwise
 
 import pytest
 from patience import wait_for
 from store_kit import DAY, MONDAY, PatientWriter, count, ledger, record, rows, verify
 
 from cortex_otel.operate import retention
-from cortex_otel_exporters.sqlite import size_cap
+from cortex_otel_exporters.sqlite import expiry, size_cap
 from cortex_otel_exporters.sqlite.files import open_for_writing
 from cortex_otel_exporters.sqlite.space import used_bytes
 
@@ -92,6 +93,43 @@ def test_a_writer_keeps_the_size_by_itself(path, fill, few_stay):
     assert count(path) == 2000 + number - deleted
     assert rows(path, "SELECT min(time) FROM events")[0][0] > MONDAY
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_step_grows_by_full_steps_alone():
+    """Of the last three metric points nothing is learnt about thousands of events."""
+    pace = expiry.Pace(0.004)
+    first = pace.rows
+    pace.took(0.0001, 3)
+    assert pace.rows == first
+    pace.took(0.0001, first)
+    assert pace.rows == 2 * first
+    pace.took(1.0, 3)
+    assert pace.rows < first
+
+
+def test_a_writer_deletes_in_small_steps_however_much_it_has_written(
+    path, fill, few_stay, monkeypatch
+):
+    fill(**LARGE)
+    took, steps = expiry.Pace.took, []
+
+    def noted(pace, seconds, rows):
+        steps.append((pace.rows, rows))
+        took(pace, seconds, rows)
+
+    monkeypatch.setattr(expiry.Pace, "took", noted)
+    first = expiry.Pace(1).rows
+    writer = PatientWriter(path, interval_ms=1, max_bytes=used(path) // 2)
+    for number in range(1500):
+        writer.submit(record(number, time_unix_nano=MONDAY + 30 * DAY + number, **LARGE))
+    assert writer.force_flush()
+    while len(steps) < 3:  # a step may take all the time that there is after a batch
+        writer.submit(record(number, time_unix_nano=MONDAY + 31 * DAY, **LARGE))
+        writer.force_flush()
+    assert writer.shutdown()
+    assert steps[0][0] == first
+    assert all(rows <= asked for asked, rows in steps)
+    assert all(after <= 2 * before for (before, _), (after, _) in pairwise(steps))
 
 
 def test_a_writer_of_a_small_database_reads_its_size_and_no_more(path, fill, monkeypatch):

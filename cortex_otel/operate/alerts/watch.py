@@ -24,6 +24,7 @@ _TROUBLES = {
     "damaged": "corrupt",
     "not_ours": "not_ours",
     "locked": "locked",
+    "full": "disk_full",
     "no_permission": "read_only",
 }
 

@@ -19,7 +19,7 @@ from grafana_foundation_sdk.models import dashboard as models
 from cortex_otel.locale import LANGUAGES, texts
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.sampling import is_sampled
-from cortex_otel.show.grafana import alerts, dialect
+from cortex_otel.show.grafana import alerts, dialect, kept
 from cortex_otel.show.grafana.links import filters_of, link_of, uid_of
 from cortex_otel.show.grafana.pages import HOME, LIVE, PAGES_OF_GRAFANA, TRACE
 from cortex_otel.show.grafana.panels import panel_of, sampling_note, waterfall
@@ -91,6 +91,8 @@ def dashboard_of(page: Page, language: str) -> dict[str, Any]:
     )
     for name in filters_of(page):
         builder.with_variable(variable_of(name, page, language))
+    if kept.shows_events(page):
+        builder.with_variable(kept.variable(language))
     context = Context(page, language, lambda column, to: link_of(page, language, column, to))
     for position, panel in _placed(page):
         builder.with_panel(panel_of(panel, context).grid_pos(position))
@@ -107,7 +109,8 @@ def dashboard_of(page: Page, language: str) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(json.dumps(builder.build(), cls=JSONEncoder))
     # What the SDK has no word for.
     plain["schemaVersion"] = SCHEMA_VERSION
-    plain["annotations"] = {"list": [_incidents(page, language)]}
+    marks = [kept.mark(language)] if kept.shows_events(page) else []
+    plain["annotations"] = {"list": [_incidents(page, language), *marks]}
     for number, panel in enumerate(plain["panels"], 1):
         panel["id"] = number
     return plain

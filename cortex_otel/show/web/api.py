@@ -190,9 +190,20 @@ async def questions(
     return Json(answers.known_questions(_language(request)))
 
 
+_KEPT_FROM = {
+    "Cortex-Kept-From": {
+        "description": "From when on what is exported is kept, if the range begins before.",
+        "schema": {"type": "string", "format": "date-time"},
+    }
+}
+
+
 @router.get(
     "/export/csv", tags=["export"],
-    responses={200: {"content": {"text/csv": {}}, "description": "A file"}, **_not_found},
+    responses={
+        200: {"content": {"text/csv": {}}, "description": "A file", "headers": _KEPT_FROM},
+        **_not_found,
+    },
 )  # fmt: skip
 async def export_csv(
     request: Request, query: Annotated[parameters.ExportQuery, Query()]
@@ -203,7 +214,10 @@ async def export_csv(
 
 @router.get(
     "/export/json", tags=["export"],
-    responses={200: {"content": {"application/json": {}}, "description": "A file"}, **_not_found},
+    responses={
+        200: {"content": {"application/json": {}}, "description": "A file", "headers": _KEPT_FROM},
+        **_not_found,
+    },
 )  # fmt: skip
 async def export_json(
     request: Request, query: Annotated[parameters.ExportQuery, Query()]

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from cortex_otel.locale import N_
 from cortex_otel.query.catalogue import catalogue
-from cortex_otel.query.runner import stream
+from cortex_otel.query.runner import first_kept, stream
 from cortex_otel.show.web import export
 from cortex_otel.show.web.gate import IS_HEAD
 from cortex_otel.show.web.panels import (
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    import apsw
     from starlette.requests import Request
 
     from cortex_otel.query.catalogue import Question
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["download"]
 
+_KEPT_FROM = "cortex-kept-from"
 _TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 
@@ -59,11 +61,10 @@ async def download(request: Request, query: ExportQuery, kind: str, language: st
     admin = admin_of(request)
     selection = _selected(query, admin.zone, language)
     headers = {"content-disposition": export.disposition(selection.name, selection.title, kind)}
-    if IS_HEAD in request.scope:
-        # Only checks that the store is readable: the file itself may take seconds to make.
-        await admin.readers.ask(
-            lambda connection: from_the_first_record(connection, selection.time_range)
-        )
+    # A line of CSV that isn't a row breaks what reads it.
+    if kept_from := await admin.readers.ask(lambda each: _kept_from(each, selection, query)):
+        headers[_KEPT_FROM] = kept_from
+    if IS_HEAD in request.scope:  # the file itself may take seconds to make
         answer = Response(None, HTTPStatus.OK, headers, _TYPES[kind])
         del answer.headers["content-length"]  # unknown before the file is made
         return answer
@@ -97,6 +98,16 @@ def _selected(query: ExportQuery, default_zone: Zone, language: str) -> _Selecti
     return _Selection(question, parameters, f"cortex-{name}-{day}", f"{title} {day}", time_range)
 
 
+def _kept_from(
+    connection: apsw.Connection, selection: _Selection, query: ExportQuery
+) -> str | None:
+    """From when on what is exported is kept; ``None`` if that is all of the range."""
+    time_range = from_the_first_record(connection, selection.time_range)
+    parameters = values_of(selection.question, query, time_range, selection.parameters)
+    kept_from_ns = first_kept(connection, selection.question, parameters)
+    return None if kept_from_ns is None else time_range.zone.iso(kept_from_ns)
+
+
 def _chunks(
     database: Path, selection: _Selection, query: ExportQuery, kind: str, language: str
 ) -> Iterator[bytes]:
@@ -114,6 +125,7 @@ def _chunks(
                 "question": selection.question.name,
                 "title": selection.title,
                 "range": time_range.info(),
+                "kept_from": _kept_from(connection, selection, query),
                 "columns": columns_of(selection.question, language),
             }
             yield from export.as_json(head, columns, rows, time_range.zone, max_bytes)

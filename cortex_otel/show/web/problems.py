@@ -46,6 +46,9 @@ _STORE_MESSAGES: Mapping[Reason, str] = {
     ),
     "not_ours": N_("the database belongs to another program: move it away or set CORTEX_OTEL_HOME"),
     "locked": N_("the database is locked by another process: try again in a moment"),
+    "full": N_(
+        "the disk of the database is full: free a few megabytes, then run cortex-otel retain"
+    ),
     "no_permission": N_(
         "no permission to read the database: run cortex-otel serve as the user that records"
     ),

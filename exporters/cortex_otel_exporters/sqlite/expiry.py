@@ -173,9 +173,11 @@ class Pace:
         self.seconds = seconds
         self.rows = 256
 
-    def took(self, seconds: float) -> None:
-        """The last transaction held it so long."""
-        factor = min(2.0, max(0.25, self.seconds / max(seconds, 1e-6)))
+    def took(self, seconds: float, rows: int) -> None:
+        """The last transaction held it so long, for so many rows."""
+        # Of the last few rows of a kind nothing can be learnt about more of another.
+        most = 2.0 if rows >= self.rows else 1.0
+        factor = min(most, max(0.25, self.seconds / max(seconds, 1e-6)))
         self.rows = max(_MIN_ROWS, min(_MAX_ROWS, int(self.rows * factor)))
 
     def narrow(self) -> bool:
@@ -190,8 +192,6 @@ def delete_some(
     before_ns: int,
     reason: str,
     pace: Pace,
-    *,
-    min_rows: int = 0,
 ) -> int:
     """Delete the oldest rows of ``kind`` from before ``before_ns``, in one transaction.
 
@@ -201,7 +201,6 @@ def delete_some(
         before_ns: Unix ns.
         reason: ``age`` or ``size``, for the ledger.
         pace: how many, and told how long that took.
-        min_rows: at least so many, whatever the pace.
 
     Returns:
         How many; 0: there are none.
@@ -209,8 +208,7 @@ def delete_some(
     Raises:
         apsw.Error: a trouble of the store; nothing was deleted.
     """
-    rows = max(pace.rows, min_rows)
-    keys = connection.execute(kind.find, (before_ns // kind.unit_ns, rows)).get
+    keys = connection.execute(kind.find, (before_ns // kind.unit_ns, pace.rows)).get
     if keys == "[]":
         return 0
     with transaction(connection) as started:
@@ -220,14 +218,20 @@ def delete_some(
             connection.execute(statement, (keys,))
         deleted = connection.changes()
         enter(connection, kind.signal, reason, deleted)
-    pace.took(time.monotonic() - started)
+    pace.took(time.monotonic() - started, deleted)
     # Another process may have deleted the same: then there may be more, all the same.
     return max(1, deleted)
 
 
 @contextlib.contextmanager
 def transaction(connection: apsw.Connection) -> Iterator[float]:
-    """A transaction for writing; gives the moment when it had the lock, in monotonic seconds."""
+    """A transaction for writing; gives the moment when it had the lock, in monotonic seconds.
+
+    Within another one it is a part of that.
+    """
+    if not connection.get_autocommit():
+        yield time.monotonic()
+        return
     connection.execute("BEGIN IMMEDIATE")
     started = time.monotonic()
     try:

@@ -1,8 +1,8 @@
 """Surrogate keys of the dimension tables, safe with several writing processes.
 
-A committed key never changes and is never deleted, so a process may cache it. New keys are found or
-created inside the transaction that uses them and enter the cache when it has committed; after a
-rollback they are discarded.
+A committed key never changes, so a process may cache it, until it learns that some were deleted
+(``keys_deleted``, see :mod:`.orphans`). New keys are found or created inside the transaction that
+uses them and enter the cache when it has committed; after a rollback they are discarded.
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ def _delete_some(
         if deleted:
             connection.execute(KEYS_DELETED)
         enter(connection, dimension.signal, reason, deleted)
-    pace.took(time.monotonic() - started)
+    pace.took(time.monotonic() - started, deleted)
     connection.execute(
         "DELETE FROM orphans WHERE key IN (SELECT value FROM json_each(?1))", (found,)
     )

@@ -5,7 +5,7 @@
     StoreError
     ├── StoreMissingError     no database yet
     ├── StoreNewerError       written by a newer cortex-otel
-    └── StoreUnreadableError  corrupt, not ours, no permission, locked
+    └── StoreUnreadableError  corrupt, not ours, no permission, locked, full disk
 
 Reading never needs a running writer and never changes the file.
 """
@@ -13,8 +13,9 @@ Reading never needs a running writer and never changes the file.
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import apsw
 
@@ -38,11 +39,16 @@ Reason = Literal[
     "damaged",
     "not_ours",
     "locked",
+    "full",
     "no_permission",
     "directory",
     "cannot_open",
     "unreadable",
 ]
+
+
+#: The -shm file, and a log of a page.
+_ROOM_TO_OPEN: Final = 64 * 1024
 
 
 class StoreError(Exception):
@@ -202,6 +208,8 @@ def store_error(error: apsw.Error, path: Path | str) -> StoreError:
             )
         case apsw.BusyError() | apsw.LockedError():
             reason, advice = "locked", "is locked by another process: try again in a moment"
+        case _ if _is_about_room(error, path):
+            reason, advice = "full", "can't be used: its disk is full: free a few megabytes"
         case apsw.CantOpenError() | apsw.ReadOnlyError() | apsw.PermissionsError():
             if not os.access(path, os.R_OK):
                 return _no_permission(path)
@@ -215,6 +223,16 @@ def store_error(error: apsw.Error, path: Path | str) -> StoreError:
         case _:
             reason, advice = "unreadable", f"can't be read: {error}"
     return StoreUnreadableError(path, reason, f"{path} {advice}")
+
+
+def _is_about_room(error: apsw.Error, path: Path) -> bool:
+    # Even to be read a database needs its -shm file; where that can't be made, it is an I/O error.
+    if not isinstance(error, apsw.IOError):
+        return isinstance(error, apsw.FullError)
+    try:
+        return shutil.disk_usage(path.parent).free < _ROOM_TO_OPEN
+    except OSError:
+        return False
 
 
 def data_version(connection: apsw.Connection) -> int:

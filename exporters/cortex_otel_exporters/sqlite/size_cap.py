@@ -2,7 +2,8 @@
 
 A last resort, for a machine on which neither ``cortex-otel serve`` nor ``cortex-otel retain`` runs.
 Now and then a writer looks how large the database is; while that is too much, it deletes a little
-after each batch that it has written: events alone, which is what grows.
+after each batch that it has written: events alone, which is what grows. It does so in steps that
+hold the write lock for a few milliseconds; in between, other writers get their turn.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from cortex_otel_exporters import native
 from cortex_otel_exporters.sqlite.expiry import EVENTS, METRICS, NS_AN_HOUR, Pace, delete_some
 from cortex_otel_exporters.sqlite.space import raw_bytes, used_bytes
 
@@ -21,6 +23,10 @@ __all__ = ["SizeCap", "oldest_hour_end"]
 _SECONDS_BETWEEN_LOOKS: Final = 60.0
 _SECONDS_IF_IN_VAIN: Final = 3600.0
 _HOLD_SECONDS: Final = 0.003
+#: A writer that waits has had its turn after this.
+_PAUSE_SECONDS: Final = 0.003
+#: After a batch: an exit waits for no more than that.
+_SECONDS_A_BATCH: Final = 0.2
 #: Deleting goes on until this share of what is allowed is left.
 _ENOUGH: Final = 0.98
 #: Where roll-ups and names take nearly all, this share stays the events'.
@@ -46,6 +52,7 @@ class SizeCap:
         self._next_look = 0.0
         self._is_over = False
         self._pace = Pace(_HOLD_SECONDS)
+        self._pace_of_metrics = Pace(_HOLD_SECONDS)
 
     def after_batch(self, connection: apsw.Connection, rows: int) -> None:
         """Delete a little, if the database is too large.
@@ -66,16 +73,19 @@ class SizeCap:
             self._next_look = now + _SECONDS_BETWEEN_LOOKS
             if used_bytes(connection) <= self._max_bytes:
                 return
-        min_rows = max(self._pace.rows, 2 * rows)
-        before = oldest_hour_end(connection, min_rows)
+        wanted = max(self._pace.rows, 2 * rows)
+        before = oldest_hour_end(connection, wanted)
         self._is_over = (
             before > 0
             and used_bytes(connection) > self._max_bytes * _ENOUGH
             and raw_bytes(connection) > self._max_bytes * _OF_EVENTS
         )
         if self._is_over:
-            delete_some(connection, METRICS, before, "size", self._pace)
-            delete_some(connection, EVENTS, before, "size", self._pace, min_rows=min_rows)
+            delete_some(connection, METRICS, before, "size", self._pace_of_metrics)
+            deadline = now + _SECONDS_A_BATCH
+            while wanted > 0 and time.monotonic() < deadline:
+                native.sleep(_PAUSE_SECONDS)
+                wanted -= delete_some(connection, EVENTS, before, "size", self._pace) or wanted
         elif used_bytes(connection) > self._max_bytes:
             self._next_look = now + _SECONDS_IF_IN_VAIN
 

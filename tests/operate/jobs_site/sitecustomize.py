@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from cortex_otel.operate import job, jobs, leases, scheduler
+from cortex_otel.operate import job, jobs, leases, retention, scheduler
 
 #: Not soon: a job of a week is first run on its day.
 FAR = job.Cadence(weekday=0)
@@ -58,6 +58,7 @@ def dying(settings):
 ALL = {
     each.name: each
     for each in (
+        retention.JOB,
         job.Job(name="quick", title="Quick work", cadence=job.HOURLY, run=quick),
         job.Job(name="slow", title="Slow work", cadence=job.DAILY, run=slow),
         job.Job(name="hanging", title="Hangs", cadence=FAR, run=hanging,

@@ -76,6 +76,12 @@ def test_panels_say_from_when_on_events_are_kept(serve, population_home, tmp_pat
     korean = served.json("panels/errors/log", since="all", tz="UTC", lang="ko")
     assert korean["kept"].startswith("원본 이벤트는")
     assert served.json("errors", since="all", tz="UTC", limit=1)["kept_from"] == since
+    for page, panel, kept_from in (("errors", "log", since), ("overview", "dau", None)):
+        of = {"page": page, "panel": panel, "since": "all", "tz": "UTC"}
+        assert served.json("export/json", **of)["kept_from"] == kept_from
+        for method in ("GET", "HEAD"):
+            answer = served.client.request(method, "/api/telemetry/export/csv", params=of)
+            assert answer.headers.get("cortex-kept-from") == kept_from
 
 
 def test_an_empty_store_is_reported_in_every_panel(serve, empty_home):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cortex_otel.locale import texts
 from cortex_otel.query.catalogue import catalogue
+from cortex_otel.show.grafana import kept
 from cortex_otel.show.grafana.panels import answers, numbers, over_time, tables
 from cortex_otel.show.grafana.panels.parts import DECIMALS, NO_VALUE, UNITS, PanelBuilder, set_to
 from cortex_otel.show.grafana.panels.sampling import sampling_note
@@ -45,7 +46,10 @@ def panel_of(panel: Panel, context: Context) -> PanelBuilder:
     language = context.language
     _ = texts(language).gettext
     builder.title(panel.title_in(language))
-    builder.description(question.about_in(language))
+    about = question.about_in(language)
+    if kept.depends_on_events(panel):
+        about += f"\n\n${{{kept.VARIABLE}}}"
+    builder.description(about)
     builder.datasource(DATASOURCE)
     builder.no_value(_(panel.empty) or _("Nothing recorded in this range with these filters"))
     if panel.since:
