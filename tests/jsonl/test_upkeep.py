@@ -13,6 +13,7 @@ from store_kit import end, ledger, record, start, wait_for
 from cortex_otel.operate.jobs import JOBS
 from cortex_otel.operate.logs import LOGS, keep_logs
 from cortex_otel.settings import read_environment
+from cortex_otel_exporters.disk import UNFINISHED, writing
 from cortex_otel_exporters.jsonl import upkeep
 from cortex_otel_exporters.jsonl.files import log_names, name_of
 from cortex_otel_exporters.jsonl.log_file import LogFile
@@ -140,17 +141,16 @@ def test_killed_before_the_plain_one_went(policy, logs, write):
 
 
 def test_killed_in_the_middle(policy, logs, write):
-    path = write(1, 7)
-    unfinished = path.with_name(f"{path.name}.gz.tmp")
-    unfinished.write_bytes(b"\x1f\x8b half")
+    write(1, 7)
+    left = logs / f".0123{UNFINISHED}"
+    left.write_bytes(b"\x1f\x8b half")
+    with writing(logs / "of another process") as file:
+        file.write(b"whole")
+        assert numbers(logs) == [7]
+        assert compress(policy) == 1
     assert numbers(logs) == [7]
-    assert compress(policy) == 1
-    assert numbers(logs) == [7]
-    orphan = logs / "cortex-2026-01-01.001.jsonl.gz.tmp"
-    orphan.write_bytes(b"\x1f\x8b half")
-    compress(policy)
-    assert not orphan.exists()
-    assert not unfinished.exists()
+    assert not left.exists()
+    assert (logs / "of another process").read_bytes() == b"whole"
 
 
 @pytest.mark.system
@@ -166,13 +166,13 @@ def test_kill_9_while_compressing(policy, logs, home):
     compress(LogPolicy(path))
     """
     process = start(code, logs)
-    wait_for(lambda: list(logs.glob("*.tmp")) or process.poll() is not None)
+    wait_for(lambda: list(logs.glob(f"*{UNFINISHED}")) or process.poll() is not None)
     process.kill()
     end(process, quiet=False)
     compress(policy)
     assert names(logs) == ["cortex-2026-11-01.001.jsonl.gz"]
     assert gzip.decompress((logs / names(logs)[0]).read_bytes()) == content
-    assert not list(logs.glob("*.tmp"))
+    assert not list(logs.glob(f"*{UNFINISHED}"))
 
 
 # --- deleting -------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from cortex_otel.operate.backup.listing import choose, list_copies
 from cortex_otel.operate.backup.series import read_series
 from cortex_otel.operate.backup.target import open_target
 from cortex_otel.operate.backup.verifying import read_back, unpack_checked
-from cortex_otel_exporters.disk import make_private_directory
+from cortex_otel_exporters.disk import make_private_directory, move_new
 from cortex_otel_exporters.sqlite.files import open_for_writing
 from cortex_otel_exporters.sqlite.schema import SCHEMA_VERSION
 
@@ -182,13 +182,13 @@ def _publish(work: Path, home: Path, manifest: Manifest) -> Restored:
             (home / LOGS).mkdir(mode=0o700, exist_ok=True)
             for path in sorted((work / LOGS).iterdir()):
                 try:
-                    _move_new(path, home / LOGS / path.name)
+                    move_new(path, home / LOGS / path.name)
                     restored.append(home / LOGS / path.name)
                 except FileExistsError:
                     kept += 1
         try:
             _check_free(home, is_home=True)
-            _move_new(work / DATABASE, home / DATABASE)
+            move_new(work / DATABASE, home / DATABASE)
         except BaseException as error:
             for path in restored:
                 path.unlink(missing_ok=True)
@@ -196,17 +196,3 @@ def _publish(work: Path, home: Path, manifest: Manifest) -> Restored:
                 raise _occupied(str(home / DATABASE)) from None
             raise
     return Restored(manifest, home / DATABASE, len(restored), kept)
-
-
-def _move_new(path: Path, destination: Path) -> None:
-    """Rename, unless there is something."""
-    try:
-        os.link(path, destination)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without links
-        if os.path.lexists(destination):
-            raise FileExistsError(destination) from None
-        path.rename(destination)
-    else:
-        path.unlink()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cortex_otel.locale import N_
 from cortex_otel.operate.backup.errors import BackupError, disk_errors
+from cortex_otel_exporters.disk import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +75,6 @@ def write_series(home: Path, series: Series) -> None:
         BackupError: it can't be written.
     """
     path = home / _FILE
-    temporary = home / f".{_FILE}.{os.getpid()}"
     content = {
         "series": series.name,
         "machine": _machine(series.name),
@@ -82,12 +82,7 @@ def write_series(home: Path, series: Series) -> None:
         "last": series.last,
     }
     with disk_errors(path):
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_whole(path, json.dumps(content).encode())
 
 
 def _machine(series: str) -> str:
