@@ -8,7 +8,7 @@ are numbers or text, ``null`` is as if left out, and what isn't known is ignored
 One bad value never takes its batch. It is read as it was meant or left out (:mod:`.json_values`);
 where that can't be, its record is refused and the others are taken. A resource or scope that can't
 be read is left out, and its records are kept. Malformed is only a request whose outermost parts
-can't be read. Longer than other files since spans, log records and metrics share all of this.
+can't be read.
 
 Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 """
@@ -20,16 +20,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import orjson
 from opentelemetry.proto.logs.v1 import logs_pb2
-from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 from opentelemetry.trace import StatusCode
 
 from cortex_otel import semconv as sc
 from cortex_otel.process.data import LogData, SpanData, is_plain
 from cortex_otel.receive import lenient_json
+from cortex_otel.receive.json_points import numbers_of, shape_of
 from cortex_otel.receive.json_values import (
     attributes,
-    double,
     enum,
     integer,
     list_of,
@@ -57,11 +56,9 @@ __all__ = ["JsonReader"]
 _TRACE_ID: Final = re.compile(r"[0-9A-Fa-f]{32}")
 _SPAN_ID: Final = re.compile(r"[0-9A-Fa-f]{16}")
 _ZERO: Final = re.compile(r"0+")
-_TWO_TO_31, _TWO_TO_63 = 1 << 31, 1 << 63
 _KIND_NAMES: Final = dict(trace_pb2.Span.SpanKind.items())
 _STATUS_NAMES: Final = dict(trace_pb2.Status.StatusCode.items())
 _SEVERITY_NAMES: Final = dict(logs_pb2.SeverityNumber.items())
-_TEMPORALITY_NAMES: Final = dict(metrics_pb2.AggregationTemporality.items())
 _STATUS_ERROR: Final = 2
 _new_tuple = tuple.__new__  # as for all that is made by the hundred thousand
 _MAX_RESOURCES, _MAX_RESOURCE_LENGTH = 256, 16_384
@@ -275,10 +272,10 @@ class JsonReader:
                         continue
                     for point in self._objects(data, "dataPoints"):
                         try:
+                            numbers = numbers_of(kind, point) | self._shape(kind, data, point)
                             yield point_of(
                                 text(metric, "name"), text(metric, "unit"), kind,
-                                attributes(point, self.losses),
-                                {**_numbers(kind, point), **self._shape(kind, data, point)}, scope,
+                                attributes(point, self.losses), numbers, scope,
                             )  # fmt: skip
                         except MalformedError as error:
                             yield str(error)
@@ -286,7 +283,7 @@ class JsonReader:
     def _shape(self, kind: str, data: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
         """What only tells a point apart, and so never refuses it."""
         try:
-            return _shape(kind, data, point)
+            return shape_of(kind, data, point)
         except MalformedError as error:
             self.losses.left_out[str(error)] += 1
             return {}
@@ -340,68 +337,3 @@ def _refused(trace_id: Any, span_id: Any, parent_id: Any) -> str:
 def _has_failed(span: dict[str, Any]) -> bool:
     code = enum(object_of(span, "status").get("code"), "status.code", _STATUS_NAMES)
     return code == _STATUS_ERROR
-
-
-def _numbers(kind: str, point: dict[str, Any]) -> dict[str, Any]:
-    get = point.get
-    numbers: dict[str, Any] = {
-        "time": integer(get("timeUnixNano"), "timeUnixNano"),
-        "start": integer(get("startTimeUnixNano"), "startTimeUnixNano"),
-        "flags": integer(get("flags"), "flags"),
-    }
-    if kind in {"gauge", "sum"}:
-        if get("asDouble") is not None:
-            numbers["value"] = double(get("asDouble"), "asDouble")
-        elif get("asInt") is not None:
-            numbers["value"] = _as_int(get("asInt"))
-        return numbers
-    numbers["count"] = integer(get("count"), "count")
-    for name in ("sum", "min", "max"):
-        if get(name) is not None:
-            numbers[name] = double(get(name), name)
-    if kind == "summary":
-        numbers.setdefault("sum", 0.0)
-    if kind == "histogram":
-        bounds, counts = list_of(point, "explicitBounds"), list_of(point, "bucketCounts")
-        numbers["bounds"] = [double(one, "explicitBounds") for one in bounds]
-        numbers["counts"] = [integer(one, "bucketCounts") for one in counts]
-    return numbers
-
-
-def _shape(kind: str, data: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
-    """As the protobuf reader has it."""
-    shape: dict[str, Any] = {}
-    if kind == "summary":
-        quantiles = [one for one in list_of(point, "quantileValues") if type(one) is dict]
-        shape["quantiles"] = [
-            tuple(double(one.get(name) or 0, name) for name in ("quantile", "value"))
-            for one in quantiles
-        ]
-    elif kind != "gauge":
-        temporality = data.get("aggregationTemporality")
-        shape["temporality"] = enum(temporality, "aggregationTemporality", _TEMPORALITY_NAMES)
-    if kind == "sum":
-        shape["is_monotonic"] = data.get("isMonotonic") in (True, "true")
-    elif kind == "exponential_histogram":
-        shape["buckets"] = (
-            integer(point.get("scale"), "scale", -_TWO_TO_31, _TWO_TO_31),
-            integer(point.get("zeroCount"), "zeroCount"),
-            double(point.get("zeroThreshold") or 0, "zeroThreshold"),
-            *_buckets(object_of(point, "positive")), *_buckets(object_of(point, "negative")),
-        )  # fmt: skip
-    return shape
-
-
-def _buckets(side: dict[str, Any]) -> tuple[int, list[int]]:
-    offset = integer(side.get("offset"), "offset", -_TWO_TO_31, _TWO_TO_31)
-    return offset, [integer(one, "bucketCounts") for one in list_of(side, "bucketCounts")]
-
-
-def _as_int(value: Any) -> int | float:
-    """As an attribute's: an integer that has no place in 64 bits is a double."""
-    found = double(value, "asInt")
-    return integer(value, "asInt", -_TWO_TO_63, _TWO_TO_63) if _fits(found) else found
-
-
-def _fits(value: float) -> bool:
-    return value.is_integer() and abs(value) < _TWO_TO_63

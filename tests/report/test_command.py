@@ -19,7 +19,6 @@ import seeding
 from patience import PATIENCE
 
 from cortex_otel import cli
-from cortex_otel.operate.report import REPORT
 from cortex_otel.operate.job import JobError
 from cortex_otel.operate.jobs import JOBS
 from cortex_otel.query.zones import zone

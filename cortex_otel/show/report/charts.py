@@ -25,7 +25,7 @@ _Points = list[float | None]
 
 _INTERVALS: Final = 4
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
-_LEAST_TOP: Final = 0.05
+_MIN_TOP: Final = 0.05
 _DAYS: Final = 7
 _EPOCH: Final = date(1970, 1, 1)
 _COHORTS: Final = 8
@@ -243,7 +243,7 @@ def _day(epoch_day: int) -> date:
 
 def _scale(highest: float, unit: str) -> tuple[float, float]:
     """The top of an axis and the step of its ticks."""
-    highest = max(highest, _LEAST_TOP if unit == "ratio" else _INTERVALS)
+    highest = max(highest, _MIN_TOP if unit == "ratio" else _INTERVALS)
     size = 10.0 ** math.floor(math.log10(highest / _INTERVALS))
     enough = highest * (1 - 1e-9)
     step = next(each * size for each in _STEPS if each * size * _INTERVALS >= enough)
