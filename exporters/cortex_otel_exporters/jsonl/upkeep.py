@@ -52,16 +52,22 @@ class _File(NamedTuple):
     """Unix seconds."""
 
 
-def make_room(policy: LogPolicy) -> Counter[tuple[str, str, str]]:
+def make_room(
+    policy: LogPolicy, deleted: Counter[tuple[str, str, str]] | None = None
+) -> Counter[tuple[str, str, str]]:
     """Delete the files that are too old, and the oldest while all are too large; a few ms.
+
+    Args:
+        policy: what is kept.
+        deleted: where to add how many, as soon as they are: an error may come after them.
 
     Returns:
         How many, as entries of the store's ledger: ``("log_file", "deleted", "age" | "size")``.
 
     Raises:
-        OSError: the directory can't be read.
+        OSError: the directory can't be read, or a file can't be deleted.
     """
-    deleted: Counter[tuple[str, str, str]] = Counter()
+    deleted = Counter() if deleted is None else deleted
     now = time.time()
     files = list(_files(policy.directory))
     kept = files[:-1]  # the newest is being written to
