@@ -50,7 +50,7 @@ def test_what_was_there_stays_if_it_cant_be_written(tmp_path, monkeypatch, call)
         monkeypatch.setattr(os, "fsync", full)
     if call == "rename":
         monkeypatch.setattr(type(path), "replace", full)
-    with pytest.raises(OSError, match="No space") as error, writing(path) as file:
+    with pytest.raises(OSError, match="No space") as error, writing(path) as file:  # noqa: PT012
         file.write(b"newer")
         if call == "write":
             full()
@@ -67,7 +67,8 @@ def test_a_new_file_replaces_nothing(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(FileExistsError):
         write_new(tmp_path / "link", b"second")
-    with pytest.raises(FileExistsError) as error, writing(tmp_path / "other", is_new=True) as file:
+    other = writing(tmp_path / "other", is_new=True)
+    with pytest.raises(FileExistsError) as error, other as file:  # noqa: PT012
         file.write(b"mine")
         (tmp_path / "other").write_bytes(b"faster")
     assert error.value.filename == str(tmp_path / "other")

@@ -82,7 +82,7 @@ def test_declarations_on_a_full_disk_are_no_damage(path, monkeypatch):
 
 def test_the_first_error_is_the_one_that_is_told(path):
     with contextlib.closing(open_for_writing(path)) as connection:
-        with pytest.raises(RuntimeError, match="first"), transaction(connection):
+        with pytest.raises(RuntimeError, match="first"), transaction(connection):  # noqa: PT012
             connection.execute("DELETE FROM event_types")
             raise RuntimeError("first")
         assert not connection.in_transaction

@@ -8,8 +8,9 @@ from datetime import date, timedelta
 
 import pytest
 from log_kit import lines
-from store_kit import end, ledger, record, start, wait_for
+from store_kit import end, held, ledger, record, start, wait_for
 
+from cortex_otel.operate import logs as job
 from cortex_otel.operate.jobs import JOBS
 from cortex_otel.operate.logs import LOGS, keep_logs
 from cortex_otel.settings import read_environment
@@ -305,6 +306,51 @@ def test_the_job_says_what_it_did_and_enters_it(make_writer, home, logs, aged):
     assert ledger(home / "cortex.db", "log_file") == {"deleted|age": 2}
     assert keep_logs(settings) == "0 files compressed"
     assert numbers(logs) == [1, 0]
+
+
+def test_what_the_job_deletes_is_entered_when_the_lock_is_free(
+    make_writer, home, aged, monkeypatch
+):
+    settings = read_environment({}, overrides={"home": home, "time_zone": "UTC"})
+    aged(100, 99, 0)
+    writer = make_writer(level="CRITICAL")
+    writer.submit(record())
+    assert writer.shutdown()
+    monkeypatch.setattr(job, "_SECONDS_LOCKED", 0.5)
+    with held(home / "cortex.db"):
+        told = keep_logs(settings)
+    assert told == (
+        "0 files compressed, 2 deleted by age, "
+        "to be entered into the ledger later (the database: locked)"
+    )
+    assert ledger(home / "cortex.db", "log_file") == {}
+    left = next((home / "writers").glob("*.json"))
+    left.rename(left.with_name("999999999-1.json"))  # who left it is gone
+    writer = make_writer(level="CRITICAL")
+    writer.submit(record(1))
+    assert writer.shutdown()
+    assert ledger(home / "cortex.db", "log_file") == {"deleted|age": 2}
+    assert not list((home / "writers").iterdir())
+
+
+def test_what_was_deleted_before_an_error_is_entered(make_writer, home, logs, aged, monkeypatch):
+    from cortex_otel.operate.job import JobError
+
+    aged(100, 99, 98, 0)
+    writer = make_writer(level="CRITICAL")
+    writer.submit(record())
+    assert writer.shutdown()
+    real = upkeep._delete
+
+    def refuse(path):
+        if len(names(logs)) == 3:
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(upkeep, "_delete", refuse)
+    with pytest.raises(JobError, match="Permission denied"):
+        keep_logs(read_environment({}, overrides={"home": home, "time_zone": "UTC"}))
+    assert ledger(home / "cortex.db", "log_file") == {"deleted|age": 1}
 
 
 def test_the_job_fails_in_one_line_without_a_path(home, logs, write, monkeypatch):

@@ -6,8 +6,6 @@ import contextlib
 import errno
 import os
 import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import apsw
@@ -27,19 +25,20 @@ from cortex_otel.operate.backup.listing import choose, list_copies
 from cortex_otel.operate.backup.series import read_series
 from cortex_otel.operate.backup.target import open_target
 from cortex_otel.operate.backup.verifying import read_back, unpack_checked
+from cortex_otel.operate.backup.work_directory import RESTORE, work_directory
 from cortex_otel_exporters.disk import make_private_directory, move_new, writing
 from cortex_otel_exporters.sqlite.files import open_for_writing, trouble_of
 from cortex_otel_exporters.sqlite.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from cortex_otel.operate.backup.manifest import Manifest
     from cortex_otel.settings import Settings
 
 __all__ = ["Restored", "restore"]
 
-_WORK_PREFIX = ".restore-"
 #: What SQLite would take for a part of the restored database.
 _PARTS = ("", "-wal", "-shm", "-journal")
 
@@ -100,7 +99,7 @@ def restore(
             )
         identities = read_identities(file)
     total = manifest.stored_bytes
-    with _new_directory(home), _work_directory(home) as work:
+    with _new_directory(home), work_directory(home, RESTORE) as work:
         with disk_errors(home):
             if shutil.disk_usage(home).free < manifest.plain_bytes:
                 raise no_space(home)
@@ -154,27 +153,6 @@ def _new_directory(home: Path) -> Iterator[None]:
             with contextlib.suppress(OSError):  # somebody else has begun to use it
                 path.rmdir()
         raise
-
-
-@contextlib.contextmanager
-def _work_directory(home: Path) -> Iterator[Path]:
-    """A place on the same disk, gone afterwards; what a killed restore left is deleted first."""
-    with disk_errors(home):
-        for left in home.glob(f"{_WORK_PREFIX}*"):
-            if not _is_running(left):
-                shutil.rmtree(left, ignore_errors=True)
-        work = Path(tempfile.mkdtemp(prefix=f"{_WORK_PREFIX}{os.getpid()}-", dir=home))
-    try:
-        yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def _is_running(work: Path) -> bool:
-    from cortex_otel.query.writers import process_exists  # noqa: PLC0415 - only for what is left
-
-    pid = work.name.removeprefix(_WORK_PREFIX).partition("-")[0]
-    return pid.isdigit() and process_exists(int(pid))
 
 
 def _upgrade(database: Path, home: Path) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["Erased", "Pieces", "count_lines", "erase_lines", "write_anew"]
+__all__ = ["Erased", "Pieces", "count_lines", "delete_before", "erase_lines", "write_anew"]
 
 _PIECE: Final = 1 << 20
 #: How often the files are listed again: one may be compressed while another is looked at.
@@ -35,14 +35,16 @@ class Erased(NamedTuple):
 
 
 class Pieces:
-    """The content of a file, compressed (``….gz``) or not, as far as it can be read.
+    """The content of a file, compressed or not, as far as it can be read.
 
     Args:
         path: of the file.
+        is_compressed: by default as its name says (``….gz``).
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_compressed: bool | None = None) -> None:
         self._path = path
+        self._is_compressed = path.suffix == ".gz" if is_compressed is None else is_compressed
         self.is_cut = False
         """Whether it is damaged, so that there was more; known when it was read."""
 
@@ -52,7 +54,7 @@ class Pieces:
         Raises:
             OSError: it can't be opened, or the disk can't be read.
         """
-        if self._path.suffix != ".gz":
+        if not self._is_compressed:
             with self._path.open("rb") as plain:
                 while piece := plain.read1(_PIECE):
                     yield piece
@@ -124,6 +126,39 @@ def erase_lines(
         if not is_changed:
             break
     return erased
+
+
+def delete_before(directory: Path, day: str, patience_seconds: float) -> tuple[int, list[Path]]:
+    """Delete the files of days before one, also those that are just being compressed.
+
+    Args:
+        directory: of the log.
+        day: ``2026-11-28``, the first that stays.
+        patience_seconds: how long to wait for the lock of a file.
+
+    Returns:
+        How many are gone, and which are locked by another process.
+
+    Raises:
+        OSError: one can't be deleted.
+    """
+    gone: set[tuple[str, int]] = set()
+    locked: list[Path] = []
+    for _ in range(_MOST_ROUNDS):
+        old = [name for name in log_names(directory) if name.day < day]
+        paths = {directory / name.text: name for name in old}
+        if not paths.keys() - {*locked}:
+            break
+        for path in paths.keys() - {*locked}:
+            try:
+                with exclusively(path, patience_seconds):
+                    path.unlink()
+                gone.add(paths[path][:2])
+            except FileNotFoundError:  # it has another name now
+                pass
+            except BlockingIOError:
+                locked.append(path)
+    return len(gone), locked
 
 
 def write_anew(path: Path, descriptor: int, pieces: Iterable[bytes]) -> None:
