@@ -215,7 +215,9 @@ def _troubles(done: Erasure) -> Iterator[str]:
         yield _("{path} is locked by another process: run this again", path=path)
     for path, why in done.failed:
         yield _(
-            "{path} can't be written or deleted ({reason}): run this again", path=path, reason=why
+            "{path} can't be written or deleted ({reason}): mend that, and run this again",
+            path=path,
+            reason=why,
         )
     for path in done.damaged:
         yield _("{path} was damaged: what couldn't be read of it was deleted", path=path)
