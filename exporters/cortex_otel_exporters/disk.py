@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "UNFINISHED",
     "delete_unfinished",
+    "identity_of",
     "make_private_directory",
     "move_new",
     "trouble_of_errno",
@@ -136,6 +137,19 @@ def trouble_of_errno(number: int | None) -> str:
     if number in (errno.EROFS, errno.EACCES, errno.EPERM):
         return "read_only"
     return "unavailable"
+
+
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Device and inode of the file at ``path``; ``None`` if there is none.
+
+    A writer compares them before each transaction: it must not go on writing to a database that was
+    deleted, or set aside by another process, and that nobody reads.
+    """
+    try:
+        status = os.stat(path)  # noqa: PTH116 - once per batch; half the cost of Path.stat
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _check(path: Path, *, is_new: bool) -> None:

@@ -96,6 +96,16 @@ def test_commits_of_others_change_the_data_version(tmp_path):
     writer.close()
 
 
+def test_a_file_that_is_damaged_while_it_is_followed_is_a_store_error(tmp_path):
+    path = seeding.build(tmp_path / "cortex.db", [])
+    reader = open_reader(path)
+    data_version(reader)
+    path.write_bytes(b"x" * path.stat().st_size)
+    with pytest.raises(StoreUnreadableError):
+        data_version(reader)
+    reader.close()
+
+
 _AS_NOBODY = """
 import os
 from cortex_otel_exporters.sqlite.reader import StoreError, open_reader
