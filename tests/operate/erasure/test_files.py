@@ -129,19 +129,20 @@ def test_what_cant_be_read_isnt_clean(home, settings, monkeypatch):
     assert search(settings, (MINE,)) == ([], [home / "file"])
 
 
-def test_a_file_that_is_compressed_while_its_lock_is_waited_for(logs):
+def test_a_file_that_is_compressed_while_its_lock_is_waited_for(logs, monkeypatch):
     """The lock is then that of a file which has gone, and its lines are in another."""
     path = logs / PLAIN
     path.write_bytes(text(MINE, OTHER))
     (logs / "cortex-2026-01-05.001.jsonl").write_bytes(text(MINE, OTHER))
-    waits = threading.Event()
-    found = []
+    real, waits, found = files.locked, threading.Event(), []
+
+    def locked(descriptor, patience_seconds=0):
+        waits.set()  # it has the file open
+        return real(descriptor, patience_seconds)
+
     with exclusively(path) as descriptor:
-        eraser = threading.Thread(
-            target=lambda: found.append(
-                erase_lines(logs, lambda line: waits.set() or is_mine(line), PATIENCE)
-            )
-        )
+        monkeypatch.setattr(files, "locked", locked)
+        eraser = threading.Thread(target=lambda: found.append(erase_lines(logs, is_mine, PATIENCE)))
         eraser.start()
         assert waits.wait(PATIENCE)
         upkeep.write_anew(logs / PACKED, descriptor, [path.read_bytes()])
