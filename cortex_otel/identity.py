@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cortex_otel import guard
 from cortex_otel.semconv import TIERS
 from cortex_otel_exporters import native
+from cortex_otel_exporters.disk import make_private_directory, write_new
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -335,21 +336,11 @@ def _installation_key(home: Path | None) -> bytes:
         pass
     key = secrets.token_bytes(32)
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Written under a temporary name and linked, so that a process that starts at the same
-        # moment never reads a partial key; the first one to link wins.
-        temporary = home / f".text-hash.key.{os.getpid()}.{secrets.token_hex(4)}"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        make_private_directory(home)
         try:
-            os.write(descriptor, key)
-        finally:
-            os.close(descriptor)
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
+            write_new(path, key)
+        except FileExistsError:  # another process that starts at the same moment was first
             key = _read_key(path)
-        finally:
-            temporary.unlink()
     except OSError:
         pass
     return key

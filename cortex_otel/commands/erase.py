@@ -17,7 +17,8 @@ from cortex_otel.query.zones import project_zone
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from cortex_otel.commands.parsing import Commands
     from cortex_otel.operate.erasure import Erasure
@@ -124,7 +125,7 @@ def _erase_user(arguments: argparse.Namespace, settings: Settings) -> int:
     if not arguments.json:
         for message in _proof(done, hashes):
             line(message)
-    return _FAILED if done.places or any(done.after.values()) else 0
+    return 0 if done.is_whole and not any(done.after.values()) else _FAILED
 
 
 def _erase_more(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -155,7 +156,9 @@ def _erase_more(arguments: argparse.Namespace, settings: Settings) -> int:
         with Progress(_("Erasing")) as progress:
             done = erasure.erase_before(settings, before_ns, day, progress.to)
     _show(done, arguments, is_done=True)
-    return 0
+    if done.places and not arguments.json:
+        line(_("Still there: {places}", places=_listed(done.places)))
+    return 0 if done.is_whole else _FAILED
 
 
 def _is_confirmed(arguments: argparse.Namespace, what: str) -> bool:
@@ -186,7 +189,10 @@ def _show(done: Erasure, arguments: argparse.Namespace, *, is_done: bool) -> Non
             "after": dict(done.after),
             "still_in": [str(path) for path in done.places],
             "in_sums": done.is_in_sums,
-            "notes": done.notes,
+            "not_searched": [str(path) for path in done.unread],
+            "damaged": [str(path) for path in done.damaged],
+            "locked": [str(path) for path in done.locked],
+            "failed": [{"file": str(path), "reason": why} for path, why in done.failed],
         }
         line(json.dumps(facts, ensure_ascii=False, indent=2))
         return
@@ -200,17 +206,38 @@ def _show(done: Erasure, arguments: argparse.Namespace, *, is_done: bool) -> Non
             )
         else:
             line(f"{_(title)}: {before:,}")
-    for note in done.notes:
-        complain(note)
+    for message in _troubles(done):
+        complain(message)
+
+
+def _troubles(done: Erasure) -> Iterator[str]:
+    for path in done.locked:
+        yield _("{path} is locked by another process: run this again", path=path)
+    for path, why in done.failed:
+        yield _(
+            "{path} can't be written or deleted ({reason}): mend that, and run this again",
+            path=path,
+            reason=why,
+        )
+    for path in done.damaged:
+        yield _("{path} was damaged: what couldn't be read of it was deleted", path=path)
+    for path in done.unread:
+        yield _(
+            "{path} can't be read to its end, and may hold the hash: delete it, or run this again "
+            "as somebody who may read it",
+            path=path,
+        )
+
+
+def _listed(paths: Iterable[Path]) -> str:
+    return ", ".join(str(path) for path in paths)
 
 
 def _proof(done: Erasure, hashes: tuple[str, ...]) -> Iterator[str]:
     shown = ", ".join(hashes)
     if done.places:
-        yield _(
-            "The hash is still in: {places}", places=", ".join(str(path) for path in done.places)
-        )
-    else:
+        yield _("The hash is still in: {places}", places=_listed(done.places))
+    elif not done.unread:
         yield _("No file holds the hash any more: {hashes}", hashes=shown)
     if done.is_in_sums:
         yield _("What events deleted earlier had added to sums stays: sums name nobody.")

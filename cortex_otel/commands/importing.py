@@ -54,6 +54,7 @@ _FILE_ERRORS = {
     "gzip_damaged": N_("{name}: the compressed file is damaged; nothing of it is taken"),
 }
 _CSV_ERRORS = {
+    "no_csv": N_("the header line can't be read as CSV: check its quotes and its length"),
     "no_columns": N_("the CSV has no header line with names of columns"),
     "no_column": N_("no such column: {what}"),
     "no_time": N_("no column is the time: say which with --map COLUMN=time (there are {what})"),

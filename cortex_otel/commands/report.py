@@ -53,9 +53,10 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write the report; 1 if that can't be done now, 2 if the week makes no sense."""
     # Imported here: only this command needs it.
-    from cortex_otel.operate.report import made, steps, write  # noqa: PLC0415
+    from cortex_otel.operate.report import made, steps  # noqa: PLC0415
     from cortex_otel.show.report import shelf  # noqa: PLC0415
     from cortex_otel.show.report.weeks import last_week, parse_week  # noqa: PLC0415
+    from cortex_otel_exporters.disk import write_whole  # noqa: PLC0415
 
     zone = project_zone(settings.time_zone)
     week = parse_week(arguments.week) if arguments.week else last_week(time.time_ns(), zone)
@@ -72,7 +73,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             path = Path(arguments.out).expanduser().resolve()
         else:
             path.parent.mkdir(mode=0o700, exist_ok=True)
-        write(path, pages)
+        write_whole(path, pages)
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         complain(_("{path} can't be written: {reason}", path=arguments.out or path, reason=reason))

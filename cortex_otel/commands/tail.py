@@ -65,7 +65,8 @@ class Follower:
             self._watermark = newest_key(connection)
             return newest(connection, self._event_filter, count)[::-1]
         finally:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     def poll(self) -> list[Event]:
         """Events committed since the last call, at most a thousand; none without a database.

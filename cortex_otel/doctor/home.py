@@ -160,7 +160,8 @@ def _transaction(path: Path) -> Iterator[Finding]:
             try:
                 connection.execute("INSERT INTO ledger VALUES (0, 'event', 'doctor', '', 1)")
             finally:
-                connection.execute("ROLLBACK")
+                if not connection.get_autocommit():  # on a full disk SQLite does by itself
+                    connection.execute("ROLLBACK")
     except apsw.Error as error:
         yield problem(
             "transaction_failed",

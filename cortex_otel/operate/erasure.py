@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Final
 import apsw
 
 from cortex_otel.identity import IdentityResolver
-from cortex_otel.operate import ballast
-from cortex_otel.operate.hash_search import count_lines, erase_lines, holds, places_of
+from cortex_otel.operate import ballast, home_files
+from cortex_otel.operate.hash_search import holds, is_theirs, search
 from cortex_otel.operate.job import JobError
 from cortex_otel.operate.turns import Turns
 from cortex_otel.process.measures import measures_of
-from cortex_otel.query.analysis import SUFFIX
 from cortex_otel_exporters.jsonl.files import log_names
+from cortex_otel_exporters.jsonl.rewriting import count_lines, delete_before, erase_lines
 from cortex_otel_exporters.sqlite import space
 from cortex_otel_exporters.sqlite.erasure import blank_last_context, counts, erase_user
 from cortex_otel_exporters.sqlite.expiry import (
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cortex_otel.settings import Settings
-    from cortex_otel_exporters.jsonl.files import LogName
 
 __all__ = [
     "AmbiguousUserError",
@@ -65,18 +64,7 @@ _HEX: Final = frozenset("0123456789abcdef")
 _HASH_DIGITS, _MIN_DIGITS = 64, 8
 _SECONDS_LOCKED: Final = 30.0
 _SECONDS_FOR_READERS: Final = 10.0
-#: What is derived of the events, or of no use without the database.
-_DATABASE_SUFFIXES: Final = (
-    "-wal",
-    "-shm",
-    "-journal",
-    SUFFIX,
-    f"{SUFFIX}-wal",
-    f"{SUFFIX}-shm",
-    f"{SUFFIX}-journal",
-    ballast.BALLAST_SUFFIX,
-    "",
-)
+_AFTER_ALL_DAYS: Final = "9999-99-99"
 
 
 class AmbiguousUserError(ValueError):
@@ -100,11 +88,22 @@ class Erasure:
     """Rows: ``users``, ``events``, ``sessions``, ``days``; ``log_lines``, ``files``."""
     after: Counter[str] = field(default_factory=Counter)
     places: list[Path] = field(default_factory=list)
-    """Files that hold the hash all the same."""
+    """Files that hold the hash all the same, or that should be gone."""
+    unread: list[Path] = field(default_factory=list)
+    """Files that couldn't be searched to their ends: they may hold it."""
+    damaged: list[Path] = field(default_factory=list)
+    """Log files written anew as far as they could be read; the rest went."""
+    locked: list[Path] = field(default_factory=list)
+    """Log files that another process kept locked."""
+    failed: list[tuple[Path, str]] = field(default_factory=list)
+    """Files that couldn't be written anew or deleted, and why."""
     is_in_sums: bool = False
     """Retention had deleted events before: what they added to sums that name nobody stays."""
-    notes: list[str] = field(default_factory=list)
-    """What a person should know, in English."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left, as far as that can be seen."""
+        return not (self.places or self.unread or self.locked or self.failed)
 
 
 def hashes_of(settings: Settings, text: str) -> tuple[str, ...]:
@@ -149,9 +148,7 @@ def stored(settings: Settings, hashes: Iterable[str]) -> Counter[str]:
         contextlib.closing(open_reader(settings.database)) as connection,
     ):
         found = counts(connection, _user_keys(connection, hashes))
-    found["log_lines"] = sum(
-        count_lines(settings.log_directory / name.text, hashes) for name in _logs(settings)
-    )
+    found["log_lines"] = count_lines(settings.log_directory, is_theirs(hashes))
     return found
 
 
@@ -192,12 +189,12 @@ def erase_users(
             if holds(settings.database, hashes):  # in the gaps of pages, from before
                 connection.execute("VACUUM")
                 _empty_log(connection)
-    for name in _logs(settings):
-        path = settings.log_directory / name.text
-        if not erase_lines(path, hashes, _SECONDS_LOCKED):
-            erasure.notes.append(f"{path} is locked by another process: run this again")
+    home_files.delete_left_overs(settings)
+    erasure.locked, erasure.damaged, erasure.failed = erase_lines(
+        settings.log_directory, is_theirs(hashes), _SECONDS_LOCKED
+    )
     erasure.after = stored(settings, hashes)
-    erasure.places = list(places_of(settings, hashes))
+    erasure.places, erasure.unread = search(settings, hashes)
     return erasure
 
 
@@ -238,40 +235,38 @@ def erase_before(
             space.give_back(connection, _SECONDS_LOCKED, 0)
             _empty_log(connection)
             erasure.after = _all_counts(connection)
-    names = _logs(settings)
-    gone = [name for name in names if name.day < day]
-    for name in gone:
-        (settings.log_directory / name.text).unlink(missing_ok=True)
-    erasure.before["files"], erasure.after["files"] = len(names), len(names) - len(gone)
+    home_files.delete_left_overs(settings)
+    erasure.before["files"] = len(log_names(settings.log_directory))
+    _gone, erasure.locked = delete_before(settings.log_directory, day, _SECONDS_LOCKED)
+    erasure.after["files"] = len(log_names(settings.log_directory))
     return erasure
 
 
 def erase_all(settings: Settings) -> Erasure:
-    """Delete the database, everything derived of it, the log files and the reports.
+    """Delete all that was recorded, and all that was made of it; see :mod:`.home_files`.
 
     Servers that run go on in a new database. Settings and keys stay.
-
-    Raises:
-        OSError: a file can't be deleted.
     """
-    erasure = Erasure()
-    erasure.before = _readable_counts(settings)
-    aside = settings.database.parent.glob(f"{settings.database.name}.corrupt-*")
-    files = [
-        *(
-            settings.database.with_name(settings.database.name + each)
-            for each in _DATABASE_SUFFIXES
-        ),
-        *aside,
-        *(settings.log_directory / name.text for name in _logs(settings)),
-        *(settings.home / "reports").glob("*.pdf"),
-    ]
-    existing = [path for path in files if path.exists()]
-    for path in existing:
-        path.unlink(missing_ok=True)
-    erasure.before["files"] = len(existing)
+    erasure = Erasure(before=_readable_counts(settings))
+    started_ns = time.time_ns()
+    with contextlib.suppress(OSError):  # a file that is being compressed would come back
+        deleted, _locked = delete_before(settings.log_directory, _AFTER_ALL_DAYS, _SECONDS_LOCKED)
+        erasure.before["files"] = deleted
+    for path in home_files.recorded(settings):
+        try:
+            home_files.delete(path)
+            erasure.before["files"] += 1
+        except OSError as error:
+            erasure.failed.append((path, error.strerror or type(error).__name__))
+    erasure.places = [path for path in home_files.recorded(settings) if _is_older(path, started_ns)]
     erasure.after = _readable_counts(settings)  # what was recorded since
     return erasure
+
+
+def _is_older(path: Path, than_ns: int) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return path.lstat().st_mtime_ns < than_ns
+    return False
 
 
 @contextlib.contextmanager
@@ -330,9 +325,8 @@ def _readable_counts(settings: Settings) -> Counter[str]:
 
 def _forget_derived(settings: Settings) -> None:
     """Delete the compact form of the events: it is made again when somebody asks."""
-    for suffix in _DATABASE_SUFFIXES:
-        if suffix.startswith(SUFFIX):
-            settings.database.with_name(settings.database.name + suffix).unlink(missing_ok=True)
+    for path in home_files.derived(settings):
+        path.unlink(missing_ok=True)
 
 
 def _empty_log(connection: apsw.Connection) -> None:
@@ -343,7 +337,3 @@ def _empty_log(connection: apsw.Connection) -> None:
         if not space.wal_bytes(connection) or time.monotonic() > deadline:
             return
         time.sleep(0.1)
-
-
-def _logs(settings: Settings) -> list[LogName]:
-    return log_names(settings.log_directory)

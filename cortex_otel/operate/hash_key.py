@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import secrets
 from typing import TYPE_CHECKING
 
 from cortex_otel.identity import USER_HASH_KEY_FILE
-from cortex_otel_exporters.disk import make_private_directory
+from cortex_otel_exporters.disk import make_private_directory, write_new, writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +33,7 @@ def rotate(settings: Settings, keep_old: Path | None) -> bool:
 
     Args:
         settings: where it is.
-        keep_old: a new file that the old key goes to; ``None``: it is forgotten.
+        keep_old: a new file that the old key goes to, if there is one; ``None``: it is forgotten.
 
     Returns:
         Whether there was a key before.
@@ -43,24 +45,21 @@ def rotate(settings: Settings, keep_old: Path | None) -> bool:
     """
     if settings.user_hash_key:
         raise KeyInEnvironmentError
+    if keep_old is not None and os.path.lexists(keep_old):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(keep_old))
     make_private_directory(settings.home)
     path = settings.home / USER_HASH_KEY_FILE
     old = path.read_bytes() if path.exists() else b""
-    if keep_old is not None:
-        _write(keep_old, old)
-    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    kept = keep_old if old else None
     try:
-        _write(new, f"{new_key()}\n".encode())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+        with writing(path) as file:
+            file.write(f"{new_key()}\n".encode())
+            file.flush()  # what it is about to replace goes only if there is room for it
+            if kept is not None:
+                write_new(kept, old)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            if kept is not None and old == path.read_bytes() == kept.read_bytes():
+                kept.unlink()
+        raise
     return bool(old)
-
-
-def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.write(descriptor, content)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

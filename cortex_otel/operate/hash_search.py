@@ -1,89 +1,99 @@
-"""A user's hash in files: lines of the log are erased, other files are found."""
+"""Where a user's hash is: in which lines of the log, and in which files."""
 
 from __future__ import annotations
 
-import contextlib
-import gzip
 import os
-from typing import TYPE_CHECKING, Final
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from cortex_otel_exporters.jsonl.files import locked, release, without_half_line
+from cortex_otel_exporters.jsonl.rewriting import Pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator
 
     from cortex_otel.settings import Settings
 
-__all__ = ["count_lines", "erase_lines", "holds", "places_of"]
+__all__ = ["Found", "holds", "is_theirs", "search"]
 
 _HASH_DIGITS: Final = 64
-_PIECE: Final = 1 << 20
+#: How often directories are listed again: a file may get another name while it is looked for.
+_MAX_ROUNDS: Final = 5
 
 
-def places_of(settings: Settings, hashes: Iterable[str]) -> Iterator[Path]:
-    """Files of the home, and log files, that hold any of the hashes."""
-    hashes = tuple(hashes)
-    files = {*settings.home.rglob("*"), *settings.log_directory.rglob("*")}
-    for path in sorted(files):
-        if path.is_file() and not path.is_symlink() and holds(path, hashes):
-            yield path
+class Found(NamedTuple):
+    """What a search for hashes has found."""
+
+    places: list[Path]
+    """Files that hold one."""
+    unread: list[Path]
+    """Files and directories that couldn't be read, or not to their ends, and may hold one."""
 
 
-def count_lines(path: Path, hashes: tuple[str, ...]) -> int:
-    """How many lines of a log file, compressed or not, are of these users."""
-    with contextlib.suppress(FileNotFoundError):
-        return sum(_is_theirs(line, hashes) for line in _lines(path))
-    return 0
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        yield from file
-
-
-def _is_theirs(line: bytes, hashes: tuple[str, ...]) -> bool:
-    return any(each.encode() in line for each in hashes)
-
-
-def erase_lines(path: Path, hashes: tuple[str, ...], timeout_seconds: float) -> bool:
-    """Write a log file anew without their lines; who appends meanwhile goes on in the new one.
-
-    Returns:
-        ``False`` if another process held its lock for that long: nothing is changed.
-    """
-    if not count_lines(path, hashes):
-        return True
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        if not locked(descriptor, timeout_seconds):
-            return False
-        if path.suffix != ".gz":
-            without_half_line(descriptor, os.fstat(descriptor).st_size)
-        new = path.with_name(f".{path.name}.erasing")
-        try:
-            with gzip.open(new, "wb") if path.suffix == ".gz" else new.open("wb") as file:
-                new.chmod(0o600)
-                file.writelines(line for line in _lines(path) if not _is_theirs(line, hashes))
-            new.replace(path)
-        finally:
-            new.unlink(missing_ok=True)
-    finally:
-        release(descriptor)
-    return True
-
-
-def holds(path: Path, hashes: tuple[str, ...]) -> bool:
-    """Whether a file holds one of the hashes, over the ends of pieces too."""
+def is_theirs(hashes: Iterable[str]) -> Callable[[bytes], bool]:
+    """Whether a line of the log is of these users."""
     needles = [each.encode() for each in hashes]
+    return lambda line: any(needle in line for needle in needles)
+
+
+def search(settings: Settings, hashes: Iterable[str]) -> Found:
+    """Look for hashes in every file of the home, and of the directory of the log."""
+    found = Found([], [])
+    seen: set[Path] = set()
+    hashes = tuple(hashes)
+    for _ in range(_MAX_ROUNDS):
+        unread: set[Path] = set()
+        files = {*_files(settings.home, unread), *_files(settings.log_directory, unread)}
+        if not (new := (files | unread) - seen):
+            break
+        seen |= new
+        for path in sorted(new):
+            state = "unread" if path in unread else _state(path, hashes)
+            if state == "held":
+                found.places.append(path)
+            elif state == "unread":
+                found.unread.append(path)
+    return found
+
+
+def holds(path: Path, hashes: Iterable[str]) -> bool:
+    """Whether a file is known to hold one of the hashes."""
+    return _state(path, hashes) == "held"
+
+
+def _files(directory: Path, unread: set[Path]) -> Iterator[Path]:
+    def failed(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            unread.add(Path(error.filename))
+
+    for parent, _directories, names in os.walk(directory, onerror=failed):
+        yield from (Path(parent, name) for name in names)
+
+
+def _state(path: Path, hashes: Iterable[str]) -> Literal["held", "clean", "unread"]:
+    needles = [each.encode() for each in hashes]
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return "clean"
+        pieces = Pieces(path)
+        if _are_in(pieces, needles):
+            return "held"
+        if not pieces.is_cut:
+            return "clean"
+        # It is called compressed, and may not be.
+        return "held" if _are_in(Pieces(path, is_compressed=False), needles) else "unread"
+    except FileNotFoundError:
+        return "clean"
+    except OSError:
+        return "unread"
+
+
+def _are_in(pieces: Iterable[bytes], needles: list[bytes]) -> bool:
+    """Over the ends of pieces, too."""
     rest = b""
-    with (
-        contextlib.suppress(OSError, EOFError),
-        gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file,
-    ):
-        while piece := file.read(_PIECE):
-            joined = rest + piece
-            if any(needle in joined for needle in needles):
-                return True
-            rest = joined[-_HASH_DIGITS:]
+    for piece in pieces:
+        joined = rest + piece
+        if any(needle in joined for needle in needles):
+            return True
+        rest = joined[-_HASH_DIGITS:]
     return False

@@ -24,6 +24,7 @@ from cortex_otel_exporters.sqlite.reader import (
     store_error,
 )
 from cortex_otel_exporters.sqlite.schema import NotOursError, SchemaNewerError
+from cortex_otel_exporters.sqlite.transactions import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -252,9 +253,8 @@ class Leases:
             if not self._database.exists():
                 raise StoreMissingError(self._database)
             connection = open_for_writing(self._database, busy_timeout_ms=self._busy_timeout_ms)
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
+            with transaction(connection):
+                yield connection
         except apsw.Error as error:
             raise store_error(error, self._database) from error
         except (NotOursError, SchemaNewerError, OSError) as error:
@@ -262,7 +262,7 @@ class Leases:
             raise StoreUnreadableError(self._database, "unreadable", str(error)) from error
         finally:
             if connection is not None:
-                connection.close()  # rolls back what wasn't committed
+                connection.close()
 
 
 def one_line(text: str) -> str:

@@ -6,9 +6,6 @@ wants to tell of it asks :func:`cortex_otel.show.report.shelf.newest` for its ad
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -20,20 +17,18 @@ from cortex_otel.show.report import pdf, shelf
 from cortex_otel.show.report.content import content
 from cortex_otel.show.report.facts import gather, steps
 from cortex_otel.show.report.weeks import last_week
+from cortex_otel_exporters.disk import write_whole
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError, open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from cortex_otel.settings import Settings
     from cortex_otel.show.report.weeks import Week
 
-__all__ = ["REPORT", "made", "steps", "write"]
+__all__ = ["REPORT", "made", "steps"]
 
 _MONDAY, _HOUR = 0, 8
-_TEMPORARY: Final = ".cortex-report-"
-_SECONDS_OF_A_WRITE: Final = 3600
 
 
 def made(
@@ -60,30 +55,6 @@ def made(
     return pdf.typeset(content(facts, language))
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, at once: nobody sees a part of it.
-
-    Raises:
-        OSError: it can't be written; what was there before is still there.
-    """
-    if path.exists() and not path.is_file():  # renamed over, a device would be gone
-        raise FileExistsError(errno.EEXIST, "not a regular file", str(path))
-    temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}.{path.name}")
-    try:
-        descriptor = os.open(
-            temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600
-        )
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-
-
 def _run(settings: Settings) -> str:
     """Write the report of the last week that is over."""
     week = last_week(time.time_ns(), project_zone(settings.time_zone))
@@ -93,7 +64,7 @@ def _run(settings: Settings) -> str:
         for each in wanted:
             pages = made(settings, week, each)
             folder.mkdir(mode=0o700, exist_ok=True)
-            write(folder / shelf.file_name(week, each), pages)
+            write_whole(folder / shelf.file_name(week, each), pages)
     except StoreMissingError:
         return "nothing is recorded yet: no report"
     except (StoreError, QueryError) as error:
@@ -111,18 +82,12 @@ def _languages(settings: Settings) -> tuple[str, ...]:
 
 
 def _prune(settings: Settings) -> int:
-    """Delete what is older than the last weeks that are kept, and what a killed run left."""
+    """Delete what is older than the last weeks that are kept."""
     reports = shelf.kept(settings.home)
     weeks = sorted({report.week for report in reports}, reverse=True)
     kept = set(weeks[: settings.report_weeks])
     old = [report.path for report in reports if report.week not in kept]
-    before = time.time() - _SECONDS_OF_A_WRITE
-    left = [
-        path
-        for path in shelf.folder(settings.home).glob(f"{_TEMPORARY}*")
-        if path.lstat().st_mtime < before
-    ]
-    for path in (*old, *left):
+    for path in old:
         path.unlink(missing_ok=True)
     return len(old)
 

@@ -31,12 +31,12 @@ from cortex_otel_exporters.sqlite.expiry import (
     ROLLUPS,
     SESSIONS,
     delete_some,
-    transaction,
 )
 from cortex_otel_exporters.sqlite.files import open_for_writing
 from cortex_otel_exporters.sqlite.orphans import delete_orphans
 from cortex_otel_exporters.sqlite.reader import StoreError, open_reader, store_error
 from cortex_otel_exporters.sqlite.size_cap import oldest_hour_end
+from cortex_otel_exporters.sqlite.transactions import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable

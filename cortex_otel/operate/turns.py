@@ -11,7 +11,8 @@ import apsw
 
 from cortex_otel.operate import ballast
 from cortex_otel_exporters.sqlite import space
-from cortex_otel_exporters.sqlite.expiry import Pace, transaction
+from cortex_otel_exporters.sqlite.expiry import Pace
+from cortex_otel_exporters.sqlite.transactions import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable

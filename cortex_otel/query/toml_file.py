@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import re
 import stat
-import tempfile
 import tomllib
 from typing import TYPE_CHECKING, Any, Final
 
 from cortex_otel.locale import N_
+from cortex_otel_exporters.disk import make_private_directory, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,15 +104,5 @@ def replace(path: Path, text: str, expected: dict[str, Any]) -> None:
         raise TomlFileError(
             N_("{path} is written in a way that can't be changed here: edit it by hand"), path=path
         )
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)  # noqa: PTH105 - both are texts already
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)  # noqa: PTH108
-        raise
+    make_private_directory(path.parent)
+    write_whole(path, text.encode())

@@ -28,13 +28,16 @@ GOOD = text(call(1))
         (lambda path: path.write_bytes(b"SQLite format 3\0" + bytes(5000)), "is a SQLite database"),
         (lambda path: path.write_text("just some prose\n" * 5), "is neither JSON lines"),
         (lambda path: path.write_text('"","",""\n'), "has no header line with names"),
+        (lambda path: path.write_text('time,event,"na"me"\n'), "the header line can't be read"),
+        (lambda path: path.write_text(f"time,event,{'x' * 200_000}\n"), "the header line can't be"),
+        (lambda path: path.write_text("time,event,a\rb\n1,2,3\n"), "the header line can't be"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_none(run, logs, make, said):
     path = logs / "file"
     make(path)
     (logs / "good.jsonl").write_text(GOOD)
-    run("import", logs / "good.jsonl", path, code=2 if "header line with" in said else 1)
+    run("import", logs / "good.jsonl", path, code=2 if "header line" in said else 1)
     assert said in run.errors
     assert run.errors.count("\n") == 1
     assert not home().exists(), "nothing of any file is imported"

@@ -8,11 +8,13 @@ from datetime import date, timedelta
 
 import pytest
 from log_kit import lines
-from store_kit import end, ledger, record, start, wait_for
+from store_kit import end, held, ledger, record, start, wait_for
 
+from cortex_otel.operate import logs as job
 from cortex_otel.operate.jobs import JOBS
 from cortex_otel.operate.logs import LOGS, keep_logs
 from cortex_otel.settings import read_environment
+from cortex_otel_exporters.disk import UNFINISHED, writing
 from cortex_otel_exporters.jsonl import upkeep
 from cortex_otel_exporters.jsonl.files import log_names, name_of
 from cortex_otel_exporters.jsonl.log_file import LogFile
@@ -140,17 +142,16 @@ def test_killed_before_the_plain_one_went(policy, logs, write):
 
 
 def test_killed_in_the_middle(policy, logs, write):
-    path = write(1, 7)
-    unfinished = path.with_name(f"{path.name}.gz.tmp")
-    unfinished.write_bytes(b"\x1f\x8b half")
+    write(1, 7)
+    left = logs / f".0123{UNFINISHED}"
+    left.write_bytes(b"\x1f\x8b half")
+    with writing(logs / "of another process") as file:
+        file.write(b"whole")
+        assert numbers(logs) == [7]
+        assert compress(policy) == 1
     assert numbers(logs) == [7]
-    assert compress(policy) == 1
-    assert numbers(logs) == [7]
-    orphan = logs / "cortex-2026-01-01.001.jsonl.gz.tmp"
-    orphan.write_bytes(b"\x1f\x8b half")
-    compress(policy)
-    assert not orphan.exists()
-    assert not unfinished.exists()
+    assert not left.exists()
+    assert (logs / "of another process").read_bytes() == b"whole"
 
 
 @pytest.mark.system
@@ -166,13 +167,13 @@ def test_kill_9_while_compressing(policy, logs, home):
     compress(LogPolicy(path))
     """
     process = start(code, logs)
-    wait_for(lambda: list(logs.glob("*.tmp")) or process.poll() is not None)
+    wait_for(lambda: list(logs.glob(f"*{UNFINISHED}")) or process.poll() is not None)
     process.kill()
     end(process, quiet=False)
     compress(policy)
     assert names(logs) == ["cortex-2026-11-01.001.jsonl.gz"]
     assert gzip.decompress((logs / names(logs)[0]).read_bytes()) == content
-    assert not list(logs.glob("*.tmp"))
+    assert not list(logs.glob(f"*{UNFINISHED}"))
 
 
 # --- deleting -------------------------------------------------------------------------------------
@@ -305,6 +306,51 @@ def test_the_job_says_what_it_did_and_enters_it(make_writer, home, logs, aged):
     assert ledger(home / "cortex.db", "log_file") == {"deleted|age": 2}
     assert keep_logs(settings) == "0 files compressed"
     assert numbers(logs) == [1, 0]
+
+
+def test_what_the_job_deletes_is_entered_when_the_lock_is_free(
+    make_writer, home, aged, monkeypatch
+):
+    settings = read_environment({}, overrides={"home": home, "time_zone": "UTC"})
+    aged(100, 99, 0)
+    writer = make_writer(level="CRITICAL")
+    writer.submit(record())
+    assert writer.shutdown()
+    monkeypatch.setattr(job, "_SECONDS_LOCKED", 0.5)
+    with held(home / "cortex.db"):
+        told = keep_logs(settings)
+    assert told == (
+        "0 files compressed, 2 deleted by age, "
+        "to be entered into the ledger later (the database: locked)"
+    )
+    assert ledger(home / "cortex.db", "log_file") == {}
+    left = next((home / "writers").glob("*.json"))
+    left.rename(left.with_name("999999999-1.json"))  # who left it is gone
+    writer = make_writer(level="CRITICAL")
+    writer.submit(record(1))
+    assert writer.shutdown()
+    assert ledger(home / "cortex.db", "log_file") == {"deleted|age": 2}
+    assert not list((home / "writers").iterdir())
+
+
+def test_what_was_deleted_before_an_error_is_entered(make_writer, home, logs, aged, monkeypatch):
+    from cortex_otel.operate.job import JobError
+
+    aged(100, 99, 98, 0)
+    writer = make_writer(level="CRITICAL")
+    writer.submit(record())
+    assert writer.shutdown()
+    real = upkeep._delete
+
+    def refuse(path):
+        if len(names(logs)) == 3:
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(upkeep, "_delete", refuse)
+    with pytest.raises(JobError, match="Permission denied"):
+        keep_logs(read_environment({}, overrides={"home": home, "time_zone": "UTC"}))
+    assert ledger(home / "cortex.db", "log_file") == {"deleted|age": 1}
 
 
 def test_the_job_fails_in_one_line_without_a_path(home, logs, write, monkeypatch):

@@ -19,13 +19,13 @@ import seeding
 from patience import PATIENCE
 
 from cortex_otel import cli
-from cortex_otel.operate import report as job
 from cortex_otel.operate.job import JobError
 from cortex_otel.operate.jobs import JOBS
 from cortex_otel.query.zones import zone
 from cortex_otel.settings import Settings
 from cortex_otel.show.report import pdf, shelf
 from cortex_otel.show.report.weeks import Week, last_week
+from cortex_otel_exporters import disk
 
 SEOUL = "Asia/Seoul"
 REPORT = next(each for each in JOBS if each.name == "report")
@@ -180,16 +180,13 @@ def test_the_job_keeps_so_many_weeks_and_nothing_else_is_touched(settings):
             (folder / shelf.file_name(week, language)).write_bytes(b"%PDF")
     (folder / "notes.txt").write_text("mine")
     (folder / "cortex-report-2026-W01-en.pdf.bak").write_text("mine")
-    (folder / ".cortex-report-9.left.pdf").write_text("of a run that was killed")
-    os.utime(folder / ".cortex-report-9.left.pdf", (1, 1))
-    (folder / ".cortex-report-10.busy.pdf").write_text("of one that is running")
+    left = folder / f".0123{disk.UNFINISHED}"
+    left.write_text("of a run that was killed")
     assert REPORT.run(replace(settings, report_weeks=3)).endswith("8 old ones deleted")
     kept = {report.week.name for report in shelf.kept(settings.home)}
     assert kept == {last().name, "2026-W06", "2026-W05"}
-    assert {"notes.txt", "cortex-report-2026-W01-en.pdf.bak", ".cortex-report-10.busy.pdf"} <= set(
-        names(settings.home)
-    )
-    assert ".cortex-report-9.left.pdf" not in names(settings.home)
+    assert {"notes.txt", "cortex-report-2026-W01-en.pdf.bak"} <= set(names(settings.home))
+    assert not left.exists()
 
 
 def test_the_job_without_a_store_has_nothing_to_do(tmp_path):
@@ -219,7 +216,7 @@ def test_a_disk_that_is_full_leaves_what_was_there(settings, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space"):
-            job.write(path, b"%PDF newer")
+            disk.write_whole(path, b"%PDF newer")
         with pytest.raises(JobError, match="No space left on device"):
             REPORT.run(settings)
     assert names(settings.home) == [path.name]

@@ -5,12 +5,12 @@ Formats: https://age-encryption.org/v1, and SSH keys (ed25519, RSA).
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel.locale import N_
 from cortex_otel.operate.backup.errors import BackupError, BackupSettingsError, disk_errors
+from cortex_otel_exporters.disk import write_new
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,13 +101,5 @@ def new_key(path: Path) -> str:
     if path.exists() or path.is_symlink():
         raise BackupError(N_("{path} already exists: choose another file"), path=path)
     with disk_errors(path):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(f"# created: {created}\n# public key: {public}\n{identity}\n")
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            path.unlink()
-            raise
+        write_new(path, f"# created: {created}\n# public key: {public}\n{identity}\n".encode())
     return public

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import shutil
 import stat
-import tempfile
 import time
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import apsw
@@ -34,11 +32,13 @@ from cortex_otel.operate.backup.series import Series, exclusive, read_series, wr
 from cortex_otel.operate.backup.snapshot import copy_database, inspect
 from cortex_otel.operate.backup.target import open_target
 from cortex_otel.operate.backup.verifying import check_archive, check_database, read_back
+from cortex_otel.operate.backup.work_directory import BACKUP, work_directory
 from cortex_otel.query.zones import project_zone
 from cortex_otel_exporters.sqlite.reader import StoreMissingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from cortex_otel.operate.backup.listing import Copy
     from cortex_otel.operate.backup.target import Target
@@ -55,7 +55,6 @@ STEPS = {
     "store": N_("Storing"),
     "verify": N_("Reading back"),
 }
-_WORK_PREFIX = ".backup-"
 #: Times the database that must be free in the home: for the copy, and an archive that is smaller.
 _SPACE_FACTOR = 2
 
@@ -93,7 +92,7 @@ def make_copy(
     identities = read_identities(settings.backup_identity) if settings.backup_identity else None
     if not settings.database.exists():
         raise StoreMissingError(settings.database)
-    with exclusive(settings.home), _work_directory(settings.home) as work:
+    with exclusive(settings.home), work_directory(settings.home, BACKUP) as work:
         series = read_series(settings.home)
         own = [copy for copy in list_copies(target) if copy.name.series == series.name]
         if series.target == target.label and not own and not is_first:
@@ -116,22 +115,6 @@ def make_copy(
         deleted = _delete_superseded(target, own, name, settings)
     was_opened = identities is not None or not keys
     return Made(manifest, target.label, deleted, was_opened)
-
-
-@contextlib.contextmanager
-def _work_directory(home: Path) -> Iterator[Path]:
-    """A place for the copy, of the modes and on the disk of what is copied; gone afterwards.
-
-    What a killed backup left is deleted first: nobody else's, since one runs at a time.
-    """
-    with disk_errors(home):
-        for left in home.glob(f"{_WORK_PREFIX}*"):
-            shutil.rmtree(left, ignore_errors=True)
-        work = Path(tempfile.mkdtemp(prefix=_WORK_PREFIX, dir=home))
-    try:
-        yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _pack(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+import apsw
 
 from cortex_otel.locale import N_
 from cortex_otel.operate.backup.errors import (
@@ -24,19 +25,20 @@ from cortex_otel.operate.backup.listing import choose, list_copies
 from cortex_otel.operate.backup.series import read_series
 from cortex_otel.operate.backup.target import open_target
 from cortex_otel.operate.backup.verifying import read_back, unpack_checked
-from cortex_otel_exporters.disk import make_private_directory
-from cortex_otel_exporters.sqlite.files import open_for_writing
+from cortex_otel.operate.backup.work_directory import RESTORE, work_directory
+from cortex_otel_exporters.disk import make_private_directory, move_new, writing
+from cortex_otel_exporters.sqlite.files import open_for_writing, trouble_of
 from cortex_otel_exporters.sqlite.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from cortex_otel.operate.backup.manifest import Manifest
     from cortex_otel.settings import Settings
 
 __all__ = ["Restored", "restore"]
 
-_WORK_PREFIX = ".restore-"
 #: What SQLite would take for a part of the restored database.
 _PARTS = ("", "-wal", "-shm", "-journal")
 
@@ -97,7 +99,7 @@ def restore(
             )
         identities = read_identities(file)
     total = manifest.stored_bytes
-    with _new_directory(home), _work_directory(home) as work:
+    with _new_directory(home), work_directory(home, RESTORE) as work:
         with disk_errors(home):
             if shutil.disk_usage(home).free < manifest.plain_bytes:
                 raise no_space(home)
@@ -107,8 +109,9 @@ def restore(
         except (CopyError, WrongKeyError) as error:
             error.about = str(copy.name)
             raise
-        open_for_writing(work / DATABASE).close()
-        return _publish(work, home, manifest)
+        _upgrade(work / DATABASE, home)
+        logs = home / LOGS if destination else settings.log_directory
+        return _publish(work, home, logs, manifest)
 
 
 def _check_free(home: Path, *, is_home: bool) -> None:
@@ -152,61 +155,53 @@ def _new_directory(home: Path) -> Iterator[None]:
         raise
 
 
-@contextlib.contextmanager
-def _work_directory(home: Path) -> Iterator[Path]:
-    """A place on the same disk, gone afterwards; what a killed restore left is deleted first."""
-    with disk_errors(home):
-        for left in home.glob(f"{_WORK_PREFIX}*"):
-            if not _is_running(left):
-                shutil.rmtree(left, ignore_errors=True)
-        work = Path(tempfile.mkdtemp(prefix=f"{_WORK_PREFIX}{os.getpid()}-", dir=home))
+def _upgrade(database: Path, home: Path) -> None:
+    """Bring a database to this version's schema."""
     try:
-        yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        with disk_errors(home):
+            open_for_writing(database).close()
+    except apsw.Error as error:
+        if trouble_of(error) == "disk_full":
+            raise no_space(home) from error
+        raise BackupError(
+            N_("{path} can't be used ({reason}): check the disk"), path=home, reason=str(error)
+        ) from error
 
 
-def _is_running(work: Path) -> bool:
-    from cortex_otel.query.writers import process_exists  # noqa: PLC0415 - only for what is left
-
-    pid = work.name.removeprefix(_WORK_PREFIX).partition("-")[0]
-    return pid.isdigit() and process_exists(int(pid))
-
-
-def _publish(work: Path, home: Path, manifest: Manifest) -> Restored:
+def _publish(work: Path, home: Path, logs: Path, manifest: Manifest) -> Restored:
     """Move what was checked to where it belongs; the database last, and whole at once."""
-    restored: list[Path] = []
-    kept = 0
-    with disk_errors(home):
-        if (work / LOGS).is_dir():
-            (home / LOGS).mkdir(mode=0o700, exist_ok=True)
-            for path in sorted((work / LOGS).iterdir()):
-                try:
-                    _move_new(path, home / LOGS / path.name)
-                    restored.append(home / LOGS / path.name)
-                except FileExistsError:
-                    kept += 1
+    has_logs = (work / LOGS).is_dir()
+    with _new_directory(logs) if has_logs else contextlib.nullcontext():
+        restored: list[Path] = []
+        kept = 0
         try:
-            _check_free(home, is_home=True)
-            _move_new(work / DATABASE, home / DATABASE)
-        except BaseException as error:
+            with disk_errors(logs):
+                for path in sorted((work / LOGS).iterdir()) if has_logs else ():
+                    try:
+                        _move_log(path, logs / path.name)
+                        restored.append(logs / path.name)
+                    except FileExistsError:
+                        kept += 1
+            with disk_errors(home):
+                _check_free(home, is_home=True)
+                try:
+                    move_new(work / DATABASE, home / DATABASE)
+                except FileExistsError:  # a process that records was faster
+                    raise _occupied(str(home / DATABASE)) from None
+        except BaseException:
             for path in restored:
                 path.unlink(missing_ok=True)
-            if isinstance(error, FileExistsError):  # a process that records was faster
-                raise _occupied(str(home / DATABASE)) from None
             raise
     return Restored(manifest, home / DATABASE, len(restored), kept)
 
 
-def _move_new(path: Path, destination: Path) -> None:
-    """Rename, unless there is something."""
+def _move_log(path: Path, destination: Path) -> None:
+    """Move a log file, to another disk as well."""
     try:
-        os.link(path, destination)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without links
-        if os.path.lexists(destination):
-            raise FileExistsError(destination) from None
-        path.rename(destination)
-    else:
+        move_new(path, destination)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with path.open("rb") as source, writing(destination, is_new=True) as copy:
+            shutil.copyfileobj(source, copy)
         path.unlink()

@@ -1,8 +1,9 @@
 """Which copies are of this home, and that only one backup runs at a time.
 
 ``backup.json`` beside the database has a random name for the copies of this home, so that several
-homes can share a target. It isn't in a copy, and counts on one machine alone: a home that was
-copied to another machine never deletes the copies of the first.
+homes can share a target. It isn't in a copy, and counts for one directory of one machine alone: a
+home that was copied, to another machine or beside the first, never deletes the copies of the first.
+Nor does one that was moved to another disk: its older copies stay until somebody deletes them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cortex_otel.locale import N_
 from cortex_otel.operate.backup.errors import BackupError, disk_errors
+from cortex_otel_exporters.disk import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,12 +50,12 @@ def read_series(home: Path) -> Series:
         BackupError: the file can't be read.
     """
     path = home / _FILE
-    series, is_of_this_machine = Series(secrets.token_hex(6)), True
+    series, is_of_this_home = Series(secrets.token_hex(6)), True
     try:
         with disk_errors(path), contextlib.suppress(FileNotFoundError):
             found = json.loads(path.read_bytes())
             series = Series(*(str(found[key]) for key in ("series", "target", "last")))
-            is_of_this_machine = found["machine"] == _machine(series.name)
+            is_of_this_home = found.get("home") == _identity(home, series.name)
     except (ValueError, KeyError, TypeError, RecursionError):
         series = Series("")
     if not _SERIES.fullmatch(series.name):
@@ -64,7 +66,7 @@ def read_series(home: Path) -> Series:
             ),
             path=path,
         )
-    return series if is_of_this_machine else Series(secrets.token_hex(6))
+    return series if is_of_this_home else Series(secrets.token_hex(6))
 
 
 def write_series(home: Path, series: Series) -> None:
@@ -74,31 +76,25 @@ def write_series(home: Path, series: Series) -> None:
         BackupError: it can't be written.
     """
     path = home / _FILE
-    temporary = home / f".{_FILE}.{os.getpid()}"
-    content = {
-        "series": series.name,
-        "machine": _machine(series.name),
-        "target": series.target,
-        "last": series.last,
-    }
     with disk_errors(path):
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        content = {
+            "series": series.name,
+            "home": _identity(home, series.name),
+            "target": series.target,
+            "last": series.last,
+        }
+        write_whole(path, json.dumps(content).encode())
 
 
-def _machine(series: str) -> str:
-    """A keyed hash of this machine; ``""`` where it has no id, as in most containers."""
+def _identity(home: Path, series: str) -> str:
+    """A keyed hash of this machine, which has no id in most containers, and of the directory."""
     try:
         machine = _MACHINE_ID.read_bytes().strip()
     except OSError:
         machine = b""
-    if not machine:
-        return ""
-    return hashlib.blake2b(machine, key=series.encode(), digest_size=16).hexdigest()
+    status = home.stat()
+    told = b"%d %d %b" % (status.st_dev, status.st_ino, machine)
+    return hashlib.blake2b(told, key=series.encode(), digest_size=16).hexdigest()
 
 
 @contextlib.contextmanager
@@ -106,7 +102,7 @@ def exclusive(home: Path) -> Iterator[None]:
     """Nobody else makes a copy of ``home`` meanwhile.
 
     Raises:
-        BackupError: somebody does.
+        BackupError: somebody does, or that can't be told.
     """
     try:
         import fcntl  # noqa: PLC0415 - absent on Windows
@@ -116,12 +112,13 @@ def exclusive(home: Path) -> Iterator[None]:
     with disk_errors(home):
         descriptor = os.open(home / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BackupError(
-                N_("another backup of {home} is running: wait until it is done"), home=home
-            ) from None
+        with disk_errors(home / _LOCK):  # files can't be locked everywhere
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BackupError(
+                    N_("another backup of {home} is running: wait until it is done"), home=home
+                ) from None
         yield
     finally:
         os.close(descriptor)

@@ -114,12 +114,13 @@ def inspect(path: Path) -> Facts:
     Raises:
         CopyError: it is damaged, or no store of this version or an older one.
     """
-    connection = apsw.Connection(
-        # Nothing is made beside it: no -wal, no -shm.
-        f"{path.absolute().as_uri()}?mode=ro&immutable=1",
-        flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
-    )
+    connection = None
     try:
+        connection = apsw.Connection(
+            # Nothing is made beside it: no -wal, no -shm.
+            f"{path.absolute().as_uri()}?mode=ro&immutable=1",
+            flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
+        )
         # Python handles Ctrl-C between two calls of it.
         connection.set_progress_handler(lambda: False, _INSTRUCTIONS_BETWEEN)
         connection.pragma("trusted_schema", False)  # noqa: FBT003 - the value of a pragma
@@ -140,7 +141,8 @@ def inspect(path: Path) -> Facts:
     except (NotOursError, apsw.Error) as error:
         raise _damaged() from error
     finally:
-        connection.close()
+        if connection is not None:
+            connection.close()
     return Facts(version, events, ledger)
 
 

@@ -40,7 +40,7 @@ class CsvError(Exception):
     """A table that can't be read as it is asked for.
 
     Args:
-        reason: ``no_columns``, ``no_time``, ``no_event`` or ``no_column``.
+        reason: ``no_csv``, ``no_columns``, ``no_time``, ``no_event`` or ``no_column``.
         what: the column, or those that there are.
     """
 
@@ -59,7 +59,7 @@ class Table:
         constants: fields that every row has.
 
     Raises:
-        CsvError: there is no such column, or none that says when and what.
+        CsvError: it is no CSV, or there is no such column, or none that says when and what.
     """
 
     def __init__(
@@ -67,7 +67,10 @@ class Table:
     ) -> None:
         text = header.decode("utf-8", "replace")
         self._delimiter = max(_DELIMITERS, key=text.count)
-        names = [name.strip() for name in self._cells(text)]
+        try:
+            names = [name.strip() for name in self._cells(text)]
+        except csv.Error:
+            raise CsvError("no_csv") from None
         if not any(names):
             raise CsvError("no_columns")
         for column in columns:

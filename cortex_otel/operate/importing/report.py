@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from cortex_otel.locale import N_
+from cortex_otel_exporters.disk import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -139,10 +138,6 @@ class RefusedLines:
                 return
             if self._count > _MAX_LISTED:
                 self._lines.append(f"…\t\tand {self._count - _MAX_LISTED} more\n")
-            temporary = path.with_name(f".{FILE_NAME}.{secrets.token_hex(4)}")
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-                file.write("file\tline\treason\n")
-                file.writelines(self._lines)
-            temporary.replace(path)
+            text = "".join(("file\tline\treason\n", *self._lines))
+            write_whole(path, text.encode("utf-8", "replace"))
             self.path = path

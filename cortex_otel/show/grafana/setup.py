@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from cortex_otel.locale import N_
 from cortex_otel.query.zones import project_zone
 from cortex_otel.settings import SettingError
+from cortex_otel_exporters.disk import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -218,11 +219,7 @@ def _left_over(directory: Path, written: Mapping[str, object]) -> list[Path]:
 def _write(path: Path, text: str, mode: int) -> None:
     """At once or not at all: Grafana may be reading."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.new")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with open(descriptor, "w", encoding="utf-8", newline="\n") as stream:  # noqa: PTH123 - the mode is there from the start
-        stream.write(text)
-    unfinished.replace(path)
+    write_whole(path, text.encode(), mode=mode)
 
 
 def _below(folder: Traversable, prefix: str = "") -> list[tuple[str, Traversable]]:

@@ -9,6 +9,8 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Final
 
+from cortex_otel_exporters.disk import make_private_directory, write_new
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -77,15 +79,6 @@ def _remove_invalid(path: Path) -> None:
 
 
 def _make_token(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Created atomically, and never readable by others whatever the umask; if two processes start at
-    # once, both use the first one's token.
-    temporary = path.with_name(f"{TOKEN_FILE}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{secrets.token_urlsafe(32)}\n")
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
-    finally:
-        temporary.unlink()
+    make_private_directory(path.parent)
+    with contextlib.suppress(FileExistsError):  # two that start at once use the first one's
+        write_new(path, f"{secrets.token_urlsafe(32)}\n".encode())

@@ -16,6 +16,7 @@ that every line can be parsed, and what a full disk leaves by the process that m
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -31,16 +32,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "Appended", "Appender", "LogName", "locked", "log_name", "log_names", "name_of", "release",
-    "without_half_line",
+    "Appended", "Appender", "LogName", "exclusively", "locked", "log_name", "log_names", "name_of",
+    "release", "without_half_line",
 ]  # fmt: skip
 
 _NAME: Final = re.compile(r"cortex-(\d{4}-\d\d-\d\d)\.(\d{3,9})\.jsonl(\.gz)?", re.ASCII)
 # Not through a link, and never waiting for the other end of a pipe.
-_FLAGS: Final = (
-    os.O_RDWR | os.O_APPEND | os.O_CREAT
+_OPEN_FLAGS: Final = (
+    os.O_RDWR
     | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 )  # fmt: skip
+_FLAGS: Final = _OPEN_FLAGS | os.O_APPEND | os.O_CREAT
 # Another process holds the lock for one write. Who holds it for longer is stopped or compresses:
 # then the next file is used.
 _PATIENCE_SECONDS: Final = 0.1
@@ -178,6 +180,34 @@ def locked(descriptor: int, patience_seconds: float = 0) -> bool:
             native.sleep(_PAUSE_SECONDS)
         else:
             return True
+
+
+@contextlib.contextmanager
+def exclusively(path: Path, patience_seconds: float = 0) -> Iterator[int]:
+    """A file of the log, open to be read and cut, that no other process works on meanwhile.
+
+    Who waits for the lock may get that of a file which isn't there any more: it was compressed,
+    deleted, or written anew. Then the one that has its name now is the one.
+
+    Raises:
+        FileNotFoundError: there is none, or none any more.
+        BlockingIOError: another process has it locked for that long.
+        OSError: it isn't a file, or can't be opened.
+    """
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        descriptor = os.open(path, _OPEN_FLAGS)
+        try:
+            if not locked(descriptor, deadline - time.monotonic()):
+                raise BlockingIOError(errno.EAGAIN, "locked by another process", str(path))
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "not a file", str(path))
+            if status.st_nlink:
+                yield descriptor
+                return
+        finally:
+            release(descriptor)
 
 
 def release(descriptor: int) -> None:

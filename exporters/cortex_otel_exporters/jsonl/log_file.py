@@ -93,7 +93,7 @@ class LogFile:
         if done.was_cut:
             self.counts["log_line", "missed", "half_line"] += 1
         if done.is_new_file:
-            self.counts.update(make_room(self._policy))
+            make_room(self._policy, self.counts)
 
     def _today(self) -> str:
         return self._policy.day_of(time.time()).isoformat()

@@ -14,19 +14,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import time
 from collections import Counter
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from cortex_otel_exporters.disk import delete_unfinished, write_whole
 from cortex_otel_exporters.jsonl.files import (
     LogName,
-    locked,
+    exclusively,
     log_names,
-    release,
     without_half_line,
 )
+from cortex_otel_exporters.jsonl.rewriting import write_anew
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,16 +52,22 @@ class _File(NamedTuple):
     """Unix seconds."""
 
 
-def make_room(policy: LogPolicy) -> Counter[tuple[str, str, str]]:
+def make_room(
+    policy: LogPolicy, deleted: Counter[tuple[str, str, str]] | None = None
+) -> Counter[tuple[str, str, str]]:
     """Delete the files that are too old, and the oldest while all are too large; a few ms.
+
+    Args:
+        policy: what is kept.
+        deleted: where to add how many, as soon as they are: an error may come after them.
 
     Returns:
         How many, as entries of the store's ledger: ``("log_file", "deleted", "age" | "size")``.
 
     Raises:
-        OSError: the directory can't be read.
+        OSError: the directory can't be read, or a file can't be deleted.
     """
-    deleted: Counter[tuple[str, str, str]] = Counter()
+    deleted = Counter() if deleted is None else deleted
     now = time.time()
     files = list(_files(policy.directory))
     kept = files[:-1]  # the newest is being written to
@@ -98,7 +105,7 @@ def compress(policy: LogPolicy) -> int:
     # By the newest of today's, or where the next would be written if there is none.
     current = max((each.part for each in names if each.day == today), default=0)
     done = 0
-    _forget_unfinished(policy.directory)
+    delete_unfinished(policy.directory)
     for name in names:
         if name.is_compressed or (name.day, name.part) == (today, current):
             continue
@@ -118,66 +125,29 @@ def _files(directory: Path) -> Iterator[_File]:
 
 def _delete(path: Path) -> bool:
     """Delete a file that nobody is just writing to."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return False
-    try:
-        if not locked(descriptor):
-            return False
-        path.unlink(missing_ok=True)
-    finally:
-        release(descriptor)
-    return True
+    with contextlib.suppress(FileNotFoundError, BlockingIOError), exclusively(path):
+        path.unlink()
+        return True
+    return False
 
 
 def _compress(directory: Path, name: LogName) -> bool:
     """Replace a file by its compressed form; ``False`` if somebody writes to it."""
-    import gzip  # noqa: PLC0415 - not in a host
-
     path = directory / name.text
     target = path.with_name(f"{path.name}.gz")
-    unfinished = path.with_name(f"{path.name}.gz.tmp")
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return False
-    try:
-        if not locked(descriptor):
-            return False
-        status = os.fstat(descriptor)
-        if target.exists():
-            # Killed before it deleted the plain one, which nobody has written to since.
-            path.unlink()
-            return True
-        without_half_line(descriptor, status.st_size)
-        # Under the lock, so nobody else is at work on it, whatever a killed one left.
-        output = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(output, "wb") as raw, os.fdopen(descriptor, "rb", closefd=False) as plain:
-            with gzip.GzipFile("", "wb", 6, raw, mtime=int(status.st_mtime)) as packed:
-                shutil.copyfileobj(plain, packed, _PIECE)
-            raw.flush()
-            os.fsync(output)
-        os.utime(unfinished, ns=(status.st_atime_ns, status.st_mtime_ns))
-        unfinished.rename(target)
+    with (
+        contextlib.suppress(FileNotFoundError, BlockingIOError),
+        exclusively(path) as descriptor,
+    ):
+        # Where there are both, the plain one is what was left to delete: nobody has written to it
+        # since.
+        if not target.exists():
+            without_half_line(descriptor, os.fstat(descriptor).st_size)
+            with os.fdopen(descriptor, "rb", closefd=False) as plain:
+                write_anew(target, descriptor, iter(partial(plain.read, _PIECE), b""))
         path.unlink()
-    finally:
-        release(descriptor)
-    return True
-
-
-def _forget_unfinished(directory: Path) -> None:
-    """Delete what a compression that was killed, or met a full disk, has left."""
-    for path in directory.glob("cortex-*.jsonl.gz.tmp"):
-        plain = path.with_name(path.name.removesuffix(".gz.tmp"))
-        with contextlib.suppress(FileNotFoundError):
-            descriptor = os.open(plain, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-            try:
-                if not locked(descriptor):
-                    continue  # it is being made
-            finally:
-                release(descriptor)
-        path.unlink(missing_ok=True)
+        return True
+    return False
 
 
 def _clock_is_trusted(directory: Path, now: float) -> bool:
@@ -189,10 +159,6 @@ def _clock_is_trusted(directory: Path, now: float) -> bool:
         seen, since = float(told["seen"]), float(told["since"])
     if not -_BACK_SECONDS <= now - seen <= _LEAP_SECONDS or not since <= now:
         since = now
-    unfinished = path.with_name(f"{_CLOCK}.{os.getpid()}.tmp")
     with contextlib.suppress(OSError):
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            json.dump({"seen": now, "since": since}, file)
-        unfinished.rename(path)
+        write_whole(path, json.dumps({"seen": now, "since": since}).encode())
     return now - since >= _DAY_SECONDS

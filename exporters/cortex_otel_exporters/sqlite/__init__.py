@@ -2,6 +2,7 @@
 
 * :mod:`.schema`: the tables, views and migrations.
 * :mod:`.files`: opening, file modes, PRAGMAs, setting a corrupt file aside.
+* :mod:`.transactions`: how one is begun and ended.
 * :mod:`.batch`: one transaction: events, sessions, roll-ups and ledger.
 * :mod:`.writer`: the queue and the thread that drains it.
 * :mod:`.heartbeat`: the status file of a writing process, readable when the database isn't.

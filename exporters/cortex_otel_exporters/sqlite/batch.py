@@ -20,6 +20,7 @@ from cortex_otel_exporters.sqlite.files import trouble_of
 from cortex_otel_exporters.sqlite.imported import add_pieces
 from cortex_otel_exporters.sqlite.inserts import Insert
 from cortex_otel_exporters.sqlite.sessions import catch_up
+from cortex_otel_exporters.sqlite.transactions import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,23 +112,22 @@ class BatchWriter:
         connection = self._connection
         if self._once and not shares:
             shares = [(Delivery(), len(records), len(points))]
-        connection.execute("BEGIN IMMEDIATE")
         try:
-            entries = Counter(ledger)
-            known = KnownEvents(connection, records, shares) if shares and records else None
-            known_points = KnownPoints(connection, points, shares) if shares and points else None
-            refused = Refused(
-                self._write_events(records, entries, known, presences),
-                self._write_metrics(points, entries, known_points),
-                known.duplicates if known is not None else [],
-            )
-            add_pieces(connection, pieces)
-            self._write_ledger(entries)
-            connection.execute("COMMIT")
+            with transaction(connection):
+                entries = Counter(ledger)
+                known = KnownEvents(connection, records, shares) if shares and records else None
+                known_points = (
+                    KnownPoints(connection, points, shares) if shares and points else None
+                )
+                refused = Refused(
+                    self._write_events(records, entries, known, presences),
+                    self._write_metrics(points, entries, known_points),
+                    known.duplicates if known is not None else [],
+                )
+                add_pieces(connection, pieces)
+                self._write_ledger(entries)
         except BaseException:
             self._dimensions.rollback()
-            if not connection.get_autocommit():
-                connection.execute("ROLLBACK")
             raise
         self._dimensions.commit()
         for one in (known, known_points):

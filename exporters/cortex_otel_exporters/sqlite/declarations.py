@@ -8,8 +8,10 @@ was declared then.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
+from cortex_otel_exporters.sqlite.transactions import transaction
 from cortex_otel_exporters.vocabulary import INACTIVE_EVENT_TYPES, UNRATED_EVENT_TYPES
 
 if TYPE_CHECKING:
@@ -30,16 +32,10 @@ def declare(connection: apsw.Connection) -> None:
     }
     if set(connection.execute("SELECT * FROM event_types")) == declared:
         return
-    connection.execute("SAVEPOINT declare")
-    try:
+    with contextlib.nullcontext() if connection.in_transaction else transaction(connection):
         connection.execute("DELETE FROM event_types")
         connection.executemany("INSERT INTO event_types VALUES (?, ?, ?)", sorted(declared))
         list(connection.execute(_PUT_RIGHT))
-    except BaseException:
-        connection.execute("ROLLBACK TO declare")
-        connection.execute("RELEASE declare")
-        raise
-    connection.execute("RELEASE declare")
 
 
 _PUT_RIGHT = """

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from cortex_otel_exporters.presence import HALF_HOUR_NS
 from cortex_otel_exporters.sqlite.dimensions import DimensionKeys
-from cortex_otel_exporters.sqlite.expiry import enter, transaction
+from cortex_otel_exporters.sqlite.expiry import enter
 from cortex_otel_exporters.sqlite.orphans import KEYS_DELETED
 from cortex_otel_exporters.sqlite.rollups import Group, Rollups
 from cortex_otel_exporters.sqlite.sessions import count_again, recut
+from cortex_otel_exporters.sqlite.transactions import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -13,16 +13,14 @@ each further row would wait for the host's GIL, with the write lock held.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cortex_otel_exporters.presence import HALF_HOUR_NS, MAX_SESSION_NS
+from cortex_otel_exporters.sqlite.transactions import transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import apsw
 
 __all__ = [
@@ -37,7 +35,6 @@ __all__ = [
     "Pace",
     "delete_some",
     "enter",
-    "transaction",
 ]  # fmt: skip
 
 NS_AN_HOUR: Final = 3_600 * 10**9
@@ -221,25 +218,6 @@ def delete_some(
     pace.took(time.monotonic() - started, deleted)
     # Another process may have deleted the same: then there may be more, all the same.
     return max(1, deleted)
-
-
-@contextlib.contextmanager
-def transaction(connection: apsw.Connection) -> Iterator[float]:
-    """A transaction for writing; gives the moment when it had the lock, in monotonic seconds.
-
-    Within another one it is a part of that.
-    """
-    if not connection.get_autocommit():
-        yield time.monotonic()
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    started = time.monotonic()
-    try:
-        yield started
-        connection.execute("COMMIT")
-    finally:
-        if not connection.get_autocommit():
-            connection.execute("ROLLBACK")
 
 
 def enter(connection: apsw.Connection, signal: str, reason: str, number: int) -> None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from cortex_otel_exporters.sqlite.transactions import transaction
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -87,8 +89,7 @@ def write(connection: apsw.Connection, written: Written) -> None:
         apsw.Error: nothing was written.
     """
     kind = written.kind
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         connection.executemany(
             _REPLACE, [(kind, name, *ends) for name, ends in written.replaced.items()]
         )
@@ -102,10 +103,6 @@ def write(connection: apsw.Connection, written: Written) -> None:
         if written.extent is not None:
             connection.execute(_EXTENT, (kind, *written.extent))
         connection.executemany(_DAY, list(written.days.items()))
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def forget_zone(connection: apsw.Connection, time_zone: str) -> None:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
-from cortex_otel_exporters.sqlite.expiry import enter, transaction
+from cortex_otel_exporters.sqlite.expiry import enter
+from cortex_otel_exporters.sqlite.transactions import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

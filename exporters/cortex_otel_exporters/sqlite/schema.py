@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from cortex_otel_exporters.sqlite.declarations import declare
 from cortex_otel_exporters.sqlite.sessions import upgrade
+from cortex_otel_exporters.sqlite.transactions import transaction
 
 if TYPE_CHECKING:
     import apsw
@@ -92,8 +93,7 @@ def migrate(connection: apsw.Connection) -> None:
         if SCHEMA_VERSION >= _DECLARED_SINCE:
             declare(connection)
         return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         found = version_of(connection)
         for name in _MIGRATIONS[found:]:
             script = (_SCRIPTS / name).read_text(encoding="utf-8")
@@ -109,10 +109,6 @@ def migrate(connection: apsw.Connection) -> None:
             declare(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def version_of(connection: apsw.Connection) -> int:

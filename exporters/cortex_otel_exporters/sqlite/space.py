@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import apsw
 
-from cortex_otel_exporters.sqlite.expiry import transaction
 from cortex_otel_exporters.sqlite.files import be_patient
+from cortex_otel_exporters.sqlite.transactions import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

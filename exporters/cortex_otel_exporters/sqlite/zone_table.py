@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cortex_otel_exporters.sqlite.files import open_for_writing
+from cortex_otel_exporters.sqlite.transactions import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,9 +34,8 @@ def keep_zone(path: Path, time_zone: str, offsets: Iterable[tuple[int, int, int]
         known = "SELECT * FROM zone_offsets WHERE time_zone = ? ORDER BY since"
         if list(connection.execute(known, (time_zone,))) == rows:
             return
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("DELETE FROM zone_offsets WHERE time_zone = ?", (time_zone,))
-        connection.executemany("INSERT INTO zone_offsets VALUES (?, ?, ?, ?)", rows)
-        connection.execute("COMMIT")
+        with transaction(connection):
+            connection.execute("DELETE FROM zone_offsets WHERE time_zone = ?", (time_zone,))
+            connection.executemany("INSERT INTO zone_offsets VALUES (?, ?, ?, ?)", rows)
     finally:
         connection.close()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import apsw
 import pytest
@@ -15,7 +18,7 @@ import store_kit
 from store_kit import ledger, numbers, rows, verify
 
 from cortex_otel.operate.backup.errors import BackupError, BackupSettingsError
-from cortex_otel_exporters.sqlite import schema
+from cortex_otel_exporters.sqlite import files, schema
 
 
 @pytest.mark.parametrize("is_encrypted", [True, False])
@@ -288,3 +291,51 @@ def test_an_encrypted_copy_needs_a_key(site, tmp_path):
         site.restore(to=tmp_path / "beside", identity=False)
     assert not (tmp_path / "beside").exists()
     site.restore(to=tmp_path / "beside", identity=False, backup_identity=str(site.key))
+
+
+@pytest.mark.parametrize("is_another_disk", [False, True])
+def test_logs_come_back_to_where_they_are_read(site, tmp_path, monkeypatch, is_another_disk):
+    elsewhere = tmp_path / "elsewhere" / "logs"
+    site.overrides["log_file_directory"] = str(elsewhere)
+    site.fill(10)
+    elsewhere.mkdir(parents=True)
+    name = "cortex-2026-01-05.001.jsonl"
+    (elsewhere / name).write_bytes(b'{"level":"INFO"}\n')
+    site.make()
+    shutil.rmtree(site.home)
+    shutil.rmtree(elsewhere)
+    if is_another_disk:
+        real = os.link
+
+        def link(path, destination):
+            if Path(destination).parent == elsewhere and "unfinished" not in str(path):
+                raise OSError(errno.EXDEV, "Invalid cross-device link")
+            real(path, destination)
+
+        def rename(path, destination):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+        monkeypatch.setattr(os, "link", link)
+        monkeypatch.setattr(Path, "rename", rename)
+    assert site.restore().logs == 1
+    assert [each.name for each in elsewhere.iterdir()] == [name]
+    assert (elsewhere / name).read_bytes() == b'{"level":"INFO"}\n'
+    assert stat.S_IMODE((elsewhere / name).stat().st_mode) == 0o600
+    assert not (site.home / "logs").exists()
+    # Beside, all of it is in one place.
+    site.restore(to=tmp_path / "beside")
+    assert (tmp_path / "beside" / "logs" / name).exists()
+
+
+def test_a_disk_that_fills_while_a_copy_is_upgraded_is_one_line(tmp_path, older, monkeypatch):
+    site = sys.modules["backup_site"].Site(tmp_path)
+    patched = older()
+    site.fill()
+    patched.undo()
+    site.make()
+    shutil.rmtree(site.home)
+    pragmas = files._CONNECTION_PRAGMAS
+    monkeypatch.setattr(files, "_CONNECTION_PRAGMAS", f"{pragmas} PRAGMA max_page_count = 1;")
+    with pytest.raises(BackupError, match="no space left for"):
+        site.restore()
+    assert not site.home.exists()

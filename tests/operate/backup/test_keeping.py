@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -201,6 +203,33 @@ def test_a_home_that_was_copied_to_another_machine_is_another(site, tmp_path, mo
     machine.write_text("three")
     with pytest.raises(BackupError, match="backups of 2 homes"):
         site.restore(to=tmp_path / "beside")
+
+
+def test_a_home_that_was_copied_where_machines_have_no_id_is_another(site, tmp_path, monkeypatch):
+    from cortex_otel.operate.backup import series
+
+    monkeypatch.setattr(series, "_MACHINE_ID", tmp_path / "none")
+    site.make()
+    (first,) = site.files(".json")
+    shutil.copytree(site.home, tmp_path / "clone")
+    clone = site.settings(home=str(tmp_path / "clone"), backup_keep="daily=1")
+    assert making.make_copy(clone).deleted == 0
+    assert first in site.files(".json")
+    assert len({name.split("-")[2] for name in site.files(".json")}) == 2
+    assert making.make_copy(clone).deleted == 1  # of its own
+    assert first in site.files(".json")
+
+
+def test_a_file_system_without_locks_is_one_line(site, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def without(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", without)
+    with pytest.raises(BackupError, match=r"lock can't be used \(No locks available\)"):
+        site.make()
+    assert site.files(".json") == []
 
 
 def test_the_file_of_the_series(site):

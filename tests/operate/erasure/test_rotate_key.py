@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
+import itertools
+import os
 import stat
 
 import pytest
@@ -69,6 +72,34 @@ def test_nothing_is_changed_where_the_old_key_cant_be_kept(home, tmp_path, run):
         run()
     assert (home / "user-hash.key").read_bytes() == key
     assert taken.read_text() == "mine"
+
+
+@pytest.mark.parametrize("fails_at", [1, 2, 3])  # the old one's file, its directory, the new one
+def test_nothing_is_changed_where_the_new_key_cant_be_written(
+    home, tmp_path, run, monkeypatch, fails_at
+):
+    run("--forget-old")
+    key = (home / "user-hash.key").read_bytes()
+    real, calls = os.fsync, itertools.count(1)
+
+    def full(descriptor):
+        if next(calls) >= fails_at:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    code, _, problem = run("--keep-old", str(tmp_path / "old.key"))
+    assert (code, "No space left on device" in problem) == (1, True)
+    assert not (tmp_path / "old.key").exists()
+    assert (home / "user-hash.key").read_bytes() == key
+    assert [each.name for each in home.iterdir()] == ["user-hash.key"]
+
+
+def test_where_there_was_no_key_none_is_kept(home, tmp_path, run):
+    old = tmp_path / "old.key"
+    code, out, _ = run("--keep-old", str(old))
+    assert (code, "no key before" in out, old.exists()) == (0, True, False)
+    assert (home / "user-hash.key").exists()
 
 
 def test_a_key_that_cant_be_read_makes_no_plain_hash(home, monkeypatch):
