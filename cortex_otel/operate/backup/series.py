@@ -87,14 +87,20 @@ def write_series(home: Path, series: Series) -> None:
 
 
 def _identity(home: Path, series: str) -> str:
-    """A keyed hash of this machine, which has no id in most containers, and of the directory."""
-    try:
-        machine = _MACHINE_ID.read_bytes().strip()
-    except OSError:
-        machine = b""
+    """A keyed hash of this machine and of the directory.
+
+    Most containers have no id of a machine: there, the device tells one volume from its copy. Else
+    it doesn't count, since its number may change whenever the machine starts.
+    """
     status = home.stat()
-    told = b"%d %d %b" % (status.st_dev, status.st_ino, machine)
-    return hashlib.blake2b(told, key=series.encode(), digest_size=16).hexdigest()
+    try:
+        place = _MACHINE_ID.read_bytes().strip()
+    except OSError:
+        place = b""
+    place = place or b"device %d" % status.st_dev
+    return hashlib.blake2b(
+        b"%d %b" % (status.st_ino, place), key=series.encode(), digest_size=16
+    ).hexdigest()
 
 
 @contextlib.contextmanager
