@@ -129,12 +129,14 @@ class Scheduler:
             row = rows.get(job.name)
             if row is None or row.holder is None:
                 self._doubtful.pop(job.name, None)
-            if row is None or row.next_run is None:
+            if row is None:
                 continue
+            # Of one that no serve has planned, too: it was off here, and run by a command.
             if row.holder is not None and self._is_dead(row, now_ns):
                 self._take_from_the_dead(job, row, now_ns, zone)
                 return 0.0
-            if row.holder is None and row.next_run <= now_ns and self._run_job(job, now_ns):
+            is_due = row.next_run is not None and row.next_run <= now_ns
+            if row.holder is None and is_due and self._run_job(job, now_ns):
                 return 0.0
         return self._seconds_until_next(rows, now_ns)
 
