@@ -12,6 +12,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
+from cortex_otel._version import to_install
 from cortex_otel.locale import LANGUAGES, N_, language
 from cortex_otel.operate.job import Cadence, Job, JobError
 from cortex_otel.query.errors import QueryError
@@ -86,6 +87,9 @@ def write(path: Path, content: bytes) -> None:
 
 def _run(settings: Settings) -> str:
     """Write the report of the last week that is over."""
+    if not pdf.is_available():
+        # Nobody has asked for it: it is on by default, and no failure to be told of.
+        return f"not written: it needs more packages ({to_install('report')})"
     week = last_week(time.time_ns(), project_zone(settings.time_zone))
     folder = shelf.folder(settings.home)
     wanted = _languages(settings)
@@ -132,6 +136,6 @@ REPORT: Final = Job(
     title=N_("Weekly report"),
     cadence=Cadence(weekday=_MONDAY, hour=_HOUR),
     run=_run,
-    is_on=lambda settings: settings.report and pdf.is_available(),
+    is_on=lambda settings: settings.report,
 )
 """On Mondays at 08:00, of the week before."""

@@ -22,6 +22,7 @@ from cortex_otel import cli
 from cortex_otel.operate import report as job
 from cortex_otel.operate.job import JobError
 from cortex_otel.operate.jobs import JOBS
+from cortex_otel.operate.switches import switches
 from cortex_otel.query.zones import zone
 from cortex_otel.settings import Settings
 from cortex_otel.show.report import pdf, shelf
@@ -151,12 +152,15 @@ def test_it_is_opened_where_that_is_asked_for(home, capsys, monkeypatch):
     assert opened == [Path(capsys.readouterr().out.strip()).as_uri()]
 
 
-def test_the_job_is_due_on_mondays_at_eight_and_only_where_it_can_run(settings, monkeypatch):
+def test_the_job_is_due_on_mondays_at_eight_and_says_what_it_needs(settings, home, monkeypatch):
     assert (REPORT.cadence.weekday, REPORT.cadence.hour, REPORT.cadence.minute) == (0, 8, 0)
     assert REPORT.is_on(settings)
     assert not REPORT.is_on(replace(settings, report=False))
     monkeypatch.setattr(pdf, "find_spec", lambda _: None)
-    assert not REPORT.is_on(settings)
+    assert REPORT.is_on(settings)  # no setting has switched it off
+    assert switches(REPORT, settings) == ("CORTEX_OTEL_REPORT",)
+    assert re.search(r"not written: .*pip install '?cortex-otel\[report\]", REPORT.run(settings))
+    assert not (home / "reports").exists()
 
 
 def test_the_job_writes_the_last_week_in_the_languages_that_are_set(settings, monkeypatch):
