@@ -118,3 +118,5 @@ class Job:
     """Whether the settings ask for it at all."""
     time_limit: float = 600
     """Seconds after which it is cut off."""
+    runs_beside: bool = False
+    """The others needn't wait for it: it only reads the database, and may take hours."""

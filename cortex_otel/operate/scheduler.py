@@ -1,6 +1,7 @@
 """Runs the jobs when they are due, in ``cortex-otel serve``.
 
-One thread, which sleeps until the next job is due, and one job at a time, in a process of its own.
+One thread, which sleeps until the next job is due, and one job at a time, in a process of its own;
+beside it one that only reads, and may wait for another machine for hours, with a thread for that.
 Several ``serve`` on a database share the work: a job runs where its lease was got first.
 
 Clocks can't be trusted: machines sleep, and clocks are set forward and back. A run that is further
@@ -83,6 +84,7 @@ class Scheduler:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._trouble = ""
+        self._beside: list[threading.Thread] = []
         #: Of leases whose time is over: the job, as it was seen first, and when.
         self._doubtful: dict[str, tuple[JobRow, float]] = {}
 
@@ -93,9 +95,11 @@ class Scheduler:
 
     def stop(self) -> None:
         """End within half a second, with the job that runs; its lease is free then."""
+        deadline = time.monotonic() + _STOP_SECONDS
         self._stopped.set()
-        if self._thread is not None:
-            self._thread.join(_STOP_SECONDS)
+        for thread in (self._thread, *self._beside):
+            if thread is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self) -> None:
         seconds = SETTLE_SECONDS
@@ -197,10 +201,23 @@ class Scheduler:
         holder = leases.new_holder("serve")
         if not self._leases.claim(job.name, holder, now_ns, due=True):
             return False
+        if job.runs_beside:
+            thread = threading.Thread(
+                target=self._see_through,
+                args=(job, holder),
+                name=f"cortex-otel-jobs-{job.name}",
+                daemon=True,
+            )
+            self._beside = [each for each in self._beside if each.is_alive()] + [thread]
+            thread.start()
+        else:
+            self._see_through(job, holder)
+        return True
+
+    def _see_through(self, job: Job, holder: str) -> None:
         end = supervise(job, self._settings, holder, self._stopped, is_heard=False)
         if end.outcome in {"failed", "timed_out"}:
             _log.warning("job %s: %s (cortex-otel jobs)", job.name, end.detail)
-        return True
 
     def _seconds_until_next(self, rows: dict[str, JobRow], now_ns: int) -> float:
         if self._doubtful:
