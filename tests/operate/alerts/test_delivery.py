@@ -180,7 +180,7 @@ def test_a_fault_of_ours_keeps_no_claim(catch, sending, database, monkeypatch, w
         one.fire()
         assert one.book.is_in_memory
         wait_for(lambda: catcher.texts)
-    wait_for(lambda: one.book.return_to_database())
+    wait_for(one.book.return_to_database)
     wait_for(lambda: one.states() == [("firing", 1, 0, None)])
     assert len(catcher.received) == 1
 
