@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from cortex_otel.locale import N_
-from cortex_otel.operate.job import HOURLY, Job, JobError
+from cortex_otel.operate.job import HOURLY, Job, JobError, counted
 from cortex_otel.settings.log_file import log_policy
 from cortex_otel_exporters.jsonl.upkeep import compress, make_room
 from cortex_otel_exporters.sqlite.store import Store
@@ -37,7 +37,7 @@ def keep_logs(settings: Settings) -> str:
     finally:
         _note(settings, deleted)
     by_reason = [f"{count} deleted by {reason}" for (*_, reason), count in sorted(deleted.items())]
-    return ", ".join([f"{compressed} files compressed", *by_reason])
+    return ", ".join([f"{counted(compressed, 'file', 'files')} compressed", *by_reason])
 
 
 def _note(settings: Settings, deleted: Counter[tuple[str, str, str]]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from cortex_otel._version import to_install
 from cortex_otel.locale import LANGUAGES, N_, language
-from cortex_otel.operate.job import Cadence, Job, JobError
+from cortex_otel.operate.job import Cadence, Job, JobError, counted
 from cortex_otel.query.errors import QueryError
 from cortex_otel.query.zones import project_zone
 from cortex_otel.show.report import pdf, shelf
@@ -105,7 +105,8 @@ def _run(settings: Settings) -> str:
     except OSError as error:
         raise JobError(f"{folder} can't be written to: {error.strerror}") from error
     gone = _prune(settings)
-    return f"{week.name} written ({', '.join(wanted)}), {gone} old ones deleted"
+    old = counted(gone, "old report", "old reports")
+    return f"{week.name} written ({', '.join(wanted)}), {old} deleted"
 
 
 def _languages(settings: Settings) -> tuple[str, ...]:

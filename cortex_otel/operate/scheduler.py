@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from cortex_otel.operate import leases
 from cortex_otel.operate.jobs import JOBS
 from cortex_otel.operate.supervisor import supervise
-from cortex_otel.operate.switches import is_on
+from cortex_otel.operate.switches import is_on, switches
 from cortex_otel.query.zones import project_zone
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError
 
@@ -161,7 +161,8 @@ class Scheduler:
         if row.holder is not None:
             return row
         if not is_on(job, self._settings):
-            return replace(row, next_run=None, failures=0)
+            why = f"off: set {', '.join(switches(job, self._settings))}"
+            return replace(row, next_run=None, failures=0, detail=why)
         last = job.cadence.next_after(_latest(row, now_ns), zone)
         if row.next_run is not None:
             return replace(row, next_run=min(row.next_run, last))
@@ -171,7 +172,7 @@ class Scheduler:
             soon = job.cadence.next_after(row.last_start, zone)
         elif job.cadence.weekday is not None:
             soon = last
-        return replace(row, next_run=min(soon, last))
+        return replace(row, next_run=min(soon, last), detail=None)
 
     def _is_dead(self, row: JobRow, now_ns: int) -> bool:
         """Whether nobody renews a lease any more."""

@@ -29,6 +29,7 @@ OUTCOMES: Final = {
     "failed": N_("Failed"),
     "timed_out": N_("Timed out"),
     "interrupted": N_("Interrupted"),
+    "off": N_("Off"),
 }
 CHANNELS: Final = {"slack": "Slack", "webhook": N_("Webhook"), "command": N_("Command")}
 #: How far it is that a channel was told.

@@ -166,7 +166,7 @@ def test_the_job_is_due_on_mondays_at_eight_and_says_what_it_needs(settings, hom
 def test_the_job_writes_the_last_week_in_the_languages_that_are_set(settings, monkeypatch):
     monkeypatch.setenv("CORTEX_OTEL_LANG", "ko")
     week = last().name
-    assert REPORT.run(settings) == f"{week} written (ko), 0 old ones deleted"
+    assert REPORT.run(settings) == f"{week} written (ko), 0 old reports deleted"
     assert names(settings.home) == [f"cortex-report-{week}-ko.pdf"]
     REPORT.run(replace(settings, report_language="both"))
     assert names(settings.home) == [f"cortex-report-{week}-{each}.pdf" for each in ("en", "ko")]
@@ -187,7 +187,7 @@ def test_the_job_keeps_so_many_weeks_and_nothing_else_is_touched(settings):
     (folder / ".cortex-report-9.left.pdf").write_text("of a run that was killed")
     os.utime(folder / ".cortex-report-9.left.pdf", (1, 1))
     (folder / ".cortex-report-10.busy.pdf").write_text("of one that is running")
-    assert REPORT.run(replace(settings, report_weeks=3)).endswith("8 old ones deleted")
+    assert REPORT.run(replace(settings, report_weeks=3)).endswith("8 old reports deleted")
     kept = {report.week.name for report in shelf.kept(settings.home)}
     assert kept == {last().name, "2026-W06", "2026-W05"}
     assert {"notes.txt", "cortex-report-2026-W01-en.pdf.bak", ".cortex-report-10.busy.pdf"} <= set(

@@ -19,7 +19,7 @@ from cortex_otel.locale import LANGUAGES, N_, texts, texts_of_scripts
 from cortex_otel.query.ranges import parse_span
 from cortex_otel.query.titles import CHOICE_TITLES
 from cortex_otel.semconv import SERVICES
-from cortex_otel.show import labels, labels_of_alerts
+from cortex_otel.show import labels, labels_of_alerts, labels_of_results
 from cortex_otel.show.pages.declaration import ROW_FILTERS
 from cortex_otel.show.web.navigation import navigation
 from cortex_otel.show.web.own_parameters import OwnParameter
@@ -85,6 +85,7 @@ _LABELS = {
     **{f"state={each}": title for each, title in labels_of_alerts.STATES.items()},
     **{f"outcome={each}": title for each, title in labels_of_alerts.OUTCOMES.items()},
     **{f"channel={each}": title for each, title in labels_of_alerts.CHANNELS.items()},
+    **{f"job_detail~{phrase}": phrase for phrase in labels_of_results.PHRASES},
     **{f"delivery={each}": title for each, title in labels_of_alerts.DELIVERIES.items()},
 }
 #: A label, and an example of what to type.

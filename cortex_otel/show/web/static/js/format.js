@@ -123,6 +123,13 @@ export function word(value) {
 
 const TOLD = /(^|, )(slack|webhook|command) (delivered|given up|waiting|trying)\b/g;
 
+/** What came of a job: its phrases in the reader's language, one after the other. */
+function result(text) {
+  return Object.entries(client.labels)
+    .filter(([key]) => key.startsWith("job_detail~"))
+    .reduce((said, [key, words]) => said.replaceAll(key.slice("job_detail~".length), () => words), text);
+}
+
 /** A value of a closed list that only the column `name` has; undefined if it is none. */
 export function named(name, value) {
   if (name === "delivery")
@@ -130,6 +137,7 @@ export function named(name, value) {
       TOLD,
       (_all, before, channel, state) => `${before}${named("channel", channel)} ${client.labels[`delivery=${state}`]}`,
     );
+  if (name === "job_detail" && value) return result(value);
   return client.labels[`${name}=${value}`];
 }
 
