@@ -208,9 +208,10 @@ def test_what_a_revoked_webhook_didnt_take_the_next_one_gets_once(home, catch, s
     second = started(Serve(home, CORTEX_OTEL_SLACK_WEBHOOK_URL=renewed.url))
     wait_for(lambda: renewed.texts)
     second.stop()
-    third = started(Serve(home, CORTEX_OTEL_SLACK_WEBHOOK_URL=renewed.url))
-    server.kill()  # whatever comes next has only the next
-    wait_for(lambda: any("Service Down" in text for text in renewed.texts))
+    full = {"CORTEX_OTEL_ALERT_DISK_FREE_MB": "10000000"}
+    third = started(Serve(home, CORTEX_OTEL_SLACK_WEBHOOK_URL=renewed.url, **full))
+    # Whatever comes next has only the next.
+    wait_for(lambda: any("Disk Nearly Full" in text for text in renewed.texts))
     third.stop()
     assert "".join(renewed.texts).count("[ALERT] MCP Service Error Rate") == 1
     assert len(revoked.received) == 1
