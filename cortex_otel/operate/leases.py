@@ -48,6 +48,8 @@ __all__ = [
 #: How long a lease is good for, and how often it is renewed.
 LEASE_SECONDS = 60.0
 RENEWAL_SECONDS = 15.0
+#: From when somebody looks at the clock to when they read a lease, which is renewed in between.
+_SLACK_SECONDS = 5.0
 #: Between a failed run and the next, and what that grows to, by doubling.
 FIRST_RETRY_SECONDS = 60.0
 LAST_RETRY_SECONDS = 3600.0
@@ -80,7 +82,8 @@ class JobRow:
         A lease that goes further than any is given was given by a clock that has been set back.
         """
         until = self.lease_until or 0
-        return self.holder is not None and not now_ns < until <= now_ns + _ns(LEASE_SECONDS)
+        latest = now_ns + _ns(LEASE_SECONDS + _SLACK_SECONDS)
+        return self.holder is not None and not now_ns < until <= latest
 
 
 def new_holder(kind: str) -> str:
