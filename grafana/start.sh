@@ -11,8 +11,11 @@ from=${CORTEX_GRAFANA:-/etc/cortex-grafana}
 to=${CORTEX_PROVISIONING:-/tmp/cortex-provisioning}
 data=${GF_PATHS_DATA:-/var/lib/grafana}
 
-number() { # NAME DEFAULT: the variable's value, if it is a plain number
-    value=$(eval "printf %s \"\${$1:-$2}\"")
+rules=$from/provisioning/alerting/rules.yaml
+
+number() { # NAME: the variable's value, if it is a plain number; else what the rules have
+    value=$(eval "printf %s \"\${$1:-}\"")
+    [ -n "$value" ] || value=$(sed -n "s/.*\[\([0-9.]*\)\] # $1$/\1/p" "$rules")
     case $value in
     '' | . | *[!0-9.]* | *.*.*)
         echo "cortex-otel: $1 is no number" >&2
@@ -29,9 +32,9 @@ kept() { # FILE: a secret of 32 random hex digits, made once
     cat "$1"
 }
 
-error_rate=$(number CORTEX_OTEL_ALERT_ERROR_RATE 0.05)
-response_ms=$(number CORTEX_OTEL_ALERT_RESPONSE_MS 1000)
-silence_minutes=$(number CORTEX_OTEL_ALERT_SILENCE_MINUTES 10)
+error_rate=$(number CORTEX_OTEL_ALERT_ERROR_RATE)
+response_ms=$(number CORTEX_OTEL_ALERT_RESPONSE_MS)
+silence_minutes=$(number CORTEX_OTEL_ALERT_SILENCE_MINUTES)
 case $error_rate in
 0 | 0.* | .* | 1 | 1.0) ;;
 *)
@@ -55,7 +58,11 @@ sed -e "s/\[[0-9.]*\] # CORTEX_OTEL_ALERT_ERROR_RATE$/[$error_rate]/" \
     -e "s/\[[0-9.]*\] # CORTEX_OTEL_ALERT_RESPONSE_MS$/[$response_ms]/" \
     -e "s/\[[0-9.]*\] # CORTEX_OTEL_ALERT_SILENCE_MINUTES$/[$silence_minutes]/" \
     "$rules" >"$rules.new"
-if [ -n "${CORTEX_OTEL_SLACK_WEBHOOK:-}" ]; then
+if [ -z "${CORTEX_OTEL_SLACK_WEBHOOK_URL:-}" ] && [ -n "${CORTEX_OTEL_SLACK_WEBHOOK:-}" ]; then
+    echo "cortex-otel: CORTEX_OTEL_SLACK_WEBHOOK is the old name of CORTEX_OTEL_SLACK_WEBHOOK_URL: rename it" >&2
+    export CORTEX_OTEL_SLACK_WEBHOOK_URL="$CORTEX_OTEL_SLACK_WEBHOOK"
+fi
+if [ -n "${CORTEX_OTEL_SLACK_WEBHOOK_URL:-}" ]; then
     sed -e 's/ # only with Slack$//' "$rules.new" >"$rules"
 else
     grep -v ' # only with Slack$' "$rules.new" >"$rules"

@@ -145,9 +145,9 @@ def test_home_wins_over_the_environment(capsys, tmp_path):
 # --- status
 
 
-def status(capsys):
+def status(capsys, expected=0):
     code, out, err = said(capsys, "status", "--json")
-    assert (code, err) == (0, "")
+    assert (code, err) == (expected, "")
     return json.loads(out)
 
 
@@ -222,7 +222,7 @@ def test_status_of_a_full_disk(capsys, home):
 def test_status_of_a_broken_file(capsys, home):
     home.mkdir()
     (home / "cortex.db").write_bytes(b"broken" * 1000)
-    found = status(capsys)
+    found = status(capsys, expected=1)
     assert found["verdict"] == "unreadable"
     assert "move it away" in found["message"]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cortex_otel.commands.console import age, complain, line
 from cortex_otel.commands.parsing import add_command, add_json
+from cortex_otel.commands.set_by_serve import set_by_serve
 from cortex_otel.locale import _, language
 from cortex_otel.query.formats import pad, printable, width
 from cortex_otel.query.zones import project_zone
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cortex_otel.commands.parsing import Commands
+    from cortex_otel.query.alert_rules import AlertRules
     from cortex_otel.query.runner import Value
     from cortex_otel.query.zones import Zone
     from cortex_otel.settings import Settings
@@ -94,6 +96,7 @@ def _list(arguments: argparse.Namespace, settings: Settings) -> int:
     for problem in rules.problems:
         complain(str(problem))
     rows = found.records()
+    _say_what_isnt_stored(rows, settings, rules.rules)
     if not rows:
         line(_("No alert is firing, and none fired in the last {days} days.", days=_DAYS))
         return 0
@@ -103,6 +106,26 @@ def _list(arguments: argparse.Namespace, settings: Settings) -> int:
         shown = (pad(cell, column) for cell, column in zip(row, widths, strict=True))
         line(printable("  ".join(shown)).rstrip())
     return 0
+
+
+def _say_what_isnt_stored(
+    rows: Sequence[dict[str, Value]], settings: Settings, rules: AlertRules
+) -> None:
+    """On a full disk an alert is told from memory, and stored when there is room again."""
+    from cortex_otel.operate.alerts.observations import disk  # noqa: PLC0415 - not for --help
+    from cortex_otel.operate.alerts.states import Level  # noqa: PLC0415 - the same
+
+    seen = disk(settings.home, rules)
+    is_listed = any(row["rule"] == "disk" and row["state"] == "firing" for row in rows)
+    if seen is None or seen.level is not Level.BREACHED or "disk" not in rules.rules or is_listed:
+        return
+    complain(
+        _(
+            "only {free} MB are free where the database is: what cortex-otel serve tells of that "
+            "is listed when it can be stored again",
+            free=round(seen.value or 0),
+        )
+    )
 
 
 def _cells(row: dict[str, Value], zone: Zone) -> list[str]:
@@ -134,7 +157,8 @@ def _test(arguments: argparse.Namespace, settings: Settings) -> int:
     channels = [each for each in channels_of(settings) if arguments.channel in {None, each.name}]
     if not channels:
         wanted = [arguments.channel] if arguments.channel else _CHANNELS
-        complain(_("no channel is set: set {variables}", variables=_variables(wanted)))
+        unset = _("no channel is set: set {variables}", variables=_variables(wanted))
+        complain(unset + set_by_serve(settings, lambda serve: bool({*wanted} & {*serve.channels})))
         return 2
     message = sample(settings, project_zone(settings.time_zone), language(), time.time_ns())
     outcomes = [(each.name, each.send(message)) for each in channels]

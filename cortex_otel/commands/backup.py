@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from cortex_otel.commands.console import complain, line, needs_packages, size
 from cortex_otel.commands.parsing import add_command, add_json
 from cortex_otel.commands.progress import Progress
-from cortex_otel.locale import _
+from cortex_otel.commands.set_by_serve import set_by_serve
+from cortex_otel.locale import _, ngettext
 from cortex_otel.operate.backup.errors import BackupError, BackupSettingsError
 from cortex_otel.query.formats import pad, width
 from cortex_otel.query.zones import project_zone
@@ -72,7 +73,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             return _list(settings, as_json=arguments.json)
         return _make(arguments, settings)
     except (BackupError, ImportError) as error:
-        return refuse("cortex-otel backup", error)
+        return refuse("cortex-otel backup", error, settings)
 
 
 def require_packages() -> None:
@@ -81,7 +82,7 @@ def require_packages() -> None:
     import zstandard  # noqa: F401, PLC0415 - the same
 
 
-def refuse(command: str, error: BackupError | ImportError) -> int:
+def refuse(command: str, error: BackupError | ImportError, settings: Settings) -> int:
     """Say what keeps ``command`` from its work; the exit code.
 
     Raises:
@@ -93,6 +94,8 @@ def refuse(command: str, error: BackupError | ImportError) -> int:
         complain(needs_packages(command, "backup", error.name))
         return _FAILED
     message = _(error.message, **error.values)
+    if isinstance(error, BackupSettingsError) and settings.backup_target is None:
+        message += set_by_serve(settings, lambda serve: "backup" not in serve.off)
     complain(f"{error.about}: {message}" if error.about else message)
     return _SENSELESS if isinstance(error, BackupSettingsError) else _FAILED
 
@@ -160,7 +163,14 @@ def _make(arguments: argparse.Namespace, settings: Settings) -> int:
     else:
         line(_("Read back and compared; only its private key can open it."))
     if made.deleted:
-        line(_("{count} older backups deleted (CORTEX_OTEL_BACKUP_KEEP).", count=made.deleted))
+        line(
+            ngettext(
+                "{count} older backup deleted (CORTEX_OTEL_BACKUP_KEEP).",
+                "{count} older backups deleted (CORTEX_OTEL_BACKUP_KEEP).",
+                made.deleted,
+                count=made.deleted,
+            )
+        )
     if manifest.encryption == "none":
         complain(
             _(

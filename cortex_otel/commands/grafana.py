@@ -77,9 +77,22 @@ def _provision(arguments: argparse.Namespace, settings: Settings) -> int:
     if not done.has_database:
         line(_("There is no database yet. Grafana can't read one until something is recorded."))
     if done.has_slack:
-        line(_("Alerts go to Slack."))
+        line(
+            _(
+                "Alerts go to Slack. If cortex-otel serve has the same webhook, each comes twice: "
+                "leave CORTEX_OTEL_SLACK_WEBHOOK_URL out of the environment of one of them."
+            )
+        )
+        if done.has_old_webhook:
+            complain(
+                _(
+                    "{old} is the old name of {new}: rename it",
+                    old="CORTEX_OTEL_SLACK_WEBHOOK",
+                    new="CORTEX_OTEL_SLACK_WEBHOOK_URL",
+                )
+            )
     else:
-        line(_("Alerts show up in Grafana only: CORTEX_OTEL_SLACK_WEBHOOK isn't set."))
+        line(_("Alerts show up in Grafana only: CORTEX_OTEL_SLACK_WEBHOOK_URL isn't set."))
     line()
     line(_("Next:"))
     line(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cortex_otel.commands.console import complain, line, waiting
 from cortex_otel.commands.parsing import add_command, add_json
+from cortex_otel.commands.set_by_serve import set_by_serve
 from cortex_otel.locale import N_, _, language, texts
 from cortex_otel.query.formats import iso_time, pad, printable, width
 from cortex_otel.query.zones import project_zone
@@ -118,8 +119,27 @@ def _show(states: Sequence[JobState], settings: Settings, zone: Zone) -> None:
             line(f"  {printable(_about(states[index - 1]))}")
     line()
     line(_("Times are those of {zone}.", zone=zone.name))
-    if not settings.jobs:
+    _say_whose(states, settings)
+
+
+def _say_whose(states: Sequence[JobState], settings: Settings) -> None:
+    """Whose settings these are, where that isn't clear."""
+    from cortex_otel.operate.announcement import announced  # noqa: PLC0415 - not for --help
+    from cortex_otel.operate.switches import is_on  # noqa: PLC0415 - the same
+
+    serve = announced(settings.home)
+    if not (settings.jobs if serve is None else serve.runs_jobs):
         line(_("cortex-otel serve doesn't run them: CORTEX_OTEL_JOBS=false."))
+    elif serve is not None and any(
+        is_on(state.job, settings) != (state.switched_off_by is None) for state in states
+    ):
+        line(
+            _(
+                "What is on is as cortex-otel serve (process {pid}) has it; this shell has other "
+                "settings.",
+                pid=serve.pid,
+            )
+        )
 
 
 def _cells(state: JobState, zone: Zone) -> tuple[str, ...]:
@@ -164,7 +184,9 @@ def _about(state: JobState) -> str:
             title=title,
             settings=", ".join(state.switched_off_by),
         )
-    return f"{title}: {state.row.detail}" if state.row.detail else title
+    if not state.row.detail:
+        return title
+    return f"{title}: {label_of('job_detail', state.row.detail, language())}"
 
 
 def _moment(at_ns: int, zone: Zone) -> str:
@@ -215,7 +237,8 @@ def _run_one(arguments: argparse.Namespace, settings: Settings) -> int:
         return work(job, settings, arguments.lease)
     if not is_on(job, settings):
         variables = ", ".join(switches(job, settings))
-        complain(_("{job} is switched off; see {settings}", job=job.name, settings=variables))
+        off = _("{job} is switched off; see {settings}", job=job.name, settings=variables)
+        complain(off + set_by_serve(settings, lambda serve: job.name not in serve.off))
         return _FAILED
     return _supervised(job, settings, force=arguments.force)
 
@@ -236,10 +259,10 @@ def _supervised(job: Job, settings: Settings, *, force: bool) -> int:
     with waiting(_("{job} is running …", job=job.name)):
         end = supervise(job, settings, holder, threading.Event(), is_heard=True)
     if end.outcome == "done":
-        line(f"{job.name}: {printable(end.detail)}")
+        line(f"{job.name}: {printable(label_of('job_detail', end.detail, language()))}")
         return 0
     sys.stdout.flush()
-    complain(f"{job.name}: {printable(end.detail)}")
+    complain(f"{job.name}: {printable(label_of('job_detail', end.detail, language()))}")
     return _FAILED
 
 

@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
                 on_progress=progress.to,
             )
     except (BackupError, ImportError) as error:
-        return refuse("cortex-otel restore", error)
+        return refuse("cortex-otel restore", error, settings)
     manifest = restored.manifest
     if arguments.json:
         facts = {

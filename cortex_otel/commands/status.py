@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from cortex_otel.commands.console import age, error_message, ledger_line, line, size
 from cortex_otel.commands.jobs import job_facts
 from cortex_otel.commands.parsing import add_command, add_json
-from cortex_otel.locale import N_, _, ngettext
+from cortex_otel.locale import N_, _, language, ngettext
 from cortex_otel.query.formats import iso_time, pad, printable, width
 from cortex_otel.query.store_facts import store_facts
 from cortex_otel.query.writers import read_writers
 from cortex_otel.query.zones import project_zone
 from cortex_otel.settings import enabled_by_host
-from cortex_otel.show.value_labels import TROUBLES
+from cortex_otel.show.value_labels import TROUBLES, label_of
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError, open_reader
 
 if TYPE_CHECKING:
@@ -101,18 +101,19 @@ def add_to(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Show the state, verdict first; always 0."""
+    """Show the state, verdict first; 1 if the database is there and can't be read."""
     facts = collect(settings)
+    code = 1 if facts["problem"] else 0
     if arguments.json:
         line(json.dumps(facts, ensure_ascii=False, indent=2))
-        return 0
+        return code
     line(facts["message"])
     line()
     rows = list(_rows(facts, project_zone(settings.time_zone)))
     widest = max(width(label) for label, _ in rows)
     for label, value in rows:
         line(f"{pad(label, widest)}  {printable(value)}".rstrip())
-    return 0
+    return code
 
 
 def collect(settings: Settings) -> Facts:
@@ -298,7 +299,7 @@ def _job_rows(facts: Facts) -> Iterator[tuple[str, str]]:
                 "{job} failed: {detail}",
                 "{job} failed {failures} times: {detail}",
                 job["failures"],
-                **job,
+                **{**job, "detail": label_of("job_detail", job["detail"] or "", language())},
             )
         else:
             text = _("{job} is overdue since {time}", job=job["job"], time=job["next_run"])
@@ -309,7 +310,12 @@ def _job_rows(facts: Facts) -> Iterator[tuple[str, str]]:
 def _process_rows(facts: Facts) -> Iterator[tuple[str, str]]:
     label = _("Processes")
     if not facts["writers"]:
-        yield label, _("none")
+        yield (
+            label,
+            _("none")
+            if facts["disk_free_bytes"]
+            else _("none known: on a full disk, one that starts can't say that it does"),
+        )
     for writer in facts["writers"]:
         trouble = f" ({_reason(writer['trouble'])})" if writer["trouble"] else ""
         yield label, _("pid {pid}, {service}: {stored} stored, {queued} queued", **writer) + trouble

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cortex_otel.query.zones import Zone
     from cortex_otel.settings import Settings
 
-__all__ = ["DAILY", "HOURLY", "Cadence", "Job", "JobError"]
+__all__ = ["DAILY", "HOURLY", "Cadence", "Job", "JobError", "counted"]
 
 _MINUTE_NS = 60 * 10**9
 _HOUR_NS = 60 * _MINUTE_NS
@@ -107,7 +107,8 @@ class Job:
     """For people, marked with ``N_``."""
     cadence: Cadence
     run: Callable[[Settings], str]
-    """Does the work, and says in one English line what came of it. Each call runs in a process of
+    """Does the work, and says in one English line what came of it: numbers, names, and phrases of
+    :data:`cortex_otel.show.job_results.PHRASES`. Each call runs in a process of
     its own, which may be killed at any moment: it leaves a consistent store, and goes on where it
     was.
 
@@ -120,3 +121,10 @@ class Job:
     """Whether it is run at once when the disk is full."""
     time_limit: float = 600
     """Seconds after which it is cut off."""
+    runs_beside: bool = False
+    """The others needn't wait for it: it only reads the database, and may take hours."""
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """``count`` with what is counted, in English."""
+    return f"{count} {one if count == 1 else many}"

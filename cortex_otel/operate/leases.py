@@ -49,6 +49,8 @@ __all__ = [
 #: How long a lease is good for, and how often it is renewed.
 LEASE_SECONDS = 60.0
 RENEWAL_SECONDS = 15.0
+#: From when somebody looks at the clock to when they read a lease, which is renewed in between.
+_SLACK_SECONDS = 5.0
 #: Between a failed run and the next, and what that grows to, by doubling.
 FIRST_RETRY_SECONDS = 60.0
 LAST_RETRY_SECONDS = 3600.0
@@ -72,6 +74,7 @@ class JobRow:
     outcome: str | None = None
     """Of the last run that ended."""
     detail: str | None = None
+    """What came of it or, of one that is switched off, why it is."""
     failures: int = 0
 
     def lease_has_ended(self, now_ns: int) -> bool:
@@ -80,7 +83,8 @@ class JobRow:
         A lease that goes further than any is given was given by a clock that has been set back.
         """
         until = self.lease_until or 0
-        return self.holder is not None and not now_ns < until <= now_ns + _ns(LEASE_SECONDS)
+        latest = now_ns + _ns(LEASE_SECONDS + _SLACK_SECONDS)
+        return self.holder is not None and not now_ns < until <= latest
 
 
 def new_holder(kind: str) -> str:
@@ -155,10 +159,11 @@ class Leases:
         with self._writing() as connection:
             for old, new in changes:
                 if old is None:
-                    connection.execute(_INSERT, (new.job, new.next_run))
+                    connection.execute(_INSERT, (new.job, new.next_run, new.detail))
                 else:
-                    values = (new.next_run, new.failures, old.job, old.next_run, old.failures)
-                    connection.execute(_RESCHEDULE, values)
+                    values = (new.next_run, new.failures, new.detail)
+                    seen = (old.job, old.next_run, old.failures)
+                    connection.execute(_RESCHEDULE, values + seen)
 
     def claim(
         self, job: str, holder: str, now_ns: int, *, due: bool = False, force: bool = False
@@ -176,7 +181,7 @@ class Leases:
             StoreError: the database can't be written.
         """
         with self._writing() as connection:
-            connection.execute(_INSERT, (job, now_ns))
+            connection.execute(_INSERT, (job, now_ns, None))
             connection.execute(
                 _CLAIM,
                 {"job": job, "holder": holder, "now": now_ns, "due": due, "force": force}
@@ -279,9 +284,9 @@ SELECT job, next_run, holder, lease_until, last_start, last_end, last_success, o
     failures
 FROM jobs
 """
-_INSERT = "INSERT OR IGNORE INTO jobs (job, next_run) VALUES (?, ?)"
+_INSERT = "INSERT OR IGNORE INTO jobs (job, next_run, detail) VALUES (?, ?, ?)"
 _RESCHEDULE = """
-UPDATE jobs SET next_run = ?, failures = ?
+UPDATE jobs SET next_run = ?, failures = ?, detail = ?
 WHERE job = ? AND next_run IS ? AND failures = ? AND holder IS NULL
 """
 _CLAIM = """

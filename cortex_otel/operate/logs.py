@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from cortex_otel.locale import N_
-from cortex_otel.operate.job import HOURLY, Job, JobError
+from cortex_otel.operate.job import HOURLY, Job, JobError, counted
 from cortex_otel.settings.log_file import log_policy
 from cortex_otel_exporters.jsonl.upkeep import compress, make_room
 from cortex_otel_exporters.sqlite.heartbeat import Heartbeat
@@ -44,7 +44,7 @@ def keep_logs(settings: Settings) -> str:
     by_reason = [f"{count} deleted by {reason}" for (*_, reason), count in sorted(deleted.items())]
     if trouble:
         by_reason.append(f"to be entered into the ledger later (the database: {trouble})")
-    return ", ".join([f"{compressed} files compressed", *by_reason])
+    return ", ".join([f"{counted(compressed, 'file', 'files')} compressed", *by_reason])
 
 
 def _note(settings: Settings, deleted: Counter[tuple[str, str, str]]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import apsw
 
 from cortex_otel.locale import N_
-from cortex_otel.operate.job import Cadence, Job, JobError
+from cortex_otel.operate.job import Cadence, Job, JobError, counted
 from cortex_otel.operate.metric_upkeep import Upkeep
 from cortex_otel.operate.metric_values import REST
 from cortex_otel.query.current_metrics import MAX_SERVICES
@@ -63,7 +63,7 @@ def write_metrics(settings: Settings, *, rest: float = REST) -> str:
             if time.monotonic() > deadline:
                 is_done = False
                 break
-        summary = f"{upkeep.written} values written"
+        summary = f"{counted(upkeep.written, 'value', 'values')} written"
         if not is_done:
             summary += "; the next run goes on"
         if upkeep.values.services_left_out:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from cortex_otel._version import to_install
 from cortex_otel.locale import LANGUAGES, N_, language
-from cortex_otel.operate.job import Cadence, Job, JobError
+from cortex_otel.operate.job import Cadence, Job, JobError, counted
 from cortex_otel.query.errors import QueryError
 from cortex_otel.query.zones import project_zone
 from cortex_otel.show.report import pdf, shelf
@@ -57,6 +58,9 @@ def made(
 
 def _run(settings: Settings) -> str:
     """Write the report of the last week that is over."""
+    if not pdf.is_available():
+        # Nobody has asked for it: it is on by default, and no failure to be told of.
+        return f"not written: it needs more packages ({to_install('report')})"
     week = last_week(time.time_ns(), project_zone(settings.time_zone))
     folder = shelf.folder(settings.home)
     wanted = _languages(settings)
@@ -72,7 +76,8 @@ def _run(settings: Settings) -> str:
     except OSError as error:
         raise JobError(f"{folder} can't be written to: {error.strerror}") from error
     gone = _prune(settings)
-    return f"{week.name} written ({', '.join(wanted)}), {gone} old ones deleted"
+    old = counted(gone, "old report", "old reports")
+    return f"{week.name} written ({', '.join(wanted)}), {old} deleted"
 
 
 def _languages(settings: Settings) -> tuple[str, ...]:
@@ -97,6 +102,6 @@ REPORT: Final = Job(
     title=N_("Weekly report"),
     cadence=Cadence(weekday=_MONDAY, hour=_HOUR),
     run=_run,
-    is_on=lambda settings: settings.report and pdf.is_available(),
+    is_on=lambda settings: settings.report,
 )
 """On Mondays at 08:00, of the week before."""

@@ -29,8 +29,10 @@ class Background(Protocol):
 def backgrounds(settings: Settings) -> list[Background]:
     """All that the settings ask for."""
     from cortex_otel.operate.alerts.evaluator import Evaluator  # noqa: PLC0415 - needs apsw
+    from cortex_otel.operate.announcement import Announcement  # noqa: PLC0415 - with the same
 
-    return [*([Scheduler(settings)] if settings.jobs else []), Evaluator(settings)]
+    jobs: list[Background] = [Scheduler(settings)] if settings.jobs else []
+    return [*jobs, Evaluator(settings), Announcement(settings)]
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Runs the jobs when they are due, in ``cortex-otel serve``.
 
-One thread, which sleeps until the next job is due, and one job at a time, in a process of its own.
+One thread, which sleeps until the next job is due, and one job at a time, in a process of its own;
+beside it one that only reads, and may wait for another machine for hours, with a thread for that.
 Several ``serve`` on a database share the work: a job runs where its lease was got first.
 
 Clocks can't be trusted: machines sleep, and clocks are set forward and back. A run that is further
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 from cortex_otel.operate import ballast, leases
 from cortex_otel.operate.jobs import JOBS
 from cortex_otel.operate.supervisor import supervise
-from cortex_otel.operate.switches import is_on
+from cortex_otel.operate.switches import is_on, switches
 from cortex_otel.query.zones import project_zone
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError
 
@@ -86,6 +87,7 @@ class Scheduler:
         self._thread: threading.Thread | None = None
         self._trouble = ""
         self._next_rescue = 0.0
+        self._beside: list[threading.Thread] = []
         #: Of leases whose time is over: the job, as it was seen first, and when.
         self._doubtful: dict[str, tuple[JobRow, float]] = {}
 
@@ -96,9 +98,11 @@ class Scheduler:
 
     def stop(self) -> None:
         """End within half a second, with the job that runs; its lease is free then."""
+        deadline = time.monotonic() + _STOP_SECONDS
         self._stopped.set()
-        if self._thread is not None:
-            self._thread.join(_STOP_SECONDS)
+        for thread in (self._thread, *self._beside):
+            if thread is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self) -> None:
         seconds = SETTLE_SECONDS
@@ -151,12 +155,14 @@ class Scheduler:
             row = rows.get(job.name)
             if row is None or row.holder is None:
                 self._doubtful.pop(job.name, None)
-            if row is None or row.next_run is None:
+            if row is None:
                 continue
+            # Of one that no serve has planned, too: it was off here, and run by a command.
             if row.holder is not None and self._is_dead(row, now_ns):
                 self._take_from_the_dead(job, row, now_ns, zone)
                 return 0.0
-            if row.holder is None and row.next_run <= now_ns and self._run_job(job, now_ns):
+            is_due = row.next_run is not None and row.next_run <= now_ns
+            if row.holder is None and is_due and self._run_job(job, now_ns):
                 return 0.0
         return self._seconds_until_next(rows, now_ns)
 
@@ -177,7 +183,8 @@ class Scheduler:
         if row.holder is not None:
             return row
         if not is_on(job, self._settings):
-            return replace(row, next_run=None, failures=0)
+            why = f"off: set {', '.join(switches(job, self._settings))}"
+            return replace(row, next_run=None, failures=0, detail=why)
         last = job.cadence.next_after(_latest(row, now_ns), zone)
         if row.next_run is not None:
             return replace(row, next_run=min(row.next_run, last))
@@ -187,7 +194,7 @@ class Scheduler:
             soon = job.cadence.next_after(row.last_start, zone)
         elif job.cadence.weekday is not None:
             soon = last
-        return replace(row, next_run=min(soon, last))
+        return replace(row, next_run=min(soon, last), detail=None)
 
     def _is_dead(self, row: JobRow, now_ns: int) -> bool:
         """Whether nobody renews a lease any more."""
@@ -217,10 +224,23 @@ class Scheduler:
         holder = leases.new_holder("serve")
         if not self._leases.claim(job.name, holder, now_ns, due=due):
             return False
+        if job.runs_beside:
+            thread = threading.Thread(
+                target=self._see_through,
+                args=(job, holder),
+                name=f"cortex-otel-jobs-{job.name}",
+                daemon=True,
+            )
+            self._beside = [each for each in self._beside if each.is_alive()] + [thread]
+            thread.start()
+        else:
+            self._see_through(job, holder)
+        return True
+
+    def _see_through(self, job: Job, holder: str) -> None:
         end = supervise(job, self._settings, holder, self._stopped, is_heard=False)
         if end.outcome in {"failed", "timed_out"}:
             _log.warning("job %s: %s (cortex-otel jobs)", job.name, end.detail)
-        return True
 
     def _seconds_until_next(self, rows: dict[str, JobRow], now_ns: int) -> float:
         if self._doubtful:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cortex_otel.operate.announcement import announced
 from cortex_otel.operate.jobs import JOBS
 from cortex_otel.operate.leases import JobRow, Leases
 from cortex_otel.operate.switches import is_on, switches
@@ -13,6 +14,7 @@ from cortex_otel.query.zones import UTC_ZONE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cortex_otel.operate.announcement import Announced
     from cortex_otel.operate.job import Job
     from cortex_otel.query.zones import Zone
     from cortex_otel.settings import Settings
@@ -51,7 +53,7 @@ def job_states(
     """All jobs, in their order.
 
     Args:
-        settings: they say which are on.
+        settings: they say which are on, unless a ``serve`` that runs them says otherwise.
         now_ns: the time, Unix ns.
         zone: the project's.
         jobs: which.
@@ -60,18 +62,29 @@ def job_states(
         StoreError: there is no database, or it can't be read.
     """
     rows = Leases(settings.database).read()
-    return [_state(job, rows.get(job.name), settings, now_ns, zone) for job in jobs]
+    serve = announced(settings.home)
+    return [_state(job, rows.get(job.name), settings, serve, now_ns, zone) for job in jobs]
 
 
-def _state(job: Job, row: JobRow | None, settings: Settings, now_ns: int, zone: Zone) -> JobState:
+def _state(  # noqa: PLR0917 - one of two calls in one place
+    job: Job,
+    row: JobRow | None,
+    settings: Settings,
+    serve: Announced | None,
+    now_ns: int,
+    zone: Zone,
+) -> JobState:
     row = row or JobRow(job.name)
-    on = is_on(job, settings)
+    switched_off_by = None if is_on(job, settings) else switches(job, settings)
+    if serve is not None and serve.runs_jobs:  # it has an environment of its own
+        switched_off_by = serve.off.get(job.name)
+    on = switched_off_by is None
     is_running = row.holder is not None and not row.lease_has_ended(now_ns)
     is_due = on and not is_running and row.next_run is not None
     return JobState(
         job=job,
         row=row,
-        switched_off_by=None if on else switches(job, settings),
+        switched_off_by=switched_off_by,
         is_running=is_running,
         is_overdue=is_due and job.cadence.next_after(row.next_run or 0, zone) <= now_ns,
     )
@@ -79,4 +92,5 @@ def _state(job: Job, row: JobRow | None, settings: Settings, now_ns: int, zone: 
 
 def unplanned(settings: Settings, jobs: Sequence[Job] = JOBS) -> list[JobState]:
     """The same where there is no database yet."""
-    return [_state(job, None, settings, 0, UTC_ZONE) for job in jobs]
+    serve = announced(settings.home)
+    return [_state(job, None, settings, serve, 0, UTC_ZONE) for job in jobs]

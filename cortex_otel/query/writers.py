@@ -7,10 +7,10 @@ processes that died while writing: anything in them may be missing or garbage.
 from __future__ import annotations
 
 import json
-import os
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from cortex_otel_exporters.sqlite.heartbeat import is_alive, process_exists
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ class WriterState:
 
     pid: int
     alive: bool
-    """A process with this id exists."""
+    """Its process lives: it holds the file's lock or, where there are none, its id exists."""
     service: str
     started_ns: int
     """Unix nanoseconds; 0 if unknown."""
@@ -62,37 +62,6 @@ def read_writers(home: Path) -> list[WriterState]:
     return sorted(states, key=lambda state: (not state.alive, state.started_ns, state.pid))
 
 
-def process_exists(pid: int) -> bool:
-    """Whether a process with this id runs, whoever owns it."""
-    if pid <= 0:
-        return False
-    if sys.platform == "win32":  # signal 0 is Ctrl-C there
-        import ctypes  # noqa: PLC0415 - only where it is needed
-
-        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)  # noqa: FBT003
-        if handle:
-            ctypes.windll.kernel32.CloseHandle(handle)
-        return bool(handle)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OverflowError:
-        return False
-    except OSError:
-        return True
-    return not _is_zombie(pid)
-
-
-def _is_zombie(pid: int) -> bool:
-    """Whether it has ended, and whoever started it hasn't asked how."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - often asked
-            return file.read(1024).rpartition(b")")[2].split()[:1] in ([b"Z"], [b"X"])
-    except OSError:  # no Linux
-        return False
-
-
 def _read(path: Path) -> WriterState | None:
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
@@ -104,7 +73,7 @@ def _read(path: Path) -> WriterState | None:
         return None
     return WriterState(
         pid=pid,
-        alive=process_exists(pid),
+        alive=is_alive(path, pid, is_locked=content.get("is_locked") is True),
         service=_word(content.get("service")),
         started_ns=_number(content.get("started_ns")),
         updated_ns=_number(content.get("updated_ns")),

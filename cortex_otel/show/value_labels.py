@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cortex_otel.locale import N_, texts
+from cortex_otel.show.job_results import PHRASES
 from cortex_otel.show.labels import RESULTS, TIERS
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ OUTCOMES: Final = {
     "failed": N_("Failed"),
     "timed_out": N_("Timed out"),
     "interrupted": N_("Interrupted"),
+    "off": N_("Off"),
 }
 CHANNELS: Final = {"slack": "Slack", "webhook": N_("Webhook"), "command": N_("Command")}
 #: How far it is that a channel was told.
@@ -175,6 +177,7 @@ COMPOSED: Final[Mapping[str, Composed]] = MappingProxyType(
                 for state, of_state in _DELIVERIES.items()
             },
         ),
+        "job_detail": Composed("", {phrase: (phrase,) for phrase in PHRASES}),
         "reasons": Composed(", ", {each: (text,) for each, text in _REASONS.items()}, " "),
         "source": _NODES,
         "target": _NODES,

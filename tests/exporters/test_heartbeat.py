@@ -2,12 +2,21 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 
 import pytest
 from store_kit import heartbeats, held, ledger, record, rows, verify, wait_for
 
-from cortex_otel_exporters.sqlite.heartbeat import Heartbeat, claim_orphans
+from cortex_otel.query.writers import read_writers
+from cortex_otel_exporters.sqlite.heartbeat import (
+    Heartbeat,
+    claim_orphans,
+    delete,
+    give_back,
+    is_alive,
+)
 
 DEAD = 999_999_999
 
@@ -33,6 +42,7 @@ def test_it_has_the_state_of_the_process(home, make_writer):
     (state,) = heartbeats(home)
     assert before <= state.pop("updated_ns") <= time.time_ns()
     assert state.pop("started_ns") <= before
+    assert state.pop("is_locked")
     assert state == {
         "pid": os.getpid(), "received": 1, "stored": 1, "sampled_out": 0, "dropped": {},
         "unrecorded": {}, "queued": 0, "trouble": "", "service": "mcp",
@@ -144,6 +154,97 @@ def test_only_one_of_two_processes_claims_an_orphan(home, orphan):
     orphan({"unrecorded": {"event|locked": 5}})
     assert claim_orphans(home)[0]["event", "dropped", "locked"] == 5
     assert claim_orphans(home) == ({}, [])
+
+
+@pytest.fixture
+def another(home):
+    """A process that beats, and is left without a chance to say that it ends."""
+    started = []
+
+    def start(content):
+        code = (
+            "import json, pathlib, sys, time\n"
+            "from cortex_otel_exporters.sqlite.heartbeat import Heartbeat\n"
+            "heartbeat = Heartbeat(pathlib.Path(sys.argv[1]))\n"
+            "heartbeat.write(json.loads(sys.argv[2]))\n"
+            "print(flush=True)\n"
+            "time.sleep(600)\n"
+        )
+        arguments = [sys.executable, "-c", code, str(home), json.dumps(content)]
+        started.append(subprocess.Popen(arguments, stdout=subprocess.PIPE))
+        assert started[-1].stdout.readline()
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.mark.system
+def test_a_killed_process_whose_id_is_used_again_is_dead(home, path, writer, another):
+    home.mkdir(exist_ok=True)
+    process = another({"pid": os.getpid(), "service": "mcp", "unrecorded": {"event|locked": 5}})
+    (file,) = (home / "writers").iterdir()
+    # As in a container: the next one has the same id.
+    file = file.rename(file.with_name(f"{os.getpid()}-1.json"))
+    assert [state.alive for state in read_writers(home)] == [True]
+    assert claim_orphans(home) == ({}, [])
+    process.kill()
+    process.wait()
+    assert [state.alive for state in read_writers(home)] == [False]
+    writer.submit(record())
+    assert writer.force_flush()
+    assert ledger(path) == {"received": 6, "stored": 1, "dropped|locked": 5}
+    assert not file.exists()
+
+
+@pytest.mark.system
+def test_a_process_of_another_container_is_alive(home, another):
+    home.mkdir(exist_ok=True)
+    process = another({"pid": DEAD, "unrecorded": {"event|locked": 5}})
+    (file,) = (home / "writers").iterdir()
+    file.rename(file.with_name(f"{DEAD}-1.json"))
+    assert [state.alive for state in read_writers(home)] == [True]
+    assert claim_orphans(home) == ({}, [])
+    process.kill()
+    process.wait()
+    assert [state.alive for state in read_writers(home)] == [False]
+
+
+@pytest.mark.system
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")
+def test_a_forked_child_keeps_no_lock_of_its_parent(home, writer):
+    writer.submit(record())
+    assert writer.force_flush()
+    (file,) = (home / "writers").iterdir()
+    told, tell = os.pipe()
+    child = os.fork()
+    if not child:
+        os.read(told, 1)
+        os._exit(0)
+    try:
+        writer._heartbeat.forget()  # as if the parent had died
+        wait_for(lambda: not is_alive(file, DEAD, is_locked=True))
+    finally:
+        os.write(tell, b".")
+        os.waitpid(child, 0)
+        os.close(told)
+        os.close(tell)
+
+
+def test_a_claim_whose_process_died_is_made_again_though_its_id_is_used(home, orphan):
+    orphan({"unrecorded": {"event|locked": 5}}, f"{DEAD}-1.json.{os.getpid()}")
+    entries, files = claim_orphans(home)
+    assert entries["event", "dropped", "locked"] == 5
+    assert claim_orphans(home) == ({}, [])  # it is being added
+    give_back(files)
+    entries, files = claim_orphans(home)
+    assert entries["event", "dropped", "locked"] == 5
+    delete(files)
+    assert list((home / "writers").iterdir()) == []
 
 
 def test_it_is_recreated_if_its_directory_was_deleted(home):

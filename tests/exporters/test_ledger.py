@@ -192,7 +192,8 @@ def test_after_shutdown_records_are_refused_and_the_next_process_enters_them(pat
     assert writer.force_flush()
     (heartbeat,) = (path.parent / "writers").glob("*.json")
     assert '"event|closed":1' in heartbeat.read_text()
-    heartbeat.rename(heartbeat.with_name("999999999-1.json"))  # its process has gone
+    heartbeat.rename(heartbeat.with_name("999999999-1.json"))
+    writer._heartbeat.forget()  # its process has gone
     other = make_writer()
     other.submit(record(2))
     assert other.force_flush()

@@ -7,7 +7,8 @@ import pytest
 import seeding
 import yaml
 
-from cortex_otel.show.grafana.alerts import ALERTS
+from cortex_otel.query.alert_rules import AlertRules
+from cortex_otel.show.grafana.alerts import alerts_of
 
 NOW = seeding.MONDAY + 10 * seeding.DAY
 MINUTE = 60 * 10**9
@@ -70,8 +71,8 @@ def test_the_group_ticks_every_ten_seconds_and_waits_for_nothing(rules):
 
 
 def test_every_step_has_a_range_and_the_threshold_stands_right_on_the_table(rules):
-    assert len({rule["uid"] for rule in rules["rules"]}) == len(ALERTS) == 3
-    for rule, alert in zip(rules["rules"], ALERTS, strict=True):
+    assert len({rule["uid"] for rule in rules["rules"]}) == len(alerts_of(AlertRules())) == 3
+    for rule, alert in zip(rules["rules"], alerts_of(AlertRules()), strict=True):
         question, threshold = rule["data"]
         for step in (question, threshold):
             assert step["relativeTimeRange"] == {"from": alert.seconds, "to": 0}

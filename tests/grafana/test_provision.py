@@ -140,10 +140,10 @@ def test_files_of_others_stay(capsys, home, tmp_path):
 
 def test_what_an_earlier_version_left_goes(capsys, home, tmp_path, monkeypatch):
     to = tmp_path / "to"
-    monkeypatch.setenv("CORTEX_OTEL_SLACK_WEBHOOK", "https://hooks.example/x")
+    monkeypatch.setenv("CORTEX_OTEL_SLACK_WEBHOOK_URL", "https://hooks.example/x")
     said(capsys, "provision", to)
     (to / "dashboards" / "cortex" / "cortex-gone.json").write_text("{}", encoding="utf-8")
-    monkeypatch.delenv("CORTEX_OTEL_SLACK_WEBHOOK")
+    monkeypatch.delenv("CORTEX_OTEL_SLACK_WEBHOOK_URL")
     said(capsys, "provision", to, "--force")
     names = every_file(to)
     assert "dashboards/cortex/cortex-gone.json" not in names
@@ -153,7 +153,7 @@ def test_what_an_earlier_version_left_goes(capsys, home, tmp_path, monkeypatch):
 
 def test_slack_only_with_a_webhook(capsys, home, tmp_path, monkeypatch):
     webhook = "https://hooks.example/services/T0/B0/secret$1"
-    monkeypatch.setenv("CORTEX_OTEL_SLACK_WEBHOOK", webhook)
+    monkeypatch.setenv("CORTEX_OTEL_SLACK_WEBHOOK_URL", webhook)
     to = tmp_path / "to"
     code, out, err = said(capsys, "provision", to)
     assert (code, err) == (0, "")
@@ -176,6 +176,34 @@ def test_thresholds_come_from_the_environment(capsys, home, tmp_path, monkeypatc
     assert limits == [[0.1], [1000], [5]]
 
 
+def test_thresholds_are_those_of_serve(capsys, home, tmp_path):
+    lines = "error_rate = 0.2\nwindow_minutes = 7\nmin_events = 30\n"
+    (home / "alerts.toml").write_text(lines, encoding="utf-8")
+    to = tmp_path / "to"
+    assert said(capsys, "provision", to)[0] == 0
+    (group,) = read(to / "alerting" / "rules.yaml")["groups"]
+    errors, durations, _ = group["rules"]
+    assert errors["data"][1]["model"]["conditions"][0]["evaluator"]["params"] == [0.2]
+    assert errors["data"][0]["relativeTimeRange"]["from"] == 7 * 60
+    assert errors["data"][0]["model"]["queryText"].rstrip().endswith("WHERE rated >= 30")
+    assert durations["data"][0]["model"]["queryText"].rstrip().endswith("WHERE timed >= 30")
+    assert "last 7 minutes" in errors["annotations"]["summary"]
+
+
+def test_the_old_name_of_the_webhook_is_read_with_a_warning(capsys, home, tmp_path, monkeypatch):
+    monkeypatch.setenv("CORTEX_OTEL_SLACK_WEBHOOK", "https://hooks.example/old")
+    code, out, err = said(capsys, "provision", tmp_path / "to")
+    assert code == 0
+    assert "comes twice" in out
+    assert err.count("\n") == 1
+    assert "old name of CORTEX_OTEL_SLACK_WEBHOOK_URL" in err
+    monkeypatch.setenv("CORTEX_OTEL_SLACK_WEBHOOK_URL", "https://hooks.example/new")
+    code, _, err = said(capsys, "provision", tmp_path / "to", "--force")
+    assert (code, err) == (0, "")
+    points = (tmp_path / "to" / "alerting" / "contact-points.yaml").read_text(encoding="utf-8")
+    assert "example/new" in points
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -184,8 +212,8 @@ def test_thresholds_come_from_the_environment(capsys, home, tmp_path, monkeypatc
         ("CORTEX_OTEL_ALERT_ERROR_RATE", "nan"),
         ("CORTEX_OTEL_ALERT_RESPONSE_MS", "1 s"),
         ("CORTEX_OTEL_ALERT_SILENCE_MINUTES", "60"),
-        ("CORTEX_OTEL_SLACK_WEBHOOK", "hooks.example/secret"),
-        ("CORTEX_OTEL_SLACK_WEBHOOK", 'https://x/"\nsecret: 1'),
+        ("CORTEX_OTEL_SLACK_WEBHOOK_URL", "hooks.example/secret"),
+        ("CORTEX_OTEL_SLACK_WEBHOOK_URL", 'https://x/"\nsecret: 1'),
     ],
 )
 def test_a_senseless_setting_is_told_and_nothing_written(  # noqa: PLR0917 - fixtures

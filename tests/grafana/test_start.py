@@ -62,13 +62,13 @@ def test_without_slack_nothing_points_to_it(start):
 
 
 def test_with_slack_every_rule_points_to_it(start):
-    done, _, to = start(CORTEX_OTEL_SLACK_WEBHOOK="https://hooks.example/x")
+    done, _, to = start(CORTEX_OTEL_SLACK_WEBHOOK_URL="https://hooks.example/x")
     assert done.returncode == 0
     assert all(rule["notification_settings"]["receiver"] == "cortex-slack" for rule in rules(to))
     points = yaml.safe_load((to / "alerting" / "contact-points.yaml").read_text(encoding="utf-8"))
     # Grafana itself puts it in: no secret is written.
     url = points["contactPoints"][0]["receivers"][0]["settings"]["url"]
-    assert url == "$CORTEX_OTEL_SLACK_WEBHOOK"
+    assert url == "$CORTEX_OTEL_SLACK_WEBHOOK_URL"
 
 
 def test_thresholds_are_the_users(start):

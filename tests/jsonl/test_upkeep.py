@@ -302,7 +302,7 @@ def test_the_job_says_what_it_did_and_enters_it(make_writer, home, logs, aged):
     writer = make_writer(level="CRITICAL")
     writer.submit(record())
     assert writer.shutdown()
-    assert keep_logs(settings) == "1 files compressed, 2 deleted by age"
+    assert keep_logs(settings) == "1 file compressed, 2 deleted by age"
     assert ledger(home / "cortex.db", "log_file") == {"deleted|age": 2}
     assert keep_logs(settings) == "0 files compressed"
     assert numbers(logs) == [1, 0]

@@ -277,3 +277,14 @@ def test_another_time_zone_or_cadence_is_followed_at_once(world):
     sooner = (Job(name="daily", title="", cadence=Cadence(hour=12), run=lambda _: ""),)
     world.another(sooner).look()
     assert world.local(world.row("daily").next_run) == "2026-11-25T12:00"
+
+
+def test_a_job_that_was_off_here_and_died_elsewhere_is_taken_over(world):
+    world.live(DAY)
+    leases_ = world.leases
+    world.connection.execute("UPDATE jobs SET next_run = NULL WHERE job = 'daily'")
+    assert leases_.claim("daily", "command:1:dead", world.wall_ns)
+    world.runs.clear()
+    world.live(300)
+    assert world.times("daily")
+    assert world.row("daily").holder is None

@@ -169,7 +169,7 @@ def test_without_that_room_everything_says_what_to_do(disk, full):
     (disk / "cortex.db.ballast").unlink()
     fill_up(disk)
     code, out, _ = full.run("status", jobs="retention")
-    assert code == 0
+    assert code == 1
     assert "disk is full" in out.splitlines()[0]
     assert "cortex-otel retain" in out
     assert json.loads(full.run("status", "--json", jobs="retention")[1])["disk_is_full"]

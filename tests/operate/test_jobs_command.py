@@ -29,7 +29,7 @@ def test_the_list(machine):
     lines = out.splitlines()
     (slow,) = [line for line in lines if line.startswith("slow")]
     assert " ".join(slow.split()) == (
-        "slow every day at 00:00 2026-04-01 06:00:00 1.5 s failed 1970-01-01 09:00:00 (overdue)"
+        "slow every day at 00:00 2026-04-01 06:00:00 1.5 s Failed 1970-01-01 09:00:00 (overdue)"
     )
     assert lines[lines.index(slow) + 1] == "  Slow work: no luck"
     assert "Times are those of Asia/Seoul." in out
@@ -153,3 +153,31 @@ def test_serve_leaves_jobs_to_cron_if_it_is_told_so(machine):
     serve.terminate()
     serve.communicate(timeout=PATIENCE)
     assert len(machine.logged()) == 1
+
+
+def test_what_is_on_is_as_a_running_serve_has_it(machine):
+    serve = machine.serve(jobs="quick,optional", CORTEX_OTEL_CAPTURE_CONTENT="true")
+    machine.ended("optional", "done")
+    code, out, err = machine.run("jobs", jobs="quick,optional")
+    assert (code, err) == (0, "")
+    assert "switched off" not in out
+    assert f"as cortex-otel serve (process {serve.pid}) has it" in out
+    code, out, err = machine.run("jobs", "run", "optional", jobs="quick,optional")
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert "switched off; see CORTEX_OTEL_CAPTURE_CONTENT" in err
+    assert f"process {serve.pid}, has it" in err
+    serve.kill()
+    serve.wait()
+    out = machine.run("jobs", jobs="quick,optional")[1]
+    assert "Wanted by few: switched off (CORTEX_OTEL_CAPTURE_CONTENT)" in out
+
+
+def test_a_job_that_is_off_says_what_switches_it_on(machine):
+    machine.serve(jobs="quick,optional")
+    machine.ended("quick", "done")
+    row = machine.row("optional")
+    assert (row.next_run, row.detail) == (None, "off: set CORTEX_OTEL_CAPTURE_CONTENT")
+    answer = machine.run("query", "jobs", "--format", "csv", jobs="quick,optional")[1]
+    (line,) = [each for each in answer.splitlines() if each.startswith("optional,")]
+    assert line.startswith("optional,off,")

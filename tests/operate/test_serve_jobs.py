@@ -56,6 +56,21 @@ def test_serve_that_ends_ends_its_job_and_gives_the_lease_back(machine, gone):
     assert row.last_success is None
 
 
+def test_others_dont_wait_for_one_that_runs_beside_them(machine, gone):
+    serve = machine.serve(jobs="upload,quick")
+    (worker,) = started(machine, "slow starts")
+    machine.ended("quick", "done")
+    machine.execute("UPDATE jobs SET next_run = 1 WHERE job = 'quick'")
+    started(machine, "quick", 2)
+    assert machine.row("upload").holder.startswith(f"serve:{serve.pid}:")
+    serve.send_signal(signal.SIGINT)
+    serve.communicate(timeout=PATIENCE)
+    gone(worker)
+    row = machine.row("upload")
+    assert (row.holder, row.outcome, row.failures) == (None, "interrupted", 0)
+    assert len([each for each, _ in machine.logged() if each == "slow starts"]) == 1
+
+
 @pytest.mark.timing
 def test_serve_ends_within_a_second_in_the_middle_of_a_job(machine):
     for number in (signal.SIGINT, signal.SIGTERM):

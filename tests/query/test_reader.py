@@ -147,3 +147,33 @@ def test_another_user(modes, writing, expected):
 def test_the_tree():
     for kind in (StoreMissingError, StoreNewerError, StoreUnreadableError):
         assert issubclass(kind, StoreError)
+
+
+_WITHOUT_ROOM = """
+import pathlib, resource, sys
+from cortex_otel_exporters.sqlite.reader import StoreError, open_reader
+# No file grows any more: as on a full disk, the -shm file can't be made.
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+try:
+    print(open_reader(pathlib.Path(sys.argv[1])).execute("SELECT count(*) FROM events").get)
+except StoreError as error:
+    print(error.reason)
+"""
+
+
+@pytest.mark.system
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits")
+def test_a_full_disk_that_nobody_writes_to_can_be_read(tmp_path):
+    path = seeding.build(tmp_path / "cortex.db", [])
+
+    def read():
+        command = [sys.executable, "-c", _WITHOUT_ROOM, str(path)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    for left in ("-wal", "-shm"):
+        path.with_name(f"cortex.db{left}").unlink(missing_ok=True)
+    assert read() == "0"
+    # What is in a log can't be seen without an index of it.
+    path.with_name("cortex.db-shm").unlink(missing_ok=True)
+    path.with_name("cortex.db-wal").write_bytes(b"x" * 8192)
+    assert read() != "0"

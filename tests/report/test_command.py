@@ -21,6 +21,7 @@ from patience import PATIENCE
 from cortex_otel import cli
 from cortex_otel.operate.job import JobError
 from cortex_otel.operate.jobs import JOBS
+from cortex_otel.operate.switches import switches
 from cortex_otel.query.zones import zone
 from cortex_otel.settings import Settings
 from cortex_otel.show.report import pdf, shelf
@@ -151,18 +152,21 @@ def test_it_is_opened_where_that_is_asked_for(home, capsys, monkeypatch):
     assert opened == [Path(capsys.readouterr().out.strip()).as_uri()]
 
 
-def test_the_job_is_due_on_mondays_at_eight_and_only_where_it_can_run(settings, monkeypatch):
+def test_the_job_is_due_on_mondays_at_eight_and_says_what_it_needs(settings, home, monkeypatch):
     assert (REPORT.cadence.weekday, REPORT.cadence.hour, REPORT.cadence.minute) == (0, 8, 0)
     assert REPORT.is_on(settings)
     assert not REPORT.is_on(replace(settings, report=False))
     monkeypatch.setattr(pdf, "find_spec", lambda _: None)
-    assert not REPORT.is_on(settings)
+    assert REPORT.is_on(settings)  # no setting has switched it off
+    assert switches(REPORT, settings) == ("CORTEX_OTEL_REPORT",)
+    assert re.search(r"not written: .*pip install '?cortex-otel\[report\]", REPORT.run(settings))
+    assert not (home / "reports").exists()
 
 
 def test_the_job_writes_the_last_week_in_the_languages_that_are_set(settings, monkeypatch):
     monkeypatch.setenv("CORTEX_OTEL_LANG", "ko")
     week = last().name
-    assert REPORT.run(settings) == f"{week} written (ko), 0 old ones deleted"
+    assert REPORT.run(settings) == f"{week} written (ko), 0 old reports deleted"
     assert names(settings.home) == [f"cortex-report-{week}-ko.pdf"]
     REPORT.run(replace(settings, report_language="both"))
     assert names(settings.home) == [f"cortex-report-{week}-{each}.pdf" for each in ("en", "ko")]
@@ -182,7 +186,7 @@ def test_the_job_keeps_so_many_weeks_and_nothing_else_is_touched(settings):
     (folder / "cortex-report-2026-W01-en.pdf.bak").write_text("mine")
     left = folder / f".0123{disk.UNFINISHED}"
     left.write_text("of a run that was killed")
-    assert REPORT.run(replace(settings, report_weeks=3)).endswith("8 old ones deleted")
+    assert REPORT.run(replace(settings, report_weeks=3)).endswith("8 old reports deleted")
     kept = {report.week.name for report in shelf.kept(settings.home)}
     assert kept == {last().name, "2026-W06", "2026-W05"}
     assert {"notes.txt", "cortex-report-2026-W01-en.pdf.bak"} <= set(names(settings.home))

@@ -111,7 +111,10 @@ async def test_the_list_of_reports_is_whole(admin, visit, language, scheme):
 async def test_the_form_of_thresholds_says_who_is_told_and_no_more(admin, visit):
     page = await visit(admin, "operations")
     said = await page.locator("#alert-rules .saved").inner_text()
-    nobody = "Nobody is told: no channel is set (CORTEX_OTEL_SLACK_WEBHOOK_URL)."
+    nobody = (
+        "Nobody is told: no channel is set (Slack, a webhook or a command: "
+        "CORTEX_OTEL_SLACK_WEBHOOK_URL, CORTEX_OTEL_ALERT_WEBHOOK_URL, CORTEX_OTEL_ALERT_COMMAND)."
+    )
     assert said.split() == ["Save", *nobody.split()]
 
 

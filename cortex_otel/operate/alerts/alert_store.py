@@ -157,6 +157,18 @@ class AlertStore:
                 self._close()
                 self._unsettled.append((keys, outcome))
 
+    def tell_again(self, channels: Sequence[str], now_ns: int) -> bool:
+        """See :meth:`.Records.tell_again`; false if the database can't be written now."""
+        with self._lock:
+            if self._memory is not None:
+                return False
+            try:
+                self._records().tell_again(channels, now_ns)
+            except _UNUSABLE:
+                self._close()
+                return False
+            return True
+
     def tidy(self, now_ns: int) -> None:
         """See :meth:`.Records.tidy`; not now, if the database can't be written."""
         with self._lock, contextlib.suppress(*_UNUSABLE):

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from cortex_otel import guard
+from cortex_otel.operate.alerts.channels import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -109,7 +110,11 @@ class Delivery:
         if not due.notifications:
             wait = _SECONDS_BETWEEN_LOOKS if due.wait_seconds is None else due.wait_seconds
             return min(wait, _SECONDS_BETWEEN_LOOKS)
-        outcome = self._channel.send(self._compose(due.notifications))
+        try:
+            outcome = self._channel.send(self._compose(due.notifications))
+        except Exception as error:  # noqa: BLE001 - what was claimed is settled, whatever happens
+            guard.swallowed("alerts.delivery", error)
+            outcome = Outcome(reply=f"fault: {type(error).__name__}")
         if self._is_stopping and not (outcome.is_delivered or outcome.is_final):
             return 0.0  # the next process tries again, when the lease is over
         now_ns = time.time_ns()

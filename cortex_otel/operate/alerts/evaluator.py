@@ -82,7 +82,7 @@ class Evaluator:
         self._watch = Watch(settings.database)
         self._leader = Leader(settings.home)
         self._processes = observations.Processes()
-        self._is_leading = False
+        self._is_leading = self._has_told_again = False
         self._alerts: dict[tuple[str, str], Alert] = {}
         self._glance = Glance()
         self._next_question = self._next_health = self._next_tidying = 0.0
@@ -146,6 +146,10 @@ class Evaluator:
             return
         if self._alert_store.is_in_memory and self._alert_store.return_to_database():
             self._take_over(now)
+        if not self._has_told_again:  # who restarts serve may have set another address
+            self._has_told_again = self._alert_store.tell_again(self._channels, now_ns)
+            self._next_tidying = now + _SECONDS_BETWEEN_TIDYINGS  # not before it was tried
+            self._wake()
         seen += self._of_store(now_ns, now)
         seen += self._others(writers)
         self._apply(self._with_ends(seen, now_ns), now_ns, now)

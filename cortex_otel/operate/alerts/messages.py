@@ -45,6 +45,7 @@ _ENDED: Final = {
 _WHY: Final = {
     "no_events": N_("no events in the window any more"),
     "not_watched": N_("not watched any more"),
+    "switched_off": N_("the job is switched off"),
     "given_up": N_("not back after an hour, no longer missed"),
 }
 

@@ -126,19 +126,21 @@ def leading(connection: apsw.Connection, seen: Observation) -> dict[str, Any]:
 
 
 def jobs(connection: apsw.Connection) -> Iterator[Observation]:
-    """The last run of each job.
+    """The last run of each job; of one that is switched off, however that ended, nothing is wrong.
 
     Raises:
         apsw.Error: it can't be said.
     """
     levels = {"failed": Level.BREACHED, "timed_out": Level.BREACHED, "done": Level.CLEAR}
-    for job, outcome, failures in connection.execute("SELECT job, outcome, failures FROM jobs"):
+    for job, outcome, failures, is_off in connection.execute(
+        "SELECT job, outcome, failures, next_run IS NULL AND holder IS NULL FROM jobs"
+    ):
         yield Observation(
             rule="job",
             subject=job,
-            level=levels.get(outcome, Level.BETWEEN),
+            level=Level.CLEAR if is_off else levels.get(outcome, Level.BETWEEN),
             value=failures,
-            detail={"outcome": outcome},
+            detail={"outcome": outcome, **({"why": "switched_off"} if is_off else {})},
         )
 
 

@@ -6,6 +6,7 @@ in a thread of its own, which is left alone after the deadline.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import email.utils
 import http.client
@@ -18,10 +19,11 @@ import urllib.request
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from urllib.parse import SplitResult
 
 __all__ = ["Answer", "Post"]
 
@@ -108,7 +110,7 @@ def _tls() -> ssl.SSLContext:
 
 def _connection(scheme: str, place: str, seconds: float) -> http.client.HTTPConnection:
     """To ``place``, by the proxy of the environment if it names one."""
-    if scheme == "http":  # of this machine alone
+    if scheme == "http":  # of this machine alone, whatever http_proxy says
         return http.client.HTTPConnection(place, timeout=seconds)
     proxy = urllib.request.getproxies().get("https")
     if not proxy or urllib.request.proxy_bypass(place):
@@ -117,8 +119,19 @@ def _connection(scheme: str, place: str, seconds: float) -> http.client.HTTPConn
     connection = http.client.HTTPSConnection(
         found.hostname or "", found.port, timeout=seconds, context=_tls()
     )
-    connection.set_tunnel(place)
+    connection.set_tunnel(place, headers=_credentials(found))
     return connection
+
+
+def _credentials(proxy: SplitResult) -> dict[str, str]:
+    """The header for a proxy whose URL has a user and password; percent-encoded there.
+
+    Source: https://www.rfc-editor.org/rfc/rfc7617
+    """
+    if proxy.username is None:
+        return {}
+    user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"}
 
 
 def _seconds(retry_after: str) -> float | None:

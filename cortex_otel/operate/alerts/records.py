@@ -32,6 +32,15 @@ _COLUMNS = (
 )
 
 
+_TRY_AGAIN = """
+UPDATE alert_messages SET given_up = NULL, attempts = 0, next_attempt = :now
+WHERE channel = :channel AND state = 'firing' AND given_up IS NOT NULL
+  AND alert_key IN (SELECT alert_key FROM alerts WHERE state = 'firing')
+"""
+_TELL_TOO = """
+INSERT OR IGNORE INTO alert_messages (alert_key, state, channel, next_attempt)
+SELECT alert_key, 'firing', :channel, :now FROM alerts WHERE state = 'firing'
+"""
 _OLD = (
     "SELECT alert_key FROM alerts WHERE state = 'resolved' "
     "ORDER BY since DESC LIMIT -1 OFFSET :most"
@@ -146,6 +155,17 @@ class Records:
                 "next_attempt = coalesce(?, next_attempt), error = ? WHERE message_key = ?",
                 [(delivered_ns, given_up_ns, next_attempt_ns, error, key) for key in keys],
             )
+
+    def tell_again(self, channels: Sequence[str], now_ns: int) -> None:
+        """Let ``channels`` hear of what still fires, unless they have.
+
+        What was given up is tried once more, and a channel that wasn't set then is told, too.
+        """
+        with self.connection:
+            for channel in channels:
+                values = {"channel": channel, "now": now_ns}
+                self.connection.execute(_TRY_AGAIN, values)
+                self.connection.execute(_TELL_TOO, values)
 
     def tidy(self, now_ns: int) -> None:
         """Give up what nobody took for a week, and delete the oldest of very many alerts."""

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cortex_otel.query.alert_rules import AlertRules
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.show.grafana import dialect
 
-__all__ = ["ALERTS", "Alert", "rules", "sql_of"]
+__all__ = ["SILENCE_MINUTES", "Alert", "alerts_of", "rules", "sql_of"]
 
 _MINUTE = 60
+SILENCE_MINUTES = 10.0
+"""Without an event of a service, which is missed then; ``cortex-otel serve`` knows processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,40 +37,48 @@ class Alert:
     threshold: float
 
 
-ALERTS = (
-    Alert(
-        uid="cortex-error-rate",
-        title="Error rate",
-        summary="{{ $labels.service }}: {{ humanizePercentage $values.A.Value }} of the events of "
-        "the last 5 minutes failed or timed out",
-        value="error_rate",
-        where="events >= 10",  # one failure of two calls is no incident
-        seconds=5 * _MINUTE,
-        setting="CORTEX_OTEL_ALERT_ERROR_RATE",
-        threshold=0.05,
-    ),
-    Alert(
-        uid="cortex-response-time",
-        title="Response time",
-        summary="{{ $labels.service }}: {{ $values.A.Value }} ms on average in the last 5 minutes",
-        value="avg_ms",
-        where="avg_ms IS NOT NULL",
-        seconds=5 * _MINUTE,
-        setting="CORTEX_OTEL_ALERT_RESPONSE_MS",
-        threshold=1000,
-    ),
-    Alert(
-        uid="cortex-heartbeat",
-        title="No heartbeat",
-        summary="{{ $labels.service }}: no event for {{ $values.A.Value }} minutes",
-        value="silent_ms / 60000",
-        where="events > 0",
-        # A service that was not heard in this time was switched off, and no longer missed.
-        seconds=60 * _MINUTE,
-        setting="CORTEX_OTEL_ALERT_SILENCE_MINUTES",
-        threshold=10,
-    ),
-)
+def alerts_of(found: AlertRules, silence_minutes: float = SILENCE_MINUTES) -> tuple[Alert, ...]:
+    """The rules with these thresholds: two that watch the same must not disagree.
+
+    Args:
+        found: what ``cortex-otel serve`` alerts of.
+        silence_minutes: of the rule that Grafana alone has.
+    """
+    return (
+        Alert(
+            uid="cortex-error-rate",
+            title="Error rate",
+            summary="{{ $labels.service }}: {{ humanizePercentage $values.A.Value }} of the events "
+            f"of the last {found.window_minutes} minutes failed or timed out",
+            value="error_rate",
+            where=f"rated >= {found.min_events}",  # one failure of two calls is no incident
+            seconds=found.window_minutes * _MINUTE,
+            setting="CORTEX_OTEL_ALERT_ERROR_RATE",
+            threshold=found.error_rate,
+        ),
+        Alert(
+            uid="cortex-response-time",
+            title="Response time",
+            summary="{{ $labels.service }}: {{ $values.A.Value }} ms on average in the last "
+            f"{found.window_minutes} minutes",
+            value="avg_ms",
+            where=f"timed >= {found.min_events}",
+            seconds=found.window_minutes * _MINUTE,
+            setting="CORTEX_OTEL_ALERT_RESPONSE_MS",
+            threshold=found.response_ms,
+        ),
+        Alert(
+            uid="cortex-heartbeat",
+            title="No heartbeat",
+            summary="{{ $labels.service }}: no event for {{ $values.A.Value }} minutes",
+            value="silent_ms / 60000",
+            where="events > 0",
+            # A service that was not heard in this time was switched off, and no longer missed.
+            seconds=60 * _MINUTE,
+            setting="CORTEX_OTEL_ALERT_SILENCE_MINUTES",
+            threshold=silence_minutes,
+        ),
+    )
 
 
 def sql_of(alert: Alert) -> str:
@@ -79,9 +90,14 @@ def sql_of(alert: Alert) -> str:
     )
 
 
-def rules() -> str:
-    """The text of ``provisioning/alerting/rules.yaml``."""
-    return _HEAD + "".join(map(_rule, ALERTS))
+def rules(found: AlertRules | None = None, silence_minutes: float = SILENCE_MINUTES) -> str:
+    """The text of ``provisioning/alerting/rules.yaml``.
+
+    Args:
+        found: thresholds; the defaults if none are given.
+        silence_minutes: see :func:`alerts_of`.
+    """
+    return _HEAD + "".join(map(_rule, alerts_of(found or AlertRules(), silence_minutes)))
 
 
 _HEAD = """\
@@ -140,5 +156,5 @@ group_interval: 10s, repeat_interval: 4h}} # only with Slack
               conditions:
                 - evaluator:
                     type: gt
-                    params: [{alert.threshold}] # {alert.setting}
+                    params: [{alert.threshold:g}] # {alert.setting}
 """

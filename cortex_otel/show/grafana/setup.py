@@ -4,9 +4,8 @@ The dashboards are part of the package, made by :mod:`~cortex_otel.show.grafana.
 what differs from one installation to the next is put in here: paths, thresholds, time zone,
 language.
 
-Thresholds and webhook are no :class:`~cortex_otel.settings.Settings`: those are read by every host
-at its start, which has no use for them and shouldn't hold a secret of Grafana's. They are wanted
-once, as these files are written, or by ``grafana/start.sh`` in a container that has no Python.
+Thresholds are those of ``cortex-otel serve``, of the environment or else of ``alerts.toml``, so
+that both agree. In a container without Python, ``grafana/start.sh`` takes those of its environment.
 """
 
 from __future__ import annotations
@@ -15,21 +14,21 @@ import json
 import os
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel.locale import N_
+from cortex_otel.query.alert_rules import FILE_NAME, KEYS, read_rules
 from cortex_otel.query.zones import project_zone
-from cortex_otel.settings import SettingError
+from cortex_otel.settings import SettingError, Settings, parsers
+from cortex_otel.show.grafana import alerts
 from cortex_otel_exporters.disk import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from importlib.resources.abc import Traversable
-
-    from cortex_otel.settings import Settings
 
 __all__ = [
     "DASHBOARD_PREFIX",
@@ -44,15 +43,10 @@ __all__ = [
 
 DASHBOARD_PREFIX = "cortex-"
 _PATH_OPTIONS = "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(1)"
-_WEBHOOK = "CORTEX_OTEL_SLACK_WEBHOOK"
+_WEBHOOK, _OLD_WEBHOOK = "CORTEX_OTEL_SLACK_WEBHOOK_URL", "CORTEX_OTEL_SLACK_WEBHOOK"
 _ONLY_WITH_SLACK = " # only with Slack"
-#: Setting → largest value that makes sense; all are above 0.
-_THRESHOLDS = {
-    "CORTEX_OTEL_ALERT_ERROR_RATE": 1.0,
-    "CORTEX_OTEL_ALERT_RESPONSE_MS": 3_600_000.0,
-    "CORTEX_OTEL_ALERT_SILENCE_MINUTES": 59.0,
-}
-_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
+_SILENCE, _MOST_SILENCE = "CORTEX_OTEL_ALERT_SILENCE_MINUTES", 59  # of the hour that is looked at
+_RULES_FILE = "alerting/rules.yaml"
 _VALUE = re.compile(r"^(\s*\w+: )(\$\w+)$", re.MULTILINE)
 _URL = re.compile(r"https://[^\s'\"\\]{1,500}")
 _SECRET_MODE, _MODE = 0o600, 0o644
@@ -79,6 +73,8 @@ class Provisioned:
     directory: Path
     dashboards: int
     has_slack: bool
+    has_old_webhook: bool
+    """The webhook has the name that was Grafana's own."""
     has_database: bool
 
 
@@ -142,8 +138,8 @@ def files(
         secret = f"${_WEBHOOK}" in text
         if secret and not webhook:
             continue
-        if entry[0] == "alerting/rules.yaml":
-            text = _with_thresholds(text, environ, has_slack=bool(webhook))
+        if entry[0] == _RULES_FILE:
+            text = _rules(settings, environ, has_slack=bool(webhook))
         else:
             # In whole lines that are no comments.
             text = _VALUE.sub(lambda found: found[1] + replaced.get(found[2], found[2]), text)
@@ -203,6 +199,7 @@ def provision(
         directory=directory,
         dashboards=sum(name.startswith("dashboards/cortex/") for name in written),
         has_slack="alerting/contact-points.yaml" in written,
+        has_old_webhook=not environ.get(_WEBHOOK, "").strip(),
         has_database=settings.database.exists(),
     )
 
@@ -230,36 +227,39 @@ def _below(folder: Traversable, prefix: str = "") -> list[tuple[str, Traversable
     return found
 
 
-def _with_thresholds(text: str, environ: Mapping[str, str], *, has_slack: bool) -> str:
-    for name, largest in _THRESHOLDS.items():
-        value = _threshold(environ, name, largest)
-
-        def chosen(found: re.Match[str], value: str | None = value) -> str:
-            return f"[{value or found[1]}]"
-
-        text = re.sub(rf"\[([0-9.]+)\] # {name}$", chosen, text, flags=re.MULTILINE)
+def _rules(settings: Settings, environ: Mapping[str, str], *, has_slack: bool) -> str:
+    strict = {
+        setting.name: _parsed(setting.metadata["parse"], setting.metadata["allowed"], name, text)
+        for setting in fields(Settings)
+        if setting.name.removeprefix("alert_") in KEYS
+        and (text := environ.get(name := setting.metadata["environment"], "").strip())
+    }
+    found = read_rules(settings.home / FILE_NAME, replace(settings, **strict)).rules
+    silence = alerts.SILENCE_MINUTES
+    if text := environ.get(_SILENCE, "").strip():
+        allowed = f"a number above 0, at most {_MOST_SILENCE}"
+        silence = _parsed(parsers.number(0, _MOST_SILENCE), allowed, _SILENCE, text)
     lines = [
         line.removesuffix(_ONLY_WITH_SLACK)
-        for line in text.splitlines()
+        for line in alerts.rules(found, silence).splitlines()
         if has_slack or not line.endswith(_ONLY_WITH_SLACK)
     ]
     return "\n".join(lines) + "\n"
 
 
-def _threshold(environ: Mapping[str, str], name: str, largest: float) -> str | None:
-    text = environ.get(name, "").strip()
-    if not text:
-        return None
-    if not _NUMBER.fullmatch(text) or not 0 < float(text) <= largest:
-        raise SettingError(name, text, f"allowed is a number above 0, at most {largest:g}")
-    return text
+def _parsed(parse: Callable[[str], Any], allowed: str, name: str, text: str) -> Any:
+    try:
+        return parse(text)
+    except (ValueError, OverflowError):
+        raise SettingError(name, text, f"allowed is {allowed}") from None
 
 
 def _webhook(environ: Mapping[str, str]) -> str:
-    text = environ.get(_WEBHOOK, "").strip()
+    name = _WEBHOOK if environ.get(_WEBHOOK, "").strip() else _OLD_WEBHOOK
+    text = environ.get(name, "").strip()
     if text and not _URL.fullmatch(text):
         # It is a secret: who knows it may post.
-        raise SettingError(_WEBHOOK, "[hidden]", "allowed is a URL that begins with https://")
+        raise SettingError(name, "[hidden]", "allowed is a URL that begins with https://")
     return text
 
 

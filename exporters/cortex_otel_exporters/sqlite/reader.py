@@ -121,10 +121,14 @@ def open_reader(path: Path | str, *, timeout_ms: int = 2000) -> apsw.Connection:
         raise _no_permission(path) from None
     try:
         return _open(path, "mode=ro", timeout_ms)
-    except (apsw.CantOpenError, apsw.ReadOnlyError) as error:
-        # A WAL database needs its -shm file even to be read, and here it couldn't be created.
+    except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.IOError, apsw.FullError) as error:
+        # A WAL database needs its -shm file even to be read, and here it couldn't be created: no
+        # permission, or no room. Whoever has the database open has one.
         # Without a -wal file everything is in the database itself, which can be read as it is.
-        if not os.access(path, os.R_OK) or _size(Path(f"{path}-wal")):
+        is_in_use = bool(_size(Path(f"{path}-wal")))
+        if isinstance(error, (apsw.IOError, apsw.FullError)):
+            is_in_use |= bool(_size(Path(f"{path}-shm")))
+        if not os.access(path, os.R_OK) or is_in_use:
             raise store_error(error, path) from error
     except apsw.Error as error:
         raise store_error(error, path) from error

@@ -225,6 +225,7 @@ class Store:
     def _adopt_orphans(self, batches: BatchWriter) -> None:
         from cortex_otel_exporters.sqlite.heartbeat import (  # noqa: PLC0415 - rare
             claim_orphans,
+            delete,
             give_back,
         )
 
@@ -235,9 +236,7 @@ class Store:
             except BaseException:
                 give_back(files)
                 raise
-        for file in files:
-            with contextlib.suppress(OSError):
-                file.unlink()
+        delete(files)
 
     def _replaced(self) -> bool:
         """Set the corrupt file aside; ``False`` if that was just done, or fails."""

@@ -9,6 +9,7 @@ import hmac
 import json
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import pytest
 from alert_kit import SECRET
-from patience import wait_for
+from patience import PATIENCE, wait_for
 
 from cortex_otel.operate.alerts import channels
 from cortex_otel.operate.alerts.channels import channels_of, signature
@@ -253,3 +254,26 @@ def test_a_program_that_hangs_is_cut_off_with_its_children(tmp_path, monkeypatch
             return True
 
     assert wait_for(is_gone)
+
+
+@pytest.mark.parametrize("user", ["", "someone:p%40ss@"])
+def test_a_proxy_is_told_who_asks(monkeypatch, user):
+    asked = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            connection, _ = server.accept()
+            with connection:
+                asked.append(connection.recv(4096).decode())
+                connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        monkeypatch.setenv("https_proxy", f"http://{user}127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        outcome = send(Settings(slack_webhook_url="https://hooks.example/services/SECRET"))
+        thread.join(PATIENCE)
+    assert not outcome.is_delivered
+    assert asked[0].startswith("CONNECT hooks.example:443")
+    header = f"Proxy-Authorization: Basic {base64.b64encode(b'someone:p@ss').decode()}"
+    assert (header in asked[0]) == bool(user)

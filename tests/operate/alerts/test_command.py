@@ -33,7 +33,7 @@ def told(home):
         ("webhook", {"error": "HTTP 500"}),
     ):
         due = records.claim(channel, now_ns, NS)
-        records.settle([each.key for each in due.told], next_attempt_ns=now_ns, **outcome)
+        records.settle([each.key for each in due.notifications], next_attempt_ns=now_ns, **outcome)
     connection.close()
     return home
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 
 import pytest
 from patience import wait_for
+from store_kit import held
 
+from cortex_otel import guard
 from cortex_otel.operate.alerts import channels, delivery
 from cortex_otel.operate.alerts.alert_store import AlertStore
 from cortex_otel.operate.alerts.channels import channels_of
@@ -152,6 +155,34 @@ def test_several_at_once_are_one_message(catch, sending):
     wait_for(lambda: len(one.states()) == 5 and all(state[1] for state in one.states()))
     assert sum(text.count("[ALERT]") for text in catcher.texts) == 5
     assert len(catcher.texts) < 5
+
+
+@pytest.mark.parametrize("where", ["compose", "send"])
+def test_a_fault_of_ours_keeps_no_claim(catch, sending, database, monkeypatch, where):
+    guard.rethrow_in_tests(enabled=False)
+    monkeypatch.setattr(guard, "_report", lambda: None)
+    catcher = catch()
+    one = sending(catcher.url)
+    faulty = threading.Event()
+    place, name = (one.delivery, "_compose") if where == "compose" else (
+        one.delivery._channel, "send"
+    )  # fmt: skip
+    works = getattr(place, name)
+
+    def fails(*arguments):
+        if not faulty.is_set():
+            faulty.set()
+            raise LookupError
+        return works(*arguments)
+
+    monkeypatch.setattr(place, name, fails)
+    with held(database):
+        one.fire()
+        assert one.alert_store.is_in_memory
+        wait_for(lambda: catcher.texts)
+    wait_for(one.alert_store.return_to_database)
+    wait_for(lambda: one.states() == [("firing", 1, 0, None)])
+    assert len(catcher.received) == 1
 
 
 @pytest.mark.timing

@@ -233,6 +233,14 @@ def test_a_job_that_failed(database, store):
         "backup": Level.BREACHED, "retention": Level.CLEAR, "report": Level.BREACHED,
         "metrics": Level.BETWEEN, "logs": Level.BETWEEN,
     }  # fmt: skip
+    connection = apsw.Connection(str(database))
+    connection.execute("UPDATE jobs SET next_run = NULL WHERE job IN ('backup', 'report')")
+    connection.execute("UPDATE jobs SET holder = 'command:1:x' WHERE job = 'report'")
+    connection.close()
+    later = {each.subject: each for each in observations.jobs(reader)}
+    assert later["backup"].level is Level.CLEAR  # it is switched off
+    assert later["backup"].detail["why"] == "switched_off"
+    assert later["report"].level is Level.BREACHED  # a command runs it
     assert "example" not in json.dumps([dict(each.detail) for each in seen.values()])
 
 

@@ -19,7 +19,9 @@ import httpx
 from alert_kit import SECRET, McpServer, Serve, surroundings
 from patience import PATIENCE, wait_for
 
+from cortex_otel.operate.alerts.evaluator import Evaluator
 from cortex_otel.query.zones import zone
+from cortex_otel.settings import read_environment
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 BAR_SECONDS = 10
@@ -142,19 +144,37 @@ def test_the_number_is_that_of_the_query_and_no_secret_is_anywhere(home, catch, 
     assert any("given up: can't be started" in output for output in outputs)
 
 
-def test_a_server_whose_client_leaves_is_no_alert(home, catch, started):
-    catcher = catch()
-    started(Serve(home, CORTEX_OTEL_SLACK_WEBHOOK_URL=catcher.url))
-    leaving, staying = started(McpServer(home)), started(McpServer(home))
-    leaving.call(fails=False)
-    staying.call(fails=False)
-    wait_for(lambda: len(list((home / "writers").glob("*.json"))) == 2)
-    time.sleep(1.5)  # both have been seen alive
-    leaving.close()
-    staying.close()
-    time.sleep(5)  # longer than it would take
-    assert catcher.received == []
-    assert rows(home, "SELECT * FROM alerts WHERE rule = 'service_down'") == []
+def test_a_server_whose_client_leaves_is_no_alert(home, started):
+    evaluator = Evaluator(read_environment(surroundings(home)))
+    began = time.monotonic()
+
+    def look(seconds):
+        """Once, so long after the start."""
+        evaluator._look(time.time_ns(), began + seconds)
+
+    down = "SELECT state FROM alerts WHERE rule = 'service_down'"
+    try:
+        leaving, staying = started(McpServer(home)), started(McpServer(home))
+        leaving.call(fails=False)
+        staying.call(fails=False)
+        wait_for(lambda: len(list((home / "writers").glob("*.json"))) == 2)
+        look(0)
+        leaving.close()
+        staying.close()
+        for seconds in (1, 10, 20):
+            look(seconds)
+        assert rows(home, down) == []
+        # One that was killed is missed, with the same looks.
+        killed = started(McpServer(home))
+        killed.call(fails=False)
+        wait_for(lambda: list((home / "writers").glob("*.json")))
+        look(30)
+        killed.kill()
+        for seconds in (31, 40, 50):
+            look(seconds)
+        assert rows(home, down) == [("firing",)]
+    finally:
+        evaluator.stop()
 
 
 def test_what_a_killed_serve_didnt_tell_another_tells_once(home, catch, started):
@@ -174,6 +194,27 @@ def test_what_a_killed_serve_didnt_tell_another_tells_once(home, catch, started)
     assert "".join(catcher.texts).count("[ALERT] MCP Service Down") == 1
     others[0].stop()
     others[1].stop()
+
+
+def test_what_a_revoked_webhook_didnt_take_the_next_one_gets_once(home, catch, started):
+    revoked, renewed = catch((404, b"no_service", {})), catch()
+    first = started(Serve(home, CORTEX_OTEL_SLACK_WEBHOOK_URL=revoked.url))
+    server = started(McpServer(home))
+    server.call(20)
+    given_up = "SELECT count(*) FROM alert_messages WHERE given_up > 0"
+    wait_for(lambda: revoked.received)
+    wait_for(lambda: rows(home, given_up)[0][0])
+    first.stop()
+    second = started(Serve(home, CORTEX_OTEL_SLACK_WEBHOOK_URL=renewed.url))
+    wait_for(lambda: renewed.texts)
+    second.stop()
+    full = {"CORTEX_OTEL_ALERT_DISK_FREE_MB": "10000000"}
+    third = started(Serve(home, CORTEX_OTEL_SLACK_WEBHOOK_URL=renewed.url, **full))
+    # Whatever comes next has only the next.
+    wait_for(lambda: any("Disk Nearly Full" in text for text in renewed.texts))
+    third.stop()
+    assert "".join(renewed.texts).count("[ALERT] MCP Service Error Rate") == 1
+    assert len(revoked.received) == 1
 
 
 @pytest.mark.timing

@@ -61,6 +61,8 @@ ALL = {
         retention.JOB,
         job.Job(name="quick", title="Quick work", cadence=job.HOURLY, run=quick),
         job.Job(name="slow", title="Slow work", cadence=job.DAILY, run=slow),
+        job.Job(name="upload", title="Slow work beside", cadence=job.DAILY, run=slow,
+            runs_beside=True),
         job.Job(name="hanging", title="Hangs", cadence=FAR, run=hanging,
             time_limit=float(os.environ.get("JOBS_TEST_LIMIT", "1"))),
         job.Job(name="broken", title="Fails", cadence=job.HOURLY, run=broken),

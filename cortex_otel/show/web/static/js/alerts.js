@@ -108,7 +108,7 @@ function paint() {
   const told = channels.map((each) => format.named("channel", each));
   const where = told.length
     ? _("Told to: {channels}.", { channels: told.join(", ") })
-    : _("Nobody is told: no channel is set (CORTEX_OTEL_SLACK_WEBHOOK_URL).");
+    : _("Nobody is told: no channel is set (Slack, a webhook or a command: CORTEX_OTEL_SLACK_WEBHOOK_URL, CORTEX_OTEL_ALERT_WEBHOOK_URL, CORTEX_OTEL_ALERT_COMMAND).");
   const locked = Object.values(fixed);
   form.replaceChildren(
     h(
