@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from _harness import environment_line, show, show_bar
+from _printing import environment_line, show, show_bar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 import report
-from _harness import render
+from _printing import render
 
 __all__ = ["NAMES", "RESULTS"]
 

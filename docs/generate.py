@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 REFERENCE = Path(__file__).parent / "reference"
 
 _SETTINGS_HEAD = """\
-<!-- Generated from cortex_otel/settings/declaration.py by docs/generate.py.
+<!-- Generated from cortex_otel/settings/declared by docs/generate.py.
      Change it there, then `make generate`. -->
 # Settings
 
@@ -123,8 +123,9 @@ def api_description() -> str:
 
 def settings_page() -> str:
     """The reference of settings."""
-    source = ast.parse(inspect.getsource(Settings))
-    docstrings = _docstrings(source.body[0])
+    docstrings: dict[str, str] = {}
+    for subject in Settings.__mro__[:-1]:
+        docstrings |= _docstrings(ast.parse(inspect.getsource(subject)).body[0])
     rows, sections = [], []
     for setting in fields(Settings):
         variable, allowed = setting.metadata["environment"], setting.metadata["allowed"]

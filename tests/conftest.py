@@ -24,7 +24,7 @@ from pathlib import Path
 
 import pytest
 
-for _name in ("older_versions", "patience", "sessionizer"):
+for _name in ("kits", "older_versions", "patience", "sessionizer"):
     if _name not in sys.modules:
         _spec = importlib.util.spec_from_file_location(
             _name, Path(__file__).with_name(f"{_name}.py")

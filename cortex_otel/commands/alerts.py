@@ -1,4 +1,4 @@
-"""``cortex-otel alerts``: what is wrong and was, and a test of whom it is told."""
+"""``cortex-otel alerts``: what is wrong and was, and a test of its channels."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def add_to(commands: Commands) -> None:
         commands,
         "alerts",
         run,
-        _("show what is wrong and was, or test whom it is told"),
+        _("show current and past alerts, or test their channels"),
         examples=_(
             "examples:\n"
             "  cortex-otel alerts                       what fires, and the last 30 days\n"
@@ -121,7 +121,7 @@ def _cells(row: dict[str, Value], zone: Zone) -> list[str]:
         age(round(duration * 10**6)) if isinstance(duration, (int, float)) else "–",
         value or "–",
         " ".join(str(row[name]) for name in ("tool_name", "error_type") if row[name]) or "–",
-        str(row["delivery"] or _("told to nobody")),
+        str(row["delivery"] or _("sent to nobody")),
     ]
 
 
@@ -138,17 +138,17 @@ def _test(arguments: argparse.Namespace, settings: Settings) -> int:
     outcomes = [(each.name, each.send(message)) for each in channels]
     if arguments.json:
         answers = {
-            name: {"delivered": outcome.is_delivered, "answer": outcome.said}
+            name: {"delivered": outcome.is_delivered, "answer": outcome.reply}
             for name, outcome in outcomes
         }
         line(json.dumps(answers, indent=2))
     else:
         for name, outcome in outcomes:
-            said = printable(outcome.said)
+            reply = printable(outcome.reply)
             if outcome.is_delivered:
-                line(_("{channel}: delivered ({answer})", channel=name, answer=said))
+                line(_("{channel}: delivered ({answer})", channel=name, answer=reply))
             else:
-                line(_("{channel}: not delivered ({answer})", channel=name, answer=said))
+                line(_("{channel}: not delivered ({answer})", channel=name, answer=reply))
     return 0 if all(outcome.is_delivered for _name, outcome in outcomes) else 1
 
 

@@ -61,7 +61,7 @@ _WIDTH = 12
 def add_common(command: Parser) -> None:
     """Add the options that both have."""
     command.add_argument(
-        "--dry-run", action="store_true", help=_("tell what would come in, and change nothing")
+        "--dry-run", action="store_true", help=_("show what would be imported, and change nothing")
     )
     command.add_argument(
         "--time-zone",

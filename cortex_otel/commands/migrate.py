@@ -30,7 +30,7 @@ def add_to(commands: Commands) -> None:
         _("import the logs that Cortex wrote before"),
         examples=_(
             "examples:\n"
-            "  cortex-otel migrate --dry-run            what would come in from ~/.cortex/logs\n"
+            "  cortex-otel migrate --dry-run            what ~/.cortex/logs would bring\n"
             "  cortex-otel migrate                      import it; again, and only news come in\n"
             "  cortex-otel migrate /backup/logs         from elsewhere\n"
             "\n"

@@ -284,15 +284,15 @@ def _job_rows(facts: Facts) -> Iterator[tuple[str, str]]:
     label = _("Jobs")
     for job in facts["jobs"]:
         if job["failures"]:
-            told = ngettext(
+            text = ngettext(
                 "{job} failed: {detail}",
                 "{job} failed {failures} times: {detail}",
                 job["failures"],
                 **job,
             )
         else:
-            told = _("{job} is overdue since {time}", job=job["job"], time=job["next_run"])
-        yield label, told
+            text = _("{job} is overdue since {time}", job=job["job"], time=job["next_run"])
+        yield label, text
         label = ""
 
 

@@ -172,9 +172,9 @@ def _round(reconciliation: Reconciliation, *, quiet: bool) -> None:
     try:
         reconciliation.close(before)
     except StoreMissingError:
-        said = "\n".join(filter(None, (server.stderr for server in reconciliation.servers)))
+        stderr = "\n".join(filter(None, (server.stderr for server in reconciliation.servers)))
         message = _("the servers answered, but nothing was recorded; their output:")
-        raise DemoError(f"{message}\n{said}".rstrip()) from None
+        raise DemoError(f"{message}\n{stderr}".rstrip()) from None
 
 
 async def _call_all(reconciliation: Reconciliation, before: State, say: Any) -> None:

@@ -130,7 +130,7 @@ class server_span:  # noqa: N801 - used like the function that it replaces
         part.face = self._ours = ours = _NativeSpan(request.span, part)
         if attributes and request.has_same(name, attributes):  # the usual case with mcp 2
             part.name = name
-            part.told.update(attributes)
+            part.given.update(attributes)
         else:
             ours.update_name(name)
             ours.set_attributes(attributes or {})
@@ -201,11 +201,11 @@ class _NativeSpan(trace.Span):
         del end_time
 
     def set_attribute(self, key: str, value: Any) -> None:
-        self._part.told[key] = value
+        self._part.given[key] = value
         self._span.set_attribute(key, value)
 
     def set_attributes(self, attributes: Any) -> None:
-        self._part.told.update(attributes)
+        self._part.given.update(attributes)
         self._span.set_attributes(attributes)
 
     def add_event(self, *args: Any, **kwargs: Any) -> None:

@@ -207,12 +207,12 @@ class McpRequest:
             verdict is OK
             and self._is_named
             and not (native.has_status or native.has_events)
-            and self.has_same(native.name, native.told)
+            and self.has_same(native.name, native.given)
         ):
             self.span.set_attributes(_OK_ATTRIBUTES)
             return
         name, attributes, is_error = self._description(verdict)
-        written = native.told
+        written = native.given
         self.span.set_attributes(
             {key: value for key, value in attributes.items() if key not in written}
         )

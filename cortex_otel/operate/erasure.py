@@ -8,10 +8,8 @@ in the home is searched for the user's hash: that it is nowhere is seen, not bel
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
 import json
-import os
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -20,11 +18,12 @@ from typing import TYPE_CHECKING, Final
 import apsw
 
 from cortex_otel.identity import IdentityResolver
+from cortex_otel.operate.hash_search import count_lines, erase_lines, holds, places_of
 from cortex_otel.operate.job import JobError
 from cortex_otel.operate.turns import Turns
-from cortex_otel.process.convert import measures_of
+from cortex_otel.process.measures import measures_of
 from cortex_otel.query.analysis import SUFFIX
-from cortex_otel_exporters.jsonl.files import locked, log_names, release, without_half_line
+from cortex_otel_exporters.jsonl.files import log_names
 from cortex_otel_exporters.sqlite import space
 from cortex_otel_exporters.sqlite.erasure import blank_last_context, counts, erase_user
 from cortex_otel_exporters.sqlite.expiry import (
@@ -58,15 +57,13 @@ __all__ = [
     "erase_before",
     "erase_users",
     "hashes_of",
-    "places_of",
     "stored",
 ]
 
 _HEX: Final = frozenset("0123456789abcdef")
-_HASH_DIGITS, _FEWEST_DIGITS = 64, 8
+_HASH_DIGITS, _MIN_DIGITS = 64, 8
 _SECONDS_LOCKED: Final = 30.0
 _SECONDS_FOR_READERS: Final = 10.0
-_PIECE: Final = 1 << 20
 #: What is derived of the events, or of no use without the database.
 _DATABASE_SUFFIXES: Final = (
     "-wal",
@@ -124,7 +121,7 @@ def hashes_of(settings: Settings, text: str) -> tuple[str, ...]:
     keyed = IdentityResolver(settings).hash_user(text)
     plain = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     hashes = tuple(dict.fromkeys((keyed, plain)))
-    if len(text) < _FEWEST_DIGITS or not _HEX.issuperset(text.lower()):
+    if len(text) < _MIN_DIGITS or not _HEX.issuperset(text.lower()):
         return hashes
     with contextlib.closing(open_reader(settings.database)) as connection:
         if _user_keys(connection, hashes):
@@ -151,7 +148,7 @@ def stored(settings: Settings, hashes: Iterable[str]) -> Counter[str]:
     ):
         found = counts(connection, _user_keys(connection, hashes))
     found["log_lines"] = sum(
-        _log_lines(settings.log_directory / name.text, hashes) for name in _logs(settings)
+        count_lines(settings.log_directory / name.text, hashes) for name in _logs(settings)
     )
     return found
 
@@ -190,11 +187,13 @@ def erase_users(
                 _forget_derived(settings)
             space.give_back(connection, _SECONDS_LOCKED, 0)
             _empty_log(connection)
-            if _holds(settings.database, hashes):  # in the gaps of pages, from before
+            if holds(settings.database, hashes):  # in the gaps of pages, from before
                 connection.execute("VACUUM")
                 _empty_log(connection)
     for name in _logs(settings):
-        _erase_lines(settings.log_directory / name.text, hashes, erasure)
+        path = settings.log_directory / name.text
+        if not erase_lines(path, hashes, _SECONDS_LOCKED):
+            erasure.notes.append(f"{path} is locked by another process: run this again")
     erasure.after = stored(settings, hashes)
     erasure.places = list(places_of(settings, hashes))
     return erasure
@@ -273,15 +272,6 @@ def erase_all(settings: Settings) -> Erasure:
     return erasure
 
 
-def places_of(settings: Settings, hashes: Iterable[str]) -> Iterator[Path]:
-    """Files of the home, and log files, that hold any of the hashes."""
-    hashes = tuple(hashes)
-    files = {*settings.home.rglob("*"), *settings.log_directory.rglob("*")}
-    for path in sorted(files):
-        if path.is_file() and not path.is_symlink() and _holds(path, hashes):
-            yield path
-
-
 @contextlib.contextmanager
 def _store(settings: Settings) -> Iterator[tuple[apsw.Connection, Turns]]:
     try:
@@ -353,57 +343,3 @@ def _empty_log(connection: apsw.Connection) -> None:
 
 def _logs(settings: Settings) -> list[LogName]:
     return log_names(settings.log_directory)
-
-
-def _log_lines(path: Path, hashes: tuple[str, ...]) -> int:
-    with contextlib.suppress(FileNotFoundError):
-        return sum(_is_theirs(line, hashes) for line in _lines(path))
-    return 0
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        yield from file
-
-
-def _is_theirs(line: bytes, hashes: tuple[str, ...]) -> bool:
-    return any(each.encode() in line for each in hashes)
-
-
-def _erase_lines(path: Path, hashes: tuple[str, ...], erasure: Erasure) -> None:
-    """Write the file anew without their lines; who appends meanwhile goes on in the new one."""
-    if not _log_lines(path, hashes):
-        return
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        if not locked(descriptor, _SECONDS_LOCKED):
-            erasure.notes.append(f"{path} is locked by another process: run this again")
-            return
-        if path.suffix != ".gz":
-            without_half_line(descriptor, os.fstat(descriptor).st_size)
-        new = path.with_name(f".{path.name}.erasing")
-        try:
-            with gzip.open(new, "wb") if path.suffix == ".gz" else new.open("wb") as file:
-                new.chmod(0o600)
-                file.writelines(line for line in _lines(path) if not _is_theirs(line, hashes))
-            new.replace(path)
-        finally:
-            new.unlink(missing_ok=True)
-    finally:
-        release(descriptor)
-
-
-def _holds(path: Path, hashes: tuple[str, ...]) -> bool:
-    """Whether a file holds one of the hashes, over the ends of pieces too."""
-    needles = [each.encode() for each in hashes]
-    rest = b""
-    with (
-        contextlib.suppress(OSError, EOFError),
-        gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file,
-    ):
-        while piece := file.read(_PIECE):
-            joined = rest + piece
-            if any(needle in joined for needle in needles):
-                return True
-            rest = joined[-_HASH_DIGITS:]
-    return False

@@ -63,15 +63,15 @@ def write_metrics(settings: Settings, *, rest: float = REST) -> str:
             if time.monotonic() > deadline:
                 is_done = False
                 break
-        told = f"{upkeep.written} values written"
+        summary = f"{upkeep.written} values written"
         if not is_done:
-            told += "; the next run goes on"
+            summary += "; the next run goes on"
         if upkeep.values.services_left_out:
-            told += (
+            summary += (
                 f"; {upkeep.values.services_left_out} services are in the totals only, "
                 f"those after the first {MAX_SERVICES}"
             )
-    return told
+    return summary
 
 
 @contextlib.contextmanager

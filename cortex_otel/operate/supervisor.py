@@ -122,19 +122,19 @@ def _start(job: Job, settings: Settings, holder: str, *, is_heard: bool) -> subp
 
 
 def _result(process: subprocess.Popen[bytes]) -> RunEnd | None:
-    """What the process said of itself; ``None`` if it died."""
+    """What the process reported; ``None`` if it died."""
     if process.stdout is None:
         return None
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         if os.name == "posix":  # something that it started may hold the pipe open
             os.set_blocking(process.stdout.fileno(), False)
-        told = json.loads(os.read(process.stdout.fileno(), _MAX_RESULT_LENGTH))
-        return RunEnd(str(told["outcome"]), str(told["detail"]))
+        result = json.loads(os.read(process.stdout.fileno(), _MAX_RESULT_LENGTH))
+        return RunEnd(str(result["outcome"]), str(result["detail"]))
     return None
 
 
 def _death(code: int) -> str:
-    """What became of a process that said nothing."""
+    """The end of a process that reported none."""
     if code >= 0:
         return f"its process ended with exit code {code}"
     try:

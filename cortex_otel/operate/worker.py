@@ -39,7 +39,7 @@ _SECONDS_BEYOND_LIMIT = 30
 _SECONDS_TO_WRITE_DOWN = 60.0
 _SECONDS_BETWEEN_ATTEMPTS = 0.1
 _HIDDEN = "[hidden]"
-_SHORTEST_SECRET = 4
+_MIN_SECRET_LENGTH = 4
 
 
 def work(job: Job, settings: Settings, holder: str) -> int:
@@ -162,7 +162,7 @@ def _without_secrets(text: str, settings: Settings) -> str:
     for setting in fields(settings):
         value = getattr(settings, setting.name)
         is_secret = setting.metadata["secret"] and isinstance(value, str)
-        if is_secret and len(value) >= _SHORTEST_SECRET:
+        if is_secret and len(value) >= _MIN_SECRET_LENGTH:
             text = text.replace(value, _HIDDEN)
     return text
 

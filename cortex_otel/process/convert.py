@@ -16,9 +16,10 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from cortex_otel import semconv as sc
 from cortex_otel.process.columns import COLUMN, ID, ID_KEYS, PLACES, SESSION_KEYS
-from cortex_otel.process.exceptions import ErrorSummary, summarize_exception, summarize_stacktrace
+from cortex_otel.process.measures import MEASURE_KEYS, measures_of
 from cortex_otel.process.metric_points import metric_points
 from cortex_otel.process.names import OTHER, Names
+from cortex_otel.process.outcome import LEVELS, log_error, plain_text, result_of, span_error
 from cortex_otel.process.program import process_session
 from cortex_otel.process.redact import is_plain_id
 from cortex_otel.process.row_cache import CachedRow, RowCache, SpanShape
@@ -32,30 +33,16 @@ if TYPE_CHECKING:
 
     from cortex_otel.identity import Resolved
     from cortex_otel.process.data import LogData, SpanData
+    from cortex_otel.process.exceptions import ErrorSummary
     from cortex_otel.process.redact import Redactor
     from cortex_otel_exporters.record import MetricPoint, Session
 
-__all__ = ["Converter", "IdentitySource", "measures_of"]
+__all__ = ["Converter", "IdentitySource"]
 
-_MEASURES: Final = tuple(sc.MEASURES.items())
-_MEASURE_KEYS: Final = frozenset(sc.MEASURES)
 _SERVICE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_DURATION_MS = 1e11
-_LARGEST_MEASURE: Final = 1e18  # as a store takes it; what is larger is kept, and not summed
 
 _KINDS: Final = {kind: kind.name.lower() for kind in SpanKind}
-#: By severity number; what has none is INFO.
-_LEVELS: Final = {
-    **dict.fromkeys(range(1, 9), "DEBUG"),
-    **dict.fromkeys(range(9, 13), "INFO"),
-    **dict.fromkeys(range(13, 17), "WARNING"),
-    **dict.fromkeys(range(17, 21), "ERROR"),
-    **dict.fromkeys(range(21, 25), "CRITICAL"),
-}
-_TIMEOUTS: Final = frozenset({"TimeoutError", "asyncio.exceptions.TimeoutError", "timeout"})
-_CANCELLATIONS: Final = frozenset(
-    {"CancelledError", "asyncio.exceptions.CancelledError", "asyncio.CancelledError", "cancelled"}
-)
 # fastmcp writes a fresh UUID a request there under protocol 2026-07-28: that is no session.
 _SCOPES_WITHOUT_SESSIONS: Final = frozenset({"fastmcp"})
 #: Kinds of name of what is sent on, by attribute key.
@@ -66,7 +53,6 @@ _BOUNDED: Final = {
 }
 # What new attributes may decide beside the event data; the rest is part of what is remembered.
 _FRESH_COLUMNS: Final = frozenset({*SESSION_KEYS, sc.USER_HASH, sc.CORTEX_EVENT_DURATION_MS})
-_NO_ERROR: Final = ErrorSummary("", "", ())
 _TOO_MANY_RESOURCES: Final = f'{{"{sc.SERVICE_NAME}":"{OTHER}"}}'
 _MAX_HASHED_BODY_LENGTH = 65_536
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -92,7 +78,7 @@ class Converter:
         redactor: what may be kept.
         resolver: whose records these are.
         service: the Cortex service they belong to, where they don't say.
-        count_removed: told how many attributes redaction removed.
+        count_removed: called with how many attributes redaction removed.
         session: the session of records that don't say theirs; this process's by default.
         names: the budget of names, where it is shared by several converters.
     """
@@ -186,7 +172,7 @@ class Converter:
         if record.event_data:
             data = {**record.event_data, **data}
         measures: tuple[tuple[str, float], ...] = ()
-        if series.event_type != SPAN_EVENT_TYPE and not _MEASURE_KEYS.isdisjoint(data):
+        if series.event_type != SPAN_EVENT_TYPE and not MEASURE_KEYS.isdisjoint(data):
             measures = measures_of(data)
         return _new_tuple(
             Record,
@@ -221,7 +207,7 @@ class Converter:
             # The server's side of a call is the event; a client in the same process is not.
             is_call = kind == "server" and clean.get(sc.MCP_METHOD_NAME) == sc.METHOD_TOOLS_CALL
             event_type = sc.MCP_TOOL_CALL if is_call else SPAN_EVENT_TYPE
-        error = self._span_error(span, columns)
+        error = span_error(span, columns)
         return self._record(
             # A clock set back during the span must not make a negative duration.
             start,
@@ -230,7 +216,7 @@ class Converter:
             self._names.of_span(span.name, tool_name, clean),
             tool_name,
             tool_name or columns.get(sc.CORTEX_FEATURE, ""),
-            self._result(columns, error, span.status),
+            result_of(columns, error, span.status),
             None,
             kind,
             error,
@@ -257,11 +243,11 @@ class Converter:
         """
         clean = self._clean(log.attributes)
         columns, attributes, data = self._sort(clean)
-        name = _text(log.event_name)
-        error = self._log_error(log, columns)
+        name = plain_text(log.event_name)
+        error = log_error(log, columns)
         if not name and isinstance(log.body, str):
             # A plain log line is free text: its size and identity are all that is kept.
-            data |= self.digest_of_body(_text(log.body))
+            data |= self.digest_of_body(plain_text(log.body))
         duration_ms = columns.get(sc.CORTEX_EVENT_DURATION_MS)
         duration = None
         if isinstance(duration_ms, (int, float)) and 0 <= duration_ms <= _MAX_DURATION_MS:
@@ -274,8 +260,8 @@ class Converter:
             self._names.of_span(name, "", clean, "event") if name else "log",
             self._tool_of_log(log, columns),
             columns.get(sc.CORTEX_FEATURE, ""),
-            self._result(columns, error, None),
-            _LEVELS.get(getattr(log.severity_number, "_value_", 0), "INFO"),
+            result_of(columns, error, None),
+            LEVELS.get(getattr(log.severity_number, "_value_", 0), "INFO"),
             "event",
             error,
             columns,
@@ -321,16 +307,16 @@ class Converter:
 
     def _as_in(self, series: Series, kind: str, name: str) -> str:
         """``name`` if the row with ``series`` has it or could have it for nothing."""
-        told = {
+        stored = {
             "tool": series.tool_name,
             "error": series.error_type,
             "service": series.service,
         }[kind]
         # An error may have both a word and an exception's class, of which the row has one.
-        is_open = told != OTHER or kind == "error"
-        if name == told or (is_open and self._names.has(kind, name)):
+        is_open = stored != OTHER or kind == "error"
+        if name == stored or (is_open and self._names.has(kind, name)):
             return name
-        return (told or OTHER) if kind == "error" else OTHER
+        return (stored or OTHER) if kind == "error" else OTHER
 
     def digest_of_body(self, body: str) -> dict[str, object]:
         """What is kept of a plain log line."""
@@ -382,12 +368,12 @@ class Converter:
         error_type = error.error_type if result != "success" else ""
         if error.frames:
             data[sc.EXCEPTION_STACKTRACE] = list(error.frames)
-        if told := get(sc.CORTEX_PROJECT_ID):
-            project_id = names.bounded("project", told)
-        if told := get(sc.CORTEX_BRANCH_ID):
-            branch_id = names.bounded("branch", told)
+        if sent := get(sc.CORTEX_PROJECT_ID):
+            project_id = names.bounded("project", sent)
+        if sent := get(sc.CORTEX_BRANCH_ID):
+            branch_id = names.bounded("branch", sent)
         measures: tuple[tuple[str, float], ...] = ()
-        if event_type != SPAN_EVENT_TYPE and not _MEASURE_KEYS.isdisjoint(data):
+        if event_type != SPAN_EVENT_TYPE and not MEASURE_KEYS.isdisjoint(data):
             measures = measures_of(data)
         series = _new_tuple(
             Series,
@@ -492,11 +478,11 @@ class Converter:
         """Who it is, and project and branch as they may be kept: a provider gives any text."""
         identity = self._resolver.current()
         if self._identity is None or identity is not self._identity[0]:
-            told = {
+            ids = {
                 sc.CORTEX_PROJECT_ID: identity.project_id,
                 sc.CORTEX_BRANCH_ID: identity.branch_id,
             }
-            kept = self._sort(self._clean({key: text for key, text in told.items() if text}))[0]
+            kept = self._sort(self._clean({key: text for key, text in ids.items() if text}))[0]
             last_overflow = self._names.last_overflow
             project, branch = (
                 self._names.bounded(kind, kept[key]) if key in kept else ""
@@ -519,49 +505,6 @@ class Converter:
         data.update(attributes)
         return "{}"
 
-    @staticmethod
-    def _span_error(span: SpanData, columns: Mapping[str, Any]) -> ErrorSummary:
-        """What went wrong, from our own attributes or from a native exception event.
-
-        An exception that was recorded on a span without an error was handled: it is none.
-        """
-        told = columns.get(sc.ERROR_TYPE, "")
-        if not told and span.status is not StatusCode.ERROR:
-            return _NO_ERROR
-        summary = _NO_ERROR
-        for event in span.events:
-            if event.name == sc.EXCEPTION_EVENT and event.attributes:
-                summary = summarize_stacktrace(
-                    _text(event.attributes.get(sc.EXCEPTION_TYPE)),
-                    _text(event.attributes.get(sc.EXCEPTION_STACKTRACE)),
-                )
-        raised = columns.get(sc.CORTEX_EXCEPTION_TYPE)
-        return summary._replace(error_type=raised or summary.error_type or told or OTHER)
-
-    @staticmethod
-    def _log_error(log: LogData, columns: Mapping[str, Any]) -> ErrorSummary:
-        if log.exception is not None:
-            return summarize_exception(log.exception)
-        attributes = log.attributes
-        if sc.EXCEPTION_TYPE in attributes:
-            return summarize_stacktrace(
-                _text(attributes[sc.EXCEPTION_TYPE]),
-                _text(attributes.get(sc.EXCEPTION_STACKTRACE)),
-            )
-        told = columns.get(sc.CORTEX_EXCEPTION_TYPE) or columns.get(sc.ERROR_TYPE) or ""
-        return _NO_ERROR._replace(error_type=told) if told else _NO_ERROR
-
-    @staticmethod
-    def _result(columns: Mapping[str, Any], error: ErrorSummary, status: StatusCode | None) -> str:
-        told = columns.get(sc.CORTEX_RESULT)
-        if told in sc.LEVELS_BY_RESULT:
-            return str(told)
-        if not error.error_type:
-            return "error" if status is StatusCode.ERROR else "success"
-        if error.error_type in _TIMEOUTS:
-            return "timeout"
-        return "cancelled" if error.error_type in _CANCELLATIONS else "error"
-
     def _tool_of_log(self, log: LogData, columns: Mapping[str, Any]) -> str:
         """The tool an event belongs to: its own word, or that of the span it happened in."""
         name = columns.get(sc.GEN_AI_TOOL_NAME)
@@ -582,30 +525,11 @@ class Converter:
     def _session_of(
         self, columns: Mapping[str, Any], scope: InstrumentationScope | None
     ) -> Session:
-        told = columns.get(sc.SESSION_ID)
-        if told is None and (scope is None or scope.name not in _SCOPES_WITHOUT_SESSIONS):
-            told = columns.get(sc.MCP_SESSION_ID)
+        session_id = columns.get(sc.SESSION_ID)
+        if session_id is None and (scope is None or scope.name not in _SCOPES_WITHOUT_SESSIONS):
+            session_id = columns.get(sc.MCP_SESSION_ID)
         session = self._session()
-        return session if told is None else session._replace(session_id=str(told))
-
-
-def _text(value: object) -> str:
-    """``value`` if it is text, without running a method that the host may have given it."""
-    return str.__str__(value) if isinstance(value, str) else ""
-
-
-def measures_of(data: Mapping[str, object]) -> tuple[tuple[str, float], ...]:
-    """What of the attributes of an event is added up, by the name of the measure."""
-    found = [
-        (measure, float(value))
-        for key, measure in _MEASURES
-        if key in data
-        and isinstance(value := data[key], (int, float))
-        and abs(value) <= _LARGEST_MEASURE
-    ]
-    # A ratio of sums is of events that have both: what one of them lacks is unknown, not 0.
-    names = {measure for measure, _ in found}
-    return tuple([pair for pair in found if sc.PAIRED_MEASURES.get(pair[0], pair[0]) in names])
+        return session if session_id is None else session._replace(session_id=str(session_id))
 
 
 @lru_cache(maxsize=1024)

@@ -124,9 +124,9 @@ class SafeCopies:
         attributes[sc.SESSION_ID] = record.session.session_id
         error = getattr(log, "exception", None)
         if isinstance(error, BaseException):
-            attributes |= _told(summarize_exception(error))
+            attributes |= _attributes_of(summarize_exception(error))
         elif log.attributes and sc.EXCEPTION_TYPE in log.attributes:
-            attributes |= _told(_summary(log.attributes))
+            attributes |= _attributes_of(_summary(log.attributes))
         name = str.__str__(log.event_name) if isinstance(log.event_name, str) else ""
         if not name and isinstance(log.body, str):
             attributes |= self._converter.digest_of_body(str.__str__(log.body))
@@ -177,8 +177,8 @@ class SafeCopies:
         return kept, clean.removed + len(clean.attributes) - len(kept)
 
     def _exception(self, event: Any) -> Event:
-        told = _told(_summary(event.attributes or {}))
-        return Event(sc.EXCEPTION_EVENT, _bounded(told, 0), _time(event.timestamp))
+        exception = _attributes_of(_summary(event.attributes or {}))
+        return Event(sc.EXCEPTION_EVENT, _bounded(exception, 0), _time(event.timestamp))
 
     def _link(self, link: Any, record: Record) -> Link | None:
         context = _context(link.context)
@@ -192,28 +192,28 @@ class SafeCopies:
             return Resource({})
         known, copy = self._resource
         if known is not resource:
-            told = {key: resource.attributes.get(key) for key in _OUR_RESOURCE}
+            ours = {key: resource.attributes.get(key) for key in _OUR_RESOURCE}
             kept = {
                 **self._redactor.resource(resource.attributes),
-                **self._attributes({key: text for key, text in told.items() if text})[0],
+                **self._attributes({key: text for key, text in ours.items() if text})[0],
             }
             copy = Resource(kept, _schema_url(resource.schema_url))
             self._resource = (resource, copy)
         return copy
 
     def _scope(
-        self, scope: InstrumentationScope | None, told: str | None = None
+        self, scope: InstrumentationScope | None, stored: str | None = None
     ) -> InstrumentationScope | None:
-        """The copy of ``scope``, which a row has as ``told``; of metrics there is no row."""
+        """The copy of ``scope``, which a row has as ``stored``; of metrics there is no row."""
         if scope is None:
             return None
-        if told is None:
-            told = self._converter.names.of_scope(scope)
-        key = (told, scope.schema_url)
+        if stored is None:
+            stored = self._converter.names.of_scope(scope)
+        key = (stored, scope.schema_url)
         copy = self._scopes.get(key)
         if copy is None:
             # A clean name has no @.
-            name, _, version = told.partition("@")
+            name, _, version = stored.partition("@")
             copy = InstrumentationScope(name, version or None, _schema_url(scope.schema_url))
             if len(self._scopes) < _MAX_SCOPES:
                 self._scopes[key] = copy
@@ -229,15 +229,15 @@ def _context(context: SpanContext | None) -> SpanContext | None:
 
 
 def _summary(attributes: Mapping[str, Any]) -> ErrorSummary:
-    told = (attributes.get(key) for key in (sc.EXCEPTION_TYPE, sc.EXCEPTION_STACKTRACE))
-    return summarize_stacktrace(*(text if isinstance(text, str) else "" for text in told))
+    type_and_stack = (attributes.get(key) for key in (sc.EXCEPTION_TYPE, sc.EXCEPTION_STACKTRACE))
+    return summarize_stacktrace(*(text if isinstance(text, str) else "" for text in type_and_stack))
 
 
-def _told(error: ErrorSummary) -> dict[str, Any]:
-    told = {sc.EXCEPTION_TYPE: error.error_type, sc.EXCEPTION_MESSAGE: error.message}
+def _attributes_of(error: ErrorSummary) -> dict[str, Any]:
+    attributes = {sc.EXCEPTION_TYPE: error.error_type, sc.EXCEPTION_MESSAGE: error.message}
     if error.frames:
-        told[sc.EXCEPTION_STACKTRACE] = "\n".join(error.frames)
-    return told
+        attributes[sc.EXCEPTION_STACKTRACE] = "\n".join(error.frames)
+    return attributes
 
 
 def _bounded(attributes: dict[str, Any], dropped: int) -> BoundedAttributes:

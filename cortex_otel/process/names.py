@@ -34,7 +34,7 @@ class Names:
 
     Args:
         clean: redacts a name.
-        count_overflowed: told the kind of each name that was stored as :data:`OTHER`.
+        count_overflowed: called with the kind of each name that was stored as :data:`OTHER`.
         given: by kind, names that cost nothing: what is configured, or in the store already.
         clock: seconds that only go forward.
     """

@@ -33,9 +33,9 @@ class NativePart:
     """
 
     name: str = ""
-    told: dict[str, Any] = field(default_factory=dict)
+    given: dict[str, Any] = field(default_factory=dict)
     ours: dict[str, Any] = field(default_factory=dict)
-    """Our own values of the keys told; a key without one is left out."""
+    """Our own values of the keys given; a key without one is left out."""
     status: StatusCode = StatusCode.UNSET
     """Ours."""
     has_status: bool = False
@@ -74,8 +74,7 @@ def for_store(span: SpanData) -> SpanData:
         return span
     if isinstance(what, NestedCall):
         return _as_nested(span, what)
-    told = what.told
-    kept = {key: value for key, value in span.attributes.items() if key not in told}
+    kept = {key: value for key, value in span.attributes.items() if key not in what.given}
     return span._replace(
         attributes=kept | what.ours,
         name=what.name,

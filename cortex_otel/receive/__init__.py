@@ -1,6 +1,7 @@
 """From outside: OTLP/HTTP and plain JSON → the same safe rows as in process; stored, then answered.
 
-* :mod:`.protobuf`, :mod:`.otlp_json`: bytes → :mod:`.records`; :mod:`.metric_data`: metric points.
+* :mod:`.protobuf`, :mod:`.otlp_json`: bytes → :mod:`.records`; :mod:`.metric_data`,
+  :mod:`.json_points`: metric points.
 * :mod:`.senders`: whose records they are, by their resource; :mod:`.typed`: product events.
 * :mod:`.plain`: the JSON endpoints of clients without OTLP; :mod:`.openapi`: their description.
 * :mod:`.intake`: a request → rows and ledger entries; :mod:`.commit`: several requests a

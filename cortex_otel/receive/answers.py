@@ -39,8 +39,8 @@ def success(answer: Answer, content_type: str, rejected_field: str) -> bytes:
         if not message:
             return b"{}"
         # 64-bit integers are text in OTLP/JSON.
-        told = {rejected_field: str(answer.rejected), "errorMessage": message}
-        return orjson.dumps({"partialSuccess": told})
+        body = {rejected_field: str(answer.rejected), "errorMessage": message}
+        return orjson.dumps({"partialSuccess": body})
     response = ExportTraceServiceResponse()
     if message:
         # The answers of all three signals are the same on the wire.

@@ -118,12 +118,12 @@ class Receiver:
             guard.swallowed("receive.http", error)
             status, more = 500, {}
             body = answers.failure(status, "a fault of the receiver", kind)
-        told = {"content-type": kind, "content-length": str(len(body)), **more}
+        fields = {"content-type": kind, "content-length": str(len(body)), **more}
         await send(
             {
                 "type": "http.response.start",
                 "status": status,
-                "headers": [(key.encode(), value.encode()) for key, value in told.items()],
+                "headers": [(key.encode(), value.encode()) for key, value in fields.items()],
             }
         )
         await send(
@@ -253,5 +253,5 @@ def _allow(method: str, *allowed: str) -> None:
 
 def _answer_type(headers: Mapping[bytes, bytes]) -> str:
     """Content type of an answer: the request's, or JSON where that is none of ours."""
-    told = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    return PROTOBUF if told == PROTOBUF.encode() else JSON
+    content_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    return PROTOBUF if content_type == PROTOBUF.encode() else JSON

@@ -112,10 +112,12 @@ def content_type(headers: Mapping[bytes, bytes], allowed: Iterable[str]) -> str:
     Raises:
         Refusal: 415.
     """
-    told = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
-    if told not in allowed:
+    content_type = (
+        headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+    )
+    if content_type not in allowed:
         raise Refusal(415, f"the Content-Type must be {' or '.join(allowed)}", code="content_type")
-    return told
+    return content_type
 
 
 def is_gzip(headers: Mapping[bytes, bytes]) -> bool:
@@ -124,15 +126,15 @@ def is_gzip(headers: Mapping[bytes, bytes]) -> bool:
     Raises:
         Refusal: 415: with something else than gzip.
     """
-    told = headers.get(b"content-encoding", b"").strip().lower()
-    if told not in {b"", b"identity", b"gzip"}:
+    content_encoding = headers.get(b"content-encoding", b"").strip().lower()
+    if content_encoding not in {b"", b"identity", b"gzip"}:
         raise Refusal(
             415,
             "the Content-Encoding must be gzip or none",
             code="content_encoding",
             headers={"accept-encoding": "gzip"},
         )
-    return told == b"gzip"
+    return content_encoding == b"gzip"
 
 
 def content_length(headers: Mapping[bytes, bytes], most: int) -> int:
@@ -141,8 +143,8 @@ def content_length(headers: Mapping[bytes, bytes], most: int) -> int:
     Raises:
         Refusal: 413.
     """
-    told = headers.get(b"content-length", b"0")
-    length = int(told) if told.isdigit() else 0
+    content_length = headers.get(b"content-length", b"0")
+    length = int(content_length) if content_length.isdigit() else 0
     if length > most:
         raise too_large(most)
     return length

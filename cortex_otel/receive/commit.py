@@ -308,7 +308,7 @@ def _parts(intake: Intake, request: Request) -> Iterator[Part]:
 
 
 def _message(part: Part) -> str:
-    """What its sender is told of a part: the rules that were broken, and how often."""
+    """What its sender learns of a part: the rules that were broken, and how often."""
     broken = [*part.refusals.most_common()]
     broken += [(f"left out: {rule}", count) for rule, count in part.left_out.most_common()]
     return "; ".join(f"{rule} ({count})" for rule, count in broken if count)

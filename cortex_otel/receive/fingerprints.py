@@ -76,10 +76,10 @@ class Fingerprints:
         uid = attributes.get(sc.LOG_RECORD_UID)
         if uid is not None:
             who = {key: attributes[key] for key in _WHO if key in attributes}
-            told = _canonical((log.event_name, log.timestamp_unix_nano, uid, who))
-            return self._hash(told + _digests(log.resource)[1])
+            identity = _canonical((log.event_name, log.timestamp_unix_nano, uid, who))
+            return self._hash(identity + _digests(log.resource)[1])
         trace_id, severity = log.trace_id, log.severity_number
-        told = _canonical(
+        identity = _canonical(
             (
                 log.event_name, log.timestamp_unix_nano, log.observed_timestamp_unix_nano,
                 0 if severity is None else severity.value, log.severity_text, trace_id >> 64,
@@ -87,12 +87,12 @@ class Fingerprints:
                 () if log.body is None else (log.body,),
             )
         )  # fmt: skip
-        return self._hash(told + _of_scope(log.scope) + _digests(log.resource)[0])
+        return self._hash(identity + _of_scope(log.scope) + _digests(log.resource)[0])
 
     def point(self, point: Point, resource: ResourceData) -> int:
         """Of a metric point."""
-        said = _canonical((point.name, point.unit, *point.told))
-        return self._hash(said + _of_scope(point.scope) + _digests(resource)[0])
+        identity = _canonical((point.name, point.unit, *point.identifying))
+        return self._hash(identity + _of_scope(point.scope) + _digests(resource)[0])
 
     def place(self, identity: int, time_unix_nano: int, number: int) -> int:
         """What decides whether a record is sampled, where it isn't its trace.
@@ -116,7 +116,7 @@ def _of_scope(scope: Any) -> bytes:
     if scope is None:
         return _NO_SCOPE
     if scope.digest is None:
-        scope.digest = _digest(_canonical((scope.name, scope.version or "", scope.told)))
+        scope.digest = _digest(_canonical((scope.name, scope.version or "", scope.sent_attributes)))
     digest: bytes = scope.digest
     return digest
 

@@ -70,7 +70,7 @@ class TooLargeError(ValueError):
 
 
 class Part:
-    """Some records of a request, or all of them, and what the ledger is to be told."""
+    """Some records of a request, or all of them, and what goes into the ledger."""
 
     __slots__ = ("ledger", "left_out", "points", "presences", "records", "refusals")
 
@@ -149,7 +149,7 @@ class Intake:
         part = Part()
         losses = reader.losses = Losses()  # those of a malformed request are of no interest
         for group in groups:
-            sender = self.senders.of(group.told)
+            sender = self.senders.of(group.resource)
             for item in group.items:
                 take(part, sender, item)
                 if self._overflowed:
@@ -230,7 +230,7 @@ class Intake:
             part.refuse("metric", "invalid", item)
         else:
             try:
-                identity = self._fingerprints.point(item, sender.told)
+                identity = self._fingerprints.point(item, sender.resource)
                 rows = sender.converter.metrics(metrics_data([item]))
             except Exception as error:  # noqa: BLE001 - as of a record
                 part.refuse("metric", "invalid", "it can't be stored")

@@ -85,7 +85,7 @@ def integer(value: Any, name: str, low: int = 0, high: int = _TWO_TO_64) -> int:
 
 
 def enum(value: Any, name: str, names: Mapping[str, int]) -> int:
-    """The number of an enum, which may be told by its name; 0 if it is left out.
+    """The number of an enum, which may be given by its name; 0 if it is left out.
 
     Raises:
         MalformedError: it is neither.
@@ -120,7 +120,7 @@ def attributes(parent: Mapping[str, Any], losses: Losses) -> dict[str, Any]:
 
     Args:
         parent: the message.
-        losses: told of what was left out.
+        losses: counts what was left out.
 
     Raises:
         MalformedError: they are no list.
@@ -165,7 +165,7 @@ def value_of(value: Any, losses: Losses, deep: int = 0) -> Any:
 
     Args:
         value: as it was sent.
-        losses: told of what was left out.
+        losses: counts what was left out.
         deep: how many lists and mappings it is in.
     """
     if value is None:

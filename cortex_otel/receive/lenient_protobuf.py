@@ -58,7 +58,7 @@ def mended_request(kind: Any, body: bytes, refused: Counter[str]) -> bytes:
     Args:
         kind: class of the request.
         body: what the parser refused.
-        refused: told of the records that are left out, by the rule that they break.
+        refused: counts the records that are left out, by the rule that they break.
 
     Raises:
         MalformedError: its outermost fields can't be read, or nothing in them.

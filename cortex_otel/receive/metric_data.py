@@ -46,7 +46,7 @@ class Point(NamedTuple):
     name: str
     unit: str
     data: Any
-    told: tuple[Any, ...]
+    identifying: tuple[Any, ...]
     """What tells it from other points of the metric: kind, attributes, numbers."""
     scope: Scope | None = None
 
@@ -72,12 +72,12 @@ def point_of(  # noqa: PLR0917 - what there is of a point
     """
     if rule := _broken_rule(name, kind, numbers):
         return rule
-    told = (kind, attributes, numbers)
+    identifying = (kind, attributes, numbers)
     time_ns, start_ns = numbers["time"], numbers["start"]
     if kind in _NUMBERS:
         points = [NumberDataPoint(attributes, start_ns, time_ns, numbers["value"])]
         data = Gauge(points) if kind == "gauge" else Sum(points, _CUMULATIVE, is_monotonic=False)
-        return Point(name, unit, data, told, scope)
+        return Point(name, unit, data, identifying, scope)
     extremes: list[Any] = [numbers.get(field) for field in ("min", "max")]  # the SDK's are None too
     one = HistogramDataPoint(
         attributes,
@@ -90,8 +90,8 @@ def point_of(  # noqa: PLR0917 - what there is of a point
         *extremes,
     )
     if kind == "histogram":
-        return Point(name, unit, Histogram([one], _CUMULATIVE), told, scope)
-    return Point(name, unit, _WithoutBuckets([one]), told, scope)
+        return Point(name, unit, Histogram([one], _CUMULATIVE), identifying, scope)
+    return Point(name, unit, _WithoutBuckets([one]), identifying, scope)
 
 
 def _broken_rule(name: str, kind: str, numbers: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ are numbers or text, ``null`` is as if left out, and what isn't known is ignored
 One bad value never takes its batch. It is read as it was meant or left out (:mod:`.json_values`);
 where that can't be, its record is refused and the others are taken. A resource or scope that can't
 be read is left out, and its records are kept. Malformed is only a request whose outermost parts
-can't be read. Longer than other files since spans, log records and metrics share all of this.
+can't be read.
 
 Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 """
@@ -20,16 +20,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import orjson
 from opentelemetry.proto.logs.v1 import logs_pb2
-from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 from opentelemetry.trace import StatusCode
 
 from cortex_otel import semconv as sc
 from cortex_otel.process.data import LogData, SpanData, is_plain
 from cortex_otel.receive import lenient_json
+from cortex_otel.receive.json_points import numbers_of, shape_of
 from cortex_otel.receive.json_values import (
     attributes,
-    double,
     enum,
     integer,
     list_of,
@@ -57,11 +56,9 @@ __all__ = ["JsonReader"]
 _TRACE_ID: Final = re.compile(r"[0-9A-Fa-f]{32}")
 _SPAN_ID: Final = re.compile(r"[0-9A-Fa-f]{16}")
 _ZERO: Final = re.compile(r"0+")
-_TWO_TO_31, _TWO_TO_63 = 1 << 31, 1 << 63
 _KIND_NAMES: Final = dict(trace_pb2.Span.SpanKind.items())
 _STATUS_NAMES: Final = dict(trace_pb2.Status.StatusCode.items())
 _SEVERITY_NAMES: Final = dict(logs_pb2.SeverityNumber.items())
-_TEMPORALITY_NAMES: Final = dict(metrics_pb2.AggregationTemporality.items())
 _STATUS_ERROR: Final = 2
 _new_tuple = tuple.__new__  # as for all that is made by the hundred thousand
 _MAX_RESOURCES, _MAX_RESOURCE_LENGTH = 256, 16_384
@@ -119,11 +116,11 @@ class JsonReader:
             raise MalformedError(f"{name} holds nothing but what isn't an object")
         for group in groups:
             try:
-                told = self._resource(group)
+                resource = self._resource(group)
             except MalformedError as error:
                 self.losses.left_out[str(error)] += 1
-                told = OtlpResource({})
-            yield Group(told, items(group, told))
+                resource = OtlpResource({})
+            yield Group(resource, items(group, resource))
 
     def _resource(self, group: dict[str, Any]) -> OtlpResource:
         resource = object_of(group, "resource")
@@ -131,13 +128,13 @@ class JsonReader:
             key = orjson.dumps(resource)
         except TypeError:  # nested deeper than it writes
             return OtlpResource(attributes(resource, self.losses))
-        told = self._resources.get(key)
-        if told is None:
-            told = OtlpResource(attributes(resource, self.losses))
+        found = self._resources.get(key)
+        if found is None:
+            found = OtlpResource(attributes(resource, self.losses))
             if len(self._resources) >= _MAX_RESOURCES or len(key) > _MAX_RESOURCE_LENGTH:
                 self._resources.clear()
-            self._resources[key] = told
-        return told
+            self._resources[key] = found
+        return found
 
     def _objects(self, parent: dict[str, Any], name: str) -> list[dict[str, Any]]:
         """The messages of a list; what is none is counted as a refused record."""
@@ -158,7 +155,7 @@ class JsonReader:
         return found
 
     def _spans(
-        self, resource_spans: dict[str, Any], told: OtlpResource
+        self, resource_spans: dict[str, Any], resource: OtlpResource
     ) -> Iterator[SpanData | str]:
         for scope_spans in self._objects(resource_spans, "scopeSpans"):
             scope = self._scope(scope_spans)
@@ -172,7 +169,7 @@ class JsonReader:
                     kind = get("kind")
                     if type(kind) is not int or kind >= len(KINDS):
                         kind = enum(kind, "kind", _KIND_NAMES)
-                    said = attributes(span, self.losses)
+                    span_attributes = attributes(span, self.losses)
                     status, events, name = get("status"), get("events"), get("name")
                     if type(name) is not str:
                         name = text(span, "name")
@@ -190,7 +187,7 @@ class JsonReader:
                 yield _new_tuple(
                     SpanData,
                     (
-                        said,
+                        span_attributes,
                         name,
                         KINDS[kind] if 0 <= kind < len(KINDS) else KINDS[0],
                         int(trace_id, 16),
@@ -201,8 +198,8 @@ class JsonReader:
                         StatusCode.ERROR if has_failed else StatusCode.UNSET,
                         exceptions,
                         scope,
-                        told,
-                        is_plain(said),
+                        resource,
+                        is_plain(span_attributes),
                     ),
                 )
 
@@ -216,18 +213,20 @@ class JsonReader:
                     self.losses.left_out[str(error)] += 1
         return found
 
-    def _logs(self, resource_logs: dict[str, Any], told: OtlpResource) -> Iterator[LogData | str]:
+    def _logs(
+        self, resource_logs: dict[str, Any], resource: OtlpResource
+    ) -> Iterator[LogData | str]:
         for scope_logs in self._objects(resource_logs, "scopeLogs"):
             scope = self._scope(scope_logs)
             for log in self._objects(scope_logs, "logRecords"):
                 try:
-                    record = self._log(log, scope, told)
+                    record = self._log(log, scope, resource)
                 except MalformedError as error:
                     yield str(error)
                 else:
                     yield record
 
-    def _log(self, log: dict[str, Any], scope: Scope, told: OtlpResource) -> LogData:
+    def _log(self, log: dict[str, Any], scope: Scope, resource: OtlpResource) -> LogData:
         trace_id, span_id = text(log, "traceId"), text(log, "spanId")
         if trace_id and not _TRACE_ID.fullmatch(trace_id):
             raise MalformedError("traceId isn't 32 hexadecimal digits")
@@ -246,7 +245,7 @@ class JsonReader:
                 int(trace_id, 16) if trace_id else 0,
                 int(span_id, 16) if span_id else 0,
                 scope,
-                told,
+                resource,
                 None,
                 None,
                 severity_text if type(severity_text) is str else "",
@@ -262,7 +261,7 @@ class JsonReader:
             return 0
 
     def _points(
-        self, resource_metrics: dict[str, Any], _told: OtlpResource
+        self, resource_metrics: dict[str, Any], _resource: OtlpResource
     ) -> Iterator[Point | str]:
         for scope_metrics in self._objects(resource_metrics, "scopeMetrics"):
             scope = self._scope(scope_metrics)
@@ -275,10 +274,10 @@ class JsonReader:
                         continue
                     for point in self._objects(data, "dataPoints"):
                         try:
+                            numbers = numbers_of(kind, point) | self._shape(kind, data, point)
                             yield point_of(
                                 text(metric, "name"), text(metric, "unit"), kind,
-                                attributes(point, self.losses),
-                                {**_numbers(kind, point), **self._shape(kind, data, point)}, scope,
+                                attributes(point, self.losses), numbers, scope,
                             )  # fmt: skip
                         except MalformedError as error:
                             yield str(error)
@@ -286,7 +285,7 @@ class JsonReader:
     def _shape(self, kind: str, data: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
         """What only tells a point apart, and so never refuses it."""
         try:
-            return _shape(kind, data, point)
+            return shape_of(kind, data, point)
         except MalformedError as error:
             self.losses.left_out[str(error)] += 1
             return {}
@@ -310,13 +309,13 @@ class JsonReader:
         return found
 
     def _new_scope(self, scope: dict[str, Any]) -> Scope:
-        name, version, told = "", "", {}
+        name, version, sent = "", "", {}
         try:
             name, version = text(scope, "name"), text(scope, "version")
-            told = attributes(scope, self.losses)
+            sent = attributes(scope, self.losses)
         except MalformedError as error:
             self.losses.left_out[str(error)] += 1
-        return Scope(name, version, told)
+        return Scope(name, version, sent)
 
 
 def _looks_like(found: Any, name: str) -> TypeGuard[dict[str, Any]]:
@@ -340,68 +339,3 @@ def _refused(trace_id: Any, span_id: Any, parent_id: Any) -> str:
 def _has_failed(span: dict[str, Any]) -> bool:
     code = enum(object_of(span, "status").get("code"), "status.code", _STATUS_NAMES)
     return code == _STATUS_ERROR
-
-
-def _numbers(kind: str, point: dict[str, Any]) -> dict[str, Any]:
-    get = point.get
-    numbers: dict[str, Any] = {
-        "time": integer(get("timeUnixNano"), "timeUnixNano"),
-        "start": integer(get("startTimeUnixNano"), "startTimeUnixNano"),
-        "flags": integer(get("flags"), "flags"),
-    }
-    if kind in {"gauge", "sum"}:
-        if get("asDouble") is not None:
-            numbers["value"] = double(get("asDouble"), "asDouble")
-        elif get("asInt") is not None:
-            numbers["value"] = _as_int(get("asInt"))
-        return numbers
-    numbers["count"] = integer(get("count"), "count")
-    for name in ("sum", "min", "max"):
-        if get(name) is not None:
-            numbers[name] = double(get(name), name)
-    if kind == "summary":
-        numbers.setdefault("sum", 0.0)
-    if kind == "histogram":
-        bounds, counts = list_of(point, "explicitBounds"), list_of(point, "bucketCounts")
-        numbers["bounds"] = [double(one, "explicitBounds") for one in bounds]
-        numbers["counts"] = [integer(one, "bucketCounts") for one in counts]
-    return numbers
-
-
-def _shape(kind: str, data: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
-    """As the protobuf reader has it."""
-    shape: dict[str, Any] = {}
-    if kind == "summary":
-        quantiles = [one for one in list_of(point, "quantileValues") if type(one) is dict]
-        shape["quantiles"] = [
-            tuple(double(one.get(name) or 0, name) for name in ("quantile", "value"))
-            for one in quantiles
-        ]
-    elif kind != "gauge":
-        temporality = data.get("aggregationTemporality")
-        shape["temporality"] = enum(temporality, "aggregationTemporality", _TEMPORALITY_NAMES)
-    if kind == "sum":
-        shape["is_monotonic"] = data.get("isMonotonic") in (True, "true")
-    elif kind == "exponential_histogram":
-        shape["buckets"] = (
-            integer(point.get("scale"), "scale", -_TWO_TO_31, _TWO_TO_31),
-            integer(point.get("zeroCount"), "zeroCount"),
-            double(point.get("zeroThreshold") or 0, "zeroThreshold"),
-            *_buckets(object_of(point, "positive")), *_buckets(object_of(point, "negative")),
-        )  # fmt: skip
-    return shape
-
-
-def _buckets(side: dict[str, Any]) -> tuple[int, list[int]]:
-    offset = integer(side.get("offset"), "offset", -_TWO_TO_31, _TWO_TO_31)
-    return offset, [integer(one, "bucketCounts") for one in list_of(side, "bucketCounts")]
-
-
-def _as_int(value: Any) -> int | float:
-    """As an attribute's: an integer that has no place in 64 bits is a double."""
-    found = double(value, "asInt")
-    return integer(value, "asInt", -_TWO_TO_63, _TWO_TO_63) if _fits(found) else found
-
-
-def _fits(value: float) -> bool:
-    return value.is_integer() and abs(value) < _TWO_TO_63

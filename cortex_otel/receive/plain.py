@@ -191,16 +191,16 @@ def success(batch: Batch, answer: Answer) -> bytes:
     errors = sorted([*batch.errors, *batch.left_out], key=operator.itemgetter("index"))
     if answer.rejected:
         errors = [*errors, {"index": None, "field": None, "message": answer.message}]
-    told: dict[str, Any] = {"accepted": accepted, "rejected": rejected, "errors": errors}
+    body: dict[str, Any] = {"accepted": accepted, "rejected": rejected, "errors": errors}
     if answer.duplicates:
-        told["duplicates"] = answer.duplicates
-    return orjson.dumps(told)
+        body["duplicates"] = answer.duplicates
+    return orjson.dumps(body)
 
 
 def failure(refusal: Refusal) -> bytes:
     """The body of an error."""
-    told = {"code": refusal.code, "message": refusal.message, "field": refusal.field}
-    return orjson.dumps({"error": told})
+    body = {"code": refusal.code, "message": refusal.message, "field": refusal.field}
+    return orjson.dumps({"error": body})
 
 
 def _event(event: EventType, item: Any) -> LogData:

@@ -140,13 +140,13 @@ class ProtobufReader:
 
     def _group(self, group: Any, items: Callable[[Any, OtlpResource], Iterator[Any]]) -> Group:
         try:
-            told = self._resource(group.resource)
+            resource = self._resource(group.resource)
         except MalformedError as error:
             self.losses.left_out[str(error)] += 1
-            told = OtlpResource({})
-        return Group(told, items(group, told))
+            resource = OtlpResource({})
+        return Group(resource, items(group, resource))
 
-    def _spans(self, resource_spans: Any, told: OtlpResource) -> Iterator[SpanData | str]:
+    def _spans(self, resource_spans: Any, resource: OtlpResource) -> Iterator[SpanData | str]:
         remembered = self._attributes.get
         parsed = self._attribute
         number = int.from_bytes
@@ -185,12 +185,12 @@ class ProtobufReader:
                         status,
                         _events(span.events) if span.events else (),
                         scope,
-                        told,
+                        resource,
                         is_plain(attributes),
                     ),
                 )
 
-    def _logs(self, resource_logs: Any, told: OtlpResource) -> Iterator[LogData | str]:
+    def _logs(self, resource_logs: Any, resource: OtlpResource) -> Iterator[LogData | str]:
         remembered = self._attributes.get
         for scope_logs in resource_logs.scope_logs:
             scope = self._scope(scope_logs.scope)
@@ -220,7 +220,7 @@ class ProtobufReader:
                             int.from_bytes(trace_id, "big"),
                             int.from_bytes(span_id, "big"),
                             scope,
-                            told,
+                            resource,
                             None,
                             None,
                             log.severity_text,
@@ -228,7 +228,7 @@ class ProtobufReader:
                         ),
                     )
 
-    def _points(self, resource_metrics: Any, _told: OtlpResource) -> Iterator[Point | str]:
+    def _points(self, resource_metrics: Any, _resource: OtlpResource) -> Iterator[Point | str]:
         for scope_metrics in resource_metrics.scope_metrics:
             scope = self._scope(scope_metrics.scope)
             for metric in scope_metrics.metrics:

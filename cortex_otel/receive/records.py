@@ -71,13 +71,13 @@ class OtlpResource(ResourceData):
 
 
 class Scope(InstrumentationScope):
-    """An instrumentation scope as it was told."""
+    """An instrumentation scope as it was sent."""
 
-    __slots__ = ("digest", "told")
+    __slots__ = ("digest", "sent_attributes")
 
-    def __init__(self, name: str, version: str, told: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, version: str, sent_attributes: Mapping[str, Any]) -> None:
         super().__init__(name, version)
-        self.told = told
+        self.sent_attributes = sent_attributes
         """Its attributes: nothing reads them, but they tell streams apart."""
         self.digest: bytes | None = None
         """Kept here by :mod:`.fingerprints`."""
@@ -93,7 +93,7 @@ class Event(NamedTuple):
 class Group(NamedTuple):
     """The records of one resource in a request."""
 
-    told: OtlpResource
+    resource: OtlpResource
     """The resource; the same object for equal ones of late."""
     items: Iterable[Any]
     """Records; text in place of one that breaks a rule says which."""

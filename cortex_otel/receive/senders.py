@@ -3,7 +3,7 @@
 Nothing of this machine's own identity is put on a stranger's record. What a resource says of user,
 tier, session and service counts for its records; what a record says itself wins.
 
-Senders are told apart by their ``service.name``. The first few of a day have budgets of names of
+Senders are distinguished by their ``service.name``. The first few of a day have budgets of names of
 their own, so that none can use up another's; all others, who may be one that calls itself something
 else each time, share one. Those that are configured never have to share.
 """
@@ -64,12 +64,17 @@ class _Identity:
 class Sender:
     """What becomes of the records of one resource."""
 
-    __slots__ = ("converter", "fields", "refused", "told")
+    __slots__ = ("converter", "fields", "refused", "resource")
 
     def __init__(
-        self, told: ResourceData, converter: Converter, fields: Mapping[str, Any], *, refused: bool
+        self,
+        resource: ResourceData,
+        converter: Converter,
+        fields: Mapping[str, Any],
+        *,
+        refused: bool,
     ) -> None:
-        self.told = told
+        self.resource = resource
         self.converter = converter
         self.fields = fields
         """What it says once for all of its events: IDE and version of the extension."""
@@ -81,7 +86,7 @@ class _Budgets:
 
     Args:
         clean: redacts a name.
-        count_overflowed: told the kind of each name that was one too many.
+        count_overflowed: called with the kind of each name that was one too many.
         configured: senders that are known by their ``service.name``.
         given: by kind, names that cost no sender anything.
         on_turn: called when senders that haven't sent of late have been forgotten.
@@ -103,14 +108,14 @@ class _Budgets:
         self._own: dict[str, Names] = {}
         self._shared = self._make()
 
-    def of(self, told_name: str, name: str) -> Names:
+    def of(self, sent_name: str, name: str) -> Names:
         """The budgets of a sender.
 
         Args:
-            told_name: its ``service.name`` as it came.
+            sent_name: its ``service.name`` as it came.
             name: the same, redacted.
         """
-        configured = self._configured.get(told_name)
+        configured = self._configured.get(sent_name)
         if configured is not None:
             return configured
         if not self._senders.admits(name):
@@ -134,8 +139,8 @@ class Senders:
         redactor: what may be kept.
         hash_text: makes a keyed digest of free text.
         services: service by ``service.name``; ``*`` for all others, ``refuse`` to refuse.
-        count_removed: told how many attributes redaction removed.
-        count_overflowed: told the kind of each name that was beyond its budget.
+        count_removed: called with how many attributes redaction removed.
+        count_overflowed: called with the kind of each name that was beyond its budget.
         given: by kind, names that cost no sender anything: those in the store already.
     """
 
@@ -164,12 +169,12 @@ class Senders:
             on_turn=self._senders.clear,
         )
 
-    def of(self, told: ResourceData) -> Sender:
+    def of(self, resource: ResourceData) -> Sender:
         """The sender of a resource; made if it wasn't seen of late."""
-        key = id(told)  # a sender keeps its resource alive, so that no other gets its id
+        key = id(resource)  # a sender keeps its resource alive, so that no other gets its id
         sender = self._senders.get(key)
         if sender is None:
-            sender, is_lasting = self._make(told)
+            sender, is_lasting = self._make(resource)
             if is_lasting:
                 self._senders[key] = sender
                 if len(self._senders) > _MAX_SENDERS:
@@ -178,27 +183,29 @@ class Senders:
             self._senders.move_to_end(key)
         return sender
 
-    def _make(self, told: ResourceData) -> tuple[Sender, bool]:
+    def _make(self, resource: ResourceData) -> tuple[Sender, bool]:
         """A sender, and whether it may be kept: not if something of it was beyond its budget."""
-        attributes = told.attributes
-        said = self._redactor.attributes(
+        attributes = resource.attributes
+        kept = self._redactor.attributes(
             {key: attributes[key] for key in _OF_RECORDS if key in attributes}
         ).attributes
-        resource = self._redactor.resource(attributes)
-        told_name = attributes.get(sc.SERVICE_NAME)
-        told_name = told_name if isinstance(told_name, str) else ""
-        known_as = str(resource.get(sc.SERVICE_NAME) or said.get(sc.CORTEX_SERVICE) or _UNKNOWN)
-        names = self._budgets.of(told_name, known_as)
-        last_overflow = names.last_overflow
-        service = self._service(told_name, said, resource, names)
-        tier = said.get(sc.CORTEX_USER_TIER)
-        resolved = Resolved(
-            str(said.get(sc.USER_HASH, "")),
-            str(tier) if tier in sc.TIERS else FREE,
-            _id(said, sc.CORTEX_PROJECT_ID),
-            _id(said, sc.CORTEX_BRANCH_ID),
+        kept_resource = self._redactor.resource(attributes)
+        sent_name = attributes.get(sc.SERVICE_NAME)
+        sent_name = sent_name if isinstance(sent_name, str) else ""
+        known_as = str(
+            kept_resource.get(sc.SERVICE_NAME) or kept.get(sc.CORTEX_SERVICE) or _UNKNOWN
         )
-        session = self._session(attributes, said, resource, service)
+        names = self._budgets.of(sent_name, known_as)
+        last_overflow = names.last_overflow
+        service = self._service(sent_name, kept, kept_resource, names)
+        tier = kept.get(sc.CORTEX_USER_TIER)
+        resolved = Resolved(
+            str(kept.get(sc.USER_HASH, "")),
+            str(tier) if tier in sc.TIERS else FREE,
+            _id(kept, sc.CORTEX_PROJECT_ID),
+            _id(kept, sc.CORTEX_BRANCH_ID),
+        )
+        session = self._session(attributes, kept, kept_resource, service)
         if not names.admits("platform", session[1:7]):
             session = session._replace(
                 **{field: OTHER for field in _PLATFORM if getattr(session, field)}
@@ -211,20 +218,20 @@ class Senders:
             session=lambda: session,
             names=names,
         )
-        fields: dict[str, Any] = {key: said[key] for key in SENT_ONCE if key in said}
-        sender = Sender(told, converter, fields, refused=service == REFUSE)
+        fields: dict[str, Any] = {key: kept[key] for key in SENT_ONCE if key in kept}
+        sender = Sender(resource, converter, fields, refused=service == REFUSE)
         return sender, last_overflow is names.last_overflow
 
     def _service(
         self,
         name: str,
-        said: Mapping[str, object],
+        kept: Mapping[str, object],
         resource: Mapping[str, object],
         names: Names,
     ) -> str:
         if name in self._services and name != _ALL_OTHERS:
             return self._services[name]
-        claimed = said.get(sc.CORTEX_SERVICE)
+        claimed = kept.get(sc.CORTEX_SERVICE)
         if isinstance(claimed, str) and _SERVICE.fullmatch(claimed) and claimed != REFUSE:
             return names.bounded("service", claimed)
         if _ALL_OTHERS in self._services:
@@ -236,7 +243,7 @@ class Senders:
     def _session(
         self,
         attributes: Mapping[str, Any],
-        said: Mapping[str, object],
+        kept: Mapping[str, object],
         resource: Mapping[str, object],
         service: str,
     ) -> Session:
@@ -257,10 +264,10 @@ class Senders:
             if key in resource
         ]
         return Session(
-            _id(said, sc.SESSION_ID) or instance_id,
+            _id(kept, sc.SESSION_ID) or instance_id,
             os=str(resource.get(sc.OS_TYPE, "")),
-            ide=str(said.get(sc.CORTEX_IDE, "")),
-            extension_version=str(said.get(sc.CORTEX_EXTENSION_VERSION, ""))
+            ide=str(kept.get(sc.CORTEX_IDE, "")),
+            extension_version=str(kept.get(sc.CORTEX_EXTENSION_VERSION, ""))
             or (version if is_extension else ""),
             server_name="" if is_extension else str(resource.get(sc.SERVICE_NAME, "")),
             server_version="" if is_extension else version,
@@ -269,7 +276,7 @@ class Senders:
         )
 
 
-def _id(said: Mapping[str, object], key: str) -> str:
+def _id(kept: Mapping[str, object], key: str) -> str:
     """An id as redaction left it: what was no identifier is a hash, under a key of its own."""
-    found = said.get(key, said.get(key + sc.TEXT_HASH_SUFFIX, ""))
+    found = kept.get(key, kept.get(key + sc.TEXT_HASH_SUFFIX, ""))
     return "" if isinstance(found, list) else str(found)

@@ -41,7 +41,7 @@ def complete(
         name: its event type, one of ``EVENTS``.
         attributes: as they were sent.
         of_resource: fields of events that a client says once, for all of them (IDE, version).
-        count_removed: told how many numbers made no sense and were left out.
+        count_removed: called with how many numbers made no sense and were left out.
     """
     event = EVENTS[name]
     values = _checked(event, attributes, count_removed)

@@ -4,7 +4,8 @@
 from it. In code (:func:`cortex_otel.configure`) and in the command line a setting that makes no
 sense raises :class:`SettingError`; under zero-code start it warns once and the default is used.
 
-* :mod:`~cortex_otel.settings.declaration`: each setting once, with its meaning;
+* ``declared/``: each setting once, with its meaning, in the file of its subject;
+* :mod:`~cortex_otel.settings.declaration`: :class:`Settings`, which has them all;
 * :mod:`~cortex_otel.settings.parsers`: from text to a value;
 * :mod:`~cortex_otel.settings.reading`: from environment and code to :class:`Settings`;
 * :mod:`~cortex_otel.settings.headers`: the file of headers for a Collector;
@@ -14,7 +15,8 @@ sense raises :class:`SettingError`; under zero-code start it warns once and the 
 
 from __future__ import annotations
 
-from cortex_otel.settings.declaration import ALERT_RULES, Settings
+from cortex_otel.settings.declaration import Settings
+from cortex_otel.settings.declared.alerts import ALERT_RULES
 from cortex_otel.settings.headers import read_headers
 from cortex_otel.settings.host_config import enabled_by_host
 from cortex_otel.settings.reading import SettingError, read_environment, to_environment

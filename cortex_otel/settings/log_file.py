@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 __all__ = ["log_file", "log_policy"]
 
 _MB = 10**6
-_FEWEST_FILES = 4  # of a full log: deleting the oldest then costs at most a quarter of it
+_MIN_FILES = 4  # of a full log: deleting the oldest then costs at most a quarter of it
 
 
 def log_policy(settings: Settings) -> LogPolicy:
     """Where the log is, what goes into it, and for how long it is kept."""
     from cortex_otel_exporters.jsonl.policy import LogPolicy  # noqa: PLC0415 - off by default
 
-    most_total = settings.log_file_max_mb * _MB
+    max_total_bytes = settings.log_file_max_mb * _MB
     return LogPolicy(
         directory=settings.log_directory,
         level=settings.log_file_level.upper(),
-        most_bytes=min(settings.log_file_rotate_mb * _MB, most_total // _FEWEST_FILES),
+        max_bytes=min(settings.log_file_rotate_mb * _MB, max_total_bytes // _MIN_FILES),
         plain_days=settings.log_file_plain_days,
         days=settings.log_file_days,
-        most_total_bytes=most_total,
+        max_total_bytes=max_total_bytes,
         time_zone=settings.time_zone,
     )
 

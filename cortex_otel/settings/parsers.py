@@ -55,7 +55,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}")
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,255}")
 _URL = re.compile(r"[!-~]{1,2000}")
 _QUIET_HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
-_LEAST_KEY_BYTES = 24  # as Standard Webhooks asks
+_MIN_KEY_BYTES = 24  # as Standard Webhooks asks
 _ATTRIBUTE_KEY = re.compile(r"[^\s*,]*[^\s*,.](?:\.\*)?")
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9._=-]{1,100}){0,10}")
 _PUBLIC_KEY = re.compile(r"age1[02-9ac-hj-np-z]{58}|ssh-(?:ed25519|rsa) [A-Za-z0-9+/=]{40,2000}")
@@ -302,7 +302,7 @@ def webhook_key(text: str) -> str:
         key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
     else:
         key = text.encode()
-    if len(key) < _LEAST_KEY_BYTES:
+    if len(key) < _MIN_KEY_BYTES:
         raise ValueError
     return text
 

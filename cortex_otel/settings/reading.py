@@ -12,19 +12,6 @@ from cortex_otel.settings.declaration import Settings
 
 __all__ = ["SettingError", "read_environment", "to_environment"]
 
-_LISTS = frozenset(
-    {
-        "sampling",
-        "allow_attributes",
-        "soft_errors",
-        "baggage",
-        "receiver_services",
-        "alert_rules",
-        "alert_services",
-        "backup_recipients",
-        "backup_keep",
-    }
-)
 _MAX_SHOWN_LENGTH = 200
 
 
@@ -139,7 +126,7 @@ def _override(setting: Field[Any], value: Any) -> Any:
     is_list = isinstance(value, (Mapping, list, tuple, set, frozenset))
     if (
         text is None
-        or (is_list and setting.name not in _LISTS)
+        or (is_list and not setting.metadata["many"])
         or (isinstance(value, bool) and setting.metadata["secret"])
     ):
         raise _senseless(setting, setting.name, value)

@@ -15,11 +15,11 @@ from cortex_otel_exporters.record import OTHER_EVENT_TYPES
 if TYPE_CHECKING:
     from cortex_otel_exporters.record import Record, Series, Session
 
-__all__ = ["HALF_HOUR_NS", "LONGEST_NS", "Presence", "Presences"]
+__all__ = ["HALF_HOUR_NS", "MAX_SESSION_NS", "Presence", "Presences"]
 
 HALF_HOUR_NS: Final = 1_800 * 10**9
 """What users and sessions are kept by: within one there is no pause that would end a session."""
-LONGEST_NS: Final = 86_400 * 10**9
+MAX_SESSION_NS: Final = 86_400 * 10**9
 """No session is longer. A call that takes longer than this tells of a clock that was set."""
 
 
@@ -56,7 +56,7 @@ class Presences:
         at, duration, series, _, session, user = record[:6]
         if series.event_type in OTHER_EVENT_TYPES:
             return True  # of other instrumentations: nobody's use of the product
-        end = at + duration if duration is not None and duration <= LONGEST_NS else at
+        end = at + duration if duration is not None and duration <= MAX_SESSION_NS else at
         key = (series, session, user, at // HALF_HOUR_NS)
         times = self._times.get(key)
         if times is None:

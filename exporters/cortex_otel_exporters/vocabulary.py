@@ -9,9 +9,10 @@ from typing import Final
 
 __all__ = [
     "FAILED_RESULTS", "INACTIVE_EVENT_TYPES", "LOG_RECORD_UID",
-    "UNRATED_EVENT_TYPES",
+    "RESULTS", "UNRATED_EVENT_TYPES",
 ]  # fmt: skip
 
+RESULTS: Final = ("success", "error", "timeout", "cancelled")
 #: Results that count as errors. A cancelled call is neither a success nor a failure.
 FAILED_RESULTS: Final = frozenset({"error", "timeout"})
 LOG_RECORD_UID: Final = "log.record.uid"

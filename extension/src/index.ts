@@ -25,6 +25,7 @@ import { join } from 'node:path';
 
 import * as vscode from 'vscode';
 
+import { Counter } from './counter';
 import { disabled } from './disabled';
 import { Endpoint, ENDPOINT_PROBLEM } from './endpoint';
 import { detectIde, osType } from './ide';
@@ -33,7 +34,7 @@ import { LIMITS, type Limits, Outbox } from './outbox';
 import { Pipeline } from './pipeline';
 import * as sc from './semconv';
 import { Sender, SENDER_DEFAULTS } from './sender';
-import { CortexTelemetry, Counter } from './telemetry';
+import { CortexTelemetry } from './telemetry';
 import type { Telemetry, TelemetryContext, TelemetryOptions } from './types';
 
 export type * from './eventTypes';

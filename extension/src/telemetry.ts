@@ -1,18 +1,19 @@
 /** Typed events in, envelopes out: what `createTelemetry` returns. */
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
-import { isPromise } from 'node:util/types';
 
 import { SeverityNumber, SpanStatusCode } from '@opentelemetry/api';
 import * as vscode from 'vscode';
 
 import { type Attributes, sieve } from './attributes';
 import { Consent } from './consent';
+import { Counter } from './counter';
 import { type Endpoint, ENDPOINT_PROBLEM } from './endpoint';
 import {
   attributesOf, type EventType, markFailure, outcomeOf, valuesOfError,
 } from './eventType';
 import * as events from './events';
+import { type Failure, followed } from './followed';
 import { textHash } from './hashing';
 import type { Ide } from './ide';
 import { Identity, versionOf } from './identity';
@@ -48,15 +49,6 @@ export interface Parts {
   readonly pipeline: Pipeline;
   readonly sender: Sender;
   readonly dropped: Counter;
-}
-
-/** Numbers by name. */
-export class Counter {
-  readonly counts: Record<string, number> = {};
-
-  add(name: string, number = 1): void {
-    this.counts[name] = (this.counts[name] ?? 0) + number;
-  }
 }
 
 export class CortexTelemetry extends events.Events implements Telemetry {
@@ -267,7 +259,7 @@ export class CortexTelemetry extends events.Events implements Telemetry {
     }
     const identity = this.identity.attributes();
     const { consents } = this;
-    const end = (failure?: { thrown: unknown }): void => {
+    const end = (failure?: Failure): void => {
       this.guard(() => {
         if (!this.isAllowed(false) || consents !== this.consents) {
           return;
@@ -288,29 +280,7 @@ export class CortexTelemetry extends events.Events implements Telemetry {
         });
       });
     };
-    let result: T;
-    try {
-      result = this.active.run(span, work);
-    } catch (thrown) {
-      end({ thrown });
-      throw thrown;
-    }
-    if (!isPromise(result)) {
-      end();
-      return result;
-    }
-    // What the caller gets must be what it can catch: a rejection that we looked at would no longer
-    // be one that nobody handled.
-    return result.then(
-      (value: unknown) => {
-        end();
-        return value;
-      },
-      (thrown: unknown) => {
-        end({ thrown });
-        throw thrown;
-      },
-    ) as T;
+    return followed(() => this.active.run(span, work), end);
   }
 
   /** Hand an event to the host's logger, which cleans its data, shows it and hands it on. */

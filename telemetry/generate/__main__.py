@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from telemetry.generate import lint
-from telemetry.generate.registry import RegistryError, load
+from telemetry.generate.reading import RegistryError, load
 from telemetry.generate.render import render
 
 _PUBLISHED = "telemetry/published.txt"

@@ -11,7 +11,7 @@ from store_kit import HOUR, MONDAY, SERIES, SESSION, record, rows, verify
 
 from cortex_otel import semconv
 from cortex_otel.commands import serve
-from cortex_otel_exporters.sqlite import batch, rollups, schema
+from cortex_otel_exporters.sqlite import batch, batch_totals, rollups, schema
 from cortex_otel_exporters.sqlite.files import open_for_writing
 from cortex_otel_exporters.sqlite.reader import open_reader
 from cortex_otel_exporters.sqlite.store import Store
@@ -33,8 +33,8 @@ def older(monkeypatch):
     def older(version):
         with monkeypatch.context() as patched:
             # What the writer of that version did otherwise.
-            patched.setattr(batch, "SessionTimes", WholeSessions)
-            patched.setattr(batch, "_FIRST_SEEN", OLDER_FIRST_SEEN)
+            patched.setattr(batch_totals, "SessionTimes", WholeSessions)
+            patched.setattr(batch_totals, "_FIRST_SEEN", OLDER_FIRST_SEEN)
             next_key = "SELECT value FROM store WHERE key = 'next_event_key'"
             patched.setattr(batch, "_KEYS", f"{next_key} UNION ALL {next_key}")
             patched.setattr(batch, "_SET_KEYS", batch._SET_NEXT_KEY)

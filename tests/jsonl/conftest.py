@@ -1,31 +1,15 @@
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
+from kits import load
 
-for _name, _path in {
-    "store_kit": Path(__file__).parents[1] / "exporters" / "store_kit.py",
-    "receiver_kit": Path(__file__).parents[1] / "receive" / "receiver_kit.py",
-    "log_kit": Path(__file__).with_name("log_kit.py"),
-}.items():
-    if _name not in sys.modules:
-        _spec = importlib.util.spec_from_file_location(_name, _path)
-        sys.modules[_name] = importlib.util.module_from_spec(_spec)
-        _spec.loader.exec_module(sys.modules[_name])
+store_kit = load("exporters/store_kit.py")
+load("receive/receiver_kit.py")
+load("jsonl/log_kit.py")
+fixtures = load("exporters/store_fixtures.py")
 
-
-@pytest.fixture(autouse=True)
-def no_process_outlives_its_test():
-    yield
-    sys.modules["store_kit"].end_all()
-
-
-@pytest.fixture
-def home(tmp_path):
-    return tmp_path / "home"
+home = fixtures.home
+no_process_outlives_its_test = fixtures.no_process_outlives_its_test
 
 
 @pytest.fixture
@@ -43,9 +27,7 @@ def make_writer(home, logs):
 
     def make(**policy):
         log_file = LogFile(LogPolicy(**{"directory": logs} | policy))
-        writer = sys.modules["store_kit"].PatientWriter(
-            home / "cortex.db", interval_ms=10, log_file=log_file
-        )
+        writer = store_kit.PatientWriter(home / "cortex.db", interval_ms=10, log_file=log_file)
         made.append(writer)
         return writer
 

@@ -110,7 +110,7 @@ def test_a_clock_that_leaps_only_means_another_name(logs, clock):
 
 
 def test_a_full_file_is_left_for_the_next(logs):
-    log_file = LogFile(LogPolicy(logs, most_bytes=10_000))
+    log_file = LogFile(LogPolicy(logs, max_bytes=10_000))
     for number in range(100):
         log_file.write([record(number)])
     sizes = [(logs / name).stat().st_size for name in names(logs)]
@@ -121,7 +121,7 @@ def test_a_full_file_is_left_for_the_next(logs):
 
 
 def test_a_batch_that_is_larger_than_a_file_gets_one_of_its_own(logs):
-    log_file = LogFile(LogPolicy(logs, most_bytes=1000))
+    log_file = LogFile(LogPolicy(logs, max_bytes=1000))
     for first in (0, 50):
         log_file.write([record(first + number) for number in range(50)])
     assert len(names(logs)) == 2
@@ -129,7 +129,7 @@ def test_a_batch_that_is_larger_than_a_file_gets_one_of_its_own(logs):
 
 
 def test_a_writer_that_was_idle_goes_on_in_the_newest_file(logs):
-    idle, busy = (LogFile(LogPolicy(logs, most_bytes=1000)) for _ in range(2))
+    idle, busy = (LogFile(LogPolicy(logs, max_bytes=1000)) for _ in range(2))
     idle.write([record(0)])
     for number in range(1, 100):
         busy.write([record(number)])
@@ -143,7 +143,7 @@ def test_a_writer_that_was_idle_goes_on_in_the_newest_file(logs):
 
 def test_a_new_process_goes_on_in_the_newest_file(logs):
     for number in range(10):
-        LogFile(LogPolicy(logs, most_bytes=1000)).write([record(number)])
+        LogFile(LogPolicy(logs, max_bytes=1000)).write([record(number)])
     assert numbers(logs) == list(range(10))
     assert len(names(logs)) == 5
 
@@ -152,8 +152,8 @@ def test_a_new_process_goes_on_in_the_newest_file(logs):
 
 
 def test_what_was_compressed_meanwhile_is_not_begun_again(logs):
-    log_file = LogFile(LogPolicy(logs, most_bytes=1000))
-    other = LogFile(LogPolicy(logs, most_bytes=1000))
+    log_file = LogFile(LogPolicy(logs, max_bytes=1000))
+    other = LogFile(LogPolicy(logs, max_bytes=1000))
     log_file.write([record(0)])
     for number in range(1, 4):
         other.write([record(number)])
@@ -197,7 +197,7 @@ def test_several_processes_write_whole_lines_into_the_same_files(logs, home):
     code = """
     from cortex_otel_exporters.jsonl.log_file import LogFile
     from cortex_otel_exporters.jsonl.policy import LogPolicy
-    log_file = LogFile(LogPolicy(path.parent / "logs", most_bytes=100_000))
+    log_file = LogFile(LogPolicy(path.parent / "logs", max_bytes=100_000))
     writer = Writer(path, interval_ms=1, log_file=log_file)
     for number in range(int(sys.argv[2]), int(sys.argv[2]) + 500):
         assert writer.submit(record(number, event_data={"number": number, "text": "x" * 300}))

@@ -22,16 +22,16 @@ from cortex_otel_exporters.jsonl.upkeep import compress
 EVERY = lambda _: True  # noqa: E731 - short
 
 
-def log_file(logs, most_bytes=10**8):
-    return LogFile(LogPolicy(logs, most_bytes=most_bytes))
+def log_file(logs, max_bytes=10**8):
+    return LogFile(LogPolicy(logs, max_bytes=max_bytes))
 
 
 def numbers(found):
     return [line.fields["parameters"]["number"] for line in found]
 
 
-def wrote(logs, count, most_bytes=3000):
-    one = log_file(logs, most_bytes)
+def wrote(logs, count, max_bytes=3000):
+    one = log_file(logs, max_bytes)
     for number in range(count):
         one.write([record(number)])
     return one

@@ -52,11 +52,11 @@ def trust(logs, clock):
 def write(logs, clock):
     """Writes a line ``age`` days ago."""
 
-    def write(age, number=0, most_bytes=100):
+    def write(age, number=0, max_bytes=100):
         now = clock.now
         clock.now = now - age * DAY
         (logs / "clock").unlink(missing_ok=True)  # or writing would delete, too
-        LogFile(LogPolicy(logs, time_zone="UTC", most_bytes=most_bytes)).write([record(number)])
+        LogFile(LogPolicy(logs, time_zone="UTC", max_bytes=max_bytes)).write([record(number)])
         clock.now = now
         path = logs / [name for name in names(logs) if str(TODAY - timedelta(age)) in name][-1]
         os.utime(path, times=(now - age * DAY - 1,) * 2)
@@ -191,7 +191,7 @@ def test_the_newest_is_never_deleted(policy, logs, write, trust):
     write(200)
     trust()
     assert make_room(policy) == {}
-    assert make_room(policy._replace(most_total_bytes=0)) == {}
+    assert make_room(policy._replace(max_total_bytes=0)) == {}
     assert len(names(logs)) == 1
 
 
@@ -202,14 +202,14 @@ def test_other_files_are_left_alone(policy, logs, write, trust):
         os.utime(logs / name, (0, 0))
     trust()
     before = sorted(logs.iterdir())
-    make_room(policy._replace(most_total_bytes=0))
+    make_room(policy._replace(max_total_bytes=0))
     assert sorted(logs.iterdir()) == before
 
 
 def test_the_oldest_go_while_all_are_too_large(policy, logs, write):
     sizes = [write(age, number).stat().st_size for number, age in enumerate((3, 2, 1, 0))]
     most = sum(sizes[2:])
-    assert make_room(policy._replace(most_total_bytes=most)) == {("log_file", "deleted", "size"): 2}
+    assert make_room(policy._replace(max_total_bytes=most)) == {("log_file", "deleted", "size"): 2}
     assert numbers(logs) == [2, 3]
 
 
@@ -218,12 +218,12 @@ def test_one_that_is_being_written_to_is_not_deleted(policy, logs, write):
     write(0)
     with path.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert make_room(policy._replace(most_total_bytes=0)) == {}
-    assert make_room(policy._replace(most_total_bytes=0)).total() == 1
+        assert make_room(policy._replace(max_total_bytes=0)) == {}
+    assert make_room(policy._replace(max_total_bytes=0)).total() == 1
 
 
 def test_a_writer_alone_keeps_within_the_size_and_counts_it(make_writer, logs, home):
-    writer = make_writer(most_bytes=2000, most_total_bytes=8000)
+    writer = make_writer(max_bytes=2000, max_total_bytes=8000)
     for number in range(100):
         writer.submit(record(number))
         assert writer.force_flush()

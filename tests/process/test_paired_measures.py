@@ -10,7 +10,7 @@ import time
 import pytest
 
 from cortex_otel import semconv as sc
-from cortex_otel.process.convert import measures_of
+from cortex_otel.process.measures import measures_of
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.runner import run
 from cortex_otel_exporters.sqlite.reader import open_reader

@@ -8,7 +8,7 @@ import pytest
 import seeding
 
 from cortex_otel.query.zones import zone
-from cortex_otel.show.report.letters import LONGEST, MISSING, legible, letters
+from cortex_otel.show.report.letters import MAX_LENGTH, MISSING, legible, letters
 from cortex_otel.show.report.pdf import typeset
 
 pytestmark = pytest.mark.system
@@ -40,7 +40,7 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 def test_what_is_shown_of_a_name(name):
     assert legible(name) == HOSTILE[name]
-    assert len(legible(name)) <= LONGEST
+    assert len(legible(name)) <= MAX_LENGTH
     assert set(legible(name)) <= letters()
 
 

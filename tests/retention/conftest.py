@@ -1,41 +1,21 @@
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections import Counter
 from contextlib import closing
-from pathlib import Path
 
 import pytest
-
-if "store_kit" not in sys.modules:
-    _spec = importlib.util.spec_from_file_location(
-        "store_kit", Path(__file__).parents[1] / "exporters" / "store_kit.py"
-    )
-    sys.modules["store_kit"] = importlib.util.module_from_spec(_spec)
-    _spec.loader.exec_module(sys.modules["store_kit"])
-
-from store_kit import DAY, MONDAY, record
+from kits import load
 
 from cortex_otel.settings import Settings
 from cortex_otel_exporters.sqlite.batch import BatchWriter
 from cortex_otel_exporters.sqlite.files import open_for_writing
 
+store_kit = load("exporters/store_kit.py")
+fixtures = load("exporters/store_fixtures.py")
 
-@pytest.fixture(autouse=True)
-def no_process_outlives_its_test():
-    yield
-    sys.modules["store_kit"].end_all()
-
-
-@pytest.fixture
-def home(tmp_path):
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def path(home):
-    return home / "cortex.db"
+DAY, MONDAY, record = store_kit.DAY, store_kit.MONDAY, store_kit.record
+home, path = fixtures.home, fixtures.path
+no_process_outlives_its_test = fixtures.no_process_outlives_its_test
 
 
 @pytest.fixture

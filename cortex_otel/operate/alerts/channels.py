@@ -1,4 +1,4 @@
-"""Whom alerts are told: Slack, any webhook, a program of this machine.
+"""Where alerts go: Slack, any webhook, a program of this machine.
 
 Each sends one message once and says what came of it; when to try again is :mod:`.delivery`'s.
 """
@@ -49,7 +49,7 @@ class Outcome:
     """It wasn't delivered, and won't be by trying again."""
     retry_after: float | None = None
     """Seconds that the receiver asked for."""
-    said: str = ""
+    reply: str = ""
     """What came back, in English and without anything secret."""
 
 
@@ -93,7 +93,7 @@ class _Poster:
             {"content-type": "application/json", "user-agent": "cortex-otel", **headers},
         )
         if self._is_cancelled:
-            return Outcome(said="stopped")
+            return Outcome(reply="stopped")
         return self._outcome(self._post.send(_POST_SECONDS))
 
     def cancel(self) -> None:
@@ -107,16 +107,16 @@ class _Poster:
     def _outcome(self, answer: Answer) -> Outcome:
         status = answer.status
         if not status:
-            return Outcome(said=answer.problem)
-        said = f"HTTP {status}{self._told(answer.body)}"
+            return Outcome(reply=answer.problem)
+        reply = f"HTTP {status}{self._reply_text(answer.body)}"
         if _OK <= status < _REDIRECT:
-            return Outcome(is_delivered=True, said=said)
+            return Outcome(is_delivered=True, reply=reply)
         if _REDIRECT <= status < _CLIENT_ERROR:
-            return Outcome(is_final=True, said=f"{said}: redirects aren't followed")
+            return Outcome(is_final=True, reply=f"{reply}: redirects aren't followed")
         is_final = status < _SERVER_ERROR and status not in _TRANSIENT
-        return Outcome(is_final=is_final, retry_after=answer.retry_after, said=said)
+        return Outcome(is_final=is_final, retry_after=answer.retry_after, reply=reply)
 
-    def _told(self, body: bytes) -> str:
+    def _reply_text(self, body: bytes) -> str:
         del body  # anybody's
         return ""
 
@@ -136,7 +136,7 @@ class _Slack(_Poster):
         body = {"text": text, "mrkdwn": False, "unfurl_links": False}
         return json.dumps(body, ensure_ascii=False).encode(), {}
 
-    def _told(self, body: bytes) -> str:
+    def _reply_text(self, body: bytes) -> str:
         word = body.strip()
         return f" {word.decode()}" if word == b"ok" or _SLACK_ERROR.fullmatch(word) else ""
 
@@ -179,7 +179,7 @@ class _Command:
         try:
             with self._lock:
                 if self._is_cancelled:
-                    return Outcome(said="stopped")
+                    return Outcome(reply="stopped")
                 self._process = process = subprocess.Popen(  # noqa: S603 - the operator's own program
                     self._arguments,
                     stdin=subprocess.PIPE,
@@ -190,16 +190,16 @@ class _Command:
                 )
         except (OSError, ValueError) as error:
             reason = (getattr(error, "strerror", "") or type(error).__name__).lower()
-            return Outcome(is_final=True, said=f"can't be started: {reason}")
+            return Outcome(is_final=True, reply=f"can't be started: {reason}")
         body = json.dumps(message.content(), ensure_ascii=False).encode()
         try:
             process.communicate(body, timeout=_COMMAND_SECONDS)
         except subprocess.TimeoutExpired:
             self._kill(process)
-            return Outcome(said=f"cut off after {_COMMAND_SECONDS:g} s")
+            return Outcome(reply=f"cut off after {_COMMAND_SECONDS:g} s")
         except OSError:  # it doesn't read its input, or is gone
             self._kill(process)
-        return Outcome(is_delivered=not process.returncode, said=f"exit code {process.returncode}")
+        return Outcome(is_delivered=not process.returncode, reply=f"exit code {process.returncode}")
 
     def cancel(self) -> None:
         with self._lock:

@@ -11,10 +11,10 @@ from cortex_otel import guard
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cortex_otel.operate.alerts.book import Book
+    from cortex_otel.operate.alerts.alert_store import AlertStore
     from cortex_otel.operate.alerts.channels import Channel
     from cortex_otel.operate.alerts.messages import Message
-    from cortex_otel.operate.alerts.records import Told
+    from cortex_otel.operate.alerts.records import Notification
 
 __all__ = ["Delivery"]
 
@@ -36,7 +36,7 @@ class Delivery:
     """Sends to one channel, while it may.
 
     Args:
-        book: what is to be told.
+        alert_store: what is due.
         channel: to whom.
         compose: makes the message.
         may_send: whether this process is the one that sends, and now is no quiet hour.
@@ -44,12 +44,12 @@ class Delivery:
 
     def __init__(
         self,
-        book: Book,
+        alert_store: AlertStore,
         channel: Channel,
-        compose: Callable[[Sequence[Told]], Message],
+        compose: Callable[[Sequence[Notification]], Message],
         may_send: Callable[[], bool],
     ) -> None:
-        self._book, self._channel = book, channel
+        self._alert_store, self._channel = alert_store, channel
         self._compose, self._may_send = compose, may_send
         self._news = threading.Event()
         self._is_stopping = False
@@ -62,7 +62,7 @@ class Delivery:
         self._thread.start()
 
     def wake(self) -> None:
-        """Something new is to be told."""
+        """Something new is due."""
         self._news.set()
 
     def begin_to_stop(self) -> None:
@@ -105,23 +105,23 @@ class Delivery:
         """Send what is due; how long to wait then, in seconds."""
         if not self._may_send():
             return _SECONDS_OF_QUIET
-        due = self._book.claim(self._channel.name, time.time_ns(), _LEASE_NS)
-        if not due.told:
+        due = self._alert_store.claim(self._channel.name, time.time_ns(), _LEASE_NS)
+        if not due.notifications:
             wait = _SECONDS_BETWEEN_LOOKS if due.wait_seconds is None else due.wait_seconds
             return min(wait, _SECONDS_BETWEEN_LOOKS)
-        outcome = self._channel.send(self._compose(due.told))
+        outcome = self._channel.send(self._compose(due.notifications))
         if self._is_stopping and not (outcome.is_delivered or outcome.is_final):
             return 0.0  # the next process tries again, when the lease is over
         now_ns = time.time_ns()
         if outcome.is_delivered:
-            self._book.settle(due.told, delivered_ns=now_ns)
+            self._alert_store.settle(due.notifications, delivered_ns=now_ns)
         elif outcome.is_final:
-            self._book.settle(due.told, given_up_ns=now_ns, error=outcome.said)
+            self._alert_store.settle(due.notifications, given_up_ns=now_ns, error=outcome.reply)
         else:
-            attempts = max(each.attempts for each in due.told)
+            attempts = max(each.attempts for each in due.notifications)
             wait = min(_FIRST_RETRY_SECONDS * 2.0 ** min(attempts, 20), _LAST_RETRY_SECONDS)
             wait = max(wait, outcome.retry_after or 0.0)
-            self._book.settle(
-                due.told, next_attempt_ns=now_ns + round(wait * _NS), error=outcome.said
+            self._alert_store.settle(
+                due.notifications, next_attempt_ns=now_ns + round(wait * _NS), error=outcome.reply
             )
         return _SECONDS_BETWEEN

@@ -1,4 +1,4 @@
-"""The thread that sees what is wrong, twice a second, and has it told.
+"""The thread that sees what is wrong, twice a second, and has it sent.
 
 What is cheap is looked at each time: heartbeat files, the disk, and whether anything was committed
 (``PRAGMA data_version``). After a commit, at most once a second, the roll-ups are glanced at; only
@@ -19,7 +19,7 @@ import apsw
 from cortex_otel import guard
 from cortex_otel.locale import language
 from cortex_otel.operate.alerts import observations
-from cortex_otel.operate.alerts.book import Book
+from cortex_otel.operate.alerts.alert_store import AlertStore
 from cortex_otel.operate.alerts.channels import channels_of
 from cortex_otel.operate.alerts.delivery import Delivery
 from cortex_otel.operate.alerts.glance import Glance
@@ -37,7 +37,7 @@ from cortex_otel_exporters.sqlite.reader import StoreError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cortex_otel.operate.alerts.records import Told
+    from cortex_otel.operate.alerts.records import Notification
     from cortex_otel.operate.alerts.states import Alert
     from cortex_otel.query.writers import WriterState
     from cortex_otel.settings import Settings
@@ -50,7 +50,7 @@ _NS: Final = 10**9
 _SECONDS_BETWEEN_LOOKS: Final = 0.5
 _SECONDS_BETWEEN_QUESTIONS: Final = 1.0
 #: Two of them, a commit and a message fit into ten seconds.
-_MOST_SECONDS_BETWEEN: Final = 2.5
+_MAX_SECONDS_BETWEEN: Final = 2.5
 _REST_PER_ELAPSED: Final = 20
 #: Between questions that nothing gives rise to.
 _LONG_REST_PER_ELAPSED: Final = 100
@@ -79,7 +79,7 @@ class Evaluator:
         self._rules_file = settings.home / FILE_NAME
         self._rules_seen: tuple[int, int, int] | None = None
         self._read = RulesRead()
-        self._book = Book(settings.database)
+        self._alert_store = AlertStore(settings.database)
         self._watch = Watch(settings.database)
         self._leader = Leader(settings.home)
         self._processes = observations.Processes()
@@ -94,7 +94,8 @@ class Evaluator:
         channels = channels_of(settings)
         self._channels = [channel.name for channel in channels]
         self._deliveries = [
-            Delivery(self._book, channel, self._compose, self._may_send) for channel in channels
+            Delivery(self._alert_store, channel, self._compose, self._may_send)
+            for channel in channels
         ]
 
     def start(self) -> None:
@@ -115,13 +116,13 @@ class Evaluator:
         if self._thread.ident is not None:
             self._thread.join(max(0.0, deadline - time.monotonic()))
         if not self._thread.is_alive():
-            self._book.close()
+            self._alert_store.close()
         self._leader.release()
 
     # --- for the deliveries ---------------------------------------------------------------------
 
-    def _compose(self, told: Sequence[Told]) -> Message:
-        return Message(told, self._settings, self._zone, self._language, time.time_ns())
+    def _compose(self, notifications: Sequence[Notification]) -> Message:
+        return Message(notifications, self._settings, self._zone, self._language, time.time_ns())
 
     def _may_send(self) -> bool:
         hours = self._read.rules.quiet_hours
@@ -144,14 +145,14 @@ class Evaluator:
         seen = self._processes.look(writers, self._read.rules)
         if not self._lead(now):
             return
-        if self._book.is_in_memory and self._book.return_to_database():
+        if self._alert_store.is_in_memory and self._alert_store.return_to_database():
             self._take_over(now)
         seen += self._of_store(now_ns, now)
         seen += self._others(writers)
         self._apply(self._with_ends(seen, now_ns), now_ns, now)
         if now >= self._next_tidying:
             self._next_tidying = now + _SECONDS_BETWEEN_TIDYINGS
-            self._book.tidy(now_ns)
+            self._alert_store.tidy(now_ns)
 
     def _lead(self, now: float) -> bool:
         if not self._leader.is_held():
@@ -167,7 +168,7 @@ class Evaluator:
         """What is open, as the database has it; how long each lasted begins anew if it is new."""
         known = self._alerts
         self._alerts = {}
-        for alert in self._book.open_alerts():
+        for alert in self._alert_store.open_alerts():
             key = alert.rule, alert.subject
             before = known.get(key)
             self._alerts[key] = (
@@ -217,14 +218,14 @@ class Evaluator:
                 elapsed = time.thread_time() - began
                 self._next_question = now + min(
                     max(elapsed * _REST_PER_ELAPSED, _SECONDS_BETWEEN_QUESTIONS),
-                    _MOST_SECONDS_BETWEEN,
+                    _MAX_SECONDS_BETWEEN,
                 )
                 self._next_health = now + max(
                     elapsed * _LONG_REST_PER_ELAPSED, _SECONDS_WITHOUT_NEWS
                 )
         except QueryTimeoutError:
             self._timeouts += 1
-            self._next_question = now + _MOST_SECONDS_BETWEEN
+            self._next_question = now + _MAX_SECONDS_BETWEEN
             return []
         except (StoreError, apsw.Error) as error:
             if not self._stopping.is_set():
@@ -303,7 +304,7 @@ class Evaluator:
                 changed.append(new)
         if not changed and not forgotten:
             return
-        for new in self._book.save(before, changed, forgotten, self._channels, now_ns):
+        for new in self._alert_store.save(before, changed, forgotten, self._channels, now_ns):
             if new.state == "resolved":
                 self._alerts.pop((new.rule, new.subject), None)
             else:
@@ -317,7 +318,7 @@ class Evaluator:
         try:
             leads = observations.leading(connection, seen)
         except (QueryTimeoutError, StoreError, apsw.Error):
-            return alert  # it is told without
+            return alert  # it is sent without
         return replace(alert, detail={**alert.detail, **leads})
 
     def _wake(self) -> None:

@@ -1,4 +1,4 @@
-"""What is told of alerts: one message for all that is new.
+"""The text of alerts: one message for all that is new.
 
 Names of services, tools, error types and jobs, and numbers; no text that was recorded.
 """
@@ -16,15 +16,15 @@ from cortex_otel.show.labels_of_alerts import OUTCOMES, SERVICES, TROUBLES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cortex_otel.operate.alerts.records import Told
+    from cortex_otel.operate.alerts.records import Notification
     from cortex_otel.operate.alerts.states import Alert
     from cortex_otel.query.zones import Zone
     from cortex_otel.settings import Settings
 
 __all__ = ["Message", "admin_address"]
 
-_MOST_TOLD: Final = 20
-_LONGEST_NAME: Final = 80
+_MAX_ALERTS: Final = 20
+_MAX_NAME_LENGTH: Final = 80
 _NS: Final = 10**9
 _TITLES: Final = {
     "error_rate": N_("{service} Service Error Rate: {value}"),
@@ -53,7 +53,7 @@ class Message:
     """One message, in the forms that channels take.
 
     Args:
-        told: what it tells, oldest first.
+        notifications: what it is about, oldest first.
         settings: the address of the admin.
         zone: of the times in it.
         language: ``en`` or ``ko``.
@@ -63,7 +63,7 @@ class Message:
 
     def __init__(
         self,
-        told: Sequence[Told],
+        notifications: Sequence[Notification],
         settings: Settings,
         zone: Zone,
         language: str,
@@ -75,28 +75,30 @@ class Message:
         self._address = admin_address(settings)
         self._now_ns = now_ns
         self._is_sample = is_sample
-        # What has been resolved before anybody heard of it is told once.
-        last = {each.alert.id: each for each in told}
-        self._told = list(last.values())
+        # What has been resolved before anybody heard of it is sent once.
+        last = {each.alert.id: each for each in notifications}
+        self._notifications = list(last.values())
 
     @property
     def id(self) -> str:
-        """The same each time that the same is told."""
-        names = sorted(f"{each.alert.id} {each.state}" for each in self._told)
+        """The same for the same notifications."""
+        names = sorted(f"{each.alert.id} {each.state}" for each in self._notifications)
         return "msg_" + hashlib.sha256("\n".join(names).encode()).hexdigest()[:24]
 
     @property
     def state(self) -> str:
         """``firing`` if anything in it is, else ``resolved``."""
-        return "firing" if any(each.state == "firing" for each in self._told) else "resolved"
+        return (
+            "firing" if any(each.state == "firing" for each in self._notifications) else "resolved"
+        )
 
     def text(self) -> str:
         """For people, in a few lines."""
         _ = self._texts.gettext
         lines = [_("This is a test of cortex-otel: nothing is wrong.")] if self._is_sample else []
-        for each in self._told[:_MOST_TOLD]:
+        for each in self._notifications[:_MAX_ALERTS]:
             lines += [self._title(each), *self._details(each)]
-        if (more := len(self._told) - _MOST_TOLD) > 0:
+        if (more := len(self._notifications) - _MAX_ALERTS) > 0:
             lines.append(_("and {count} more", count=more))
         if self._address:
             lines.append(self._link())
@@ -111,18 +113,18 @@ class Message:
             "sample": self._is_sample,
             "state": self.state,
             "text": self.text(),
-            "alerts": [self._alert(each) for each in self._told],
+            "alerts": [self._alert(each) for each in self._notifications],
         }
 
-    def _alert(self, told: Told) -> dict[str, Any]:
-        alert = told.alert
+    def _alert(self, notification: Notification) -> dict[str, Any]:
+        alert = notification.alert
         times = {"since": alert.since_ns, "fired": alert.fired_ns, "resolved": alert.resolved_ns}
         return {
             "id": alert.id,
             "rule": alert.rule,
             "subject": alert.subject,
-            "state": told.state,
-            "title": self._title(told),
+            "state": notification.state,
+            "title": self._title(notification),
             **{name: at_ns and self._zone.iso(at_ns) for name, at_ns in times.items()},
             "value": alert.value,
             "worst": alert.worst,
@@ -130,8 +132,8 @@ class Message:
             "detail": dict(alert.detail),
         }
 
-    def _title(self, told: Told) -> str:
-        alert, _ = told.alert, self._texts.gettext
+    def _title(self, notification: Notification) -> str:
+        alert, _ = notification.alert, self._texts.gettext
         subject = alert.subject
         values = {
             "service": SERVICES.get(subject) or _name(subject),
@@ -140,13 +142,13 @@ class Message:
             "reason": _(TROUBLES.get(alert.detail.get("reason", ""), TROUBLES["unavailable"])),
             "outcome": _(OUTCOMES.get(alert.detail.get("outcome", ""), OUTCOMES["failed"])),
         }
-        if told.state == "firing":
+        if notification.state == "firing":
             return "[ALERT] " + _(_TITLES[alert.rule], **values)
         return "[RESOLVED] " + _(_ENDED[alert.rule], **values)
 
-    def _details(self, told: Told) -> list[str]:
-        alert, _ = told.alert, self._texts.gettext
-        if told.state == "resolved":
+    def _details(self, notification: Notification) -> list[str]:
+        alert, _ = notification.alert, self._texts.gettext
+        if notification.state == "resolved":
             return [self._how_it_was(alert)]
         parts = [self._moment(alert.fired_ns or self._now_ns)]
         detail = alert.detail
@@ -195,7 +197,7 @@ class Message:
         return f"{shown[:10]} {shown[11:19]} {self._zone.name}"
 
     def _link(self) -> str:
-        first = self._told[0].alert if len(self._told) == 1 else None
+        first = self._notifications[0].alert if len(self._notifications) == 1 else None
         if first is None or "from_ns" not in first.detail:
             return f"{self._address}/admin/telemetry/operations"
         page = "errors" if first.rule == "error_rate" else "mcp"
@@ -232,7 +234,7 @@ def _value(rule: str, value: float | None) -> str:
 def _name(name: Any) -> str:
     """On one line, and short: whoever names a tool must not be able to write a message."""
     shown = printable(str(name))
-    return shown if len(shown) <= _LONGEST_NAME else f"{shown[:_LONGEST_NAME]}…"
+    return shown if len(shown) <= _MAX_NAME_LENGTH else f"{shown[:_MAX_NAME_LENGTH]}…"
 
 
 def _numbers(detail: Any, *names: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import apsw
 
-__all__ = ["Due", "Records", "Told"]
+__all__ = ["Due", "Notification", "Records"]
 
 _NS = 10**9
 #: Newly fired alerts wait for others, which then come in the same message.
@@ -25,7 +25,7 @@ _GROUPING_NS = _NS // 2
 #: A row that is due later than this was written before the clock was set back.
 _LATEST_NS = 2 * 3600 * _NS
 _TOO_LATE_NS = 7 * 86_400 * _NS
-_MOST_KEPT = 10_000
+_MAX_KEPT = 10_000
 
 _COLUMNS = (
     "rule, subject, state, since, fired, resolved, value, worst, threshold, detail, alert_key"
@@ -39,8 +39,8 @@ _OLD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One thing to tell."""
+class Notification:
+    """A change of an alert that a channel is to hear of."""
 
     key: int
     """Of the message."""
@@ -54,9 +54,9 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What is to be told now, all in one message; or how long there is nothing."""
+    """What is due for a channel, all in one message; or how long there is nothing."""
 
-    told: tuple[Told, ...] = ()
+    notifications: tuple[Notification, ...] = ()
     wait_seconds: float | None = None
     """``None``: until something is new."""
 
@@ -79,7 +79,7 @@ class Records:
         return list(map(_alert, rows))
 
     def save(self, changed: Sequence[Alert], channels: Sequence[str], now_ns: int) -> list[Alert]:
-        """Store alerts in their new state, and what is to be told of them; with their keys."""
+        """Store alerts in their new state and queue their notifications; returns them with keys."""
         with self.connection:
             saved = [self._save(each, channels, now_ns) for each in changed]
         return saved  # noqa: RET504 - mypy takes the connection for one that swallows errors
@@ -93,7 +93,7 @@ class Records:
             )
 
     def claim(self, channel: str, now_ns: int, lease_ns: int) -> Due:
-        """Take everything that is to be told to ``channel``, if it is time.
+        """Claim every notification that is due for ``channel``.
 
         Until ``lease_ns`` later nobody else takes it.
         """
@@ -127,8 +127,8 @@ class Records:
                 )
             )
             alerts = {key: self._alert_of(key) for key in {row[2] for row in rows}}
-        told = [Told(key, state, alerts[alert], tried) for key, state, alert, tried in rows]
-        return Due(tuple(sorted(told, key=lambda each: each.key)), None if told else 1.0)
+        due = [Notification(key, state, alerts[alert], tried) for key, state, alert, tried in rows]
+        return Due(tuple(sorted(due, key=lambda each: each.key)), None if due else 1.0)
 
     def settle(
         self,
@@ -157,7 +157,7 @@ class Records:
                 "FROM alerts WHERE coalesce(resolved, fired) < :now - :late)",
                 {"now": now_ns, "late": _TOO_LATE_NS},
             )
-            old = {"most": _MOST_KEPT}
+            old = {"most": _MAX_KEPT}
             self.connection.execute(f"DELETE FROM alert_messages WHERE alert_key IN ({_OLD})", old)  # noqa: S608
             self.connection.execute(f"DELETE FROM alerts WHERE alert_key IN ({_OLD})", old)  # noqa: S608
 
@@ -182,7 +182,7 @@ class Records:
             yield alert, [dict(zip(names, each, strict=True)) for each in cursor]
 
     def adopt(self, alert: Alert, messages: Sequence[dict[str, Any]]) -> None:
-        """Take over an alert that was kept elsewhere meanwhile, with what was told of it.
+        """Take over an alert that was kept elsewhere meanwhile, with its notifications.
 
         Args:
             alert: of another database, whatever its key there.
@@ -223,12 +223,12 @@ class Records:
         if alert.state == "firing":
             rows = [(alert.key, "firing", each, now_ns + _GROUPING_NS) for each in channels]
         else:
-            told = self.connection.execute(
+            informed = self.connection.execute(
                 "SELECT channel FROM alert_messages "
                 "WHERE alert_key = ? AND state = 'firing' AND given_up IS NULL",
                 (alert.key,),
             )
-            rows = [(alert.key, "resolved", each, now_ns + _GROUPING_NS) for (each,) in told]
+            rows = [(alert.key, "resolved", each, now_ns + _GROUPING_NS) for (each,) in informed]
         self.connection.executemany(
             "INSERT OR IGNORE INTO alert_messages (alert_key, state, channel, next_attempt) "
             "VALUES (?, ?, ?, ?)",

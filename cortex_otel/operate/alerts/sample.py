@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cortex_otel.operate.alerts.messages import Message
-from cortex_otel.operate.alerts.records import Told
+from cortex_otel.operate.alerts.records import Notification
 from cortex_otel.operate.alerts.states import Alert
 
 if TYPE_CHECKING:
@@ -28,5 +28,5 @@ def sample(settings: Settings, zone: Zone, language: str, now_ns: int) -> Messag
             "error_type": "TimeoutError", "type_errors": 18,
         },
     )  # fmt: skip
-    told = Told(key=0, state="firing", alert=alert, attempts=0)
-    return Message([told], settings, zone, language, now_ns, is_sample=True)
+    notification = Notification(key=0, state="firing", alert=alert, attempts=0)
+    return Message([notification], settings, zone, language, now_ns, is_sample=True)

@@ -247,16 +247,16 @@ class Events:
 
     def _sender(self, event_type: str, found: Mapping[str, Any]) -> OtlpResource:
         """One for equal ones: what is remembered of them is kept by identity."""
-        told: dict[str, Any] = {sc.CORTEX_SERVICE: _service(event_type, found)}
+        attributes: dict[str, Any] = {sc.CORTEX_SERVICE: _service(event_type, found)}
         for field, key in _OF_SENDER.items():
             if (text := text_of(found.get(field))) is not None:
-                told[key] = text[:_MAX_KEY_LENGTH]
-        key_of = tuple(told.items())
+                attributes[key] = text[:_MAX_KEY_LENGTH]
+        key_of = tuple(attributes.items())
         known = self._senders.get(key_of)
         if known is None:
             if len(self._senders) >= _MAX_SENDERS:
                 self._senders.clear()
-            known = self._senders[key_of] = OtlpResource(told)
+            known = self._senders[key_of] = OtlpResource(attributes)
         return known
 
 

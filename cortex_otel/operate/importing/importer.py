@@ -49,7 +49,7 @@ class Importer:
         settings: database, keys, redaction. Sampling doesn't apply: what is in a file is all
             there is.
         zone: of times that name none.
-        dry_run: tell what would come in, and change nothing.
+        dry_run: show what would be imported, and change nothing.
     """
 
     def __init__(self, settings: Settings, *, zone: dt.tzinfo, dry_run: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""How what a line tells of has ended, and what went wrong."""
+"""The result of an event in a line, and its error."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def put_outcome(
         shape: of the line.
 
     Raises:
-        RefusedLine: what is said of the result has no meaning here.
+        RefusedLine: the result has no meaning here.
     """
     error = found.get("error")
     result = _result(found)
@@ -80,23 +80,23 @@ def _error(
 
 
 def _result(found: Mapping[str, Any]) -> str | None:
-    """The result; ``None`` if nothing is said of one.
+    """The result; ``None`` if there is none.
 
     Raises:
-        RefusedLine: what is said has no meaning here.
+        RefusedLine: it has no meaning here.
     """
     is_unknown = False
     for field in ("result", "success", "failed"):
-        told = found.get(field)
-        if told is None or isinstance(told, (dict, list)):
+        value = found.get(field)
+        if value is None or isinstance(value, (dict, list)):
             continue  # what a call gave back, not how it ended
         if field == "failed":
-            told = flag(told)
-            word = None if told is None else "error" if told else "success"
+            value = flag(value)
+            word = None if value is None else "error" if value else "success"
         else:
-            word = RESULTS.get(word_of(told))
-            if word is None and field == "success" and flag(told) is not None:
-                word = "success" if flag(told) else "error"
+            word = RESULTS.get(word_of(value))
+            if word is None and field == "success" and flag(value) is not None:
+                word = "success" if flag(value) else "error"
         if word is not None:
             return word
         is_unknown = True

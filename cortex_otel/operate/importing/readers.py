@@ -73,11 +73,11 @@ class _OfLines:
         self._events = events
         self._identity = identity
 
-    def _add(self, batch: Batch, place: int, event: Event, said: bytes) -> None:
+    def _add(self, batch: Batch, place: int, event: Event, line: bytes) -> None:
         # Of what the line says, not of what is made of it: a later version may read more of it.
         part = batch.events
         before = len(part.records)
-        self._intake.add(part, event.log, self._identity(said))
+        self._intake.add(part, event.log, self._identity(line))
         if len(part.records) == before:
             raise RefusedLine("invalid")
         batch.places.append(place)

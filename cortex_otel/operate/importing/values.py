@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from opentelemetry._logs import SeverityNumber
 
+from cortex_otel import semconv as sc
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -36,7 +38,7 @@ class RefusedLine(ValueError):  # noqa: N818 - an outcome, and no error of ours
 
 #: By the word in lower case.
 TIERS: Final[Mapping[str, str]] = {
-    "free": "free", "trial": "trial", "paid": "paid", "enterprise": "enterprise",
+    **{tier: tier for tier in sc.TIERS},
     "1": "free", "2": "paid", "3": "enterprise",  # Cortex's licence manager
     "tier_1": "free", "tier_2": "paid", "tier_3": "enterprise",
     "tier1": "free", "tier2": "paid", "tier3": "enterprise",
@@ -74,7 +76,7 @@ _UNITS: Final = (_NS_A_SECOND, 1_000_000, 1000, 1)
 _LONG_FRACTION: Final = re.compile(r"([.,]\d{6})(\d{1,3})\d*")
 _FRACTION: Final = re.compile(r"[.,](\d+)")
 _NUMBER: Final = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
-_LONGEST: Final = 64
+_MAX_LENGTH: Final = 64
 _NOT_WORD: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -110,7 +112,7 @@ def moment(value: object, zone: dt.tzinfo) -> Moment:
 
 def _iso(text: str, zone: dt.tzinfo) -> Moment | None:
     text = text.strip()
-    if not text or len(text) > _LONGEST:
+    if not text or len(text) > _MAX_LENGTH:
         raise RefusedLine("no_time")
     if text.isdigit() or _NUMBER.fullmatch(text):
         return None
@@ -150,7 +152,7 @@ def number(value: object) -> int | float | None:
         return None
     if isinstance(value, str):
         value = value.strip()
-        if len(value) > _LONGEST or not _NUMBER.fullmatch(value):
+        if len(value) > _MAX_LENGTH or not _NUMBER.fullmatch(value):
             return None
         value = int(value) if value.lstrip("+-").isdigit() else float(value)
     if isinstance(value, int):
@@ -163,7 +165,7 @@ def flag(value: object) -> bool | None:
     if isinstance(value, bool):
         return value
     if isinstance(value, (str, int)):
-        return _FLAGS.get(str(value)[:_LONGEST].strip().lower())
+        return _FLAGS.get(str(value)[:_MAX_LENGTH].strip().lower())
     return None
 
 
@@ -174,7 +176,7 @@ def plain_key(key: str) -> str:
 
 def word_of(value: object) -> str:
     """A word to be looked up; ``""`` if it is none."""
-    return str(value)[:_LONGEST].strip().lower() if isinstance(value, (str, int)) else ""
+    return str(value)[:_MAX_LENGTH].strip().lower() if isinstance(value, (str, int)) else ""
 
 
 def text_of(value: object) -> str | None:

@@ -25,7 +25,7 @@ _Points = list[float | None]
 
 _INTERVALS: Final = 4
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
-_LEAST_TOP: Final = 0.05
+_MIN_TOP: Final = 0.05
 _DAYS: Final = 7
 _EPOCH: Final = date(1970, 1, 1)
 _COHORTS: Final = 8
@@ -154,9 +154,9 @@ class Charts:
         series = [{"name": title, "points": self._by_day(rows, column, 0), "form": "line"}]
         # The same scale for every week: from none to all.
         chart = self._lines(title, series, "ratio", self._open_from(rows), empty=not rows, least=1)
-        said = self._("Target {value}", value=self._numbers.ratio(target))
-        chart["target"] = {"at": target, "label": said}
-        chart["alt"] += f" {said}."
+        text = self._("Target {value}", value=self._numbers.ratio(target))
+        chart["target"] = {"at": target, "label": text}
+        chart["alt"] += f" {text}."
         return chart
 
     def _by_day(self, rows: Sequence[Row], column: str, shift: int) -> _Points:
@@ -224,7 +224,7 @@ class Charts:
         return {"top": top, "ticks": [{"at": at, "label": written(round(at, 6))} for at in ticks]}
 
     def _described(self, title: str, labels: list[str], series: list[Chart], unit: str) -> str:
-        said = "; ".join(
+        text = "; ".join(
             "{}: {}".format(
                 each["name"],
                 ", ".join(
@@ -234,7 +234,7 @@ class Charts:
             )
             for each in series
         )
-        return f"{title}. {said}."
+        return f"{title}. {text}."
 
 
 def _day(epoch_day: int) -> date:
@@ -243,7 +243,7 @@ def _day(epoch_day: int) -> date:
 
 def _scale(highest: float, unit: str) -> tuple[float, float]:
     """The top of an axis and the step of its ticks."""
-    highest = max(highest, _LEAST_TOP if unit == "ratio" else _INTERVALS)
+    highest = max(highest, _MIN_TOP if unit == "ratio" else _INTERVALS)
     size = 10.0 ** math.floor(math.log10(highest / _INTERVALS))
     enough = highest * (1 - 1e-9)
     step = next(each * size for each in _STEPS if each * size * _INTERVALS >= enough)

@@ -11,10 +11,10 @@ from functools import cache
 from itertools import chain
 from typing import Final
 
-__all__ = ["LONGEST", "MISSING", "legible", "letters"]
+__all__ = ["MAX_LENGTH", "MISSING", "legible", "letters"]
 
 MISSING: Final = "□"
-LONGEST: Final = 36
+MAX_LENGTH: Final = 36
 """Letters of a name that are shown at most."""
 
 #: Latin, Greek and Cyrillic, punctuation and signs, Korean letters and full-width forms.
@@ -42,7 +42,7 @@ def letters() -> frozenset[str]:
 
 
 def legible(name: str) -> str:
-    """``name`` with letters of the font alone, on one line, at most :data:`LONGEST` of them.
+    """``name`` with letters of the font alone, on one line, at most :data:`MAX_LENGTH` of them.
 
     The middle of a longer one is left out, since long names differ at their ends.
     """
@@ -52,7 +52,7 @@ def legible(name: str) -> str:
         for letter in unicodedata.normalize("NFC", name[:1000])
         if unicodedata.category(letter) not in {"Cf", "Mn"}  # they'd turn or cover other letters
     ).strip()
-    if len(shown) <= LONGEST:
+    if len(shown) <= MAX_LENGTH:
         return shown
-    tail = LONGEST // 3
-    return f"{shown[: LONGEST - tail - 1]}…{shown[-tail:]}"
+    tail = MAX_LENGTH // 3
+    return f"{shown[: MAX_LENGTH - tail - 1]}…{shown[-tail:]}"

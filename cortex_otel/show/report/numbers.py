@@ -27,7 +27,7 @@ _DAY_MS: Final = 86_400 * _KILO
 _SMALL_MS: Final = 0.1
 _WHOLE_MS: Final = 100
 _SMALL_RATIO: Final = 0.001
-_LEAST_COMPACT: Final = 1000
+_MIN_COMPACT: Final = 1000
 #: Sizes of large numbers and their letters, which differ by language.
 _COMPACT: Final = N_("1e9 B, 1e6 M, 1e3 K")
 _MONTHS: Final = (
@@ -87,7 +87,7 @@ class Numbers:
 
     def compact(self, raw: float) -> str:
         """A count for an axis: ``1.2K``."""
-        for each in self._(_COMPACT).split(", ") if abs(raw) >= _LEAST_COMPACT else ():
+        for each in self._(_COMPACT).split(", ") if abs(raw) >= _MIN_COMPACT else ():
             size, letter = each.split(" ")
             if abs(raw) >= float(size):
                 return f"{_at_most(Decimal(str(raw)) / Decimal(size), 1)}{letter}"

@@ -100,10 +100,10 @@ async def _save(
     try:
         await asyncio.to_thread(save_rules, path, values)
     except TomlFileError as error:
-        said: dict[str, Any] = dict(error.values)
+        details: dict[str, Any] = dict(error.values)
         raise ApiError(
             HTTPStatus.BAD_REQUEST, "bad_alert_rules", error.message,
-            field=said.get("key"), **said,
+            field=details.get("key"), **details,
         ) from None  # fmt: skip
     except OSError as error:
         raise ApiError(

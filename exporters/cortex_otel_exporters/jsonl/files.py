@@ -45,7 +45,7 @@ _FLAGS: Final = (
 # then the next file is used.
 _PATIENCE_SECONDS: Final = 0.1
 _PAUSE_SECONDS: Final = 0.001
-_MOST_TRIES: Final = 5
+_MAX_TRIES: Final = 5
 _PIECE: Final = 65_536
 
 
@@ -106,12 +106,12 @@ class Appender:
 
     Args:
         directory: of the log; made with mode 0700.
-        most_bytes: of a file, as long as a batch isn't larger.
+        max_bytes: of a file, as long as a batch isn't larger.
     """
 
-    def __init__(self, directory: Path, most_bytes: int) -> None:
+    def __init__(self, directory: Path, max_bytes: int) -> None:
         self._directory = directory
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._day, self._part, self._path = "", 0, ""
 
     def append(self, lines: bytes, day: str) -> Appended:
@@ -122,7 +122,7 @@ class Appender:
         """
         if day != self._day:
             self._go_on(day, 0)
-        for _ in range(_MOST_TRIES):
+        for _ in range(_MAX_TRIES):
             descriptor = self._open()
             try:
                 if not locked(descriptor, _PATIENCE_SECONDS):
@@ -139,7 +139,7 @@ class Appender:
                     self._go_on(day, self._part)
                     continue
                 size = without_half_line(descriptor, status.st_size)
-                if size and size + len(lines) > self._most_bytes:
+                if size and size + len(lines) > self._max_bytes:
                     self._go_on(day, self._part)
                     continue
                 _write_all(descriptor, lines, size)

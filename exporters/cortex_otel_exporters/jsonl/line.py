@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii as quoted
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from cortex_otel_exporters.vocabulary import RESULTS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,7 +24,7 @@ __all__ = ["FIELDS", "LEVELS", "Field", "LineMaker", "error_of", "error_parts", 
 #: From the lowest on.
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _NS: Final = 10**9
-_MOST_REMEMBERED: Final = 4096
+_MAX_REMEMBERED: Final = 4096
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
@@ -65,7 +67,7 @@ FIELDS: Final = (
         {"type": "object"},
     ),
     Field(
-        "result", "how it ended", {"enum": ["success", "error", "timeout", "cancelled"]}
+        "result", "how it ended", {"enum": list(RESULTS)}
     ),
     Field(
         "duration_ms",
@@ -136,7 +138,7 @@ class LineMaker:
         )
 
     def _add(self, series: Series) -> tuple[str, str, str, str, str]:
-        if len(self._series) >= _MOST_REMEMBERED:
+        if len(self._series) >= _MAX_REMEMBERED:
             self._series.clear()
         head = "".join(
             f'"{name}":{quoted(value)},'
@@ -158,7 +160,7 @@ class LineMaker:
         return parts
 
     def _add_context(self, context: Context) -> tuple[str, frozenset[str], str]:
-        if len(self._contexts) >= _MOST_REMEMBERED:
+        if len(self._contexts) >= _MAX_REMEMBERED:
             self._contexts.clear()
         attributes = json.loads(context.attributes)
         self._contexts[context] = parts = (

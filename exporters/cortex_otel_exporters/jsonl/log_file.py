@@ -50,7 +50,7 @@ class LogFile:
     def begin(self) -> None:
         """Forget everything: in a forked child, what was counted is the parent's."""
         self._lines = LineMaker()
-        self._appender = Appender(self._policy.directory, self._policy.most_bytes)
+        self._appender = Appender(self._policy.directory, self._policy.max_bytes)
         #: For the store's ledger; whoever enters them takes them out.
         self.counts: Counter[LedgerEntry] = Counter()
         #: Why it can't be written; ``""`` if it can.

@@ -19,13 +19,13 @@ class LogPolicy(NamedTuple):
     directory: Path
     level: str = "INFO"
     """The lowest level that is written."""
-    most_bytes: int = 100 * 10**6
+    max_bytes: int = 100 * 10**6
     """Of a file; then the next is begun."""
     plain_days: int = 0
     """How long a file stays uncompressed after nobody writes to it any more."""
     days: int = 90
     """How long a file is kept."""
-    most_total_bytes: int = 10**9
+    max_total_bytes: int = 10**9
     """Of all files; beyond it the oldest are deleted."""
     time_zone: str | None = None
     """Whose midnight ends a file; this machine's by default."""

@@ -24,7 +24,7 @@ __all__ = ["Line", "LogMissingError", "LogReader"]
 
 _PIECE: Final = 65_536
 #: Longer ones aren't ours: the store refuses such records.
-_LONGEST_LINE: Final = 1 << 20
+_MAX_LINE_LENGTH: Final = 1 << 20
 _HEAD: Final = 64
 _NAMES: Final = frozenset(each.name for each in FIELDS)
 
@@ -144,7 +144,7 @@ class LogReader:
         # A cut or damaged file is read as far as that goes.
         with contextlib.suppress(EOFError, gzip.BadGzipFile, zlib.error), gzip.open(path) as file:
             file.seek(offset)
-            while text := file.readline(_LONGEST_LINE):
+            while text := file.readline(_MAX_LINE_LENGTH):
                 if (line := self._line(text.removesuffix(b"\n"))) is not None:
                     yield line
 
@@ -165,11 +165,11 @@ class LogReader:
                 offset, _ = next(_backwards(file.fileno(), status.st_size))
             file.seek(offset)
             found: list[Line] = []
-            while len(found) < most and (text := file.readline(_LONGEST_LINE)).endswith(b"\n"):
+            while len(found) < most and (text := file.readline(_MAX_LINE_LENGTH)).endswith(b"\n"):
                 offset += len(text)
                 if (line := self._line(text[:-1])) is not None:
                     found.append(line)
-            if len(text) == _LONGEST_LINE and not text.endswith(b"\n"):
+            if len(text) == _MAX_LINE_LENGTH and not text.endswith(b"\n"):
                 offset += len(text)
         self._places[name[:2]] = _Place(status.st_ino, offset, head)
         return found
@@ -205,7 +205,7 @@ def _backwards(descriptor: int, size: int) -> Iterator[tuple[int, bytes]]:
         rest = os.pread(descriptor, length, start) + rest
         first, mark, others = rest.partition(b"\n")
         if not mark:
-            rest = rest if len(rest) < _LONGEST_LINE else b""
+            rest = rest if len(rest) < _MAX_LINE_LENGTH else b""
             continue
         at = start + len(rest)
         for text in reversed(others.split(b"\n")):

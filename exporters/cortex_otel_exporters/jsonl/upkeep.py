@@ -74,7 +74,7 @@ def make_room(policy: LogPolicy) -> Counter[tuple[str, str, str]]:
                 deleted["log_file", "deleted", "age"] += 1
     total = sum(file.size for file in [*kept, *files[-1:]])
     for file in kept:
-        if total <= policy.most_total_bytes:
+        if total <= policy.max_total_bytes:
             break
         if _delete(file.path):
             total -= file.size

@@ -12,22 +12,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import apsw
 
-from cortex_otel_exporters.presence import HALF_HOUR_NS
+from cortex_otel_exporters.sqlite.batch_totals import BatchTotals
 from cortex_otel_exporters.sqlite.checks import check_point, check_presence, check_record
 from cortex_otel_exporters.sqlite.dimensions import Dimensions
 from cortex_otel_exporters.sqlite.duplicates import Delivery, KnownEvents, KnownPoints
 from cortex_otel_exporters.sqlite.files import trouble_of
 from cortex_otel_exporters.sqlite.imported import add_pieces
 from cortex_otel_exporters.sqlite.inserts import Insert
-from cortex_otel_exporters.sqlite.rollups import Group, Rollups
-from cortex_otel_exporters.sqlite.sessions import SessionTimes, catch_up
+from cortex_otel_exporters.sqlite.sessions import catch_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cortex_otel_exporters.presence import Presence
     from cortex_otel_exporters.record import MetricPoint, Record
-    from cortex_otel_exporters.sqlite.dimensions import DimensionKeys
     from cortex_otel_exporters.sqlite.duplicates import Share
     from cortex_otel_exporters.sqlite.imported import ImportedPiece
 
@@ -176,7 +174,7 @@ class BatchWriter:
         if cut_key < first_key:
             cut_key = self._catch_up(cut_key, first_key)
         next_key = first_key
-        totals = _BatchTotals()
+        totals = BatchTotals()
         # Be gentle to a host that records itself; a receiver should be fast.
         is_gentle = len(records) <= _MANY and known is None
         piece = _PIECE if is_gentle else _LARGE_PIECE
@@ -203,7 +201,7 @@ class BatchWriter:
         return refused
 
     def _add_presences(
-        self, presences: Sequence[Presence], totals: _BatchTotals, entries: Counter[LedgerEntry]
+        self, presences: Sequence[Presence], totals: BatchTotals, entries: Counter[LedgerEntry]
     ) -> None:
         for each in presences:
             try:
@@ -232,7 +230,7 @@ class BatchWriter:
         records: Sequence[Record],
         span: range,
         first_key: int,
-        totals: _BatchTotals,
+        totals: BatchTotals,
         refused: list[int],
         known: KnownEvents | None,
         received: list[_Row],
@@ -322,47 +320,6 @@ class BatchWriter:
         self._connection.executemany(_LEDGER, rows)
 
 
-class _BatchTotals:
-    """What a batch adds to roll-ups, sessions and users."""
-
-    def __init__(self) -> None:
-        self._groups: dict[int, tuple[DimensionKeys, int, Group]] = {}
-
-    def group(self, keys: DimensionKeys, time_ns: int) -> Group:
-        """The group of an event with ``keys`` at ``time_ns``."""
-        half_hour = time_ns // HALF_HOUR_NS
-        entry = self._groups.get(keys[0] << 32 | half_hour)  # half hours of 63 bits of ns: 23 bits
-        if entry is None:
-            entry = self._groups[keys[0] << 32 | half_hour] = keys, half_hour, Group(time_ns)
-        return entry[2]
-
-    def write(self, connection: apsw.Connection, *, pause: bool, sessions: bool) -> None:
-        """Add everything up in the database.
-
-        Args:
-            connection: to write through.
-            pause: between tables, for the host's threads.
-            sessions: add to sessions, too; else they get there when their turn has come.
-        """
-        rollups = Rollups()
-        times = SessionTimes()
-        first_seen: dict[int, tuple[int, int | None]] = {}
-        for keys, half_hour, group in self._groups.values():
-            rollups.add(keys, half_hour, group)
-            # An older version's process has stored none of what was sampled out.
-            if keys.has_session and keys.is_product and (sessions or not group.stored):
-                times.add(keys, half_hour, group)
-            if keys.user_key is not None:
-                seen, active = first_seen.get(keys.user_key, (group.first, None))
-                if keys.is_active:
-                    active = group.first if active is None else min(active, group.first)
-                first_seen[keys.user_key] = min(seen, group.first), active
-        times.write(connection)
-        # Events arrive in any order, so the one that created the key may not be the user's first.
-        connection.executemany(_FIRST_SEEN, [(user, *at) for user, at in first_seen.items()])
-        rollups.write(connection, pause=pause)
-
-
 def _signed(identifier: int) -> int | None:
     """A 64-bit id as SQLite stores it, in two's complement; ``None`` for the invalid id 0."""
     if not identifier:
@@ -378,11 +335,6 @@ SELECT value FROM store WHERE key IN ('keys_deleted', 'next_cut_key', 'next_even
 _SET_KEYS = "UPDATE store SET value = ? WHERE key IN ('next_cut_key', 'next_event_key')"
 _SET_NEXT_KEY = "UPDATE store SET value = ? WHERE key = 'next_event_key'"
 _SET_CUT_KEY = "UPDATE store SET value = ? WHERE key = 'next_cut_key'"
-_FIRST_SEEN = """
-UPDATE users SET first_seen = min(first_seen, ?2),
-    first_active = coalesce(min(first_active, ?3), first_active, ?3)
-WHERE user_key = ?1 AND (first_seen > ?2 OR coalesce(first_active > ?3, first_active IS NOT ?3))
-"""
 _FIRST_ACTIVE = """
 UPDATE users SET first_active = min(coalesce(first_active, e.first_time), e.first_time)
 FROM (

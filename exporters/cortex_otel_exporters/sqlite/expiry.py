@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cortex_otel_exporters.presence import HALF_HOUR_NS, LONGEST_NS
+from cortex_otel_exporters.presence import HALF_HOUR_NS, MAX_SESSION_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,7 +131,7 @@ DELETE FROM session_half_hours WHERE (session_key, half_hour) IN (
     WHERE c.session_key = j.value ->> 0
       AND c.half_hour >= (j.value ->> 1) / {HALF_HOUR_NS}
       AND c.half_hour <= (j.value ->> 2) / {HALF_HOUR_NS}
-      AND c.half_hour < (j.value ->> 1) / {HALF_HOUR_NS} + {LONGEST_NS // HALF_HOUR_NS}
+      AND c.half_hour < (j.value ->> 1) / {HALF_HOUR_NS} + {MAX_SESSION_NS // HALF_HOUR_NS}
 )
 """,  # noqa: S608 - our own numbers
         """

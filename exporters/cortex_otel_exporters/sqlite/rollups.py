@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cortex_otel_exporters.presence import LONGEST_NS
+from cortex_otel_exporters.presence import MAX_SESSION_NS
 from cortex_otel_exporters.sqlite.inserts import Insert
 from cortex_otel_exporters.sqlite.schema import duration_bucket
 
@@ -58,7 +58,7 @@ class Group:
             self.last = time_ns
         end = time_ns
         if duration_ns is not None:
-            if duration_ns <= LONGEST_NS:
+            if duration_ns <= MAX_SESSION_NS:
                 end += duration_ns
             self.timed += weight
             self.duration_us += round(weight * duration_ns / _NS_A_US)

@@ -15,7 +15,7 @@ import json
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from cortex_otel_exporters.presence import HALF_HOUR_NS, LONGEST_NS
+from cortex_otel_exporters.presence import HALF_HOUR_NS, MAX_SESSION_NS
 from cortex_otel_exporters.sqlite.inserts import Insert
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ __all__ = ["SessionTimes", "catch_up", "count_again", "cut", "recut", "upgrade"]
 
 #: Without an event for longer than this, what follows is another session.
 _IDLE_NS: Final = 30 * 60 * 10**9
-_LONGEST_HALF_HOURS: Final = LONGEST_NS // HALF_HOUR_NS
+_MAX_HALF_HOURS: Final = MAX_SESSION_NS // HALF_HOUR_NS
 _CELLS_AT_ONCE: Final = 4096  # of a store of years, not all in memory
 # So long is a part at least that another one continues.
-_LONG_NS: Final = LONGEST_NS - 2 * HALF_HOUR_NS
+_LONG_NS: Final = MAX_SESSION_NS - 2 * HALF_HOUR_NS
 
 
 class _Cell(NamedTuple):
@@ -70,7 +70,7 @@ def cut(cells: Iterable[_Cell]) -> list[_Part]:
     end = 0
     for cell in cells:
         is_idle = bool(of) and cell.first_time - end > _IDLE_NS
-        is_long = bool(of) and cell.half_hour - of[0].half_hour >= _LONGEST_HALF_HOURS
+        is_long = bool(of) and cell.half_hour - of[0].half_hour >= _MAX_HALF_HOURS
         if is_idle or is_long:
             parts.append(_part(of, parts))
             of = []
@@ -84,7 +84,7 @@ def cut(cells: Iterable[_Cell]) -> list[_Part]:
 def _part(of: Sequence[_Cell], before: Sequence[_Part]) -> _Part:
     if len(of) == 1 and not before:  # as most are; a third of the time
         (one,) = of
-        end = min(one.end_time, one.first_time + LONGEST_NS)
+        end = min(one.end_time, one.first_time + MAX_SESSION_NS)
         return _Part(
             one.session_key, one.first_time, end, one.events, one.errors, one.segment_key,
             one.user_key, one.end_time, 0,
@@ -96,7 +96,7 @@ def _part(of: Sequence[_Cell], before: Sequence[_Part]) -> _Part:
     return _Part(
         of[0].session_key,
         start,
-        min(reach, start + LONGEST_NS),
+        min(reach, start + MAX_SESSION_NS),
         sum(one.events for one in of),
         sum(one.errors for one in of),
         max((one.last_time, one.segment_key) for one in of)[1],
@@ -333,7 +333,7 @@ _PARTS = f"""
 SELECT j.key, p.start_time, p.reach, p.continues
 FROM json_each(?) j CROSS JOIN session_parts p
 WHERE p.session_key = j.value ->> 0
-  AND p.start_time >= (j.value ->> 1) - {_IDLE_NS + 2 * LONGEST_NS}
+  AND p.start_time >= (j.value ->> 1) - {_IDLE_NS + 2 * MAX_SESSION_NS}
   AND p.start_time <= (j.value ->> 2) + {_IDLE_NS}
   AND p.reach >= (j.value ->> 1) - {_IDLE_NS}
 """  # noqa: S608 - our own numbers
@@ -342,7 +342,7 @@ SELECT j.key, p.start_time, p.reach, p.continues, c.*
 FROM json_each(?) j
 LEFT JOIN session_parts p
     ON p.session_key = j.value ->> 0
-    AND p.start_time >= (j.value ->> 1) - {_IDLE_NS + 2 * LONGEST_NS}
+    AND p.start_time >= (j.value ->> 1) - {_IDLE_NS + 2 * MAX_SESSION_NS}
     AND p.start_time <= (j.value ->> 2) + {_IDLE_NS}
     AND p.reach >= (j.value ->> 1) - {_IDLE_NS}
 JOIN session_half_hours c
@@ -362,7 +362,7 @@ ORDER BY j.key, c.half_hour
 _CELLS_OF_EVENTS = f"""
 SELECT
     e.session_key, e.time / {HALF_HOUR_NS}, min(e.time),
-    max(e.time + CASE WHEN e.duration <= {LONGEST_NS} THEN e.duration ELSE 0 END),
+    max(e.time + CASE WHEN e.duration <= {MAX_SESSION_NS} THEN e.duration ELSE 0 END),
     sum(coalesce(e.weight, 1)), sum(coalesce(e.weight, 1) * s.is_failed),
     max(e.time), s.segment_key,
     CASE WHEN e.user_key IS NULL THEN NULL ELSE max(e.time) END, e.user_key
@@ -377,7 +377,7 @@ _OF_CELL = _CELLS_OF_EVENTS.format(which="e.time >= ? AND e.time < ? AND e.sessi
 _WITHOUT_EVENTS = f"""
 SELECT
     session_key, start_time / {HALF_HOUR_NS}, start_time,
-    min(end_time, start_time + {LONGEST_NS}), events, errors, start_time, segment_key,
+    min(end_time, start_time + {MAX_SESSION_NS}), events, errors, start_time, segment_key,
     CASE WHEN user_key IS NULL THEN NULL ELSE start_time END, user_key
 FROM sessions n
 WHERE session_id <> '' AND events > 0

@@ -18,6 +18,7 @@ from cortex_otel_exporters import host_tasks, native
 from cortex_otel_exporters.sqlite import forks
 from cortex_otel_exporters.sqlite.buffer import Buffer
 from cortex_otel_exporters.sqlite.heartbeat import Heartbeat
+from cortex_otel_exporters.sqlite.metric_sources import MetricSources
 from cortex_otel_exporters.sqlite.store import Store
 from cortex_otel_exporters.sqlite.trouble_warnings import TroubleWarnings
 
@@ -70,11 +71,10 @@ class Writer:
         self.note = buffer.note
         self._queue_size = queue_size
         self._interval = interval_ms / 1000
-        self._metrics_interval = metrics_interval_ms / 1000
         self._max_bytes = max_bytes
         self._describe = describe
         self._log_file = log_file
-        self._metric_sources: list[Callable[[], list[MetricPoint]]] = []
+        self._metric_sources = MetricSources(metrics_interval_ms)
         #: Held through each use of the database: what a fork and an exit wait for.
         self.store_lock = native.Lock()
         self._begin()
@@ -89,7 +89,7 @@ class Writer:
         self._warnings = TroubleWarnings(self._queue_size)
         self._stopping = self._expects_metrics = False
         self._lost = 0
-        self._next_metrics = time.monotonic() + self._metrics_interval
+        self._metric_sources.restart()
         self._heartbeat = Heartbeat(self.path.parent)
         self._last_beat = 0.0
 
@@ -97,11 +97,11 @@ class Writer:
 
     def add_metric_source(self, source: Callable[[], list[MetricPoint]]) -> None:
         """Collect ``source`` every ``metrics_interval_ms`` and at flushes, on the thread."""
-        self._metric_sources.append(source)
+        self._metric_sources.add(source)
 
     def remove_metric_source(self, source: Callable[[], list[MetricPoint]]) -> None:
         """Ask ``source`` no more."""
-        self._metric_sources = [one for one in self._metric_sources if one != source]
+        self._metric_sources.remove(source)
 
     def expect_metrics(self) -> None:
         """A source has something to say, be there records or not: see to it that it is asked."""
@@ -244,9 +244,7 @@ class Writer:
         elif not hurry:
             with contextlib.suppress(native.Empty):
                 # Asleep until the first record, or the next collection of metrics.
-                pause = None
-                if self._metric_sources:
-                    pause = max(0.0, self._next_metrics - time.monotonic())
+                pause = self._metric_sources.seconds_left
                 if self._buffer.counters.lags():
                     pause = _FIRST_RETRY_SECONDS
                 self._bell.get(timeout=pause)
@@ -337,23 +335,17 @@ class Writer:
 
     def _metrics_are_due(self) -> bool:
         return bool(self._metric_sources) and (
-            self._stopping or bool(self._waiters) or time.monotonic() >= self._next_metrics
+            self._stopping or bool(self._waiters) or self._metric_sources.seconds_left == 0
         )
 
     def _collect(self) -> None:
-        self._next_metrics = time.monotonic() + self._metrics_interval
+        self._metric_sources.restart()
         # At exit the host waits, so nobody else uses its locks: this thread does it after all, and
         # what was left is not done later, where it could wait for ever.
         if self.is_closed or (not self._stopping and host_tasks.defer(self._collect)):
             return
-        for source in self._metric_sources:
-            try:
-                points = source()
-            except Exception as error:  # noqa: BLE001 - instruments may call the host's code
-                host_tasks.warn("collecting metrics failed: %s", type(error).__name__)
-                continue
-            if points:
-                self.submit_metrics(points)
+        for points in self._metric_sources.collect():
+            self.submit_metrics(points)
 
     def _serve_waiters(self) -> None:
         for _ in range(len(self._waiters)):

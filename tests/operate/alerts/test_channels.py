@@ -51,7 +51,7 @@ def test_nothing_is_set_by_default():
 def test_slack_gets_a_text_without_markup(catch):
     catcher = catch()
     outcome = send(slack(catcher))
-    assert (outcome.is_delivered, outcome.said) == (True, "HTTP 200 ok")
+    assert (outcome.is_delivered, outcome.reply) == (True, "HTTP 200 ok")
     (body,) = catcher.accepted
     assert set(body) == {"text", "mrkdwn", "unfurl_links"}
     assert "[ALERT] MCP Service Error Rate: 7.5%" in body["text"]
@@ -60,14 +60,18 @@ def test_slack_gets_a_text_without_markup(catch):
 def test_a_name_that_is_markup_calls_nobody(catch):
     catcher = catch()
     (channel,) = channels_of(slack(catcher))
-    (told,) = message(Settings())._told
-    alert = replace(told.alert, detail={**told.alert.detail, "tool": "<!channel> & <@U1>"})
-    channel.send(Message([replace(told, alert=alert)], Settings(), UTC_ZONE, "en", time.time_ns()))
+    (notification,) = message(Settings())._notifications
+    alert = replace(
+        notification.alert, detail={**notification.alert.detail, "tool": "<!channel> & <@U1>"}
+    )
+    channel.send(
+        Message([replace(notification, alert=alert)], Settings(), UTC_ZONE, "en", time.time_ns())
+    )
     assert "&lt;!channel&gt; &amp; &lt;@U1&gt;" in catcher.texts[0]
 
 
 @pytest.mark.parametrize(
-    ("answer", "is_final", "said"),
+    ("answer", "is_final", "reply"),
     [
         ((404, b"no_service", {}), True, "HTTP 404 no_service"),
         ((403, b"invalid_token", {}), True, "HTTP 403 invalid_token"),
@@ -80,9 +84,9 @@ def test_a_name_that_is_markup_calls_nobody(catch):
         ("garbage", False, "no HTTP answer"),
     ],
 )  # fmt: skip
-def test_what_slack_answers(catch, answer, is_final, said):
+def test_what_slack_answers(catch, answer, is_final, reply):
     outcome = send(slack(catch(answer)))
-    assert (outcome.is_delivered, outcome.is_final, outcome.said) == (False, is_final, said)
+    assert (outcome.is_delivered, outcome.is_final, outcome.reply) == (False, is_final, reply)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +107,7 @@ def test_a_date_to_wait_for(catch):
 def test_an_answer_that_doesnt_come_ends_with_its_time(catch, monkeypatch, answer):
     monkeypatch.setattr(channels, "_POST_SECONDS", 0.4)
     outcome = send(slack(catch(answer)))
-    assert (outcome.is_final, outcome.said) == (False, "timed out")
+    assert (outcome.is_final, outcome.reply) == (False, "timed out")
 
 
 def test_an_attempt_under_way_can_be_ended(catch):
@@ -116,25 +120,25 @@ def test_an_attempt_under_way_can_be_ended(catch):
     wait_for(lambda: channel._post is not None and channel._post._connection is not None)
     channel.cancel()
     thread.join(10)
-    assert [each.said for each in outcomes] == ["stopped"]
+    assert [each.reply for each in outcomes] == ["stopped"]
 
 
 def test_nobody_there():
     outcome = send(Settings(slack_webhook_url=f"http://127.0.0.1:1/{SECRET}"))
-    assert (outcome.is_final, outcome.said) == (False, "refused")
+    assert (outcome.is_final, outcome.reply) == (False, "refused")
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "reply"),
     [
         (f"https://127.0.0.1:PORT/{SECRET}", "no TLS connection"),
         (f"https://nowhere.invalid/{SECRET}", "the host isn't found"),
     ],
 )
-def test_https_is_https(catch, url, said):
+def test_https_is_https(catch, url, reply):
     outcome = send(Settings(slack_webhook_url=url.replace("PORT", str(catch().port))))
     assert not outcome.is_delivered
-    assert outcome.said in {said, "no HTTP answer"}
+    assert outcome.reply in {reply, "no HTTP answer"}
 
 
 @pytest.mark.system
@@ -153,7 +157,7 @@ def test_a_certificate_of_nobody_isnt_trusted(catch, tmp_path):
     context.load_cert_chain(files[1], files[0])
     catcher.server.socket = context.wrap_socket(catcher.server.socket, server_side=True)
     outcome = send(Settings(slack_webhook_url=f"https://127.0.0.1:{catcher.port}/{SECRET}"))
-    assert outcome.said == "the server's certificate isn't trusted"
+    assert outcome.reply == "the server's certificate isn't trusted"
     assert not catcher.received
 
 
@@ -203,7 +207,7 @@ def test_a_program_gets_the_message_and_no_secret(tmp_path, monkeypatch):
     there = tmp_path / "got.json"
     hostile = "$(touch hacked); `touch hacked` && touch hacked"
     settings = Settings(alert_command=(sys.executable, "-c", PROGRAM, str(there), hostile))
-    assert send(settings).said == "exit code 0"
+    assert send(settings).reply == "exit code 0"
     arguments, content, environment = json.loads(there.read_text())
     assert arguments == [hostile]
     assert content["state"] == environment["CORTEX_ALERT_STATE"] == "firing"
@@ -214,7 +218,7 @@ def test_a_program_gets_the_message_and_no_secret(tmp_path, monkeypatch):
 
 @pytest.mark.system
 @pytest.mark.parametrize(
-    ("program", "is_final", "said"),
+    ("program", "is_final", "reply"),
     [
         (("/nowhere/to be found",), True, "can't be started: no such file or directory"),
         (("/",), True, "can't be started: permission denied"),
@@ -222,10 +226,10 @@ def test_a_program_gets_the_message_and_no_secret(tmp_path, monkeypatch):
         ((sys.executable, "-c", "import os; os.close(0)"), False, None),
     ],
 )
-def test_a_program_that_fails(program, is_final, said):
+def test_a_program_that_fails(program, is_final, reply):
     outcome = send(Settings(alert_command=program))
     assert outcome.is_final is is_final
-    assert said is None or outcome.said == said
+    assert reply is None or outcome.reply == reply
 
 
 @pytest.mark.system
@@ -238,7 +242,7 @@ def test_a_program_that_hangs_is_cut_off_with_its_children(tmp_path, monkeypatch
         f"open({str(there)!r}, 'w').write(f'{{child.pid}}'); time.sleep(60)"
     )
     outcome = send(Settings(alert_command=(sys.executable, "-c", program)))
-    assert outcome.said == "cut off after 1.5 s"
+    assert outcome.reply == "cut off after 1.5 s"
     child = int(wait_for(there.read_text))
 
     def is_gone():

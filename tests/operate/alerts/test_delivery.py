@@ -9,7 +9,7 @@ import pytest
 from patience import wait_for
 
 from cortex_otel.operate.alerts import channels, delivery
-from cortex_otel.operate.alerts.book import Book
+from cortex_otel.operate.alerts.alert_store import AlertStore
 from cortex_otel.operate.alerts.channels import channels_of
 from cortex_otel.operate.alerts.delivery import Delivery
 from cortex_otel.operate.alerts.messages import Message
@@ -22,33 +22,33 @@ class Sending:
     """One channel's thread over a database."""
 
     def __init__(self, database, url):
-        self.book = Book(database)
+        self.alert_store = AlertStore(database)
         self.may_send = True
         (channel,) = channels_of(Settings(slack_webhook_url=url))
 
-        def compose(told):
-            return Message(told, Settings(), UTC_ZONE, "en", time.time_ns())
+        def compose(notifications):
+            return Message(notifications, Settings(), UTC_ZONE, "en", time.time_ns())
 
-        self.delivery = Delivery(self.book, channel, compose, lambda: self.may_send)
+        self.delivery = Delivery(self.alert_store, channel, compose, lambda: self.may_send)
         self.delivery.start()
 
     def fire(self, subject="mcp"):
         now = time.time_ns()
         alert = Alert(rule="service_down", subject=subject, since_ns=now)
-        (alert,) = self.book.save([], [alert], [], ["slack"], now)
+        (alert,) = self.alert_store.save([], [alert], [], ["slack"], now)
         alert = replace(alert, state="firing", fired_ns=now)
-        self.book.save([alert], [alert], [], ["slack"], now)
+        self.alert_store.save([alert], [alert], [], ["slack"], now)
         self.delivery.wake()
         return alert
 
     def end(self, alert):
         now = time.time_ns()
         alert = replace(alert, state="resolved", resolved_ns=now)
-        self.book.save([alert], [alert], [], ["slack"], now)
+        self.alert_store.save([alert], [alert], [], ["slack"], now)
         self.delivery.wake()
 
     def states(self):
-        records = self.book._records()
+        records = self.alert_store._records()
         return sorted(
             records.connection.execute(
                 "SELECT state, delivered IS NOT NULL, given_up IS NOT NULL, error "
@@ -78,7 +78,7 @@ def sending(database, monkeypatch):
     yield start
     for each in started:
         each.stop()
-        each.book.close()
+        each.alert_store.close()
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ class Machine:
     def close(self):
         self.evaluator.stop()
         self.evaluator._watch.close()
-        self.evaluator._book.close()
+        self.evaluator._alert_store.close()
         if self.writer is not None:
             self.writer.close()
 
@@ -157,8 +157,8 @@ def test_slow_and_failing_at_once_are_one_message(machine):
     one.calls(20, FAILED, duration_ms=3000)
     one.look(times=4)
     assert one.states == {"error_rate mcp": "firing", "response_time mcp": "firing"}
-    due = one.evaluator._book.claim("slack", START + round(one.now * NS) + NS, NS)
-    text = one.evaluator._compose(due.told).text()
+    due = one.evaluator._alert_store.claim("slack", START + round(one.now * NS) + NS, NS)
+    text = one.evaluator._compose(due.notifications).text()
     assert text.count("[ALERT]") == 2
     assert "Average Response Time: 3,000 ms" in text
 

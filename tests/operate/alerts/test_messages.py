@@ -1,4 +1,4 @@
-"""What is told: the plan's title, the number of the catalogue, what leads; nothing of a person."""
+"""What is sent: the plan's title, the number of the catalogue, what leads; nothing of a person."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from cortex_otel.operate.alerts.messages import Message
-from cortex_otel.operate.alerts.records import Told
+from cortex_otel.operate.alerts.records import Notification
 from cortex_otel.operate.alerts.states import TIMES, Alert
 from cortex_otel.query.zones import zone
 from cortex_otel.settings import Settings
@@ -28,8 +28,8 @@ RATE = Alert(
 
 
 def message(*alerts, language="en", settings=SETTINGS, **more):
-    told = [Told(place, each.state, each, 0) for place, each in enumerate(alerts)]
-    return Message(told, settings, SEOUL, language, NOW, **more)
+    notifications = [Notification(place, each.state, each, 0) for place, each in enumerate(alerts)]
+    return Message(notifications, settings, SEOUL, language, NOW, **more)
 
 
 def of(rule, **more):

@@ -106,12 +106,12 @@ def test_the_number_is_that_of_the_query_and_no_secret_is_anywhere(home, catch, 
     )  # fmt: skip
     (row,) = json.loads(asked.stdout)["rows"]
     assert row["error_rate"] == value
-    told = next(each["text"] for each in catcher.accepted)
-    assert f"{value * 100:.1f}".removesuffix(".0") + "%" in told
+    text = next(each["text"] for each in catcher.accepted)
+    assert f"{value * 100:.1f}".removesuffix(".0") + "%" in text
 
     headers = {"authorization": f"Bearer {serve.url.partition('token=')[2]}"}
     base = serve.url.partition("/admin")[0]
-    outputs = [told, asked.stdout]
+    outputs = [text, asked.stdout]
     for path in (
         "/admin/telemetry/operations",
         "/admin/telemetry/overview",
@@ -136,9 +136,9 @@ def test_the_number_is_that_of_the_query_and_no_secret_is_anywhere(home, catch, 
     for output in outputs:
         assert SECRET not in output
         assert key not in output
-    for text in (told, json.dumps(catcher.accepted)):
-        assert "user@example.com" not in text
-        assert "user-4711" not in text
+    for sent in (text, json.dumps(catcher.accepted)):
+        assert "user@example.com" not in sent
+        assert "user-4711" not in sent
     assert any("given up: can't be started" in output for output in outputs)
 
 

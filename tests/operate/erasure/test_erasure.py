@@ -14,7 +14,8 @@ from cortex_otel import cli
 from cortex_otel import semconv as sc
 from cortex_otel.identity import IdentityResolver
 from cortex_otel.operate import erasure
-from cortex_otel.process.convert import measures_of
+from cortex_otel.operate.hash_search import places_of
+from cortex_otel.process.measures import measures_of
 from cortex_otel.settings import read_environment
 
 USERS = [f"{number:02x}" * 32 for number in range(1, 7)]
@@ -141,7 +142,7 @@ def test_nothing_that_the_client_sent_of_them_is_in_any_file(make_writer, home, 
         for number in range(50)
     ]
     written(make_writer, path, [*records(many=300), *mine])
-    assert len([*erasure.places_of(settings_of(home), (user,))]) == 1
+    assert len([*places_of(settings_of(home), (user,))]) == 1
     done = erasure.erase_users(settings_of(home), (user,))
     assert done.places == []
     for file in home.rglob("*"):

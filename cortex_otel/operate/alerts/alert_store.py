@@ -1,7 +1,7 @@
 """Alerts and messages, in the database where it can be written, else in memory until it can.
 
 A database that can't be written is itself an alert, and none of the others may wait for it. What
-was kept in memory moves over as soon as the database takes it, with what has been told by then.
+was kept in memory moves over as soon as the database takes it, with what has been sent by then.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from cortex_otel.operate.alerts.records import Told
+    from cortex_otel.operate.alerts.records import Notification
     from cortex_otel.operate.alerts.states import Alert
 
-__all__ = ["Book"]
+__all__ = ["AlertStore"]
 
 _BUSY_TIMEOUT_MS = 250
 #: Keys of messages in memory begin here: which are which must be clear while one is being sent.
@@ -35,8 +35,8 @@ _MEMORY_KEYS: Final = 1 << 48
 _UNUSABLE = (apsw.Error, OSError, NotOursError, SchemaNewerError)
 
 
-class Book:
-    """What is known and told of alerts; safe between threads.
+class AlertStore:
+    """Alerts and their notifications; safe between threads.
 
     Args:
         path: the database; never made here.
@@ -80,7 +80,7 @@ class Book:
             open_alerts: all that were open before, for a database in memory to begin with.
             changed: in their new state.
             forgotten: pending ones that came to nothing.
-            channels: that are told.
+            channels: that get notifications.
             now_ns: Unix ns.
 
         Returns:
@@ -120,11 +120,11 @@ class Book:
             return True
 
     def claim(self, channel: str, now_ns: int, lease_ns: int) -> Due:
-        """What is to be told to ``channel`` now: see :meth:`.Records.claim`."""
+        """What is due for ``channel``: see :meth:`.Records.claim`."""
         with self._lock:
             if self._memory is not None:
                 due = self._memory.claim(channel, now_ns, lease_ns)
-                self._in_flight |= {each.key for each in due.told}
+                self._in_flight |= {each.key for each in due.notifications}
                 return due
             try:
                 records = self._records()
@@ -136,13 +136,13 @@ class Book:
             except _UNUSABLE:
                 self._close()
                 return Due(wait_seconds=1.0)
-            # Told already, though the database didn't take that at the time.
-            left = tuple(each for each in due.told if each.key not in self._settled)
-            return Due(left, due.wait_seconds if left or not due.told else 1.0)
+            # Sent already, though the database didn't take that at the time.
+            left = tuple(each for each in due.notifications if each.key not in self._settled)
+            return Due(left, due.wait_seconds if left or not due.notifications else 1.0)
 
-    def settle(self, told: Sequence[Told], **outcome: Any) -> None:
+    def settle(self, notifications: Sequence[Notification], **outcome: Any) -> None:
         """Note what became of what :meth:`claim` gave: see :meth:`.Records.settle`."""
-        keys = [each.key for each in told]
+        keys = [each.key for each in notifications]
         with self._lock:
             of_memory = [key for key in keys if key in self._in_flight]
             if of_memory and self._memory is not None:
