@@ -155,6 +155,14 @@ def _erase_more(arguments: argparse.Namespace, settings: Settings) -> int:
         with Progress(_("Erasing")) as progress:
             done = erasure.erase_before(settings, before_ns, day, progress.to)
     _show(done, arguments, is_done=True)
+    if done.is_in_sums and not arguments.json:
+        line(
+            _(
+                "Events from then on had been deleted for their age: of a day or month that "
+                "{date} cuts, users keep the share of counts that its days or half hours tell.",
+                date=arguments.before,
+            )
+        )
     return 0
 
 

@@ -25,7 +25,13 @@ from cortex_otel.process.measures import measures_of
 from cortex_otel.query.analysis import SUFFIX
 from cortex_otel_exporters.jsonl.files import log_names
 from cortex_otel_exporters.sqlite import space
-from cortex_otel_exporters.sqlite.erasure import blank_last_context, counts, erase_user
+from cortex_otel_exporters.sqlite.cut_off import blank_last, cut_off
+from cortex_otel_exporters.sqlite.erasure import (
+    add_hour,
+    blank_last_context,
+    counts,
+    erase_user,
+)
 from cortex_otel_exporters.sqlite.expiry import (
     EVENTS,
     METRICS,
@@ -230,8 +236,17 @@ def erase_before(
                         break
                     done += deleted
                     progress(done, 0)
+            erasure.is_in_sums = not turns.take(
+                lambda: cut_off(
+                    connection,
+                    before_ns,
+                    lambda start, end: add_hour(connection, start, end, measures_of),
+                )
+            )
             for _ in delete_orphans(connection, "erased", turns.pace, turns):
                 pass
+            turns.take(lambda: blank_last(connection, before_ns))
+            turns.take(lambda: blank_last_context(connection))
             _forget_derived(settings)
             space.give_back(connection, _SECONDS_LOCKED, 0)
             _empty_log(connection)
@@ -305,10 +320,10 @@ def _user_keys(connection: apsw.Connection, hashes: Iterable[str]) -> list[int]:
 def _all_counts(connection: apsw.Connection) -> Counter[str]:
     found: Counter[str] = Counter()
     for name, table in (
-        ("users", "users"),
+        ("users", "users WHERE user_id_hash NOT GLOB 'erased-*'"),
         ("events", "events"),
         ("sessions", "session_parts"),
-        ("metric_points", "telemetry_metrics"),
+        ("metric_points", "telemetry_metrics WHERE metric_name <> ''"),
     ):
         found[name] = connection.execute(f"SELECT count(*) FROM {table}").get  # noqa: S608 - our own names
     return found
