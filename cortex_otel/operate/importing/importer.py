@@ -22,6 +22,7 @@ from cortex_otel.operate.importing.readers import Batch
 from cortex_otel.operate.importing.report import RefusedLines, Report
 from cortex_otel.operate.importing.target import DryRun, StoppedError, Target
 from cortex_otel.operate.importing.values import RefusedLine
+from cortex_otel.process.names import OTHER
 from cortex_otel.receive.intake import Intake
 from cortex_otel_exporters.sqlite.imported import ImportedPiece, likeness
 from cortex_otel_exporters.sqlite.stored_names import stored_names
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from cortex_otel.operate.importing.sources import Line, Source
     from cortex_otel.receive.intake import Part
     from cortex_otel.settings import Settings
+    from cortex_otel_exporters.record import Record
 
 __all__ = ["Importer", "StoppedError"]
 
@@ -218,8 +220,8 @@ class Importer:
             return
         kept: list[int] = []
         for at, (record, size) in enumerate(zip(records, batch.resolutions, strict=True)):
-            like = likeness(record)
-            if size and here[like] > 0:
+            like = next((each for each in _likenesses(record) if size and here[each] > 0), None)
+            if like is not None:
                 here[like] -= 1
             else:
                 kept.append(at)
@@ -260,6 +262,17 @@ class Importer:
                 self.report.names_over[kind] += count
         for event_type, number, first_ns, last_ns in stored.imported:
             self.report.note_imported(event_type, number, first_ns, last_ns)
+
+
+def _likenesses(record: Record) -> Iterator[tuple[Any, ...]]:
+    """As :func:`likeness`, and with the features it may have been recorded with instead.
+
+    When it was recorded, its own may have been one too many; and of empty words there was none,
+    which a log tells as hashes.
+    """
+    yield likeness(record)
+    for feature in (OTHER, "") if record.series.feature else ():
+        yield likeness(record._replace(series=record.series._replace(feature=feature)))
 
 
 def _taken(reader: Reader, batch: Batch, place: int, line: Line) -> str:
