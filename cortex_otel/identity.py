@@ -43,6 +43,7 @@ __all__ = [
     "Identity",
     "IdentityResolver",
     "current",
+    "has_damaged_hash_key",
     "session_id",
     "set_identity_provider",
     "text_hash",
@@ -315,7 +316,7 @@ def _user_hash_key(settings: Settings) -> bytes:
     if settings.user_hash_key:
         return _utf8(settings.user_hash_key)
     try:
-        return (settings.home / USER_HASH_KEY_FILE).read_bytes().strip()
+        key = (settings.home / USER_HASH_KEY_FILE).read_bytes().strip()
     except (FileNotFoundError, NotADirectoryError):
         return b""
     except OSError as error:
@@ -323,6 +324,27 @@ def _user_hash_key(settings: Settings) -> bytes:
         # nothing.
         guard.swallowed("identity", error)
         return secrets.token_bytes(32)
+    if key:
+        return key
+    guard.warn_once(
+        "identity.hash_key",
+        "%s is empty: user ids are hashed with a key of this process alone, and every start makes "
+        "users new ones; put the key back, or run cortex-otel rotate-key",
+        settings.home / USER_HASH_KEY_FILE,
+    )
+    return secrets.token_bytes(32)
+
+
+def has_damaged_hash_key(settings: Settings) -> bool:
+    """Whether the file that holds the key of user hashes has none that can be used."""
+    if settings.user_hash_key:
+        return False
+    try:
+        return not (settings.home / USER_HASH_KEY_FILE).read_bytes().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 def _installation_key(home: Path | None) -> bytes:

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cortex_otel.commands.console import complain, line
@@ -67,6 +68,13 @@ def add_to(commands: Commands) -> None:
     )
     what.add_argument("--all", action="store_true", help=_("the database, logs and reports"))
     command.add_argument(
+        "--key-file",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help=_("with --user: a key that ids were hashed with before (rotate-key --keep-old)"),
+    )
+    command.add_argument(
         "--dry-run", action="store_true", help=_("say what there is, and delete nothing")
     )
     command.add_argument("--yes", action="store_true", help=_("don't ask"))
@@ -78,6 +86,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     from cortex_otel.operate.erasure import AmbiguousUserError  # noqa: PLC0415 - needs apsw
     from cortex_otel.operate.job import JobError  # noqa: PLC0415 - not for --help
 
+    if arguments.key_file and arguments.user is None:
+        complain(_("--key-file goes with --user"))
+        return _SENSELESS
     try:
         if arguments.user is not None:
             return _erase_user(arguments, settings)
@@ -103,13 +114,20 @@ def _erase_user(arguments: argparse.Namespace, settings: Settings) -> int:
     if not text:
         complain(_("--user is empty: give a user id or a hash"))
         return _SENSELESS
-    hashes = erasure.hashes_of(settings, text)
+    try:
+        keys = [_key_of(file) for file in arguments.key_file]
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else _("it holds no key")
+        complain(_("--key-file: {reason}", reason=reason))
+        return _SENSELESS
+    hashes = erasure.hashes_of(settings, text, keys)
     found = erasure.stored(settings, hashes)
     if not any(found.values()):
         complain(
             _(
                 "nothing is stored of this user: check the id, or give the hash as the pages show "
-                "it (with another key it is another one)"
+                "it. What was recorded with a key from before rotate-key is found with "
+                "--key-file OLD_KEY"
             )
         )
         return _FAILED
@@ -125,6 +143,13 @@ def _erase_user(arguments: argparse.Namespace, settings: Settings) -> int:
         for message in _proof(done, hashes):
             line(message)
     return _FAILED if done.places or any(done.after.values()) else 0
+
+
+def _key_of(file: str) -> str:
+    key = Path(file).expanduser().read_bytes().strip().decode("utf-8")
+    if not key:
+        raise ValueError
+    return key
 
 
 def _erase_more(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cortex_otel.commands.console import age, error_message, ledger_line, line, size
 from cortex_otel.commands.jobs import job_facts
 from cortex_otel.commands.parsing import add_command, add_json
+from cortex_otel.identity import has_damaged_hash_key
 from cortex_otel.locale import N_, _, ngettext
 from cortex_otel.query.formats import iso_time, pad, printable, width
 from cortex_otel.query.store_facts import store_facts
@@ -243,6 +244,7 @@ def _files(settings: Settings) -> Facts:
         "disk_free_bytes": shutil.disk_usage(existing).free,
         "directory_writable": os.access(existing, os.W_OK | os.X_OK),
         "modes": {name: None if mode is None else f"{mode:04o}" for name, mode in modes.items()},
+        "hash_key_damaged": has_damaged_hash_key(settings),
         "open_to_others": any((mode or 0) & _OPEN_TO_OTHERS for mode in modes.values()),
     }
 
@@ -297,6 +299,14 @@ def _job_rows(facts: Facts) -> Iterator[tuple[str, str]]:
 
 
 def _process_rows(facts: Facts) -> Iterator[tuple[str, str]]:
+    if facts["hash_key_damaged"]:
+        yield (
+            _("Key of users"),
+            _(
+                "user-hash.key has no key: users are new ones with every start; put the key back, "
+                "or run cortex-otel rotate-key"
+            ),
+        )
     label = _("Processes")
     if not facts["writers"]:
         yield label, _("none")

@@ -12,7 +12,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import apsw
@@ -111,12 +111,13 @@ class Erasure:
     """What a person should know, in English."""
 
 
-def hashes_of(settings: Settings, text: str) -> tuple[str, ...]:
+def hashes_of(settings: Settings, text: str, keys: Iterable[str] = ()) -> tuple[str, ...]:
     """The hashes that a user may have been recorded with.
 
     Args:
         settings: with the key of hashes.
         text: a user id, a hash, or at least eight of its first digits.
+        keys: those that ids were hashed with before.
 
     Raises:
         AmbiguousUserError: these digits are those of several users.
@@ -124,9 +125,12 @@ def hashes_of(settings: Settings, text: str) -> tuple[str, ...]:
     """
     if len(text) == _HASH_DIGITS and _HEX.issuperset(text.lower()):
         return (text.lower(),)
-    keyed = IdentityResolver(settings).hash_user(text)
+    keyed = [
+        IdentityResolver(each).hash_user(text)
+        for each in (settings, *(replace(settings, user_hash_key=key) for key in keys))
+    ]
     plain = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    hashes = tuple(dict.fromkeys((keyed, plain)))
+    hashes = tuple(dict.fromkeys((*keyed, plain)))
     if len(text) < _MIN_DIGITS or not _HEX.issuperset(text.lower()):
         return hashes
     with contextlib.closing(open_reader(settings.database)) as connection:
@@ -194,7 +198,9 @@ def erase_users(
             space.give_back(connection, _SECONDS_LOCKED, 0)
             _empty_log(connection)
             if holds(settings.database, hashes):  # in the gaps of pages, from before
-                connection.execute("VACUUM")
+                # It needs room for a copy; without, the file is told as one that holds it.
+                with contextlib.suppress(apsw.FullError):
+                    connection.execute("VACUUM")
                 _empty_log(connection)
     for name in _logs(settings):
         path = settings.log_directory / name.text
@@ -301,7 +307,8 @@ def _store(settings: Settings) -> Iterator[tuple[apsw.Connection, Turns]]:
             raise JobError("the database is locked by another process: try again later") from error
         except apsw.FullError as error:
             raise JobError(
-                "the disk is full, and there is no room even to delete: free a few megabytes"
+                "the disk is full: what is erased stays erased, but there is no room for the rest: "
+                "free a few megabytes, and run this again"
             ) from error
         except apsw.Error as error:
             raise store_error(error, settings.database) from error

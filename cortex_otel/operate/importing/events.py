@@ -170,15 +170,7 @@ class Events:
                         attributes.setdefault(key, value)
             elif event_type == sc.MCP_TOOL_CALL:
                 attributes |= validate.shape(sc.CORTEX_TOOL_PARAMETERS, parameters)
-        feature = text_of(found.get("feature"))
-        if shape.is_own and event_type != sc.MCP_TOOL_CALL:
-            if feature is not None:
-                put_words(event_type, feature, attributes)
-            elif feature := feature_of(event_type, attributes):
-                attributes[sc.CORTEX_FEATURE] = feature
-        elif feature is not None:
-            key = sc.GEN_AI_TOOL_NAME if event_type == sc.MCP_TOOL_CALL else sc.CORTEX_FEATURE
-            attributes.setdefault(key, feature)
+        _put_feature(event_type, text_of(found.get("feature")), attributes, shape)
         put_outcome(found, attributes, of_error_event=event_type == sc.EXT_ERROR, shape=shape)
         return attributes
 
@@ -256,9 +248,7 @@ class Events:
         self.left_out[field] += 1
         return 0
 
-    def _sender(
-        self, event_type: str, found: Mapping[str, Any], shape: Shape
-    ) -> OtlpResource:
+    def _sender(self, event_type: str, found: Mapping[str, Any], shape: Shape) -> OtlpResource:
         """One for equal ones: what is remembered of them is kept by identity."""
         attributes: dict[str, Any] = {sc.CORTEX_SERVICE: _service(event_type, found, shape)}
         for field, key in _OF_SENDER.items():
@@ -271,6 +261,19 @@ class Events:
                 self._senders.clear()
             known = self._senders[key_of] = OtlpResource(attributes)
         return known
+
+
+def _put_feature(
+    event_type: str, feature: str | None, attributes: dict[str, Any], shape: Shape
+) -> None:
+    if shape.is_own and event_type != sc.MCP_TOOL_CALL:
+        if feature is not None:
+            put_words(event_type, feature, attributes)
+        elif feature := feature_of(event_type, attributes):
+            attributes[sc.CORTEX_FEATURE] = feature
+    elif feature is not None:
+        is_tool = event_type == sc.MCP_TOOL_CALL
+        attributes.setdefault(sc.GEN_AI_TOOL_NAME if is_tool else sc.CORTEX_FEATURE, feature)
 
 
 class _Key(NamedTuple):

@@ -22,6 +22,7 @@ from cortex_otel.operate.importing.readers import Batch
 from cortex_otel.operate.importing.report import RefusedLines, Report
 from cortex_otel.operate.importing.target import DryRun, StoppedError, Target
 from cortex_otel.operate.importing.values import RefusedLine
+from cortex_otel.operate.retention import kept_from
 from cortex_otel.process.names import OTHER
 from cortex_otel.receive.intake import Intake
 from cortex_otel_exporters.sqlite.imported import ImportedPiece, likeness
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.operate.importing.readers import Reader
     from cortex_otel.operate.importing.sources import Line, Source
+    from cortex_otel.operate.importing.target import Stored
     from cortex_otel.receive.intake import Part
     from cortex_otel.settings import Settings
     from cortex_otel_exporters.record import Record
@@ -68,6 +70,7 @@ class Importer:
         self.report = Report()
         self.refused = RefusedLines(None if dry_run else database.parent)
         self._target = DryRun(database) if dry_run else Target(database)
+        self._events_before, self._rollups_before = kept_from(settings, time.time_ns())
         self._started = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -251,12 +254,27 @@ class Importer:
             self.report.refused["invalid"] += count
             self.refused.add(file, number, "invalid")
 
+    def _new_times(self, part: Part, stored: Stored) -> list[int]:
+        """When the records of a part were that are new, as far as it takes to count old ones."""
+        if not stored.imported:
+            return []
+        if min(first for _, _, first, _ in stored.imported) >= self._events_before:
+            return []
+        times = sorted(each.time_unix_nano for each in part.records)
+        new = sum(number for kind, number, _, _ in stored.imported if kind != "metric")
+        return times[len(times) - new :] if new else []
+
     def _refuse_record(self, file: str, number: int) -> None:
         self.report.refused["invalid"] += 1
         self.refused.add(file, number, "invalid")
 
-    def _count(self, part: Part, stored: Any) -> None:
+    def _count(self, part: Part, stored: Stored) -> None:
         self.report.duplicates += stored.duplicates
+        for at in self._new_times(part, stored):
+            if at < self._rollups_before:
+                self.report.too_old["rollups"] += 1
+            elif at < self._events_before:
+                self.report.too_old["events"] += 1
         for (signal, outcome, kind), count in part.ledger.items():
             if (signal, outcome) == ("name", "overflowed"):
                 self.report.names_over[kind] += count

@@ -122,7 +122,7 @@ def _cut_user_day(connection: apsw.Connection, before_ns: int, *, is_complete: b
     for table in ("rollup_user_day", "rollup_user_aside"):
         connection.execute(f"DELETE FROM {table} WHERE day = ?", (day,))  # noqa: S608
     rows, aside_rows = [], []
-    for _, user, segment, events, errors, first_time, last_time, half_hours in old:
+    for _, user, segment, *known, first_time, last_time, half_hours in old:
         aside = asides.get((user, segment), (0, 0, 0))
         of = left.get((user, segment))
         events_bits, aside_bits = (of[6] or 0, of[7] or 0) if of is not None else (0, 0)
@@ -132,21 +132,19 @@ def _cut_user_day(connection: apsw.Connection, before_ns: int, *, is_complete: b
             continue
         shown = bits or of_aside
         if is_complete:
-            events, errors, unrated, unrated_errors = of[:4] if of is not None else (0, 0, 0, 0)
+            counts = of[:4] if of is not None else (0, 0, 0, 0)
         else:
             share = _share(shown, half_hours or aside[0])
-            events, errors, unrated, unrated_errors = (
-                each * share for each in (events, errors, *aside[1:])
-            )
+            counts = tuple(each * share for each in (*known, *aside[1:]))
         times = of[4:6] if of is not None and (events_bits or not bits) else (None, None)
         without = shown & ~(events_bits if bits else aside_bits)
         rows.append((
-            day, user, segment, events, errors,
+            day, user, segment, *counts[:2],
             _first(day, without, times[0], first_time, before_ns),
             _last(day, without, times[1], last_time, before_ns), bits,
         ))  # fmt: skip
-        if of_aside or unrated:
-            aside_rows.append((day, user, segment, of_aside, unrated, unrated_errors))
+        if of_aside or counts[2]:
+            aside_rows.append((day, user, segment, of_aside, *counts[2:]))
     connection.executemany("INSERT INTO rollup_user_day VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     connection.executemany("INSERT INTO rollup_user_aside VALUES (?, ?, ?, ?, ?, ?)", aside_rows)
 
@@ -294,7 +292,7 @@ def blank_last(connection: apsw.Connection, before_ns: int) -> None:
         user = connection.execute("SELECT max(user_key) FROM users").get
         used = " UNION ALL ".join(f"SELECT 1 FROM {each} WHERE user_key = ?1" for each in _OF_USER)  # noqa: S608
         is_named = "SELECT 1 FROM users WHERE user_key = ?1 AND user_id_hash NOT GLOB 'erased-*'"
-        if connection.execute(f"SELECT EXISTS ({is_named}) AND NOT EXISTS ({used})", (user,)).get:  # noqa: S608
+        if connection.execute(f"SELECT EXISTS ({is_named}) AND NOT EXISTS ({used})", (user,)).get:
             connection.execute("DELETE FROM user_tiers WHERE user_key = ?", (user,))
             connection.execute(
                 "UPDATE users SET user_id_hash = ?, first_seen = 0, first_active = NULL"

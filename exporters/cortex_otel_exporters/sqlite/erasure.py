@@ -188,9 +188,7 @@ def _erase_events(
     return len(events)
 
 
-def add_hour(
-    connection: apsw.Connection, from_ns: int, to_ns: int, measures: Measures
-) -> None:
+def add_hour(connection: apsw.Connection, from_ns: int, to_ns: int, measures: Measures) -> None:
     """Add the events of a part of one hour to the sums that name nobody.
 
     Args:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import os
 import random
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -170,7 +173,7 @@ def test_what_is_left_is_what_a_store_holds_that_never_had_what_lay_before(
     written(make_writer, other / "cortex.db", kept)
     found = tables(home / "cortex.db")
     # A store that nothing was written to isn't there.
-    wanted = tables(other / "cortex.db") if kept else dict.fromkeys(found, [])
+    wanted = tables(other / "cortex.db") if kept else {name: [] for name in found}
     assert found != wanted
 
     done = erasure.erase_before(settings_of(home), before, "2026-01-15")
@@ -316,6 +319,49 @@ def test_the_command_finds_a_user_by_id_by_hash_and_by_digits(make_writer, home,
         code, out, problem = run("erase", "--user", shown, "--yes")
         assert (code, problem) == (0, "")
         assert "No file holds the hash any more" in out
+    assert count(path) == 0
+
+
+def test_what_was_recorded_with_an_older_key_is_found_with_it(
+    make_writer, home, path, run, tmp_path
+):
+    old = [tmp_path / "first.key", tmp_path / "second.key"]
+    assert run("rotate-key", "--forget-old")[0] == 0
+    for kept in old:
+        of = IdentityResolver(settings_of(home)).hash_user("zed")
+        written(make_writer, path, [record(1, user_id_hash=of)])
+        assert run("rotate-key", "--keep-old", str(kept))[0] == 0
+    code, _, problem = run("erase", "--user", "zed", "--yes")
+    assert (code, "--key-file" in problem, count(path)) == (1, True, 2)
+    keys = [each for file in old for each in ("--key-file", str(file))]
+    (tmp_path / "empty").write_text("\n")
+    for wrong in (tmp_path / "none", tmp_path / "empty"):
+        code, _, problem = run("erase", "--user", "zed", "--key-file", str(wrong), "--yes")
+        assert (code, problem.count("\n"), count(path)) == (2, 1, 2)
+    code, out, _ = run("erase", "--user", "zed", *keys, "--yes")
+    assert (code, count(path)) == (0, 0)
+    assert "No file holds the hash any more" in out
+    assert run("erase", "--all", *keys, "--yes")[0] == 2
+
+
+@pytest.mark.system
+def test_nobody_reads_any_more(make_writer, home, path):
+    """As in ``erase … | head -0``: no word, the exit code of SIGPIPE, and it is erased."""
+    written(make_writer, path, [record(1, user_id_hash=USERS[0])])
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-u", "-m", "cortex_otel.cli"]
+    asked = ["query", "events", "--since", "all"]
+    for arguments in (["status"], ["query"], asked, ["erase", "--user", USERS[0]]):
+        more = ["--yes"] if arguments[0] == "erase" else []
+        ended = subprocess.run(
+            [*command, *arguments, *more, "--home", str(home)],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        assert (ended.returncode, ended.stderr) == (141, b""), arguments
+    os.close(writing)
     assert count(path) == 0
 
 
