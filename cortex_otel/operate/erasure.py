@@ -195,8 +195,7 @@ def erase_users(
                     pass
                 turns.take(lambda: blank_last_context(connection))
                 _forget_derived(settings)
-            space.give_back(connection, _SECONDS_LOCKED, 0)
-            _empty_log(connection)
+            _give_back(connection)
             if holds(settings.database, hashes):  # in the gaps of pages, from before
                 # It needs room for a copy; without, the file is told as one that holds it.
                 with contextlib.suppress(apsw.FullError):
@@ -254,8 +253,7 @@ def erase_before(
             turns.take(lambda: blank_last(connection, before_ns))
             turns.take(lambda: blank_last_context(connection))
             _forget_derived(settings)
-            space.give_back(connection, _SECONDS_LOCKED, 0)
-            _empty_log(connection)
+            _give_back(connection)
             erasure.after = _all_counts(connection)
     names = _logs(settings)
     gone = [name for name in names if name.day < day]
@@ -351,6 +349,16 @@ def _forget_derived(settings: Settings) -> None:
     for suffix in _DATABASE_SUFFIXES:
         if suffix.startswith(SUFFIX):
             settings.database.with_name(settings.database.name + suffix).unlink(missing_ok=True)
+
+
+def _give_back(connection: apsw.Connection) -> None:
+    """Give the room of what is erased back to the disk.
+
+    Where that is full, it is used again before the file grows: nothing is left of what was there.
+    """
+    with contextlib.suppress(apsw.FullError):
+        space.give_back(connection, _SECONDS_LOCKED, 0)
+    _empty_log(connection)
 
 
 def _empty_log(connection: apsw.Connection) -> None:

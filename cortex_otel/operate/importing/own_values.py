@@ -2,7 +2,7 @@
 
 They pass redaction again, as every value does: what is a hash already is put under the key that
 redaction puts hashes under, where 16 or 64 hex digits pass as they are. Nothing else does that
-isn't an identifier, so text that somebody made look like a line of ours gets no further than before.
+isn't an identifier, so text that somebody made look like a line of ours gets no further by that.
 """
 
 from __future__ import annotations

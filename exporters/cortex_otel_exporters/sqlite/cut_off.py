@@ -381,7 +381,8 @@ GROUP BY 1, 2
 """
 _OF_DAYS: Final = """
 INSERT INTO seen
-SELECT d.user_key, g.user_tier, min(d.first_time), min(d.first_time) FILTER (WHERE d.half_hours <> 0)
+SELECT d.user_key, g.user_tier, min(d.first_time),
+    min(d.first_time) FILTER (WHERE d.half_hours <> 0)
 FROM rollup_user_day d JOIN segments g ON g.segment_key = d.segment_key
 GROUP BY 1, 2
 """

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 
+import apsw
 import pytest
 from store_kit import CONTEXT, DAY, HOUR, MONDAY, SERIES, SESSION, count, ledger, record, rows
 
@@ -342,6 +343,22 @@ def test_what_was_recorded_with_an_older_key_is_found_with_it(
     assert (code, count(path)) == (0, 0)
     assert "No file holds the hash any more" in out
     assert run("erase", "--all", *keys, "--yes")[0] == 2
+
+
+def test_a_disk_too_full_to_give_room_back_erases_all_the_same(
+    make_writer, home, path, run, monkeypatch
+):
+    written(make_writer, path, records(many=200))
+
+    def no_room(*_arguments):
+        raise apsw.FullError
+
+    monkeypatch.setattr("cortex_otel_exporters.sqlite.space.give_back", no_room)
+    code, _, problem = run("erase", "--user", USERS[0], "--yes")
+    assert (code, problem) == (0, "")
+    code, _, problem = run("erase", "--before", "2026-01-15", "--yes")
+    assert (code, problem) == (0, "")
+    assert rows(path, "SELECT count(*) FROM events WHERE time < ?", MONDAY + 10 * DAY) == [(0,)]
 
 
 @pytest.mark.system
