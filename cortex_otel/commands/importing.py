@@ -117,7 +117,7 @@ def run_import(
         line(json.dumps(told, ensure_ascii=False))
     else:
         _tell(target, shown, dry_run=arguments.dry_run)
-    _warn_of_age(target.report, settings)
+        _warn_of_age(target.report, settings)
     return code
 
 

@@ -23,15 +23,16 @@ def log(logs):
 def test_what_is_older_than_it_keeps_is_counted(run, log):
     told = run("import", log, "--dry-run")
     assert told["older_than_retention"] == {"rollups": 2, "events": 1}
-    assert run("import", log)["older_than_retention"] == {"rollups": 2, "events": 1}
+    run.plainly("import", log)
     assert "1 are older than 90 days" in run.errors
     assert "2 are older than 400 days" in run.errors
     assert "CORTEX_OTEL_RETENTION_EVENT_DAYS" in run.errors
-    assert run("import", log)["older_than_retention"] == {}
+    run.plainly("import", log)
     assert run.errors == ""
+    assert run("import", log)["older_than_retention"] == {}
 
 
 def test_nothing_is_told_where_everything_is_kept(run, log, monkeypatch):
     monkeypatch.setenv("CORTEX_OTEL_RETENTION_EVENT_DAYS", "0")
-    assert run("import", log)["older_than_retention"] == {}
+    run.plainly("import", log)
     assert run.errors == ""

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 
 import pytest
-from import_kit import T0, events, home
+from import_kit import T0, events, home, own, text
 
 from cortex_otel import semconv as sc
 from cortex_otel.process.data import LogData
@@ -131,3 +131,31 @@ def test_empty_words_and_names_beyond_their_budget_come_back_once(run, logs):
     features = set(events("feature"))
     assert {None, "_OTHER"} <= features
     assert run("import", log)["imported"] == 0
+
+
+def test_what_only_looks_like_ours_passes_no_text(run, logs):
+    """No text, address or number of a card gets past redaction by the place of a hash."""
+    card, address, secret = "4111111111111111", "me@example.org", "my secret text"
+    parameters = {
+        "cortex.ui.element.hash": secret,
+        "cortex.ui.action.hash": card,
+        "cortex.ui.element": f"call {address}",
+    }
+    line = own(
+        event_type="ext.ui_interaction",
+        parameters=parameters,
+        metadata={"project_id": card, "branch_id": address},
+    )
+    (logs / "log.jsonl").write_text(text(line))
+    head = "time,service,event_type,user_tier,feature,result,duration_ms,error_type,message"
+    (logs / "events.csv").write_text(
+        f"{head},user_id_hash,session_id,trace_id,id\n"
+        f"2026-01-01T00:00:00Z,x,ext.ui_interaction,free,{card} {address},success,,,,,{card},,1\n"
+        f"2026-01-01T00:00:01Z,x,ext.code_insert,free,{card},success,,,,,{address},,2\n"
+        f"2026-01-01T00:00:02Z,x,ext.install,free,{secret},success,,,,,{secret},,3\n"
+    )
+    report = run("import", logs / "log.jsonl", logs / "events.csv")
+    assert report["imported"] == 4
+    written = b"".join(file.read_bytes() for file in home().glob("cortex.db*"))
+    for each in (card, address, secret):
+        assert each.encode() not in written
