@@ -43,7 +43,6 @@ __all__ = [
     "Identity",
     "IdentityResolver",
     "current",
-    "has_damaged_hash_key",
     "session_id",
     "set_identity_provider",
     "text_hash",
@@ -333,18 +332,6 @@ def _user_hash_key(settings: Settings) -> bytes:
         settings.home / USER_HASH_KEY_FILE,
     )
     return secrets.token_bytes(32)
-
-
-def has_damaged_hash_key(settings: Settings) -> bool:
-    """Whether the file that holds the key of user hashes has none that can be used."""
-    if settings.user_hash_key:
-        return False
-    try:
-        return not (settings.home / USER_HASH_KEY_FILE).read_bytes().strip()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
 
 
 def _installation_key(home: Path | None) -> bytes:

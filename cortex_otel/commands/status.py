@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cortex_otel.commands.console import age, error_message, ledger_line, line, size
 from cortex_otel.commands.jobs import job_facts
 from cortex_otel.commands.parsing import add_command, add_json
-from cortex_otel.identity import has_damaged_hash_key
+from cortex_otel.identity import USER_HASH_KEY_FILE
 from cortex_otel.locale import N_, _, ngettext
 from cortex_otel.query.formats import iso_time, pad, printable, width
 from cortex_otel.query.store_facts import store_facts
@@ -244,9 +244,20 @@ def _files(settings: Settings) -> Facts:
         "disk_free_bytes": shutil.disk_usage(existing).free,
         "directory_writable": os.access(existing, os.W_OK | os.X_OK),
         "modes": {name: None if mode is None else f"{mode:04o}" for name, mode in modes.items()},
-        "hash_key_damaged": has_damaged_hash_key(settings),
+        "hash_key_damaged": _has_damaged_hash_key(settings),
         "open_to_others": any((mode or 0) & _OPEN_TO_OTHERS for mode in modes.values()),
     }
+
+
+def _has_damaged_hash_key(settings: Settings) -> bool:
+    if settings.user_hash_key:
+        return False
+    try:
+        return not (settings.home / USER_HASH_KEY_FILE).read_bytes().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 def _rows(facts: Facts, zone: Zone) -> Iterator[tuple[str, str]]:
