@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.metadata
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,7 @@ from cortex_otel.commands import (
     status,
     tail,
 )
-from cortex_otel.commands.console import complain, error_message
+from cortex_otel.commands.console import complain, error_message, nobody_reads
 from cortex_otel.commands.parsing import Parser, add_help
 from cortex_otel.commands.question_options import asked_question
 from cortex_otel.demo import command as demo
@@ -71,14 +70,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        code = _run(arguments)
-        sys.stdout.flush()
+        try:
+            code = _run(arguments)
+        finally:  # after --help, too
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
         # The reader has seen enough. At exit Python flushes once more: into nothing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return nobody_reads()
     return code
 
 

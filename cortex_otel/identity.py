@@ -146,8 +146,13 @@ class IdentityResolver:
         return hashlib.sha256(data).hexdigest()
 
     def hash_text(self, text: str) -> str:
-        """16 hex digits of free text, keyed by this installation."""
-        return hashlib.blake2b(_utf8(text), key=self.text_key(), digest_size=8).hexdigest()
+        """16 hex digits of free text, keyed by this installation; never decimal ones alone."""
+        data, key = _utf8(text), self.text_key()
+        digest = hashlib.blake2b(data, key=key, digest_size=8).hexdigest()
+        while digest.isdecimal():  # of two thousand one, which could be the number of a card
+            data += b"\0"
+            digest = hashlib.blake2b(data, key=key, digest_size=8).hexdigest()
+        return digest
 
     def text_key(self) -> bytes:
         """The key of this installation, for hashes that never leave it."""
@@ -311,7 +316,7 @@ def _user_hash_key(settings: Settings) -> bytes:
     if settings.user_hash_key:
         return _utf8(settings.user_hash_key)
     try:
-        return (settings.home / USER_HASH_KEY_FILE).read_bytes().strip()
+        key = (settings.home / USER_HASH_KEY_FILE).read_bytes().strip()
     except (FileNotFoundError, NotADirectoryError):
         return b""
     except OSError as error:
@@ -319,6 +324,15 @@ def _user_hash_key(settings: Settings) -> bytes:
         # nothing.
         guard.swallowed("identity", error)
         return secrets.token_bytes(32)
+    if key:
+        return key
+    guard.warn_once(
+        "identity.hash_key",
+        "%s is empty: user ids are hashed with a key of this process alone, and every start makes "
+        "users new ones; put the key back, or run cortex-otel rotate-key",
+        settings.home / USER_HASH_KEY_FILE,
+    )
+    return secrets.token_bytes(32)
 
 
 def _installation_key(home: Path | None) -> bytes:

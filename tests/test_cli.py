@@ -418,7 +418,7 @@ def test_a_closed_pipe_is_no_error(home):
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == ""
-    assert process.returncode == 0
+    assert process.returncode == 141
 
 
 @pytest.mark.system

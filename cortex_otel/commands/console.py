@@ -26,6 +26,7 @@ __all__ = [
     "ledger_line",
     "line",
     "needs_packages",
+    "nobody_reads",
     "size",
     "waiting",
 ]
@@ -39,11 +40,21 @@ _UNITS = (
 )
 _KILO = 1000
 _SECONDS_UNTIL_TOLD = 1.0
+_CLOSED_PIPE = 128 + 13
 
 
 def line(content: str = "") -> None:
-    """Write one line to stdout."""
-    sys.stdout.write(f"{content}\n")
+    """Write one line to stdout; where nobody reads it any more, the command ends."""
+    try:
+        sys.stdout.write(f"{content}\n")
+    except BrokenPipeError:
+        raise SystemExit(nobody_reads()) from None  # past who takes it for an error of a file
+
+
+def nobody_reads() -> int:
+    """Let what is still written go into nothing; the exit code, as of SIGPIPE."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _CLOSED_PIPE
 
 
 def complain(message: str) -> None:

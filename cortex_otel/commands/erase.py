@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cortex_otel.commands.console import complain, line
@@ -18,7 +19,6 @@ from cortex_otel.query.zones import project_zone
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from cortex_otel.commands.parsing import Commands
     from cortex_otel.operate.erasure import Erasure
@@ -68,6 +68,13 @@ def add_to(commands: Commands) -> None:
     )
     what.add_argument("--all", action="store_true", help=_("the database, logs and reports"))
     command.add_argument(
+        "--key-file",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help=_("with --user: a key that ids were hashed with before (rotate-key --keep-old)"),
+    )
+    command.add_argument(
         "--dry-run", action="store_true", help=_("show what would be erased, and delete nothing")
     )
     command.add_argument("--yes", action="store_true", help=_("don't ask"))
@@ -79,6 +86,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     from cortex_otel.operate.erasure import AmbiguousUserError  # noqa: PLC0415 - needs apsw
     from cortex_otel.operate.job import JobError  # noqa: PLC0415 - not for --help
 
+    if arguments.key_file and arguments.user is None:
+        complain(_("--key-file goes with --user"))
+        return _SENSELESS
     try:
         if arguments.user is not None:
             return _erase_user(arguments, settings)
@@ -104,13 +114,20 @@ def _erase_user(arguments: argparse.Namespace, settings: Settings) -> int:
     if not text:
         complain(_("--user is empty: give a user id or a hash"))
         return _SENSELESS
-    hashes = erasure.hashes_of(settings, text)
+    try:
+        keys = [_key_of(file) for file in arguments.key_file]
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else _("it holds no key")
+        complain(_("--key-file: {reason}", reason=reason))
+        return _SENSELESS
+    hashes = erasure.hashes_of(settings, text, keys)
     found = erasure.stored(settings, hashes)
     if not any(found.values()):
         complain(
             _(
                 "nothing is stored of this user: check the id, or give the hash as the pages show "
-                "it (with another key it is another one)"
+                "it. What was recorded with a key from before rotate-key is found with "
+                "--key-file OLD_KEY"
             )
         )
         return _FAILED
@@ -126,6 +143,13 @@ def _erase_user(arguments: argparse.Namespace, settings: Settings) -> int:
         for message in _proof(done, hashes):
             line(message)
     return 0 if done.is_whole and not any(done.after.values()) else _FAILED
+
+
+def _key_of(file: str) -> str:
+    key = Path(file).expanduser().read_bytes().strip().decode("utf-8")
+    if not key:
+        raise ValueError
+    return key
 
 
 def _erase_more(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -156,6 +180,14 @@ def _erase_more(arguments: argparse.Namespace, settings: Settings) -> int:
         with Progress(_("Erasing")) as progress:
             done = erasure.erase_before(settings, before_ns, day, progress.to)
     _show(done, arguments, is_done=True)
+    if done.is_in_sums and not arguments.json:
+        line(
+            _(
+                "Events from then on had been deleted for their age: of a day or month that "
+                "{date} cuts, users keep the share of counts that its days or half hours tell.",
+                date=arguments.before,
+            )
+        )
     if done.places and not arguments.json:
         line(_("Still there: {places}", places=_listed(done.places)))
     return 0 if done.is_whole else _FAILED

@@ -132,6 +132,7 @@ def run_import(
         line(json.dumps(told, ensure_ascii=False))
     else:
         _tell(target, shown, dry_run=arguments.dry_run)
+        _warn_of_age(target.report, settings)
     return code
 
 
@@ -197,6 +198,31 @@ def _tell(target: Importer, shown: Zone, *, dry_run: bool) -> None:
     _tell_remarks(report, shown)
     for name, reason in report.troubles:
         complain(_(_FILE_ERRORS[reason], name=printable(name)))
+
+
+def _warn_of_age(report: Report, settings: Settings) -> None:
+    """Say what retention will take of it, and how to keep it."""
+    events, nothing = report.too_old["events"], report.too_old["rollups"]
+    if events:
+        complain(
+            _(
+                "{count} are older than {days} days: retention deletes them, and keeps their "
+                "counts. To keep them, set CORTEX_OTEL_RETENTION_EVENT_DAYS (0: for ever) "
+                "before its next run",
+                count=f"{events:,}",
+                days=settings.retention_event_days,
+            )
+        )
+    if nothing:
+        complain(
+            _(
+                "{count} are older than {days} days: retention deletes them and their counts. To "
+                "keep the counts, set CORTEX_OTEL_RETENTION_ROLLUP_DAYS (0: for ever) before "
+                "its next run",
+                count=f"{nothing:,}",
+                days=max(settings.retention_rollup_days, settings.retention_event_days),
+            )
+        )
 
 
 def _tell_refused(target: Importer) -> None:

@@ -100,8 +100,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         )
     line(
         _(
-            "No backup has keys: set the same CORTEX_OTEL_USER_HASH_KEY as before, or the hashes "
-            "of users change."
+            "No backup has keys: put back your copy of user-hash.key, or set the same "
+            "CORTEX_OTEL_USER_HASH_KEY as before; without the one that you had, users of before "
+            "count as new ones."
         )
     )
     return 0

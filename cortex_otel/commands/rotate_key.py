@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cortex_otel.commands.console import complain, line
 from cortex_otel.commands.parsing import add_command
+from cortex_otel.identity import USER_HASH_KEY_FILE
 from cortex_otel.locale import _
 
 if TYPE_CHECKING:
@@ -72,6 +73,13 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         complain(f"{error.filename}: {error.strerror}")
         return _FAILED
     line(_("User ids are hashed with a new key from now on."))
+    line(
+        _(
+            "No backup has it: keep a copy of {path} elsewhere, or users count as new ones after "
+            "a restore.",
+            path=settings.home / USER_HASH_KEY_FILE,
+        )
+    )
     if not had_key:
         line(
             _(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cortex_otel.commands.console import age, error_message, ledger_line, line, size
 from cortex_otel.commands.jobs import job_facts
 from cortex_otel.commands.parsing import add_command, add_json
+from cortex_otel.identity import USER_HASH_KEY_FILE
 from cortex_otel.locale import N_, _, language, ngettext
 from cortex_otel.query.formats import iso_time, pad, printable, width
 from cortex_otel.query.store_facts import store_facts
@@ -247,8 +248,20 @@ def _files(settings: Settings) -> Facts:
         "disk_is_full": is_needed(settings.database),
         "directory_writable": os.access(existing, os.W_OK | os.X_OK),
         "modes": {name: None if mode is None else f"{mode:04o}" for name, mode in modes.items()},
+        "hash_key_damaged": _has_damaged_hash_key(settings),
         "open_to_others": any((mode or 0) & _OPEN_TO_OTHERS for mode in modes.values()),
     }
+
+
+def _has_damaged_hash_key(settings: Settings) -> bool:
+    if settings.user_hash_key:
+        return False
+    try:
+        return not (settings.home / USER_HASH_KEY_FILE).read_bytes().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 def _rows(facts: Facts, zone: Zone) -> Iterator[tuple[str, str]]:
@@ -308,6 +321,14 @@ def _job_rows(facts: Facts) -> Iterator[tuple[str, str]]:
 
 
 def _process_rows(facts: Facts) -> Iterator[tuple[str, str]]:
+    if facts["hash_key_damaged"]:
+        yield (
+            _("Key of users"),
+            _(
+                "user-hash.key has no key: users are new ones with every start; put the key back, "
+                "or run cortex-otel rotate-key"
+            ),
+        )
     label = _("Processes")
     if not facts["writers"]:
         yield (

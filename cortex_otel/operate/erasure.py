@@ -12,7 +12,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import apsw
@@ -26,7 +26,13 @@ from cortex_otel.process.measures import measures_of
 from cortex_otel_exporters.jsonl.files import log_names
 from cortex_otel_exporters.jsonl.rewriting import count_lines, delete_before, erase_lines
 from cortex_otel_exporters.sqlite import space
-from cortex_otel_exporters.sqlite.erasure import blank_last_context, counts, erase_user
+from cortex_otel_exporters.sqlite.cut_off import blank_last, cut_off
+from cortex_otel_exporters.sqlite.erasure import (
+    add_hour,
+    blank_last_context,
+    counts,
+    erase_user,
+)
 from cortex_otel_exporters.sqlite.expiry import (
     EVENTS,
     METRICS,
@@ -106,12 +112,13 @@ class Erasure:
         return not (self.places or self.unread or self.locked or self.failed)
 
 
-def hashes_of(settings: Settings, text: str) -> tuple[str, ...]:
+def hashes_of(settings: Settings, text: str, keys: Iterable[str] = ()) -> tuple[str, ...]:
     """The hashes that a user may have been recorded with.
 
     Args:
         settings: with the key of hashes.
         text: a user id, a hash, or at least eight of its first digits.
+        keys: those that ids were hashed with before.
 
     Raises:
         AmbiguousUserError: these digits are those of several users.
@@ -119,9 +126,12 @@ def hashes_of(settings: Settings, text: str) -> tuple[str, ...]:
     """
     if len(text) == _HASH_DIGITS and _HEX.issuperset(text.lower()):
         return (text.lower(),)
-    keyed = IdentityResolver(settings).hash_user(text)
+    keyed = [
+        IdentityResolver(each).hash_user(text)
+        for each in (settings, *(replace(settings, user_hash_key=key) for key in keys))
+    ]
     plain = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    hashes = tuple(dict.fromkeys((keyed, plain)))
+    hashes = tuple(dict.fromkeys((*keyed, plain)))
     if len(text) < _MIN_DIGITS or not _HEX.issuperset(text.lower()):
         return hashes
     with contextlib.closing(open_reader(settings.database)) as connection:
@@ -184,10 +194,11 @@ def erase_users(
                     pass
                 turns.take(lambda: blank_last_context(connection))
                 _forget_derived(settings)
-            space.give_back(connection, _SECONDS_LOCKED, 0)
-            _empty_log(connection)
+            _give_back(connection)
             if holds(settings.database, hashes):  # in the gaps of pages, from before
-                connection.execute("VACUUM")
+                # It needs room for a copy; without, the file is told as one that holds it.
+                with contextlib.suppress(apsw.FullError):
+                    connection.execute("VACUUM")
                 _empty_log(connection)
     home_files.delete_left_overs(settings)
     erasure.locked, erasure.damaged, erasure.failed = erase_lines(
@@ -229,11 +240,19 @@ def erase_before(
                         break
                     done += deleted
                     progress(done, 0)
+            erasure.is_in_sums = not turns.take(
+                lambda: cut_off(
+                    connection,
+                    before_ns,
+                    lambda start, end: add_hour(connection, start, end, measures_of),
+                )
+            )
             for _ in delete_orphans(connection, "erased", turns.pace, turns):
                 pass
+            turns.take(lambda: blank_last(connection, before_ns))
+            turns.take(lambda: blank_last_context(connection))
             _forget_derived(settings)
-            space.give_back(connection, _SECONDS_LOCKED, 0)
-            _empty_log(connection)
+            _give_back(connection)
             erasure.after = _all_counts(connection)
     home_files.delete_left_overs(settings)
     erasure.before["files"] = len(log_names(settings.log_directory))
@@ -285,7 +304,8 @@ def _store(settings: Settings) -> Iterator[tuple[apsw.Connection, Turns]]:
             raise JobError("the database is locked by another process: try again later") from error
         except apsw.FullError as error:
             raise JobError(
-                "the disk is full, and there is no room even to delete: free a few megabytes"
+                "the disk is full: what is erased stays erased, but there is no room for the rest: "
+                "free a few megabytes, and run this again"
             ) from error
         except apsw.Error as error:
             raise store_error(error, settings.database) from error
@@ -304,10 +324,10 @@ def _user_keys(connection: apsw.Connection, hashes: Iterable[str]) -> list[int]:
 def _all_counts(connection: apsw.Connection) -> Counter[str]:
     found: Counter[str] = Counter()
     for name, table in (
-        ("users", "users"),
+        ("users", "users WHERE user_id_hash NOT GLOB 'erased-*'"),
         ("events", "events"),
         ("sessions", "session_parts"),
-        ("metric_points", "telemetry_metrics"),
+        ("metric_points", "telemetry_metrics WHERE metric_name <> ''"),
     ):
         found[name] = connection.execute(f"SELECT count(*) FROM {table}").get  # noqa: S608 - our own names
     return found
@@ -327,6 +347,16 @@ def _forget_derived(settings: Settings) -> None:
     """Delete the compact form of the events: it is made again when somebody asks."""
     for path in home_files.derived(settings):
         path.unlink(missing_ok=True)
+
+
+def _give_back(connection: apsw.Connection) -> None:
+    """Give the room of what is erased back to the disk.
+
+    Where that is full, it is used again before the file grows: nothing is left of what was there.
+    """
+    with contextlib.suppress(apsw.FullError):
+        space.give_back(connection, _SECONDS_LOCKED, 0)
+    _empty_log(connection)
 
 
 def _empty_log(connection: apsw.Connection) -> None:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from cortex_otel.settings import Settings
     from cortex_otel_exporters.sqlite.expiry import Kind
 
-__all__ = ["JOB", "Outcome", "Plan", "plan", "retain"]
+__all__ = ["JOB", "Outcome", "Plan", "kept_from", "plan", "retain"]
 
 _TIME_LIMIT_SECONDS: Final = 600.0
 #: Of a run as a job: it is cut off after the time limit.
@@ -194,15 +194,22 @@ def _open(database: Path) -> apsw.Connection:
         raise store_error(error, database) from error
 
 
+def kept_from(settings: Settings, now_ns: int) -> tuple[int, int]:
+    """From when on events, and roll-ups, are kept for their age, Unix ns; 0: all of them."""
+    events_days, rollup_days = settings.retention_event_days, settings.retention_rollup_days
+    if rollup_days:
+        rollup_days = max(rollup_days, events_days) if events_days else 0
+    return (
+        (now_ns // NS_A_DAY - events_days) * NS_A_DAY if events_days else 0,
+        (now_ns // NS_A_DAY - rollup_days) * NS_A_DAY if rollup_days else 0,
+    )
+
+
 def _plan(
     connection: apsw.Connection, settings: Settings, clock_ns: int, *, trust_clock: bool
 ) -> Plan:
     now = clock_ns if trust_clock else clock.trusted_time(connection, clock_ns)
-    events_days, rollup_days = settings.retention_event_days, settings.retention_rollup_days
-    if rollup_days:
-        rollup_days = max(rollup_days, events_days) if events_days else 0
-    events_before = (now // NS_A_DAY - events_days) * NS_A_DAY if events_days else 0
-    rollups_before = (now // NS_A_DAY - rollup_days) * NS_A_DAY if rollup_days else 0
+    events_before, rollups_before = kept_from(settings, now)
     events = connection.execute("SELECT count(*) FROM events WHERE time < ?", (events_before,)).get
     sessions = connection.execute(
         "SELECT count(*) FROM session_parts WHERE end_time < ?", (rollups_before,)

@@ -251,15 +251,17 @@ class Converter:
         duration_ms = columns.get(sc.CORTEX_EVENT_DURATION_MS)
         duration = None
         if isinstance(duration_ms, (int, float)) and 0 <= duration_ms <= _MAX_DURATION_MS:
-            duration = int(duration_ms * 1e6)
+            duration = round(duration_ms * 1e6)
         timestamp = log.timestamp_unix_nano or log.observed_timestamp_unix_nano or time.time_ns()
+        tool_name = self._tool_of_log(log, columns)
         return self._record(
             timestamp - (duration or 0),
             duration,
             name if name in sc.EVENT_TYPES else SPAN_EVENT_TYPE,
             self._names.of_span(name, "", clean, "event") if name else "log",
-            self._tool_of_log(log, columns),
-            columns.get(sc.CORTEX_FEATURE, ""),
+            tool_name,
+            # As of a span: a call's feature is its tool, by the name that is stored of it.
+            (name == sc.MCP_TOOL_CALL and tool_name) or columns.get(sc.CORTEX_FEATURE, ""),
             result_of(columns, error, None),
             LEVELS.get(getattr(log.severity_number, "_value_", 0), "INFO"),
             "event",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from cortex_otel.process.allow_list import Kind
 
-__all__ = ["Clean", "Redactor", "clean_name", "is_plain_id", "scrub"]
+__all__ = ["Clean", "Redactor", "clean_name", "is_digest", "is_plain_id", "scrub"]
 
 _HASHED: Final = frozenset({"text", "token", "id", "label"})
 # What this module itself makes of an attribute passes when it comes by again.
@@ -66,7 +66,8 @@ _TOKEN = re.compile(r"(?!.*//)[\w:@+-][\w.:/+-]*", re.ASCII)
 _PLAIN_ID = re.compile(
     r"[0-9]{1,9}|[0-9a-f]{32}|[0-9a-f]{64}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 )
-_DIGEST = re.compile(r"[0-9a-f]{16}|[0-9a-f]{64}")
+# Sixteen decimal digits may be the number of a card; `hash_text` makes none.
+_DIGEST = re.compile(r"(?=[0-9]*[a-f])[0-9a-f]{16}|[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9_./:<>{}\- ]{1,128}")
 _PATH = re.compile(r"\.{0,2}[\\/]|~|[A-Za-z]:[\\/]|\S*://")
 # `Visual Studio Code - Insiders` is a product; other names of several words may be a sentence.
@@ -347,10 +348,11 @@ def _is_token(value: str) -> bool:
 
 
 def _is_plain_feature(value: str) -> bool:
-    return _is_token(value) or _is_digest(value)
+    return _is_token(value) or is_digest(value)
 
 
-def _is_digest(value: str) -> bool:
+def is_digest(value: str) -> bool:
+    """Whether ``value`` has the form of a hash that is made here: it passes as it is."""
     return _DIGEST.fullmatch(value) is not None
 
 
@@ -360,7 +362,7 @@ def _is_shape(value: str) -> bool:
 
 
 _CHECKS: Final[Mapping[Kind, Callable[[str], bool]]] = {
-    "digest": _is_digest,
+    "digest": is_digest,
     "location": is_location,
     "shape": _is_shape,
 }

@@ -14,7 +14,7 @@ __all__ = ["store_facts"]
 _TOTALS = """
 SELECT
     (SELECT count(*) FROM events) AS events,
-    (SELECT count(*) FROM users) AS users,
+    (SELECT count(*) FROM users WHERE user_id_hash NOT GLOB 'erased-*') AS users,
     (SELECT count(*) FROM session_parts) AS sessions,
     (SELECT min(time) FROM events) AS first_event_ns,
     (SELECT max(time) FROM events) AS last_event_ns

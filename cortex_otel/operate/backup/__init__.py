@@ -13,6 +13,7 @@ is written last, after the copy was read back: without one there is no copy.
 * :mod:`.series`: which of them are this home's, and one backup at a time;
 * :mod:`.keeping`: which of them are deleted.
 
-Neither key of this installation is in a copy. ``CORTEX_OTEL_USER_HASH_KEY`` isn't on the disk;
-``text-hash.key`` never leaves the machine, or whoever opens a copy could guess texts.
+No key of this installation is in a copy. ``CORTEX_OTEL_USER_HASH_KEY`` isn't on the disk;
+``user-hash.key`` and ``text-hash.key`` never leave the machine, or whoever opens a copy could guess
+ids and texts.
 """

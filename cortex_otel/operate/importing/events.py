@@ -11,6 +11,7 @@ from cortex_otel import semconv as sc
 from cortex_otel.instrument import validate
 from cortex_otel.instrument.event_types import EVENTS
 from cortex_otel.operate.importing.outcomes import put_outcome
+from cortex_otel.operate.importing.own_values import feature_of, key_for, put_words
 from cortex_otel.operate.importing.shapes import (
     ARGUMENT_CONTAINERS,
     CONTAINERS,
@@ -130,15 +131,17 @@ class Events:
         duration_ms = self._duration_ms(found)
         if duration_ms is not None:
             attributes[sc.CORTEX_EVENT_DURATION_MS] = duration_ms
-        if event_type == sc.MCP_TOOL_CALL and not attributes.get(sc.GEN_AI_TOOL_NAME):
+        # Of a failed call to a tool that there isn't, we write none.
+        has_tool = shape.is_own or attributes.get(sc.GEN_AI_TOOL_NAME)
+        if event_type == sc.MCP_TOOL_CALL and not has_tool:
             raise RefusedLine("no_tool")
         # The intake takes the time of a record as the end of what it tells.
-        lasted = int((duration_ms or 0) * 1e6)
+        lasted = round((duration_ms or 0) * 1e6)
         end = at.unix_ns + (lasted if shape.time_is == "start" else 0)
         log = LogData(
             attributes, event_type, None, end, 0, self._level(found),
             self._id("trace_id", found), self._id("span_id", found), None,
-            self._sender(event_type, found),
+            self._sender(event_type, found, shape),
         )  # fmt: skip
         return Event(log, shape, Moment(end - lasted, at.resolution_ns, at.is_local))
 
@@ -154,9 +157,11 @@ class Events:
         attributes = {key: value for key, value in own.items() if "." in key}
         for field, key in _IDS.items():
             if (text := text_of(found.get(field))) is not None:
-                attributes[key] = text
+                is_id = shape.is_own and field != "tool_name"
+                attributes[key_for(key, text) if is_id else key] = text
         self._identity(found, attributes)
-        self._typed(event_type, own, attributes)
+        if not shape.is_own:  # ours has all of it as attributes
+            self._typed(event_type, own, attributes)
         parameters = found.get("parameters")
         if isinstance(parameters, dict):
             if shape.is_own:  # attributes, the shape of a tool's parameters among them
@@ -165,9 +170,7 @@ class Events:
                         attributes.setdefault(key, value)
             elif event_type == sc.MCP_TOOL_CALL:
                 attributes |= validate.shape(sc.CORTEX_TOOL_PARAMETERS, parameters)
-        if (feature := text_of(found.get("feature"))) is not None:
-            key = sc.GEN_AI_TOOL_NAME if event_type == sc.MCP_TOOL_CALL else sc.CORTEX_FEATURE
-            attributes.setdefault(key, feature)
+        _put_feature(event_type, text_of(found.get("feature")), attributes, shape)
         put_outcome(found, attributes, of_error_event=event_type == sc.EXT_ERROR, shape=shape)
         return attributes
 
@@ -245,9 +248,9 @@ class Events:
         self.left_out[field] += 1
         return 0
 
-    def _sender(self, event_type: str, found: Mapping[str, Any]) -> OtlpResource:
+    def _sender(self, event_type: str, found: Mapping[str, Any], shape: Shape) -> OtlpResource:
         """One for equal ones: what is remembered of them is kept by identity."""
-        attributes: dict[str, Any] = {sc.CORTEX_SERVICE: _service(event_type, found)}
+        attributes: dict[str, Any] = {sc.CORTEX_SERVICE: _service(event_type, found, shape)}
         for field, key in _OF_SENDER.items():
             if (text := text_of(found.get(field))) is not None:
                 attributes[key] = text[:_MAX_KEY_LENGTH]
@@ -258,6 +261,19 @@ class Events:
                 self._senders.clear()
             known = self._senders[key_of] = OtlpResource(attributes)
         return known
+
+
+def _put_feature(
+    event_type: str, feature: str | None, attributes: dict[str, Any], shape: Shape
+) -> None:
+    if shape.is_own and event_type != sc.MCP_TOOL_CALL:
+        if feature is not None:
+            put_words(event_type, feature, attributes)
+        elif feature := feature_of(event_type, attributes):
+            attributes[sc.CORTEX_FEATURE] = feature
+    elif feature is not None:
+        is_tool = event_type == sc.MCP_TOOL_CALL
+        attributes.setdefault(sc.GEN_AI_TOOL_NAME if is_tool else sc.CORTEX_FEATURE, feature)
 
 
 class _Key(NamedTuple):
@@ -339,11 +355,11 @@ def _event_type(shape: Shape, found: Mapping[str, Any]) -> str:
     return event_type
 
 
-def _service(event_type: str, found: Mapping[str, Any]) -> str:
+def _service(event_type: str, found: Mapping[str, Any], shape: Shape) -> str:
     """Its own word if it is a service; else the one that has such events."""
     claimed = found.get("service")
     if isinstance(claimed, str) and len(claimed) <= _MAX_KEY_LENGTH:
-        known = SERVICES.get(_key(claimed))
+        known = None if shape.is_own else SERVICES.get(_key(claimed))
         if known is not None:
             return known
         if _SERVICE.fullmatch(claimed):

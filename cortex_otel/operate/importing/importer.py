@@ -22,6 +22,8 @@ from cortex_otel.operate.importing.readers import Batch
 from cortex_otel.operate.importing.report import RefusedLines, Report
 from cortex_otel.operate.importing.target import DryRun, StoppedError, Target
 from cortex_otel.operate.importing.values import RefusedLine
+from cortex_otel.operate.retention import kept_from
+from cortex_otel.process.names import OTHER
 from cortex_otel.receive.intake import Intake
 from cortex_otel_exporters.sqlite.imported import ImportedPiece, likeness
 from cortex_otel_exporters.sqlite.stored_names import stored_names
@@ -32,8 +34,10 @@ if TYPE_CHECKING:
 
     from cortex_otel.operate.importing.readers import Reader
     from cortex_otel.operate.importing.sources import Line, Source
+    from cortex_otel.operate.importing.target import Stored
     from cortex_otel.receive.intake import Part
     from cortex_otel.settings import Settings
+    from cortex_otel_exporters.record import Record
 
 __all__ = ["Importer", "StoppedError"]
 
@@ -66,6 +70,7 @@ class Importer:
         self.report = Report()
         self.refused = RefusedLines(None if dry_run else database.parent)
         self._target = DryRun(database) if dry_run else Target(database)
+        self._events_before, self._rollups_before = kept_from(settings, time.time_ns())
         self._started = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -218,8 +223,8 @@ class Importer:
             return
         kept: list[int] = []
         for at, (record, size) in enumerate(zip(records, batch.resolutions, strict=True)):
-            like = likeness(record)
-            if size and here[like] > 0:
+            like = next((each for each in _likenesses(record) if size and here[each] > 0), None)
+            if like is not None:
                 here[like] -= 1
             else:
                 kept.append(at)
@@ -249,17 +254,43 @@ class Importer:
             self.report.refused["invalid"] += count
             self.refused.add(file, number, "invalid")
 
+    def _new_times(self, part: Part, stored: Stored) -> list[int]:
+        """When the records of a part were that are new, as far as it takes to count old ones."""
+        if not stored.imported:
+            return []
+        if min(first for _, _, first, _ in stored.imported) >= self._events_before:
+            return []
+        times = sorted(each.time_unix_nano for each in part.records)
+        new = sum(number for kind, number, _, _ in stored.imported if kind != "metric")
+        return times[len(times) - new :] if new else []
+
     def _refuse_record(self, file: str, number: int) -> None:
         self.report.refused["invalid"] += 1
         self.refused.add(file, number, "invalid")
 
-    def _count(self, part: Part, stored: Any) -> None:
+    def _count(self, part: Part, stored: Stored) -> None:
         self.report.duplicates += stored.duplicates
+        for at in self._new_times(part, stored):
+            if at < self._rollups_before:
+                self.report.too_old["rollups"] += 1
+            elif at < self._events_before:
+                self.report.too_old["events"] += 1
         for (signal, outcome, kind), count in part.ledger.items():
             if (signal, outcome) == ("name", "overflowed"):
                 self.report.names_over[kind] += count
         for event_type, number, first_ns, last_ns in stored.imported:
             self.report.note_imported(event_type, number, first_ns, last_ns)
+
+
+def _likenesses(record: Record) -> Iterator[tuple[Any, ...]]:
+    """As :func:`likeness`, and with the features it may have been recorded with instead.
+
+    When it was recorded, its own may have been one too many; and of empty words there was none,
+    which a log tells as hashes.
+    """
+    yield likeness(record)
+    for feature in (OTHER, "") if record.series.feature else ():
+        yield likeness(record._replace(series=record.series._replace(feature=feature)))
 
 
 def _taken(reader: Reader, batch: Batch, place: int, line: Line) -> str:

@@ -45,7 +45,8 @@ def put_outcome(
         result = "error"
     if result is not None:
         attributes[sc.CORTEX_RESULT] = result
-    if result not in sc.FAILED_RESULTS:
+    # We write an error with what was cancelled, too; others say by it that it was no failure.
+    if result not in sc.FAILED_RESULTS and not (shape.is_own and result == "cancelled"):
         return
     name, message, stack, place = _error(found, shape)
     if place:

@@ -70,6 +70,9 @@ class Report:
     """Imported records by event type."""
     first_ns: int = 0
     last_ns: int = 0
+    too_old: Counter[str] = field(default_factory=Counter)
+    """Records that retention deletes: ``events`` whose roll-ups stay, ``rollups`` of which nothing
+    does."""
     troubles: list[tuple[str, str]] = field(default_factory=list)
     """Files that couldn't be read to their ends, and why."""
     stopped_at: tuple[str, int] = ("", 0)
@@ -100,6 +103,7 @@ class Report:
             "by_type": dict(self.by_type),
             "first_unix_ns": self.first_ns or None,
             "last_unix_ns": self.last_ns or None,
+            "older_than_retention": dict(self.too_old),
             "unreadable": [{"file": name, "reason": why} for name, why in self.troubles],
             "seconds": round(self.seconds, 3),
         }

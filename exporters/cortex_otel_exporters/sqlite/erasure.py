@@ -47,7 +47,7 @@ if TYPE_CHECKING:
             """Look whether there is time left."""
 
 
-__all__ = ["blank_last_context", "counts", "erase_user"]
+__all__ = ["add_hour", "blank_last_context", "counts", "erase_user"]
 
 _KEYS_AT_ONCE: Final = 50_000
 #: In place of a name that has to stay, because its key must not be given again.
@@ -60,16 +60,19 @@ _BY_USER: Final = (
     ("rollup_user_feature", ("feature_key", "segment_key")),
     ("user_tiers", ("user_tier",)),
 )
-_EVENTS: Final = """
+_COLUMNS: Final = """
 SELECT
     e.event_key, e.time, e.duration, coalesce(e.weight, 1.0) AS weight, s.series_key, s.feature_key,
     s.segment_key, s.is_product, e.session_key, h.keys, e.event_values
-FROM json_each(?1) j
-CROSS JOIN events e
+FROM {events} e
 JOIN series s ON s.series_key = e.series_key
 LEFT JOIN shapes h ON h.shape_key = e.shape_key
-WHERE e.event_key = j.value AND e.user_key = ?2
+WHERE {which}
 """
+_EVENTS: Final = _COLUMNS.format(
+    events="json_each(?1) j CROSS JOIN events", which="e.event_key = j.value AND e.user_key = ?2"
+)
+_EVENTS_OF_TIME: Final = _COLUMNS.format(events="events", which="e.time >= ?1 AND e.time < ?2")
 _SESSIONS: Final = """
 SELECT session_key FROM sessions WHERE user_key = ?1
 UNION SELECT session_key FROM session_half_hours WHERE user_key = ?1
@@ -173,20 +176,7 @@ def _erase_events(
 ) -> int:
     with transaction(connection):
         events = [_Event(*row) for row in connection.execute(_EVENTS, (json.dumps(keys), user_key))]
-        groups: dict[tuple[int, int], tuple[_Event, Group]] = {}
-        for event in events:
-            place = event.series_key, event.time // HALF_HOUR_NS
-            _, group = groups.setdefault(place, (event, Group(event.time)))
-            group.add(0, event.time, event.duration, event.weight)
-            if event.is_product and event.keys and event.event_values:
-                data = dict(
-                    zip(json.loads(event.keys), json.loads(event.event_values), strict=False)
-                )
-                for name, value in measures(data):
-                    group.measure(name, value, event.weight)
-        rollups = Rollups()
-        for (_, half_hour), (event, group) in groups.items():
-            rollups.add(_dimensions(event), half_hour, group)
+        rollups = _rollups_of(events, measures)
         rollups.take_back(connection)
         gone = json.dumps([event.event_key for event in events])
         for table in ("received_events", "events"):
@@ -197,6 +187,35 @@ def _erase_events(
         count_again(connection, {(each.session_key, each.time // HALF_HOUR_NS) for each in events})
         enter(connection, "event", "erased", len(events))
     return len(events)
+
+
+def add_hour(connection: apsw.Connection, from_ns: int, to_ns: int, measures: Measures) -> None:
+    """Add the events of a part of one hour to the sums that name nobody.
+
+    Args:
+        connection: in a transaction.
+        from_ns: Unix ns.
+        to_ns: Unix ns, exclusive.
+        measures: what of an event's attributes is added to ``rollup_measure``.
+    """
+    rows = connection.execute(_EVENTS_OF_TIME, (from_ns, to_ns))
+    _rollups_of([_Event(*row) for row in rows], measures).write(connection)
+
+
+def _rollups_of(events: Iterable[_Event], measures: Measures) -> Rollups:
+    groups: dict[tuple[int, int], tuple[_Event, Group]] = {}
+    for event in events:
+        place = event.series_key, event.time // HALF_HOUR_NS
+        _, group = groups.setdefault(place, (event, Group(event.time)))
+        group.add(0, event.time, event.duration, event.weight)
+        if event.is_product and event.keys and event.event_values:
+            data = dict(zip(json.loads(event.keys), json.loads(event.event_values), strict=False))
+            for name, value in measures(data):
+                group.measure(name, value, event.weight)
+    rollups = Rollups()
+    for (_, half_hour), (event, group) in groups.items():
+        rollups.add(_dimensions(event), half_hour, group)
+    return rollups
 
 
 def _dimensions(event: _Event) -> DimensionKeys:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import os
 import random
+import subprocess
+import sys
 from collections import Counter
 
+import apsw
 import pytest
 from store_kit import CONTEXT, DAY, HOUR, MONDAY, SERIES, SESSION, count, ledger, record, rows
 
@@ -17,6 +22,8 @@ from cortex_otel.operate import erasure
 from cortex_otel.operate.hash_search import search
 from cortex_otel.process.measures import measures_of
 from cortex_otel.settings import read_environment
+from cortex_otel_exporters.sqlite.expiry import EVENTS, Pace, delete_some
+from cortex_otel_exporters.sqlite.files import open_for_writing
 
 USERS = [f"{number:02x}" * 32 for number in range(1, 7)]
 
@@ -81,6 +88,18 @@ def tables(path):
         "used": f"SELECT user_id_hash, {feature}, {segment}, block, events, days"
         " FROM rollup_user_feature_days JOIN users USING (user_key)"
         " JOIN features f USING (feature_key) JOIN segments g USING (segment_key)",
+        "first used": f"SELECT user_id_hash, {feature}, {segment}, first_day, last_day"
+        " FROM rollup_user_feature JOIN users USING (user_key)"
+        " JOIN features f USING (feature_key) JOIN segments g USING (segment_key)",
+        "asides": f"SELECT day, user_id_hash, {segment}, half_hours, unrated, unrated_errors"
+        " FROM rollup_user_aside JOIN users USING (user_key)"
+        " JOIN segments g USING (segment_key)",
+        "users": "SELECT user_id_hash, first_seen, first_active FROM users"
+        " WHERE user_id_hash NOT GLOB 'erased-*'",
+        "half hours": "SELECT session_id, half_hour, h.first_time, h.end_time, h.events, h.errors,"
+        " last_time, user_time, user_id_hash FROM session_half_hours h"
+        " JOIN sessions USING (session_key) LEFT JOIN users u ON u.user_key = h.user_key",
+        "metrics": "SELECT metric_name, timestamp FROM telemetry_metrics WHERE metric_name <> ''",
     }
     for unit in ("hour", "day", "week"):
         queries[f"{unit} durations"] = (
@@ -124,6 +143,84 @@ def test_what_is_left_is_what_a_store_holds_that_never_had_the_user(make_writer,
     for name, of in wanted.items():
         assert left[name] == of, name
     assert ledger(home / "cortex.db")["expired|erased"] == len(theirs)
+
+
+_LATE = f"{99:02x}" * 32
+_MINUTE = HOUR // 60
+
+
+@pytest.mark.parametrize(
+    "after_monday",
+    [
+        10 * DAY,
+        10 * DAY + 5 * HOUR,  # a day of New York
+        9 * DAY + 18 * HOUR + 30 * _MINUTE,  # one of India
+        11 * DAY + 7 * HOUR + 47 * _MINUTE,
+        19 * DAY + 20 * HOUR,
+        40 * DAY,  # all of it
+    ],
+)
+def test_what_is_left_is_what_a_store_holds_that_never_had_what_lay_before(
+    make_writer, tmp_path, after_monday
+):
+    before = MONDAY + after_monday
+    gone = [  # the last key, too
+        record(9000 + n, user_id_hash=_LATE, time_unix_nano=MONDAY + n * HOUR) for n in range(3)
+    ]
+    everything = [*records(many=900), *gone]
+    home, other = tmp_path / "home", tmp_path / "other"
+    written(make_writer, home / "cortex.db", everything)
+    kept = [each for each in everything if each.time_unix_nano >= before]
+    written(make_writer, other / "cortex.db", kept)
+    found = tables(home / "cortex.db")
+    # A store that nothing was written to isn't there.
+    wanted = tables(other / "cortex.db") if kept else {name: [] for name in found}
+    assert found != wanted
+
+    done = erasure.erase_before(settings_of(home), before, "2026-01-15")
+
+    assert not done.is_in_sums
+    users = {each.user_id_hash for each in kept if each.user_id_hash}
+    assert (done.after["events"], done.after["users"]) == (len(kept), len(users))
+    left = tables(home / "cortex.db")
+    for name, of in wanted.items():
+        assert left[name] == of, name
+    assert not search(settings_of(home), (_LATE,)).places
+
+
+def test_what_lay_before_goes_though_retention_had_deleted_the_events(make_writer, home, path):
+    border = MONDAY + 2 * DAY + 5 * HOUR
+    times = {
+        "early": [MONDAY],
+        "both": [border - HOUR, border - 2 * DAY, border + HOUR, border + 2 * HOUR],
+        "late": [MONDAY + 30 * DAY],
+    }
+    hashes = {name: f"{number:02x}" * 32 for number, name in enumerate(times)}
+    written(
+        make_writer,
+        path,
+        [
+            record(n, user_id_hash=hashes[name], time_unix_nano=at)
+            for name, of in times.items()
+            for n, at in enumerate(of)
+        ],
+    )
+    with contextlib.closing(open_for_writing(path)) as connection:
+        delete_some(connection, EVENTS, MONDAY + 20 * DAY, "age", Pace(1))
+    done = erasure.erase_before(settings_of(home), border, "2026-01-07")
+    assert done.is_in_sums
+    left = tables(path)
+    assert {user for user, *_ in left["users"]} == {hashes["both"], hashes["late"]}
+    # What is left of the day are two of its three half hours with use, and as much of its counts.
+    days = [row for row in left["user_days"] if row[1] == hashes["both"]]
+    assert [(row[0], row[3], row[5]) for row in days] == [(border // DAY, 2, border + HOUR)]
+    assert [row[2:] for row in left["tiers"]] == [
+        (border + HOUR, border + 2 * HOUR),
+        (MONDAY + 30 * DAY,) * 2,
+    ]
+    used = [row for row in left["first used"] if row[0] == hashes["both"]]
+    assert [row[3:] for row in used] == [(border // DAY,) * 2]
+    assert sum(row[2] for row in left["days"]) == 3
 
 
 def test_nothing_that_the_client_sent_of_them_is_in_any_file(make_writer, home, path):
@@ -223,6 +320,65 @@ def test_the_command_finds_a_user_by_id_by_hash_and_by_digits(make_writer, home,
         code, out, problem = run("erase", "--user", shown, "--yes")
         assert (code, problem) == (0, "")
         assert "No file holds the hash any more" in out
+    assert count(path) == 0
+
+
+def test_what_was_recorded_with_an_older_key_is_found_with_it(
+    make_writer, home, path, run, tmp_path
+):
+    old = [tmp_path / "first.key", tmp_path / "second.key"]
+    assert run("rotate-key", "--forget-old")[0] == 0
+    for kept in old:
+        of = IdentityResolver(settings_of(home)).hash_user("zed")
+        written(make_writer, path, [record(1, user_id_hash=of)])
+        assert run("rotate-key", "--keep-old", str(kept))[0] == 0
+    code, _, problem = run("erase", "--user", "zed", "--yes")
+    assert (code, "--key-file" in problem, count(path)) == (1, True, 2)
+    keys = [each for file in old for each in ("--key-file", str(file))]
+    (tmp_path / "empty").write_text("\n")
+    for wrong in (tmp_path / "none", tmp_path / "empty"):
+        code, _, problem = run("erase", "--user", "zed", "--key-file", str(wrong), "--yes")
+        assert (code, problem.count("\n"), count(path)) == (2, 1, 2)
+    code, out, _ = run("erase", "--user", "zed", *keys, "--yes")
+    assert (code, count(path)) == (0, 0)
+    assert "No file holds the hash any more" in out
+    assert run("erase", "--all", *keys, "--yes")[0] == 2
+
+
+def test_a_disk_too_full_to_give_room_back_erases_all_the_same(
+    make_writer, home, path, run, monkeypatch
+):
+    written(make_writer, path, records(many=200))
+
+    def no_room(*_arguments):
+        raise apsw.FullError
+
+    monkeypatch.setattr("cortex_otel_exporters.sqlite.space.give_back", no_room)
+    code, _, problem = run("erase", "--user", USERS[0], "--yes")
+    assert (code, problem) == (0, "")
+    code, _, problem = run("erase", "--before", "2026-01-15", "--yes")
+    assert (code, problem) == (0, "")
+    assert rows(path, "SELECT count(*) FROM events WHERE time < ?", MONDAY + 10 * DAY) == [(0,)]
+
+
+@pytest.mark.system
+def test_nobody_reads_any_more(make_writer, home, path):
+    """As in ``erase … | head -0``: no word, the exit code of SIGPIPE, and it is erased."""
+    written(make_writer, path, [record(1, user_id_hash=USERS[0])])
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-u", "-m", "cortex_otel.cli"]
+    asked = ["query", "events", "--since", "all"]
+    for arguments in (["status"], ["query"], asked, ["erase", "--user", USERS[0]]):
+        more = ["--yes"] if arguments[0] == "erase" else []
+        ended = subprocess.run(
+            [*command, *arguments, *more, "--home", str(home)],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        assert (ended.returncode, ended.stderr) == (141, b""), arguments
+    os.close(writing)
     assert count(path) == 0
 
 

@@ -102,6 +102,23 @@ def test_where_there_was_no_key_none_is_kept(home, tmp_path, run):
     assert (home / "user-hash.key").exists()
 
 
+@pytest.mark.parametrize("content", [b"", b" \n\t\n"])
+def test_an_empty_key_is_a_damaged_one_and_makes_no_plain_hash(
+    home, capsys, caplog, monkeypatch, content
+):
+    monkeypatch.delenv("CORTEX_OTEL_USER_HASH_KEY", raising=False)
+    monkeypatch.setattr(guard, "_warned", set())
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "user-hash.key").write_bytes(content)
+    with caplog.at_level("WARNING"):
+        made = {hash_of(home), hash_of(home)}
+    assert len(made) == 2
+    assert hashlib.sha256(b"ann").hexdigest() not in made
+    assert "user-hash.key is empty" in caplog.text
+    assert cli.main(["status", "--home", str(home)]) == 0
+    assert "user-hash.key has no key" in capsys.readouterr().out
+
+
 def test_a_key_that_cant_be_read_makes_no_plain_hash(home, monkeypatch):
     noted = []
     monkeypatch.setattr(guard, "swallowed", lambda *of: noted.append(of))
