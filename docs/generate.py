@@ -53,8 +53,9 @@ followed: it writes to stdout. |
 | `OTEL_TRACES_SAMPLER` | `always_off` records no span. `traceidratio` becomes the rate of every \
 event type without one of its own, with weights, and errors are kept. Others are not followed. |
 | `OTEL_TRACES_SAMPLER_ARG` | The rate for `traceidratio`. |
-| `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | Followed; of a resource only \
-[these attributes](attributes.md#resource-attributes) are stored. |
+| `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | Followed in the resource, of which only \
+[these attributes](attributes.md#resource-attributes) are stored. The service that pages and \
+questions name is `CORTEX_OTEL_SERVICE`. |
 | `OTEL_PYTHON_DISTRO`, `OTEL_PYTHON_CONFIGURATOR` | `cortex` unless you set them. |
 """
 

@@ -259,7 +259,8 @@ async def _run_all(servers: Sequence[Any], sockets: Sequence[socket.socket]) -> 
         for server, bound in zip(servers, sockets, strict=True)
     ]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    stop()  # if one ends, so does the other
+    for server in servers:  # if one ends, so does the other; it answers who has asked
+        server.should_exit = True
     await asyncio.gather(*tasks)
 
 

@@ -14,6 +14,7 @@ from cortex_otel.locale import N_, _
 from cortex_otel.query.events import EventFilter, committed_after, newest, newest_key
 from cortex_otel.query.formats import iso_time, json_line, pad, printable
 from cortex_otel.query.zones import project_zone
+from cortex_otel_exporters.disk import identity_of
 from cortex_otel_exporters.sqlite.reader import StoreMissingError, data_version, open_reader
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Follower:
         Raises:
             StoreError: there is a database, but it can't be read.
         """
-        if self._connection is not None and self._file() != self._identity:
+        if self._connection is not None and identity_of(self._path) != self._identity:
             self.close()
             self._watermark = 0
         try:
@@ -100,16 +101,9 @@ class Follower:
         self._connection = self._identity = self._version = None
 
     def _open(self) -> apsw.Connection:
-        self._identity = self._file()
+        self._identity = identity_of(self._path)
         self._connection = open_reader(self._path)
         return self._connection
-
-    def _file(self) -> tuple[int, int] | None:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
 
 
 def add_to(commands: Commands) -> None:

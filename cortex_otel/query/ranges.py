@@ -126,7 +126,9 @@ def span_text(seconds: int) -> str:
 
 
 def parse_range(since: str, until: str | None, now_ns: int, zone: Zone) -> tuple[int, int]:
-    """Start (inclusive) and end (exclusive) as Unix nanoseconds.
+    """Start (inclusive) and end (exclusive) as Unix nanoseconds; no later than now.
+
+    Days to come would be shown as days without events.
 
     Args:
         since: as :func:`parse_moment` takes it; a period of the calendar alone is that period.
@@ -143,10 +145,14 @@ def parse_range(since: str, until: str | None, now_ns: int, zone: Zone) -> tuple
         to_ns = period(until, now_ns, zone)[1]
     else:
         to_ns = parse_moment(until, now_ns, zone)
+    to_ns = min(to_ns, now_ns)
     from_ns = parse_moment(since, now_ns, zone)
     if from_ns >= to_ns:
         raise RangeError(
-            N_("the range from {since} to {until} is empty: --since must be before --until"),
+            N_(
+                "the range from {since} to {until} is empty: --since must be before --until, and not "
+                "in the future"
+            ),
             since=since,
             until=until or "now",
         )

@@ -162,9 +162,7 @@ def run(
     # One row more than the limit shows whether there are more.
     bound = {"row_limit": row_limit + 1} if question.accepts("row_limit") else {}
     values = _values(question, {**bound, **(parameters or {})})
-    analysis.check(connection, question.engine, values)
-    check_names(connection, question, values)
-    analysis.prepare(connection, question.engine)  # not in the time of the question
+    _prepare(connection, question, values, time_limit_ms)
     started = time.monotonic()
     with _snapshot(connection, question, time_limit_ms):
         exact = from_events is not False and _is_exact(connection, question, values)
@@ -205,15 +203,35 @@ def stream(
         QueryParameterError, QueryTimeoutError, StoreError: as :func:`run` does.
     """
     values = _values(question, parameters or {})
-    analysis.check(connection, question.engine, values)
-    check_names(connection, question, values)
-    analysis.prepare(connection, question.engine)
+    _prepare(connection, question, values, time_limit_ms)
     with _snapshot(connection, question, time_limit_ms):
         if question.accepts("row_limit"):
             yield from _in_pages(connection, question, values)
         else:
             exact = _is_exact(connection, question, values)
             yield from _cursor(connection, question, values, exact=exact)
+
+
+def _prepare(
+    connection: apsw.Connection,
+    question: Question,
+    values: Mapping[str, Value],
+    time_limit_ms: float,
+) -> None:
+    """Refuse what makes no sense, and bring the compact form up to date.
+
+    Raises:
+        QueryParameterError: says what to change.
+        QueryTimeoutError: the store is too large or too slow to look names up in time.
+        StoreError: the database can't be read.
+    """
+    with _snapshot(connection, question, time_limit_ms):
+        analysis.check(connection, question.engine, values)
+        check_names(connection, question, values)
+    try:
+        analysis.prepare(connection, question.engine)  # not in the time of the question
+    except apsw.Error as error:
+        raise store_error(error, connection.filename) from error
 
 
 @contextmanager

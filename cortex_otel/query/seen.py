@@ -1,21 +1,24 @@
-"""Flags and features that are asked for by name: one that nobody saw is most likely misspelt."""
+"""What is asked for by name (a flag, a feature, a step): one nobody saw is most likely misspelt."""
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel.locale import N_
 from cortex_otel.query.catalogue import attributes_named
 from cortex_otel.query.errors import QueryParameterError
+from cortex_otel.semconv import EVENT_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import apsw
 
+    from cortex_otel.query.analysis.steps import Step
     from cortex_otel.query.catalogue import Question
 
-__all__ = ["check_flag", "check_names"]
+__all__ = ["check_flag", "check_names", "check_steps"]
 
 _FLAG = attributes_named(
     "seen",
@@ -38,6 +41,7 @@ SELECT 1 FROM features
 WHERE is_product = 1 AND feature <> '' AND event_type || ':' || feature = :feature
 LIMIT 1
 """
+_STEPS = "SELECT DISTINCT event_type, feature FROM features WHERE is_product = 1"
 
 
 def check_names(connection: apsw.Connection, question: Question, values: Mapping[str, Any]) -> None:
@@ -80,4 +84,34 @@ def check_feature(connection: apsw.Connection, feature: str) -> None:
             ),
             feature=feature,
             parameter="feature",
+        )
+
+
+def check_steps(connection: apsw.Connection, steps: Iterable[Step], parameter: str) -> None:
+    """Refuse a step that was never recorded, unless it is an event type of the product.
+
+    Raises:
+        QueryParameterError: names the step, and the one that looks most like it.
+    """
+    asked = [step for step in steps if not step.tier]
+    rows = connection.execute(_STEPS) if asked else ()
+    found = [(str(event_type), str(feature)) for event_type, feature in rows]
+    if not found:
+        return  # nothing was recorded yet: nothing is the answer
+    event_types = {event_type for event_type, _ in found} | EVENT_TYPES
+    features = {f"{event_type}:{feature}" for event_type, feature in found if feature}
+    for step in asked:
+        if step.text in event_types or step.text in features:
+            continue
+        # People know a tool by its name, not by what its calls are.
+        bare = {feature.partition(":")[2]: feature for feature in sorted(features)}
+        known = sorted(event_types | features)
+        close = bare.get(step.text) or next(
+            iter(difflib.get_close_matches(step.text, known, n=1)), known[0]
+        )
+        raise QueryParameterError(
+            N_("nothing was recorded of the step {value!r}: did you mean {close}?"),
+            value=step.text,
+            close=close,
+            parameter=parameter,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import date, datetime
 
 import pytest
@@ -127,6 +128,19 @@ def test_days_across_a_clock_change_are_the_same(page_id, place, season, dashboa
     web = same(store, page_id, place, dashboards, "America/New_York", end - 28 * seeding.DAY, end)
     offsets = {web["range"][side][-6:] for side in ("from", "to")}
     assert len(offsets) == 2 or PAGES[page_id].panels[place].since
+
+
+@pytest.mark.parametrize("page_id", ["users", "conversion", "retention", "lifecycle"])
+def test_days_to_come_are_not_days_without_users(page_id, dashboards, population_store):
+    """ "This week" ends on Sunday."""
+    now = time.time_ns()
+    plain = dashboards["en"][generator.uid_of(PAGES[page_id])]
+    for place in range(len(PAGES[page_id].panels)):
+        of_now, to_sunday = (
+            shown_of(plain, place, {}, population_store.over, (now - 21 * seeding.DAY, end)).rows
+            for end in (now, now + 6 * seeding.DAY)
+        )
+        assert to_sunday == of_now
 
 
 @pytest.mark.parametrize("asked", ["thirty_days", "within_hours", "an_afternoon"])

@@ -411,19 +411,23 @@ def test_at_the_same_instant_steps_are_in_order(store_of):
 def test_who_is_still_inside_the_window_is_pending(store_of, as_of, users, pending):
     store = store_of(happened(*"a"))
     asked = asked_of(
-        "mcp.a > mcp.b", within_s=3600, to_ns=MONDAY + 1, as_of_ns=MONDAY + as_of * 10**9
+        "mcp.a > mcp.branch_create",
+        within_s=3600,
+        to_ns=MONDAY + 1,
+        as_of_ns=MONDAY + as_of * 10**9,
     )
     row = both(store, "funnel", asked)[0]
     assert (row[3], row[7]) == (users, pending)
 
 
 def test_nobody_gives_no_rows_and_nobody_further_a_null_rate(store_of):
-    assert both(store_of([]), "funnel", asked_of("mcp.a > mcp.b > mcp.c")) == ()
-    asked = asked_of("mcp.a > mcp.b > mcp.c", within_s=60, as_of_ns=MONDAY + DAY)
+    steps = "mcp.a > mcp.branch_create > mcp.update_memory"
+    assert both(store_of([]), "funnel", asked_of(steps)) == ()
+    asked = asked_of(steps, within_s=60, as_of_ns=MONDAY + DAY)
     assert both(store_of(happened(*"a")), "funnel", asked) == (
         ("", 1, "mcp.a", 1, 1.0, None, None, 0, 0),
-        ("", 2, "mcp.b", 0, 0.0, 0.0, None, 0, 0),
-        ("", 3, "mcp.c", 0, 0.0, None, None, 0, 0),
+        ("", 2, "mcp.branch_create", 0, 0.0, 0.0, None, 0, 0),
+        ("", 3, "mcp.update_memory", 0, 0.0, None, None, 0, 0),
     )
 
 
@@ -487,3 +491,24 @@ def test_the_default_funnel_is_by_tier_history(store_of, tiers, expected):
 def test_what_makes_no_sense_is_refused_with_advice(muddled, given, message):
     with pytest.raises(QueryParameterError, match=message):
         run(muddled[0][1], catalogue()["funnel"], given)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "asked", "close"),
+    [
+        ("steps", asked_of("mcp.a > mcp.tool_cal"), "mcp.tool_call"),
+        ("steps", asked_of("search"), "mcp.tool_call:search"),
+        ("steps", asked_of("mcp.tool_call:serch > tier:paid"), "mcp.tool_call:search"),
+        ("exclude", asked_of("mcp.a", exclude="ext.eror"), "ext.error"),
+    ],
+)
+def test_a_step_that_nobody_saw_is_refused_with_the_nearest(store_of, parameter, asked, close):
+    store = store_of(
+        [
+            *happened(*"a"),
+            Event(MONDAY, event_type="mcp.tool_call", user=user_hash(2), feature="search"),
+        ]
+    )
+    with pytest.raises(QueryParameterError, match=rf"did you mean {close}\?") as caught:
+        run(store, catalogue()["funnel"], asked)
+    assert caught.value.parameter == parameter

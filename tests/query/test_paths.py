@@ -191,7 +191,7 @@ askings = st.fixed_dictionaries(
     {
         **ranges,
         "anchor": st.sampled_from(
-            ("", "mcp.search_context", "mcp.tool_call", "mcp.tool_call:a", "ext.never")
+            ("", "mcp.search_context", "mcp.tool_call", "mcp.tool_call:a", "ext.code_insert")
         ),
         "direction": st.sampled_from(("start", "end")),
         "depth": st.integers(2, 8),

@@ -47,6 +47,11 @@ def test_an_empty_range_is_refused(since, until):
     assert caught.value.message.startswith("the range from")
 
 
+@pytest.mark.parametrize("until", ["2100-01-01", "3000-01-01", "9999-12-31"])
+def test_a_range_ends_now(until):
+    assert parse_range("2h", until, NOW, SEOUL) == (NOW - 7200 * 10**9, NOW)
+
+
 def test_a_range():
     assert parse_range("2h", "1h", NOW, SEOUL) == (NOW - 7200 * 10**9, NOW - 3600 * 10**9)
 

@@ -96,12 +96,22 @@ def test_commits_of_others_change_the_data_version(tmp_path):
     writer.close()
 
 
+def test_a_file_that_is_damaged_while_it_is_followed_is_a_store_error(tmp_path):
+    path = seeding.build(tmp_path / "cortex.db", [])
+    reader = open_reader(path)
+    data_version(reader)
+    path.write_bytes(b"x" * path.stat().st_size)
+    with pytest.raises(StoreUnreadableError):
+        data_version(reader)
+    reader.close()
+
+
 _AS_NOBODY = """
 import os
 from cortex_otel_exporters.sqlite.reader import StoreError, open_reader
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 try:
-    print(open_reader(sys.argv[1]).execute("SELECT min(value) FROM store").get)
+    print(open_reader(sys.argv[1]).execute("SELECT count(*) FROM events").get)
 except StoreError as error:
     print(error.reason)
 """
@@ -112,7 +122,7 @@ except StoreError as error:
 @pytest.mark.parametrize(
     ("modes", "writing", "expected"),
     [
-        ((0o755, 0o644), False, "1"),  # may read, but can't make the -shm file
+        ((0o755, 0o644), False, "0"),  # may read, but can't make the -shm file
         ((0o755, 0o600), False, "no_permission"),
         ((0o700, 0o600), False, "no_permission"),
         ((0o755, 0o644), True, "cannot_open"),  # a -wal whose -shm is gone

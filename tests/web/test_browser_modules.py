@@ -192,10 +192,10 @@ async def test_a_point_between_gaps_has_a_dot(modules):
     lonely = "m.lonely(a, {key: 'n'}, {showSymbol: false}).map((each) => each.data)"
     points = [1, None, 2, 3, None, 0, None, None, 4]
     alone = [1, None, None, None, None, 0, None, None, 4]
-    assert await modules("en", "draw/over_time", lonely, points) == [alone]
-    assert await modules("en", "draw/over_time", lonely, [1, 2, None, None]) == []
+    assert await modules("en", "draw/marks", lonely, points) == [alone]
+    assert await modules("en", "draw/marks", lonely, [1, 2, None, None]) == []
     dots = lonely.replace("false", "true")
-    assert await modules("en", "draw/over_time", dots, points) == []
+    assert await modules("en", "draw/marks", dots, points) == []
 
 
 async def test_hours_across_a_change_of_the_clock_are_in_order(modules):

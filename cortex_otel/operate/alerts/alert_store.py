@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import apsw
 
 from cortex_otel.operate.alerts.records import Due, Records
-from cortex_otel_exporters.sqlite.files import identity_of, open_for_writing
+from cortex_otel_exporters.disk import identity_of
+from cortex_otel_exporters.sqlite.files import open_for_writing
 from cortex_otel_exporters.sqlite.schema import NotOursError, SchemaNewerError
 
 if TYPE_CHECKING:

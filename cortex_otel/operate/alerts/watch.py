@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from cortex_otel_exporters.sqlite.files import identity_of
+from cortex_otel_exporters.disk import identity_of
 from cortex_otel_exporters.sqlite.reader import StoreError, data_version, open_reader
 
 if TYPE_CHECKING:

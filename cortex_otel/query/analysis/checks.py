@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cortex_otel.query.analysis.steps import VARIANT, event_step, funnel_parameters
-from cortex_otel.query.seen import check_flag
+from cortex_otel.query.seen import check_flag, check_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,13 +18,21 @@ __all__ = ["CHECKS"]
 
 def _funnel(connection: apsw.Connection, values: Mapping[str, Any]) -> None:
     asked = funnel_parameters({"breakdown": "", **values})
+    check_steps(connection, asked.steps, "steps")
+    check_steps(connection, asked.excluded, "exclude")
     if asked.breakdown == "variant":
         check_flag(connection, asked.flag, "breakdown")
 
 
-def _retention(_connection: apsw.Connection, values: Mapping[str, Any]) -> None:
-    for name in ("start", "return_event"):
-        event_step(values[name], name)
+def _events(connection: apsw.Connection, values: Mapping[str, Any], *names: str) -> None:
+    for name in names:
+        step = event_step(values[name], name)
+        if step is not None:
+            check_steps(connection, [step], name)
+
+
+def _retention(connection: apsw.Connection, values: Mapping[str, Any]) -> None:
+    _events(connection, values, "start", "return_event")
 
 
 def _retention_groups(connection: apsw.Connection, values: Mapping[str, Any]) -> None:
@@ -33,8 +41,8 @@ def _retention_groups(connection: apsw.Connection, values: Mapping[str, Any]) ->
         check_flag(connection, values["breakdown"].removeprefix(VARIANT), "breakdown")
 
 
-def _journeys(_connection: apsw.Connection, values: Mapping[str, Any]) -> None:
-    event_step(values["anchor"], "anchor")
+def _journeys(connection: apsw.Connection, values: Mapping[str, Any]) -> None:
+    _events(connection, values, "anchor")
 
 
 def _nothing(_connection: apsw.Connection, _values: Mapping[str, Any]) -> None:

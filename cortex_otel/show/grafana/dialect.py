@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 __all__ = ["FROM_NS", "TO_NS", "VARIABLES", "answer", "literal", "time_columns"]
 
 FROM_NS = "($__from * 1000000)"
-TO_NS = "($__to * 1000000)"
+#: Cut at now, which is in the middle of "This week": days to come aren't days without users.
+TO_NS = "min($__to * 1000000, (strftime('%s', 'now') + 1) * 1000000000)"
 #: Whole weeks, as many as the range has begun: Mondays are compared with Mondays.
 _WEEKS_NS = "($__to - $__from + 604799999) / 604800000 * 604800000000000"
 _BEFORE = {
     "from_ns": f"($__from * 1000000 - {_WEEKS_NS})",
-    "to_ns": f"($__to * 1000000 - {_WEEKS_NS})",
+    "to_ns": f"({TO_NS} - {_WEEKS_NS})",
 }
 
 VARIABLES: Mapping[str, str] = {

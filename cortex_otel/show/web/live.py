@@ -16,7 +16,7 @@ import orjson
 from starlette.websockets import WebSocketDisconnect
 
 from cortex_otel.query.events import EventFilter, committed_after, newest_key
-from cortex_otel.show.web.readers import file_identity
+from cortex_otel_exporters.disk import identity_of
 from cortex_otel_exporters.sqlite.reader import StoreError, data_version, open_reader
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Live:
         """Poll one file while there are listeners and it is the one at the path."""
         connection = open_reader(self._path)
         try:
-            identity = file_identity(self._path)
+            identity = identity_of(self._path)
             seen = data_version(connection)
             self._newest_id = newest_key(connection)
             if was_away:
@@ -161,7 +161,7 @@ class Live:
                 now = time.monotonic()
                 if now - checked >= _SECONDS_BETWEEN_FILE_CHECKS:
                     checked = now
-                    if file_identity(self._path) != identity:
+                    if identity_of(self._path) != identity:
                         return
                 version = data_version(connection)
                 if version != seen:

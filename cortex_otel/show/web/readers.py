@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import apsw
 
 from cortex_otel.show.web.problems import busy
+from cortex_otel_exporters.disk import identity_of
 from cortex_otel_exporters.sqlite.reader import open_reader, store_error
 from cortex_otel_exporters.sqlite.schema import SCHEMA_VERSION
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-__all__ = ["Readers", "file_identity"]
+__all__ = ["Readers"]
 
 _Answer = TypeVar("_Answer")
 
@@ -57,7 +58,7 @@ class Readers:
         self._pending = 0
         self._ended = False
         self._jobs: set[_Job[Any]] = set()
-        self._local = threading.local()
+        self._own = _Own()
 
     async def ask(
         self, question: Callable[[apsw.Connection], _Answer], request: Request | None = None
@@ -103,26 +104,35 @@ class Readers:
     @contextlib.contextmanager
     def _connection(self) -> Iterator[apsw.Connection]:
         """This thread's connection; a new one if the file at the path was replaced."""
-        identity = file_identity(self.path)
-        cached: tuple[tuple[int, int], apsw.Connection] | None = getattr(self._local, "kept", None)
+        identity = identity_of(self.path)
+        own = self._own
         # A writer of a newer version may migrate the file while it is open here.
-        if cached is not None and (cached[0] != identity or _version(cached[1]) != SCHEMA_VERSION):
-            self._local.cached = None
-            cached[1].close()
-            cached = None
-        if cached is not None:
-            yield cached[1]
+        if own.connection is not None and (
+            own.file != identity or _version(own.connection) != SCHEMA_VERSION
+        ):
+            own.connection.close()
+            own.connection = None
+        if own.connection is not None:
+            yield own.connection
             return
         connection = open_reader(self.path)
         # In a read-only directory the file is read as it was when it was opened: don't keep it.
         if identity is not None and os.access(self.path.parent, os.W_OK):
-            self._local.cached = (identity, connection)
+            own.file, own.connection = identity, connection
             yield connection
             return
         try:
             yield connection
         finally:
             connection.close()
+
+
+class _Own(threading.local):
+    """What each thread has for itself."""
+
+    file: tuple[int, int] | None = None
+    """Device and inode of the file that the connection is to."""
+    connection: apsw.Connection | None = None
 
 
 class _Job(Generic[_Answer]):
@@ -174,12 +184,3 @@ class _Job(Generic[_Answer]):
 
 def _version(connection: apsw.Connection) -> int:
     return int(connection.pragma("user_version"))
-
-
-def file_identity(path: Path) -> tuple[int, int] | None:
-    """Device and inode of the file at ``path``; ``None`` if there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from cortex_otel_exporters import host_tasks, native
-from cortex_otel_exporters.disk import make_private_directory, trouble_of_errno
+from cortex_otel_exporters.disk import identity_of, make_private_directory, trouble_of_errno
 from cortex_otel_exporters.sqlite.schema import (
     NotOursError,
     SchemaNewerError,
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = [
     "TROUBLES",
     "be_patient",
-    "identity_of",
     "is_corrupt",
     "open_for_writing",
     "set_aside",
@@ -137,19 +136,6 @@ def _busy_handler(timeout_ms: int) -> Callable[[int], bool]:
         return True
 
     return wait
-
-
-def identity_of(path: Path) -> tuple[int, int] | None:
-    """Device and inode of the file at ``path``; ``None`` if there is none.
-
-    A writer compares them before each transaction: it must not go on writing to a database that was
-    deleted, or set aside by another process, and that nobody reads.
-    """
-    try:
-        status = os.stat(path)  # noqa: PTH116 - once per batch; half the cost of Path.stat
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def trouble_of(error: BaseException) -> str | None:

@@ -220,6 +220,12 @@ def store_error(error: apsw.Error, path: Path | str) -> StoreError:
 def data_version(connection: apsw.Connection) -> int:
     """A number that changes when another connection, of any process, has committed.
 
+    Raises:
+        StoreError: the database can't be read.
+
     Source: https://www.sqlite.org/pragma.html#pragma_data_version
     """
-    return int(connection.pragma("data_version"))
+    try:
+        return int(connection.pragma("data_version"))
+    except apsw.Error as error:
+        raise store_error(error, connection.filename) from error

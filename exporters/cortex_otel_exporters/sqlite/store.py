@@ -13,6 +13,8 @@ from bisect import bisect_left
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from cortex_otel_exporters.disk import identity_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -186,10 +188,7 @@ class Store:
 
     def _open(self) -> BatchWriter:
         from cortex_otel_exporters.sqlite.batch import BatchWriter  # noqa: PLC0415 - needs apsw
-        from cortex_otel_exporters.sqlite.files import (  # noqa: PLC0415 - the same
-            identity_of,
-            open_for_writing,
-        )
+        from cortex_otel_exporters.sqlite.files import open_for_writing  # noqa: PLC0415 - the same
 
         # Reopen a file that was deleted, or set aside by another process: nobody reads it.
         if self._batches is not None and identity_of(self._path) == self._file:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 
 import apsw
 import pytest
+from patience import wait_for
 
 from cortex_otel_exporters.sqlite import schema
 
@@ -25,6 +27,12 @@ def copied(home, path):
     with sqlite3.connect(home / "cortex.db") as source:
         source.execute("VACUUM INTO ?", (str(path),))
     source.close()
+
+
+def began(connection):
+    with contextlib.suppress(apsw.BusyError):
+        connection.execute("BEGIN EXCLUSIVE")
+    return connection.in_transaction
 
 
 def missing(home, path):
@@ -124,7 +132,8 @@ def test_a_locked_store_is_reported_and_read_again_when_it_is_free(
     client = client_of(serve(tmp_path))
     holder = apsw.Connection(str(tmp_path / "cortex.db"))
     holder.pragma("locking_mode", "EXCLUSIVE")
-    holder.execute("BEGIN EXCLUSIVE")
+    # What `serve` does beside its pages has it open for moments of its own.
+    wait_for(lambda: began(holder))
     answer = client.get(f"{API}/panels/mcp/tools")
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "store_locked"
