@@ -354,6 +354,9 @@ def _empty(
     else:
         # Other panels have data: only this kind is missing.
         reason, message = "empty_kind", _("Nothing of this kind was recorded in this range")
+        if panel.draw == "sentence" and hint:
+            # An answer that can't be given yet says so itself.
+            message, hint = hint, ""
     return {"reason": reason, "message": message, "hint": hint}
 
 

@@ -43,7 +43,8 @@ def panel_of(panel: Panel, context: Context) -> PanelBuilder:
     language = context.language
     _ = texts(language).gettext
     builder.title(panel.title_in(language))
-    builder.description(question.about_in(language))
+    about = question.about_in(language)
+    builder.description(f"{about} {_(panel.note)}" if panel.note else about)
     builder.datasource(DATASOURCE)
     builder.no_value(_(panel.empty) or _("Nothing recorded in this range with these filters"))
     if panel.since:

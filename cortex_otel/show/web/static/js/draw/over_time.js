@@ -102,6 +102,8 @@ function option(answer, data, variables, kind, off) {
       axisLabel: {
         color: colour("muted"),
         hideOverlap: true,
+        alignMinLabel: kind === "line" ? "left" : null,
+        alignMaxLabel: kind === "line" ? "right" : null,
         formatter: (raw, index) => tick(raw, index, data),
       },
     },
@@ -109,7 +111,7 @@ function option(answer, data, variables, kind, off) {
       type: "value",
       min: 0,
       max: unit === "ratio" && highest > 0.5 ? 1 : null,
-      interval: unit === "ratio" && highest > 0.5 ? 0.25 : undefined,
+      interval: unit === "ratio" && highest > 0.5 ? 0.25 : timeStep(unit, highest, answer.stacked),
       minInterval: unit === "count" ? 1 : 0,
       splitNumber: 4,
       axisLabel: { color: colour("muted"), formatter: (value) => format.brief(value, unit) },
@@ -117,6 +119,16 @@ function option(answer, data, variables, kind, off) {
     },
     series,
   };
+}
+
+// Hours and minutes aren't counted in tens.
+const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400].map(
+  (seconds) => seconds * 1000,
+);
+
+function timeStep(unit, highest, stacked) {
+  if (unit !== "ms" || stacked || highest < TIME_STEPS[0]) return undefined;
+  return TIME_STEPS.find((step) => highest / step <= 4);
 }
 
 function tick(raw, index, data) {
