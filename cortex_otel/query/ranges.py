@@ -150,8 +150,8 @@ def parse_range(since: str, until: str | None, now_ns: int, zone: Zone) -> tuple
     if from_ns >= to_ns:
         raise RangeError(
             N_(
-                "the range from {since} to {until} is empty: --since must be before --until, and not "
-                "in the future"
+                "the range from {since} to {until} is empty: --since must be before --until, and "
+                "not in the future"
             ),
             since=since,
             until=until or "now",

@@ -71,8 +71,8 @@ COLUMN_TITLES: Mapping[str, str] = MappingProxyType(
         "reliability_conversion.difference": "Difference, adjusted",
         "reliability_conversion.difference_high": "Adjusted difference, high",
         "reliability_conversion.difference_low": "Adjusted difference, low",
-        "reliability_conversion.rate_with": "Rate with it, as counted",
-        "reliability_conversion.rate_without": "Rate without it, as counted",
+        "reliability_conversion.rate_with": "Rate with it, raw",
+        "reliability_conversion.rate_without": "Rate without it, raw",
         "reliability_conversion.risk_ratio": "Risk ratio, adjusted",
         "resurrected_users": "Resurrected",
         "retained_with": "Retained with it",
@@ -111,8 +111,8 @@ COLUMN_TITLES: Mapping[str, str] = MappingProxyType(
         "with_tool": "With",
     }
 )
-"""By the name of the column, or ``question.column`` where it is called otherwise in one question alone.
-None where the title is the name itself: ``active_days``."""
+"""By the name of the column, or ``question.column`` where one question calls it otherwise; none
+where the title is the name itself: ``active_days``."""
 
 PARAMETER_TITLES: Mapping[str, str] = MappingProxyType(
     {

@@ -140,8 +140,8 @@ def _bar(after_s: int, end_s: int) -> str:
         return f"≤ {end_s // size} {unit}"
     after_size, after_unit = _unit(after_s)
     if after_unit == unit:
-        return f"{after_s // size}–{end_s // size} {unit}"  # noqa: RUF001 - from and to
-    return f"{after_s // after_size} {after_unit} – {end_s // size} {unit}"  # noqa: RUF001 - the same
+        return f"{after_s // size}–{end_s // size} {unit}"
+    return f"{after_s // after_size} {after_unit} – {end_s // size} {unit}"
 
 
 def _unit(seconds: int) -> tuple[int, str]:

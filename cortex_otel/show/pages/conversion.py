@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from cortex_otel.locale import N_
 from cortex_otel.show.pages.declaration import Page, Panel
-from cortex_otel.show.pages.shared import ANALYTICS, NO_USERS, USER_LINK
+from cortex_otel.show.pages.shared import ANALYTICS, NO_USERS, USER_LINK, WHO_CONVERTS
 
 __all__ = ["PAGE"]
 
 _NOBODY = N_("Nobody took the first step of this funnel in this range.")
-_WHO_COUNTS = N_(
-    "Eligible is everyone who began without paying and whose window is over, also those who only "
-    "installed the extension (never active): many of them in a week, and its rate is low. Pending "
-    "users are still inside their window and in no rate."
-)
 
 PAGE = Page(
     id="conversion",
@@ -37,13 +32,13 @@ PAGE = Page(
             id="total", question="conversion_total", draw="cards",
             values=("conversion_rate", "low", "high", "converted_users", "eligible_users",
                     "idle_users", "pending_users"),
-            empty=NO_USERS, wide=True, note=_WHO_COUNTS,
+            empty=NO_USERS, wide=True,
         ),
         Panel(
             id="weeks", question="conversion", draw="intervals", x="week",
             values=("conversion_rate", "low", "high", "eligible_users", "idle_users",
                     "pending_users"),
-            empty=NO_USERS, wide=True, note=_WHO_COUNTS,
+            empty=NO_USERS, wide=True, note=WHO_CONVERTS,
         ),
         Panel(
             id="left", question="funnel_users", draw="table", links=USER_LINK, limit=200,

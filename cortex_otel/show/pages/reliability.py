@@ -25,9 +25,9 @@ PAGE = Page(
                     "rate_without", "difference", "difference_low", "difference_high"),
             title=N_("Rates with and without"), empty=NO_USERS,
             note=N_(
-    "The rates are as counted. The difference is adjusted: it compares users who were equally active, "
-    "and the verdict goes by it. Active users meet more failures and convert more, so the two may "
-    "disagree."
+    "The rates are as counted. The difference is adjusted: it compares users who were equally "
+    "active, and the verdict goes by it. Active users meet more failures and convert "
+    "more, so the two may disagree."
 ),
         ),
         Panel(

@@ -27,6 +27,7 @@ export async function overTime(body, answer, kind) {
     body,
     data.series.map(({ name }, index) => ({ name, variable: variables[index] })),
     redraw,
+    Boolean(answer.split),
   );
   await redraw();
   walk(place, data.categories.length, (index) => {
@@ -79,6 +80,7 @@ function option(answer, data, variables, kind, off) {
       .filter(({ name }) => !off.has(name))
       .flatMap((each) => each.points.map((point) => point ?? 0)),
   );
+  const step = timeStep(unit, highest, answer.stacked);
   return {
     grid: { left: 6, right: 14, top: 14, bottom: 4, outerBoundsMode: "same" },
     legend: {
@@ -110,8 +112,8 @@ function option(answer, data, variables, kind, off) {
     yAxis: {
       type: "value",
       min: 0,
-      max: unit === "ratio" && highest > 0.5 ? 1 : null,
-      interval: unit === "ratio" && highest > 0.5 ? 0.25 : timeStep(unit, highest, answer.stacked),
+      max: unit === "ratio" && highest > 0.5 ? 1 : step ? Math.ceil(highest / step) * step : null,
+      interval: unit === "ratio" && highest > 0.5 ? 0.25 : step,
       minInterval: unit === "count" ? 1 : 0,
       splitNumber: 4,
       axisLabel: { color: colour("muted"), formatter: (value) => format.brief(value, unit) },
