@@ -115,7 +115,12 @@ def as_table(result: Result, zone: Zone = UTC_ZONE) -> str:
         [_shown(value, unit, zone) for value, unit in zip(row, units, strict=True)]
         for row in result.rows
     ]
-    lines = [_names(result), *cells]
+    # Durations are shown in their own units.
+    names = [
+        column.name.removesuffix("_ms") if column.unit == "ms" else column.name
+        for column in result.columns
+    ]
+    lines = [names, *cells]
     widths = [max(width(line[index]) for line in lines) for index in range(len(units))]
     rule = ["-" * columns for columns in widths]
     return "\n".join(

@@ -203,6 +203,7 @@ def answer(
             connection, panel, result, query=query, time_range=time_range, language=language
         ),
         "incomplete": incomplete(result, language),
+        "recorded_from": _recorded_from(connection, time_range.zone),
         "kept": kept(result, time_range.zone, language),
         "unfiltered": [
             name for name in page.filters
@@ -210,6 +211,12 @@ def answer(
             and _is_set(query, name) and (name in panel.parameters or not question.accepts(name))
         ],
     }  # fmt: skip
+
+
+def _recorded_from(connection: apsw.Connection, zone: Zone) -> str | None:
+    """The start of the first hour of which anything is known."""
+    hour = connection.execute("SELECT min(hour) FROM rollup_hour").get
+    return None if hour is None else zone.iso(hour * _HOUR_NS)
 
 
 def rows_of(result: Result, zone: Zone) -> list[list[Value]]:

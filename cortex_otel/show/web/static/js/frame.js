@@ -47,8 +47,9 @@ export class Frame {
     say(mark, _("incomplete"));
     mark.title = answer.incomplete ?? "";
     const words = [];
-    if (this.#config.note) words.push(this.#config.note);
-    if (answer.incomplete && isCards) words.push(answer.incomplete);
+    const isEmpty = Boolean(answer.empty) || !answer.rows.length;
+    if (this.#config.note && !isEmpty) words.push(this.#config.note);
+    if (answer.incomplete && isCards && !isEmpty) words.push(answer.incomplete);
     // A sentence says itself what time it is about.
     if (this.#config.since && answer.draw !== "sentence") words.push(_("Its own range: {range}", { range: format.range(answer.range) }));
     if (answer.truncated && !answer.next) {
