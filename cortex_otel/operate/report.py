@@ -94,8 +94,10 @@ def _run(settings: Settings) -> str:
             pages = made(settings, week, each)
             folder.mkdir(mode=0o700, exist_ok=True)
             write(folder / shelf.file_name(week, each), pages)
-    except (StoreMissingError, WeekBeforeError):
-        return "nothing was recorded in that week, nor before: no report"
+    except StoreMissingError:
+        return "nothing is recorded yet: no report"
+    except WeekBeforeError:
+        return f"nothing was recorded by the end of {week.name}: no report"
     except (StoreError, QueryError) as error:
         raise JobError(f"the report of {week.name} couldn't be made: {error}") from error
     except OSError as error:

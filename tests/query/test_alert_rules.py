@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import fields
 
 import pytest
 from hypothesis import given
@@ -132,7 +133,7 @@ def test_what_is_saved_is_read(tmp_path_factory, values, before):
 
 
 def test_every_key_has_a_setting():
-    named = {each.removeprefix("alert_") for each in Settings.__slots__}
+    named = {each.name.removeprefix("alert_") for each in fields(Settings)}
     assert set(KEYS) <= named
 
 

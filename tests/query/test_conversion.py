@@ -141,7 +141,7 @@ def test_of_two_tiers_at_one_instant_the_lower_came_first(store_of):
 def test_nobody_makes_no_rate(store_of):
     connection = store_of([Event(MONDAY, user="a", tier="paid")])
     (row,) = ask(connection, "conversion_total")
-    assert tuple(row.values()) == (0, 0, None, None, None, 0)
+    assert tuple(row.values()) == (0, 0, 0, None, None, None, 0)
 
 
 #: From statsmodels 0.15.0: proportion_confint(hits, trials, method="wilson").
