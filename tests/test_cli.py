@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -436,3 +437,34 @@ def test_the_demo_without_its_packages(capsys, monkeypatch):
     code, _, err = said(capsys, "demo", "--once")
     assert (code, err.count("\n")) == (1, 1)
     assert to_install("demo") in err
+
+
+def test_both_ports_that_are_taken_are_told_at_once(capsys, tmp_path):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as admin,
+        socket.create_server(("127.0.0.1", 0)) as receiver,
+    ):
+        ports = [str(each.getsockname()[1]) for each in (admin, receiver)]
+        code, _out, err = said(
+            capsys,
+            "serve",
+            "--home",
+            str(tmp_path),
+            "--port",
+            ports[0],
+            "--receiver-port",
+            ports[1],
+        )
+    assert code == 1
+    assert [line.rpartition(" ")[2] for line in err.splitlines()] == ["--port", "--receiver-port"]
+
+
+def test_a_range_may_be_called_as_in_the_web_admin(capsys, home):
+    seed(home)
+    asked = ("query", "tools", "--format", "json")
+    one, other = (
+        json.loads(said(capsys, *asked, *names)[1])
+        for names in (("--since", "2026-01-01", "--until", "2026-02-01"),
+                      ("--from", "2026-01-01", "--to", "2026-02-01"))
+    )  # fmt: skip
+    assert (one["from"], one["to"]) == (other["from"], other["to"])

@@ -55,13 +55,14 @@ def add_to(commands: Commands, question: Question | None = None) -> None:
     )
     command.add_argument(
         "--since",
+        "--from",  # as the API and the web admin call it
         metavar="TIME",
         help=_(
             "24h, 7d, 2w, all, today, yesterday, this-week, last-week, this-month, last-month, or "
             "a date like 2026-11-01 (default: 30d, or the question's own)"
         ),
     )
-    command.add_argument("--until", metavar="TIME", help=_("the same format; default: now"))
+    command.add_argument("--until", "--to", metavar="TIME", help=_("the same format; default: now"))
     command.add_argument(
         "--tz",
         metavar="ZONE",

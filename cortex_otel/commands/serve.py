@@ -176,7 +176,8 @@ def serve(
                 sockets.append(stack.enter_context(_bound(listener)))
             except OSError as error:
                 complain(_bind_error(listener, error))
-                return 1
+        if len(sockets) < len(listeners):  # said of each, so that one more try is enough
+            return 1
         try:
             servers, urls = _servers(settings, listeners, sockets)
         except ImportError as error:

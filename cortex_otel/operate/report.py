@@ -16,7 +16,7 @@ from cortex_otel.query.errors import QueryError
 from cortex_otel.query.zones import project_zone
 from cortex_otel.show.report import pdf, shelf
 from cortex_otel.show.report.content import content
-from cortex_otel.show.report.facts import gather, steps
+from cortex_otel.show.report.facts import WeekBeforeError, gather, steps
 from cortex_otel.show.report.weeks import last_week
 from cortex_otel_exporters.disk import write_whole
 from cortex_otel_exporters.sqlite.reader import StoreError, StoreMissingError, open_reader
@@ -45,7 +45,7 @@ def made(
 
     Raises:
         ImportError: Typst isn't installed.
-        RangeError: the week hasn't begun.
+        RangeError: the week hasn't begun, or was over before anything was recorded.
         QueryError, StoreError: it couldn't be read.
     """
     connection = open_reader(settings.database)
@@ -71,6 +71,8 @@ def _run(settings: Settings) -> str:
             write_whole(folder / shelf.file_name(week, each), pages)
     except StoreMissingError:
         return "nothing is recorded yet: no report"
+    except WeekBeforeError:
+        return f"nothing was recorded by the end of {week.name}: no report"
     except (StoreError, QueryError) as error:
         raise JobError(f"the report of {week.name} couldn't be made: {error}") from error
     except OSError as error:

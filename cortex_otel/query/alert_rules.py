@@ -155,7 +155,7 @@ def _checked(key: str, value: object) -> Any:
         return setting.metadata["parse"](str(value))
     except (ValueError, OverflowError):
         raise TomlFileError(
-            N_("{key} makes no sense: allowed is {allowed}"),
+            N_("the value of {key} is invalid: allowed is {allowed}"),
             key=key,
             allowed=setting.metadata["allowed"],
         ) from None

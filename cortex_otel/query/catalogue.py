@@ -95,11 +95,14 @@ class Column:
     """In English."""
     choices: tuple[str, ...] = ()
     """All values there are, of a column of ``text``; empty where any text may stand."""
+    question: str = ""
+    """Whose result."""
 
     @property
     def title(self) -> str:
         """A few words for a heading, in English: the name, unless there are better ones."""
-        return COLUMN_TITLES.get(self.name) or self.name.replace("_", " ").capitalize()
+        own = COLUMN_TITLES.get(f"{self.question}.{self.name}")
+        return own or COLUMN_TITLES.get(self.name) or self.name.replace("_", " ").capitalize()
 
     def title_in(self, language: str) -> str:
         """The title in ``language`` (``en``, ``ko``), else in English."""
@@ -363,10 +366,10 @@ def _parameter(question: str, value: str) -> Parameter:
 def _column(question: str, value: str) -> Column:
     parts = value.split(maxsplit=_COLUMN_PARTS - 1)
     if len(parts) == _COLUMN_PARTS and "|" in parts[1]:
-        return Column(parts[0], "text", parts[2], tuple(parts[1].split("|")))
+        return Column(parts[0], "text", parts[2], tuple(parts[1].split("|")), question)
     if len(parts) < _COLUMN_PARTS or parts[1] not in get_args(Unit):
         raise QuestionError(f"{question}.sql: column {value!r} isn't NAME UNIT MEANING")
-    return Column(parts[0], parts[1], parts[2])  # type: ignore[arg-type]
+    return Column(parts[0], parts[1], parts[2], (), question)  # type: ignore[arg-type]
 
 
 def _pair(question: str, key: str, text: str) -> tuple[str, str]:

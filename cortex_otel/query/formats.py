@@ -38,6 +38,11 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 _RIGHT_ALIGNED = frozenset({"count", "ratio", "factor", "number", "ms", "tokens", "flag"})
 _MAX_CELL_LENGTH = 60
 
+#: Below it a p-value says no more.
+_LEAST = 0.001
+#: Milliseconds, name, and from how many of it on it is used.
+_UNITS = ((86_400_000, "d", 3), (3_600_000, "h", 2), (60_000, "min", 2), (1000, "s", 1))
+
 
 def width(text: str) -> int:
     """Terminal columns of ``text``; Korean letters take two."""
@@ -127,7 +132,12 @@ def as_table(
         ]
         for row in result.rows
     ]
-    lines = [_names(result), *cells]
+    # Durations are shown in their own units.
+    names = [
+        column.name.removesuffix("_ms") if column.unit == "ms" else column.name
+        for column in result.columns
+    ]
+    lines = [names, *cells]
     widths = [max(width(line[index]) for line in lines) for index in range(len(units))]
     rule = ["-" * columns for columns in widths]
     return "\n".join(
@@ -169,10 +179,12 @@ def _shown(value: Value, unit: Unit, zone: Zone) -> str:  # noqa: PLR0911 - one 
         match unit:
             case "ratio":
                 return f"{value * 100:.1f} %"
+            case "number" if 0 < value < _LEAST:
+                return f"< {_LEAST}"
             case "factor" | "number":
                 return f"{value:.3g}{'x' if unit == 'factor' else ''}"
             case "ms":
-                return _milliseconds(value)
+                return _duration(value)
             case "count" | "tokens":
                 return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
             case "flag":
@@ -183,8 +195,11 @@ def _shown(value: Value, unit: Unit, zone: Zone) -> str:  # noqa: PLR0911 - one 
     return text if len(text) <= _MAX_CELL_LENGTH else f"{text[: _MAX_CELL_LENGTH - 1]}…"
 
 
-def _milliseconds(value: float) -> str:
+def _duration(ms: float) -> str:
+    """As people read it, with its unit: as in the web admin."""
+    size, unit = next((each for each in _UNITS if abs(ms) >= each[0] * each[2]), (1, "ms", 0))[:2]
+    value = ms / size
     if abs(value) >= 100:  # noqa: PLR2004 - three digits before the point are enough
-        return f"{value:,.0f}"
+        return f"{value:,.0f} {unit}"
     # Three significant digits; six decimals are nanoseconds.
-    return f"{float(f'{value:.3g}'):.6f}".rstrip("0").rstrip(".")
+    return f"{float(f'{value:.3g}'):.6f}".rstrip("0").rstrip(".") + f" {unit}"

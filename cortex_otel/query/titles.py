@@ -26,6 +26,7 @@ COLUMN_TITLES: Mapping[str, str] = MappingProxyType(
         "checks": "Checked searches",
         "chi_square": "Chi-square",
         "code_inserts": "Code insertions",
+        "bar": "Time taken",
         "cohort_users": "Cohort size",
         "conversion_rate": "Conversion",
         "converted_users": "Converted",
@@ -40,6 +41,7 @@ COLUMN_TITLES: Mapping[str, str] = MappingProxyType(
         "expected_users": "Expected",
         "fetched_again_rate": "Fetched again, share",
         "id": "ID",
+        "idle_users": "Never active",
         "fired": "Since",
         "ide": "IDE",
         "installs": "Installations",
@@ -67,6 +69,12 @@ COLUMN_TITLES: Mapping[str, str] = MappingProxyType(
         "rate_of_previous": "Of previous step",
         "rate_with": "Rate with it",
         "rate_without": "Rate without it",
+        "reliability_conversion.difference": "Difference, adjusted",
+        "reliability_conversion.difference_high": "Adjusted difference, high",
+        "reliability_conversion.difference_low": "Adjusted difference, low",
+        "reliability_conversion.rate_with": "Rate with it, raw",
+        "reliability_conversion.rate_without": "Rate without it, raw",
+        "reliability_conversion.risk_ratio": "Risk ratio, adjusted",
         "resurrected_users": "Resurrected",
         "retained_with": "Retained with it",
         "retained_without": "Retained without it",
@@ -88,7 +96,7 @@ COLUMN_TITLES: Mapping[str, str] = MappingProxyType(
         "subject": "Of",
         "delivery": "Notified",
         "start_time": "Start",
-        "stickiness": "DAU / MAU",
+        "stickiness": "DAU / MAU, mean of the range",
         "timed": "n",
         "tokens_saved_net": "Tokens saved, net",
         "tool_name": "Tool",
@@ -104,7 +112,8 @@ COLUMN_TITLES: Mapping[str, str] = MappingProxyType(
         "with_tool": "With",
     }
 )
-"""By the name of the column, where the title isn't the name itself: ``active_days`` needs none."""
+"""By the name of the column, or ``question.column`` where one question calls it otherwise; none
+where the title is the name itself: ``active_days``."""
 
 PARAMETER_TITLES: Mapping[str, str] = MappingProxyType(
     {
@@ -133,11 +142,11 @@ PARAMETER_TITLES: Mapping[str, str] = MappingProxyType(
         "q": N_("Search"),
         "reference_days": N_("Days looked at"),
         "return_event": N_("Event of return"),
-        "return_from_days": N_("Back from day"),
-        "return_to_days": N_("Back before day"),
+        "return_from_days": N_("Return from day"),
+        "return_to_days": N_("Return before day"),
         "slow_ms": N_("Slow from ms"),
         "start": N_("First event"),
-        "top": N_("Events shown"),
+        "top": N_("Shown at most"),
         "week_start": N_("Weeks begin on"),
         "weights": N_("Weights of arms"),
         "window_days": N_("Within days"),

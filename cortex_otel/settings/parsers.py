@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from cortex_otel.semconv import EVENT_TYPES
 from cortex_otel.settings.headers import read_headers
+from cortex_otel.settings.refusal import RefusedValueError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -332,11 +333,13 @@ def backup_target(text: str) -> str:
     text = text.strip().rstrip("/") or "/"
     if text.startswith("s3://"):
         if not _BUCKET.fullmatch(text) or {".", ".."} & set(text.split("/")):
-            raise ValueError
+            raise RefusedValueError("it has no valid name of a bucket, or a prefix with . or ..")
         return text
-    # `gs://…` is no directory; and jobs don't run where the setting was written.
-    if "://" in text or not (text.startswith("~") or Path(text).is_absolute()):
-        raise ValueError
+    if "://" in text:  # `gs://…` is no directory
+        raise RefusedValueError("it is a URL of another kind")
+    # Jobs don't run where the setting was written.
+    if not (text.startswith("~") or Path(text).is_absolute()):
+        raise RefusedValueError("it is a relative path")
     return str(directory(text))
 
 

@@ -9,6 +9,7 @@ from dataclasses import Field, fields
 from typing import Any
 
 from cortex_otel.settings.declaration import Settings
+from cortex_otel.settings.refusal import RefusedValueError
 
 __all__ = ["SettingError", "read_environment", "to_environment"]
 
@@ -112,13 +113,14 @@ def to_environment(settings: Settings, environ: Mapping[str, str] | None = None)
 def _parse(setting: Field[Any], name: str, text: str) -> Any:
     try:
         return setting.metadata["parse"](text)
-    except (ValueError, OverflowError):
-        raise _senseless(setting, name, text) from None
+    except (ValueError, OverflowError) as error:
+        reason = f"{error}; " if isinstance(error, RefusedValueError) else ""
+        raise _senseless(setting, name, text, reason) from None
 
 
-def _senseless(setting: Field[Any], name: str, value: object) -> SettingError:
+def _senseless(setting: Field[Any], name: str, value: object, reason: str = "") -> SettingError:
     shown = _HIDDEN if setting.metadata["secret"] else value
-    return SettingError(name, shown, f"allowed is {setting.metadata['allowed']}")
+    return SettingError(name, shown, f"{reason}allowed is {setting.metadata['allowed']}")
 
 
 def _override(setting: Field[Any], value: Any) -> Any:

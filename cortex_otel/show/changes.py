@@ -28,7 +28,7 @@ __all__ = ["Change", "Comparison", "change_of", "changes", "compared", "period_b
 _Z = 1.96
 #: Rows of a rate's denominator, by the name of the rate; the first that a question has.
 _WHOLES: Mapping[str, tuple[str, ...]] = {
-    "error_rate": ("events", "calls", "searches"),
+    "error_rate": ("rated", "calls", "searches", "events"),
     "recall": ("checks",),
 }
 _NUMBERS = ("timed", "n")

@@ -17,6 +17,7 @@ from mcp.client.stdio import stdio_client
 from cortex_otel import cli
 from cortex_otel.commands.question_options import asked_question
 from cortex_otel.query.catalogue import catalogue
+from cortex_otel.show import pages
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")])
@@ -199,3 +200,10 @@ def test_both_readmes_have_the_same_parts():
 
 def test_the_scripts_can_be_executed():
     assert all(os.access(ROOT / ".ci" / name, os.X_OK) for name in ("run", "venv"))
+
+
+def test_every_page_of_the_admin_is_in_its_table():
+    text = (ROOT / "docs/how-to/admin.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| ([^|]+) \|", text.partition("## The pages")[2], re.MULTILINE))
+    # The page of one user is in the line of all of them.
+    assert {page.title for page in pages.PAGES.values() if page.id != "user"} <= listed

@@ -141,7 +141,7 @@ def test_of_two_tiers_at_one_instant_the_lower_came_first(store_of):
 def test_nobody_makes_no_rate(store_of):
     connection = store_of([Event(MONDAY, user="a", tier="paid")])
     (row,) = ask(connection, "conversion_total")
-    assert tuple(row.values()) == (0, 0, None, None, None, 0)
+    assert tuple(row.values()) == (0, 0, 0, None, None, None, 0)
 
 
 #: From statsmodels 0.15.0: proportion_confint(hits, trials, method="wilson").
@@ -187,3 +187,19 @@ def test_what_makes_no_sense_is_refused(store_of, name, given, message):
 def test_who_began_unpaid_is_a_tier_that_does_not_pay():
     known = {each.name: each for each in catalogue()["conversion"].parameters}
     assert known["from_tier"].choices == tuple(tier for tier in TIERS if tier not in PAYING_TIERS)
+
+
+def test_who_only_installed_is_eligible_and_told_apart(tmp_path):
+    install = {"event_type": "ext.install", "service": "extension", "tool_name": "", "tier": "free"}
+    events = [
+        *(Event(MONDAY + n * HOUR, user=f"{n:08x}", **install) for n in range(7)),
+        Event(MONDAY + 9 * HOUR, user=f"{1:08x}", tier="free"),
+        Event(MONDAY + 9 * HOUR, user=f"{8:08x}", tier="free"),
+        Event(MONDAY + 40 * DAY, user=f"{9:08x}", **install),
+    ]
+    reader = open_reader(build(tmp_path / "cortex.db", sorted(events, key=lambda e: e.time)))
+    when = {"from_ns": MONDAY, "to_ns": MONDAY + 41 * DAY}
+    for row in (ask(reader, "conversion_total", **when)[0], ask(reader, "conversion", **when)[0]):
+        assert (row["eligible_users"], row["idle_users"]) == (8, 6)
+    assert ask(reader, "conversion_total", **when)[0]["pending_users"] == 1
+    reader.close()

@@ -186,9 +186,8 @@ def test_adoption(store, people, feature, filters):
             day = event.time // DAY
             of = first[name_of(event)]
             of[event.user] = min(day, of.get(event.user, day))
-    name = feature or max(
-        first, key=lambda each: (min(first[each].values()), [-ord(c) for c in each])
-    )
+    # The one with the most users unless one is named.
+    name = feature or max(first, key=lambda each: (len(first[each]), [-ord(c) for c in each]))
     start = min(first[name].values())
     seen = defaultdict(set)
     for event in filtered(people, **filters):

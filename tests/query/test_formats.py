@@ -42,12 +42,13 @@ def test_width(text, width):
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (0.004, "0.004"), (0.000_001, "0.000001"), (0.123456, "0.123"), (3.2, "3.2"), (0.0, "0"),
-        (9.999, "10"), (12.34, "12.3"), (99.96, "100"), (145.4, "145"), (1230.0, "1,230"),
-        (3_600_000.0, "3,600,000"),
+        (0.004, "0.004 ms"), (0.000_001, "0.000001 ms"), (0.123456, "0.123 ms"), (3.2, "3.2 ms"),
+        (0.0, "0 ms"), (9.999, "10 ms"), (12.34, "12.3 ms"), (99.96, "100 ms"), (145.4, "145 ms"),
+        (1230.0, "1.23 s"), (119_000.0, "119 s"), (3_600_000.0, "60 min"),
+        (253_225_256.0, "70.3 h"), (86_400_000.0 * 3, "3 d"),
     ],
 )  # fmt: skip
-def test_durations_have_three_digits(value, shown):
+def test_durations_have_three_digits_and_a_unit(value, shown):
     question = parse("q", "-- title: T\n-- about: a\n-- column: duration ms m\nSELECT 1")
     result = Result(question=question, rows=((value,),), truncated=False, exact=True, elapsed_ms=1)
     _, rule, row = formats.as_table(result).splitlines()
@@ -108,8 +109,8 @@ def shown(unit, *values, zone=UTC_ZONE):
     [
         ("ratio", 0.5, "50.0 %"), ("ratio", 1, "100.0 %"), ("ratio", 0.0004, "0.0 %"),
         ("count", 1234.5, "1,234.5"), ("tokens", 1234567.0, "1,234,567"), ("tokens", 2.25, "2.2"),
-        ("flag", 1, "*"), ("flag", 0, ""), ("ms", -100.4, "-100"), ("ms", 99.94, "99.9"),
-        ("ms", 100.0, "100"),
+        ("flag", 1, "*"), ("flag", 0, ""), ("ms", -100.4, "-100 ms"), ("ms", 99.94, "99.9 ms"),
+        ("ms", 100.0, "100 ms"),
         ("unix_ns", 86_399_999_999_999, "1970-01-01 23:59:59"), ("epoch_day", -1, "1969-12-31"),
         ("text", "a\tb", "a?b"),
     ],

@@ -435,7 +435,7 @@ def test_bars_say_how_long(store_of):
     asked = asked_of("mcp.a > mcp.b", within_s=7 * 3600 + 30)
     rows = both(store_of(happened(*"ab")), "funnel_times", asked)
     assert [row[1] for row in rows] == [
-        "≤ 1 min", "≤ 5 min", "≤ 15 min", "≤ 1 h", "≤ 3 h", "≤ 6 h", "≤ 25230 s",
+        "≤ 1 min", "1–5 min", "5–15 min", "15 min – 1 h", "1–3 h", "3–6 h", "6 h – 25230 s",
     ]  # fmt: skip
     assert [row[2] for row in rows] == [0, 0, 0, 1, 0, 0, 0]
 

@@ -314,6 +314,7 @@ def test_health(varied_store, varied, when, filters):
         assert row["events"] == weight_of(of)
         assert row["errors"] == weight_of(failed_of(of))
         assert row["error_rate"] == error_rate_of(of)
+        assert (row["rated_errors"] / row["rated"] if row["rated"] else None) == row["error_rate"]
         assert row["avg_ms"] == (pytest.approx(mean_ms(of), rel=1e-6) if mean_ms(of) else None)
         assert row["last_event"] == of[-1].time
         assert row["silent_ms"] == pytest.approx((when[1] - of[-1].time) / 1e6)

@@ -221,6 +221,7 @@ def test_one_user(varied_store, varied, tz, when, user):
                 "events": weight_of(own),
                 "errors": weight_of(failed_of(own)),
                 "error_rate": error_rate_of(own),
+                "rated": weight_of([event for event in own if event.rated]),
                 "active_days": len({local_day(event, tz) for event in own if event.active}),
                 "tools": len({event.tool_name for event in own} - {""}),
                 "sessions": len(sittings),

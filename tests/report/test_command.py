@@ -111,6 +111,7 @@ def test_language_and_file_are_chosen(home, capsys, tmp_path):
         (["--week", "2026-47"], 2, "'2026-47' isn't a week: write it like 2026-W47"),
         (["--week", "2025-W53"], 2, "isn't a week"),
         (["--week", "2099-W01"], 2, "2099-W01 hasn't begun: a report is of this week or"),
+        (["--week", "2020-W01"], 2, "a report of 2020-W01 would be empty"),
         (["--lang", "fr"], 2, "invalid choice"),
         (["--out", "/nowhere/at/all.pdf"], 1, "can't be written: No such file or directory"),
         (["--out", "/"], 1, "can't be written: not a regular file"),

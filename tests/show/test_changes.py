@@ -48,6 +48,12 @@ def test_rates_are_binomial(now, before, chance):
     assert chance is (math.erfc(z / math.sqrt(2)) >= 0.05)
 
 
+def test_a_rate_is_of_what_it_counts_alone():
+    # 8 % and 5 % of 1,000 differ; of 200 that count in error rates, they may not.
+    now, before = ({"error_rate": rate, "events": 1000, "rated": 200} for rate in (0.08, 0.05))
+    assert of("error_rate", "ratio", now, before) == Change(within_error=True, test="binomial")
+
+
 def test_a_percentile_needs_some_beyond_it():
     few, many = {"p95_ms": 10.0, "timed": 199}, {"p95_ms": 30.0, "timed": 200}
     assert of("p95_ms", "ms", few, many) == Change(within_error=True, test="ranks")

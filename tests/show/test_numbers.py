@@ -70,7 +70,7 @@ def totals(true):
     events = true.events()
     return [{
         "events": weigh(events), "errors": errors(events),
-        "error_rate": error_rate(events),
+        "error_rate": error_rate(events), "rated": number_rated(events),
         "active_users": len(true.users()), "sessions": len(true.overlapping()),
         "avg_ms": average_ms(events), "timed": weigh(timed(events)),
         **durations(events, 50, 95, 99),
@@ -154,8 +154,19 @@ def services(true):
     for service in {row["service"] for row in true.events()}:
         own = [row for row in true.all if row["service"] == service]
         events = true.events(rows=own)
-        found.append({"service": service, **rated(events), "users": len(true.users(rows=own))})
+        found.append(
+            {
+                "service": service,
+                **rated(events),
+                "rated": number_rated(events),
+                "users": len(true.users(rows=own)),
+            }
+        )
     return found
+
+
+def number_rated(events):
+    return weigh([row for row in events if row["rated"]])
 
 
 def rated(events, name="events"):
@@ -402,6 +413,7 @@ def extension(true):
         "lines_inserted": measure(events, "cortex.code.lines_inserted"),
         "completions_accepted": measure(events, "cortex.code.completion_accepted"),
         "errors": errors(events), "error_rate": error_rate(events),
+        "rated": number_rated(events),
         "sessions": len(sessions), "avg_session_ms": mean(one["ms"] for one in sessions),
     }]  # fmt: skip
 
@@ -586,7 +598,7 @@ def user_totals(true):
         if row["user_id_hash"] == true.user and row["product"]
     ]
     return [{
-        **rated(rows),
+        **rated(rows), "rated": number_rated(rows),
         "active_days": len({true.local_day(row["timestamp"]) for row in rows if row["active"]}),
         "tools": len({row["tool_name"] for row in of_type(rows, "mcp.tool_call")}),
         "sessions": len(sessions), "avg_session_ms": mean(one["ms"] for one in sessions),
@@ -671,7 +683,7 @@ def error_summary(true):
     last = max((row["timestamp"] for row in failed), default=None)
     return [{
         **rated(events), "timeouts": weigh([row for row in failed if row["result"] == "timeout"]),
-        "error_types": len({row["error_type"] for row in failed}),
+        "error_types": len({row["error_type"] for row in failed}), "rated": number_rated(events),
         "last_error": None if last is None else last // 10**6,
     }]  # fmt: skip
 

@@ -167,6 +167,33 @@ async def test_the_axis_is_the_requested_range_not_that_of_the_rows(modules):
     assert [each[11:16] for each in found["categories"]] == ["14:00", "15:00", "16:00", "17:00"]
 
 
+async def test_before_anything_was_recorded_there_is_no_zero(modules):
+    zone = {"from": "2026-10-22T00:00:00.000+09:00", "to": "2026-10-27T00:00:00.000+09:00"}
+    given = answer([["2026-10-25", 3, 0]], range=zone)
+    given["recorded_from"] = "2026-10-24T15:00:00.000+09:00"
+    found = await modules("en", "pivot", "m.pivot(a)", given)
+    assert found["series"][0]["points"] == [None, None, 0, 3, 0]
+
+
+@pytest.mark.parametrize(
+    ("raw", "unit", "english", "korean"),
+    [
+        (5.08e-8, "number", "< 0.001", "< 0.001"),
+        (0.0, "number", "0", "0"),
+        (0.0123, "number", "0.0123", "0.0123"),
+        ("1–3 d", "text", "1–3 d", "1–3 일"),
+        ("15 min – 1 h", "text", "15 min – 1 h", "15 분 – 1 시간"),
+        ("≤ 1 min", "text", "≤ 1 min", "≤ 1 분"),
+        ("tier:free", "text", "Tier: Free", "등급: 무료"),
+        ("wait 3 min", "text", "wait 3 min", "wait 3 min"),
+    ],
+)
+async def test_what_questions_compose_reads_as_words(modules, raw, unit, english, korean):
+    say = "m.value(a[0], a[1])"
+    assert await modules("en", "format", say, [raw, unit]) == english
+    assert await modules("ko", "format", say, [raw, unit]) == korean
+
+
 async def test_weeks_stay_weeks(modules):
     rows = [["2026-10-05", 3, 0], ["2026-10-19", 4, 0], ["2026-10-26", 5, 0]]
     found = await modules("en", "pivot", "m.pivot(a)", answer(rows))

@@ -53,12 +53,14 @@ def health(connection: apsw.Connection, rules: AlertRules, now_ns: int) -> list[
         service = str(row["service"])
         if rules.services and service not in rules.services:
             continue
-        detail = {"from_ns": from_ns, "to_ns": to_ns, "events": row["events"]}
+        detail = {"from_ns": from_ns, "to_ns": to_ns}
         found += (
+            # The events that count in error rates, and their failures: 50 of 250 is 20 %.
             _measured("error_rate", service, row["error_rate"], row["rated"], rules.error_rate,
-                      rules.min_events, {**detail, "errors": row["errors"]}),
+                      rules.min_events,
+                      {**detail, "events": row["rated"], "errors": row["rated_errors"]}),
             _measured("response_time", service, row["avg_ms"], row["timed"], rules.response_ms,
-                      rules.min_events, {**detail, "timed": row["timed"]}),
+                      rules.min_events, {**detail, "events": row["events"], "timed": row["timed"]}),
         )  # fmt: skip
     return found
 

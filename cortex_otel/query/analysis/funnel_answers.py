@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -104,7 +105,10 @@ def funnel_times(connection: apsw.Connection, form: Form, values: Mapping[str, A
     ends = [each for each in _BARS_S if each < within_s] + [within_s]
     places = np.searchsorted(np.array(ends, np.int64) * _NS, taken, side="left")
     users = np.bincount(places, minlength=len(ends))
-    return [(end * 1000, _bar(end), int(users[place])) for place, end in enumerate(ends)]
+    return [
+        (end * 1000, _bar(after, end), int(users[place]))
+        for place, (after, end) in enumerate(pairwise([0, *ends]))
+    ]
 
 
 def funnel_users(connection: apsw.Connection, form: Form, values: Mapping[str, Any]) -> _Answer:
@@ -129,9 +133,19 @@ def funnel_users(connection: apsw.Connection, form: Form, values: Mapping[str, A
     return answer
 
 
-def _bar(end_s: int) -> str:
-    size, unit = next(each for each in _UNITS if end_s % each[0] == 0)
-    return f"≤ {end_s // size} {unit}"
+def _bar(after_s: int, end_s: int) -> str:
+    """``≤ 1 min``, ``1–5 min``, ``15 min – 1 h``."""
+    size, unit = _unit(end_s)
+    if not after_s:
+        return f"≤ {end_s // size} {unit}"
+    after_size, after_unit = _unit(after_s)
+    if after_unit == unit:
+        return f"{after_s // size}–{end_s // size} {unit}"
+    return f"{after_s // after_size} {after_unit} – {end_s // size} {unit}"
+
+
+def _unit(seconds: int) -> tuple[int, str]:
+    return next(each for each in _UNITS if seconds % each[0] == 0)
 
 
 def _name(asked: FunnelParameters, step: int) -> str:

@@ -12,6 +12,7 @@
 -- parameter: window_days integer:1..3650 30 days from the first event to the first paid one, inclusive
 -- column: week epoch_day the Monday of the week in which they were first seen
 -- column: eligible_users count distinct users who began unpaid and whose window is over
+-- column: idle_users count of these, never active: they only installed the extension, say
 -- column: converted_users count of these, came to pay within the window
 -- column: conversion_rate ratio converted_users / eligible_users; null if nobody is eligible
 -- column: low ratio lower end of its 95 % interval
@@ -23,6 +24,7 @@ weeks AS (
     SELECT
         week,
         sum(is_over) AS eligible_users,
+        sum(is_over * is_idle) AS idle_users,
         sum(is_over * is_converted) AS converted_users,
         sum(1 - is_over) AS pending_users
     FROM conversions
@@ -35,6 +37,7 @@ proportions AS (
 SELECT
     w.week * 7 - 3 AS week,
     w.eligible_users AS eligible_users,
+    w.idle_users AS idle_users,
     w.converted_users AS converted_users,
     i.rate AS conversion_rate,
     i.low AS low,

@@ -14,6 +14,7 @@
 -- column: timeouts count of these, timed out
 -- column: error_rate ratio errors / events, of the event types that count in error rates;
 --   null without any
+-- column: rated count events of those types: n of the rate
 -- column: error_types count distinct classes of error
 -- column: events count product events
 -- column: last_error unix_ns when the last error happened; where the events of that hour are no
@@ -75,6 +76,7 @@ SELECT
     t.errors AS errors,
     t.timeouts AS timeouts,
     coalesce(e.rated_errors, 0) * 1.0 / nullif(e.rated, 0) AS error_rate,
+    coalesce(e.rated, 0) AS rated,
     t.error_types AS error_types,
     e.events AS events,
     (SELECT max(time) FROM last_errors) AS last_error

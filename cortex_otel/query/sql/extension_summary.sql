@@ -13,6 +13,7 @@
 -- column: completions_accepted count completions accepted
 -- column: errors count errors of the extension
 -- column: error_rate ratio errors / events, of the event types that count in error rates
+-- column: rated count events of those types: n of the rate
 -- column: sessions count sessions in an IDE
 -- column: avg_session_ms ms their mean length; null without sessions
 WITH
@@ -62,6 +63,7 @@ SELECT
     m.completions_accepted AS completions_accepted,
     t.errors AS errors,
     t.rated_errors * 1.0 / nullif(t.rated, 0) AS error_rate,
+    coalesce(t.rated, 0) AS rated,
     n.sessions AS sessions,
     n.avg_session_ms AS avg_session_ms
 FROM totals t CROSS JOIN measures m CROSS JOIN sittings n

@@ -5,8 +5,8 @@
 -- parameter: to_ns
 -- parameter: service
 -- parameter: user_tier
--- parameter: feature text '' event type and feature, like mcp.tool_call:search; empty for the one that
---   was first used last
+-- parameter: feature text '' event type and feature, like mcp.tool_call:search; empty for the one
+--   with the most users
 -- column: day count days since the first use; 0 is that day itself
 -- column: date epoch_day the day
 -- column: feature text the feature
@@ -29,7 +29,7 @@ wanted AS MATERIALIZED (
     SELECT name, min(day) AS first_day, (:to_ns - 1) / 86400000000000 AS last_day
     FROM first_uses
     GROUP BY name
-    ORDER BY min(day) DESC, name
+    ORDER BY count(*) DESC, name
     LIMIT 1
 ),
 dates AS (

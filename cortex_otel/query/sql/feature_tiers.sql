@@ -19,6 +19,7 @@ WITH
 -- with: day_edges
 -- with: named_features
 -- with: counted
+-- with: known_tiers
 tier_segments AS MATERIALIZED (
     SELECT
         segment_key, user_tier,
@@ -84,5 +85,6 @@ FROM ranked r
 JOIN named_features n ON n.feature_key = r.name_key
 JOIN tier_segments t ON t.segment_key = r.tier_key
 LEFT JOIN tier_users a ON a.tier_key = r.tier_key
+LEFT JOIN known_tiers k ON k.user_tier = t.user_tier
 WHERE r.place <= :top
-ORDER BY r.place, t.user_tier
+ORDER BY r.place, coalesce(k.tier_rank, 99), t.user_tier

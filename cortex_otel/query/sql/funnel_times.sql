@@ -18,7 +18,7 @@
 -- parameter: as_of_ns integer 0 what came after it isn't known yet, Unix ns; 0: the end of the range
 --   or the newest event, whichever is later
 -- column: until_ms ms upper end of the bar, inclusive; it begins where the one before ends
--- column: bar text the same in words, as ≤ 3 h
+-- column: bar text the same in words, as 1–3 h
 -- column: users count distinct users
 WITH
 -- with: asked_steps
@@ -39,17 +39,27 @@ bars AS (
 ),
 edges AS (
     SELECT until_s, coalesce(lag(until_s) OVER (ORDER BY until_s), -1) AS after_s FROM bars
+),
+words AS (
+    SELECT
+        until_s,
+        CAST(CASE WHEN until_s % 86400 = 0 THEN until_s / 86400 WHEN until_s % 3600 = 0 THEN until_s / 3600
+                  WHEN until_s % 60 = 0 THEN until_s / 60 ELSE until_s END AS text) AS size,
+        CASE WHEN until_s % 86400 = 0 THEN ' d' WHEN until_s % 3600 = 0 THEN ' h'
+             WHEN until_s % 60 = 0 THEN ' min' ELSE ' s' END AS unit
+    FROM bars
 )
 SELECT
     e.until_s * 1000 AS until_ms,
-    '≤ ' || CASE WHEN e.until_s % 86400 = 0 THEN CAST(e.until_s / 86400 AS text) || ' d'
-                 WHEN e.until_s % 3600 = 0 THEN CAST(e.until_s / 3600 AS text) || ' h'
-                 WHEN e.until_s % 60 = 0 THEN CAST(e.until_s / 60 AS text) || ' min'
-                 ELSE CAST(e.until_s AS text) || ' s' END AS bar,
+    CASE WHEN e.after_s < 0 THEN '≤ ' || u.size || u.unit
+         WHEN a.unit = u.unit THEN a.size || '–' || u.size || u.unit
+         ELSE a.size || a.unit || ' – ' || u.size || u.unit END AS bar,
     count(t.duration) AS users
 FROM edges e
+JOIN words u ON u.until_s = e.until_s
+LEFT JOIN words a ON a.until_s = e.after_s
 LEFT JOIN taken t
     ON t.duration > e.after_s * 1000000000 AND t.duration <= e.until_s * 1000000000
 WHERE EXISTS (SELECT 1 FROM taken)
-GROUP BY e.until_s
+GROUP BY e.until_s, e.after_s, u.size, u.unit, a.size, a.unit
 ORDER BY e.until_s

@@ -11,6 +11,7 @@
 -- column: errors count of these, failed or timed out
 -- column: error_rate ratio errors / events, of the event types that count in error rates
 -- column: rated count events of those types: n of the rate
+-- column: rated_errors count of these, failed or timed out
 -- column: avg_ms ms mean duration of the events that have one
 -- column: timed count events with a duration: n of the mean
 -- column: last_event unix_ns when the latest of them began
@@ -69,6 +70,7 @@ SELECT
     errors AS errors,
     rated_errors * 1.0 / nullif(rated, 0) AS error_rate,
     rated AS rated,
+    rated_errors AS rated_errors,
     duration_ms / nullif(timed, 0) AS avg_ms,
     timed AS timed,
     last_event AS last_event,

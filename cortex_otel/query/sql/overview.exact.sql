@@ -38,6 +38,7 @@ SELECT
     t.events AS events,
     t.errors AS errors,
     t.rated_errors / nullif(t.rated, 0) AS error_rate,
+    coalesce(t.rated, 0) AS rated,
     (SELECT count(DISTINCT user_key) FROM present) AS active_users,
     (SELECT count(*) FROM sessions_in_range
      WHERE segment_key IN (SELECT segment_key FROM chosen_segments)) AS sessions,

@@ -9,6 +9,7 @@
 -- column: errors count of these, failed or timed out
 -- column: error_rate ratio errors / events, of the event types that count in error rates;
 --   null without any
+-- column: rated count events of those types: n of the rate
 -- column: active_users count distinct users who were active
 -- column: sessions count sessions that overlap the range
 -- column: avg_ms ms mean duration of the events that have one
@@ -45,6 +46,7 @@ SELECT
     t.events AS events,
     t.errors AS errors,
     t.rated_errors * 1.0 / nullif(t.rated, 0) AS error_rate,
+    coalesce(t.rated, 0) AS rated,
     (SELECT count(DISTINCT user_key) FROM present) AS active_users,
     (SELECT count(*) FROM sessions_in_range
      WHERE segment_key IN (SELECT segment_key FROM chosen_segments)) AS sessions,

@@ -8,6 +8,7 @@
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
 -- column: error_rate ratio errors / events, of the event types that count in error rates
+-- column: rated count events of those types: n of the rate
 -- column: users count distinct users
 WITH
 -- with: counted
@@ -35,6 +36,7 @@ SELECT
     t.events AS events,
     t.errors AS errors,
     t.rated_errors * 1.0 / nullif(t.rated, 0) AS error_rate,
+    t.rated AS rated,
     coalesce(p.users, 0) AS users
 FROM totals t LEFT JOIN people p ON p.service = t.service
 ORDER BY t.events DESC, t.service

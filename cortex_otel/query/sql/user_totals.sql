@@ -11,6 +11,7 @@
 -- column: events count product events, weighted by sampling
 -- column: errors count of these, failed or timed out
 -- column: error_rate ratio errors / events, of the event types that count in error rates
+-- column: rated count events of those types: n of the rate
 -- column: active_days count calendar days on which they were active
 -- column: tools count distinct tools called
 -- column: sessions count sessions that overlap the range
@@ -55,6 +56,7 @@ SELECT
     t.events AS events,
     t.errors AS errors,
     t.rated_errors / nullif(t.rated, 0) AS error_rate,
+    coalesce(t.rated, 0) AS rated,
     t.active_days AS active_days,
     t.tools AS tools,
     n.sessions AS sessions,

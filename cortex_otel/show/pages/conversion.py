@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cortex_otel.locale import N_
 from cortex_otel.show.pages.declaration import Page, Panel
-from cortex_otel.show.pages.shared import ANALYTICS, NO_USERS, USER_LINK
+from cortex_otel.show.pages.shared import ANALYTICS, NO_USERS, USER_LINK, WHO_CONVERTS
 
 __all__ = ["PAGE"]
 
@@ -31,12 +31,14 @@ PAGE = Page(
         Panel(
             id="total", question="conversion_total", draw="cards",
             values=("conversion_rate", "low", "high", "converted_users", "eligible_users",
-                    "pending_users"),
+                    "idle_users", "pending_users"),
             empty=NO_USERS, wide=True,
         ),
         Panel(
             id="weeks", question="conversion", draw="intervals", x="week",
-            values=("conversion_rate", "low", "high", "eligible_users"), empty=NO_USERS,
+            values=("conversion_rate", "low", "high", "eligible_users", "idle_users",
+                    "pending_users"),
+            empty=NO_USERS, wide=True, note=WHO_CONVERTS,
         ),
         Panel(
             id="left", question="funnel_users", draw="table", links=USER_LINK, limit=200,

@@ -76,6 +76,8 @@ class Panel:
     """Column → page it leads to (a page's id, or ``trace``), with the row's value as filter."""
     wide: bool = False
     """Takes the whole width."""
+    note: str = ""
+    """What must be known to read it, in English; shown below the drawing."""
     empty: str = ""
     """What would fill the panel, in English; shown where it has no rows."""
 

@@ -28,7 +28,8 @@ PAGE = Page(
         ),
         Panel(
             id="places", question="error_places", draw="table",
-            links={"event_type": "errors", "tool_name": "errors"}, limit=50, empty=NO_ERRORS,
+            links={"event_type": "errors", "tool_name": "errors"}, limit=50, wide=True,
+            empty=NO_ERRORS,
         ),
         Panel(
             id="log", question="errors", draw="table",

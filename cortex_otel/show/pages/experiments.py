@@ -31,7 +31,7 @@ PAGE = Page(
         Panel(
             id="differences", question="experiment_arms", draw="intervals", x="arm",
             values=("difference", "difference_low", "difference_high"), target=0.0,
-            title=N_("Conversion beside the control"), wide=True, empty=_NO_FLAGS,
+            title=N_("Conversion compared with the control"), wide=True, empty=_NO_FLAGS,
         ),
         Panel(
             id="retention", question="experiment_arms", draw="intervals", x="arm",
@@ -43,7 +43,7 @@ PAGE = Page(
             id="retention_differences", question="experiment_arms", draw="intervals", x="arm",
             values=("retention_difference", "retention_difference_low",
                     "retention_difference_high"),
-            target=0.0, title=N_("Retention beside the control"), wide=True, empty=_NO_FLAGS,
+            target=0.0, title=N_("Retention compared with the control"), wide=True, empty=_NO_FLAGS,
         ),
         Panel(
             id="checks", question="experiment_checks", draw="table", wide=True, empty=_NO_FLAGS,

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from cortex_otel.locale import N_
 from cortex_otel.show.pages.declaration import Page, Panel
-from cortex_otel.show.pages.shared import ERROR_LINKS, NO_ERRORS, NO_EXTENSION, USER_LINK
+from cortex_otel.show.pages.shared import (
+    ERROR_LINKS,
+    NO_ERRORS,
+    NO_EXTENSION,
+    ONLY_INSTALLED,
+    USER_LINK,
+)
 
 __all__ = ["PAGE"]
 
@@ -32,7 +38,7 @@ PAGE = Page(
         ),
         Panel(
             id="installs", question="installs", draw="pie", x="state", values=("users",),
-            empty=NO_EXTENSION,
+            empty=NO_EXTENSION, note=ONLY_INSTALLED,
         ),
         Panel(
             id="inactive", question="inactive_users", draw="table", links=USER_LINK, limit=200,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cortex_otel.locale import N_
 from cortex_otel.semconv import TARGETS
 from cortex_otel.show.pages.declaration import Page, Panel
-from cortex_otel.show.pages.shared import ANALYTICS
+from cortex_otel.show.pages.shared import ANALYTICS, WHO_CONVERTS
 
 __all__ = ["PAGE"]
 
@@ -47,6 +47,7 @@ PAGE = Page(
             values=("conversion_rate",), parameters={"period": "weekly"},
             title=N_("Conversion by week of the first event"), wide=True,
             empty=N_("Users whose first 30 days are over fill this: it is too early to say."),
+            note=WHO_CONVERTS,
         ),
     ),
 )  # fmt: skip

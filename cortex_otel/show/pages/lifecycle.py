@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from cortex_otel.locale import N_
 from cortex_otel.show.pages.declaration import Page, Panel
-from cortex_otel.show.pages.shared import ANALYTICS, NO_EXTENSION, NO_USERS, USER_LINK
+from cortex_otel.show.pages.shared import (
+    ANALYTICS,
+    NO_EXTENSION,
+    NO_USERS,
+    ONLY_INSTALLED,
+    USER_LINK,
+)
 
 __all__ = ["PAGE"]
 
@@ -33,7 +39,7 @@ PAGE = Page(
         ),
         Panel(
             id="installs", question="installs", draw="pie", x="state", values=("users",),
-            empty=NO_EXTENSION,
+            empty=NO_EXTENSION, note=ONLY_INSTALLED,
         ),
         Panel(
             id="session_length", question="session_length", draw="lines", x="day",

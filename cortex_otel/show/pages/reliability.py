@@ -24,6 +24,11 @@ PAGE = Page(
             values=("outcome", "problem", "verdict", "users_with", "users_without", "rate_with",
                     "rate_without", "difference", "difference_low", "difference_high"),
             title=N_("Rates with and without"), empty=NO_USERS,
+            note=N_(
+    "The rates are as counted. The difference is adjusted: it compares users who were equally "
+    "active, and the verdict goes by it. Active users meet more failures and convert "
+    "more, so the two may disagree."
+),
         ),
         Panel(
             id="costly", question="costly_errors", draw="table", wide=True, limit=50,

@@ -17,8 +17,10 @@ __all__ = [
     "NO_FEATURES",
     "NO_SEARCHES",
     "NO_USERS",
+    "ONLY_INSTALLED",
     "OPERATION",
     "USER_LINK",
+    "WHO_CONVERTS",
 ]
 
 #: The group of pages for asking, in the navigation.
@@ -40,7 +42,17 @@ NO_USERS = N_(
 )
 NOTHING_OF_THEM = N_("There is nothing of this user in this range: choose a longer one.")
 NO_EXTENSION = N_("Events of the IDE extension fill this: it sends them to cortex-otel serve.")
+#: Beside who was active in the extension, which are more where it was installed before.
+ONLY_INSTALLED = N_(
+    "Only of users whose installation was recorded. Who is active and installed the extension "
+    "before anything was recorded, or with recording off, isn't among them."
+)
 NO_FEATURES = N_("Tool calls, clicks and other uses of features fill this, with a user id.")
+WHO_CONVERTS = N_(
+    "Eligible is everyone who began without paying and whose window is over, also those who only "
+    "installed the extension (never active): many of them in a week, and its rate is low. Pending "
+    "users are still inside their window and in no rate."
+)
 NO_SEARCHES = N_("events.search_context(…) fills this, as soon as a search is made.")
 NO_ERRORS = N_("No failures with these filters: nothing to do here.")
 

@@ -294,6 +294,7 @@ class _Writer:
         text = self._(
             "Of {eligible_users} users who began unpaid in these 13 weeks, 30 days or more ago, "
             "{converted_users} came to pay: {conversion_rate} (95 % interval {low} to {high})."
+            " Never active, having only installed the extension, say: {idle_users} of them."
             " Still within their 30 days: {pending_users}."
         )
         return self._said(text, dict(row), "conversion_total")

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from cortex_otel.show.changes import Change
     from cortex_otel.show.report.weeks import Week
 
-__all__ = ["ASKED", "Answer", "Facts", "Row", "gather", "steps"]
+__all__ = ["ASKED", "Answer", "Facts", "Row", "WeekBeforeError", "gather", "steps"]
+
+_HOUR_NS = 3_600 * 10**9
 
 Row = dict[str, Any]
 
@@ -119,6 +121,10 @@ class Facts:
         return not self.answers["totals"].row.get("events")
 
 
+class WeekBeforeError(RangeError):
+    """A week that was over before anything was recorded."""
+
+
 def steps() -> int:
     """How often :func:`gather` tells that it got on."""
     return len(ASKED) + 1
@@ -141,7 +147,7 @@ def gather(
         got_on: called :func:`steps` times.
 
     Raises:
-        RangeError: the week hasn't begun.
+        RangeError: the week hasn't begun, or was over before anything was recorded.
         QueryError, StoreError: from the runner.
     """
     from_ns, end_ns = week.start(zone), week.end(zone)
@@ -149,6 +155,12 @@ def gather(
         raise RangeError(
             N_("{week} hasn't begun: a report is of this week or an earlier one"), week=week.name
         )
+    first_hour = connection.execute("SELECT min(hour) FROM rollup_hour").get
+    if first_hour is not None and end_ns <= first_hour * _HOUR_NS:
+        raise WeekBeforeError(
+            N_("nothing was recorded before {day}: a report of {week} would be empty"),
+            day=zone.day_of(first_hour * _HOUR_NS).isoformat(), week=week.name,
+        )  # fmt: skip
     to_ns = min(end_ns, now_ns)
     answers: dict[str, Answer] = {}
     with _snapshot(connection):

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the annotations
 
 from cortex_otel.locale import N_, texts
@@ -42,16 +42,31 @@ __all__ = ["add_to"]
 _TIME_LIMIT_MS = 1000
 
 
+def _no_flag(value: object) -> object:
+    """``value``, unless it is true or false, which would be 1 or 0.
+
+    Raises:
+        ValueError: it is.
+    """
+    if isinstance(value, bool):
+        raise ValueError  # noqa: TRY004 - what pydantic takes
+    return value
+
+
+_Float = Annotated[float, BeforeValidator(_no_flag)]
+_Int = Annotated[int, BeforeValidator(_no_flag)]
+
+
 class NewRules(BaseModel):
     """Thresholds to save; what is left out stays as it is."""
 
     model_config = ConfigDict(extra="forbid")
 
-    error_rate: Annotated[float | None, Field(description="Share of failed events.")] = None
-    response_ms: Annotated[float | None, Field(description="Average duration; ms.")] = None
-    window_minutes: Annotated[int | None, Field(description="That both are of.")] = None
-    min_events: Annotated[int | None, Field(description="In it; fewer are too few.")] = None
-    disk_free_mb: Annotated[int | None, Field(description="Less than that is nearly full.")] = None
+    error_rate: Annotated[_Float | None, Field(description="Share of failed events.")] = None
+    response_ms: Annotated[_Float | None, Field(description="Average duration; ms.")] = None
+    window_minutes: Annotated[_Int | None, Field(description="That both are of.")] = None
+    min_events: Annotated[_Int | None, Field(description="In it; fewer are too few.")] = None
+    disk_free_mb: Annotated[_Int | None, Field(description="Less than that is nearly full.")] = None
     rules: Annotated[list[Annotated[str, Field(max_length=64)]] | None, Field(max_length=20)] = None
     services: Annotated[
         list[Annotated[str, Field(max_length=64)]] | None, Field(max_length=100)

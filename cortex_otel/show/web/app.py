@@ -144,7 +144,7 @@ async def _on_error(request: Request, error: Exception) -> Response:
     """The response to a request that failed, as JSON or as a page."""
     match error:
         case RequestValidationError():
-            known: ApiError | None = bad_parameter(error.errors())
+            known: ApiError | None = bad_parameter(error.errors(), _fields(request))
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
             known = ApiError(
                 HTTPStatus.METHOD_NOT_ALLOWED,
@@ -160,6 +160,13 @@ async def _on_error(request: Request, error: Exception) -> Response:
     if known is None:
         raise error  # a bug of ours: the gate responds
     return _answer(request, known)
+
+
+def _fields(request: Request) -> list[str]:
+    """What the body of this route has, in the order of its model."""
+    body = getattr(request.scope.get("route"), "body_field", None)
+    model = getattr(getattr(body, "field_info", None), "annotation", None)
+    return list(getattr(model, "model_fields", ()))
 
 
 def _allowed(error: HTTPException) -> str:

@@ -207,6 +207,7 @@ def answer(
         "incomplete": incomplete(result, language),
         "sampling": sampling_of(result),
         "sampled": sampling_note(result, language),
+        "recorded_from": _recorded_from(connection, time_range.zone),
         "kept": kept(result, time_range.zone, language),
         "unfiltered": [
             name for name in page.filters
@@ -214,6 +215,12 @@ def answer(
             and _is_set(query, name) and (name in panel.parameters or not question.accepts(name))
         ],
     }  # fmt: skip
+
+
+def _recorded_from(connection: apsw.Connection, zone: Zone) -> str | None:
+    """The start of the first hour of which anything is known."""
+    hour = connection.execute("SELECT min(hour) FROM rollup_hour").get
+    return None if hour is None else zone.iso(hour * _HOUR_NS)
 
 
 def rows_of(result: Result, zone: Zone) -> list[list[Value]]:
@@ -358,6 +365,9 @@ def _empty(
     else:
         # Other panels have data: only this kind is missing.
         reason, message = "empty_kind", _("Nothing of this kind was recorded in this range")
+        if panel.draw == "sentence" and hint:
+            # An answer that can't be given yet says so itself.
+            message, hint = hint, ""
     return {"reason": reason, "message": message, "hint": hint}
 
 

@@ -79,7 +79,7 @@ _BAD = {
     ),
     "body": (
         "bad_body",
-        N_("the body must be one JSON object, with name, steps and what else a funnel has"),
+        N_("the body must be one JSON object: {fields}"),
     ),
     "limit": ("bad_limit", N_("{value} isn't a valid number of rows: use 1 to {most}")),
     "trace_id": ("bad_trace", N_("{value} isn't a trace id: use 32 of 0-9 and a-f")),
@@ -347,8 +347,13 @@ def range_of(query: RangeQuery, default_zone: Zone, *, own: str = "") -> Range:
     )
 
 
-def bad_parameter(errors: Iterable[Any]) -> ApiError:
-    """The first of pydantic's errors, as an error of the API."""
+def bad_parameter(errors: Iterable[Any], fields: Iterable[str] = ()) -> ApiError:
+    """The first of pydantic's errors, as an error of the API.
+
+    Args:
+        errors: as FastAPI collects them.
+        fields: of the body that the route takes, for one that isn't an object.
+    """
     error = next(iter(errors))
     # Of one in a list, what is wrong is the list.
     field = next((part for part in error["loc"][1:] if isinstance(part, str)), "body")
@@ -363,7 +368,7 @@ def bad_parameter(errors: Iterable[Any]) -> ApiError:
         return ApiError(HTTPStatus.BAD_REQUEST, "missing", N_("{field} is missing"), field=field)
     if field == "cursor":
         return bad_cursor()
-    return _bad(field, error.get("input"))
+    return _bad(field, error.get("input"), ", ".join(fields))
 
 
 def _moment(chosen: Zone, field: str, text: str) -> int:
@@ -373,7 +378,7 @@ def _moment(chosen: Zone, field: str, text: str) -> int:
         raise _bad(field, text) from None
 
 
-def _bad(field: str, value: object) -> ApiError:
+def _bad(field: str, value: object, fields: str = "") -> ApiError:
     if own := of_pages().get(field):
         return bad_own(own, value)
     code, message = _BAD.get(field, _BAD_OTHER)
@@ -385,4 +390,5 @@ def _bad(field: str, value: object) -> ApiError:
         value=shown(value),
         allowed=", ".join(TIERS),
         most=MAX_EVENTS,
+        fields=fields,
     )

@@ -166,6 +166,9 @@ class PanelAnswer(_Answer):
     previous: Previous | None
     empty: Empty | None
     incomplete: str | None = Field(description="Says that the last period is not over.")
+    recorded_from: str | None = Field(
+        description="The first hour of which anything is known, ISO 8601: what was before isn't 0."
+    )
     kept: str | None = Field(description="Says from when on what this reads is kept.")
     sampled: str | None = Field(description="Says how good numbers of sampled events are.")
     unfiltered: list[str] = Field(description="Filters that are set and don't count here.")

@@ -221,6 +221,7 @@ def _panel(panel: Panel, language: str) -> dict[str, Any]:
         "wide": panel.wide or panel.draw == "cards",
         "since": panel.since,
         "empty": texts(language).gettext(panel.empty),
+        "note": texts(language).gettext(panel.note) if panel.note else "",
     }
 
 

@@ -203,7 +203,7 @@ json.dump([sys.argv[2:], json.load(sys.stdin), kept], open(sys.argv[1], "w"))
 @pytest.mark.system
 def test_a_program_gets_the_message_and_no_secret(tmp_path, monkeypatch):
     for name in ("CORTEX_OTEL_SLACK_WEBHOOK_URL", "CORTEX_OTEL_SLACK_WEBHOOK",
-                 "CORTEX_OTEL_USER_HASH_KEY"):  # fmt: skip
+                 "CORTEX_OTEL_USER_HASH_KEY", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD"):  # fmt: skip
         monkeypatch.setenv(name, f"https://hooks.example/{SECRET}")
     there = tmp_path / "got.json"
     hostile = "$(touch hacked); `touch hacked` && touch hacked"
@@ -214,7 +214,12 @@ def test_a_program_gets_the_message_and_no_secret(tmp_path, monkeypatch):
     assert content["state"] == environment["CORTEX_ALERT_STATE"] == "firing"
     assert content["text"] == environment["CORTEX_ALERT_TEXT"]
     assert SECRET not in there.read_text()
+    allowed = {"HOME", "LANG", "LANGUAGE", "PATH", "TMPDIR", "TZ", "USER"}
     assert "PATH" in environment
+    # The interpreter sets its own locale.
+    assert {
+        name for name in environment if not name.startswith(("LC_", "CORTEX_ALERT_"))
+    } <= allowed
 
 
 @pytest.mark.system

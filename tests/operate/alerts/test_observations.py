@@ -86,6 +86,15 @@ def test_the_number_is_that_of_the_catalogue_for_the_same_range(store):
     assert {each.subject for each in only} == {"web"}
 
 
+def test_a_rate_is_told_with_the_events_that_it_is_of(store):
+    write, reader = store
+    flags = SERIES._replace(event_type="feature_flag.evaluation", tool_name="", feature="")
+    write(*calls(200), *calls(50, series=FAILED, first=300), *calls(50, series=flags, first=400),
+          *calls(7, series=flags._replace(result="error"), first=500))  # fmt: skip
+    seen = by_rule(observations.health(reader, RULES, time.time_ns()))["error_rate", "mcp"]
+    assert (seen.value, seen.detail["errors"], seen.detail["events"]) == (0.2, 50, 250)
+
+
 def test_too_few_are_no_alert(store):
     write, reader = store
     write(*calls(9, series=FAILED, duration_ms=9000))

@@ -254,5 +254,5 @@ def test_the_command_line(home, catch, started):
     assert done.stdout == "잘못된 것이 없으며, 지난 30일 동안에도 없었습니다.\n"
     (home / "alerts.toml").write_text("error_rate = 7", encoding="utf-8")
     done = command(home, "alerts")
-    assert "alerts.toml, line 1: error_rate makes no sense" in done.stderr
+    assert "alerts.toml, line 1: the value of error_rate is invalid" in done.stderr
     assert Path(home, "alerts.toml").read_text(encoding="utf-8") == "error_rate = 7"

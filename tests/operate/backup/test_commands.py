@@ -96,7 +96,12 @@ def test_a_new_key(site, run):
         (["backup"], {"CORTEX_OTEL_BACKUP_TARGET": ""}, 2, "no target: set CORTEX_OTEL_BACKUP_T"),
         (["restore"], {"CORTEX_OTEL_BACKUP_TARGET": ""}, 2, "no target: set CORTEX_OTEL_BACKUP_T"),
         (["backup"], {"CORTEX_OTEL_BACKUP_TARGET": "/nowhere/at/all"}, 1, "no directory at"),
-        (["backup"], {"CORTEX_OTEL_BACKUP_TARGET": "relative"}, 2, "CORTEX_OTEL_BACKUP_TARGET"),
+        (
+            ["backup"],
+            {"CORTEX_OTEL_BACKUP_TARGET": "rel-SECRET"},
+            2,
+            "[hidden] is not valid: it is a relative path",
+        ),
         (
             ["backup"],
             {"CORTEX_OTEL_BACKUP_RECIPIENTS": "age1" + "q" * 58},

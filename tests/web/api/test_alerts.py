@@ -98,6 +98,8 @@ def test_thresholds_are_saved(admin, place):
         ({"services": ["a b"]}, 400, "bad_alert_rules"),
         ({"min_events": 3}, 409, "set_by_environment"),
         ({"error_rate": "much"}, 400, None),
+        ({"error_rate": True}, 400, None),
+        ({"min_events": False}, 400, None),
         ({"slack_webhook_url": "https://elsewhere.example"}, 400, None),
         ({"command": ["rm"]}, 400, None),
     ],
@@ -110,6 +112,12 @@ def test_what_makes_no_sense_or_isnt_its_business_changes_nothing(admin, place, 
     assert code is None or answer.json()["error"]["code"] == code
     assert answer.json()["error"]["message"]
     assert (place / "alerts.toml").read_text(encoding="utf-8") == before
+
+
+def test_a_body_that_is_no_object_hears_what_a_rule_has(admin):
+    message = admin.post(f"{PATH}/rules", json=[]).json()["error"]["message"]
+    assert "error_rate" in message
+    assert "steps" not in message
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ KEYS = {
     "page", "panel", "question", "title", "about", "draw", "x", "values", "split", "target",
     "stacked", "links", "wide", "range", "columns", "rows", "previous", "exact", "truncated",
     "next", "elapsed_ms", "empty", "incomplete", "unfiltered", "widened", "sentence", "trend",
-    "leads_to", "kept", "kept_from", "sampled", "sampling",
+    "leads_to", "kept", "kept_from", "recorded_from", "sampled", "sampling",
 }  # fmt: skip
 
 

@@ -47,6 +47,8 @@ def panel_of(panel: Panel, context: Context) -> PanelBuilder:
     _ = texts(language).gettext
     builder.title(panel.title_in(language))
     about = question.about_in(language)
+    if panel.note:
+        about += f" {_(panel.note)}"
     if kept.depends_on_events(panel):
         about += f"\n\n${{{kept.VARIABLE}}}"
     builder.description(about)

@@ -13,7 +13,7 @@ const FIELDS = [
   { key: "error_rate", title: N_("Error rate above, %"), min: 0.1, max: 100, scale: 100 },
   { key: "response_ms", title: N_("Average response above, ms"), min: 1, max: 3_600_000 },
   { key: "window_minutes", title: N_("Of the last, minutes"), min: 1, max: 60 },
-  { key: "min_events", title: N_("With at least so many events"), min: 1, max: 1_000_000 },
+  { key: "min_events", title: N_("Only with at least this many events"), min: 1, max: 1_000_000 },
   { key: "disk_free_mb", title: N_("Disk: less free than, MB"), min: 1, max: 10_000_000 },
 ];
 

@@ -39,6 +39,8 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 export const NONE = "–";
+/** Below it a p-value says no more. */
+const LEAST = 0.001;
 
 /** Milliseconds since 1970 of the wall-clock time in `iso`, ignoring its offset. */
 export function wall(iso) {
@@ -157,7 +159,7 @@ export function value(raw, unit, { long = false } = {}) {
     case "factor":
       return factor(raw);
     case "number":
-      return three.format(raw);
+      return raw > 0 && raw < LEAST ? `< ${LEAST}` : three.format(raw);
     case "ms":
       return withUnit(...duration(raw));
     case "unix_ns":
@@ -167,8 +169,18 @@ export function value(raw, unit, { long = false } = {}) {
     case "flag":
       return raw ? _("Yes") : _("No");
     default:
-      return raw === "" ? _("(unnamed)") : String(word(raw));
+      return raw === "" ? _("(unnamed)") : spelt(String(word(raw)));
   }
+}
+
+// What questions compose: a step that is a tier, a bar of a histogram of times.
+const SPAN = /^(≤ )?(\d+)( (s|min|h|d))?( ?– ?\d+)? ?(s|min|h|d)?$/;
+const SPAN_UNITS = { s: _("s"), min: _("min"), h: _("h"), d: _("d") };
+
+function spelt(text) {
+  if (text.startsWith("tier:")) return _("Tier: {tier}", { tier: word(text.slice(5)) });
+  if (!/\d (s|min|h|d)$/.test(text) || !SPAN.test(text)) return text;
+  return text.replace(/ (s|min|h|d)\b/g, (_all, unit) => ` ${SPAN_UNITS[unit]}`);
 }
 
 /** The same, short enough for an axis. */

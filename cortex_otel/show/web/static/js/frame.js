@@ -41,14 +41,21 @@ export class Frame {
   marks(answer) {
     say(this.#element.querySelector("[data-about-text]"), answer.about);
     const mark = this.#element.querySelector("[data-mark]");
-    mark.hidden = !answer.incomplete;
+    // Cards have no heading that the mark could stand beside: below them it is said in full.
+    const isCards = answer.draw === "cards";
+    mark.hidden = !answer.incomplete || isCards;
     say(mark, _("incomplete"));
     mark.title = answer.incomplete ?? "";
     const words = [];
+    const isEmpty = Boolean(answer.empty) || !answer.rows.length;
+    if (this.#config.note && !isEmpty) words.push(this.#config.note);
+    if (answer.incomplete && isCards && !isEmpty) words.push(answer.incomplete);
     // A sentence says itself what time it is about.
-    if (this.#config.since && answer.draw !== "sentence") words.push(_("Always {range}", { range: format.range(answer.range) }));
+    if (this.#config.since && answer.draw !== "sentence") words.push(_("Its own range: {range}", { range: format.range(answer.range) }));
     if (answer.truncated && !answer.next) {
-      const count = format.number(answer.rows.length);
+      // A ranking adds up rows of the same name.
+      const shown = answer.draw === "ranking" ? this.body.querySelectorAll("tbody tr").length : answer.rows.length;
+      const count = format.number(shown);
       words.push(_("The first {count} rows; the export has more", { count }));
     }
     if (answer.kept) words.push(answer.kept);

@@ -29,6 +29,9 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     button.textContent = _("Copied");
   });
 }
+// Where the navigation is a row that scrolls, the current page may be out of it.
+const [pages, current] = [document.querySelector(".side nav"), document.querySelector(".side nav a[aria-current]")];
+if (current) pages.scrollLeft = current.offsetLeft - (pages.clientWidth - current.offsetWidth) / 2;
 for (const panel of panels) panel.load();
 address.onChange(() => {
   for (const panel of panels) panel.load();

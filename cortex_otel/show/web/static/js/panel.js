@@ -170,7 +170,7 @@ export class Panel {
   #empty(answer) {
     const { message = _("Nothing was recorded in this range"), hint = "", reason = "" } = answer.empty ?? {};
     const clear = reason === "empty_filtered" ? [_("Clear the filters"), filters.clear] : null;
-    this.#frame.state("empty", message, hint || this.#config.empty, clear, reason);
+    this.#frame.state("empty", message, hint || (message === this.#config.empty ? "" : this.#config.empty), clear, reason);
   }
 
   // Nothing is requested while the page is hidden or live updates are paused.

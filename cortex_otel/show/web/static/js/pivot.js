@@ -15,7 +15,8 @@ export function columnIndex(answer, name) {
  * value or null for each category; `partial` is true for each category whose period isn't over;
  * `counts` is the number of values in each category, or null if unknown.
  *
- * Days and hours without a row are on the axis too: as 0 in counts, as a gap in measurements.
+ * Days and hours without a row are on the axis too: as 0 in counts, as a gap in measurements, and
+ * before anything was recorded.
  */
 export function pivot(answer) {
   const at = (name) => columnIndex(answer, name);
@@ -33,6 +34,10 @@ export function pivot(answer) {
   const partial = categories.map(() => false);
   const nIndex = splitIndex < 0 ? at("n") : -1;
   const counts = nIndex < 0 || values.includes("n") ? null : categories.map(() => null);
+  const begins = answer.recorded_from ? wall(answer.recorded_from) : Number.NEGATIVE_INFINITY;
+  const isTime = xUnit === "epoch_day" || xUnit === "unix_ns";
+  const length = xUnit === "epoch_day" ? DAY : HOUR;
+  const nothing = categories.map((each) => (isTime && wall(each) + length <= begins ? null : 0));
   const found = new Map();
   for (const row of answer.rows) {
     const slot = position.get(row[xIndex]);
@@ -52,7 +57,7 @@ export function pivot(answer) {
           key,
           name: splitIndex >= 0 ? key : column.title || value,
           unit: column.unit,
-          points: categories.map(() => (ADDS_UP.has(column.unit) ? 0 : null)),
+          points: ADDS_UP.has(column.unit) ? [...nothing] : categories.map(() => null),
         });
       }
       const { points } = found.get(key);

@@ -16,6 +16,8 @@ export function intervals(body, answer) {
     control,
     column.unit,
   );
+  const pendingAt = columnIndex(answer, "pending_users");
+  const isOpen = (row) => pendingAt >= 0 && row[pendingAt] > 0;
   const label = (raw, index) => format.cell(answer.columns[index], raw);
   const heading = (index, name = answer.columns[index].title) =>
     h("th", { scope: "col", class: "num", title: answer.columns[index].meaning }, name);
@@ -42,16 +44,17 @@ export function intervals(body, answer) {
       answer.rows.map((row) => {
         const known = row[low] !== null && row[high] !== null;
         const clear = known && control !== null && (row[low] > control || row[high] < control);
+        const open = isOpen(row);
         return h(
           "tr",
-          {},
+          { title: open ? _("not complete yet") : null },
           h(
             "th",
             { scope: "row", class: "text" },
             linked(answer, answer.x, row[nameAt], label(row[nameAt], nameAt)),
           ),
           splitAt >= 0 && h("td", { class: "text" }, label(row[splitAt], splitAt)),
-          h("td", { class: "range" }, whisker(scale, control, [row[low], row[estimate], row[high]], clear)),
+          h("td", { class: open ? "range pending" : "range" }, open && h("span", { class: "sr-only" }, _("not complete yet")), whisker(scale, control, [row[low], row[estimate], row[high]], clear)),
           h("td", { class: "num" }, h("b", {}, format.value(row[estimate], column.unit))),
           h(
             "td",
@@ -68,7 +71,13 @@ export function intervals(body, answer) {
   const unknown = answer.rows.some((row) => row[low] === null || row[high] === null);
   const scroll = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": answer.title }, table);
   const note = _("{none}: too few to say, or nothing to compare with", { none: format.NONE });
-  body.replaceChildren(...(unknown ? [scroll, h("p", { class: "scale" }, note)] : [scroll]));
+  const open = answer.rows.some(isOpen);
+  const key = [
+    open && h("i", { class: "box pending", "aria-hidden": "true" }),
+    open && h("span", {}, _("not complete yet")),
+    unknown && h("span", {}, note),
+  ].filter(Boolean);
+  body.replaceChildren(...(key.length ? [scroll, h("p", { class: "scale" }, key)] : [scroll]));
 }
 
 

@@ -12,10 +12,10 @@ export function hidden(body) {
   return hiddenIn.get(body);
 }
 
-/** Show `series` (`{name, variable}`, the colour's variable); `redraw` is called after a change. */
-export function legend(body, series, redraw) {
+/** Show `series` (`{name, variable}`, the colour's variable); `redraw` is called after a change. One alone needs none, unless its name is `needed`. */
+export function legend(body, series, redraw, needed = false) {
   let list = body.querySelector(":scope > .legend");
-  if (series.length < 2) {
+  if (series.length < (needed ? 1 : 2)) {
     list?.remove();
     return;
   }

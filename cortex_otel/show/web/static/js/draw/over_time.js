@@ -27,6 +27,7 @@ export async function overTime(body, answer, kind) {
     body,
     data.series.map(({ name }, index) => ({ name, variable: variables[index] })),
     redraw,
+    Boolean(answer.split),
   );
   await redraw();
   walk(place, data.categories.length, (index) => {
@@ -79,6 +80,7 @@ function option(answer, data, variables, kind, off) {
       .filter(({ name }) => !off.has(name))
       .flatMap((each) => each.points.map((point) => point ?? 0)),
   );
+  const step = timeStep(unit, highest, answer.stacked);
   return {
     grid: { left: 6, right: 14, top: 14, bottom: 4, outerBoundsMode: "same" },
     legend: {
@@ -102,14 +104,16 @@ function option(answer, data, variables, kind, off) {
       axisLabel: {
         color: colour("muted"),
         hideOverlap: true,
+        alignMinLabel: kind === "line" ? "left" : null,
+        alignMaxLabel: kind === "line" ? "right" : null,
         formatter: (raw, index) => tick(raw, index, data),
       },
     },
     yAxis: {
       type: "value",
       min: 0,
-      max: unit === "ratio" && highest > 0.5 ? 1 : null,
-      interval: unit === "ratio" && highest > 0.5 ? 0.25 : undefined,
+      max: unit === "ratio" && highest > 0.5 ? 1 : step ? Math.ceil(highest / step) * step : null,
+      interval: unit === "ratio" && highest > 0.5 ? 0.25 : step,
       minInterval: unit === "count" ? 1 : 0,
       splitNumber: 4,
       axisLabel: { color: colour("muted"), formatter: (value) => format.brief(value, unit) },
@@ -117,6 +121,16 @@ function option(answer, data, variables, kind, off) {
     },
     series,
   };
+}
+
+// Hours and minutes aren't counted in tens.
+const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400].map(
+  (seconds) => seconds * 1000,
+);
+
+function timeStep(unit, highest, stacked) {
+  if (unit !== "ms" || stacked || highest < TIME_STEPS[0]) return undefined;
+  return TIME_STEPS.find((step) => highest / step <= 4);
 }
 
 function tick(raw, index, data) {

@@ -1,4 +1,4 @@
-// A ranking: a table with a bar in each row, longest first; needs no separate data table.
+// A ranking: a table with a bar in each row, in the order of the answer; needs no separate data table.
 import { _ } from "../client.js";
 import { h } from "../dom.js";
 import * as format from "../format.js";
@@ -66,7 +66,8 @@ function meter(share, variable) {
   return element;
 }
 
-// Rows with the same name (by tier, say) are added up into one bar if their values are additive.
+// Rows with the same name (by tier, say) are added up into one bar if their values are additive; the
+// longest is first then. Other rows come in their order: of size, or of time.
 function grouped(rows, nameAt, columns) {
   const additive = columns.every(({ column }) => ADDS_UP.has(column.unit));
   if (!additive)
@@ -79,5 +80,6 @@ function grouped(rows, nameAt, columns) {
       values.map((sum, index) => sum + (row[columns[index].index] ?? 0)),
     );
   }
-  return [...sums].map(([raw, values]) => ({ raw, values })).sort((a, b) => b.values[0] - a.values[0]);
+  const found = [...sums].map(([raw, values]) => ({ raw, values }));
+  return found.length === rows.length ? found : found.sort((a, b) => b.values[0] - a.values[0]);
 }
