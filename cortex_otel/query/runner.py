@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import apsw
 
-from cortex_otel.locale import N_
 from cortex_otel.query import analysis, sampling
-from cortex_otel.query.catalogue import COMMON_PARAMETERS, expanded
+from cortex_otel.query.catalogue import expanded
 from cortex_otel.query.errors import QueryError, QueryParameterError, QueryTimeoutError
 from cortex_otel.query.kept import kept_from
+from cortex_otel.query.parameter_values import Value, values_of
 from cortex_otel.query.seen import check_names
-from cortex_otel.query.zones import zone
 from cortex_otel_exporters.sqlite.reader import store_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from cortex_otel.query.catalogue import Column, Parameter, Question
+    from cortex_otel.query.catalogue import Column, Question
 
 __all__ = [
     "EXACT_EVENTS",
@@ -37,8 +34,6 @@ __all__ = [
     "run",
     "stream",
 ]
-
-Value = int | float | str | None
 
 #: A range with at most this many events is answered from the events themselves, if the question has
 #: an exact variant: sorting that many takes about 50 ms.
@@ -166,7 +161,7 @@ def run(
         row_limit = question.limit
     # One row more than the limit shows whether there are more.
     bound = {"row_limit": row_limit + 1} if question.accepts("row_limit") else {}
-    values = _values(question, {**bound, **(parameters or {})})
+    values = values_of(question, {**bound, **(parameters or {})})
     _prepare(connection, question, values, time_limit_ms)
     started = time.monotonic()
     with _snapshot(connection, question, time_limit_ms):
@@ -210,7 +205,7 @@ def stream(
     Raises:
         QueryParameterError, QueryTimeoutError, StoreError: as :func:`run` does.
     """
-    values = _values(question, parameters or {})
+    values = values_of(question, parameters or {})
     _prepare(connection, question, values, time_limit_ms)
     with _snapshot(connection, question, time_limit_ms):
         if question.accepts("row_limit"):
@@ -233,7 +228,7 @@ def first_kept(
     Raises:
         QueryParameterError: as :func:`run` does.
     """
-    return _kept_from(connection, question, _values(question, parameters))
+    return _kept_from(connection, question, values_of(question, parameters))
 
 
 def _prepare(
@@ -352,72 +347,3 @@ def _kept_from(
         return rollups if int(values["from_ns"] or 0) < rollups else None
     from_ns = 0 if question.reads_before else int(values["from_ns"] or 0)
     return events if from_ns < events else None
-
-
-def _values(question: Question, given: Mapping[str, Value]) -> dict[str, Value]:
-    known = {**COMMON_PARAMETERS, **{known.name: known for known in question.parameters}}
-    unknown = sorted(given.keys() - known.keys())
-    if unknown:
-        raise QueryParameterError(
-            N_("{question} has no parameter {name!r}"), question=question.name, name=unknown[0]
-        )
-    values = {name: _typed(parameter, given.get(name)) for name, parameter in known.items()}
-    values = {
-        name: time.time_ns() if value is None and name == "to_ns" else value
-        for name, value in values.items()
-    }
-    if question.accepts("time_zone"):
-        values["zone_offsets"] = _offsets_of(str(values["time_zone"]))
-    return values
-
-
-@lru_cache(maxsize=16)
-def _offsets_of(time_zone: str) -> str:
-    """What ``shared/zone_offsets.sql`` reads: a JSON array of ``[since, until, offset]``, in ns."""
-    try:
-        return json.dumps(zone(time_zone).recent_offsets(time.time_ns()))
-    except ValueError:
-        raise QueryParameterError(
-            N_("time_zone={value!r} isn't a time zone: use a name like Asia/Seoul"),
-            value=time_zone,
-        ) from None
-
-
-def _typed(parameter: Parameter, value: Value) -> Value:
-    if value is None:
-        return parameter.default
-    match parameter.type, value:
-        case ("integer", bool()) | ("real", bool()):
-            pass
-        case ("integer", int()) | ("real", int() | float()) if not parameter.allows(value):
-            least, most = parameter.bounds or (0, 0)
-            raise QueryParameterError(
-                N_("{name}={value} is out of bounds: use {least:g} to {most:g}"),
-                name=parameter.name,
-                value=value,
-                least=least,
-                most=most,
-            )
-        case ("text", str()) if parameter.is_weights and not parameter.allows(value):
-            raise QueryParameterError(
-                N_('{name}={value!r}: use JSON like {{"search": {{"control": 9, "new": 1}}}}'),
-                name=parameter.name,
-                value=value,
-            )
-        case ("text", str()) if not parameter.allows(value):
-            raise QueryParameterError(
-                N_("{name}={value!r} isn't known: use {known}"),
-                name=parameter.name,
-                value=value,
-                known=", ".join(parameter.choices),
-                parameter=parameter.name,
-            )
-        case ("integer", int()) | ("real", int() | float()) | ("text", str()):
-            return value
-    raise QueryParameterError(
-        N_("{name}={value!r} isn't of type {type}"),
-        name=parameter.name,
-        value=value,
-        type=parameter.type,
-        parameter=parameter.name,
-    )

@@ -83,7 +83,7 @@ async def test_the_quickstart_works(number, launcher, tmp_path, quiet_environmen
     assert "not_recording" not in run_command(["status", "--json"], quiet_environment)
     assert "search_context" in run_command(["tail"], quiet_environment)
     table = run_command(["query", "tools"], quiet_environment)
-    assert re.search(r"^search_context +free +mcp +1 +0 ", table, re.MULTILINE), table
+    assert re.search(r"^search_context +Free +mcp +1 +0 ", table, re.MULTILINE), table
 
 
 @pytest.mark.parametrize("page", by_page([page for page in PAGES if blocks(page, "python")]))

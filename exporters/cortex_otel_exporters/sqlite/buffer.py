@@ -221,6 +221,10 @@ class Buffer:
         """Records that wait, those in hand included."""
         return len(self._queue) + len(self.batch)
 
+    def state(self) -> dict[str, object]:
+        """Counts of what was received and stored, and what waits, as a heartbeat has them."""
+        return {**self.counters.summary(), "queued": self.queued}
+
     def mark(self) -> tuple[int, int]:
         """What was taken so far, for :meth:`has_passed`."""
         return self._events_in, self._points_in

@@ -118,7 +118,7 @@ class Writer:
             ``True`` only if all of it is on disk, within the time.
         """
         if self.is_closed:
-            return self._has_lost_nothing
+            return not (self._lost or self._buffer.is_barred)
         if native.is_patched() and not native.is_own_thread():
             self._collect()
         if self._thread is None and not (self._buffer.has_work or self._expects_metrics):
@@ -145,7 +145,7 @@ class Writer:
             ``True`` if nothing was left. What was left is counted as dropped.
         """
         if self.is_closed:
-            return self._has_lost_nothing
+            return not (self._lost or self._buffer.is_barred)
         deadline = time.monotonic() + timeout_millis / 1000
         self._stopping = True
         self.store_lock.lets_forks_pass = False  # this may be a signal handler amid one's wait
@@ -178,10 +178,6 @@ class Writer:
             self._heartbeat.write({**self._state(), "ended": not is_crash})
         self._heartbeat.close(remove=not is_crash and not self._buffer.counters.undelivered())
         host_tasks.run_pending()
-        return self._has_lost_nothing
-
-    @property
-    def _has_lost_nothing(self) -> bool:
         return not (self._lost or self._buffer.is_barred)
 
     def _beat_late(self) -> None:
@@ -378,9 +374,7 @@ class Writer:
             self._heartbeat.write(self._state())
 
     def _state(self) -> dict[str, object]:
-        state = self._buffer.counters.summary()
-        state["queued"] = self._buffer.queued
-        state["trouble"] = self.trouble
+        state = {**self._buffer.state(), "trouble": self.trouble}
         with contextlib.suppress(Exception):
             state.update(self._describe())
         return state
