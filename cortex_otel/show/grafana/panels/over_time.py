@@ -76,7 +76,9 @@ def _split_over_time(drawn: Drawn, builder: timeseries.Panel, name: str) -> None
     builder.with_transformation(
         models.DataTransformerConfig("prepareTimeSeries", options={"format": "multi"})
     )
-    builder.override_by_field_type("number", [set_to("displayName", name)])
+    builder.override_by_field_type(
+        "number", [set_to("displayName", name), set_to("noValue", NO_VALUE)]
+    )
 
 
 def _mark_partial(drawn: Drawn, builder: timeseries.Panel) -> None:
