@@ -125,8 +125,7 @@ class Writer:
             return True
         done = native.Lock()
         done.acquire()
-        waiter = (self._buffer.mark(), done)
-        self._waiters.append(waiter)
+        self._waiters.append(waiter := (self._buffer.mark(), done))
         self._ring()
         if self._thread is None:
             self._drain_here(timeout_millis / 1000)  # at interpreter exit no thread can be started
