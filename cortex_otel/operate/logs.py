@@ -62,7 +62,7 @@ def _note(settings: Settings, deleted: Counter[tuple[str, str, str]]) -> str:
         left = Heartbeat(settings.database.parent)
         counts = {"|".join(entry): count for entry, count in deleted.items()}
         left.write({"service": "logs", "ended": True, "unrecorded": counts})
-        left.close(remove=False)
+        left.forget()  # so it is nobody's: whoever opens the database next enters them
     return trouble
 
 

@@ -10,7 +10,7 @@ import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from cortex_otel.query.catalogue import parse
-from cortex_otel.show.grafana import panels
+from cortex_otel.show.grafana import kept, panels
 from cortex_otel.show.grafana.targets import Context
 from cortex_otel.show.pages import Page, Panel, declaration
 
@@ -78,7 +78,7 @@ STUBS = {each.name: each for each in (COHORTS, LONG, GROUPS, WEEKS, STEPS, FLOWS
 @pytest.fixture
 def drawn(monkeypatch, seeded):
     """The panel as Grafana gets it, and what its query answers."""
-    for module in (panels, declaration):
+    for module in (panels, declaration, kept):
         monkeypatch.setattr(module, "catalogue", lambda: MappingProxyType(STUBS))
     over = grafana_plugin.Plugin(seeded)
 

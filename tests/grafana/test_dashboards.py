@@ -328,6 +328,8 @@ def korean(sql):
         both = zip(replacements_of(name, "en"), replacements_of(name, "ko"), strict=True)
         words |= {told: in_korean for (_, told), (_, in_korean) in both}
     quoted = {literal(english): literal(word) for english, word in words.items()}
+    # Results of jobs are English already: nothing is to be replaced there.
+    sql = re.sub(r"substr\((?:replace\()*'' \|\| job_detail.*? AS job_detail", "job_detail", sql)
     return re.sub(r"'(?:[^']|'')*'", lambda found: quoted.get(found[0], found[0]), sql)
 
 

@@ -65,6 +65,7 @@ def test_a_split_over_time_is_a_series_for_each_value(population_store):
         for each in panel["fieldConfig"]["overrides"]
         if each["matcher"] == {"id": "byType", "options": "number"}
         for p in each["properties"]
+        if p["id"] == "displayName"
     ]
     assert names == ["${__field.labels.signal}"]
 

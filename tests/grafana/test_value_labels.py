@@ -17,7 +17,7 @@ OPEN = {
     "arm", "bar", "error_type", "event_type", "feature", "flag", "id", "ide", "interaction", "job",
     "job_detail", "message", "name", "os", "parent_span_id", "place", "service", "session_id",
     "shown_threshold", "shown_value", "span_id", "step", "subject", "tool_name", "trace_id",
-    "user_id_hash", "variant", "winner", "with_tool", "breakdown",
+    "user_id_hash", "variant", "winner", "with_tool", "breakdown", "period_name",
 }  # fmt: skip
 TEXTS = [
     (question.name, column)

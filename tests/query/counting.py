@@ -89,8 +89,13 @@ def is_partial(day, from_ns, to_ns, time_zone):
     return int(start_of(day, time_zone) < from_ns or not is_over(day, to_ns, time_zone))
 
 
+def rated_of(events):
+    """Those that count in error rates."""
+    return [event for event in events if event.rated]
+
+
 def error_rate_of(events):
-    rated = [event for event in events if event.rated]
+    rated = rated_of(events)
     return ratio(weight_of(failed_of(rated)), weight_of(rated))
 
 

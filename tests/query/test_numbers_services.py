@@ -16,6 +16,7 @@ from counting import (
     local_day,
     mean_ms,
     nearest_rank,
+    rated_of,
     ratio,
     sittings_of,
     users_of,
@@ -83,6 +84,7 @@ def test_services(varied_store, varied, when, filters):
             "events": weight_of(of),
             "errors": weight_of(failed_of(of)),
             "error_rate": error_rate_of(of),
+            "rated": weight_of(rated_of(of)),
             "users": len(users_of(of)),
         }
         for service, of in sorted(by_service.items(), key=lambda each: -weight_of(each[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tomllib
 
@@ -172,7 +173,9 @@ def test_a_name_fits_on_one_line(name):
 def test_a_write_that_fails_leaves_the_former_file(path, monkeypatch):
     save_funnel(path, SEARCH)
     before = path.read_bytes()
-    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("no space")))
+    monkeypatch.setattr(
+        os, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "no space"))
+    )
     with pytest.raises(OSError, match="no space"):
         save_funnel(path, SavedFunnel("other", ("a",)))
     assert path.read_bytes() == before
