@@ -180,7 +180,7 @@ def _begun(path: Path, mode: int) -> tuple[Path, int]:
             raise
         with contextlib.suppress(OSError):  # a file system without locks
             _lock(descriptor)
-        if os.fstat(descriptor).st_nlink:
+        if os.path.lexists(temporary):
             return temporary, descriptor
         os.close(descriptor)  # it was taken for one that was left, before it was locked
 

@@ -703,26 +703,57 @@ def error_hours(true):
     return found
 
 
+def failed_once(true):
+    """Failures by (event type, tool, result, error): an event of the tool's name is the tool's."""
+    kinds = grouped(
+        [row for row in true.events() if row["failed"]],
+        "service", "user_tier", "result", "error_type", "event_type", "tool_name",
+    )  # fmt: skip
+    counts = {key: weigh(rows) for key, rows in kinds.items()}
+    found = Counter()
+    for (*way, event_type, tool), number in counts.items():
+        calls = sum(
+            of
+            for (*other, kind, name), of in counts.items()
+            if other == way and kind == "mcp.tool_call" and f"mcp.{name}" == event_type
+        )
+        if number > calls:
+            found[event_type, tool, way[2], way[3] or "unknown"] += number - calls
+    return found
+
+
 def error_types(true):
-    failed = [row for row in true.events() if row["failed"]]
-    found = [
-        {"error_type": name or "unknown", "errors": weigh(own), "share": weigh(own) / weigh(failed)}
-        for (name,), own in grouped(failed, "error_type").items()
+    found = Counter()
+    for (*_, error_type), number in failed_once(true).items():
+        found[error_type] += number
+    whole = sum(found.values())
+    rows = [
+        {"error_type": name, "errors": number, "share": number / whole}
+        for name, number in found.items()
     ]
-    return sorted(found, key=lambda row: (-row["errors"], row["error_type"]))[:15]
+    return sorted(rows, key=lambda row: (-row["errors"], row["error_type"]))[:15]
 
 
 def error_places(true):
-    return [
-        {
-            "event_type": key[0],
-            "tool_name": key[1],
-            **rated(own),
-            "timeouts": weigh([row for row in own if row["result"] == "timeout"]),
-        }
-        for key, own in grouped(true.events(), "event_type", "tool_name").items()
-        if any(row["failed"] for row in own)
-    ]
+    failed, timeouts = Counter(), Counter()
+    for (event_type, tool, result, _), number in failed_once(true).items():
+        failed[event_type, tool] += number
+        timeouts[event_type, tool] += number if result == "timeout" else 0
+    found = []
+    for key, own in grouped(true.events(), "event_type", "tool_name").items():
+        if key in failed:
+            whole = number_rated(own)
+            found.append(
+                {
+                    "event_type": key[0],
+                    "tool_name": key[1],
+                    "events": weigh(own),
+                    "errors": failed[key],
+                    "error_rate": failed[key] / whole if whole else None,
+                    "timeouts": timeouts[key],
+                }
+            )
+    return found
 
 
 #: By panel: what it should say, and the columns that name a row.

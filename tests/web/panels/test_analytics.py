@@ -160,7 +160,7 @@ def test_a_file_that_cannot_be_written_is_an_answer(own, monkeypatch):
     def full(*_arguments, **_options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(toml_file.tempfile, "mkstemp", full)
+    monkeypatch.setattr(toml_file, "write_whole", full)
     answer = own.client.post(PATH, json=FUNNEL)
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "not_saved")
     assert "No space left" in answer.json()["error"]["message"]
