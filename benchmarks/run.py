@@ -21,7 +21,7 @@ __all__ = ["NAMES", "RESULTS"]
 NAMES = (
     "write_path", "stages", "tool_call", "wire_hook", "sustained", "burst", "startup", "writers",
     "disk", "retention", "questions", "analysis", "pages", "host_latency", "receiver",
-    "alert_latency",
+    "alert_latency", "importing",
 )  # fmt: skip
 _HERE = Path(__file__).parent
 RESULTS = _HERE / "results.json"
