@@ -51,6 +51,8 @@ _HALF_HOUR_NS: Final = 1_800 * 10**9
 _DAY_NS: Final = 24 * _HOUR_NS
 #: A longer range is read by day: the weight of a day's kind of events is a mean of its hours.
 _BY_HOUR_NS: Final = 8 * _DAY_NS
+#: In a longer range, half an hour at its ends is less than a hundredth of it.
+_CUT_RANGE_NS: Final = 2 * _DAY_NS
 
 GREATEST_OF_DAYS: Final = """
 SELECT max(r.events * 1.0 / r.stored) AS weight
@@ -89,13 +91,15 @@ def half_width(count: float, weight: float) -> float:
 
 
 def cuts_half_hours(question: Question, values: Mapping[str, object]) -> bool:
-    """Whether the range begins or ends within a half hour of which users are told.
+    """Whether a range of at most two days begins or ends within a half hour of users' presence.
 
     Of those, only who has an event that was kept, or their first or last of the day, is known.
     """
     if "cut_halves AS" not in question.sql and "day_edges AS" not in question.sql:
         return False
-    return any(int(str(values[name])) % _HALF_HOUR_NS for name in ("from_ns", "to_ns"))
+    from_ns, to_ns = int(str(values["from_ns"])), int(str(values["to_ns"]))
+    is_cut = from_ns % _HALF_HOUR_NS or to_ns % _HALF_HOUR_NS
+    return bool(is_cut) and to_ns - from_ns <= _CUT_RANGE_NS
 
 
 def sampling_of(result: Result) -> dict[str, Any] | None:

@@ -259,7 +259,8 @@ def test_numbers_of_sampled_events_say_so(tmp_path):
             stored(tmp_path / f"{rate}" / "cortex.db", records, rate)
         ) as reader:
             found = {name: run(reader, catalogue()[name], asked) for name in ("overview", "dau")}
-            cut = run(reader, catalogue()["dau"], {**asked, "from_ns": MONDAY + HOUR // 4})
+            ends = {"from_ns": MONDAY + HOUR // 4, "to_ns": MONDAY + 2 * DAY}
+            cut = run(reader, catalogue()["dau"], {**asked, **ends})
             (error,) = reader.execute(STANDARD_ERROR).fetchone()[1:]
             results.append((found, cut, error))
     (whole, whole_cut, _), (sampled, sampled_cut, error) = results

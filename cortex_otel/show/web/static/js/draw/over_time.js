@@ -81,6 +81,8 @@ function option(answer, data, variables, kind, off) {
       .flatMap((each) => each.points.map((point) => point ?? 0)),
   );
   const step = timeStep(unit, highest, answer.stacked);
+  // Of zeros alone, an axis would end beyond 100 %.
+  const toWhole = unit === "ratio" && (highest > 0.5 || highest === 0);
   return {
     grid: { left: 6, right: 14, top: 14, bottom: 4, outerBoundsMode: "same" },
     legend: {
@@ -112,8 +114,8 @@ function option(answer, data, variables, kind, off) {
     yAxis: {
       type: "value",
       min: 0,
-      max: unit === "ratio" && highest > 0.5 ? 1 : step ? Math.ceil(highest / step) * step : null,
-      interval: unit === "ratio" && highest > 0.5 ? 0.25 : step,
+      max: toWhole ? 1 : step ? Math.ceil(highest / step) * step : null,
+      interval: toWhole ? 0.25 : step,
       minInterval: unit === "count" ? 1 : 0,
       splitNumber: 4,
       axisLabel: { color: colour("muted"), formatter: (value) => format.brief(value, unit) },
