@@ -18,7 +18,7 @@ __all__ = ["DemoError", "demo_directory", "forget_database", "remove"]
 _MARK = "made-by-cortex-otel-demo"
 # Files that recording and serving create; anything else isn't ours, and is kept.
 _DATABASE = "cortex.db*"
-_OWN_FILES = (_DATABASE, "text-hash.key", "admin.token*", "alerts.lock")
+_OWN_FILES = (_DATABASE, "text-hash.key", "admin.token*", "alerts.lock", "serve.json")
 #: Made from the database, or along with it.
 _BESIDE = {
     "reports": ("cortex-report-*.pdf", ".cortex-report-*"),

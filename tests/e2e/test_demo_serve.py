@@ -143,8 +143,8 @@ def test_that_alert_fires_within_ten_seconds(served):
 @pytest.mark.system
 def test_the_weekly_report_is_made_by_its_job(served):
     pytest.importorskip("typst", reason="needs the extra report")
-    (report,) = (database_of(served[0]).parent / "reports").iterdir()
-    assert json.loads(served[1].stdout)["report"] == str(report)
+    report = Path(json.loads(served[1].stdout)["report"])
+    assert report in (database_of(served[0]).parent / "reports").iterdir()
     assert report.read_bytes().startswith(b"%PDF")
     outcome = "SELECT outcome FROM jobs WHERE job = 'report'"
     assert number(database_of(served[0]), outcome) == "done"
@@ -278,6 +278,7 @@ def test_clean_removes_all_of_it(tmp_path, served):
         if entry.is_file():
             (home / entry.name).write_bytes(entry.read_bytes())
     (home / "admin.token").write_text("made by a server without one of the environment")
+    (home / "serve.json").touch()
     (home / "alerts.lock").touch()  # by a server, which also makes a report on a Monday
     (home / "logs").mkdir()
     for name in ("cortex-2026-01-12.001.jsonl.gz", "cortex-2026-01-13.001.jsonl", "clock"):

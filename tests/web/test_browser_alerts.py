@@ -27,7 +27,7 @@ async def test_thresholds_are_changed_on_the_page(admin, visit):
     rate = page.get_by_label("Error rate above, %")
     await rate.wait_for()
     assert await rate.input_value() == "5"
-    assert await page.get_by_label("With at least so many events").is_disabled()
+    assert await page.get_by_label("Only with at least this many events").is_disabled()
     assert "CORTEX_OTEL_ALERT_MIN_EVENTS" in await page.locator("#alert-rules").inner_text()
     await rate.fill("7")
     await page.get_by_label("Quiet hours").fill("22:00-08:00")
