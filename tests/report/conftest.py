@@ -132,7 +132,7 @@ def files(full_week, population, tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     found = {f"full-{language}": pdf for language, (_, pdf, _) in full_week.items()}
     for language in ("en", "ko"):
-        found[f"empty-{language}"] = made(population, "2025-W40", language=language)[1]
+        found[f"empty-{language}"] = made(population, "2026-W30", language=language)[1]
     for name, pdf in found.items():
         (folder / f"{name}.pdf").write_bytes(pdf)
     return {name: folder / f"{name}.pdf" for name in found}

@@ -134,7 +134,8 @@ def test_targets_conversion_and_cohorts(full_week, ask):
         f"Of {whole(total['eligible_users'])} users who began unpaid in these 13 weeks, 30 days or "
         f"more ago, {whole(total['converted_users'])} came to pay: "
         f"{percent(total['conversion_rate'])} (95 % interval {percent(total['low'])} to "
-        f"{percent(total['high'])}). Still within their 30 days: "
+        f"{percent(total['high'])}). Never active, having only installed the extension, say: "
+        f"{whole(total['idle_users'])} of them. Still within their 30 days: "
         f"{whole(total['pending_users'])}." in flat
     )
     cells = ask("retention", EIGHT_WEEKS)

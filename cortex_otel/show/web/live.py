@@ -190,7 +190,8 @@ class Live:
     def _announce(self, events: list[dict[str, Any]]) -> None:
         self._version += 1
         with self._condition:
-            for listener in self._listeners:
+            # Who came meanwhile is welcomed first, and reads what has changed until then.
+            for listener in self._listeners - self._to_welcome:
                 listener.put(self._news("change", events))
 
     def _news(self, kind: str, events: list[dict[str, Any]]) -> dict[str, Any]:
