@@ -53,5 +53,5 @@ def test_a_request_that_is_under_way_is_answered_after_sigterm(tmp_path):
         wait_for(lambda: is_closed(ports["admin"]))  # it has nobody to wait for
         sender.sendall(body)
         assert sender.recv(100).startswith(b"HTTP/1.1 200")
-    process.stdout.close()
     assert process.wait(PATIENCE) == 0
+    process.stdout.close()
