@@ -301,4 +301,6 @@ def test_two_admins_started_at_once_share_one_token(serve, tmp_path):
     with ThreadPoolExecutor(4) as threads:
         admins = list(threads.map(lambda _: serve(tmp_path), range(4)))
     assert len({token_of(admin) for admin in admins}) == 1
-    assert {path.name for path in tmp_path.iterdir()} - {"alerts.lock", "serve.json"} == {"admin.token"}
+    assert {path.name for path in tmp_path.iterdir()} - {"alerts.lock", "serve.json"} == {
+        "admin.token"
+    }
