@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from cortex_otel.operate.alerts.channels import channels_of
 from cortex_otel.operate.jobs import JOBS
 from cortex_otel.operate.switches import is_on, switches
+from cortex_otel_exporters.disk import try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +60,7 @@ class Announcement:
         """Write it, unless another ``serve`` has; without a home, or room, there is none."""
         with contextlib.suppress(OSError):
             descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
-            if not _lock(descriptor, shared=False):
+            if try_lock(descriptor) is False:
                 os.close(descriptor)
                 return
             self._descriptor = descriptor
@@ -82,7 +83,7 @@ def announced(home: Path) -> Announced | None:
     except OSError:
         return None
     try:
-        if _lock(descriptor, shared=True):
+        if try_lock(descriptor, shared=True) is not False:
             return None  # nobody holds it
         said = json.loads(os.read(descriptor, _MAX_BYTES))
         return Announced(
@@ -95,18 +96,3 @@ def announced(home: Path) -> Announced | None:
         return None
     finally:
         os.close(descriptor)
-
-
-def _lock(descriptor: int, *, shared: bool) -> bool:
-    """Take the lock without waiting; true as well where there are none."""
-    try:
-        import fcntl  # noqa: PLC0415 - absent on Windows
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -25,6 +25,7 @@ __all__ = [
     "make_private_directory",
     "move_new",
     "trouble_of_errno",
+    "try_lock",
     "write_new",
     "write_whole",
     "writing",
@@ -128,6 +129,21 @@ def delete_unfinished(directory: Path) -> None:
                     _delete_if_left(directory / name)
 
 
+def try_lock(descriptor: int, *, shared: bool = False) -> bool | None:
+    """Lock an open file, without waiting; false if another has, ``None`` where that can't be."""
+    try:
+        import fcntl  # noqa: PLC0415 - absent on Windows
+    except ImportError:
+        return None
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
 def trouble_of_errno(number: int | None) -> str:
     """What an ``OSError`` means: ``disk_full``, ``read_only`` or ``unavailable``."""
     import errno  # noqa: PLC0415 - only on a failing disk
@@ -189,26 +205,21 @@ def _delete_if_left(path: Path) -> None:
     """Delete an unfinished file that no process has open, as its lock says, or its age."""
     descriptor = os.open(path, os.O_RDONLY | _CAREFUL)
     try:
-        try:
-            is_left = _lock(descriptor, wait=False)
-        except BlockingIOError:
+        got = try_lock(descriptor)
+        if got is False:
             return
-        except OSError:
-            is_left = False
-        if is_left or os.fstat(descriptor).st_mtime < time.time() - _SECONDS_UNTIL_LEFT:
+        if got or os.fstat(descriptor).st_mtime < time.time() - _SECONDS_UNTIL_LEFT:
             path.unlink()
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, *, wait: bool = True) -> bool:
-    """Lock an open file until it is closed; ``False`` on Windows, which can't."""
-    try:
+def _lock(descriptor: int) -> None:
+    """Lock an open file until it is closed; not on Windows, which can't."""
+    with contextlib.suppress(ImportError):
         import fcntl  # noqa: PLC0415 - POSIX
-    except ImportError:
-        return False
-    fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    return True
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def _sync_directory(directory: Path) -> None:

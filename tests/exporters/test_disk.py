@@ -141,11 +141,11 @@ def test_where_files_cant_be_locked_age_tells(tmp_path, monkeypatch):
 def test_one_that_was_taken_for_left_is_begun_again(tmp_path, monkeypatch):
     real, begun = disk._lock, []
 
-    def lock(descriptor, *, wait=True):
+    def lock(descriptor):
         if not begun:
             begun.append(next(tmp_path.glob(f".*{UNFINISHED}")))
             begun[0].unlink()
-        return real(descriptor, wait=wait)
+        return real(descriptor)
 
     monkeypatch.setattr(disk, "_lock", lock)
     write_whole(tmp_path / "file", b"whole")

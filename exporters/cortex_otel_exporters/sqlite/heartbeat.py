@@ -21,6 +21,8 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from cortex_otel_exporters.disk import try_lock
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -74,7 +76,7 @@ class Heartbeat:
             self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
             _own.add((os.getpid(), str(self._path)))
         if not self._is_locked:  # if a reader is just asking, it is with the next beat
-            self._is_locked = _lock(self._descriptor) is True
+            self._is_locked = try_lock(self._descriptor) is True
 
     def close(self, *, remove: bool) -> None:
         """Delete the file if ``remove``: it has nothing left to report.
@@ -137,7 +139,7 @@ def _claim(path: Path, claim: Path) -> bool:
     """Rename ``path`` to ``claim``, and hold its lock; false if another process has it."""
     descriptor = os.open(path, os.O_RDWR)
     try:
-        if (got := _lock(descriptor)) is False:
+        if (got := try_lock(descriptor)) is False:
             return False
         if got is None:  # no locks here; and Windows renames no open file
             os.close(descriptor)
@@ -188,27 +190,12 @@ def is_alive(path: Path, pid: int, *, is_locked: bool) -> bool:
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_RDONLY)
             try:
-                got = _lock(descriptor, shared=True)  # reading is enough for that, also over NFS
+                got = try_lock(descriptor, shared=True)  # reading is enough for that, also over NFS
             finally:
                 os.close(descriptor)
             if got is not None:
                 return not got
     return process_exists(pid)
-
-
-def _lock(descriptor: int, *, shared: bool = False) -> bool | None:
-    """Take the lock, without waiting; false if another holds it, ``None`` if there are none."""
-    try:
-        import fcntl  # noqa: PLC0415 - absent on Windows
-    except ImportError:
-        return None
-    try:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
 
 
 def _says_that_it_is_locked(path: Path) -> bool:
