@@ -12,9 +12,11 @@ from grafana_drawings import MADE_BY_SQL, days_as_numbers, in_words, made_of
 from grafana_plugin import shown_of
 
 from cortex_otel.cli import main
+from cortex_otel.locale import texts
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.zones import zone
 from cortex_otel.show.grafana import dashboards as generator
+from cortex_otel.show.grafana import kept
 from cortex_otel.show.grafana.links import AROUND
 from cortex_otel.show.pages import PAGES
 from cortex_otel.show.web import panels
@@ -176,4 +178,10 @@ def test_titles_and_meanings_are_the_same(dashboards):
                 question = catalogue()[panel.question]
                 shown = ours[generator.uid_of(page)]["panels"][place]
                 assert shown["title"] == panel.title_in(language)
-                assert shown["description"] == question.about_in(language)
+                about = question.about_in(language)
+                if panel.note:
+                    about += f" {texts(language).gettext(panel.note)}"
+                # From when on events are kept: the web says so below the panel.
+                if question.reads_events(panel.parameters):
+                    about += f"\n\n${{{kept.VARIABLE}}}"
+                assert shown["description"] == about
