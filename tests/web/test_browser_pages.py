@@ -93,6 +93,12 @@ async def test_each_page_is_whole(admin, visit, name, language):
     clean(page)
 
 
+async def test_a_chart_that_is_not_drawn_anew_yet_does_not_widen_the_page(admin, visit):
+    page = await visit(admin, "overview?since=7d", viewport={"width": 360, "height": 740})
+    await page.evaluate("document.querySelector('.chart > div').style.width = '900px'")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "ko"])
 async def test_the_list_of_reports_is_whole(admin, visit, language, scheme):
