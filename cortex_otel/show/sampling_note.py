@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cortex_otel.locale import texts
 from cortex_otel.query import sampling
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cortex_otel.query.runner import Result
 
-__all__ = ["sampling_note"]
+__all__ = ["count_note", "sampling_note"]
 
 
 def sampling_note(result: Result, language: str) -> str | None:
@@ -21,13 +23,7 @@ def sampling_note(result: Result, language: str) -> str | None:
     _ = texts(language).gettext
     words = []
     if found["count"]:
-        words.append(
-            _(
-                "Events are sampled: {count} is right to within ± {error} (95 %)",
-                count=f"{found['count']:,.0f}",
-                error=f"{found['half_width']:,.0f}",
-            )
-        )
+        words.append(count_note(found, language))
     elif sampling.is_sampled(result.question):
         words.append(_("Events are sampled: numbers are estimates"))
     if found["cuts_half_hours"]:
@@ -35,3 +31,18 @@ def sampling_note(result: Result, language: str) -> str | None:
             _("Of half hours that the range cuts, only users of events that were kept are counted")
         )
     return " · ".join(words) or None
+
+
+def count_note(found: Mapping[str, Any], language: str) -> str:
+    """How good the largest count of an answer is.
+
+    Args:
+        found: of :func:`.sampling.sampling_of`, with a count.
+        language: ``en`` or ``ko``.
+    """
+    _ = texts(language).gettext
+    return _(
+        "Events are sampled: {count} is right to within ± {error} (95 %)",
+        count=f"{found['count']:,.0f}",
+        error=f"{found['half_width']:,.0f}",
+    )

@@ -11,6 +11,7 @@ import seeding
 from cortex_otel.query.ranges import RangeError
 from cortex_otel.query.zones import zone
 from cortex_otel.show.changes import period_before
+from cortex_otel.show.report.content import content
 from cortex_otel.show.report.facts import gather
 from cortex_otel.show.report.weeks import Week, last_week, parse_week, week_of
 
@@ -106,6 +107,27 @@ def test_a_week_of_one_event(report):
     assert "Nothing failed." in flat
     assert facts.answers["people"].before is None
     assert "before:" not in flat
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    ("weight", "notes"),
+    [(1.0, []), (10.0, ["Events are sampled: 200 is right to within ± 83 (95 %)."])],
+)
+def test_a_week_of_sampled_events_says_how_good_its_counts_are(report, weight, notes):
+    at = zone("Asia/Seoul").instant("2026-03-11T10:00")
+    events = [
+        seeding.Event(
+            time=at + number, duration=10**9, tool_name="search", name="call search",
+            user=seeding.user_hash(1), session="1", weight=weight,
+        )
+        for number in range(20)
+    ]  # fmt: skip
+    facts, _, text = report(events)
+    assert [note for note in content(facts, "en")["notes"] if "sampled" in note] == notes
+    assert all(note in " ".join(text.split()) for note in notes)
+    if notes:
+        assert "± 83" in " ".join(content(facts, "ko")["notes"])
 
 
 @pytest.mark.system

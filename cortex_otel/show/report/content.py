@@ -20,6 +20,7 @@ from cortex_otel.show.report.facts import ASKED
 from cortex_otel.show.report.letters import legible
 from cortex_otel.show.report.numbers import NONE, Numbers
 from cortex_otel.show.report.tables import Tables
+from cortex_otel.show.sampling_note import count_note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,6 +141,9 @@ class _Writer:
                     "Events at an end of the week aren't kept any more: whole hours are counted."
                 )
             )
+        sampling = facts.answers["totals"].sampling
+        if sampling is not None and sampling["count"]:
+            found.append(count_note(sampling, self._language) + ".")
         return found
 
     def _explained(self) -> str:

@@ -15,6 +15,7 @@ from cortex_otel.locale import N_
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.ranges import RangeError
 from cortex_otel.query.runner import run
+from cortex_otel.query.sampling import sampling_of
 from cortex_otel.show.changes import compared, period_before
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ class Answer:
     is_exact: bool = True
     """Percentiles of both weeks are of the events."""
     is_widened: bool = False
+    sampling: Mapping[str, Any] | None = None
+    """As :func:`cortex_otel.query.sampling.sampling_of` has it; ``None``: counts are exact."""
 
     @property
     def row(self) -> Row:
@@ -204,7 +207,12 @@ def _answered(
     result = run(connection, question, values, time_limit_ms=_TIME_LIMIT_MS)
     before = period_before(from_ns, to_ns, zone) if asked.is_compared else None
     if before is None:
-        return Answer(tuple(result.records()), is_exact=result.exact, is_widened=result.widened)
+        return Answer(
+            tuple(result.records()),
+            is_exact=result.exact,
+            is_widened=result.widened,
+            sampling=sampling_of(result),
+        )
     found = compared(
         connection, result, values, before,
         time_limit_ms=_TIME_LIMIT_MS, is_one_row=asked.is_one_row,
@@ -215,6 +223,7 @@ def _answered(
         found.changes if asked.is_one_row else {},
         found.now.exact and (found.before is None or found.before.exact),
         found.now.widened,
+        sampling_of(found.now),
     )
 
 
