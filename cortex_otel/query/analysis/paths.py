@@ -26,6 +26,9 @@ _START, _END, _OTHER = "(start)", "(end)", "(other)"
 _TOOL_CALL: Final = "mcp.tool_call"
 _TOOLS: Final = 10
 _KEY_BITS: Final = 63
+#: Of one product of matrices: for a larger one OpenBLAS wakes a thread a core, which costs more
+#: than it saves, and takes the cores from others.
+_FLOPS: Final = 200_000
 
 _Answer = list[tuple[Any, ...]]
 
@@ -160,23 +163,32 @@ def tools_together(connection: apsw.Connection, form: Form, values: Mapping[str,
     source = _Source(connection, form, values)
     tools = source.matching(lambda name, of: of == _TOOL_CALL and name != of)
     nodes = np.flatnonzero(tools)
-    place = np.full(len(tools), -1)
-    place[nodes] = np.arange(len(nodes))
-    both, every = np.zeros((len(nodes), len(nodes)), np.int64), 0
+    known = len(nodes)
+    place = np.full(len(tools), -1, np.int32)
+    place[nodes] = np.arange(known)
+    both, every = np.zeros((known, known), np.int64), 0
+    piece = max(1, _FLOPS // max(1, known**2))
     for steps in source:
         called = np.flatnonzero(tools[steps.node])
-        session = np.cumsum(np.diff(steps.session[called], prepend=-1) != 0) - 1
+        session = steps.session[called]
+        is_new = np.ones(len(called), np.bool_)
+        np.not_equal(session[1:], session[:-1], out=is_new[1:])
+        cell: Ints = np.cumsum(is_new, dtype=_wide_enough(len(called) * known))
+        sessions = int(cell[-1]) if len(cell) else 0
+        cell -= 1
+        cell *= known
+        cell += place[steps.node[called]]
         # As a product of matrices: which tools were called in the same sessions.
-        table = np.zeros((int(session.max(initial=-1)) + 1, len(nodes)), np.float32)
-        table[session, place[steps.node[called]]] = 1
-        both += np.rint(table.T @ table).astype(np.int64)
-        every += len(table)
+        table = np.zeros((-(-sessions // piece), piece, known), np.float32)
+        table.reshape(-1)[cell] = 1
+        both += np.matmul(table.transpose(0, 2, 1), table).sum(axis=0, dtype=np.int64)
+        every += sessions
     names = [source.names[node].removeprefix(f"{_TOOL_CALL}:") for node in nodes]
-    sessions = np.diag(both).tolist()
-    known = [each for each in range(len(nodes)) if sessions[each]]
-    top = sorted(known, key=lambda each: (-sessions[each], names[each]))[:_TOOLS]
+    of = np.diag(both).tolist()
+    called_tools = [each for each in range(known) if of[each]]
+    top = sorted(called_tools, key=lambda each: (-of[each], names[each]))[:_TOOLS]
     return [
-        (names[one], names[other], count, count * every / (sessions[one] * sessions[other]))
+        (names[one], names[other], count, count * every / (of[one] * of[other]))
         for one in top
         for other in top
         if one != other and (count := int(both[one, other]))

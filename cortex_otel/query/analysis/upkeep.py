@@ -76,6 +76,11 @@ WHERE event_key > ? AND event_key <= ? AND time >= ? AND user_key IS NOT NULL
 ORDER BY event_key
 """
 
+#: Those from a moment on. SQLite counts a whole index two to three times as fast as a part of it.
+_ROWS: Final = """
+SELECT (SELECT count(*) FROM events) - (SELECT count(*) FROM events WHERE time < ?)
+"""
+
 
 class NotKeptError(Exception):
     """The form can't be kept, and is too large to be made for one question."""
@@ -140,8 +145,7 @@ def _brought_up_to_now(store: apsw.Connection, *, verify: bool, whole: bool) -> 
     # Another connection's commit shows in the number: nothing was deleted without one.
     version = (int(store.pragma("data_version")), kept.state["generation"] if kept else 0)
     if verify and _seen.get(store) != version:
-        count = "SELECT count(*) FROM events WHERE time >= ?"
-        now["rows"] = store.execute(count, (now["events_from"],)).get
+        now["rows"] = store.execute(_ROWS, (now["events_from"],)).get
     if kept is None or not _is_current(kept.state, now):
         try:
             path = source.with_name(source.name + SUFFIX)
