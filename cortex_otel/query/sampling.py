@@ -25,6 +25,7 @@ __all__ = [
     "cuts_half_hours",
     "greatest_weight",
     "half_width",
+    "half_width_of_rate",
     "is_sampled",
     "sampling_of",
 ]
@@ -90,6 +91,15 @@ def half_width(count: float, weight: float) -> float:
     return _Z * math.sqrt(max(0.0, count) * (weight - 1))
 
 
+def half_width_of_rate(count: float, weight: float) -> float:
+    """Half of the 95 % interval of a rate of ``count`` events, as a ratio; it is at most this.
+
+    The variance of a rate R is R (1 - R) (w - 1) / N where both kinds are sampled, and R times as
+    much where those of which it is the rate, as failures, are always kept: at most (w - 1) / 4 N.
+    """
+    return _Z / 2 * math.sqrt(max(0.0, weight - 1) / count) if count > 0 else math.inf
+
+
 def cuts_half_hours(question: Question, values: Mapping[str, object]) -> bool:
     """Whether a range of at most two days begins or ends within a half hour of users' presence.
 
@@ -123,5 +133,6 @@ def sampling_of(result: Result) -> dict[str, Any] | None:
         "weight": result.weight,
         "count": count,
         "half_width": None if count is None else half_width(count, result.weight),
+        "rate_half_width": half_width_of_rate(count, result.weight) if count else None,
         "cuts_half_hours": result.cuts_half_hours,
     }

@@ -34,7 +34,7 @@ def sampling_note(result: Result, language: str) -> str | None:
 
 
 def count_note(found: Mapping[str, Any], language: str) -> str:
-    """How good the largest count of an answer is.
+    """How good the largest count of an answer is, and a rate of so many events.
 
     Args:
         found: of :func:`.sampling.sampling_of`, with a count.
@@ -42,7 +42,9 @@ def count_note(found: Mapping[str, Any], language: str) -> str:
     """
     _ = texts(language).gettext
     return _(
-        "Events are sampled: {count} is right to within ± {error} (95 %)",
+        "Events are sampled: {count} is right to within ± {error}, and a rate of so many to within "
+        "± {points} percentage points (95 %)",
         count=f"{found['count']:,.0f}",
         error=f"{found['half_width']:,.0f}",
+        points=f"{100 * found['rate_half_width']:.2g}",
     )

@@ -19,7 +19,7 @@ from cortex_otel.process.sample import TraceSampler
 from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.formats import as_json
 from cortex_otel.query.runner import run
-from cortex_otel.query.sampling import sampling_of
+from cortex_otel.query.sampling import half_width_of_rate, sampling_of
 from cortex_otel.show.sampling_note import sampling_note
 from cortex_otel_exporters.presence import Presences
 from cortex_otel_exporters.record import Context, Record, Series, Session
@@ -205,6 +205,11 @@ def test_counts_and_rates_are_unbiased_and_errors_exact(tmp_path):
         key = [each for each in ("service", "user_tier") if each in whole[name][0]]
         errors = [sorted((*map(row.get, key), row[column]) for row in one[name]) for one in answers]
         assert all(one == errors[0] for one in errors)
+    # So is a rate of which failures are always kept, and its interval holds what it says.
+    rates = [one["overview"][0]["error_rate"] for one in samples]
+    bound = half_width_of_rate(whole["overview"][0]["rated"], 1 / rate)
+    truth = whole["overview"][0]["error_rate"]
+    assert sum(abs(one - truth) > bound for one in rates) <= len(rates) / 10
     # The documented interval is as wide as the samples lie apart.
     counts = [count for count, _ in totals[1:]]
     spread = means(counts)[1] * math.sqrt(len(counts))
@@ -274,8 +279,11 @@ def test_numbers_of_sampled_events_say_so(tmp_path):
     )
     assert 1.96 * error <= told["half_width"] < 1.5 * 1.96 * error
     assert abs(told["count"] - whole["overview"].records()[0]["events"]) < told["half_width"]
+    rates = [one["overview"].records()[0]["error_rate"] for one in (whole, sampled)]
+    assert 0 < abs(rates[0] - rates[1]) < told["rate_half_width"] < 0.1
     assert as_json(sampled["overview"], 0, 1)["sampling"] == told
-    assert "± " in sampling_note(sampled["overview"], "en")
+    note = sampling_note(sampled["overview"], "en")
+    assert f"to within ± {100 * told['rate_half_width']:.2g} percentage points (95 %)" in note
     assert sampled_cut.cuts_half_hours
     assert "half hours" in sampling_note(sampled_cut, "en")
 

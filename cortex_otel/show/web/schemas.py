@@ -66,7 +66,7 @@ class RangeInfo(BaseModel):
 
 
 class Sampling(BaseModel):
-    """How far counts of sampled events may be from the true ones."""
+    """How far counts and rates of sampled events may be from the true ones."""
 
     weight: float = Field(
         description="What a kept event of the kind that is sampled most counts for. The 95 % "
@@ -74,6 +74,10 @@ class Sampling(BaseModel):
     )
     count: float | None = Field(description="The largest count of events in the rows.")
     half_width: float | None = Field(description="Half of its 95 % interval.")
+    rate_half_width: float | None = Field(
+        description="Half of the 95 % interval of a rate of so many events, a ratio: at most "
+        "1.96 √((weight - 1) / 4 N)."
+    )
     cuts_half_hours: bool = Field(
         description="Of half hours that the range cuts, only users of events that were kept are "
         "counted."

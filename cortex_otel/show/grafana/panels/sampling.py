@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["sampling_note"]
 
 _TEXT_SIZE = 14
+#: As :mod:`cortex_otel.query.sampling` has them.
+_ERRORS = {
+    "error": "CAST(round(1.96 * sqrt(1000 * (weight - 1))) AS bigint)",
+    "error_of_more": "CAST(round(1.96 * sqrt(100000 * (weight - 1))) AS bigint)",
+    "points": "round(CAST(98 * sqrt((weight - 1) / 100000.0) AS numeric), 2)",
+}
 
 
 def sampling_note(language: str) -> PanelBuilder:
@@ -29,24 +35,15 @@ def sampling_note(language: str) -> PanelBuilder:
         ":to_day", f"({dialect.TO_NS} - 1) / {day_ns}"
     )
     exact = _("Nothing is sampled in this range: counts are exact")
-    before, after = _(
-        "Events are sampled in this range: a count of 1,000 of them is right to within ± {error}"
-        " (95 %), one of 100,000 to within ± {error_of_more}; failures are exact"
-    ).partition("{error}")[::2]
-    between, end = after.partition("{error_of_more}")[::2]
-
-    def error(count: int) -> str:
-        return f"CAST(CAST(round(1.96 * sqrt({count} * (weight - 1))) AS integer) AS text)"
-
-    said = " || ".join(
-        [
-            dialect.literal(before),
-            error(1000),
-            dialect.literal(between),
-            error(100_000),
-            dialect.literal(end),
-        ]
+    said = dialect.literal(
+        _(
+            "Events are sampled in this range: a count of 1,000 of them is right to within "
+            "± {error} (95 %), one of 100,000 to within ± {error_of_more}, and a rate of so many to within "
+            "± {points} percentage points; failures are exact"
+        )
     )
+    for name, expression in _ERRORS.items():
+        said = said.replace(f"{{{name}}}", f"' || CAST({expression} AS text) || '")
     sql = (
         f"SELECT CASE WHEN weight > 1 THEN {said} ELSE {dialect.literal(exact)} END AS said\n"
         f"FROM (\n{greatest.strip()}\n) AS sampled"
@@ -56,8 +53,8 @@ def sampling_note(language: str) -> PanelBuilder:
         .title(_("Sampling"))
         .description(
             _(
-                "Counts of sampled events are estimates: how far they may be from the true ones. "
-                "Users and sessions are exact, but for half hours that the range cuts."
+                "Counts of sampled events are estimates: how far they and rates may be from the "
+                "true ones. Users and sessions are exact, but for half hours that the range cuts."
             )
         )
         .datasource(DATASOURCE)
