@@ -109,17 +109,14 @@ def test_a_week_of_one_event(report):
     assert "before:" not in flat
 
 
+SAMPLED = (
+    "Events are sampled: 200 is right to within ± 83, and a rate of so many to within ± 21 "
+    "percentage points (95 %)."
+)
+
+
 @pytest.mark.system
-@pytest.mark.parametrize(
-    ("weight", "notes"),
-    [
-        (1.0, []),
-        (10.0, [
-            "Events are sampled: 200 is right to within ± 83, and a rate of so many to within ± 21 "
-            "percentage points (95 %)."
-        ]),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("weight", "notes"), [(1.0, []), (10.0, [SAMPLED])])
 def test_a_week_of_sampled_events_says_how_good_its_counts_are(report, weight, notes):
     at = zone("Asia/Seoul").instant("2026-03-11T10:00")
     events = [

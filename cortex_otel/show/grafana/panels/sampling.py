@@ -38,8 +38,8 @@ def sampling_note(language: str) -> PanelBuilder:
     said = dialect.literal(
         _(
             "Events are sampled in this range: a count of 1,000 of them is right to within "
-            "± {error} (95 %), one of 100,000 to within ± {error_of_more}, and a rate of so many to within "
-            "± {points} percentage points; failures are exact"
+            "± {error} (95 %), one of 100,000 to within ± {error_of_more}, and a rate of so many "
+            "to within ± {points} percentage points; failures are exact"
         )
     )
     for name, expression in _ERRORS.items():
