@@ -79,12 +79,13 @@ async def test_each_page_is_whole(admin, visit, name, language):
     assert await page.locator("canvas, .cards, tbody tr").count()
     assert await axe(page) == []
     await shoot(page, f"{name}-{language}-light")
-    await page.evaluate(KEEP_CHARTS)
-    await page.emulate_media(color_scheme="dark")
-    await page.wait_for_function(ALL_REDRAWN)
-    await page.settled()
-    assert await axe(page) == []
-    await shoot(page, f"{name}-{language}-dark")
+    if language == "en":  # a theme has no language
+        await page.evaluate(KEEP_CHARTS)
+        await page.emulate_media(color_scheme="dark")
+        await page.wait_for_function(ALL_REDRAWN)
+        await page.settled()
+        assert await axe(page) == []
+        await shoot(page, f"{name}-{language}-dark")
     await page.set_viewport_size({"width": 360, "height": 740})
     await page.settled()
     assert await page.evaluate("document.documentElement.scrollWidth") <= 360
