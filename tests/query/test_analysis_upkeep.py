@@ -223,6 +223,32 @@ def test_bringing_it_up_loads_nothing(home, store, writer):
     assert is_right(store)
 
 
+def test_bringing_it_up_costs_what_is_new(store, writer):
+    """As many steps of SQLite's machine however many events there were before."""
+    steps = []
+    for _ in range(2):
+        upkeep.refreshed(store)
+        writer.execute(
+            "INSERT INTO events (time, series_key, context_key, session_key, user_key)"
+            " VALUES (?, 1, 1, 1, 1)",
+            (MONDAY,),
+        )
+        taken = 0
+
+        def count():
+            nonlocal taken
+            taken += 1
+            return False
+
+        store.set_progress_handler(count, 1)
+        upkeep.bring_up(store, verify=False)
+        store.set_progress_handler(None)
+        steps.append(taken)
+        for _ in range(4):
+            writer.execute(COPY.replace("WHERE event_key % 7 = 3", ""), {"later": 1})
+    assert steps[1] < 2 * steps[0]
+
+
 def test_few_runs_however_often_it_is_brought_up(store, writer):
     for later in range(25):
         writer.execute(

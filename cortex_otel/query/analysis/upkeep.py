@@ -69,13 +69,15 @@ CREATE TABLE IF NOT EXISTS packed (
 );
 """
 
+# `+time`: of the index by time SQLite would read all of it, since that has each event's key, too.
 _NEW: Final = """
 SELECT user_key, time, series_key, session_key, weight IS NOT NULL FROM events
-WHERE event_key > ? AND event_key <= ? AND time >= ? AND user_key IS NOT NULL
+WHERE event_key > ? AND event_key <= ? AND +time >= ? AND user_key IS NOT NULL
   AND series_key IN (SELECT series_key FROM series WHERE is_product = 1)
 ORDER BY event_key
 """
 
+_NEWER: Final = "SELECT count(*) FROM events WHERE event_key > ? AND +time >= ?"
 #: Those from a moment on. SQLite counts a whole index two to three times as fast as a part of it.
 _ROWS: Final = """
 SELECT (SELECT count(*) FROM events) - (SELECT count(*) FROM events WHERE time < ?)
@@ -220,8 +222,7 @@ def _can_go_on(store: apsw.Connection, state: dict[str, int], now: dict[str, int
 
 
 def _newer(store: apsw.Connection, key: int, events_from: int) -> int:
-    newer = "SELECT count(*) FROM events WHERE event_key > ? AND time >= ?"
-    return int(store.execute(newer, (key, events_from)).get)
+    return int(store.execute(_NEWER, (key, events_from)).get)
 
 
 def _time_of(store: apsw.Connection, key: int) -> int:
