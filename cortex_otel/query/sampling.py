@@ -96,8 +96,9 @@ def half_width_of_rate(count: float, weight: float) -> float:
 
     The variance of a rate R is R (1 - R) (w - 1) / N where both kinds are sampled, and R times as
     much where those of which it is the rate, as failures, are always kept: at most (w - 1) / 4 N.
+    No rate is off by more than 1.
     """
-    return _Z / 2 * math.sqrt(max(0.0, weight - 1) / count) if count > 0 else math.inf
+    return min(1.0, _Z / 2 * math.sqrt(max(0.0, weight - 1) / count)) if count > 0 else 1.0
 
 
 def cuts_half_hours(question: Question, values: Mapping[str, object]) -> bool:

@@ -41,10 +41,11 @@ def count_note(found: Mapping[str, Any], language: str) -> str:
         language: ``en`` or ``ko``.
     """
     _ = texts(language).gettext
+    points = 100 * found["rate_half_width"]
     return _(
         "Events are sampled: {count} is right to within ± {error}, and a rate of so many to within "
         "± {points} percentage points (95 %)",
         count=f"{found['count']:,.0f}",
         error=f"{found['half_width']:,.0f}",
-        points=f"{100 * found['rate_half_width']:.2g}",
+        points=f"{points:.2g}" if points < 10 else f"{points:.0f}",  # noqa: PLR2004 - digits
     )

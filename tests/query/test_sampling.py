@@ -20,7 +20,7 @@ from cortex_otel.query.catalogue import catalogue
 from cortex_otel.query.formats import as_json
 from cortex_otel.query.runner import run
 from cortex_otel.query.sampling import half_width_of_rate, sampling_of
-from cortex_otel.show.sampling_note import sampling_note
+from cortex_otel.show.sampling_note import count_note, sampling_note
 from cortex_otel_exporters.presence import Presences
 from cortex_otel_exporters.record import Context, Record, Series, Session
 from cortex_otel_exporters.sqlite.reader import open_reader
@@ -286,6 +286,16 @@ def test_numbers_of_sampled_events_say_so(tmp_path):
     assert f"to within ± {100 * told['rate_half_width']:.2g} percentage points (95 %)" in note
     assert sampled_cut.cuts_half_hours
     assert "half hours" in sampling_note(sampled_cut, "en")
+
+
+@pytest.mark.parametrize(
+    ("count", "weight", "points"), [(1, 100, "100"), (200, 10, "21"), (10**7, 10, "0.093")]
+)
+def test_a_rate_is_off_by_no_more_than_all(count, weight, points):
+    found = {
+        "count": count, "half_width": 1, "rate_half_width": half_width_of_rate(count, weight),
+    }  # fmt: skip
+    assert f"± {points} percentage points" in count_note(found, "en")
 
 
 def test_single_events_are_those_that_were_kept(tmp_path):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from cortex_otel.query.analysis.runs import COLUMNS, packed_run, run_of
+from cortex_otel.query.analysis.runs import COLUMNS, is_changed, packed_run, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -178,12 +178,7 @@ def _interleaved(parts: Sequence[_Part]) -> list[Ints]:
     A user's events of a later run mostly come after those of an earlier one: so their places follow
     from how many each user has. Where they don't, the events of that while are sorted.
     """
-    begins = []
-    for part in parts:
-        user = part.column("user")
-        new = np.ones(len(user), np.bool_)
-        np.not_equal(user[1:], user[:-1], out=new[1:])
-        begins.append(np.flatnonzero(new))
+    begins = [np.flatnonzero(is_changed(part.column("user"))) for part in parts]
     users = [part.column("user")[begin] for part, begin in zip(parts, begins, strict=True)]
     known = 1 + max(int(each[-1]) for each in users)
     counts = np.zeros((len(parts), known), np.int64)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from cortex_otel.query.analysis.runs import is_changed
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -46,9 +48,7 @@ class Rows:
     @cached_property
     def users(self) -> NDArray[np.intp]:
         """The first row of each user."""
-        first = np.ones(len(self.user), np.bool_)
-        np.not_equal(self.user[1:], self.user[:-1], out=first[1:])
-        return np.flatnonzero(first)
+        return np.flatnonzero(is_changed(self.user))
 
     @cached_property
     def ends(self) -> NDArray[np.intp]:

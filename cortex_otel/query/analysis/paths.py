@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from cortex_otel.query.analysis import lookups
+from cortex_otel.query.analysis.runs import is_changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -170,9 +171,7 @@ def tools_together(connection: apsw.Connection, form: Form, values: Mapping[str,
     piece = max(1, _FLOPS // max(1, known**2))
     for steps in source:
         called = np.flatnonzero(tools[steps.node])
-        session = steps.session[called]
-        is_new = np.ones(len(called), np.bool_)
-        np.not_equal(session[1:], session[:-1], out=is_new[1:])
+        is_new = is_changed(steps.session[called])
         cell: Ints = np.cumsum(is_new, dtype=_wide_enough(len(called) * known))
         sessions = int(cell[-1]) if len(cell) else 0
         cell -= 1
@@ -328,7 +327,6 @@ def _wide_enough(values: int) -> type[np.int32 | np.int64]:
 
 def _distinct(of: Ints, is_other: NDArray[np.bool_], begins: NDArray[np.intp]) -> NDArray[np.int64]:
     """How many different ones there are in each group, where equal ones stand together."""
-    is_new = np.ones(len(of), np.bool_)
-    np.not_equal(of[1:], of[:-1], out=is_new[1:])
+    is_new = is_changed(of)
     is_new[1:] |= is_other
     return np.add.reduceat(is_new, begins, dtype=np.int64)

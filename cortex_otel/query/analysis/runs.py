@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["COLUMNS", "Ints", "Run", "in_order", "packed_run", "run_of"]
+__all__ = ["COLUMNS", "Ints", "Run", "in_order", "is_changed", "packed_run", "run_of"]
 
 Ints = Any  # NDArray of integers of any width: numpy's own promotions decide
 COLUMNS: Final = ("user", "time", "series", "session", "sampled")
@@ -173,6 +173,13 @@ def packed_run(key: int, columns: dict[str, Ints]) -> Run:
         "sampled": np.packbits(sampled).tobytes() if sampled.any() else b"",
     }
     return Run(key, end, origin, lambda: packed)
+
+
+def is_changed(values: Ints) -> NDArray[np.bool_]:
+    """Whether each value is another than the one before; the first is."""
+    found = np.ones(len(values), np.bool_)
+    np.not_equal(values[1:], values[:-1], out=found[1:])
+    return found
 
 
 def _narrow(values: Ints) -> bytes:
